@@ -1,0 +1,3 @@
+"""stub"""
+from hwmem.config import *
+from hwmem.machine import Machine

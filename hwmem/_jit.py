@@ -1,0 +1,177 @@
+"""The one way code becomes machine code here: `@kernel`, doors, and a compile cache that follows edits.
+
+`@kernel` is numba's njit with this project's settings. Its disk cache is stamped with the SHA-256 of the
+function's file *and of every project file that file imports, directly or not*, so an edit of a callee or of
+a constant recompiles exactly what it can reach (numba alone stamps a function with its own file and keeps
+running the stale callee).
+
+A *door* is a kernel that is compiled once, behind a C address, and called through that address:
+
+    workload kernel ── hot path, inlined ──┐ miss
+                                           └─ call_door(m, ACCESS, ...) ──> the whole cold path, compiled once
+
+A caller of a door links and optimises nothing of what lies behind it, so a user's workload compiles in a
+second however deep the machine grows. Every door has the same signature, (m, t, a, b, c) -> int64; the
+addresses sit in the machine record (`m.doors`), as interrupt vectors do, and are written when a machine is
+made. Hardware reaches the operating system only this way. Without the JIT a door is an ordinary call.
+
+Cache folder: NUMBA_CACHE_DIR if set, else the user's cache folder (XDG_CACHE_HOME or ~/.cache)/hwmem.
+"""
+import hashlib
+import os
+import pathlib
+import re
+import sys
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core import caching
+from numba.extending import intrinsic, overload
+
+PROJECT_PACKAGES = ("hwmem", "goalloc")
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+JIT_DISABLED = bool(numba.config.DISABLE_JIT)
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]*))", re.M)
+_kernel_files = set()
+_bytes_of, _imports_of = {}, {}
+
+
+def _module_file(name):
+    """Path of a project module, or None for anything else."""
+    parts = name.split(".")
+    if parts[0] not in PROJECT_PACKAGES:
+        return None
+    path = ROOT.joinpath(*parts)
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _imports(path):
+    """Project files that `path` names in its import statements."""
+    if path not in _imports_of:
+        found = set()
+        for module, names, plain in _IMPORT.findall(_read(path).decode()):
+            wanted = [module] + [f"{module}.{n.split()[0]}" for n in names.strip("()").replace("\n", ",").split(",") if n.strip()]
+            wanted += [n.split()[0] for n in plain.split(",") if n.strip()]
+            found.update(filter(None, map(_module_file, filter(None, wanted))))
+        _imports_of[path] = found
+    return _imports_of[path]
+
+
+def _read(path):
+    if path not in _bytes_of:
+        _bytes_of[path] = pathlib.Path(path).read_bytes()
+    return _bytes_of[path]
+
+
+def source_stamp(path):
+    """SHA-256 over `path` and every project file it reaches by imports."""
+    seen, todo = set(), [pathlib.Path(path)]
+    while todo:
+        here = todo.pop()
+        if here not in seen:
+            seen.add(here)
+            todo += _imports(here) - seen
+    digest = hashlib.sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
+    for here in sorted(seen):
+        digest.update(hashlib.sha256(_read(here)).digest())
+    return digest.hexdigest()
+
+
+class EditFollowingLocator(caching.UserWideCacheLocator):
+    """numba's cache locator for files with kernels; stamps as `source_stamp` says."""
+
+    def __init__(self, py_func, py_file):
+        self._py_file = py_file
+        self._lineno = py_func.__code__.co_firstlineno
+        base = numba.config.CACHE_DIR or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "hwmem")
+        self._cache_path = os.path.join(base, self.get_cache_subpath(py_file))
+
+    @staticmethod
+    def get_cache_subpath(py_file):
+        folder = os.path.dirname(os.path.abspath(py_file))
+        return f"{os.path.basename(folder)}_{hashlib.sha256(folder.encode()).hexdigest()[:16]}"
+
+    def get_source_stamp(self):
+        return source_stamp(self._py_file)
+
+    @classmethod
+    def from_function(cls, py_func, py_file):
+        if py_file not in _kernel_files or not os.path.exists(py_file):
+            return None
+        self = cls(py_func, py_file)
+        try:
+            self.ensure_cache_path()
+        except OSError:
+            return None
+        return self
+
+
+_DEFAULT_LOCATORS = ",".join(c.__name__ for c in caching.CacheImpl._locator_classes)
+numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{EditFollowingLocator.__name__},{_DEFAULT_LOCATORS}"
+
+
+def kernel(function):
+    """Compile `function` on first call: nopython, without the GIL, cached on disk until an edit reaches it."""
+    _kernel_files.add(function.__code__.co_filename)
+    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+
+
+class Doors:
+    """The doors of one record type: number -> cold kernel. See the file header."""
+
+    def __init__(self, count):
+        self.python = [None] * count
+        self._compiled = [None] * count
+
+    def door(self, number):
+        """Decorator: the function, (m, t, a, b, c) -> int64, is what `call_door(m, number, ...)` reaches."""
+        def register(function):
+            _kernel_files.add(function.__code__.co_filename)
+            self.python[number] = function
+            return function
+        return register
+
+    def addresses(self, record_type, progress=None):
+        """Compile (or load) every door for `record_type`; C addresses in order, 0 where there is no door."""
+        if JIT_DISABLED:
+            return [0] * len(self.python)
+        signature = types.int64(record_type, *[types.int64] * 4)
+        numbers = [n for n, f in enumerate(self.python) if f is not None]
+        for n in progress(numbers) if progress else numbers:
+            if self._compiled[n] is None:
+                self._compiled[n] = numba.cfunc(signature, nopython=True, cache=True, error_model="numpy")(self.python[n])
+        return [c.address if c is not None else 0 for c in self._compiled]
+
+
+DOORS = Doors(16)
+
+
+def call_door(m, number, t, a, b, c):
+    """Call door `number` of machine `m`."""
+    return DOORS.python[number](m, t, a, b, c)
+
+
+@intrinsic
+def _call_address(typingctx, address, m, t, a, b, c):
+    signature = types.int64(types.int64, m, types.int64, types.int64, types.int64, types.int64)
+
+    def generate(context, builder, signature, args):
+        i64 = ir.IntType(64)
+        function = ir.FunctionType(i64, [args[1].type, i64, i64, i64, i64])
+        return builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+    return signature, generate
+
+
+@overload(call_door)
+def _call_door_jitted(m, number, t, a, b, c):
+    return lambda m, number, t, a, b, c: _call_address(m.doors[number], m, t, a, b, c)
+
+
+def first_run_bar(numbers):
+    """A tqdm bar on stderr that appears only when compiling takes noticeable time."""
+    from tqdm import tqdm
+    return tqdm(numbers, desc="compiling the machine (first run)", unit="part", delay=1.0, file=sys.stderr, leave=False)

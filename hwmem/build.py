@@ -1,0 +1,108 @@
+"""From a MachineConfig to the record that kernels take: geometry, costs, the protocol's tables, empty pools.
+
+machine.py calls `build` once a machine. Here the set-associative arrays get their places in the pools, one
+after another, so that a small machine touches little host memory.
+"""
+import numpy as np
+
+from hwmem import params as P
+from hwmem.coherence.protocol import PROTOCOLS, tables
+from hwmem.layout import MACHINE
+
+
+def build(config, seed=0):
+    """A new machine record (np.zeros, then filled) and its RAM's host mapping is the caller's. Raises ValueError."""
+    if config.ordering not in P.ORDERINGS:
+        raise ValueError(f"ordering: {config.ordering!r} is not available yet, choose one of {', '.join(P.ORDERINGS)}")
+    m = np.zeros(1, MACHINE).view(np.recarray)[0]
+    m.ram_size = config.memory
+    m.cores, m.sockets = config.cores, config.sockets
+    m.mmu = config.mmu
+    m.ordering = P.ORDERINGS[config.ordering]
+    m.inclusion = P.INCLUSIONS[config.inclusion] if config.llc else P.NINE
+    m.has_l2, m.has_llc = config.l2 is not None, config.llc is not None
+    m.sharers_supply = config.protocol in ("moesi", "mesif")
+    m.store_buffer_entries = config.store_buffer.entries
+    m.current_core = -1
+    m.key[:] = P.NEVER
+    m.frames.total = config.memory // P.PAGE
+    m.frames.fresh = 1
+    fill_costs(m, config)
+    fill_protocol(m, config.protocol)
+    fill_dram(m, config)
+    pools = Pools(seed)
+    for c in range(config.cores):
+        fill_core(m.core[c], config, c, pools)
+    for s in range(config.sockets):
+        pools.place(m.llc[s], config.llc)
+    return m
+
+
+class Pools:
+    """Hands out places in the machine's pools, in order."""
+
+    def __init__(self, seed):
+        self.next_entry = self.next_set = 0
+        self.random = np.random.default_rng(seed)
+
+    def place(self, s, shape):
+        """Give the array `s` (a `sets` record) the shape of a CacheConfig or TlbConfig; None: no ways, always a miss."""
+        s.random = self.random.integers(1, 1 << 62)
+        if shape is None:
+            return
+        s.sets, s.ways, s.latency = shape.sets, shape.ways, shape.latency
+        s.mask = shape.sets - 1 if shape.sets & (shape.sets - 1) == 0 else -1
+        s.policy = P.REPLACEMENTS[getattr(shape, "replacement", "lru")]
+        s.base, s.order_base = self.next_entry, self.next_set
+        self.next_entry += shape.sets * shape.ways
+        self.next_set += shape.sets
+
+
+class Full:
+    """The shape of a fully associative structure."""
+
+    def __init__(self, entries, latency=0):
+        self.sets, self.ways, self.latency = 1, entries, latency
+
+
+def fill_core(core, config, c, pools):
+    core.id, core.socket = c, c // config.cores_per_socket
+    core.levels = 4
+    core.hit_cycles = config.l1d.latency
+    core.hot_mask = filter_mask(config.l1d.sets, P.HOT_LINES)
+    core.page_mask = filter_mask(config.dtlb.sets, P.HOT_PAGES)
+    for name in ("l1d", "l2", "dtlb", "dtlb_2m", "stlb"):
+        pools.place(core[name], getattr(config, name))
+    for name in ("pml4e", "pdpte", "pde"):
+        entries = getattr(config.walker, name)
+        pools.place(core[name], Full(entries) if entries else None)
+
+
+def filter_mask(sets, slots):
+    """The hit filter's mask: one slot a set, so that a set's most recent entry is known; one slot for odd numbers of sets."""
+    return min(sets & -sets, slots) - 1
+
+
+def fill_costs(m, config):
+    for name in ("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram"):
+        m.cost[name] = getattr(config.interconnect, name)
+    for name in ("page_fault", "syscall", "context_switch", "time_slice", "shootdown", "shootdown_remote", "futex"):
+        m.cost[name] = getattr(config.kernel, name)
+    m.cost.mfence, m.cost.atomic = config.costs.mfence, config.costs.atomic
+    m.cost.store_drain = config.store_buffer.drain
+    m.cost.walker = config.walker.latency
+
+
+def fill_protocol(m, name):
+    assert name in PROTOCOLS
+    for field, table in tables(name)._asdict().items():
+        m.protocol[field][:] = table
+
+
+def fill_dram(m, config):
+    d = config.dram
+    for s in range(config.sockets):
+        dram = m.dram[s]
+        dram.channels, dram.banks, dram.row_lines = d.channels, d.banks, d.row_size // P.LINE
+        dram.transfer_cycles = max(1, round(P.LINE / d.bytes_per_cycle))
+        dram.row_hit_cycles, dram.row_miss_cycles, dram.row_conflict_cycles = d.row_hit, d.row_miss, d.row_conflict

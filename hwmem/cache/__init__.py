@@ -1,0 +1,1 @@
+"""Set-associative arrays, replacement, and a core's private caches."""

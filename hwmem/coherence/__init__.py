@@ -1,0 +1,1 @@
+"""Coherence: the protocol tables of the private caches, and the directory that keeps to them."""

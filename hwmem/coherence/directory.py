@@ -1,0 +1,371 @@
+"""The shared last-level cache and its directory: every request that leaves a core ends here.
+
+    request(GETS | GETX | UPGRADE)             private.py, on a miss
+      1. look the line up in the socket's LLC
+      2. who else may hold it                  holders: the entry's sharer mask, or (nine) the cores' own tags
+      3. their copies meet the request         peers.meet, by the protocol's table
+      4. the line comes from a core, an LLC or DRAM, and the time that takes is charged
+      5. the entry is brought up to date
+    put_back                                   private.py, when an O, E or M victim leaves a core
+
+With `inclusion="inclusive"` an LLC entry is the directory entry of its socket: PRESENT (no private copy known),
+SHARED (mask of sharers, some perhaps gone: S copies leave silently; one of them may be in O or F), OWNED (one
+core, in E or M). Evicting it recalls the private copies. With "nine" (neither inclusive nor
+exclusive) the LLC is a plain cache and the directory is exact: duplicate tags of the private caches.
+
+Several sockets: an LLC answers its own cores when it has the line; a miss, or a store to a line whose REMOTE
+flag says that another socket may have it, asks the other LLCs (snooping between sockets).
+
+Two requests for one line that involve other cores do not overlap: the second waits for the first (`busy`).
+Counts are gem5 24's MESI_Two_Level's: an upgrade is a hit, a forwarded request a miss, the message to a sharer
+that has left silently counts.
+
+Invariants: gets + getx + upgrades = hits + misses; at most one core in E or M and then no other copy.
+"""
+import numpy as np
+
+from hwmem import params as P
+from hwmem._jit import kernel
+from hwmem.bits import bit, ctz64, test_bit
+from hwmem.cache.replacement import victim
+from hwmem.cache.sets import entry, find, index_of, put, set_of, touch_entry
+from hwmem.coherence.peers import cores_holding, meet, supplier
+from hwmem.coherence.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETS, GETX, MEM_WRITE, PR_RD, PUTX, UPGRADE
+from hwmem.memory.dram import dram_read, dram_write
+from hwmem.observe.hooks import log_event
+
+NOBODY = np.uint64(0)
+
+
+@kernel
+def request(m, c, line, write, had):
+    """Core `c`, which holds `line` in `had` (I: not at all), asks for a copy or the only copy. Returns the state granted.
+
+    A write is granted E: the caller's L1 makes it M.
+    """
+    core = m.core[c]
+    kind = GETS if write == 0 else GETX if had == P.I else UPGRADE
+    i = lookup(m, core.socket, line)
+    far = far_copies(m, core.socket, line, i, write)
+    mask = holders(m, c, line, i, far)
+    if mask != NOBODY:
+        wait_for_line(m, core, line)
+    start = core.cycles
+    count_request(m, core, kind, i)
+    if write == 0:
+        source = answer_read(m, c, line, i, far, mask)
+        state = grant_read(m, c, line, i, far, mask)
+    else:
+        source = answer_write(m, c, line, i, far, mask, kind)
+        state = P.E
+    if i < 0 and m.has_llc and (kind != UPGRADE or m.inclusion == P.INCLUSIVE):
+        i = allocate(m, c, line)
+    if i >= 0:
+        update_entry(m, c, i, state, far, write)
+    if mask != NOBODY:
+        slot = line & (P.BUSY_SLOTS - 1)
+        m.busy[slot].line = line
+        m.busy[slot].until = core.cycles
+    if m.observe.events:
+        log_event(m, c, line, kind, source, had, P.M if write else state, core.cycles - start)
+    return state
+
+
+@kernel
+def lookup(m, socket, line):
+    """Index of the line's valid LLC entry in `socket`, made most recent; or -1."""
+    if not m.has_llc:
+        return -1
+    llc = m.llc[socket]
+    i = index_of(m, llc, line)
+    if i >= 0 and m.tag[i] & P.STATE_MASK == P.GONE:
+        return -1
+    if i >= 0:
+        touch_entry(m, llc, i)
+    return i
+
+
+@kernel
+def far_copies(m, socket, line, i, write):
+    """Mask of the other sockets whose LLC holds the line; looked for only when it matters."""
+    mask = 0
+    if m.sockets > 1 and m.has_llc:
+        if i < 0 or (write and (m.tag[i] & P.REMOTE or m.inclusion == P.NINE)):
+            for s in range(m.sockets):
+                if s != socket and far_entry(m, s, line) >= 0:
+                    mask |= 1 << s
+    return mask
+
+
+@kernel
+def far_entry(m, socket, line):
+    i = index_of(m, m.llc[socket], line)
+    return i if i >= 0 and m.tag[i] & P.STATE_MASK != P.GONE else -1
+
+
+@kernel
+def holders(m, c, line, i, far):
+    """Mask of the cores other than `c` that may hold the line."""
+    if m.inclusion == P.NINE or not m.has_llc:
+        return cores_holding(m, line) & ~bit(c) if m.cores > 1 else NOBODY
+    mask = np.uint64(m.word[i]) if i >= 0 else NOBODY
+    for s in range(m.sockets):
+        if far >> s & 1:
+            mask |= np.uint64(m.word[far_entry(m, s, line)])
+    return mask & ~bit(c)
+
+
+@kernel
+def find_owner(m, line, i, mask):
+    """The core of `mask` that will supply the line, or -1. Asks the cores' tags only where the entry cannot tell."""
+    if mask == NOBODY:
+        return -1
+    if i >= 0 and m.inclusion == P.INCLUSIVE:
+        if m.tag[i] & P.STATE_MASK == P.OWNED:
+            return ctz64(mask)
+        if not m.sharers_supply:
+            return -1
+    return supplier(m, line, mask)
+
+
+@kernel
+def wait_for_line(m, core, line):
+    slot = line & (P.BUSY_SLOTS - 1)
+    if m.busy[slot].line == line and m.busy[slot].until > core.cycles:
+        core.line_waits += 1
+        core.line_wait_cycles += m.busy[slot].until - core.cycles
+        core.cycles = m.busy[slot].until
+
+
+@kernel
+def count_request(m, core, kind, i):
+    d = m.directory
+    if kind == GETS:
+        d.gets += 1
+    elif kind == GETX:
+        d.getx += 1
+    else:
+        d.upgrades += 1
+        core.upgrades += 1
+    if m.has_llc:
+        if i >= 0 or kind == UPGRADE:
+            core.llc_hits += 1
+            m.llc[core.socket].hits += 1
+        else:
+            core.llc_misses += 1
+            m.llc[core.socket].misses += 1
+
+
+@kernel
+def answer_read(m, c, line, i, far, mask):
+    """Bring the line to core `c` for reading; returns the core that supplied it, or -1."""
+    owner = find_owner(m, line, i, mask)
+    if owner >= 0:
+        m.directory.fwd_gets += 1
+        m.directory.misses += 1
+        before = meet(m, owner, line, BUS_RD)
+        charge_forward(m, c, owner, before)
+        if m.protocol.flags[before, BUS_RD] & MEM_WRITE:
+            take_dirty(m, c, m.core[owner].socket, line)
+    else:
+        fetch(m, c, line, i, far)
+    for s in range(m.sockets):
+        if far >> s & 1:
+            after_far_read(m, s, line)
+    return owner
+
+
+@kernel
+def answer_write(m, c, line, i, far, mask, kind):
+    """Take the line from everybody else, and bring it unless core `c` has it; returns the core that supplied it, or -1."""
+    core = m.core[c]
+    owner = find_owner(m, line, i, mask) if kind == GETX else -1
+    for d in range(m.cores):
+        if test_bit(mask, d):
+            m.core[d].invalidations_received += 1
+            if d == owner:
+                m.directory.fwd_getx += 1
+                m.directory.misses += 1
+                charge_forward(m, c, d, meet(m, d, line, BUS_RDX))
+            else:
+                m.directory.inv += 1
+                meet(m, d, line, BUS_UPGR if kind == UPGRADE else BUS_RDX)
+    if kind == UPGRADE:
+        m.directory.hits += 1
+        core.source = P.FROM_UPGRADE
+        core.cycles += m.cost.upgrade
+    elif owner < 0:
+        fetch(m, c, line, i, far)
+    if mask != NOBODY and owner < 0:
+        core.cycles += m.cost.invalidate
+    for s in range(m.sockets):
+        if far >> s & 1:
+            e = far_entry(m, s, line)
+            m.tag[e] = m.tag[e] & ~P.FLAGS_MASK | P.OCCUPIED | P.GONE
+            m.word[e] = 0
+    return owner
+
+
+@kernel
+def charge_forward(m, c, owner, before):
+    """The line comes out of core `owner`, which held it in `before`."""
+    core = m.core[c]
+    near = m.core[owner].socket == core.socket
+    if before == P.M or before == P.O:
+        core.interventions_hit_modified += 1
+        if near:
+            core.source = P.FROM_HITM
+            core.cycles += m.cost.forward
+            return
+        core.interventions_remote += 1
+        core.source = P.FROM_REMOTE_HITM
+        core.cycles += m.cost.remote_forward
+    elif near:
+        core.source = P.FROM_CLEAN
+        core.cycles += m.cost.forward_clean
+    else:
+        core.source = P.FROM_REMOTE_CLEAN
+        core.cycles += m.cost.remote_forward
+
+
+@kernel
+def fetch(m, c, line, i, far):
+    """The line comes from the socket's LLC, another socket's, or memory."""
+    core = m.core[c]
+    if i >= 0:
+        m.directory.hits += 1
+        core.source = P.FROM_LLC
+        core.cycles += m.llc[core.socket].latency
+        return
+    m.directory.misses += 1
+    if far:
+        m.directory.remote_requests += 1
+        core.source = P.FROM_REMOTE_LLC
+        core.cycles += m.cost.remote_llc
+    else:
+        m.directory.memory_fills += 1
+        core.cycles += dram_read(m, c, line)
+
+
+@kernel
+def take_dirty(m, c, socket, line):
+    """A dirty line is written to its socket's LLC, or past it to memory."""
+    i = far_entry(m, socket, line) if m.has_llc else -1
+    if i >= 0:
+        m.tag[i] |= P.DIRTY
+    else:
+        dram_write(m, c, line)
+
+
+@kernel
+def after_far_read(m, socket, line):
+    """Another socket got a copy of a line that this socket's LLC has."""
+    e = far_entry(m, socket, line)
+    m.tag[e] |= P.REMOTE
+    if m.tag[e] & P.STATE_MASK == P.OWNED:
+        m.tag[e] = m.tag[e] & ~P.STATE_MASK | P.SHARED
+
+
+@kernel
+def grant_read(m, c, line, i, far, mask):
+    """The state in which a reader gets the line: as if alone only when nobody can hold it."""
+    alone = mask == NOBODY and far == 0
+    if alone and i >= 0 and m.inclusion == P.INCLUSIVE:
+        alone = m.tag[i] & P.STATE_MASK == P.PRESENT and not m.tag[i] & P.REMOTE
+    elif alone and i >= 0:
+        alone = not m.tag[i] & P.REMOTE
+    if alone:
+        return m.protocol.next_state[P.I, PR_RD]
+    return m.protocol.next_shared[P.I, PR_RD]
+
+
+@kernel
+def allocate(m, c, line):
+    """An LLC entry for `line`, PRESENT; the victim's private copies are recalled (inclusive), its data written back."""
+    llc = m.llc[m.core[c].socket]
+    set_ = set_of(llc, line)
+    way = find(m, llc, set_, line) if m.sockets > 1 else -1     # a GONE entry keeps its way
+    if way < 0:
+        way = victim(m, llc, set_)
+        i = entry(llc, set_, way)
+        if m.tag[i] != 0:
+            evict(m, c, llc, i)
+    i = put(m, llc, set_, way, line, P.PRESENT)
+    m.word[i] = 0
+    return i
+
+
+@kernel
+def evict(m, c, llc, i):
+    line = m.tag[i] >> P.TAG_SHIFT
+    dirty = m.tag[i] & P.DIRTY != 0
+    llc.replacements += 1
+    if m.inclusion == P.INCLUSIVE and m.word[i] != 0:
+        mask = np.uint64(m.word[i])
+        while mask != NOBODY:
+            d = ctz64(mask)
+            mask &= ~bit(d)
+            m.directory.inv += 1
+            m.directory.back_invalidations += 1
+            m.core[d].invalidations_received += 1
+            before = meet(m, d, line, BUS_RDX)
+            dirty = dirty or before == P.M or before == P.O
+    if dirty:
+        llc.dirty_evictions += 1
+        dram_write(m, c, line)
+
+
+@kernel
+def update_entry(m, c, i, state, far, write):
+    """The entry after core `c` was granted `state`."""
+    flags = m.tag[i] & (P.DIRTY | P.REMOTE)
+    was = m.tag[i] & P.STATE_MASK
+    if write:
+        flags &= ~P.REMOTE
+    elif far:
+        flags |= P.REMOTE
+    if m.inclusion == P.NINE:
+        now = P.PRESENT
+    elif state >= P.E:
+        now = P.OWNED
+        m.word[i] = np.int64(bit(c))
+    else:
+        now = P.SHARED
+        m.word[i] |= np.int64(bit(c))
+    m.tag[i] = m.tag[i] & ~P.FLAGS_MASK | P.OCCUPIED | flags | now
+
+
+@kernel
+def put_back(m, c, line, state, keeps):
+    """An O, E or M victim leaves a private level of core `c`; `keeps`: the core has another copy and stays a holder."""
+    core = m.core[c]
+    dirty = state != P.E
+    core.writebacks += dirty
+    if m.inclusion == P.NINE or not m.has_llc:
+        if dirty:
+            write_back(m, c, line)
+        return
+    i = far_entry(m, core.socket, line)
+    if dirty:
+        m.tag[i] |= P.DIRTY
+    if keeps:
+        return
+    m.directory.putx += 1
+    m.word[i] &= ~np.int64(bit(c))
+    if m.word[i] == 0:
+        m.tag[i] = m.tag[i] & ~P.STATE_MASK | P.PRESENT
+    if m.observe.events:
+        log_event(m, c, line, PUTX, -1, state, P.I, 0)
+
+
+@kernel
+def write_back(m, c, line):
+    """A dirty victim arrives in an LLC that need not have it: refreshed, or allocated without a fetch."""
+    if not m.has_llc:
+        dram_write(m, c, line)
+        return
+    i = lookup(m, m.core[c].socket, line)
+    if i < 0:
+        m.llc[m.core[c].socket].write_back_misses += 1
+        i = allocate(m, c, line)
+    m.tag[i] |= P.DIRTY

@@ -1,0 +1,290 @@
+"""What a machine is made of: its configuration, checked as a whole before anything is built.
+
+    MachineConfig ─┬─ l1d, l2, llc          CacheConfig         core's, core's, one a socket
+                   ├─ dtlb, dtlb_2m, stlb   TlbConfig           core's
+                   ├─ walker                WalkerConfig        paging-structure caches
+                   ├─ store_buffer          StoreBufferConfig
+                   ├─ interconnect, dram    InterconnectConfig, DramConfig
+                   └─ costs, kernel         CoreCosts, KernelCosts
+
+A "socket" is the cores that share one last-level cache and the memory behind it. Times are cycles of the core;
+"load-to-use" is everything from the load to its value. Defaults are those of the preset "generic": the files in
+presets/ hold every figure, each with its source (docs/presets.md).
+
+Invariant: a configuration that exists can be built (config_record.py); it never changes and can be a dict's key.
+"""
+from dataclasses import dataclass
+from functools import cache, partial
+
+from hwmem import config_file
+from hwmem import params as P
+from hwmem.config_record import Choice, Flag, Integer, Positive, Record, Rule, Size, Table, Text, setting
+from hwmem.units import format_size
+
+MAX_LLC_LINES = 1 << 24         # over all sockets
+MAX_PRIVATE_LINES = 1 << 23     # l1d and l2 over all cores
+KIB, MIB, TIB = 1 << 10, 1 << 20, 1 << 40
+
+CYCLES = Integer(0, 10**9, "cycles")
+REPLACEMENT = Choice(("lru", "tree-plru", "random", "nru"))
+
+
+def entries(high):
+    return Integer(0, high, "a number of entries")
+
+
+@dataclass(frozen=True)
+class CacheConfig(Record):
+    """A set-associative cache of 64-byte lines. Sets need not be a power of two."""
+
+    size: int = setting(Size(P.LINE, 512 * MIB), "bytes of data")
+    ways: int = setting(Integer(1, 32), "lines a set")
+    latency: int = setting(CYCLES, "cycles, load-to-use of a hit")
+    replacement: str = setting(REPLACEMENT, "lru, tree-plru, random or nru", "lru")
+
+    rules = (
+        Rule("size", lambda c: c.size % (c.ways * P.LINE) == 0, lambda c: f"a multiple of {c.ways} ways * {P.LINE} bytes"),
+        Rule("ways", lambda c: c.replacement != "tree-plru" or c.ways & (c.ways - 1) == 0,
+             lambda c: "a power of two with replacement tree-plru"),
+    )
+
+    @property
+    def lines(self):
+        return self.size // P.LINE
+
+    @property
+    def sets(self):
+        return self.lines // self.ways
+
+
+@dataclass(frozen=True)
+class TlbConfig(Record):
+    """A TLB; fully associative when `ways` equals `entries`."""
+
+    entries: int = setting(Integer(1, 8192), "translations")
+    ways: int = setting(Integer(1, 64), "translations a set")
+    latency: int = setting(CYCLES, "cycles a hit here adds (0: hidden in the L1D's latency)")
+
+    rules = (Rule("entries", lambda c: c.entries % c.ways == 0, lambda c: f"a multiple of {c.ways} ways"),)
+
+    @property
+    def sets(self):
+        return self.entries // self.ways
+
+
+@dataclass(frozen=True)
+class WalkerConfig(Record):
+    """Paging-structure caches (SDM vol. 3A, 4.10.3), fully associative; with 0 entries a cache is absent."""
+
+    pml4e: int = setting(entries(64), "cached level-4 entries")
+    pdpte: int = setting(entries(64), "cached level-3 entries")
+    pde: int = setting(entries(64), "cached level-2 entries")
+    latency: int = setting(CYCLES, "cycles to look them up")
+
+
+@dataclass(frozen=True)
+class StoreBufferConfig(Record):
+    entries: int = setting(Integer(1, 64), "stores that wait")
+    drain: int = setting(CYCLES, "cycles from a store to the earliest moment others see it")
+
+
+@dataclass(frozen=True)
+class InterconnectConfig(Record):
+    """Between caches. The remote_ figures count only on machines of several sockets."""
+
+    forward: int = setting(CYCLES, "cycles, load-to-use of a line modified in another core of the socket (HITM)")
+    forward_clean: int = setting(CYCLES, "cycles, load-to-use of a clean line from another core of the socket")
+    invalidate: int = setting(CYCLES, "cycles, directory to sharers and back")
+    upgrade: int = setting(CYCLES, "cycles, core to directory and back, for leave to write a shared line")
+    remote_forward: int = setting(CYCLES, "cycles, load-to-use of a line modified in another socket", 0)
+    remote_llc: int = setting(CYCLES, "cycles, load-to-use of a hit in another socket's LLC", 0)
+    remote_dram: int = setting(CYCLES, "cycles that another socket's DRAM takes longer", 0)
+
+
+@dataclass(frozen=True)
+class DramConfig(Record):
+    """The memory behind one socket: open-page DRAM. row_ figures are load-to-use of an access that missed the LLC."""
+
+    channels: int = setting(Integer(1, P.MAX_CHANNELS), "channels a socket")
+    banks: int = setting(Integer(1, P.MAX_BANKS), "banks a channel")
+    row_size: int = setting(Size(P.LINE, MIB, P.LINE), "bytes of a row of a bank")
+    row_hit: int = setting(CYCLES, "cycles, the row is open")
+    row_miss: int = setting(CYCLES, "cycles, the bank is closed: activate")
+    row_conflict: int = setting(CYCLES, "cycles, another row is open: precharge, activate")
+    bytes_per_cycle: float = setting(Positive(1024), "bandwidth of a channel, bytes a core cycle")
+
+
+@dataclass(frozen=True)
+class CoreCosts(Record):
+    mfence: int = setting(CYCLES, "cycles of a full fence with nothing to drain")
+    atomic: int = setting(CYCLES, "cycles a locked operation adds on a line already held")
+
+
+@dataclass(frozen=True)
+class KernelCosts(Record):
+    """Linux's own instructions. Zeroing, copying and page-table accesses are real accesses and cost extra."""
+
+    page_fault: int = setting(CYCLES, "cycles of a minor fault: trap, handler, return")
+    syscall: int = setting(CYCLES, "cycles into the kernel and back")
+    context_switch: int = setting(CYCLES, "cycles to switch threads")
+    time_slice: int = setting(Integer(1, 10**12, "cycles"), "cycles before another runnable thread gets the core")
+    shootdown: int = setting(CYCLES, "cycles a TLB shootdown costs its initiator for each core interrupted")
+    shootdown_remote: int = setting(CYCLES, "cycles a TLB shootdown takes from each core interrupted")
+    futex: int = setting(CYCLES, "cycles of a futex wait or wake inside the kernel")
+
+
+@cache
+def _generic_table():
+    return config_file.load(config_file.PRESETS / "generic.toml", _with_all_sources)
+
+
+def _with_all_sources(table):
+    """The table of a preset without its [sources], once each setting is known to have one."""
+    sources = config_file.take_sources(table)
+    for path in config_file.unsourced(table, sources):
+        raise ValueError(f"{path} has no source")
+    return table
+
+
+def _machine(name, kind, doc):
+    """A setting of the machine; its default is the preset generic's."""
+    return setting(kind, doc, default_factory=partial(lambda key: _generic_table()[key], name))
+
+
+def _private_lines(c):
+    return c.cores * sum(level.lines for level in (c.l1d, c.l2) if level)
+
+
+def _sets(c):
+    private = sum(part.sets for part in (c.l1d, c.l2, c.dtlb, c.dtlb_2m, c.stlb) if part)
+    return c.cores * (private + 3) + c.sockets * (c.llc.sets if c.llc else 0)
+
+
+def _largest(level, high):
+    return Rule(f"{level}.size", lambda c: getattr(c, level) is None or getattr(c, level).size <= high,
+                lambda c: f"at most {high // MIB}MiB")
+
+
+def _needs_remote(name):
+    return Rule(f"interconnect.{name}", lambda c: c.sockets == 1 or getattr(c.interconnect, name) > 0,
+                lambda c: f"above 0 with {c.sockets} sockets")
+
+
+@dataclass(frozen=True)
+class MachineConfig(Record):
+    """A whole machine; without arguments the preset "generic". Sizes may be ints or strings ("32KiB"), parts may be
+    dicts of their settings. Raises TypeError or ValueError with one line that names the setting and what it takes."""
+
+    name: str = _machine("name", Text(), "what reports call the machine")
+    description: str = _machine("description", Text(), "one line")
+    frequency_ghz: float = _machine("frequency_ghz", Positive(100), "core clock, GHz: turns cycles into seconds")
+    cores: int = _machine("cores", Integer(1, P.MAX_CORES), "cores of all sockets together")
+    sockets: int = _machine("sockets", Integer(1, P.MAX_SOCKETS), "groups of cores, each with its LLC and memory")
+    memory: int = _machine("memory", Size(64 * KIB, TIB, P.PAGE), "bytes of RAM of all sockets together")
+    swap: int = _machine("swap", Size(0, TIB, P.PAGE), "bytes of swap device; 0: none")
+    ordering: str = _machine("ordering", Choice(("sc", "tso", "relaxed")), "memory ordering: sc, tso or relaxed")
+    protocol: str = _machine("protocol", Choice(("msi", "mesi", "moesi", "mesif")), "msi, mesi, moesi or mesif")
+    inclusion: str = _machine("inclusion", Choice(("inclusive", "nine")), "LLC over private caches: inclusive or nine")
+    mmu: bool = _machine("mmu", Flag(), "false: virtual address = physical address, no TLB, no faults")
+    thp: str = _machine("thp", Choice(("always", "madvise", "never")), "transparent huge pages: always, madvise or never")
+    l1d: CacheConfig = _machine("l1d", Table(CacheConfig), "a core's first-level data cache")
+    l2: CacheConfig | None = _machine("l2", Table(CacheConfig, True), "a core's second-level cache")
+    llc: CacheConfig | None = _machine("llc", Table(CacheConfig, True), "a socket's last-level cache")
+    dtlb: TlbConfig = _machine("dtlb", Table(TlbConfig), "first-level data TLB")
+    dtlb_2m: TlbConfig | None = _machine("dtlb_2m", Table(TlbConfig, True), "its 2 MiB pages; none: they share dtlb")
+    stlb: TlbConfig | None = _machine("stlb", Table(TlbConfig, True), "second-level TLB, all page sizes")
+    walker: WalkerConfig = _machine("walker", Table(WalkerConfig), "paging-structure caches")
+    store_buffer: StoreBufferConfig = _machine("store_buffer", Table(StoreBufferConfig), "stores on their way to the L1D")
+    interconnect: InterconnectConfig = _machine("interconnect", Table(InterconnectConfig), "between caches")
+    dram: DramConfig = _machine("dram", Table(DramConfig), "a socket's memory")
+    costs: CoreCosts = _machine("costs", Table(CoreCosts), "fences and atomics")
+    kernel: KernelCosts = _machine("kernel", Table(KernelCosts), "Linux's own cycles")
+
+    rules = (
+        Rule("sockets", lambda c: c.cores % c.sockets == 0, lambda c: f"a divisor of cores = {c.cores}"),
+        Rule("memory", lambda c: c.memory < P.HUGE_PAGE or c.memory % P.HUGE_PAGE == 0,
+             lambda c: "a multiple of 2MiB (below 2MiB: of 4KiB)"),
+        _largest("l1d", MIB), _largest("l2", 16 * MIB), _largest("llc", 512 * MIB),
+        Rule("llc.size", lambda c: not c.llc or c.sockets * c.llc.lines <= MAX_LLC_LINES,
+             lambda c: f"at most {format_size(MAX_LLC_LINES // c.sockets * P.LINE)} with {c.sockets} sockets"),
+        Rule("cores", lambda c: _private_lines(c) <= MAX_PRIVATE_LINES,
+             lambda c: f"at most {MAX_PRIVATE_LINES // (_private_lines(c) // c.cores)} with private caches this large"),
+        Rule("cores", lambda c: _sets(c) <= P.MAX_SETS,
+             lambda c: f"few enough for {P.MAX_SETS} sets of all caches and TLBs together (more ways: fewer sets)"),
+        _needs_remote("remote_forward"), _needs_remote("remote_llc"),
+    )
+
+    @property
+    def has_llc(self):
+        """False: private caches miss to memory, the directory has no data, and `inclusion` says nothing."""
+        return self.llc is not None
+
+    @property
+    def cores_per_socket(self):
+        return self.cores // self.sockets
+
+    @classmethod
+    def preset(cls, name):
+        """The machine that ships under `name` (see presets()). Raises ValueError for other names."""
+        Choice(tuple(presets())).check("preset", name)
+        return config_file.load(config_file.PRESETS / f"{name}.toml", lambda table: cls.build(_with_all_sources(table)))
+
+    @classmethod
+    def load(cls, path):
+        """The machine in the TOML file at `path` (config_file.py shows one). What the file leaves out is the preset's
+        that it names with `base`, else generic's.
+
+        Raises OSError if it cannot be read; ValueError or TypeError, "path:line: setting ...", for what is wrong in it.
+        """
+        return config_file.load(path, cls._over_base)
+
+    @classmethod
+    def _over_base(cls, table):
+        config_file.take_sources(table)
+        base = table.pop("base", "generic")
+        Choice(tuple(presets())).check("base", base)
+        return cls.build(table, cls.preset(base))
+
+    def save(self, path):
+        """Writes the TOML file that load() reads back as an equal configuration. Raises OSError."""
+        config_file.write(path, config_file.dump(self))
+
+    def replace(self, /, **settings):
+        """A copy with other settings; a dict changes some of a part's: replace(cores=8, l1d={"latency": 5}).
+
+        Raises TypeError for unknown names and wrong types, ValueError for values the machine cannot have.
+        """
+        return self.build(settings, self)
+
+    def with_overrides(self, assignments):
+        """A copy changed by a command line's words: ["cores=8", "l1d.size=64KiB", "l2=none"]. Raises as replace()."""
+        changes = {}
+        for word in assignments:
+            path, equals, text = word.partition("=")
+            if not equals:
+                raise ValueError(f"{word!r:.60} must be setting=value, such as cores=8 or l1d.size=64KiB")
+            *tables, name = path.strip().split(".")
+            kinds, target = self.kinds(), changes
+            for table in tables:
+                kinds = kinds[table].record.kinds() if isinstance(kinds.get(table), Table) else {}
+                if not isinstance(target.get(table), dict):
+                    target[table] = {}
+                target = target[table]
+            target[name] = kinds[name].parse(text.strip()) if name in kinds else text
+        return self.build(changes, self)
+
+    @classmethod
+    def from_dict(cls, settings):
+        """The machine that to_dict() described. Raises as the constructor does."""
+        return cls.build(settings)
+
+
+def presets():
+    """Names of the machines that ship with hwmem, teaching machines first."""
+    return config_file.preset_names()
+
+
+def preset_sources(name):
+    """Where the figures of the preset `name` come from: dict of dotted setting, or table, -> text."""
+    Choice(tuple(presets())).check("preset", name)
+    return config_file.load(config_file.PRESETS / f"{name}.toml", config_file.take_sources)

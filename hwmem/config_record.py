@@ -1,0 +1,273 @@
+"""Records of settings: frozen dataclasses whose fields say what they take.
+
+A field is declared once, with its kind and what it means; checking, reading and writing follow from that:
+
+    ways: int = setting(Integer(1, 32), "ways of a set")
+                        |               |
+                        |               +- the comment in a saved file
+                        +- what a value must be, and the words in which it is refused
+
+    Record(...)           the constructor: every value checked, then the rules between fields
+    Record.build(dict)    the same from a dict, over `base` if given; nested dicts merge into nested records
+    record.to_dict()      plain values, which build() reads back
+
+Invariant: a record that exists is valid. Every refusal is one line that begins with the dotted name of the setting
+("l1d.size must be ..."): TypeError for a wrong type or an unknown name, ValueError for a wrong value.
+"""
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
+from math import isfinite
+from numbers import Integral, Real
+from operator import attrgetter
+from typing import NamedTuple
+
+from hwmem.units import format_size, parse_size
+
+
+def setting(kind, doc, default=MISSING, default_factory=MISSING):
+    """A dataclass field that holds a value of `kind`; `doc` is one line with the unit."""
+    return field(default=default, default_factory=default_factory, metadata={"kind": kind, "doc": doc})
+
+
+class Kind:
+    """What a setting takes. `what` completes the sentence "l1d.ways must be ...". """
+
+    types = ()
+
+    def check(self, name, value):
+        """The value as the record keeps it; refuses it under `name`."""
+        if not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types):
+            self.refuse(name, value, TypeError)
+        value = self.types[0](value)
+        if not self.holds(value):
+            self.refuse(name, value, ValueError)
+        return value
+
+    def holds(self, value):
+        return True
+
+    def refuse(self, name, value, error):
+        raise error(f"{name} must be {self.what}, not {self.show(value)}")
+
+    def parse(self, text):
+        """The value that `text` on a command line stands for, or the text itself, which check() then refuses."""
+        return text
+
+    def show(self, value):
+        return f"{value!r:.60}"
+
+    def toml(self, value):
+        return repr(value)
+
+
+@dataclass(frozen=True)
+class Integer(Kind):
+    low: int
+    high: int
+    noun: str = "an integer"
+    types = (int, Integral)
+
+    @property
+    def what(self):
+        return f"{self.noun} from {self.low} to {self.high}"
+
+    def holds(self, value):
+        return self.low <= value <= self.high
+
+    def parse(self, text):
+        try:
+            return int(text, 0)
+        except ValueError:
+            return text
+
+
+@dataclass(frozen=True)
+class Positive(Kind):
+    """A float above zero, up to `high`."""
+
+    high: float
+    types = (float, Real)
+
+    @property
+    def what(self):
+        return f"a number above 0, up to {self.high:g}"
+
+    def holds(self, value):
+        return isfinite(value) and 0 < value <= self.high
+
+    def parse(self, text):
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
+@dataclass(frozen=True)
+class Size(Kind):
+    """Bytes, kept as an int."""
+
+    low: int
+    high: int
+    multiple: int = 1
+
+    @property
+    def what(self):
+        step = f", a multiple of {format_size(self.multiple)}" if self.multiple > 1 else ""
+        return f"from {format_size(self.low)} to {format_size(self.high)}{step}"
+
+    def check(self, name, value):
+        size = parse_size(value, name)
+        if not self.low <= size <= self.high or size % self.multiple:
+            self.refuse(name, size, ValueError)
+        return size
+
+    def show(self, value):
+        return format_size(value)
+
+    def toml(self, value):
+        return f'"{format_size(value)}"'
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    names: tuple
+    types = (str,)
+
+    @property
+    def what(self):
+        return "one of " + ", ".join(self.names)
+
+    def holds(self, value):
+        return value in self.names
+
+    def refuse(self, name, value, error):
+        close = get_close_matches(str(value), self.names, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise error(f"{name} must be {self.what}, not {self.show(value)}{hint}")
+
+    def toml(self, value):
+        return f'"{value}"'
+
+
+class Flag(Kind):
+    what = "true or false"
+    types = (bool,)
+
+    def parse(self, text):
+        return {"true": True, "false": False}.get(text, text)
+
+    def toml(self, value):
+        return str(value).lower()
+
+
+class Text(Kind):
+    what = "one line of printable text"
+    types = (str,)
+
+    def holds(self, value):
+        return value.isprintable()
+
+    def toml(self, value):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+
+
+@dataclass(frozen=True)
+class Table(Kind):
+    """A nested record; optional ones may be None, written "none" where there is no None (TOML, command lines)."""
+
+    record: type
+    optional: bool = False
+
+    @property
+    def what(self):
+        names = ", ".join(f.name for f in fields(self.record))
+        return f"a {self.record.__name__} or a table of {names}" + (", or none" if self.optional else "")
+
+    def check(self, name, value, base=None):
+        if self.optional and (value is None or value == "none"):
+            return None
+        if isinstance(value, Mapping):
+            return self.record.build(value, base, f"{name}.")
+        if not isinstance(value, self.record):
+            self.refuse(name, value, TypeError)
+        return value
+
+    def toml(self, value):
+        return '"none"'             # a record itself is a table, line by line (config_file.py)
+
+
+class Rule(NamedTuple):
+    """A condition between settings: when `holds(record)` is false, the setting at `path` must be `what(record)`."""
+
+    path: str
+    holds: Callable
+    what: Callable
+
+
+class Record:
+    """Base of the frozen dataclasses. Subclasses list their `rules`."""
+
+    rules = ()
+
+    def __post_init__(self):
+        self._settle("")
+
+    @classmethod
+    def kinds(cls):
+        """Names of the settings -> Kind, in order."""
+        return {f.name: f.metadata["kind"] for f in fields(cls)}
+
+    @classmethod
+    def build(cls, given, base=None, prefix=""):
+        """A record from the dict `given`; what it leaves out comes from `base`, else from the defaults.
+
+        A dict for a nested record merges into `base`'s. Messages put `prefix` ("l1d.") before names.
+        """
+        kinds = cls.kinds()
+        for key in given:
+            if key not in kinds:
+                raise TypeError(unknown(key, kinds, prefix))
+        self = object.__new__(cls)
+        for f in fields(cls):
+            old = getattr(base, f.name, None)
+            if f.name in given:
+                value = given[f.name]
+                if isinstance(value, Mapping) and isinstance(kinds[f.name], Table):
+                    value = kinds[f.name].check(prefix + f.name, value, old)
+            elif base is not None:
+                value = old
+            elif f.default is not MISSING:
+                value = f.default
+            elif f.default_factory is not MISSING:
+                value = f.default_factory()
+            else:
+                raise TypeError(f"{prefix}{f.name} is missing; it must be {kinds[f.name].what}")
+            object.__setattr__(self, f.name, value)
+        self._settle(prefix)
+        return self
+
+    def _settle(self, prefix):
+        """Checks every setting and keeps its plain form; then the rules between them."""
+        for name, kind in self.kinds().items():
+            object.__setattr__(self, name, kind.check(prefix + name, getattr(self, name)))
+        for rule in self.rules:
+            if not rule.holds(self):
+                *tables, name = rule.path.split(".")
+                record = attrgetter(".".join(tables))(self) if tables else self
+                shown = record.kinds()[name].show(getattr(record, name))
+                raise ValueError(f"{prefix}{rule.path} must be {rule.what(self)}, not {shown}")
+
+    def to_dict(self):
+        """Nested dict of ints, floats, strings, booleans and None: what JSON holds and build() reads."""
+        values = {name: getattr(self, name) for name in self.kinds()}
+        return {name: v.to_dict() if isinstance(v, Record) else v for name, v in values.items()}
+
+
+def unknown(key, names, prefix):
+    """One line that refuses the setting `key`, with the name that was probably meant."""
+    close = get_close_matches(str(key), names, 1)
+    hint = f"did you mean {prefix}{close[0]}?" if close else f"{prefix[:-1] or 'a machine'} takes {', '.join(names)}"
+    shown = key if isinstance(key, str) and key.isprintable() else repr(key)
+    return f"{prefix}{shown} is not a setting; {hint}"

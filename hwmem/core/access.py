@@ -1,0 +1,168 @@
+"""Loads, stores and atomics: what every front end calls, and nothing else reaches memory.
+
+    load64(m, t, va) ── hit filter ──> bytes          inlined, a few dozen instructions
+                   └── memory door ──> all the rest   (memory_door.py), one call
+
+The hit filter knows accesses that can change nothing but the clock and a counter: the line is the most recent
+of its L1 set, with the right that is needed, and its page the most recent of its TLB set.
+
+    hot_line[va >> 6 & hot_mask]  = va >> 6, plus one     the last line the door served in that L1 set
+    hot_store[...]                the same where a store may go ahead (state M, page dirty, no store waiting)
+    hot_host[...]                 host address of the line's first byte
+    hot_page[va >> 12 & page_mask] = va >> 12, plus one   the last page in that TLB set
+
+Whoever makes another line of the set most recent, or weakens the core's right to it, clears the entry; so the
+filter is exact: no count differs from what the full path would give.
+
+`m` is the machine, `t` the thread. A bad access ends the thread with a signal (linux/fault.py) and reads 0.
+"""
+from hwmem import params as P
+from hwmem._jit import call_door, kernel
+from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
+
+LAST = P.LINE - 1
+
+
+@kernel
+def hot_slot(core, va, allowed):
+    """Slot of the hit filter if `va` may go ahead by `allowed` (hot_line or hot_store), else -1."""
+    line = va >> P.LINE_SHIFT
+    h = line & core.hot_mask
+    page = va >> P.PAGE_SHIFT
+    if allowed[h] == line + 1 and core.hot_page[page & core.page_mask] == page + 1:
+        return h
+    return -1
+
+
+@kernel
+def load(m, t, va, size):
+    """`size` (1, 2, 4, 8) bytes at `va`, zero-extended below 8, as int64."""
+    core = m.core[m.thread[t].core]
+    h = hot_slot(core, va, core.hot_line)
+    offset = va & LAST
+    if h < 0 or offset + size > P.LINE:
+        return call_door(m, P.DOOR_MEMORY, t, va, size | P.LOAD << P.KIND_SHIFT, 0)
+    core.loads += 1
+    core.cycles += core.hit_cycles
+    host = core.hot_host[h] + offset
+    if size == 8:
+        return peek64(host)
+    if size == 4:
+        return peek32(host)
+    if size == 2:
+        return peek16(host)
+    return peek8(host)
+
+
+@kernel
+def store(m, t, va, size, value):
+    """Write the low `size` (1, 2, 4, 8) bytes of `value` at `va`."""
+    core = m.core[m.thread[t].core]
+    h = hot_slot(core, va, core.hot_store)
+    offset = va & LAST
+    if h < 0 or offset + size > P.LINE:
+        call_door(m, P.DOOR_MEMORY, t, va, size | P.STORE << P.KIND_SHIFT, value)
+        return
+    core.stores += 1
+    core.cycles += core.hit_cycles
+    host = core.hot_host[h] + offset
+    if size == 8:
+        poke64(host, value)
+    elif size == 4:
+        poke32(host, value)
+    elif size == 2:
+        poke16(host, value)
+    else:
+        poke8(host, value)
+
+
+@kernel
+def load64(m, t, va):
+    return load(m, t, va, 8)
+
+
+@kernel
+def load32(m, t, va):
+    return load(m, t, va, 4)
+
+
+@kernel
+def load8(m, t, va):
+    return load(m, t, va, 1)
+
+
+@kernel
+def store64(m, t, va, value):
+    store(m, t, va, 8, value)
+
+
+@kernel
+def store32(m, t, va, value):
+    store(m, t, va, 4, value)
+
+
+@kernel
+def store8(m, t, va, value):
+    store(m, t, va, 1, value)
+
+
+@kernel
+def atomic_place(m, t, va):
+    """Host address of an 8-byte word whose line this core now holds in M, its store buffer empty; -1 after a fault."""
+    core = m.core[m.thread[t].core]
+    h = hot_slot(core, va, core.hot_store)
+    if h < 0 or va & 7:
+        return call_door(m, P.DOOR_MEMORY, t, va, 8 | P.ATOMIC << P.KIND_SHIFT, 0)
+    core.atomics += 1
+    core.cycles += core.hit_cycles + m.cost.atomic
+    return core.hot_host[h] + (va & LAST)
+
+
+@kernel
+def fetch_add64(m, t, va, delta):
+    """Add to the word at `va` atomically; returns the old value. A full fence, as x86's locked instructions are."""
+    host = atomic_place(m, t, va)
+    if host < 0:
+        return 0
+    old = peek64(host)
+    poke64(host, old + delta)
+    return old
+
+
+@kernel
+def exchange64(m, t, va, value):
+    """Put `value` at `va` atomically; returns the old value."""
+    host = atomic_place(m, t, va)
+    if host < 0:
+        return 0
+    old = peek64(host)
+    poke64(host, value)
+    return old
+
+
+@kernel
+def compare_exchange64(m, t, va, expected, value):
+    """Put `value` at `va` if it holds `expected`, atomically; returns the old value (equal to `expected`: done)."""
+    host = atomic_place(m, t, va)
+    if host < 0:
+        return 0
+    old = peek64(host)
+    if old == expected:
+        poke64(host, value)
+    return old
+
+
+@kernel
+def touch_phantom(m, t, va, size, is_store):
+    """An access without data: what a replayed trace makes. Runs to its end at once, past the store buffer."""
+    core = m.core[m.thread[t].core]
+    h = hot_slot(core, va, core.hot_store if is_store else core.hot_line)
+    if h < 0 or (va & LAST) + size > P.LINE:
+        kind = P.PHANTOM_STORE if is_store else P.PHANTOM_LOAD
+        call_door(m, P.DOOR_MEMORY, t, va, size | kind << P.KIND_SHIFT, 0)
+        return
+    if is_store:
+        core.stores += 1
+    else:
+        core.loads += 1
+    core.cycles += core.hit_cycles

@@ -1,0 +1,155 @@
+"""The memory door: every access that the hit filter does not answer.
+
+access.py calls it with the thread, the address, size and kind in one word, and the value of a store.
+
+    drain what is due ── translate ── forward own stores ── L1, L2, directory, DRAM ── bytes ── hit filter
+
+An access that crosses a line is two, and both addresses are translated before either is performed. An atomic
+that crosses a line is refused with SIGBUS, as Linux's split-lock detection does.
+Returns what was loaded; 0 for a store; for an atomic the host address of the word; after a fault 0, atomics -1.
+"""
+from hwmem import params as P
+from hwmem._jit import DOORS, kernel
+from hwmem.cache.private import access_line
+from hwmem.cache.sets import index_of
+from hwmem.core.signal import kill
+from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, push, read_bytes, waits_for_line,
+                                     write_bytes, youngest_overlap)
+from hwmem.memory.ram import peek64
+from hwmem.mmu.translate import translate
+from hwmem.observe.hooks import access_seen
+
+LAST = P.LINE - 1
+READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
+
+
+@DOORS.door(P.DOOR_MEMORY)
+def memory_door(m, t, va, what, value):
+    return access(m, t, va, what & P.SIZE_MASK, what >> P.KIND_SHIFT, value)
+
+
+@kernel
+def access(m, t, va, size, kind, value):
+    c = m.thread[t].core
+    core = m.core[c]
+    count_access(core, kind)
+    drain_due(m, c)
+    if kind == P.ATOMIC:
+        drain_all(m, c)
+        core.cycles += m.cost.atomic
+    write = 0 if READS >> kind & 1 else 1
+    pa = place(m, t, c, va, write, kind)
+    if pa < 0:
+        return -1 if kind == P.ATOMIC else 0
+    if (va & LAST) + size > P.LINE:
+        return access_split(m, t, c, va, pa, size, kind, write, value)
+    if kind == P.LOAD and core.sb_count > 0:
+        slot = youngest_overlap(core, pa, size)
+        if slot >= 0 and forwards(core, slot, pa, size):
+            core.store_buffer_forwards += 1
+            core.cycles += core.hit_cycles
+            return forwarded(core, slot, pa, size)
+        if slot >= 0:
+            drain_all(m, c)
+    elif kind == P.STORE and m.ordering != P.SC and buffered(m, core, pa):
+        push(m, t, c, va, pa, size, value)
+        return 0
+    perform(m, t, c, va, pa, size, kind, write)
+    host = m.ram_base + pa
+    if kind == P.LOAD:
+        return peek64(host) if size == 8 else read_bytes(host, size)
+    if kind == P.STORE:
+        write_bytes(host, size, value)
+    return host if kind == P.ATOMIC else 0
+
+
+@kernel
+def count_access(core, kind):
+    core.slow_accesses += 1
+    if kind == P.ATOMIC:
+        core.atomics += 1
+    elif READS >> kind & 1:
+        core.loads += 1
+    else:
+        core.stores += 1
+
+
+@kernel
+def place(m, t, c, va, write, kind):
+    """Physical address for the access, or -1 after a fault. Without an MMU, data must lie in RAM."""
+    pa = translate(m, t, c, va, write)
+    if not m.mmu and kind <= P.ATOMIC and (va < 0 or va + 8 > m.ram_size):
+        return kill(m, t, va, write, P.SEGV_MAPERR)
+    return pa
+
+
+@kernel
+def buffered(m, core, pa):
+    """Whether a store goes to the buffer: unless that is empty and the L1 can take the store now."""
+    if core.sb_count > 0 or m.store_buffer_always:
+        return True
+    i = index_of(m, core.l1d, pa >> P.LINE_SHIFT)
+    return i < 0 or m.tag[i] & P.STATE_MASK < P.E
+
+
+@kernel
+def perform(m, t, c, va, pa, size, kind, write):
+    """The line's access, then what observers and the hit filter note."""
+    core = m.core[c]
+    start = core.cycles
+    line = pa >> P.LINE_SHIFT
+    i = access_line(m, c, line, write)
+    if m.observe.watching:
+        access_seen(m, t, c, va, line, pa & LAST, size, kind, core.cycles - start)
+        return
+    h = line & core.hot_mask
+    core.hot_line[h] = 0 if core.in_place else (va >> P.LINE_SHIFT) + 1
+    core.hot_store[h] = 0
+    core.hot_host[h] = m.ram_base + (pa & ~LAST)
+    note_page(core, va)
+    if core.sb_count > 0:
+        if waits_for_line(core, line):
+            core.hot_line[h] = 0
+    elif write and m.tag[i] & P.STATE_MASK == P.M:
+        core.hot_store[h] = core.hot_line[h]
+
+
+@kernel
+def note_page(core, va):
+    """The page is now the most recent of its TLB set. Of 2 MiB pages the filter knows only the last one."""
+    if core.huge:
+        page = (va >> P.HUGE_SHIFT) + 1
+        if core.last_huge != page or core.dtlb_2m.ways == 0:
+            core.hot_page[:] = 0
+            core.last_huge = page
+        if core.dtlb_2m.ways == 0:
+            return
+    page = va >> P.PAGE_SHIFT
+    core.hot_page[page & core.page_mask] = page + 1
+
+
+@kernel
+def access_split(m, t, c, va, pa, size, kind, write, value):
+    """Both halves of an access that crosses a line."""
+    core = m.core[c]
+    if kind == P.ATOMIC:
+        return kill(m, t, va, write, P.BUS_ADRALN)
+    head = P.LINE - (va & LAST)
+    pa_2 = place(m, t, c, va + head, write, kind)
+    if pa_2 < 0:
+        return 0
+    core.split_accesses += 1
+    drain_all(m, c)
+    before = core.l1d.misses
+    perform(m, t, c, va, pa, head, kind, write)
+    one = core.l1d.misses - before
+    perform(m, t, c, va + head, pa_2, size - head, kind, write)
+    if one and core.l1d.misses - before - one:
+        core.split_double_misses += 1
+    host, host_2 = m.ram_base + pa, m.ram_base + pa_2
+    if kind == P.LOAD:
+        return read_bytes(host, head) | read_bytes(host_2, size - head) << 8 * head
+    if kind == P.STORE:
+        write_bytes(host, head, value)
+        write_bytes(host_2, size - head, value >> 8 * head)
+    return 0

@@ -1,0 +1,15 @@
+"""A thread that ends by a signal: what a bad access leaves behind for the front end to report."""
+from hwmem import params as P
+from hwmem._jit import kernel
+
+
+@kernel
+def kill(m, t, va, write, code):
+    """Thread `t` never runs again; address, access and code (params.SEGV_*) say why. Returns -1."""
+    thread = m.thread[t]
+    thread.state = P.KILLED
+    thread.fault_address = va
+    thread.fault_access = write
+    thread.fault_code = code
+    m.core[thread.core].slice_end = 0
+    return -1

@@ -1,0 +1,25 @@
+"""What goes wrong, by whose fault: the emulated program's, the user's input's, or the emulator's own."""
+
+
+class MachineError(Exception):
+    """The emulated machine stopped or an invariant of it is broken; the message holds the values."""
+
+
+class SegmentationFault(MachineError):
+    """A bad access by an emulated thread.
+
+    `.address`: virtual address; `.access`: "read", "write" or "exec"; `.code`: "SEGV_MAPERR" or "SEGV_ACCERR"
+    (siginfo's si_code); `.thread`: the thread's number.
+    """
+
+    def __init__(self, address, access, code, thread):
+        super().__init__(f"segmentation fault: {access} at {address:#x} ({code}), thread {thread}")
+        self.address, self.access, self.code, self.thread = address, access, code, thread
+
+
+class TraceError(ValueError):
+    """A trace file that cannot be read: one line, "file:line: reason"."""
+
+
+class ResultError(ValueError):
+    """A file that is not a saved result, or one this version cannot read."""

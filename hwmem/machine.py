@@ -1,0 +1,176 @@
+"""The machine as Python sees it: build it, spawn processes, replay traces, read counters, check.
+
+    Machine(config) ── state      the record (layout.py) that kernels take as `m`
+                    ├─ spawn()    -> Process (process.py)
+                    ├─ replay()   a recorded trace or arrays (replay.py)
+                    └─ counters(), line(), check()
+
+Every call from Python runs on a chosen core as one step of a thread that belongs to the prompt, and ends with
+that core's store buffer drained: at the prompt's pace the buffer is long empty by the next call.
+"""
+import numba
+import numpy as np
+
+from hwmem import params as P
+from hwmem._jit import DOORS, first_run_bar
+from hwmem.build import build
+from hwmem.config import MachineConfig
+from hwmem.core import fence, memory_door              # noqa: F401  (their doors)
+from hwmem.errors import MachineError, SegmentationFault
+from hwmem.layout import MACHINE
+from hwmem.linux import fault, syscall                 # noqa: F401  (their doors)
+from hwmem.memory.ram import map_ram
+from hwmem.observe import check, counters
+from hwmem.process import Process
+from hwmem.prompt import place_thread
+from hwmem.replay import as_arrays, replay_cores, replay_one_core
+
+SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR"}
+OTHER_SIGNALS = {P.BUS_ADRALN: "bus error: a locked operation crosses a line, at {:#x}, thread {}",
+                 P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}"}
+
+
+class Machine:
+    """An emulated machine. `config`: MachineConfig or None (generic); `seed`: of what is random in it (an int).
+
+    Raises ValueError for a configuration that cannot be run. `.state` is the record that kernels take.
+    """
+
+    def __init__(self, config=None, seed=0):
+        self.config = config or MachineConfig()
+        self.seed = seed
+        self.state = build(self.config, seed)
+        self._ram, self.state.ram_base = map_ram(self.config.memory)
+        self.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
+        self.processes = []
+        self._free_threads = []
+
+    def spawn(self, layout="linux-x86_64"):
+        """A new process with an empty address space; `layout` "linux-x86_64" or "linux-i386". Raises OSError."""
+        if layout not in P.LAYOUTS:
+            raise ValueError(f"layout: {layout!r} is none of {', '.join(P.LAYOUTS)}")
+        process = Process(self, P.LAYOUTS[layout])
+        self.processes.append(process)
+        return process
+
+    def new_thread(self, number, core=0):
+        """A thread of process `number` on `core`, not yet in a run queue; its number. Raises MachineError when full."""
+        m = self.state
+        if self._free_threads:
+            t = self._free_threads.pop()
+        elif m.threads < P.MAX_THREADS:
+            t = int(m.threads)
+            m.threads += 1
+        else:
+            raise MachineError(f"{P.MAX_THREADS} threads are all a machine has")
+        thread = m.thread[t]
+        thread.state, thread.core, thread.process, thread.next = P.FREE, core, number, 0
+        thread.steps = thread.waits = thread.fault_code = 0
+        thread.local[:] = 0
+        return t
+
+    def free_thread(self, t):
+        self.state.thread[t].state = P.FREE
+        self._free_threads.append(t)
+
+    def check_core(self, core):
+        """`core` as an int in range; ValueError otherwise."""
+        if not 0 <= core < self.config.cores:
+            raise ValueError(f"core: {core} is not one of the {self.config.cores} cores, 0 to {self.config.cores - 1}")
+        return int(core)
+
+    def raise_fault(self, t):
+        """Raise what ended thread `t` by a signal, if something did; the thread may go on."""
+        thread = self.state.thread[t]
+        code, thread.fault_code = int(thread.fault_code), 0
+        if code == 0:
+            return
+        thread.state = P.FREE
+        address = int(thread.fault_address)
+        if code in SEGV_CODES:
+            raise SegmentationFault(address, "write" if thread.fault_access else "read", SEGV_CODES[code], t)
+        raise MachineError(OTHER_SIGNALS[code].format(address, t))
+
+    def replay(self, trace, core=0, process=None, progress=False):
+        """Run a trace's accesses one after another, in order; returns the counters of the replay alone.
+
+        `trace`: what open_trace returned, or (addresses, is_store[, sizes]) as arrays or scalars that fill.
+        `core`: one core, or an array that gives each access its core. `process`: whose memory it is; None: a new
+        process whose one mapping is the whole address space. Raises ValueError, SegmentationFault.
+        """
+        owner = process or self._trace_process()
+        before = counters.raw(self)
+        try:
+            for block in blocks_of(trace):
+                self._replay_block(owner, block, core)
+        finally:
+            if process is None:
+                owner.exit()
+        return counters.named(self, counters.raw(self) - before)
+
+    def _replay_block(self, owner, block, core):
+        m = self.state
+        addresses, is_store, sizes = as_arrays(*block)
+        if isinstance(core, int):
+            t = owner.thread_on(self.check_core(core))
+            place_thread(m, t, core)
+            replay_one_core(m, t, addresses, is_store, sizes)
+            self.raise_fault(t)
+            return
+        threads, core = owner.threads_on_all(), as_cores(self, core, len(addresses))
+        for c, t in enumerate(threads):
+            place_thread(m, t, c)
+        replay_cores(m, threads, addresses, is_store, sizes, core)
+        for t in threads:
+            self.raise_fault(t)
+
+    def _trace_process(self):
+        process = self.spawn()
+        if self.config.mmu:
+            process.mmap(0, P.TASK_END[0], flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED | P.MAP_NORESERVE)
+        return process
+
+    def counters(self):
+        """Nested dict of counts since the machine was made or reset; names in docs/counters.md."""
+        return counters.named(self, counters.raw(self) - self._counter_base())
+
+    def reset_counters(self):
+        """Counts begin at zero again; clocks, caches and memory stay."""
+        self._base = counters.raw(self)
+
+    def _counter_base(self):
+        return getattr(self, "_base", 0)
+
+    def cycles(self, core):
+        """Clock of a core, in cycles."""
+        return int(self.state.core[self.check_core(core)].cycles)
+
+    def line(self, address, process=None):
+        """Who holds the line of a virtual address: {"physical", "state": {core: letter}, "directory", "sharers", "dirty"}.
+
+        `process`: whose address; None: the last one spawned. Raises ValueError if the page is not mapped.
+        """
+        owner = process or (self.processes[-1] if self.processes else None)
+        return check.line_holders(self, owner.physical(address) if owner else address)
+
+    def check(self):
+        """Raise MachineError, with the values, if any invariant of the machine is broken."""
+        check.check_machine(self)
+
+
+def blocks_of(trace):
+    """A trace, or one triple of arrays, as a sequence of (addresses, is_store, sizes)."""
+    if hasattr(trace, "blocks"):
+        return ((b.addresses, b.is_store, b.sizes) for b in trace.blocks())
+    if not isinstance(trace, (tuple, list)) or not 2 <= len(trace) <= 3:
+        raise TypeError("trace: takes an opened trace, or arrays (addresses, is_store[, sizes])")
+    return [(*trace, None)[:3]]
+
+
+def as_cores(machine, core, n):
+    core = np.ascontiguousarray(core, dtype=np.int64)
+    if core.shape != (n,):
+        raise ValueError(f"core: takes one core, or an array of {n} cores, not shape {core.shape}")
+    if n and not (0 <= core.min() and core.max() < machine.config.cores):
+        raise ValueError(f"core: takes cores 0 to {machine.config.cores - 1}, got {core.min()} to {core.max()}")
+    return core

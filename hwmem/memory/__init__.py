@@ -1,0 +1,1 @@
+"""RAM's bytes and DRAM's timing."""

@@ -1,0 +1,71 @@
+"""DRAM: channels with a bus each, banks with an open row each.
+
+coherence/directory.py comes here for a line that no cache has, and with dirty lines that leave the last cache.
+A line lies on one node (lines are interleaved over the sockets page by page), there on one channel (line by
+line), in one bank and row. A read costs what its row asks for (open: hit; precharged: miss; another row open:
+conflict) and waits until the channel's bus is free; a write is posted: it takes the bus, nobody waits for it.
+
+Invariant: row_hits + row_misses + row_conflicts = reads + writes.
+"""
+from hwmem import params as P
+from hwmem._jit import kernel
+
+
+@kernel
+def home_node(m, line):
+    """The socket whose memory holds `line`."""
+    return (line >> (P.PAGE_SHIFT - P.LINE_SHIFT)) % m.sockets if m.sockets > 1 else 0
+
+
+@kernel
+def open_row(d, line):
+    """Open the line's row in its bank; returns the cycles that takes, load to use."""
+    row = line // (d.channels * d.row_lines)
+    channel = line % d.channels
+    bank = row % d.banks
+    row = row // d.banks + 1
+    was = d.open_row[channel, bank]
+    if was == row:
+        d.row_hits += 1
+        return d.row_hit_cycles
+    d.open_row[channel, bank] = row
+    if was == 0:
+        d.row_misses += 1
+        return d.row_miss_cycles
+    d.row_conflicts += 1
+    return d.row_conflict_cycles
+
+
+@kernel
+def take_bus(d, line, now):
+    """Cycles until the line's channel is free; it is then busy for one transfer."""
+    channel = line % d.channels
+    start = max(now, d.free_at[channel])
+    d.free_at[channel] = start + d.transfer_cycles
+    return start - now
+
+
+@kernel
+def dram_read(m, c, line):
+    """Cycles from the core's request to the line's arrival."""
+    core = m.core[c]
+    node = home_node(m, line)
+    d = m.dram[node]
+    d.reads += 1
+    wait = take_bus(d, line, core.cycles)
+    d.queue_cycles += wait
+    core.source = P.FROM_DRAM
+    cycles = open_row(d, line) + wait
+    if node != core.socket:
+        core.source = P.FROM_REMOTE_DRAM
+        cycles += m.cost.remote_dram
+    return cycles
+
+
+@kernel
+def dram_write(m, c, line):
+    """A dirty line leaves the caches."""
+    d = m.dram[home_node(m, line)]
+    d.writes += 1
+    take_bus(d, line, m.core[c].cycles)
+    open_row(d, line)

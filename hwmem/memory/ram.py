@@ -1,0 +1,63 @@
+"""Emulated RAM: host bytes at `m.ram_base`, reached by address.
+
+The bytes are one lazily committed host mapping (a machine with 64 GiB costs nothing until it is touched), so
+they are not a field of the record. `peek` and `poke` are the only two ways to reach them; each has a plain
+body for the unjitted mode. Who hands out a frame checks that it lies inside; nothing here does.
+
+Cost: one host load or store.
+"""
+import ctypes
+import mmap
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+_CTYPES = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_int64}
+
+
+def _pointer(builder, address, bits):
+    return builder.inttoptr(address, ir.IntType(bits).as_pointer())
+
+
+def _accessors(size):
+    """peek and poke of `size` bytes: zero-extended below 8 bytes, signed at 8."""
+    bits = size * 8
+
+    def peek(address):
+        return _CTYPES[size].from_address(address).value
+
+    def poke(address, value):
+        _CTYPES[size].from_address(address).value = value
+
+    @intrinsic
+    def load(typingctx, address):
+        def generate(context, builder, signature, args):
+            value = builder.load(_pointer(builder, args[0], bits), align=1)
+            return value if bits == 64 else builder.zext(value, ir.IntType(64))
+        return types.int64(types.int64), generate
+
+    @intrinsic
+    def store(typingctx, address, value):
+        def generate(context, builder, signature, args):
+            value = args[1] if bits == 64 else builder.trunc(args[1], ir.IntType(bits))
+            builder.store(value, _pointer(builder, args[0], bits), align=1)
+            return context.get_dummy_value()
+        return types.void(types.int64, types.int64), generate
+
+    overload(peek)(lambda address: lambda address: load(address))
+    overload(poke)(lambda address, value: lambda address, value: store(address, value))
+    return peek, poke
+
+
+peek8, poke8 = _accessors(1)
+peek16, poke16 = _accessors(2)
+peek32, poke32 = _accessors(4)
+peek64, poke64 = _accessors(8)
+
+
+def map_ram(size):
+    """A host mapping of `size` bytes, private, zero, committed page by page on touch. Returns (mapping, address)."""
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
+    mapping = mmap.mmap(-1, size, flags=flags)
+    return mapping, ctypes.addressof(ctypes.c_char.from_buffer(mapping))

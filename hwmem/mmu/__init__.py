@@ -1,0 +1,1 @@
+"""Translation: TLBs, the page walker, the trap."""

@@ -1,0 +1,127 @@
+"""TLBs: what a core remembers of its page tables.
+
+translate.py looks here before it walks. A core has a first-level TLB for 4 KiB pages, one for 2 MiB pages
+(without one they share the first), and a second level for both. An entry's key holds the address-space id, so that a context switch need not
+flush; its word is the leaf page-table entry.
+
+    key   | huge 1 | asid 12 | vpn 36 (2 MiB: va >> 21) |
+
+An entry that lacks the right which an access needs (RW, or D on a store) is dropped and counts as a miss: the
+walk that follows sets D, or faults. Invariant: an entry agrees with the page tables (checked by check.py).
+"""
+from hwmem import params as P
+from hwmem._jit import kernel
+from hwmem.cache.sets import clear, forget, index_of, install, touch_entry
+
+HUGE_KEY = 1 << 50
+STORE_NEEDS = P.PTE_RW | P.PTE_D
+
+
+@kernel
+def key_4k(core, va):
+    return core.asid << 36 | va >> P.PAGE_SHIFT
+
+
+@kernel
+def key_2m(core, va):
+    return HUGE_KEY | core.asid << 36 | va >> P.HUGE_SHIFT
+
+
+@kernel
+def lookup(m, s, key, write):
+    """The entry's word if it is there and allows the access, else 0."""
+    if s.ways == 0:
+        return 0
+    i = index_of(m, s, key)
+    if i < 0:
+        return 0
+    if write and m.word[i] & STORE_NEEDS != STORE_NEEDS:
+        m.tag[i] = 0
+        m.word[i] = 0
+        s.holes += 1
+        return 0
+    touch_entry(m, s, i)
+    return m.word[i]
+
+
+@kernel
+def first_level(m, core, va, write):
+    """Leaf entry from the first-level TLBs, or 0."""
+    pte = lookup(m, core.dtlb, key_4k(core, va), write)
+    if pte == 0 and core.last_huge != 0:                # a core that never met a huge page need not look for one
+        pte = lookup(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, key_2m(core, va), write)
+    if pte != 0:
+        core.dtlb.hits += 1
+    else:
+        core.dtlb.misses += 1
+    return pte
+
+
+@kernel
+def second_level(m, core, va, write):
+    """Leaf entry from the second-level TLB, or 0."""
+    s = core.stlb
+    if s.ways == 0:
+        return 0
+    pte = lookup(m, s, key_4k(core, va), write)
+    if pte == 0 and core.last_huge != 0:
+        pte = lookup(m, s, key_2m(core, va), write)
+    if pte != 0:
+        s.hits += 1
+        core.cycles += s.latency
+    else:
+        s.misses += 1
+    return pte
+
+
+@kernel
+def fill(m, s, key, pte):
+    if s.ways > 0:
+        s.replacements += 1
+        install(m, s, key, pte)
+
+
+@kernel
+def fill_first(m, core, va, pte):
+    if pte & P.PTE_PS:
+        core.last_huge |= 1
+        fill(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, key_2m(core, va), pte)
+    else:
+        fill(m, core.dtlb, key_4k(core, va), pte)
+
+
+@kernel
+def fill_second(m, core, va, pte):
+    fill(m, core.stlb, key_2m(core, va) if pte & P.PTE_PS else key_4k(core, va), pte)
+
+
+@kernel
+def invalidate_page(m, c, va):
+    """INVLPG: core `c` forgets the page of `va` in its current address space, and the paging-structure caches' entries."""
+    core = m.core[c]
+    forget(m, core.dtlb, key_4k(core, va))
+    forget(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, key_2m(core, va))
+    forget(m, core.stlb, key_4k(core, va))
+    forget(m, core.stlb, key_2m(core, va))
+    for level in range(1, 4):
+        key = core.asid << 36 | va >> (P.PAGE_SHIFT + 9 * level)
+        if level == 1:
+            forget(m, core.pde, key)
+        elif level == 2:
+            forget(m, core.pdpte, key)
+        else:
+            forget(m, core.pml4e, key)
+    core.hot_page[va >> P.PAGE_SHIFT & core.page_mask] = 0
+
+
+@kernel
+def flush(m, c):
+    """Core `c` forgets every translation of every address space."""
+    core = m.core[c]
+    clear(m, core.dtlb)
+    clear(m, core.dtlb_2m)
+    clear(m, core.stlb)
+    clear(m, core.pml4e)
+    clear(m, core.pdpte)
+    clear(m, core.pde)
+    core.hot_page[:] = 0

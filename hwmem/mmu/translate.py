@@ -1,0 +1,51 @@
+"""From virtual to physical: TLBs, then a walk, then a trap.
+
+The memory door calls `translate`; a fault goes to the operating system through a door of its own, as a
+processor goes through its interrupt table, and the access is tried again when the handler says so.
+"""
+from hwmem import params as P
+from hwmem._jit import call_door, kernel
+from hwmem.mmu.tlb import fill_first, fill_second, first_level, second_level
+from hwmem.mmu.walk import walk
+
+USER_END = 1 << 47
+HUGE_FRAME = P.PTE_FRAME & ~(P.HUGE_PAGE - 1)
+
+
+@kernel
+def translate(m, t, c, va, write):
+    """Physical address of `va` for thread `t` on core `c`, or -1 when the thread got a signal."""
+    if not m.mmu:
+        return va
+    core = m.core[c]
+    if va >> 47 == 0:                                   # a user address in canonical form
+        pte = first_level(m, core, va, write)
+        if pte != 0:
+            return physical(core, pte, va)
+        pte = second_level(m, core, va, write)
+        if pte != 0:
+            fill_first(m, core, va, pte)
+            return physical(core, pte, va)
+    return translate_by_walk(m, t, c, va, write)
+
+
+@kernel
+def translate_by_walk(m, t, c, va, write):
+    core = m.core[c]
+    while True:
+        pte = walk(m, c, va, write) if va >> 47 == 0 else -1 - P.PF_USER
+        if pte >= 0:
+            break
+        if call_door(m, P.DOOR_PAGE_FAULT, t, va, write, -1 - pte) < 0:
+            return -1
+    fill_second(m, core, va, pte)
+    fill_first(m, core, va, pte)
+    return physical(core, pte, va)
+
+
+@kernel
+def physical(core, pte, va):
+    core.huge = pte & P.PTE_PS
+    if core.huge:
+        return pte & HUGE_FRAME | va & (P.HUGE_PAGE - 1)
+    return pte & P.PTE_FRAME | va & (P.PAGE - 1)

@@ -1,0 +1,145 @@
+"""The page walker: page tables in emulated RAM, read through the caches.
+
+translate.py comes here when no TLB knows a page. Four levels for x86-64:
+
+    63  48 47      39 38      30 29      21 20      12 11        0
+    | 0..0 |  PML4   |  PDPT   |   PD    |   PT    |  offset    |
+                                     └ PS=1: a 2 MiB page
+
+    PTE: | NX |  frame (bits 12-51)  | D A   US RW P |      SDM vol. 3A, 4.5
+
+and two levels of 4-byte entries for 32-bit processes (10 + 10 + 12 bits). The paging-structure caches
+(pml4e, pdpte, pde) let a walk begin lower down. Every entry read is a load of the core's L1, and setting A
+or D is a store. Returns the leaf entry, or -1 - error code (PF_*) if the walk ends in a fault.
+
+Cost: one to four accesses; with a warm pde cache, one.
+"""
+from hwmem import params as P
+from hwmem._jit import kernel
+from hwmem.cache.private import access_line
+from hwmem.cache.sets import index_of, install, touch_entry
+from hwmem.memory.ram import peek32, peek64, poke32, poke64
+
+TOP_LEVEL = 3
+LARGE_LEAF = (1 << 63) - 1              # NX is not part of what a data access needs
+SMALL_LEAF = LARGE_LEAF & ~P.PTE_PS     # in a 4 KiB leaf that bit is PAT
+
+
+@kernel
+def walk(m, c, va, write):
+    """Leaf entry for `va` (bit PS set: a 2 MiB page), or -1 - error code."""
+    core = m.core[c]
+    core.walks += 1
+    core.cycles += m.cost.walker
+    if core.levels == 2:
+        return walk_32(m, c, va, write)
+    level = TOP_LEVEL
+    table = core.root
+    for low in range(1, TOP_LEVEL + 1):
+        found = cached_table(m, core, va, low)
+        if found >= 0:
+            level, table = low - 1, found
+            break
+    while True:
+        pa = table + (va >> (P.PAGE_SHIFT + 9 * level) & 511) * 8
+        walker_access(m, c, pa, 0)
+        pte = peek64(m.ram_base + pa)
+        error = denied(pte, write)
+        if error:
+            return -1 - error
+        leaf = level == 0 or (level == 1 and pte & P.PTE_PS)
+        wanted = P.PTE_A | (P.PTE_D if leaf and write else 0)
+        if pte & wanted != wanted:
+            walker_access(m, c, pa, 1)
+            pte |= wanted
+            poke64(m.ram_base + pa, pte)
+        if leaf:
+            return pte & (LARGE_LEAF if level else SMALL_LEAF)
+        table = pte & P.PTE_FRAME
+        remember_table(m, core, va, level, table)
+        level -= 1
+
+
+@kernel
+def denied(pte, write):
+    """Error code of a walk that ends at `pte`, 0 if it may go on."""
+    if not pte & P.PTE_P:
+        return P.PF_USER | (P.PF_WRITE if write else 0)
+    if write and not pte & P.PTE_RW:
+        return P.PF_USER | P.PF_WRITE | P.PF_PRESENT
+    return 0
+
+
+@kernel
+def walk_32(m, c, va, write):
+    pa = m.core[c].root + (va >> 22 & 1023) * 4
+    for level in range(2):
+        walker_access(m, c, pa, 0)
+        pte = peek32(m.ram_base + pa)
+        error = denied(pte, write)
+        if error:
+            return -1 - error
+        wanted = P.PTE_A | (P.PTE_D if level and write else 0)
+        if pte & wanted != wanted:
+            walker_access(m, c, pa, 1)
+            pte |= wanted
+            poke32(m.ram_base + pa, pte)
+        if level == 0:
+            pa = (pte & P.PTE_FRAME) + (va >> P.PAGE_SHIFT & 1023) * 4
+    return pte
+
+
+@kernel
+def walker_access(m, c, pa, write):
+    m.core[c].walk_accesses += 1
+    access_physical(m, c, pa, write)
+
+
+@kernel
+def access_physical(m, c, pa, write):
+    """An access that carries a physical address: the walker's, the kernel's, a draining store's.
+
+    The L1 set's most recent line is now another one, so the hit filter forgets the set.
+    """
+    core = m.core[c]
+    line = pa >> P.LINE_SHIFT
+    core.hot_line[line & core.hot_mask] = 0
+    core.hot_store[line & core.hot_mask] = 0
+    access_line(m, c, line, write)
+
+
+@kernel
+def paging_cache(core, level):
+    """The cache of entries of `level` (1: pde, 2: pdpte, 3: pml4e)."""
+    if level == 1:
+        return core.pde
+    if level == 2:
+        return core.pdpte
+    return core.pml4e
+
+
+@kernel
+def cached_table(m, core, va, level):
+    """Physical address of the table below level `level`'s entry for `va`, if cached; else -1."""
+    s = paging_cache(core, level)
+    if s.ways == 0:
+        return -1
+    i = index_of(m, s, paging_key(core, va, level))
+    if i < 0:
+        s.misses += 1
+        return -1
+    s.hits += 1
+    touch_entry(m, s, i)
+    return m.word[i]
+
+
+@kernel
+def remember_table(m, core, va, level, table):
+    s = paging_cache(core, level)
+    if s.ways > 0:
+        install(m, s, paging_key(core, va, level), table)
+
+
+@kernel
+def paging_key(core, va, level):
+    return core.asid << 36 | va >> (P.PAGE_SHIFT + 9 * level)

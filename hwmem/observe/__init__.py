@@ -1,0 +1,1 @@
+"""What can be seen of a run: counters, sharing, contended lines, events, invariants, results."""

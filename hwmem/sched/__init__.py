@@ -1,0 +1,1 @@
+"""Who runs next: threads on cores, by the smallest clock."""

@@ -1,0 +1,147 @@
+"""`next_thread`: the runnable thread on the core with the smallest clock. Every workload's loop asks it.
+
+    while True:
+        t = next_thread(m)
+        if t < 0: return
+        ...one step of thread t...
+
+Ties go to the lower core number. The common case (the core's thread goes on) is inlined; switching threads,
+draining store buffers and going idle are behind the scheduler's door. A core without a runnable thread has the
+key NEVER, or the time at which one of its sleepers wakes. -1: no thread can run; `m.deadlocked` tells whether any still waits.
+"""
+from hwmem import params as P
+from hwmem._jit import DOORS, call_door, kernel
+from hwmem.core.store_buffer import drain_all, drain_due
+from hwmem.sched.block import enqueue, leave_core, wake
+
+
+@kernel
+def next_thread(m):
+    last = m.current_core
+    if last >= 0:
+        m.key[last] = m.core[last].cycles
+    best, key = 0, m.key[0]
+    for c in range(1, m.cores):
+        if m.key[c] < key:
+            best, key = c, m.key[c]
+    core = m.core[best]
+    m.current_core = best
+    if core.current == 0 or core.cycles >= core.slice_end or core.sb_count > 0 or key == P.NEVER:
+        return call_door(m, P.DOOR_SCHEDULE, best, 0, 0, 0)
+    t = core.current - 1
+    m.thread[t].steps += 1
+    return t
+
+
+@DOORS.door(P.DOOR_SCHEDULE)
+def schedule(m, c, unused_a, unused_b, unused_c):
+    """Decide for core `c`, which has the smallest clock, then for whichever core that leaves first."""
+    while m.key[c] != P.NEVER:
+        drain_due(m, c)
+        wake_due(m, c)
+        if settle(m, c):
+            t = m.core[c].current - 1
+            m.current_core = c
+            m.thread[t].steps += 1
+            return t
+        m.key[c] = next_alarm(m, c)
+        c = first_core(m)
+    m.current_core = -1
+    m.deadlocked = 0
+    for t in range(m.threads):
+        m.deadlocked += m.thread[t].state == P.BLOCKED
+    return -1
+
+
+@kernel
+def first_core(m):
+    best = 0
+    for c in range(1, m.cores):
+        if m.key[c] < m.key[best]:
+            best = c
+    return best
+
+
+@kernel
+def settle(m, c):
+    """See that core `c` has a thread to run now; False if it has none."""
+    core = m.core[c]
+    if core.current and m.thread[core.current - 1].state != P.RUNNABLE:
+        leave_core(m, core.current - 1)
+    if core.current and core.cycles < core.slice_end:
+        return True
+    if core.current and core.queue_head:
+        t = core.current - 1
+        leave_core(m, t)
+        enqueue(m, t)
+    if core.current == 0:
+        if core.queue_head == 0:
+            drain_all(m, c)
+            return False
+        switch_to(m, c, core.queue_head - 1)
+    core.slice_end = min(core.cycles + m.cost.time_slice if core.queue_head else P.NEVER, next_alarm(m, c))
+    return True
+
+
+@kernel
+def switch_to(m, c, t):
+    """Thread `t`, the head of the queue, runs on core `c`."""
+    core = m.core[c]
+    core.queue_head = m.thread[t].next
+    if core.queue_head == 0:
+        core.queue_tail = 0
+    core.current = t + 1
+    if core.context_switches > 0:                   # the core's first thread is there already
+        core.cycles += m.cost.context_switch
+    core.context_switches += 1
+    load_address_space(m, c, m.thread[t].process)
+
+
+@kernel
+def load_address_space(m, c, p):
+    """Write CR3: the core's accesses are from now on process `p`'s. Tags keep other processes' TLB entries apart."""
+    core = m.core[c]
+    process = m.process[p]
+    if core.asid != process.asid:
+        core.hot_line[:] = 0
+        core.hot_store[:] = 0
+        core.asid = process.asid
+    core.process = p
+    core.root = process.root
+    core.levels = process.levels
+    process.cores |= 1 << c
+
+
+@kernel
+def next_alarm(m, c):
+    """When the first sleeping thread of core `c` wants to run, or NEVER."""
+    when = P.NEVER
+    for t in range(m.threads):
+        if m.thread[t].state == P.SLEEPING and m.thread[t].core == c:
+            when = min(when, m.thread[t].wake_at)
+    return when
+
+
+@kernel
+def wake_due(m, c):
+    """Sleepers of core `c` whose time has come; an idle core's time comes to the first of them."""
+    core = m.core[c]
+    now = core.cycles if core.current or core.queue_head else max(core.cycles, next_alarm(m, c))
+    for t in range(m.threads):
+        if m.thread[t].state == P.SLEEPING and m.thread[t].core == c and m.thread[t].wake_at <= now:
+            wake(m, t, m.thread[t].wake_at)
+
+
+@kernel
+def finish(m, t):
+    """Thread `t` has done its work: it never runs again."""
+    m.thread[t].state = P.DONE
+    m.core[m.thread[t].core].slice_end = 0
+
+
+@kernel
+def sleep_until(m, t, cycle):
+    """Thread `t` runs again when its core's clock has reached `cycle`."""
+    m.thread[t].state = P.SLEEPING
+    m.thread[t].wake_at = cycle
+    m.core[m.thread[t].core].slice_end = 0

@@ -1,0 +1,92 @@
+"""Bytes of a trace file, plain or compressed, as buffers of whole lines.
+
+`whole_lines` reads a chunk, hands out everything up to its last newline, and moves the rest of the line to the front
+of the same buffer before it reads on:
+
+    | rest of a line |   chunk just read                      \\n| rest |
+    |<------------- handed out as text[:end] ----------------->|
+
+Which decompressor is used follows from the file's first bytes, not from its name. The buffer is reused, so memory is
+one chunk however long the file is; a line longer than LONGEST_LINE means this is no text.
+"""
+import contextlib
+import gzip
+import lzma
+import os
+import stat
+import sys
+import zlib
+
+import numpy as np
+from tqdm import tqdm
+
+CHUNK_BYTES = 1 << 20
+LONGEST_LINE = 1 << 16                                     # bytes
+COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open}
+_DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
+
+
+class StreamError(Exception):
+    """The bytes cannot be had; the message says why, and whoever counts lines says where."""
+
+
+@contextlib.contextmanager
+def opened(path):
+    """The file as stored, and its decompressed bytes (both file objects; one object if it is plain)."""
+    try:
+        stored = open(path, "rb", buffering=0)
+    except OSError as error:
+        raise StreamError(error.strerror.lower()) from None
+    with stored:
+        if not stat.S_ISREG(os.fstat(stored.fileno()).st_mode):
+            raise StreamError("not a regular file (a trace is read more than once)")
+        start = stored.read(max(map(len, COMPRESSIONS)))
+        stored.seek(0)
+        for magic, decompress in COMPRESSIONS.items():
+            if start.startswith(magic):
+                with decompress(stored, "rb") as data:
+                    yield stored, data
+                return
+        yield stored, stored
+
+
+def whole_lines(path, chunk_bytes=CHUNK_BYTES, progress=False):
+    """Yield (text, end): text[:end], of a uint8 array that the next step overwrites, is whole lines of the file.
+
+    A last line without a newline is given one. Raises StreamError. `progress`: a bar on stderr, over the bytes stored.
+    """
+    buffer = bytearray(chunk_bytes + LONGEST_LINE + 1)
+    text, window = np.frombuffer(buffer, np.uint8), memoryview(buffer)
+    rest = 0
+    with opened(path) as (stored, data), tqdm(
+            total=os.path.getsize(path), desc=os.path.basename(path), unit="B", unit_scale=True, unit_divisor=1024,
+            file=sys.stderr, disable=not progress) as bar:
+        while True:
+            count, damage = _fill(data, window[rest:rest + chunk_bytes])
+            bar.update(stored.tell() - bar.n)
+            filled = rest + count
+            end = buffer.rfind(b"\n", rest, filled) + 1
+            if end:
+                yield text, end
+            if damage:
+                raise StreamError(f"damaged or cut off ({damage})")
+            rest = filled - end
+            if rest > LONGEST_LINE:
+                raise StreamError(f"a line of more than {LONGEST_LINE} bytes: not a text trace")
+            window[:rest] = window[end:filled]
+            if not count:
+                break
+        if rest:
+            buffer[rest] = ord("\n")
+            yield text, rest + 1
+
+
+def _fill(data, window):
+    """Fill `window` as far as the file goes; how many bytes that was, and what stopped it if not the file's end."""
+    count = 0
+    try:
+        while count < len(window) and (n := data.readinto(window[count:])):
+            count += n
+    except _DAMAGE as error:
+        return count, error
+    return count, None

@@ -1,0 +1,219 @@
+"""A recorded trace: the data references of a program, in program order, in blocks.
+
+`open_trace` looks at the first lines of the file and says which format it is; `Trace.blocks` reads it, a buffer of
+text (stream.py) after another, through the format's grammar (parse.py), and yields arrays:
+
+    file ──> stream.whole_lines ──> parse.parse ──> Block(addresses, is_store, sizes, thread) ──> Machine.replay
+
+Memory is one chunk of text and one block, however long the trace is. A trace may be read any number of times; every
+pass opens the file anew. What a format cannot say is refused with "file:line: reason", after all whole blocks before
+that line have been handed out.
+
+Instruction fetches are counted and left out. A modify (lackey's M: one instruction loads and stores the same bytes)
+is a load followed by a store. No format here knows threads: all references are thread 0's.
+"""
+import os
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from hwmem.errors import TraceError
+from hwmem.trace import parse
+from hwmem.trace.stream import StreamError, whole_lines
+
+BLOCK_RECORDS = 1 << 20
+DEFAULT_SIZE = 8                                           # bytes, of an array trace without sizes
+_PEEK_BYTES = 1 << 16
+_EXCERPT_BYTES = 40
+
+
+class Format(NamedTuple):
+    grammar: int                                           # parse.py's number
+    first_line: re.Pattern                                 # what tells it from the others
+
+
+FORMATS = {
+    "lackey": Format(parse.LACKEY, re.compile(rb"(I  | [LSM] )[0-9a-fA-F]+,")),
+    "din": Format(parse.DIN, re.compile(rb"[ \t]*[0-9][ \t]+(0[xX])?[0-9a-fA-F]+([ \t\r]|$)")),
+    "xdin": Format(parse.XDIN, re.compile(rb"[ \t]*[rwimcvRWIMCV][ \t]+(0[xX])?[0-9a-fA-F]+[ \t]+(0[xX])?[0-9a-fA-F]")),
+}
+_VALGRINDS_WORDS = re.compile(rb"(==|--|\*\*).*\1")
+
+
+class Block(NamedTuple):
+    """Some references in program order; four arrays of one length."""
+    addresses: np.ndarray                                  # int64: of the first byte
+    is_store: np.ndarray                                   # bool
+    sizes: np.ndarray                                      # int32: bytes, 1 to 4096
+    thread: np.ndarray                                     # int32
+
+
+class TraceCounts(NamedTuple):
+    """What a whole trace holds. One modify is one load and one store here; cachegrind counts it as a read only."""
+    loads: int
+    stores: int
+    modifies: int
+    instructions: int
+    lines: int
+
+
+class Trace:
+    """References of a program. `.format`: a name in FORMATS, or "arrays"; `.path`: the file, or None."""
+
+    def __init__(self, path, format, progress=False, whole=None):
+        self.path, self.format, self.progress = path, format, progress
+        self._whole, self._counts = whole, None
+
+    @classmethod
+    def from_arrays(cls, addresses, is_store, sizes=None, thread=None):
+        """A trace from arrays of one length, which are copied where their type is not Block's.
+
+        `addresses`: integers, 0 or more; `is_store`: true for stores; `sizes`: bytes, 1 to 4096 (8 if not given);
+        `thread`: who does it (0 if not given). Raises ValueError or TypeError naming the argument.
+        """
+        addresses = _integers("addresses", addresses, np.int64, 0, parse.HIGHEST)
+        n = len(addresses)
+        sizes = np.full(n, DEFAULT_SIZE, np.int32) if sizes is None else _integers("sizes", sizes, np.int32, 1, parse.LARGEST_SIZE)
+        thread = np.zeros(n, np.int32) if thread is None else _integers("thread", thread, np.int32, 0, 2**31 - 1)
+        block = Block(addresses, np.ascontiguousarray(is_store, np.bool_), sizes, thread)
+        for name, array in zip(Block._fields, block):
+            if array.shape != (n,):
+                raise ValueError(f"{name} takes one value a reference, {n}; its shape is {array.shape}")
+        if n and np.any(addresses > parse.HIGHEST - sizes):
+            raise ValueError("addresses takes references that end below 2^63")
+        return cls(None, "arrays", whole=block)
+
+    def blocks(self, records=BLOCK_RECORDS):
+        """Yield Blocks of at most `records` references (2 or more), none of them empty."""
+        if records < 2:
+            raise ValueError(f"records takes 2 or more (a modify is two), not {records}")
+        if self._whole is None:
+            return self._read(records)
+        return self._slices(records)
+
+    def _slices(self, records):
+        for start in range(0, len(self._whole.addresses), records):
+            yield Block(*(array[start:start + records] for array in self._whole))
+
+    def _read(self, records):
+        c, stores, loads = parse.new_cursor(), 0, 0
+        grammar = FORMATS[self.format].grammar
+        arrays = _new_arrays(records)
+        try:
+            for text, end in whole_lines(self.path, progress=self.progress):
+                c.position, c.end = 0, end
+                while c.position < end:
+                    parse.parse(c, grammar, text, *arrays)
+                    if c.error:
+                        raise TraceError(self._malformed(c, text))
+                    if c.records < records - 1:
+                        break
+                    block = _filled(arrays, c.records)
+                    yield block
+                    loads, stores = _tally(block, loads, stores)
+                    arrays, c.records = _new_arrays(records), 0
+        except StreamError as error:
+            raise TraceError(f"{self.path}:{c.line + 1}: {error}") from None
+        if c.records:
+            block = _filled(arrays, c.records)
+            yield block
+            loads, stores = _tally(block, loads, stores)
+        if not loads + stores:
+            raise TraceError(f"{self.path}: no data references in {c.line} lines ({c.fetches} instruction fetches)")
+        self._counts = TraceCounts(loads, stores, int(c.modifies), int(c.fetches), int(c.line))
+
+    def _malformed(self, c, text):
+        start = int(c.position)
+        line = bytes(text[start:min(start + _EXCERPT_BYTES, int(c.end))]).split(b"\n")[0]
+        return f"{self.path}:{c.line + 1}: {parse.REASONS[int(c.error)]} ({self.format}): {_shown(line)}"
+
+    @property
+    def counts(self):
+        """TraceCounts; reads the trace through if no pass has ended yet."""
+        if self._counts is None and self.path is None:
+            stores = int(np.count_nonzero(self._whole.is_store))
+            self._counts = TraceCounts(len(self._whole.is_store) - stores, stores, 0, 0, 0)
+        if self._counts is None:
+            for _ in self.blocks():
+                pass
+        return self._counts
+
+    @property
+    def instructions(self):
+        """Instruction fetches, which are no part of the blocks."""
+        return self.counts.instructions
+
+    def read(self):
+        """All references as one Block, kept in memory (17 bytes each): for traces that fit."""
+        if self._whole is None:
+            self._whole = Block(*map(np.concatenate, zip(*self.blocks())))
+        return self._whole
+
+    addresses = property(lambda self: self.read().addresses, doc="All addresses, int64.")
+    is_store = property(lambda self: self.read().is_store, doc="True for stores.")
+    sizes = property(lambda self: self.read().sizes, doc="All sizes in bytes, int32.")
+    thread = property(lambda self: self.read().thread, doc="Who made each reference, int32.")
+
+    def __repr__(self):
+        return f"<hwmem.Trace {self.format} {self.path or len(self._whole.addresses)}>"
+
+
+def open_trace(path, format=None, progress=False):
+    """A trace file as a Trace; plain, gzip or xz.
+
+    `format`: "lackey", "din" or "xdin"; None looks at the first lines. `progress`: show a bar on stderr while
+    reading. Raises TraceError, one line, for a file that cannot be read or whose first lines are of no known format.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path takes a string or a path, not {type(path).__name__}")
+    if format is not None and format not in FORMATS:
+        raise ValueError(f"format takes one of {', '.join(FORMATS)} or None, not {format!r}")
+    path = os.fspath(path)
+    try:
+        text, end = next(whole_lines(path, chunk_bytes=_PEEK_BYTES), (None, 0))
+    except StreamError as error:
+        raise TraceError(f"{path}: {error}") from None
+    if not end:
+        raise TraceError(f"{path}: empty file")
+    return Trace(path, format or _format_of(path, bytes(text[:end]).split(b"\n")[:-1]), progress)
+
+
+def _format_of(path, lines):
+    """The format whose pattern fits the first line that is not valgrind's own."""
+    for number, line in enumerate(lines, 1):
+        for name, format in FORMATS.items():
+            if format.first_line.match(line):
+                return name
+        if not _VALGRINDS_WORDS.match(line):
+            raise TraceError(f"{path}:{number}: neither {', '.join(FORMATS)}: {_shown(line[:_EXCERPT_BYTES])}")
+    return "lackey"                                        # nobody else writes such lines
+
+
+def _shown(line):
+    return ascii(line.decode("latin-1"))
+
+
+def _new_arrays(records):
+    return np.empty(records, np.int64), np.empty(records, np.bool_), np.empty(records, np.int32)
+
+
+def _filled(arrays, n):
+    return Block(*(array[:n] for array in arrays), np.zeros(n, np.int32))
+
+
+def _tally(block, loads, stores):
+    n = int(np.count_nonzero(block.is_store))
+    return loads + len(block.is_store) - n, stores + n
+
+
+def _integers(name, values, dtype, least, most):
+    """`values` as a C-contiguous array of `dtype`, or an error that names the argument."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name} takes one dimension, not {array.ndim}")
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"{name} takes integers, not {array.dtype}")
+    if array.size and (array.min() < least or array.max() > most):
+        raise ValueError(f"{name} takes integers from {least} to {most}")
+    return np.ascontiguousarray(array, dtype)

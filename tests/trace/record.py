@@ -1,0 +1,45 @@
+"""How data/*.lackey.xz and data/cachegrind.json were made: `python tests/trace/record.py` makes them again.
+
+Real programs of Debian 12 under Valgrind 3.19, each run once under lackey, whose whole output is kept, and once under
+cachegrind for each of the geometries below. Other versions of the programs, the C library or Valgrind give other
+traces; the tests use nothing but what is in data/.
+
+    sort    sort of 40 lines                     pointers and strings, the C library's start
+    gzip    gzip -c of 200 lines                 tables, byte stores, many modifies
+    mawk    a word count of 120 lines            an interpreter
+"""
+import json
+import lzma
+import pathlib
+import tempfile
+
+import tools
+
+DATA = pathlib.Path(__file__).with_name("data")
+WORDS = "line cache set way tag page frame fault store load fence".split()
+LINES = [f"{n * 7919 % 1009} {WORDS[n * n % 11]} {WORDS[n * 5 % 11]}\n" for n in range(200)]
+PROGRAMS = {
+    "sort": (40, ["sort", "text"]),
+    "gzip": (200, ["gzip", "-c", "text"]),
+    "mawk": (120, ["mawk", "{for (i = 2; i <= NF; i++) n[$i]++} END {for (w in n) print n[w], w}", "text"]),
+}
+# (sets, ways) of I1, D1 and LL: a usual machine, a small one, and direct-mapped first levels
+GEOMETRIES = [[(64, 8), (64, 8), (1024, 16)], [(16, 2), (32, 2), (128, 4)], [(64, 1), (16, 1), (64, 8)]]
+
+
+def main():
+    answers = {}
+    for name, (lines, command) in PROGRAMS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            (folder / "text").write_text("".join(LINES[:lines]))
+            tools.lackey(command, folder, folder / "trace")
+            text = (folder / "trace").read_bytes()
+            (DATA / f"{name}.lackey.xz").write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
+            answers[name] = [{"i1": i1, "d1": d1, "ll": ll, "events": tools.cachegrind(command, folder, i1, d1, ll)}
+                             for i1, d1, ll in GEOMETRIES]
+    (DATA / "cachegrind.json").write_text(json.dumps(answers, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
