@@ -25,8 +25,14 @@ import sys
 
 import numba
 from llvmlite import ir
+from llvmlite.binding import Linkage
 from numba import types
 from numba.core import caching
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import register_pass
+from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import NativeLowering
 from numba.extending import intrinsic, overload
 
 PROJECT_PACKAGES = ("hwmem", "goalloc")
@@ -114,10 +120,96 @@ _DEFAULT_LOCATORS = ",".join(c.__name__ for c in caching.CacheImpl._locator_clas
 numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{EditFollowingLocator.__name__},{_DEFAULT_LOCATORS}"
 
 
+class LinkOnlyLibrary(JITCodeLibrary):
+    """The code of a kernel that another kernel calls: linked into the caller, optimised and assembled only there."""
+
+    def _optimize_final_module(self):
+        pass
+
+    def _finalize_final_module(self):
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LinkOnlyLowering(NativeLowering):
+    """Lowering without wrappers, machine code or a callable: what a caller links needs none of them."""
+    _name = "link_only_lowering"
+
+    def run_pass(self, state):
+        state.library = LinkOnlyLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.flags.no_cpython_wrapper = state.flags.no_cfunc_wrapper = state.flags.no_compile = True
+        super().run_pass(state)
+        lowered = state["cr"]
+        key = object()                          # stands where numba has the callable: the implementation's name
+        state.targetctx.insert_user_function(key, lowered.fndesc, [state.library])
+        state["cr"] = lowered._replace(cfunc=key)
+        return True
+
+
+class WholeLibrary(JITCodeLibrary):
+    """The code of an entry: everything it reaches is linked in and private to it, so that LLVM may inline freely."""
+
+    def _optimize_final_module(self):
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+                function.linkage = "internal"
+        super()._optimize_final_module()
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class WholeLowering(NativeLowering):
+    _name = "whole_lowering"
+
+    def run_pass(self, state):
+        state.library = WholeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return super().run_pass(state)
+
+
+def _pipeline(lowering):
+    """A compiler pipeline: numba's, with another lowering."""
+    class Pipeline(CompilerBase):
+        def define_pipelines(self):
+            passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+            passes.passes = [(lowering if p is NativeLowering else p, text) for p, text in passes.passes]
+            passes.finalize()
+            return [passes]
+    return Pipeline
+
+
+LinkOnlyPipeline, WholePipeline = _pipeline(LinkOnlyLowering), _pipeline(WholeLowering)
+
+
+class KernelDispatcher(CPUDispatcher):
+    """A kernel. Called from Python it is compiled whole and cached; called from another kernel it is only lowered,
+    for numba would optimise and assemble each of a kernel's callees once for every caller above it."""
+
+    def __init__(self, py_func, locals=None, targetoptions=None, pipeline_class=WholePipeline):
+        super().__init__(py_func, locals, targetoptions, pipeline_class)
+        self.linked = None if pipeline_class is LinkOnlyPipeline else KernelDispatcher(py_func, locals, targetoptions, LinkOnlyPipeline)
+
+    def add_overload(self, compiled):
+        if self.linked is None:
+            self.overloads[tuple(compiled.signature.args)] = compiled
+        else:
+            super().add_overload(compiled)
+
+    def get_call_template(self, args, kws):
+        return super().get_call_template(args, kws) if self.linked is None else self.linked.get_call_template(args, kws)
+
+    def get_overload(self, signature):
+        return super().get_overload(signature) if self.linked is None else self.linked.get_overload(signature)
+
+
 def kernel(function):
     """Compile `function` on first call: nopython, without the GIL, cached on disk until an edit reaches it."""
+    if JIT_DISABLED:
+        return function
     _kernel_files.add(function.__code__.co_filename)
-    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    dispatcher = KernelDispatcher(function, targetoptions={"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None})
+    dispatcher.enable_caching()
+    return dispatcher
 
 
 class Doors:
@@ -143,7 +235,8 @@ class Doors:
         numbers = [n for n, f in enumerate(self.python) if f is not None]
         for n in progress(numbers) if progress else numbers:
             if self._compiled[n] is None:
-                self._compiled[n] = numba.cfunc(signature, nopython=True, cache=True, error_model="numpy")(self.python[n])
+                self._compiled[n] = numba.cfunc(signature, nopython=True, cache=True, error_model="numpy",
+                                                pipeline_class=WholePipeline)(self.python[n])
         return [c.address if c is not None else 0 for c in self._compiled]
 
 

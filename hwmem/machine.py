@@ -15,7 +15,7 @@ from hwmem import params as P
 from hwmem._jit import DOORS, first_run_bar
 from hwmem.build import build
 from hwmem.config import MachineConfig
-from hwmem.core import fence, memory_door              # noqa: F401  (their doors)
+from hwmem.core import memory_door                     # noqa: F401  (its door)
 from hwmem.errors import MachineError, SegmentationFault
 from hwmem.layout import MACHINE
 from hwmem.linux import fault, syscall                 # noqa: F401  (their doors)

@@ -44,7 +44,8 @@ REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU
 
 # Kinds of access
 # ("phantom": an access without data, which a replayed trace makes)
-LOAD, STORE, ATOMIC, PHANTOM_LOAD, PHANTOM_STORE = range(5)
+# PHYSICAL_*: a core's accesses by physical address, line after line (the kernel's own). DRAIN_*: its store buffer.
+LOAD, STORE, ATOMIC, PHANTOM_LOAD, PHANTOM_STORE, PHYSICAL_LOAD, PHYSICAL_STORE, DRAIN_DUE, DRAIN_ALL = range(9)
 KIND_SHIFT = 16                 # the memory door's third argument is size | kind << KIND_SHIFT
 SIZE_MASK = (1 << KIND_SHIFT) - 1
 
@@ -72,7 +73,7 @@ PF_WRITE = 1 << 1
 PF_USER = 1 << 2
 
 # Doors (_jit.py): number of each cold kernel
-DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_DRAIN = range(5)
+DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL = range(4)
 
 # Where an access was served from (core.source)
 FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM, FROM_UPGRADE = range(11)

@@ -12,7 +12,7 @@ from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
 from hwmem.core.fence import lfence, mfence, sfence
-from hwmem.core.store_buffer import drain_all
+from hwmem.core.service import drain_all
 from hwmem.linux.page_table import find_leaf
 from hwmem.prompt import enter, place_thread
 

@@ -48,6 +48,19 @@ def access_line(m, c, line, write):
 
 
 @kernel
+def access_physical(m, c, pa, write):
+    """An access that did not come by a virtual address: the walker's, the kernel's, a draining store's.
+
+    The L1 set's most recent line is now another one, so the hit filter (core/access.py) forgets the set.
+    """
+    core = m.core[c]
+    line = pa >> P.LINE_SHIFT
+    core.hot_line[line & core.hot_mask] = 0
+    core.hot_store[line & core.hot_mask] = 0
+    access_line(m, c, line, write)
+
+
+@kernel
 def miss(m, c, line, write, i):
     """An L1 miss, or a store without the right to (`i`: the entry that holds the tag, or -1)."""
     had = m.tag[i] & P.STATE_MASK if i >= 0 else P.I

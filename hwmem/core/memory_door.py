@@ -10,7 +10,7 @@ Returns what was loaded; 0 for a store; for an atomic the host address of the wo
 """
 from hwmem import params as P
 from hwmem._jit import DOORS, kernel
-from hwmem.cache.private import access_line
+from hwmem.cache.private import access_line, access_physical
 from hwmem.cache.sets import index_of
 from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, push, read_bytes, waits_for_line,
@@ -25,7 +25,24 @@ READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
 
 @DOORS.door(P.DOOR_MEMORY)
 def memory_door(m, t, va, what, value):
-    return access(m, t, va, what & P.SIZE_MASK, what >> P.KIND_SHIFT, value)
+    size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
+    if kind <= P.PHANTOM_STORE:
+        return access(m, t, va, size, kind, value)
+    serve(m, t, va, size, kind)
+    return 0
+
+
+@kernel
+def serve(m, c, pa, size, kind):
+    """What the scheduler and the operating system ask of core `c` (service.py)."""
+    if kind == P.DRAIN_DUE:
+        drain_due(m, c)
+    elif kind == P.DRAIN_ALL:
+        drain_all(m, c)
+    else:
+        for line_pa in range(pa, pa + size, P.LINE):
+            m.core[c].kernel_accesses += 1
+            access_physical(m, c, line_pa, kind == P.PHYSICAL_STORE)
 
 
 @kernel

@@ -16,7 +16,7 @@ Invariant: while an entry for a line waits, the line is not in the core's hit fi
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.memory.ram import peek8, poke8, poke64
-from hwmem.mmu.walk import access_physical
+from hwmem.cache.private import access_physical
 
 SLOTS = 64
 

@@ -9,7 +9,8 @@ Cost: `kernel.page_fault` cycles, 64 line stores, up to four table entries.
 from hwmem import params as P
 from hwmem._jit import DOORS, kernel
 from hwmem.core.signal import kill
-from hwmem.linux.frames import give_frame, take_frame, zero_accesses
+from hwmem.core.service import kernel_access
+from hwmem.linux.frames import give_frame, take_frame
 from hwmem.linux.page_table import set_leaf
 from hwmem.linux.vma import find_vma
 
@@ -39,7 +40,7 @@ def demand_zero(m, c, p, va, prot, write):
     pa = take_frame(m)
     if pa < 0:
         return False
-    zero_accesses(m, c, pa)
+    kernel_access(m, c, pa, P.PAGE, 1)
     entry = pa | P.PTE_P | P.PTE_US | P.PTE_A
     if prot & P.PROT_WRITE:
         entry |= P.PTE_RW | (P.PTE_D if write else 0)

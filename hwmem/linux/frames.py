@@ -8,7 +8,6 @@ Invariant: fresh <= total; free + used = fresh - 1.
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.memory.ram import peek64, poke64
-from hwmem.mmu.walk import access_physical
 
 
 @kernel
@@ -37,11 +36,3 @@ def give_frame(m, pa):
     f.free_head = pa
     f.free += 1
     f.used -= 1
-
-
-@kernel
-def zero_accesses(m, c, pa):
-    """What clearing a frame costs: a store to each of its lines, by the kernel on core `c`."""
-    m.core[c].kernel_accesses += P.PAGE // P.LINE
-    for line_pa in range(pa, pa + P.PAGE, P.LINE):
-        access_physical(m, c, line_pa, 1)

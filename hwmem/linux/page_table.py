@@ -5,17 +5,11 @@ writes is an access of the core it runs on. Bit layouts: mmu/walk.py.
 """
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.linux.frames import give_frame, take_frame, zero_accesses
+from hwmem.core.service import kernel_access
+from hwmem.linux.frames import give_frame, take_frame
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
-from hwmem.mmu.walk import access_physical
 
 TABLE_ENTRY = P.PTE_P | P.PTE_RW | P.PTE_US | P.PTE_A
-
-
-@kernel
-def kernel_access(m, c, pa, write):
-    m.core[c].kernel_accesses += 1
-    access_physical(m, c, pa, write)
 
 
 @kernel
@@ -37,7 +31,7 @@ def new_table(m, c, p):
     """A zeroed frame for a table of process `p`, or -1."""
     pa = take_frame(m)
     if pa >= 0:
-        zero_accesses(m, c, pa)
+        kernel_access(m, c, pa, P.PAGE, 1)
         m.process[p].table_pages += 1
     return pa
 
@@ -57,13 +51,13 @@ def leaf_place(m, c, p, va, make):
     table = m.process[p].root
     for level in range(m.process[p].levels - 1, 0, -1):
         pa = entry_place(m, p, table, level, va)
-        kernel_access(m, c, pa, 0)
+        kernel_access(m, c, pa, 8, 0)
         entry = read_entry(m, p, pa)
         if not entry & P.PTE_P:
             below = new_table(m, c, p) if make else -1
             if below < 0:
                 return -1 - level
-            kernel_access(m, c, pa, 1)
+            kernel_access(m, c, pa, 8, 1)
             entry = below | TABLE_ENTRY
             write_entry(m, p, pa, entry)
         table = entry & P.PTE_FRAME
@@ -89,7 +83,7 @@ def set_leaf(m, c, p, va, entry):
     pa = leaf_place(m, c, p, va, True)
     if pa < 0:
         return False
-    kernel_access(m, c, pa, 1)
+    kernel_access(m, c, pa, 8, 1)
     write_entry(m, p, pa, entry)
     return True
 
@@ -107,7 +101,7 @@ def unmap_range(m, c, p, start, end):
         while pa >= 0 and va < stop:
             entry = read_entry(m, p, pa)
             if entry & P.PTE_P:
-                kernel_access(m, c, pa, 1)
+                kernel_access(m, c, pa, 8, 1)
                 write_entry(m, p, pa, 0)
                 give_frame(m, entry & P.PTE_FRAME)
                 freed += 1

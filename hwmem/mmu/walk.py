@@ -16,7 +16,7 @@ Cost: one to four accesses; with a warm pde cache, one.
 """
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.cache.private import access_line
+from hwmem.cache.private import access_physical
 from hwmem.cache.sets import index_of, install, touch_entry
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
 
@@ -93,19 +93,6 @@ def walk_32(m, c, va, write):
 def walker_access(m, c, pa, write):
     m.core[c].walk_accesses += 1
     access_physical(m, c, pa, write)
-
-
-@kernel
-def access_physical(m, c, pa, write):
-    """An access that carries a physical address: the walker's, the kernel's, a draining store's.
-
-    The L1 set's most recent line is now another one, so the hit filter forgets the set.
-    """
-    core = m.core[c]
-    line = pa >> P.LINE_SHIFT
-    core.hot_line[line & core.hot_mask] = 0
-    core.hot_store[line & core.hot_mask] = 0
-    access_line(m, c, line, write)
 
 
 @kernel

@@ -4,8 +4,8 @@ Invariant: a thread is in at most one of: its core's `current`, its core's run q
 """
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.core.memory_door import access
-from hwmem.core.store_buffer import drain_all
+from hwmem.core.access import load32
+from hwmem.core.service import drain_all
 
 
 @kernel
@@ -35,7 +35,7 @@ def leave_core(m, t):
 @kernel
 def futex_wait(m, t, va, expected):
     """Block until woken if the word at `va` holds `expected`; 0, or -EAGAIN."""
-    if access(m, t, va, 4, P.LOAD, 0) != expected & 0xFFFF_FFFF:
+    if load32(m, t, va) != expected & 0xFFFF_FFFF:
         return -P.EAGAIN
     m.thread[t].state = P.BLOCKED
     m.thread[t].wait_address = va

@@ -11,7 +11,7 @@ key NEVER, or the time at which one of its sleepers wakes. -1: no thread can run
 """
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
-from hwmem.core.store_buffer import drain_all, drain_due
+from hwmem.core.service import drain_all, drain_due
 from hwmem.sched.block import enqueue, leave_core, wake
 
 

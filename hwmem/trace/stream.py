@@ -34,12 +34,12 @@ class StreamError(Exception):
 def opened(path):
     """The file as stored, and its decompressed bytes (both file objects; one object if it is plain)."""
     try:
+        if stat.S_ISFIFO(os.stat(path).st_mode):           # opening it would wait for a writer
+            raise StreamError("a pipe, and a trace is read more than once")
         stored = open(path, "rb", buffering=0)
     except OSError as error:
         raise StreamError(error.strerror.lower()) from None
     with stored:
-        if not stat.S_ISREG(os.fstat(stored.fileno()).st_mode):
-            raise StreamError("not a regular file (a trace is read more than once)")
         start = stored.read(max(map(len, COMPRESSIONS)))
         stored.seek(0)
         for magic, decompress in COMPRESSIONS.items():

@@ -80,7 +80,7 @@ class Trace:
         for name, array in zip(Block._fields, block):
             if array.shape != (n,):
                 raise ValueError(f"{name} takes one value a reference, {n}; its shape is {array.shape}")
-        if n and np.any(addresses > parse.HIGHEST - sizes):
+        if n and np.any(addresses > parse.HIGHEST - sizes.astype(np.int64)):
             raise ValueError("addresses takes references that end below 2^63")
         return cls(None, "arrays", whole=block)
 

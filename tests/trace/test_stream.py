@@ -18,7 +18,7 @@ def read(path, **options):
 
 
 @pytest.mark.parametrize("stored", STORED)
-@given(lines=st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")), max_size=30), chunk=st.integers(1, 40))
+@given(lines=st.lists(st.text("a 1\r\0é", max_size=30).map(str.encode), max_size=30), chunk=st.integers(1, 40))
 def test_every_line_comes_whole_and_once_whatever_the_chunk(tmp_path_factory, stored, lines, chunk):
     text = b"".join(line + b"\n" for line in lines)
     path = tmp_path_factory.mktemp("lines") / "text"

@@ -120,7 +120,7 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path / "absent") == "absent: no such file or directory"
     assert refusal(tmp_path).endswith(": is a directory")
-    assert refusal(tmp_path / "pipe") == "pipe: not a regular file (a trace is read more than once)"
+    assert refusal(tmp_path / "pipe") == "pipe: a pipe, and a trace is read more than once"
     assert refusal(write(b"")) == "x.trace: empty file"
     assert refusal(write(gzip.compress(b""))) == "x.trace: empty file"
     assert refusal(write(b"\x7fELF\x02\x01\x01\0")) == r"x.trace:1: neither lackey, din, xdin: '\x7fELF\x02\x01\x01\x00'"

@@ -1,0 +1,24 @@
+"""What the scheduler and the operating system ask of a core: through the memory door, so that they need not contain it."""
+from hwmem import params as P
+from hwmem._jit import call_door, kernel
+
+
+@kernel
+def kernel_access(m, c, pa, size, write):
+    """The kernel, on core `c`, reads or writes (`write` 0/1) `size` bytes at a physical address: an access a line."""
+    kind = P.PHYSICAL_STORE if write else P.PHYSICAL_LOAD
+    call_door(m, P.DOOR_MEMORY, c, pa, size | kind << P.KIND_SHIFT, 0)
+
+
+@kernel
+def drain_due(m, c):
+    """Stores of core `c` whose time has come become visible."""
+    if m.core[c].sb_count > 0:
+        call_door(m, P.DOOR_MEMORY, c, 0, P.DRAIN_DUE << P.KIND_SHIFT, 0)
+
+
+@kernel
+def drain_all(m, c):
+    """All stores of core `c` become visible; its clock moves to the end of the last."""
+    if m.core[c].sb_count > 0:
+        call_door(m, P.DOOR_MEMORY, c, 0, P.DRAIN_ALL << P.KIND_SHIFT, 0)
