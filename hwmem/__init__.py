@@ -1,3 +1,2 @@
 """stub"""
-from hwmem.config import *
-from hwmem.machine import Machine
+__version__ = "0.1.0"

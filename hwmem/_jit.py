@@ -39,7 +39,7 @@ PROJECT_PACKAGES = ("hwmem", "goalloc")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]*))", re.M)
-_kernel_files = set()
+_kernel_files, _inlining = set(), {}
 _bytes_of, _imports_of = {}, {}
 
 
@@ -142,6 +142,9 @@ class LinkOnlyLowering(NativeLowering):
         super().run_pass(state)
         lowered = state["cr"]
         key = object()                          # stands where numba has the callable: the implementation's name
+        inlining = _inlining.get(state.func_id.func)
+        if inlining:
+            state.library.get_function(lowered.fndesc.llvm_func_name).add_function_attribute(inlining)
         state.targetctx.insert_user_function(key, lowered.fndesc, [state.library])
         state["cr"] = lowered._replace(cfunc=key)
         return True
@@ -196,6 +199,7 @@ class KernelDispatcher(CPUDispatcher):
             super().add_overload(compiled)
 
     def get_call_template(self, args, kws):
+        args = tuple(types.unliteral(a) for a in args)          # one version for every constant
         return super().get_call_template(args, kws) if self.linked is None else self.linked.get_call_template(args, kws)
 
     def get_overload(self, signature):
@@ -210,6 +214,18 @@ def kernel(function):
     dispatcher = KernelDispatcher(function, targetoptions={"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None})
     dispatcher.enable_caching()
     return dispatcher
+
+
+def cold(function):
+    """A kernel off the hot path: never inlined into its callers, so that their common case stays small."""
+    _inlining[function] = "noinline"
+    return kernel(function)
+
+
+def hot(function):
+    """A kernel that the common case of an access runs through: inlined into every caller, so keep it small."""
+    _inlining[function] = "alwaysinline"
+    return kernel(function)
 
 
 class Doors:

@@ -3,6 +3,8 @@
 machine.py calls `build` once a machine. Here the set-associative arrays get their places in the pools, one
 after another, so that a small machine touches little host memory.
 """
+import mmap
+
 import numpy as np
 
 from hwmem import params as P
@@ -10,17 +12,21 @@ from hwmem.coherence.protocol import PROTOCOLS, tables
 from hwmem.layout import MACHINE
 
 
+ROW_ALIGN = 8                   # entries to which an array's place is rounded: a line of the host's cache
+
+
 def build(config, seed=0):
     """A new machine record (np.zeros, then filled) and its RAM's host mapping is the caller's. Raises ValueError."""
     if config.ordering not in P.ORDERINGS:
         raise ValueError(f"ordering: {config.ordering!r} is not available yet, choose one of {', '.join(P.ORDERINGS)}")
-    m = np.zeros(1, MACHINE).view(np.recarray)[0]
+    m = new_record()
     m.ram_size = config.memory
     m.cores, m.sockets = config.cores, config.sockets
     m.mmu = config.mmu
     m.ordering = P.ORDERINGS[config.ordering]
     m.inclusion = P.INCLUSIONS[config.inclusion] if config.llc else P.NINE
     m.has_l2, m.has_llc = config.l2 is not None, config.llc is not None
+    m.exact_entries = config.llc is not None and config.inclusion == "inclusive" and config.sockets == 1
     m.sharers_supply = config.protocol in ("moesi", "mesif")
     m.store_buffer_entries = config.store_buffer.entries
     m.current_core = -1
@@ -38,6 +44,14 @@ def build(config, seed=0):
     return m
 
 
+def new_record():
+    """A zeroed record on fresh pages of its own: aligned, committed as it is touched, in large pages where the host has them."""
+    pages = mmap.mmap(-1, MACHINE.itemsize)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, MACHINE, 1).view(np.recarray)[0]
+
+
 class Pools:
     """Hands out places in the machine's pools, in order."""
 
@@ -52,9 +66,15 @@ class Pools:
             return
         s.sets, s.ways, s.latency = shape.sets, shape.ways, shape.latency
         s.mask = shape.sets - 1 if shape.sets & (shape.sets - 1) == 0 else -1
+        s.way_mask = (1 << shape.ways) - 1 if shape.ways < 64 else -1
+        s.row_shift = (shape.ways - 1).bit_length()
         s.policy = P.REPLACEMENTS[getattr(shape, "replacement", "lru")]
+        if s.policy == P.LRU and shape.ways > P.NIBBLE_WAYS:
+            s.policy = P.WIDE_LRU
+        if s.policy == P.LRU:
+            s.stack_top, s.stack_mask = 4 * shape.ways - 4, np.uint64((1 << 4 * shape.ways) - 1)
         s.base, s.order_base = self.next_entry, self.next_set
-        self.next_entry += shape.sets * shape.ways
+        self.next_entry += -(-(shape.sets << int(s.row_shift)) // ROW_ALIGN) * ROW_ALIGN
         self.next_set += shape.sets
 
 
@@ -99,10 +119,17 @@ def fill_protocol(m, name):
         m.protocol[field][:] = table
 
 
+def power_of_two(n):
+    """log2(n), or -1 where n is not a power of two."""
+    return n.bit_length() - 1 if n & (n - 1) == 0 else -1
+
+
 def fill_dram(m, config):
     d = config.dram
     for s in range(config.sockets):
         dram = m.dram[s]
-        dram.channels, dram.banks, dram.row_lines = d.channels, d.banks, d.row_size // P.LINE
+        dram.channels, dram.channel_shift = d.channels, power_of_two(d.channels)
+        dram.banks, dram.bank_shift = d.banks, power_of_two(d.banks)
+        dram.row_shift = power_of_two(d.row_size // P.LINE)
         dram.transfer_cycles = max(1, round(P.LINE / d.bytes_per_cycle))
         dram.row_hit_cycles, dram.row_miss_cycles, dram.row_conflict_cycles = d.row_hit, d.row_miss, d.row_conflict

@@ -5,11 +5,11 @@
             ├─ llc[socket]        a `sets` record; tag flags hold the directory state, `word` the sharers
             ├─ directory, dram    counters and the state of channels and banks
             ├─ thread[t], process[p]
-            └─ tag[], word[], order[], age[]      the pools in which all set-associative arrays lie
+            └─ tag[], word[], order[], stamp[]    the pools in which all set-associative arrays lie
 
 A `sets` record (cache/sets.py) says where in the pools its array lies and how it is shaped. So every cache and
 TLB has the same type, is compiled once, and a small machine touches little host memory. Shapes here are
-capacities; zero means empty, so a new machine is np.zeros. Addresses, sizes and cycles are int64.
+capacities; zero means empty, so a new machine is zeroed memory. Addresses, sizes and cycles are int64.
 """
 import numpy as np
 
@@ -23,19 +23,22 @@ def record(*fields):
 
 SETS = record(
     "base",                         # first entry in the pools `tag` and `word`
-    "order_base",                   # first entry in the pool `order` (one word a set) or `age` (one byte a way)
+    "order_base",                   # first entry in the pool `order`, one word a set
     "sets", "mask",                 # mask = sets - 1 where sets is a power of two, else -1
-    "ways", "policy", "latency",
+    "ways", "way_mask", "row_shift",    # a bit a way; entries a set takes in the pools, as a power of two
+    "policy", "latency", "stack_top", ("stack_mask", "u8"),     # LRU: bit place of the oldest nibble; nibbles in use
+    "clock",                        # touches so far (WIDE_LRU)
     "random",                       # state of the random policy
     "holes",                        # ways emptied since they were first used
     "hits", "misses",               # demand look-ups
     "write_back_misses",            # victims of the level above that were not here
     "replacements", "dirty_evictions")
 
+HOT = record("line", "store", "host", "unused")
+
 CORE = record(
     # hit filter (access.py): what the next access may skip
-    ("hot_line", "i8", P.HOT_LINES), ("hot_store", "i8", P.HOT_LINES), ("hot_host", "i8", P.HOT_LINES),
-    ("hot_page", "i8", P.HOT_PAGES), "hot_mask", "page_mask", "hit_cycles",
+    ("hot", HOT, P.HOT_LINES), ("hot_page", "i8", P.HOT_PAGES), "hot_mask", "page_mask", "hit_cycles",
     # clock and counters of the hit path
     "cycles", "loads", "stores", "atomics",
     # the rest of the core's counters
@@ -48,6 +51,8 @@ CORE = record(
     ("miss", "i8", 4),              # by cause, when classification is on
     # identity and address space
     "source",                       # where the last access was served from (params.FROM_*)
+    "far", "supplier",              # of the last request: sockets whose LLC had the line (mask), core that supplied it or -1
+    "llc_entry",                    # index of the LLC entry of the last request, or -1
     "in_place",                     # the last access refilled an entry without making it the most recent
     "huge", "last_huge",            # whether the last translation was by a 2 MiB page; that page, plus one
     "id", "socket", "process", "asid", "root", "levels",
@@ -76,7 +81,7 @@ DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "p
 DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles",
               ("open_row", "i8", (P.MAX_CHANNELS, P.MAX_BANKS)),    # row + 1; 0: precharged
               ("free_at", "i8", P.MAX_CHANNELS),
-              "channels", "banks", "row_lines", "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
+              "channels", "channel_shift", "banks", "bank_shift", "row_shift", "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
 
 COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram",
               "mfence", "atomic", "store_drain", "page_fault", "syscall", "context_switch", "time_slice",
@@ -89,29 +94,43 @@ BUSY = record("line", "until")      # a line whose last transaction between core
 # Linux's page frames: free ones are a stack of numbers, threaded through m.frame_next
 FRAMES = record("total", "fresh", "free_head", "free", "used")
 
-# Observers (observe/): switches, then their tables
-MISS_KEY_SLOTS = 1 << 16            # lines that classification can follow at a time
-C2C_SLOTS = 1 << 14                 # (line, offset, thread) triples
+# Observers (observe/): their tables, then the switches
+WATCHED_SLOTS = 1 << 20             # lines that can be followed (a power of two)
+SHARED_ROWS = 1 << 17               # of them, those that more than one core has touched
+CELLS = 1 << 17                     # (line, offset, thread) triples of contended lines
+CELL_SLOTS = 2 * CELLS
 EVENT_SLOTS = 1 << 20
 
-EVENT = record("cycle", "line", ("core", "i2"), ("responder", "i2"), ("request", "i2"), ("before", "i1"), ("after", "i1"), "thread", "latency")
+WATCHED = record("line", "va", ("held", "u8"), ("lost", "u8"), ("pending", "u8"),     # masks of cores (observe/sharing.py)
+                 ("wrote", "u8"),   # bytes written by thread `writer` - 1 before anybody contended (observe/contended.py)
+                 ("epoch", "i4"), ("row", "i4"), ("use", "i4"), ("writer", "i2"), ("contended", "i2"))
 
-SHARING = record("line", "held", ("written", "u1", P.MAX_CORES), ("pending", "u1", P.MAX_CORES), ("lost", "u1", P.MAX_CORES))
+CELL = record("line", "va", ("cores", "u8"), ("read", "u8"), ("wrote", "u8"),         # masks of cores, of bytes, of bytes
+              ("slot", "i4"), ("use", "i4"), ("thread", "i4"), ("process", "i2"), ("offset", "i2"),
+              ("served", "i8", (3, P.SOURCES)), ("cycles", "i8", 3))                  # observe/contended.py
 
-C2C = record("line", "offset", "thread", "core", "loads", "stores", "atomics", "l1_hits", "l1_misses", "l2_hits", "llc_hits",
-             "lcl_hitm", "rmt_hitm", "dram", "load_cycles", "hitm_cycles", "store_l1_hits", "store_l1_misses")
+EVENT = record("cycle", "line", "latency", ("thread", "i2"), ("core", "i2"), ("responder", "i2"),
+               ("request", "i1"), ("before", "i1"), ("after", "i1"))
 
-OBSERVE = record("classify", "c2c", "events", "watching", "event_limit", "event_count", "c2c_dropped", "sharing_dropped",
-                 "source", "thread", "va", "access_size", "kind")
+OBSERVE = record("watching", "classify", "c2c", "events",           # switches
+                 "epoch", "core", "va", "cycles",                   # of the access that hooks.py hands over
+                 "rows", "sharing_dropped", ("pending", "i8", P.MAX_CORES), "cells", "c2c_dropped", "event_limit", "event_count")
 
-MACHINE = record(
-    ("doors", "i8", 16), "ram_base", "ram_size",
-    "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply", "store_buffer_entries",
-    "store_buffer_always", "current_core", "threads", "live_threads", "deadlocked", ("sys", "i8", 6),
-    ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
-    ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),
-    ("thread", THREAD, P.MAX_THREADS), ("process", PROCESS, P.MAX_PROCESSES),
-    ("frames", FRAMES), ("vma", VMA, 1 << 16), "vma_fresh", "vma_free",
-    ("busy", BUSY, P.BUSY_SLOTS),
-    ("age", "u1", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES),
-    ("sharing", SHARING, MISS_KEY_SLOTS), ("c2c", C2C, C2C_SLOTS), ("event", EVENT, EVENT_SLOTS))
+def machine(align):
+    return record(
+        ("doors", "i8", 16), "ram_base", "ram_size",
+        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply", "exact_entries", "store_buffer_entries",
+        "store_buffer_always", "current_core", "threads", "live_threads", "deadlocked", ("sys", "i8", 6),
+        ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
+        ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),
+        ("thread", THREAD, P.MAX_THREADS), ("process", PROCESS, P.MAX_PROCESSES),
+        ("frames", FRAMES), ("vma", VMA, 1 << 16), "vma_fresh", "vma_free",
+        ("busy", BUSY, P.BUSY_SLOTS), ("align", "u1", align),
+        ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES),
+        ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),
+        ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS))
+
+
+_unaligned = machine(P.LINE).fields["tag"][1]
+MACHINE = machine(P.LINE + -_unaligned % P.LINE)        # a set's row of eight tags is one line of the host's cache
+assert MACHINE.fields["tag"][1] % P.LINE == 0

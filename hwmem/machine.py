@@ -21,6 +21,7 @@ from hwmem.layout import MACHINE
 from hwmem.linux import fault, syscall                 # noqa: F401  (their doors)
 from hwmem.memory.ram import map_ram
 from hwmem.observe import check, counters
+from hwmem.observe import door as observe_door         # noqa: F401  (its door)
 from hwmem.process import Process
 from hwmem.prompt import place_thread
 from hwmem.replay import as_arrays, replay_cores, replay_one_core

@@ -21,10 +21,14 @@ PAGE = 4096
 PAGE_SHIFT = 12
 HUGE_PAGE = 2 << 20
 HUGE_SHIFT = 21
-WORD_SHIFT = 3                  # 8-byte words: the grain at which sharing is classified
 
-# A tag word: key << TAG_SHIFT | OCCUPIED | flags. For caches key << TAG_SHIFT is the line's physical address.
+# A tag word. For caches key << TAG_SHIFT is the line's physical address.
+#
+#    | 0 | owner 6 (LLC: the core that owns an OWNED line) | key 51 | occupied 1 | flags 5 |
+#     63  62                                             57 56      6      5       4     0
 TAG_SHIFT = 6
+OWNER_SHIFT = 57
+KEY_MASK = (1 << OWNER_SHIFT) - (1 << 5)        # the key and the occupied bit
 OCCUPIED = 1 << 5
 STATE_MASK = 7                  # private caches: the MESI state. LLC: the directory state
 DIRTY = 1 << 3                  # LLC: differs from memory
@@ -39,13 +43,15 @@ STATE_NAMES = "ISFOEM"
 PRESENT, SHARED, OWNED, GONE = range(4)
 
 # Replacement policies
-LRU, TREE_PLRU, RANDOM, NRU = range(4)
+LRU, WIDE_LRU, TREE_PLRU, RANDOM, NRU = range(5)
+NIBBLE_WAYS = 16                # what LRU can hold in a word; above that WIDE_LRU
 REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU}
 
 # Kinds of access
 # ("phantom": an access without data, which a replayed trace makes)
 # PHYSICAL_*: a core's accesses by physical address, line after line (the kernel's own). DRAIN_*: its store buffer.
 LOAD, STORE, ATOMIC, PHANTOM_LOAD, PHANTOM_STORE, PHYSICAL_LOAD, PHYSICAL_STORE, DRAIN_DUE, DRAIN_ALL = range(9)
+COPY_LOST, COPY_RECALLED = 9, 10    # no accesses: what else the observers' door is told (observe/hooks.py)
 KIND_SHIFT = 16                 # the memory door's third argument is size | kind << KIND_SHIFT
 SIZE_MASK = (1 << KIND_SHIFT) - 1
 
@@ -73,10 +79,11 @@ PF_WRITE = 1 << 1
 PF_USER = 1 << 2
 
 # Doors (_jit.py): number of each cold kernel
-DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL = range(4)
+DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE = range(5)
 
 # Where an access was served from (core.source)
 FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM, FROM_UPGRADE = range(11)
+SOURCES = 11
 SOURCE_NAMES = ("L1", "L2", "LLC", "clean forward", "HITM", "remote LLC", "remote clean forward", "remote HITM",
                 "DRAM", "remote DRAM", "upgrade")
 

@@ -1,23 +1,27 @@
 """A recorded trace, or arrays of accesses, run on the machine: one access after another, in order.
 
-A trace holds no values, so its accesses carry none (access.touch_phantom); each runs to its end before the
+A trace holds no values, so its accesses carry none (params.PHANTOM_*); each runs to its end before the
 next, past the store buffer: the trace's order is the order in which memory sees it. Without a process of the
 caller's, a process whose one mapping spans the whole address space stands in for the program's.
 """
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import kernel
-from hwmem.core.access import touch_phantom
+from hwmem._jit import call_door, cold, kernel
+from hwmem.core.access import is_hot
 
 
 @kernel
 def replay_one_core(m, t, addresses, is_store, sizes):
     """All accesses on the core of thread `t`. Returns how many were made: fewer than all if one ended the thread."""
+    core = m.core[m.thread[t].core]
     for i in range(len(addresses)):
-        touch(m, t, addresses[i], sizes[i], is_store[i])
-        if m.thread[t].state == P.KILLED:
-            return i
+        if is_hot(core, addresses[i], np.int64(sizes[i]), is_store[i]):
+            count_hit(core, is_store[i])
+        else:
+            touch(m, t, addresses[i], np.int64(sizes[i]), is_store[i])
+            if m.thread[t].state == P.KILLED:
+                return i
     return len(addresses)
 
 
@@ -25,26 +29,50 @@ def replay_one_core(m, t, addresses, is_store, sizes):
 def replay_cores(m, threads, addresses, is_store, sizes, core):
     """Access i on core[i], by that core's thread `threads[core[i]]`."""
     for i in range(len(addresses)):
-        t = threads[core[i]]
-        touch(m, t, addresses[i], sizes[i], is_store[i])
-        if m.thread[t].state == P.KILLED:
-            return i
+        c = m.core[core[i]]
+        if is_hot(c, addresses[i], np.int64(sizes[i]), is_store[i]):
+            count_hit(c, is_store[i])
+        else:
+            touch(m, threads[core[i]], addresses[i], np.int64(sizes[i]), is_store[i])
+            if m.thread[threads[core[i]]].state == P.KILLED:
+                return i
     return len(addresses)
+
+
+@kernel
+def count_hit(core, is_store):
+    if is_store:
+        core.stores += 1
+    else:
+        core.loads += 1
+    core.cycles += core.hit_cycles
 
 
 @kernel
 def touch(m, t, va, size, is_store):
     """One access; what is longer than a line (saves of vector registers) goes line by line."""
-    while size > P.LINE:
-        touch_phantom(m, t, va, P.LINE, is_store)
-        va += P.LINE
-        size -= P.LINE
-    touch_phantom(m, t, va, size, is_store)
+    kind = P.PHANTOM_STORE if is_store else P.PHANTOM_LOAD
+    if size > P.LINE:
+        touch_long(m, t, va, size, kind)
+    else:
+        call_door(m, P.DOOR_MEMORY, t, va, size | kind << P.KIND_SHIFT, 0)
+
+
+@cold
+def touch_long(m, t, va, size, kind):
+    while size > 0:
+        part = min(size, P.LINE - (va & P.LINE - 1))
+        call_door(m, P.DOOR_MEMORY, t, va, part | kind << P.KIND_SHIFT, 0)
+        va += part
+        size -= part
 
 
 def as_arrays(addresses, is_store, sizes):
-    """The three arrays as int64, bool, int64 of one length; a scalar size or None (8) fills."""
+    """The three arrays as int64, bool, uint16 of one length; a scalar size or None (8) fills."""
     addresses = np.ascontiguousarray(addresses, dtype=np.int64)
     is_store = np.ascontiguousarray(np.broadcast_to(np.asarray(is_store, dtype=np.bool_), addresses.shape))
-    sizes = np.ascontiguousarray(np.broadcast_to(np.asarray(8 if sizes is None else sizes, dtype=np.int64), addresses.shape))
+    sizes = np.asarray(8 if sizes is None else sizes)
+    if sizes.size and not (0 < sizes.min() and sizes.max() < 1 << 16):
+        raise ValueError(f"sizes: takes 1 to 65535 bytes, got {sizes.min()} to {sizes.max()}")
+    sizes = np.ascontiguousarray(np.broadcast_to(sizes.astype(np.uint16), addresses.shape))
     return addresses, is_store, sizes

@@ -1,7 +1,7 @@
 """A core's own L1D and L2: look-up, fill, eviction. The last thing before a request leaves the core.
 
     access_line ── L1 hit with rights ──> done
-        └─ miss ── fetch_l2 ── L2 hit, else directory.request ──> fill; victims go to the next level
+        └─ miss ── L2 hit, else directory.request ──> fill; victims go to the next level
 
 L1 and L2 are neither inclusive nor exclusive of each other: a miss asks the next level before it evicts; a
 dirty victim is written to the next level, where it refreshes recency or, missing there, is allocated without
@@ -12,154 +12,168 @@ Two things follow gem5's MESI_Two_Level, count for count: an invalidated line ke
 refilled in place without a touch; where the LLC is inclusive, the victim of the core's last private level
 leaves before the request goes out, and victims in E or M are announced (PUTX), those in S or F are not.
 
-Invariant: the core's right to a line is the stronger of its two copies.
+Entries of one line know each other, so that evictions need no search (indices plus one, 0: none or unknown):
+
+    m.word of an L1 entry   its L2 entry             (without an L2: its LLC entry)
+    m.word of an L2 entry   its LLC entry << 32 | its L1 entry
+
+Invariants: the core's right to a line is the stronger of its two copies; the links of valid entries are mutual.
 """
 from hwmem import params as P
-from hwmem._jit import kernel
-from hwmem.cache.replacement import touch, victim
-from hwmem.cache.sets import entry, find, index_of, put, set_of, touch_entry
+from hwmem._jit import cold, hot, kernel
+from hwmem.cache.sets import cool, index_of, key_of, put, take_victim, touch_entry
 from hwmem.coherence.directory import put_back, request
 
+BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
+LOW = (1 << BELOW_SHIFT) - 1
 
-@kernel
+
+@hot
 def access_line(m, c, line, write):
-    """Core `c` reads or writes (`write` 0/1) a physical line; charges the cycles, returns the L1 entry's index."""
+    """Core `c` reads or writes (`write` 0/1) a physical line; charges the cycles."""
     core = m.core[c]
     l1 = core.l1d
-    set_ = set_of(l1, line)
-    way = find(m, l1, set_, line)
-    i = entry(l1, set_, way)
-    if way >= 0:
+    i = index_of(m, l1, line)
+    if i >= 0:
         state = m.tag[i] & P.STATE_MASK
         if state > P.I and (write == 0 or state >= P.E):
             l1.hits += 1
             if write:
                 m.tag[i] |= P.M                                 # E | M == M
-            touch(m, l1, set_, way)
+            touch_entry(m, l1, i)
             core.cycles += l1.latency
             core.source = P.FROM_L1
             core.in_place = 0
-            return i
-    else:
-        i = -1
-    l1.misses += 1
-    core.in_place = i >= 0
-    return miss(m, c, line, write, i)
+            return
+    miss(m, c, line, write, i)
 
 
-@kernel
+@cold
 def access_physical(m, c, pa, write):
     """An access that did not come by a virtual address: the walker's, the kernel's, a draining store's.
 
     The L1 set's most recent line is now another one, so the hit filter (core/access.py) forgets the set.
     """
-    core = m.core[c]
     line = pa >> P.LINE_SHIFT
-    core.hot_line[line & core.hot_mask] = 0
-    core.hot_store[line & core.hot_mask] = 0
+    cool(m.core[c], line)
     access_line(m, c, line, write)
 
 
-@kernel
+@cold
 def miss(m, c, line, write, i):
-    """An L1 miss, or a store without the right to (`i`: the entry that holds the tag, or -1)."""
+    """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
+    core = m.core[c]
+    core.l1d.misses += 1
+    core.in_place = 1 if i >= 0 else 0
     had = m.tag[i] & P.STATE_MASK if i >= 0 else P.I
     if m.has_l2:
-        state = fetch_l2(m, c, line, write, had)
+        below = index_of(m, core.l2, line)
+        state = m.tag[below] & P.STATE_MASK if below >= 0 else P.I
+        if state > P.I and (write == 0 or state >= P.E):
+            hit_l2(m, core, below)
+        else:
+            below = miss_l2(m, c, line, write, max(had, state), below)
+            state = m.tag[below] & P.STATE_MASK if below >= 0 else P.E
+        state = P.E if state >= P.E else P.S
     else:
         if i < 0 and m.inclusion == P.INCLUSIVE:
-            i = allocate_l1(m, c, line)
+            i = allocate_l1_early(m, c, line)
         state = request(m, c, line, write, had)
+        below = core.llc_entry
     if i < 0:
         i = allocate_l1(m, c, line)
     m.tag[i] = m.tag[i] & ~P.STATE_MASK | (P.M if write else state)
+    m.word[i] = below + 1
+    if m.has_l2 and below >= 0:
+        m.word[below] = m.word[below] & ~LOW | i + 1
+
+
+@hot
+def hit_l2(m, core, j):
+    core.l2.hits += 1
+    touch_entry(m, core.l2, j)
+    core.cycles += core.l2.latency
+    core.source = P.FROM_L2
+
+
+@hot
+def miss_l2(m, c, line, write, had, j):
+    """The core has `line` in `had`; entry `j` of the L2 (-1: none) has the right that is needed afterwards. Returns it."""
+    m.core[c].l2.misses += 1
+    if j < 0 and had == P.I and m.inclusion == P.INCLUSIVE:
+        j = allocate_l2(m, c, line)
+    state = request(m, c, line, write, had)
+    if had > P.I:                                               # an upgrade: the data was here
+        if j >= 0:
+            m.tag[j] |= P.M if m.tag[j] & P.STATE_MASK == P.O else P.E
+        return j
+    if j < 0:
+        j = allocate_l2(m, c, line)
+    m.tag[j] = m.tag[j] & ~P.STATE_MASK | state
+    m.word[j] = (m.core[c].llc_entry + 1) << BELOW_SHIFT
+    return j
+
+
+@hot
+def allocate_l1(m, c, line):
+    """An entry of the L1 for `line`, in state I until the caller sets it; the victim has gone to the next level."""
+    l1 = m.core[c].l1d
+    i = take_victim(m, l1, line)
+    old = m.tag[i]
+    if old != 0:
+        count_replacement(l1, old)
+        if old & P.STATE_MASK > P.I:
+            evict_l1(m, c, key_of(old), old & P.STATE_MASK, m.word[i] - 1)
+    put(m, i, line, P.I)
     return i
 
 
-@kernel
-def fetch_l2(m, c, line, write, had):
-    """Let the L2 have `line` with the right that is needed; returns the state the L1 may take for a read."""
-    core = m.core[c]
-    l2 = core.l2
-    i = index_of(m, l2, line)
-    state = m.tag[i] & P.STATE_MASK if i >= 0 else P.I
-    if state > P.I and (write == 0 or state >= P.E):
-        l2.hits += 1
-        touch_entry(m, l2, i)
-        core.cycles += l2.latency
-        core.source = P.FROM_L2
-        return P.E if state >= P.E else P.S
-    l2.misses += 1
-    if max(had, state) > P.I:                                   # an upgrade: the data is here
-        request(m, c, line, write, max(had, state))
-        if i >= 0:
-            m.tag[i] = m.tag[i] & ~P.STATE_MASK | (P.M if state == P.O else P.E)
-        return P.M
-    if i < 0 and m.inclusion == P.INCLUSIVE:
-        i = allocate_l2(m, c, line)
-    state = request(m, c, line, write, P.I)
-    if i < 0:
-        i = allocate_l2(m, c, line)
-    m.tag[i] = m.tag[i] & ~P.STATE_MASK | state
-    return P.E if state >= P.E else P.S
+@cold
+def allocate_l1_early(m, c, line):
+    return allocate_l1(m, c, line)
 
 
-@kernel
-def allocate_l1(m, c, line):
-    """A way of the L1 for `line`, in state I until the caller sets it; the victim has gone to the next level."""
-    l1 = m.core[c].l1d
-    set_ = set_of(l1, line)
-    way = victim(m, l1, set_)
-    old = m.tag[entry(l1, set_, way)]
-    if old != 0:
-        count_replacement(l1, old)
-        evict_l1(m, c, old >> P.TAG_SHIFT, old & P.STATE_MASK)
-    return put(m, l1, set_, way, line, P.I)
-
-
-@kernel
+@cold
 def allocate_l2(m, c, line):
     """The same for the L2; the core keeps its right to the victim while the L1 holds a copy."""
-    core = m.core[c]
-    l2 = core.l2
-    set_ = set_of(l2, line)
-    way = victim(m, l2, set_)
-    old = m.tag[entry(l2, set_, way)]
+    l2 = m.core[c].l2
+    j = take_victim(m, l2, line)
+    old = m.tag[j]
     if old != 0:
         count_replacement(l2, old)
-        if old & P.STATE_MASK >= P.O:
-            gone = old >> P.TAG_SHIFT
-            i = index_of(m, core.l1d, gone)
-            keeps = i >= 0 and m.tag[i] & P.STATE_MASK > P.I
-            put_back(m, c, gone, old & P.STATE_MASK, keeps)
-    return put(m, l2, set_, way, line, P.I)
+        if old & P.STATE_MASK > P.I:
+            evict_l2(m, c, key_of(old), old & P.STATE_MASK, m.word[j])
+    put(m, j, line, P.I)
+    return j
 
 
 @kernel
-def evict_l1(m, c, line, state):
-    core = m.core[c]
-    if state < P.O:
-        return
+def evict_l1(m, c, line, state, below):
+    dirty = state == P.M or state == P.O
     if not m.has_l2:
-        put_back(m, c, line, state, False)
+        if state >= P.O:
+            put_back(m, c, line, state, 0, below)
+    elif below >= 0:
+        m.word[below] &= ~LOW
+        if dirty:
+            touch_entry(m, m.core[c].l2, below)
+            m.tag[below] = m.tag[below] & ~P.STATE_MASK | state
+    elif dirty:
+        m.core[c].l2.write_back_misses += 1
+        j = allocate_l2(m, c, line)
+        m.tag[j] |= state
+        m.word[j] = 0
     elif state == P.E:
-        if m.inclusion == P.INCLUSIVE and index_of(m, core.l2, line) < 0:
-            put_back(m, c, line, state, False)
-    else:
-        write_back_l2(m, c, line, state)
+        put_back(m, c, line, state, 0, -1)
 
 
 @kernel
-def write_back_l2(m, c, line, state):
-    """A dirty victim of the L1 arrives in the L2."""
-    l2 = m.core[c].l2
-    i = index_of(m, l2, line)
+def evict_l2(m, c, line, state, links):
+    i = (links & LOW) - 1
     if i >= 0:
-        touch_entry(m, l2, i)
-    else:
-        l2.write_back_misses += 1
-        i = allocate_l2(m, c, line)
-    m.tag[i] = m.tag[i] & ~P.STATE_MASK | state
+        m.word[i] = 0
+    if state >= P.O:
+        put_back(m, c, line, state, 1 if i >= 0 else 0, (links >> BELOW_SHIFT) - 1)
 
 
 @kernel

@@ -1,106 +1,124 @@
 """A set-associative array: the one shape behind every cache, TLB and paging-structure cache.
 
-The array's entries lie in the machine's pools; a `sets` record says where and how many:
+The array's entries lie in the machine's pools; a `sets` record says where and how many. A set's row is its ways
+rounded up to a power of two, so an entry's index tells its set and way by shift and mask:
 
-    entry i = base + set * ways + way
-    m.tag[i]   key << 6 | occupied << 5 | flags     caches: the line's physical address and its state
+    entry i = base + (set << row_shift) + way
+    m.tag[i]   | owner | key | occupied | flags |   caches: the line's physical address and its state (params.py)
     m.word[i]  what the tag stands for              LLC: sharers; TLB: frame and rights; else unused
 
 An invalidated line keeps its way and its age (its state is I): what gem5's MESI_Two_Level does, and what
-makes counts equal its counts. `find` tells that way too; callers look at the state.
+makes counts equal its counts. `index_of` finds that entry too; callers look at the state.
+
+Cost: a look-up is one or two vector compares; a touch is a dozen operations (replacement.py).
 """
+import numpy as np
+
 from hwmem import params as P
-from hwmem._jit import kernel
-from hwmem.cache.replacement import touch, victim
+from hwmem._jit import cold, hot, kernel
+from hwmem.bits import ctz64
+from hwmem.cache.match import LANES, match8
+from hwmem.cache.replacement import rotate, touch
 
-KEY_SHIFT = P.TAG_SHIFT - 1
 
-
-@kernel
+@hot
 def set_of(s, key):
-    if s.mask >= 0:
-        return key & s.mask
-    return key % s.sets
+    return key & s.mask if s.mask >= 0 else modulo(key, s.sets)
 
 
-@kernel
-def find(m, s, set_, key):
-    """Way of `key` in set `set_`, or -1."""
-    wanted = key << 1 | 1
-    first = s.base + set_ * s.ways
-    way = -1
-    if s.ways == 8:
-        for w in range(8):
-            if m.tag[first + w] >> KEY_SHIFT == wanted:
-                way = w
-    elif s.ways == 16:
-        for w in range(16):
-            if m.tag[first + w] >> KEY_SHIFT == wanted:
-                way = w
-    else:
-        for w in range(s.ways):
-            if m.tag[first + w] >> KEY_SHIFT == wanted:
-                way = w
-    return way
+@cold
+def modulo(key, n):
+    return np.int64(np.uint64(key) % np.uint64(n))
 
 
-@kernel
-def entry(s, set_, way):
-    """Index in the pools of a way."""
-    return s.base + set_ * s.ways + way
-
-
-@kernel
+@hot
 def index_of(m, s, key):
     """Index in the pools of `key`'s entry, or -1. Recency is not changed."""
-    set_ = set_of(s, key)
-    way = find(m, s, set_, key)
-    return entry(s, set_, way) if way >= 0 else -1
+    first = s.base + (set_of(s, key) << s.row_shift)
+    wanted = key << P.TAG_SHIFT | P.OCCUPIED
+    found = match8(m, first, wanted)
+    if s.ways > LANES:
+        found |= match8(m, first + LANES, wanted) << LANES
+        if s.ways > 2 * LANES:
+            found |= match_wide(m, s, first, wanted)
+    found &= s.way_mask
+    if found == 0:
+        return -1
+    return first + ctz64(np.uint64(found))
+
+
+@cold
+def match_wide(m, s, first, wanted):
+    """The ways above the first sixteen."""
+    found = 0
+    for w in range(2 * LANES, s.ways, LANES):
+        found |= match8(m, first + w, wanted) << w
+    return found
 
 
 @kernel
+def key_of(tag):
+    """The key in a tag word."""
+    return (tag & P.KEY_MASK) >> P.TAG_SHIFT
+
+
+@hot
 def touch_entry(m, s, i):
     """Entry `i` becomes the most recently used of its set."""
-    touch(m, s, (i - s.base) // s.ways, (i - s.base) % s.ways)
+    touch(m, s, i - s.base >> s.row_shift, i - s.base & (1 << s.row_shift) - 1)
 
 
-@kernel
-def put(m, s, set_, way, key, flags):
-    """Put `key` into a way, most recent; returns its index. The caller has dealt with what was there."""
-    i = entry(s, set_, way)
-    if s.holes > 0 and m.tag[i] == 0:
-        s.holes -= 1
+@hot
+def take_victim(m, s, key):
+    """Index of the entry that `key` shall take (free ones first), made most recent. What it holds is the caller's to
+    deal with before `put`."""
+    set_ = set_of(s, key)
+    first = s.base + (set_ << s.row_shift)
+    return first + rotate(m, s, set_, first)
+
+
+@hot
+def put(m, i, key, flags):
+    """Entry `i`, taken for `key`, holds it from now on."""
     m.tag[i] = key << P.TAG_SHIFT | P.OCCUPIED | flags
-    touch(m, s, set_, way)
-    return i
 
 
-@kernel
+@cold
 def install(m, s, key, word):
     """Put `key` over its set's victim, whatever that was (TLBs)."""
-    set_ = set_of(s, key)
-    i = put(m, s, set_, victim(m, s, set_), key, 0)
+    i = take_victim(m, s, key)
+    if s.holes > 0 and m.tag[i] == 0:
+        s.holes -= 1
+    put(m, i, key, 0)
     m.word[i] = word
-    return i
 
 
 @kernel
-def forget(m, s, key):
-    """Empty `key`'s entry if there is one (TLBs: invalidation). True if there was."""
-    i = index_of(m, s, key)
-    if i < 0:
-        return False
+def empty(m, s, i):
     m.tag[i] = 0
     m.word[i] = 0
     s.holes += 1
-    return True
+
+
+@cold
+def forget(m, s, key):
+    """Empty `key`'s entry if there is one (TLBs: invalidation)."""
+    i = index_of(m, s, key) if s.ways else -1
+    if i >= 0:
+        empty(m, s, i)
+
+
+@cold
+def clear(m, s):
+    """Empty every entry (TLB flush)."""
+    for i in range(s.base, s.base + (s.sets << s.row_shift)):
+        if m.tag[i] != 0:
+            empty(m, s, i)
 
 
 @kernel
-def clear(m, s):
-    """Empty every entry (TLB flush)."""
-    for i in range(s.base, s.base + s.sets * s.ways):
-        if m.tag[i] != 0:
-            m.tag[i] = 0
-            m.word[i] = 0
-            s.holes += 1
+def cool(core, line):
+    """The hit filter (core/access.py) forgets the L1 set of a physical line."""
+    slot = core.hot[np.uint64(line & core.hot_mask)]
+    slot.line = 0
+    slot.store = 0

@@ -25,64 +25,74 @@ Invariants: gets + getx + upgrades = hits + misses; at most one core in E or M a
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import cold, hot, kernel
 from hwmem.bits import bit, ctz64, test_bit
-from hwmem.cache.replacement import victim
-from hwmem.cache.sets import entry, find, index_of, put, set_of, touch_entry
+from hwmem.cache.sets import index_of, key_of, put, take_victim, touch_entry
 from hwmem.coherence.peers import cores_holding, meet, supplier
 from hwmem.coherence.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETS, GETX, MEM_WRITE, PR_RD, PUTX, UPGRADE
 from hwmem.memory.dram import dram_read, dram_write
-from hwmem.observe.hooks import log_event
+from hwmem.observe.hooks import line_recalled, log_event
 
 NOBODY = np.uint64(0)
 
 
 @kernel
 def request(m, c, line, write, had):
-    """Core `c`, which holds `line` in `had` (I: not at all), asks for a copy or the only copy. Returns the state granted.
-
-    A write is granted E: the caller's L1 makes it M.
+    """Core `c`, which holds `line` in `had` (I: not at all), asks for a copy or the only copy. Returns the state granted,
+    E to a writer (its L1 makes that M); core.llc_entry is the line's entry afterwards.
     """
     core = m.core[c]
+    start = core.cycles
     kind = GETS if write == 0 else GETX if had == P.I else UPGRADE
-    i = lookup(m, core.socket, line)
+    i = lookup(m, core.socket, line) if m.has_llc else -1
+    count_request(m, core, kind, i)
+    core.far, core.supplier = 0, -1
+    if m.exact_entries and (i < 0 or m.tag[i] & P.STATE_MASK == P.PRESENT):
+        fetch(m, c, line, i, 0)                 # nobody else can have it
+        state = P.E if write else m.protocol.next_state[P.I, PR_RD]
+    else:
+        state = ask_others(m, c, line, write, kind, i)
+    if i < 0 and m.has_llc and (kind != UPGRADE or m.inclusion == P.INCLUSIVE):
+        i = allocate(m, c, line)
+    if i >= 0:
+        update_entry(m, c, i, state, core.far, write)
+    core.llc_entry = i
+    if m.observe.events:
+        log_event(m, c, line, kind, core.supplier, had, P.M if write else state, core.cycles - start)
+    return state
+
+
+@hot
+def lookup(m, socket, line):
+    """Index of the line's valid LLC entry in `socket`, made most recent; or -1."""
+    llc = m.llc[socket]
+    i = index_of(m, llc, line)
+    if i < 0 or m.tag[i] & P.STATE_MASK == P.GONE:
+        return -1
+    touch_entry(m, llc, i)
+    return i
+
+
+@cold
+def ask_others(m, c, line, write, kind, i):
+    """The request where other cores or sockets may hold the line: steps 2 to 4. Returns the state granted."""
+    core = m.core[c]
     far = far_copies(m, core.socket, line, i, write)
     mask = holders(m, c, line, i, far)
     if mask != NOBODY:
         wait_for_line(m, core, line)
-    start = core.cycles
-    count_request(m, core, kind, i)
     if write == 0:
-        source = answer_read(m, c, line, i, far, mask)
-        state = grant_read(m, c, line, i, far, mask)
+        core.supplier = answer_read(m, c, line, i, far, mask)
+        state = np.int64(grant_read(m, c, line, i, far, mask))
     else:
-        source = answer_write(m, c, line, i, far, mask, kind)
+        core.supplier = answer_write(m, c, line, i, far, mask, kind)
         state = P.E
-    if i < 0 and m.has_llc and (kind != UPGRADE or m.inclusion == P.INCLUSIVE):
-        i = allocate(m, c, line)
-    if i >= 0:
-        update_entry(m, c, i, state, far, write)
+    core.far = far
     if mask != NOBODY:
         slot = line & (P.BUSY_SLOTS - 1)
         m.busy[slot].line = line
         m.busy[slot].until = core.cycles
-    if m.observe.events:
-        log_event(m, c, line, kind, source, had, P.M if write else state, core.cycles - start)
     return state
-
-
-@kernel
-def lookup(m, socket, line):
-    """Index of the line's valid LLC entry in `socket`, made most recent; or -1."""
-    if not m.has_llc:
-        return -1
-    llc = m.llc[socket]
-    i = index_of(m, llc, line)
-    if i >= 0 and m.tag[i] & P.STATE_MASK == P.GONE:
-        return -1
-    if i >= 0:
-        touch_entry(m, llc, i)
-    return i
 
 
 @kernel
@@ -108,11 +118,28 @@ def holders(m, c, line, i, far):
     """Mask of the cores other than `c` that may hold the line."""
     if m.inclusion == P.NINE or not m.has_llc:
         return cores_holding(m, line) & ~bit(c) if m.cores > 1 else NOBODY
-    mask = np.uint64(m.word[i]) if i >= 0 else NOBODY
+    mask = sharers_of(m, i) if i >= 0 else NOBODY
     for s in range(m.sockets):
         if far >> s & 1:
-            mask |= np.uint64(m.word[far_entry(m, s, line)])
+            mask |= sharers_of(m, far_entry(m, s, line))
     return mask & ~bit(c)
+
+
+@kernel
+def sharers_of(m, i):
+    """Mask of the cores that LLC entry `i` names: the owner in its tag, or the sharers in its word."""
+    state = m.tag[i] & P.STATE_MASK
+    if state == P.OWNED:
+        return bit(m.tag[i] >> P.OWNER_SHIFT)
+    if state == P.SHARED:
+        return np.uint64(m.word[i])
+    return NOBODY
+
+
+@kernel
+def set_entry(m, i, state, flags):
+    """Give LLC entry `i` a directory state and flags (DIRTY, REMOTE); no owner."""
+    m.tag[i] = m.tag[i] & (P.KEY_MASK & ~P.FLAGS_MASK) | flags | state
 
 
 @kernel
@@ -128,7 +155,7 @@ def find_owner(m, line, i, mask):
     return supplier(m, line, mask)
 
 
-@kernel
+@cold
 def wait_for_line(m, core, line):
     slot = line & (P.BUSY_SLOTS - 1)
     if m.busy[slot].line == line and m.busy[slot].until > core.cycles:
@@ -175,7 +202,7 @@ def answer_read(m, c, line, i, far, mask):
     return owner
 
 
-@kernel
+@cold
 def answer_write(m, c, line, i, far, mask, kind):
     """Take the line from everybody else, and bring it unless core `c` has it; returns the core that supplied it, or -1."""
     core = m.core[c]
@@ -201,8 +228,7 @@ def answer_write(m, c, line, i, far, mask, kind):
     for s in range(m.sockets):
         if far >> s & 1:
             e = far_entry(m, s, line)
-            m.tag[e] = m.tag[e] & ~P.FLAGS_MASK | P.OCCUPIED | P.GONE
-            m.word[e] = 0
+            set_entry(m, e, P.GONE, 0)
     return owner
 
 
@@ -228,7 +254,7 @@ def charge_forward(m, c, owner, before):
         core.cycles += m.cost.remote_forward
 
 
-@kernel
+@hot
 def fetch(m, c, line, i, far):
     """The line comes from the socket's LLC, another socket's, or memory."""
     core = m.core[c]
@@ -261,9 +287,11 @@ def take_dirty(m, c, socket, line):
 def after_far_read(m, socket, line):
     """Another socket got a copy of a line that this socket's LLC has."""
     e = far_entry(m, socket, line)
-    m.tag[e] |= P.REMOTE
-    if m.tag[e] & P.STATE_MASK == P.OWNED:
-        m.tag[e] = m.tag[e] & ~P.STATE_MASK | P.SHARED
+    state = m.tag[e] & P.STATE_MASK
+    if state == P.OWNED:
+        m.word[e] = np.int64(sharers_of(m, e))
+        state = P.SHARED
+    set_entry(m, e, state, m.tag[e] & P.DIRTY | P.REMOTE)
 
 
 @kernel
@@ -279,37 +307,47 @@ def grant_read(m, c, line, i, far, mask):
     return m.protocol.next_shared[P.I, PR_RD]
 
 
-@kernel
+@hot
 def allocate(m, c, line):
     """An LLC entry for `line`, PRESENT; the victim's private copies are recalled (inclusive), its data written back."""
     llc = m.llc[m.core[c].socket]
-    set_ = set_of(llc, line)
-    way = find(m, llc, set_, line) if m.sockets > 1 else -1     # a GONE entry keeps its way
-    if way < 0:
-        way = victim(m, llc, set_)
-        i = entry(llc, set_, way)
-        if m.tag[i] != 0:
-            evict(m, c, llc, i)
-    i = put(m, llc, set_, way, line, P.PRESENT)
-    m.word[i] = 0
+    if m.sockets > 1:
+        i = index_of(m, llc, line)              # a GONE entry keeps its way
+        if i >= 0:
+            put(m, i, line, P.PRESENT)
+            touch_entry(m, llc, i)
+            return i
+    i = take_victim(m, llc, line)
+    if m.tag[i] != 0:
+        evict(m, c, llc, i)
+    put(m, i, line, P.PRESENT)
     return i
 
 
-@kernel
+@hot
 def evict(m, c, llc, i):
-    line = m.tag[i] >> P.TAG_SHIFT
-    dirty = m.tag[i] & P.DIRTY != 0
     llc.replacements += 1
-    if m.inclusion == P.INCLUSIVE and m.word[i] != 0:
-        mask = np.uint64(m.word[i])
-        while mask != NOBODY:
-            d = ctz64(mask)
-            mask &= ~bit(d)
-            m.directory.inv += 1
-            m.directory.back_invalidations += 1
-            m.core[d].invalidations_received += 1
-            before = meet(m, d, line, BUS_RDX)
-            dirty = dirty or before == P.M or before == P.O
+    state = m.tag[i] & P.STATE_MASK
+    if m.tag[i] & P.DIRTY or state == P.OWNED or state == P.SHARED:
+        evict_used(m, c, llc, i)
+
+
+@cold
+def evict_used(m, c, llc, i):
+    """The victim has private copies, or differs from memory."""
+    line = key_of(m.tag[i])
+    dirty = m.tag[i] & P.DIRTY != 0
+    mask = sharers_of(m, i)
+    while mask != NOBODY:
+        d = ctz64(mask)
+        mask &= ~bit(d)
+        m.directory.inv += 1
+        m.directory.back_invalidations += 1
+        m.core[d].invalidations_received += 1
+        before = meet(m, d, line, BUS_RDX)
+        if m.observe.watching:
+            line_recalled(m, d, line)
+        dirty = dirty or before == P.M or before == P.O
     if dirty:
         llc.dirty_evictions += 1
         dram_write(m, c, line)
@@ -319,46 +357,48 @@ def evict(m, c, llc, i):
 def update_entry(m, c, i, state, far, write):
     """The entry after core `c` was granted `state`."""
     flags = m.tag[i] & (P.DIRTY | P.REMOTE)
-    was = m.tag[i] & P.STATE_MASK
     if write:
         flags &= ~P.REMOTE
     elif far:
         flags |= P.REMOTE
     if m.inclusion == P.NINE:
-        now = P.PRESENT
+        set_entry(m, i, P.PRESENT, flags)
     elif state >= P.E:
-        now = P.OWNED
-        m.word[i] = np.int64(bit(c))
+        set_entry(m, i, P.OWNED, flags)
+        m.tag[i] |= c << P.OWNER_SHIFT
     else:
-        now = P.SHARED
-        m.word[i] |= np.int64(bit(c))
-    m.tag[i] = m.tag[i] & ~P.FLAGS_MASK | P.OCCUPIED | flags | now
+        m.word[i] = np.int64(sharers_of(m, i) | bit(c))
+        set_entry(m, i, P.SHARED, flags)
 
 
-@kernel
-def put_back(m, c, line, state, keeps):
-    """An O, E or M victim leaves a private level of core `c`; `keeps`: the core has another copy and stays a holder."""
+@cold
+def put_back(m, c, line, state, keeps, i):
+    """An O, E or M victim leaves a private level of core `c`; `keeps` (0/1): the core has another copy and stays a
+    holder; `i`: the line's LLC entry, -1 if not known."""
     core = m.core[c]
     dirty = state != P.E
-    core.writebacks += dirty
+    core.writebacks += 1 if dirty else 0
     if m.inclusion == P.NINE or not m.has_llc:
         if dirty:
             write_back(m, c, line)
         return
-    i = far_entry(m, core.socket, line)
+    if i < 0:
+        i = index_of(m, m.llc[core.socket], line)
     if dirty:
         m.tag[i] |= P.DIRTY
     if keeps:
         return
     m.directory.putx += 1
-    m.word[i] &= ~np.int64(bit(c))
-    if m.word[i] == 0:
-        m.tag[i] = m.tag[i] & ~P.STATE_MASK | P.PRESENT
+    left = sharers_of(m, i) & ~bit(c)
+    if left == NOBODY:
+        set_entry(m, i, P.PRESENT, m.tag[i] & (P.DIRTY | P.REMOTE))
+    else:
+        m.word[i] = np.int64(left)
     if m.observe.events:
         log_event(m, c, line, PUTX, -1, state, P.I, 0)
 
 
-@kernel
+@cold
 def write_back(m, c, line):
     """A dirty victim arrives in an LLC that need not have it: refreshed, or allocated without a fetch."""
     if not m.has_llc:

@@ -7,9 +7,9 @@ copy that weakens also leaves the core's hit filter.
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import cold, kernel
 from hwmem.bits import bit, test_bit
-from hwmem.cache.sets import index_of
+from hwmem.cache.sets import cool, index_of
 from hwmem.observe.hooks import line_lost
 
 NOBODY = np.uint64(0)
@@ -31,7 +31,7 @@ def core_state(m, d, line):
     return state
 
 
-@kernel
+@cold
 def cores_holding(m, line):
     """Mask of the cores with a valid copy, by asking every core (duplicate tags)."""
     mask = NOBODY
@@ -41,7 +41,7 @@ def cores_holding(m, line):
     return mask
 
 
-@kernel
+@cold
 def supplier(m, line, mask):
     """The core of `mask` whose copy answers a request (F and above), or -1."""
     for d in range(m.cores):
@@ -58,14 +58,13 @@ def set_state(m, s, line, state):
         m.tag[i] = m.tag[i] & ~P.STATE_MASK | state
 
 
-@kernel
+@cold
 def meet(m, d, line, event):
     """Core `d`'s copy meets another's request (an event of the protocol's table). Returns its state before."""
     core = m.core[d]
     before = core_state(m, d, line)
     after = m.protocol.next_state[before, event]
-    core.hot_line[line & core.hot_mask] = 0
-    core.hot_store[line & core.hot_mask] = 0
+    cool(core, line)
     if before == P.I:
         return before
     if after == P.I:

@@ -6,16 +6,18 @@
 The hit filter knows accesses that can change nothing but the clock and a counter: the line is the most recent
 of its L1 set, with the right that is needed, and its page the most recent of its TLB set.
 
-    hot_line[va >> 6 & hot_mask]  = va >> 6, plus one     the last line the door served in that L1 set
-    hot_store[...]                the same where a store may go ahead (state M, page dirty, no store waiting)
-    hot_host[...]                 host address of the line's first byte
-    hot_page[va >> 12 & page_mask] = va >> 12, plus one   the last page in that TLB set
+    hot[va >> 6 & hot_mask].line   = va >> 6, plus one     the last line the door served in that L1 set
+                           .store  the same where a store may go ahead (state M, page dirty, no store waiting)
+                           .host   host address of the line's first byte
+    hot_page[va >> 12 & page_mask] = va >> 12, plus one    the last page in that TLB set
 
 Whoever makes another line of the set most recent, or weakens the core's right to it, clears the entry; so the
 filter is exact: no count differs from what the full path would give.
 
 `m` is the machine, `t` the thread. A bad access ends the thread with a signal (linux/fault.py) and reads 0.
 """
+import numpy as np
+
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
@@ -24,27 +26,31 @@ LAST = P.LINE - 1
 
 
 @kernel
-def hot_slot(core, va, allowed):
-    """Slot of the hit filter if `va` may go ahead by `allowed` (hot_line or hot_store), else -1."""
+def is_hot(core, va, size, store):
+    """Whether the filter lets the access to [va, va + size) go ahead (`store` 0/1)."""
     line = va >> P.LINE_SHIFT
-    h = line & core.hot_mask
+    hot = core.hot[np.uint64(line & core.hot_mask)]
+    allowed = hot.store if store else hot.line
     page = va >> P.PAGE_SHIFT
-    if allowed[h] == line + 1 and core.hot_page[page & core.page_mask] == page + 1:
-        return h
-    return -1
+    known = core.hot_page[np.uint64(page & core.page_mask)]
+    return allowed == line + 1 and known == page + 1 and (va & LAST) + size <= P.LINE
+
+
+@kernel
+def hot_host(core, va):
+    """Host address of `va`, whose access is_hot."""
+    return core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)].host + (va & LAST)
 
 
 @kernel
 def load(m, t, va, size):
     """`size` (1, 2, 4, 8) bytes at `va`, zero-extended below 8, as int64."""
     core = m.core[m.thread[t].core]
-    h = hot_slot(core, va, core.hot_line)
-    offset = va & LAST
-    if h < 0 or offset + size > P.LINE:
+    if not is_hot(core, va, size, 0):
         return call_door(m, P.DOOR_MEMORY, t, va, size | P.LOAD << P.KIND_SHIFT, 0)
     core.loads += 1
     core.cycles += core.hit_cycles
-    host = core.hot_host[h] + offset
+    host = hot_host(core, va)
     if size == 8:
         return peek64(host)
     if size == 4:
@@ -58,14 +64,12 @@ def load(m, t, va, size):
 def store(m, t, va, size, value):
     """Write the low `size` (1, 2, 4, 8) bytes of `value` at `va`."""
     core = m.core[m.thread[t].core]
-    h = hot_slot(core, va, core.hot_store)
-    offset = va & LAST
-    if h < 0 or offset + size > P.LINE:
+    if not is_hot(core, va, size, 1):
         call_door(m, P.DOOR_MEMORY, t, va, size | P.STORE << P.KIND_SHIFT, value)
         return
     core.stores += 1
     core.cycles += core.hit_cycles
-    host = core.hot_host[h] + offset
+    host = hot_host(core, va)
     if size == 8:
         poke64(host, value)
     elif size == 4:
@@ -110,12 +114,11 @@ def store8(m, t, va, value):
 def atomic_place(m, t, va):
     """Host address of an 8-byte word whose line this core now holds in M, its store buffer empty; -1 after a fault."""
     core = m.core[m.thread[t].core]
-    h = hot_slot(core, va, core.hot_store)
-    if h < 0 or va & 7:
+    if not is_hot(core, va, 8, 1):
         return call_door(m, P.DOOR_MEMORY, t, va, 8 | P.ATOMIC << P.KIND_SHIFT, 0)
     core.atomics += 1
     core.cycles += core.hit_cycles + m.cost.atomic
-    return core.hot_host[h] + (va & LAST)
+    return hot_host(core, va)
 
 
 @kernel
@@ -150,19 +153,3 @@ def compare_exchange64(m, t, va, expected, value):
     if old == expected:
         poke64(host, value)
     return old
-
-
-@kernel
-def touch_phantom(m, t, va, size, is_store):
-    """An access without data: what a replayed trace makes. Runs to its end at once, past the store buffer."""
-    core = m.core[m.thread[t].core]
-    h = hot_slot(core, va, core.hot_store if is_store else core.hot_line)
-    if h < 0 or (va & LAST) + size > P.LINE:
-        kind = P.PHANTOM_STORE if is_store else P.PHANTOM_LOAD
-        call_door(m, P.DOOR_MEMORY, t, va, size | kind << P.KIND_SHIFT, 0)
-        return
-    if is_store:
-        core.stores += 1
-    else:
-        core.loads += 1
-    core.cycles += core.hit_cycles

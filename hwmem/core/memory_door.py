@@ -8,8 +8,10 @@ An access that crosses a line is two, and both addresses are translated before e
 that crosses a line is refused with SIGBUS, as Linux's split-lock detection does.
 Returns what was loaded; 0 for a store; for an atomic the host address of the word; after a fault 0, atomics -1.
 """
+import numpy as np
+
 from hwmem import params as P
-from hwmem._jit import DOORS, kernel
+from hwmem._jit import DOORS, cold, hot, kernel
 from hwmem.cache.private import access_line, access_physical
 from hwmem.cache.sets import index_of
 from hwmem.core.signal import kill
@@ -17,7 +19,7 @@ from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, 
                                      write_bytes, youngest_overlap)
 from hwmem.memory.ram import peek64
 from hwmem.mmu.translate import translate
-from hwmem.observe.hooks import access_seen
+from hwmem.observe.hooks import access_seen, physical_seen
 
 LAST = P.LINE - 1
 READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
@@ -32,7 +34,7 @@ def memory_door(m, t, va, what, value):
     return 0
 
 
-@kernel
+@cold
 def serve(m, c, pa, size, kind):
     """What the scheduler and the operating system ask of core `c` (service.py)."""
     if kind == P.DRAIN_DUE:
@@ -43,6 +45,8 @@ def serve(m, c, pa, size, kind):
         for line_pa in range(pa, pa + size, P.LINE):
             m.core[c].kernel_accesses += 1
             access_physical(m, c, line_pa, kind == P.PHYSICAL_STORE)
+            if m.observe.watching:
+                physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), kind == P.PHYSICAL_STORE)
 
 
 @kernel
@@ -50,7 +54,8 @@ def access(m, t, va, size, kind, value):
     c = m.thread[t].core
     core = m.core[c]
     count_access(core, kind)
-    drain_due(m, c)
+    if core.sb_count > 0:
+        drain_due(m, c)
     if kind == P.ATOMIC:
         drain_all(m, c)
         core.cycles += m.cost.atomic
@@ -109,43 +114,50 @@ def buffered(m, core, pa):
     return i < 0 or m.tag[i] & P.STATE_MASK < P.E
 
 
-@kernel
+@hot
 def perform(m, t, c, va, pa, size, kind, write):
     """The line's access, then what observers and the hit filter note."""
     core = m.core[c]
     start = core.cycles
     line = pa >> P.LINE_SHIFT
-    i = access_line(m, c, line, write)
+    access_line(m, c, line, write)
     if m.observe.watching:
         access_seen(m, t, c, va, line, pa & LAST, size, kind, core.cycles - start)
         return
-    h = line & core.hot_mask
-    core.hot_line[h] = 0 if core.in_place else (va >> P.LINE_SHIFT) + 1
-    core.hot_store[h] = 0
-    core.hot_host[h] = m.ram_base + (pa & ~LAST)
-    note_page(core, va)
+    slot = core.hot[np.uint64(line & core.hot_mask)]
+    slot.line = 0 if core.in_place else (va >> P.LINE_SHIFT) + 1
+    slot.store = 0
+    slot.host = m.ram_base + (pa & ~LAST)
+    if core.huge:
+        note_huge_page(core, va)
+    else:
+        page = va >> P.PAGE_SHIFT
+        core.hot_page[np.uint64(page & core.page_mask)] = page + 1
     if core.sb_count > 0:
         if waits_for_line(core, line):
-            core.hot_line[h] = 0
-    elif write and m.tag[i] & P.STATE_MASK == P.M:
-        core.hot_store[h] = core.hot_line[h]
+            slot.line = 0
+    elif write:
+        slot.store = slot.line
 
 
-@kernel
-def note_page(core, va):
-    """The page is now the most recent of its TLB set. Of 2 MiB pages the filter knows only the last one."""
-    if core.huge:
-        page = (va >> P.HUGE_SHIFT) + 1
-        if core.last_huge != page or core.dtlb_2m.ways == 0:
-            core.hot_page[:] = 0
-            core.last_huge = page
-        if core.dtlb_2m.ways == 0:
-            return
-    page = va >> P.PAGE_SHIFT
-    core.hot_page[page & core.page_mask] = page + 1
+@cold
+def note_huge_page(core, va):
+    """Of 2 MiB pages the filter knows only the last one, and none where they share the TLB with small ones."""
+    page = (va >> P.HUGE_SHIFT) + 1
+    if core.last_huge != page or core.dtlb_2m.ways == 0:
+        core.hot_page[:] = 0
+        core.last_huge = page
+    if core.dtlb_2m.ways:
+        page = va >> P.PAGE_SHIFT
+        core.hot_page[page & core.page_mask] = page + 1
 
 
-@kernel
+@cold
+def perform_half(m, t, c, va, pa, size, kind, write):
+    perform(m, t, c, va, pa, size, kind, write)
+
+
+@cold
 def access_split(m, t, c, va, pa, size, kind, write, value):
     """Both halves of an access that crosses a line."""
     core = m.core[c]
@@ -158,9 +170,9 @@ def access_split(m, t, c, va, pa, size, kind, write, value):
     core.split_accesses += 1
     drain_all(m, c)
     before = core.l1d.misses
-    perform(m, t, c, va, pa, head, kind, write)
+    perform_half(m, t, c, va, pa, head, kind, write)
     one = core.l1d.misses - before
-    perform(m, t, c, va + head, pa_2, size - head, kind, write)
+    perform_half(m, t, c, va + head, pa_2, size - head, kind, write)
     if one and core.l1d.misses - before - one:
         core.split_double_misses += 1
     host, host_2 = m.ram_base + pa, m.ram_base + pa_2

@@ -14,14 +14,15 @@ when the buffer is full, or at a fence. Loads that overlap an entry partly wait 
 Invariant: while an entry for a line waits, the line is not in the core's hit filter, and no store is.
 """
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import cold, kernel
 from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.cache.private import access_physical
+from hwmem.observe.hooks import access_seen
 
 SLOTS = 64
 
 
-@kernel
+@cold
 def push(m, t, c, va, pa, size, value):
     """A retired store. Waits for the oldest entry when the buffer is full."""
     core = m.core[c]
@@ -38,9 +39,10 @@ def push(m, t, c, va, pa, size, value):
     core.sb_due[slot] = core.cycles + m.cost.store_drain
     core.sb_count += 1
     core.store_buffer_stores += 1
-    core.hot_line[pa >> P.LINE_SHIFT & core.hot_mask] = 0
+    core.hot[pa >> P.LINE_SHIFT & core.hot_mask].line = 0
     if core.sb_count == 1:
-        core.hot_store[:] = 0
+        for h in range(core.hot_mask + 1):
+            core.hot[h].store = 0
     core.cycles += 1
 
 
@@ -49,14 +51,18 @@ def head_due(core):
     return max(core.sb_due[core.sb_head], core.sb_free_at)
 
 
-@kernel
+@cold
 def drain_head(m, c):
     """The oldest entry becomes visible; the buffer, not the core, spends the time."""
     core = m.core[c]
     slot = core.sb_head
     now = core.cycles
     core.cycles = head_due(core)
+    start = core.cycles
     access_physical(m, c, core.sb_pa[slot], 1)
+    if m.observe.watching:
+        pa = core.sb_pa[slot]
+        access_seen(m, core.sb_thread[slot], c, core.sb_va[slot], pa >> P.LINE_SHIFT, pa & P.LINE - 1, core.sb_size[slot], P.STORE, core.cycles - start)
     core.sb_free_at = core.cycles
     core.cycles = now
     write_bytes(m.ram_base + core.sb_pa[slot], core.sb_size[slot], core.sb_value[slot])
@@ -73,7 +79,7 @@ def drain_due(m, c):
         drain_head(m, c)
 
 
-@kernel
+@cold
 def drain_all(m, c):
     """What a fence waits for: the buffer is empty, and the core's clock at the end of the last entry."""
     core = m.core[c]

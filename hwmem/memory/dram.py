@@ -7,8 +7,10 @@ conflict) and waits until the channel's bus is free; a write is posted: it takes
 
 Invariant: row_hits + row_misses + row_conflicts = reads + writes.
 """
+import numpy as np
+
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import cold, kernel
 
 
 @kernel
@@ -18,28 +20,35 @@ def home_node(m, line):
 
 
 @kernel
-def open_row(d, line):
-    """Open the line's row in its bank; returns the cycles that takes, load to use."""
-    row = line // (d.channels * d.row_lines)
-    channel = line % d.channels
-    bank = row % d.banks
-    row = row // d.banks + 1
-    was = d.open_row[channel, bank]
-    if was == row:
-        d.row_hits += 1
-        return d.row_hit_cycles
-    d.open_row[channel, bank] = row
-    if was == 0:
-        d.row_misses += 1
-        return d.row_miss_cycles
-    d.row_conflicts += 1
-    return d.row_conflict_cycles
+def divide(n, divisor, shift):
+    """n // divisor and n % divisor; by shift (>= 0) where the divisor is a power of two."""
+    if shift >= 0:
+        return n >> shift, n & divisor - 1
+    quotient = np.int64(np.uint64(n) // np.uint64(divisor))
+    return quotient, n - quotient * divisor
 
 
 @kernel
-def take_bus(d, line, now):
-    """Cycles until the line's channel is free; it is then busy for one transfer."""
-    channel = line % d.channels
+def open_row(d, line):
+    """Open the line's row in its bank; returns the cycles that takes, load to use, and the channel."""
+    rest, channel = divide(line, d.channels, d.channel_shift)
+    rest, bank = divide(rest >> d.row_shift, d.banks, d.bank_shift)
+    row = rest + 1
+    was = d.open_row[channel, bank]
+    if was == row:
+        d.row_hits += 1
+        return d.row_hit_cycles, channel
+    d.open_row[channel, bank] = row
+    if was == 0:
+        d.row_misses += 1
+        return d.row_miss_cycles, channel
+    d.row_conflicts += 1
+    return d.row_conflict_cycles, channel
+
+
+@kernel
+def take_bus(d, channel, now):
+    """Cycles until the channel is free; it is then busy for one transfer."""
     start = max(now, d.free_at[channel])
     d.free_at[channel] = start + d.transfer_cycles
     return start - now
@@ -52,20 +61,20 @@ def dram_read(m, c, line):
     node = home_node(m, line)
     d = m.dram[node]
     d.reads += 1
-    wait = take_bus(d, line, core.cycles)
+    cycles, channel = open_row(d, line)
+    wait = take_bus(d, channel, core.cycles)
     d.queue_cycles += wait
     core.source = P.FROM_DRAM
-    cycles = open_row(d, line) + wait
     if node != core.socket:
         core.source = P.FROM_REMOTE_DRAM
         cycles += m.cost.remote_dram
-    return cycles
+    return cycles + wait
 
 
-@kernel
+@cold
 def dram_write(m, c, line):
     """A dirty line leaves the caches."""
     d = m.dram[home_node(m, line)]
     d.writes += 1
-    take_bus(d, line, m.core[c].cycles)
-    open_row(d, line)
+    cycles, channel = open_row(d, line)
+    take_bus(d, channel, m.core[c].cycles)

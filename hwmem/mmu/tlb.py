@@ -11,7 +11,7 @@ walk that follows sets D, or faults. Invariant: an entry agrees with the page ta
 """
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.cache.sets import clear, forget, index_of, install, touch_entry
+from hwmem.cache.sets import clear, empty, forget, index_of, install, touch_entry
 
 HUGE_KEY = 1 << 50
 STORE_NEEDS = P.PTE_RW | P.PTE_D
@@ -36,9 +36,7 @@ def lookup(m, s, key, write):
     if i < 0:
         return 0
     if write and m.word[i] & STORE_NEEDS != STORE_NEEDS:
-        m.tag[i] = 0
-        m.word[i] = 0
-        s.holes += 1
+        empty(m, s, i)
         return 0
     touch_entry(m, s, i)
     return m.word[i]

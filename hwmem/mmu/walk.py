@@ -15,17 +15,18 @@ or D is a store. Returns the leaf entry, or -1 - error code (PF_*) if the walk e
 Cost: one to four accesses; with a warm pde cache, one.
 """
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import cold, kernel
 from hwmem.cache.private import access_physical
 from hwmem.cache.sets import index_of, install, touch_entry
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
+from hwmem.observe.hooks import physical_seen
 
 TOP_LEVEL = 3
 LARGE_LEAF = (1 << 63) - 1              # NX is not part of what a data access needs
 SMALL_LEAF = LARGE_LEAF & ~P.PTE_PS     # in a 4 KiB leaf that bit is PAT
 
 
-@kernel
+@cold
 def walk(m, c, va, write):
     """Leaf entry for `va` (bit PS set: a 2 MiB page), or -1 - error code."""
     core = m.core[c]
@@ -89,10 +90,12 @@ def walk_32(m, c, va, write):
     return pte
 
 
-@kernel
+@cold
 def walker_access(m, c, pa, write):
     m.core[c].walk_accesses += 1
     access_physical(m, c, pa, write)
+    if m.observe.watching:
+        physical_seen(m, c, pa, 8, write)
 
 
 @kernel

@@ -103,8 +103,9 @@ def load_address_space(m, c, p):
     core = m.core[c]
     process = m.process[p]
     if core.asid != process.asid:
-        core.hot_line[:] = 0
-        core.hot_store[:] = 0
+        for h in range(P.HOT_LINES):
+            core.hot[h].line = 0
+            core.hot[h].store = 0
         core.asid = process.asid
     core.process = p
     core.root = process.root

@@ -43,7 +43,7 @@ CURSOR = np.dtype([
     ("records", np.int64),                                 # output records filled
     ("fetches", np.int64), ("modifies", np.int64),         # seen since the file began
     ("error", np.int64),                                   # 0, or why line + 1 is malformed
-    ("kind", np.int64), ("address", np.int64), ("size", np.int64),      # of the line just read
+    ("kind", np.int64), ("address", np.int64), ("length", np.int64),     # of the line just read ("size" is every numpy scalar's)
 ])
 
 _NOT_A_DIGIT = 16
@@ -77,7 +77,7 @@ def parse(c, grammar, text, addresses, is_store, sizes):
         else:
             after = xdin_line(c, text, c.position)
         kind = c.kind
-        if after >= 0 and kind <= MODIFY and c.address > HIGHEST - c.size:
+        if after >= 0 and kind <= MODIFY and c.address > HIGHEST - c.length:
             after = -TOO_HIGH
         if after < 0:
             c.error = -after
@@ -88,11 +88,11 @@ def parse(c, grammar, text, addresses, is_store, sizes):
             c.fetches += 1
         elif kind != NOTHING:
             n = c.records
-            addresses[n], is_store[n], sizes[n] = c.address, kind == STORE, c.size
+            addresses[n], is_store[n], sizes[n] = c.address, kind == STORE, c.length
             if kind == MODIFY:
                 c.modifies += 1
                 n += 1
-                addresses[n], is_store[n], sizes[n] = c.address, True, c.size
+                addresses[n], is_store[n], sizes[n] = c.address, True, c.length
             c.records = n + 1
 
 
@@ -125,7 +125,7 @@ def lackey_line(c, text, i):
         i += 1
     if size < 1 or size > LARGEST_SIZE:
         return -BAD_SIZE
-    c.size = size
+    c.length = size
     return end_of_line(text, i)
 
 
@@ -164,7 +164,7 @@ def din_line(c, text, i):
     if not is_blank(text[i]) and text[i] != NEWLINE and text[i] != RETURN:
         return -BAD_HEX
     c.address &= -DIN_SIZE
-    c.size = DIN_SIZE
+    c.length = DIN_SIZE
     return after_newline(text, i)
 
 
@@ -199,7 +199,7 @@ def xdin_line(c, text, i):
         return -BAD_SIZE
     if not is_blank(text[i]) and text[i] != NEWLINE and text[i] != RETURN:
         return -BAD_SIZE
-    c.kind, c.address, c.size = kind, address, c.address
+    c.kind, c.address, c.length = kind, address, c.address
     return after_newline(text, i)
 
 

@@ -74,8 +74,10 @@ class Trace:
         """
         addresses = _integers("addresses", addresses, np.int64, 0, parse.HIGHEST)
         n = len(addresses)
-        sizes = np.full(n, DEFAULT_SIZE, np.int32) if sizes is None else _integers("sizes", sizes, np.int32, 1, parse.LARGEST_SIZE)
-        thread = np.zeros(n, np.int32) if thread is None else _integers("thread", thread, np.int32, 0, 2**31 - 1)
+        sizes = np.full(n, DEFAULT_SIZE) if sizes is None else sizes
+        thread = np.zeros(n, np.int32) if thread is None else thread
+        sizes = _integers("sizes", sizes, np.int32, 1, parse.LARGEST_SIZE)
+        thread = _integers("thread", thread, np.int32, 0, 2**31 - 1)
         block = Block(addresses, np.ascontiguousarray(is_store, np.bool_), sizes, thread)
         for name, array in zip(Block._fields, block):
             if array.shape != (n,):

@@ -16,7 +16,8 @@ def replay_counts(addresses, is_store, sizes, levels):
 
     caches = {name: hwmem.CacheConfig(size=sets * ways * LINE_BYTES, ways=ways, latency=latency, replacement="lru")
               for name, latency, (sets, ways) in zip(LEVELS, LATENCIES, levels)}
-    config = hwmem.MachineConfig().replace(cores=1, mmu=False, ordering="sc", inclusion="nine", **{**dict.fromkeys(LEVELS), **caches})
+    config = hwmem.MachineConfig().replace(
+        cores=1, mmu=False, ordering="sc", inclusion="nine", **(dict.fromkeys(LEVELS) | caches))
     counters = hwmem.Machine(config).replay((addresses, is_store, sizes))
     core = counters["cores"][0]
 

@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmem.trace import parse
@@ -11,9 +11,12 @@ from hwmem.trace import parse
 RECORDS = 64
 OWN_WORDS = rb"==.*==.*|--.*--.*|\*\*.*\*\*.*"
 GRAMMARS = {
-    parse.LACKEY: re.compile(rb"(?:(?P<kind>I| L| S| M) (?P<pad> ?)(?P<address>[0-9a-fA-F]+),(?P<decimal>[0-9]+)\r?|" + OWN_WORDS + rb")"),
+    parse.LACKEY: re.compile(
+        rb"(?:(?P<kind>I| L| S| M) (?P<pad> ?)(?P<address>[0-9a-fA-F]+),(?P<decimal>[0-9]+)\r?|" + OWN_WORDS + rb")"),
     parse.DIN: re.compile(rb"[ \t]*(?P<kind>[012])[ \t]+(?:0[xX])?(?P<address>[0-9a-fA-F]+)([ \t\r].*)?"),
-    parse.XDIN: re.compile(rb"[ \t]*(?P<kind>[rwiRWI])[ \t]+(?:0[xX])?(?P<address>[0-9a-fA-F]+)[ \t]+(?:0[xX])?(?P<hex>[0-9a-fA-F]+)([ \t\r].*)?"),
+    parse.XDIN: re.compile(
+        rb"[ \t]*(?P<kind>[rwiRWI])[ \t]+(?:0[xX])?(?P<address>[0-9a-fA-F]+)"
+        rb"[ \t]+(?:0[xX])?(?P<hex>[0-9a-fA-F]+)([ \t\r].*)?"),
 }
 KINDS = {b"I": "", b" L": "r", b" S": "w", b" M": "rw", b"0": "r", b"1": "w", b"2": "", b"r": "r", b"w": "w", b"i": ""}
 
@@ -52,7 +55,8 @@ SIZES = st.one_of(st.integers(1, 64), st.integers(0, 5000))
 GOOD_LINES = {
     parse.LACKEY: st.builds("{}{:08x},{}".format, st.sampled_from(("I  ", " L ", " S ", " M ")), ADDRESSES, SIZES),
     parse.DIN: st.builds("{} {:x}{}".format, st.sampled_from("012"), ADDRESSES, st.sampled_from(("", " a comment", "\t"))),
-    parse.XDIN: st.builds("{} {}{:x} {:x}".format, st.sampled_from("rwiRWI"), st.sampled_from(("", "0x", "0X")), ADDRESSES, SIZES),
+    parse.XDIN: st.builds(
+        "{} {}{:x} {:x}".format, st.sampled_from("rwiRWI"), st.sampled_from(("", "0x", "0X")), ADDRESSES, SIZES),
 }
 NOISE = st.text("I LSM0123456789abcdefxXrwimcv,=-*\t\r\0\x7fé", max_size=14)
 
@@ -65,6 +69,7 @@ def nearly_good_lines(draw, grammar):
 
 
 @pytest.mark.parametrize("grammar", GRAMMARS)
+@settings(deadline=None)                                # the first example compiles
 @given(data=st.data())
 def test_a_line_is_accepted_exactly_when_its_grammar_says_so_and_means_the_same(grammar, data):
     line = data.draw(st.one_of(GOOD_LINES[grammar], nearly_good_lines(grammar), NOISE)).encode("latin-1")
@@ -78,18 +83,21 @@ def test_a_line_is_accepted_exactly_when_its_grammar_says_so_and_means_the_same(
 
 REFUSED = [
     (parse.LACKEY, "hello", parse.BAD_KIND), (parse.LACKEY, "I 04001000,3", parse.BAD_KIND),
-    (parse.LACKEY, " X 10,4", parse.BAD_KIND), (parse.LACKEY, "==12 cut", parse.BAD_KIND), (parse.LACKEY, " L", parse.BAD_KIND),
-    (parse.LACKEY, " L ,4", parse.BAD_HEX), (parse.LACKEY, " L 0x10,4", parse.NO_SIZE), (parse.LACKEY, " L 10", parse.NO_SIZE),
-    (parse.LACKEY, " L 10,", parse.BAD_SIZE), (parse.LACKEY, " S 10,0", parse.BAD_SIZE), (parse.LACKEY, " S 10,4097", parse.BAD_SIZE),
-    (parse.LACKEY, " S 10,99999999999999999999999", parse.BAD_SIZE), (parse.LACKEY, " M 10,4 ", parse.TRAILING),
-    (parse.LACKEY, " L 8000000000000000,1", parse.TOO_HIGH), (parse.LACKEY, " L 7fffffffffffffff,1", parse.TOO_HIGH),
+    (parse.LACKEY, " X 10,4", parse.BAD_KIND), (parse.LACKEY, "==12 cut", parse.BAD_KIND),
+    (parse.LACKEY, " L", parse.BAD_KIND), (parse.LACKEY, " L ,4", parse.BAD_HEX),
+    (parse.LACKEY, " L 0x10,4", parse.NO_SIZE), (parse.LACKEY, " L 10", parse.NO_SIZE),
+    (parse.LACKEY, " L 10,", parse.BAD_SIZE), (parse.LACKEY, " S 10,0", parse.BAD_SIZE),
+    (parse.LACKEY, " S 10,4097", parse.BAD_SIZE), (parse.LACKEY, " S 10,99999999999999999999999", parse.BAD_SIZE),
+    (parse.LACKEY, " M 10,4 ", parse.TRAILING), (parse.LACKEY, " L 8000000000000000,1", parse.TOO_HIGH),
+    (parse.LACKEY, " L 7fffffffffffffff,1", parse.TOO_HIGH),
     (parse.LACKEY, " L ffffffffffffffffffffffff,1", parse.TOO_HIGH), (parse.LACKEY, "", parse.EMPTY),
     (parse.DIN, "3 10", parse.BAD_LABEL), (parse.DIN, "4 0", parse.BAD_LABEL), (parse.DIN, "10", parse.BAD_KIND),
     (parse.DIN, "0", parse.BAD_KIND), (parse.DIN, "0 ", parse.BAD_HEX), (parse.DIN, "0 10,4", parse.BAD_HEX),
-    (parse.DIN, "0 0x", parse.BAD_HEX), (parse.DIN, " ", parse.EMPTY),
-    (parse.XDIN, "m 10 4", parse.BAD_LABEL), (parse.XDIN, "c 10 4", parse.BAD_LABEL), (parse.XDIN, "v 10 4", parse.BAD_LABEL),
-    (parse.XDIN, "r 10", parse.NO_SIZE), (parse.XDIN, "r 10 ", parse.NO_SIZE), (parse.XDIN, "r 10 1001", parse.BAD_SIZE),
-    (parse.XDIN, "r 10 4,", parse.BAD_SIZE), (parse.XDIN, "r 10, 4", parse.BAD_HEX), (parse.XDIN, "", parse.EMPTY),
+    (parse.DIN, "0 0x", parse.BAD_HEX), (parse.DIN, " ", parse.EMPTY), (parse.XDIN, "m 10 4", parse.BAD_LABEL),
+    (parse.XDIN, "c 10 4", parse.BAD_LABEL), (parse.XDIN, "v 10 4", parse.BAD_LABEL),
+    (parse.XDIN, "r 10", parse.NO_SIZE), (parse.XDIN, "r 10 ", parse.NO_SIZE),
+    (parse.XDIN, "r 10 1001", parse.BAD_SIZE), (parse.XDIN, "r 10 4,", parse.BAD_SIZE),
+    (parse.XDIN, "r 10, 4", parse.BAD_HEX), (parse.XDIN, "", parse.EMPTY),
 ]
 
 

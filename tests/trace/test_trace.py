@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmem.errors import TraceError
@@ -87,11 +87,13 @@ def test_a_trace_can_be_read_again_and_in_blocks_of_any_size(recorded):
 LACKEY_LINES = st.lists(st.tuples(st.sampled_from("ILSM"), st.integers(0, 2**63 - 5000), st.integers(1, 4096)), max_size=40)
 
 
+@settings(deadline=None)                                # the first example compiles
 @given(before=LACKEY_LINES, after=LACKEY_LINES, chunk=st.integers(1, 60))
 def test_what_was_written_is_read_and_a_bad_line_is_found_wherever_it_is(tmp_path_factory, before, after, chunk):
     folder = tmp_path_factory.mktemp("trace")
-    lines = [f"{'I ' if kind == 'I' else ' ' + kind} {address:08x},{size}" for kind, address, size in [("L", 64, 8), *before, *after]]
-    expected = [(address, does == "w", size) for kind, address, size in [("L", 64, 8), *before, *after]
+    written = [("L", 64, 8), *before, *after]
+    lines = [f"{'I ' if kind == 'I' else ' ' + kind} {address:08x},{size}" for kind, address, size in written]
+    expected = [(address, does == "w", size) for kind, address, size in written
                 for does in {"I": "", "L": "r", "S": "w", "M": "rw"}[kind]]
     (folder / "good").write_text("\n".join(lines))
     lines.insert(1 + len(before), " L 1x,8")
@@ -103,9 +105,9 @@ def test_what_was_written_is_read_and_a_bad_line_is_found_wherever_it_is(tmp_pat
 
 
 def test_a_bad_line_far_into_a_long_trace_has_its_number(write):
-    good = b" S 1ffeffe7e0,8\n" * 200_000
+    good = b" S 1ffeffe7e0,8\n" * 70_000
     path = write(good + b"segmentation fault\n" + good)
-    assert refusal(path) == "x.trace:200001: not a line of this format (lackey): 'segmentation fault'"
+    assert refusal(path) == "x.trace:70001: not a line of this format (lackey): 'segmentation fault'"
 
 
 def test_whole_blocks_before_a_bad_line_are_handed_out(write):
@@ -129,9 +131,10 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
     assert refusal(write(b"==7== hi\nI  40,3\n")) == "x.trace: no data references in 2 lines (1 instruction fetches)"
     assert refusal(write(b"==7== hi\n")) == "x.trace: no data references in 1 lines (0 instruction fetches)"
     assert refusal(write(b"0 40\n4 0\n")) == "x.trace:2: neither a read, a write nor an instruction fetch (din): '4 0'"
-    assert refusal(write(b" L 40,8\n"), format="din") == "x.trace:1: neither a read, a write nor an instruction fetch (din): ' L 40,8'"
+    assert refusal(write(b" L 40,8\n"), format="din") == (
+        "x.trace:1: neither a read, a write nor an instruction fetch (din): ' L 40,8'")
     assert refusal(write(cut)).partition(": ")[2].startswith("damaged or cut off (")
-    assert refusal(write(gzip.compress(b" L 40,8\n")[:9])) == "x.trace: damaged or cut off (Compressed file ended before the end-of-stream marker was reached)"
+    assert refusal(write(gzip.compress(b" L 40,8\n")[:9])).startswith("x.trace: damaged or cut off (")
 
 
 def test_wrong_arguments_are_named(write):
@@ -148,7 +151,8 @@ def test_arrays_make_a_trace():
     trace = Trace.from_arrays([64, 128, 2**63 - 9], [False, True, True], thread=[0, 1, 0])
     assert records(trace) == [(64, False, 8), (128, True, 8), (2**63 - 9, True, 8)]
     assert [len(block.addresses) for block in trace.blocks(2)] == [2, 1]
-    assert (trace.format, trace.path, trace.counts.loads, trace.counts.stores, trace.thread.tolist()) == ("arrays", None, 1, 2, [0, 1, 0])
+    assert (trace.format, trace.path, trace.thread.tolist()) == ("arrays", None, [0, 1, 0])
+    assert (trace.counts.loads, trace.counts.stores) == (1, 2)
 
 
 @pytest.mark.parametrize("arguments, error, words", [

@@ -40,8 +40,10 @@ def missing(*names):
 def cachegrind(command, folder, i1, d1, ll):
     """Cachegrind's nine totals for a run of `command` in `folder`."""
     out = pathlib.Path(folder) / "cachegrind.out"
-    caches = [f"--{name}={sets * ways * LINE_BYTES},{ways},{LINE_BYTES}" for name, (sets, ways) in zip(("I1", "D1", "LL"), (i1, d1, ll))]
-    _run(["valgrind", "--tool=cachegrind", "--cache-sim=yes", *caches, f"--cachegrind-out-file={out}", "--log-file=/dev/null", *command], folder)
+    caches = [f"--{name}={sets * ways * LINE_BYTES},{ways},{LINE_BYTES}"
+              for name, (sets, ways) in zip(("I1", "D1", "LL"), (i1, d1, ll))]
+    _run(["valgrind", "--tool=cachegrind", "--cache-sim=yes", *caches, f"--cachegrind-out-file={out}",
+          "--log-file=/dev/null", *command], folder)
     totals = dict(line.split(": ", 1) for line in out.read_text().splitlines() if line.startswith(("events: ", "summary: ")))
     return dict(zip(totals["events"].split(), map(int, totals["summary"].split())))
 
@@ -89,7 +91,8 @@ def pycachesim_counts(addresses, is_store, sizes, levels, stores):
     if stores == "load":
         simulator.load(touched)
     else:
-        simulator.loadstore([((address,), (address,) if store else None) for address, store in zip(touched, line_is_store.tolist())])
+        simulator.loadstore([((address,), (address,) if store else None)
+                             for address, store in zip(touched, line_is_store.tolist())])
     return [{"hits": level.HIT_count, "misses": level.MISS_count, "dirty_evictions": level.EVICT_count}
             for level in simulator.levels(with_mem=False)]
 

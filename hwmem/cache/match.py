@@ -1,0 +1,40 @@
+"""Eight tags compared at once: the one place where the search of a set is written for vector units.
+
+sets.find calls it for every eight ways. LLVM makes one AVX-512 compare of it, or two AVX2 ones, or what the
+processor has; a loop with an early exit would stay scalar. Reading past the set's last way is harmless (the
+pool `m.tag` has room behind its last line) and the caller masks those bits.
+"""
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+from hwmem.layout import MACHINE
+from hwmem.params import KEY_MASK
+
+LANES = 8
+_TAG_OFFSET = MACHINE.fields["tag"][1]
+
+
+def match8(m, i, wanted):
+    """Bit k of the result: whether the key of m.tag[i + k], with its occupied bit, is that of `wanted` (k = 0..7)."""
+    return sum((int(m.tag[i + k]) & KEY_MASK == wanted) << k for k in range(LANES))
+
+
+@intrinsic
+def _compare(typingctx, m, i, wanted):
+    def generate(context, builder, signature, args):
+        i64, vector = ir.IntType(64), ir.VectorType(ir.IntType(64), LANES)
+        base = builder.bitcast(args[0], ir.IntType(8).as_pointer())
+        offset = builder.add(builder.shl(args[1], i64(3)), i64(_TAG_OFFSET))
+        tags = builder.load(builder.bitcast(builder.gep(base, [offset]), vector.as_pointer()), align=8)
+        keys = builder.and_(tags, ir.Constant(vector, [KEY_MASK] * LANES))
+        lane0 = builder.insert_element(ir.Constant(vector, ir.Undefined), args[2], ir.IntType(32)(0))
+        all_lanes = builder.shuffle_vector(lane0, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+        equal = builder.icmp_signed("==", keys, all_lanes)
+        return builder.zext(builder.bitcast(equal, ir.IntType(LANES)), i64)
+    return types.int64(m, types.int64, types.int64), generate
+
+
+@overload(match8)
+def _match8_jitted(m, i, wanted):
+    return lambda m, i, wanted: _compare(m, i, wanted)

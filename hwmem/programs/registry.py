@@ -1,0 +1,120 @@
+"""Workloads by name: what makes one, and the decorator that registers it.
+
+    @workload("tickets", "threads draw tickets from one counter", setup=setup, values=values,
+              threads=parameter(4, "threads", 1, 64))
+    def tickets(m, w): ...
+
+A workload is four things:
+
+    parameters    what the user may set; each is a field of `w`
+    setup(w, space)     Python: puts variables into emulated memory (space.py), notes their addresses as fields of `w`
+    the kernel(m, w)    owns its loop: asks next_thread who runs, makes one step of that thread
+    values(w, space)    Python, afterwards: what the program computed, read back from emulated memory, as a dict
+
+`w` is one numpy record, made anew for every run from the parameters and from what setup added: ints, floats and
+arrays as they are, true and false as 1 and 0, a choice as its place among the choices. A thread's own variables
+are its registers, m.thread[t].local: sixteen int64, of which the first is the thread's number, from 0.
+
+Parameters are checked as configurations are (config_record.py), with the same words.
+"""
+from dataclasses import make_dataclass
+
+import numpy as np
+
+from hwmem._jit import kernel
+from hwmem.config_record import Choice, Flag, Integer, Record, Size, setting
+
+RESERVED = ("name", "config", "seed", "progress", "cores", "observe", "compare")       # arguments of hwmem.run
+WORKLOADS = {}
+
+
+def parameter(default, doc, low=1, high=10**12, choices=None):
+    """A workload's parameter, of the default's type: a count from `low` to `high`, True or False, one of `choices`, or,
+    if the default is a string such as "1MiB", a size in bytes. `doc`: what it is, with its unit, in a few words."""
+    if choices:
+        return setting(Choice(tuple(choices)), doc, default)
+    if isinstance(default, bool):
+        return setting(Flag(), doc, default)
+    if isinstance(default, str):
+        return setting(Size(low, high), doc, default)
+    return setting(Integer(low, high), doc, default)
+
+
+class Workload:
+    """What the decorator makes of a kernel; attributes as `workload` takes them."""
+
+    def __init__(self, function, name, description, setup, values, operation, against, scale, parameters):
+        self.kernel, self.name, self.description = kernel(function), name, description
+        self.setup, self.values = setup, values
+        self.operation, self.against, self.scale = operation, against, scale
+        self.record = make_dataclass("Parameters", [(n, object, field) for n, field in parameters.items()],
+                                     bases=(Record,), frozen=True)
+
+    def settle(self, given):
+        """All parameters as a dict of plain values. Raises TypeError or ValueError, one line that names the parameter."""
+        return self.record.build(given, prefix=f"{self.name}.").to_dict()
+
+    def parse(self, assignments):
+        """A dict from a command line's words, ["threads=8", ...], still to be settled. Raises ValueError."""
+        kinds, given = self.record.kinds(), {}
+        for word in assignments:
+            name, equals, text = word.partition("=")
+            if not equals:
+                raise ValueError(f"{word!r:.60} must be parameter=value, such as {next(iter(kinds), 'threads')}=8")
+            given[name.strip()] = kinds[name.strip()].parse(text.strip()) if name.strip() in kinds else text
+        return given
+
+    def describe(self):
+        """{"description", "parameters": {name: {"default", "takes", "doc"}}}."""
+        defaults = self.settle({})
+        kinds, docs = self.record.kinds(), self.record.__dataclass_fields__
+        return {"description": self.description,
+                "parameters": {n: {"default": defaults[n], "takes": k.what, "doc": docs[n].metadata["doc"]} for n, k in kinds.items()}}
+
+    def as_record(self, fields):
+        """`w` as the kernel takes it, from its fields as a dict."""
+        kinds = self.record.kinds()
+        plain = {n: kinds[n].names.index(v) if isinstance(kinds.get(n), Choice) else v for n, v in fields.items()}
+        shaped = {n: as_field(v) for n, v in plain.items()}
+        record = np.zeros(1, np.dtype([(n, v.dtype, v.shape) for n, v in shaped.items()], align=True)).view(np.recarray)[0]
+        for name, value in shaped.items():
+            record[name] = value
+        return record
+
+
+def as_field(value):
+    """A number or an array of numbers as an array of float64 or int64."""
+    array = np.asarray(value)
+    return array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
+
+
+def workload(name, description, setup=None, values=None, operation="step", against=None, scale=None, **parameters):
+    """Decorator: registers the kernel `function(m, w)` under `name`, for hwmem.run and the command.
+
+    `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is
+    how many operations the program did; `operation` is what one is called. `against`: (parameter, values) that a
+    comparison tries beside the run's own; `scale`: the parameter that it takes in powers of two (comparison.py).
+    `parameters`: made by `parameter`. Raises ValueError for a name that is taken.
+    """
+    for word in parameters:
+        if word in RESERVED:
+            raise ValueError(f"{name}.{word}: the name of an argument of hwmem.run")
+
+    def register(function):
+        if name in WORKLOADS and WORKLOADS[name].kernel.__module__ != function.__module__:
+            raise ValueError(f"workload {name!r} exists already, in {WORKLOADS[name].kernel.__module__}")
+        WORKLOADS[name] = Workload(function, name, description, setup, values, operation, against, scale, parameters)
+        return WORKLOADS[name]
+    return register
+
+
+def find(name):
+    """The Workload of that name. Raises ValueError, with the name that was probably meant."""
+    if name not in WORKLOADS:
+        Choice(tuple(WORKLOADS)).check("workload", name)
+    return WORKLOADS[name]
+
+
+def workloads():
+    """Name -> {"description", "parameters": {name: {"default", "takes", "doc"}}} of every workload."""
+    return {name: w.describe() for name, w in WORKLOADS.items()}

@@ -1,0 +1,60 @@
+"""The emulated memory a workload's setup puts its variables into, and reads the answers from.
+
+    w.counters = space.map("counters", 256, element=64)     256 bytes of their own pages; reports say counters[3]
+    space.symbol("args[0].SX", address, 8)                  a name for part of it
+    space.write(address, array); space.read(address, 10)    int64 (or another type) in and out
+
+What setup writes, the program's main thread writes: by stores on the first core, which leave their lines in its
+caches and pages in its TLB. The run's clock and counters begin after that.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Symbol(NamedTuple):
+    """A named stretch of memory: `size` bytes from `start`; elements of `element` bytes count as name[i]."""
+
+    name: str
+    start: int
+    size: int
+    element: int
+
+
+class Space:
+    """`process`: whose memory it is; `random`: numpy's generator, of the run's seed; `core`: where the main thread runs."""
+
+    def __init__(self, process, random, core=0):
+        self.process, self.random, self.core = process, random, core
+        self.symbols = []
+
+    def map(self, name, size, element=8, touch=True):
+        """`size` bytes of zeros on pages of their own, under `name`; their address. Raises OSError when memory is full.
+
+        `touch`: the main thread touches every page, so that the program meets no first-touch faults there.
+        """
+        address = self.process.mmap(0, size)
+        self.symbol(name, address, size, element)
+        if touch:
+            self.process.touch(address, size, core=self.core)
+        return address
+
+    def symbol(self, name, start, size, element=8):
+        """Name [start, start + size); of names that overlap, reports use the one given last."""
+        self.symbols.append(Symbol(name, int(start), int(size), int(element)))
+
+    def write(self, address, values):
+        """Store an array, or an int as 8 bytes."""
+        array = np.asarray(values)
+        if array.ndim == 0:
+            array = array.astype(np.int64)
+        self.process.write(address, array.tobytes(), core=self.core)
+
+    def read(self, address, count, dtype=np.int64):
+        """`count` values of `dtype`, as an array."""
+        n = count * np.dtype(dtype).itemsize
+        return np.frombuffer(self.process.read(address, n, core=self.core), dtype)
+
+    def load(self, address):
+        """The signed 8 bytes at `address`."""
+        return self.process.load(address, core=self.core)

@@ -1,0 +1,122 @@
+"""What came of a run, and the one file that keeps it.
+
+    Result ── .counters, .values, .c2c(), .events ...         as objects
+          └─ save("r.hwm") ── zip ─┬─ result.json             all but the events; what `--json` prints
+                                   └─ events.npy              numpy's own format, if events were logged
+
+A file is written whole or not at all. `load_result` needs no machine: reports start at once. The configuration is
+inside in full, so a result can be run again wherever its version of hwmem is installed.
+"""
+import io
+import json
+import os
+import secrets
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hwmem import __version__
+from hwmem.config import MachineConfig
+from hwmem.errors import ResultError
+
+FORMAT = 1                      # of the file; a change that older versions cannot read counts it up
+KIND = "hwmem result"
+
+
+@dataclass
+class Result:
+    """One run. Everything but `wall_seconds` follows from workload, parameters, configuration, seed and version.
+
+    `counters`: Machine.counters() of the measured phase, which begins when setup is done; `cycles`: how long that
+    took on the core that took longest; `cores`: the core of each thread; `values`: what the program computed;
+    `symbols`: (name, start, size, element) of its variables; `operation`: what one of values["operations"] is called;
+    `comparison`: see comparison.py; `events`: array of coherence events, or None.
+    """
+
+    workload: str
+    parameters: dict
+    config: MachineConfig
+    seed: int
+    cores: list
+    operation: str
+    cycles: int
+    wall_seconds: float
+    counters: dict
+    values: dict
+    symbols: list = field(default_factory=list)
+    lines: list = field(default_factory=list)
+    comparison: dict | None = None
+    events: np.ndarray | None = None
+    version: str = __version__
+
+    @property
+    def seconds(self):
+        """Emulated seconds of the measured phase."""
+        return self.cycles / (self.config.frequency_ghz * 1e9)
+
+    @property
+    def cost(self):
+        """Cycles that an operation took the thread that made it, on average; None if the workload counts none."""
+        operations = self.values.get("operations")
+        return self.cycles * len(self.cores) / operations if operations else None
+
+    def c2c(self):
+        """Table of contended lines, the worst first: a list of dicts with the keys address, symbol, hitm, loads, stores,
+        threads, offsets and sharing ("false" or "true"). Empty if the run did not watch lines."""
+        return self.lines
+
+    def symbol(self, address):
+        """"name[2]+8" of an address, or its hexadecimal digits."""
+        return symbol_at(self.symbols, address)
+
+    def to_dict(self):
+        """All but the events, as JSON has it."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "events"}
+        return {"kind": KIND, "format": FORMAT, **fields, "config": self.config.to_dict(), "seconds": self.seconds, "cost": self.cost}
+
+    def save(self, path):
+        """Write the file that load_result reads; an old one of that name stays until the new one is whole. Raises OSError."""
+        target = Path(os.path.realpath(path))
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("result.json", json.dumps(self.to_dict(), indent=1))
+                if self.events is not None:
+                    buffer = io.BytesIO()
+                    np.save(buffer, self.events, allow_pickle=False)
+                    archive.writestr("events.npy", buffer.getvalue())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def load_result(path):
+    """The Result saved at `path`. Raises OSError if it cannot be read, ResultError, one line, if it is something else."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            document = json.loads(archive.read("result.json"))
+            events = np.load(io.BytesIO(archive.read("events.npy")), allow_pickle=False) if "events.npy" in archive.namelist() else None
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ResultError(f"{path}: not a result of hwmem ({error})") from None
+    if not isinstance(document, dict) or document.get("kind") != KIND:
+        raise ResultError(f"{path}: not a result of hwmem")
+    if document.get("format") != FORMAT:
+        raise ResultError(f"{path}: format {document.get('format')}, written by hwmem {document.get('version')}; "
+                          f"hwmem {__version__} reads format {FORMAT}")
+    try:
+        fields = {name: document[name] for name in Result.__dataclass_fields__ if name != "events"}
+        return Result(**fields | {"config": MachineConfig.from_dict(document["config"]), "events": events})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResultError(f"{path}: damaged: {error}") from None
+
+
+def symbol_at(symbols, address):
+    """"name[2]+8" of an address, by a list of (name, start, size, element); its hexadecimal digits if none has it."""
+    for name, start, size, element in reversed(symbols):
+        if start <= address < start + size:
+            index, offset = divmod(address - start, element)
+            part = f"[{index}]" if element < size else ""
+            return f"{name}{part}+{offset}" if offset else name + part
+    return f"{address:#x}"
