@@ -48,6 +48,7 @@ CORE = record(
     "interventions_remote", "writebacks", "walks", "walk_accesses", "kernel_accesses", "line_waits", "line_wait_cycles",
     "faults_minor", "faults_major", "fences", "store_buffer_stalls", "store_buffer_forwards", "store_buffer_drains", "store_buffer_stores",
     "idle_cycles", "context_switches", "shootdowns_sent", "shootdowns_received",
+    "refused_accesses",             # that ended in a signal
     ("miss", "i8", 4),              # by cause, when classification is on
     # identity and address space
     "source",                       # where the last access was served from (params.FROM_*)

@@ -19,6 +19,7 @@ from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.errors import MachineError
 from hwmem.machine import Machine
 from hwmem.programs import Space, find
+from hwmem.programs.registry import as_values_sees
 from hwmem.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
@@ -53,7 +54,7 @@ class Job:
         frame = SimpleNamespace(**self.parameters)
         if self.workload.setup:
             self.workload.setup(frame, self.space)
-        self.w = self.workload.as_record(vars(frame))
+        self.w = self.workload.argument(vars(frame))
         number = self.space.process.number
         self.threads = [self.machine.new_thread(number, self.cores[i % len(self.cores)])
                         for i in range(getattr(frame, "threads", 1))]
@@ -82,7 +83,7 @@ class Job:
         self.check_end()
         cycles = max(machine.cycles(c) for c in self.cores) - start
         counters = machine.counters()
-        values = self.workload.values(self.w, self.space) if self.workload.values else {}
+        values = self.workload.values(as_values_sees(self.w), self.space) if self.workload.values else {}
         return Result(workload=self.workload.name, parameters=self.parameters, seed=machine.seed, config=machine.config,
                       cores=[int(m.thread[t].core) for t in self.threads], operation=self.workload.operation,
                       cycles=cycles, wall_seconds=wall, counters=counters, values=plain(values), symbols=plain(self.space.symbols))

@@ -32,9 +32,15 @@ def modulo(key, n):
 
 
 @hot
+def row_of(s, key):
+    """Index of the first entry of the set that `key` belongs to."""
+    return s.base + (set_of(s, key) << s.row_shift)
+
+
+@hot
 def index_of(m, s, key):
     """Index in the pools of `key`'s entry, or -1. Recency is not changed."""
-    first = s.base + (set_of(s, key) << s.row_shift)
+    first = row_of(s, key)
     wanted = key << P.TAG_SHIFT | P.OCCUPIED
     found = match8(m, first, wanted)
     if s.ways > LANES:

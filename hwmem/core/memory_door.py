@@ -42,11 +42,12 @@ def serve(m, c, pa, size, kind):
     elif kind == P.DRAIN_ALL:
         drain_all(m, c)
     else:
+        write = 1 if kind == P.PHYSICAL_STORE else 0
         for line_pa in range(pa, pa + size, P.LINE):
             m.core[c].kernel_accesses += 1
-            access_physical(m, c, line_pa, kind == P.PHYSICAL_STORE)
+            access_physical(m, c, line_pa, write)
             if m.observe.watching:
-                physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), kind == P.PHYSICAL_STORE)
+                physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
 
 
 @kernel
@@ -96,13 +97,19 @@ def count_access(core, kind):
         core.stores += 1
 
 
-@kernel
+@cold
+def place_half(m, t, c, va, write, kind):
+    return place(m, t, c, va, write, kind)
+
+
+@hot
 def place(m, t, c, va, write, kind):
     """Physical address for the access, or -1 after a fault. Without an MMU, data must lie in RAM."""
-    pa = translate(m, t, c, va, write)
-    if not m.mmu and kind <= P.ATOMIC and (va < 0 or va + 8 > m.ram_size):
+    if m.mmu:
+        return translate(m, t, c, va, write)
+    if kind <= P.ATOMIC and (va < 0 or va + 8 > m.ram_size):
         return kill(m, t, va, write, P.SEGV_MAPERR)
-    return pa
+    return va
 
 
 @kernel
@@ -164,7 +171,7 @@ def access_split(m, t, c, va, pa, size, kind, write, value):
     if kind == P.ATOMIC:
         return kill(m, t, va, write, P.BUS_ADRALN)
     head = P.LINE - (va & LAST)
-    pa_2 = place(m, t, c, va + head, write, kind)
+    pa_2 = place_half(m, t, c, va + head, write, kind)
     if pa_2 < 0:
         return 0
     core.split_accesses += 1

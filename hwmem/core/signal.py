@@ -1,9 +1,9 @@
 """A thread that ends by a signal: what a bad access leaves behind for the front end to report."""
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import cold
 
 
-@kernel
+@cold
 def kill(m, t, va, write, code):
     """Thread `t` never runs again; address, access and code (params.SEGV_*) say why. Returns -1."""
     thread = m.thread[t]
@@ -12,4 +12,5 @@ def kill(m, t, va, write, code):
     thread.fault_access = write
     thread.fault_code = code
     m.core[thread.core].slice_end = 0
+    m.core[thread.core].refused_accesses += 1
     return -1

@@ -1,8 +1,8 @@
 """TLBs: what a core remembers of its page tables.
 
 translate.py looks here before it walks. A core has a first-level TLB for 4 KiB pages, one for 2 MiB pages
-(without one they share the first), and a second level for both. An entry's key holds the address-space id, so that a context switch need not
-flush; its word is the leaf page-table entry.
+(without one they share the first), and a second level for both. An entry's key holds the address-space id, so
+that a context switch need not flush; its word is the leaf page-table entry.
 
     key   | huge 1 | asid 12 | vpn 36 (2 MiB: va >> 21) |
 
@@ -10,7 +10,7 @@ An entry that lacks the right which an access needs (RW, or D on a store) is dro
 walk that follows sets D, or faults. Invariant: an entry agrees with the page tables (checked by check.py).
 """
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import cold, hot, kernel
 from hwmem.cache.sets import clear, empty, forget, index_of, install, touch_entry
 
 HUGE_KEY = 1 << 50
@@ -27,7 +27,7 @@ def key_2m(core, va):
     return HUGE_KEY | core.asid << 36 | va >> P.HUGE_SHIFT
 
 
-@kernel
+@hot
 def lookup(m, s, key, write):
     """The entry's word if it is there and allows the access, else 0."""
     if s.ways == 0:
@@ -42,12 +42,17 @@ def lookup(m, s, key, write):
     return m.word[i]
 
 
-@kernel
+@cold
+def lookup_2m(m, s, core, va, write):
+    return lookup(m, s, key_2m(core, va), write)
+
+
+@hot
 def first_level(m, core, va, write):
     """Leaf entry from the first-level TLBs, or 0."""
     pte = lookup(m, core.dtlb, key_4k(core, va), write)
     if pte == 0 and core.last_huge != 0:                # a core that never met a huge page need not look for one
-        pte = lookup(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, key_2m(core, va), write)
+        pte = lookup_2m(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, core, va, write)
     if pte != 0:
         core.dtlb.hits += 1
     else:
@@ -55,7 +60,7 @@ def first_level(m, core, va, write):
     return pte
 
 
-@kernel
+@cold
 def second_level(m, core, va, write):
     """Leaf entry from the second-level TLB, or 0."""
     s = core.stlb
@@ -63,7 +68,7 @@ def second_level(m, core, va, write):
         return 0
     pte = lookup(m, s, key_4k(core, va), write)
     if pte == 0 and core.last_huge != 0:
-        pte = lookup(m, s, key_2m(core, va), write)
+        pte = lookup_2m(m, s, core, va, write)
     if pte != 0:
         s.hits += 1
         core.cycles += s.latency

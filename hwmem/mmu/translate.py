@@ -4,7 +4,7 @@ The memory door calls `translate`; a fault goes to the operating system through 
 processor goes through its interrupt table, and the access is tried again when the handler says so.
 """
 from hwmem import params as P
-from hwmem._jit import call_door, cold, kernel
+from hwmem._jit import call_door, cold, hot, kernel
 from hwmem.mmu.tlb import fill_first, fill_second, first_level, second_level
 from hwmem.mmu.walk import walk
 
@@ -12,11 +12,9 @@ USER_END = 1 << 47
 HUGE_FRAME = P.PTE_FRAME & ~(P.HUGE_PAGE - 1)
 
 
-@kernel
+@hot
 def translate(m, t, c, va, write):
     """Physical address of `va` for thread `t` on core `c`, or -1 when the thread got a signal."""
-    if not m.mmu:
-        return va
     core = m.core[c]
     if va >> 47 == 0:                                   # a user address in canonical form
         pte = first_level(m, core, va, write)

@@ -1,3 +1,134 @@
-"""stub"""
-def line_holders(machine, pa): pass
-def check_machine(machine): pass
+"""The machine looked at from outside: who holds a line, and whether every invariant holds.
+
+    check_machine ── checks/arrays.py      caches and TLBs as arrays: places, duplicates, replacement state
+                  ├─ checks/coherence.py   single writer or many readers; the directory against the caches; inclusion
+                  ├─ checks/core.py        hit filter, store buffer
+                  ├─ checks/memory.py      frames, page tables, TLBs
+                  └─ checks/counts.py      the counters' identities
+
+The scans are kernels, compiled at the first check. Cost: about a millisecond for a machine of usual size, most of it
+the LLC. `line_holders` reads the record in plain Python.
+"""
+import numpy as np
+
+from hwmem import params as P
+from hwmem._jit import kernel
+from hwmem.errors import MachineError
+from hwmem.observe.checks import counts, faults
+from hwmem.observe.checks.arrays import ARRAYS, DTLB, PML4E, array_of, check_array
+from hwmem.observe.checks.coherence import check_llc, check_private
+from hwmem.observe.checks.core import check_filter, check_store_buffer
+from hwmem.observe.checks.counts import check_core_counts, check_machine_counts
+from hwmem.observe.checks.memory import check_frames, check_paging_cache, check_tlb
+
+DIRECTORY_NAMES = ("PRESENT", "SHARED", "OWNED", "GONE")
+EVERYWHERE, CODE, WHERE, WHICH = -1, 4, 5, 6        # `found`: four numbers, the code, the core or socket, the array
+
+
+@kernel
+def first_fault(m, marks, found):
+    """Run all checks until one finds something; False: nothing. `found` says what and where."""
+    for c in range(m.cores):
+        found[WHERE] = c
+        found[CODE] = check_core(m, c, found)
+        if found[CODE]:
+            return True
+    for s in range(m.sockets):
+        found[WHERE], found[WHICH] = s, len(ARRAYS)
+        found[CODE] = check_array(m, m.llc[s], found) or check_llc(m, s, found)
+        if found[CODE]:
+            return True
+    found[WHERE] = EVERYWHERE
+    found[CODE] = check_frames(m, marks, found) or check_machine_counts(m, found)
+    return found[CODE] != 0
+
+
+@kernel
+def check_core(m, c, found):
+    core = m.core[c]
+    for k in range(len(ARRAYS)):
+        found[WHICH] = k
+        code = check_array(m, array_of(core, k), found)
+        if code == 0 and k < DTLB:
+            code = check_private(m, c, array_of(core, k), found)
+        elif code == 0 and m.mmu and k < PML4E:
+            code = check_tlb(m, array_of(core, k), found)
+        elif code == 0 and m.mmu:
+            code = check_paging_cache(m, array_of(core, k), len(ARRAYS) - k, found)
+        if code:
+            return code
+    return check_filter(m, c, found) or check_store_buffer(m, c, found) or check_core_counts(m, c, found)
+
+
+class Number(int):
+    """A number of a fault, with formats of its own: S a private state, D a directory state, mask a list of cores."""
+
+    def __format__(self, how):
+        if how == "S":
+            return P.STATE_NAMES[self] if 0 <= self < len(P.STATE_NAMES) else f"state {int(self)}"
+        if how == "D":
+            return DIRECTORY_NAMES[self] if 0 <= self < len(DIRECTORY_NAMES) else f"state {int(self)}"
+        if how == "mask":
+            return ", ".join(map(str, cores_of(self))) or "none"
+        return format(int(self), how)
+
+
+def check_machine(machine):
+    """Raise MachineError, with the values, if any invariant of the machine is broken."""
+    m = machine.state
+    found = np.zeros(8, np.int64)
+    if not first_fault(m, np.zeros(max(1, m.frames.fresh), np.uint8), found):
+        return
+    *numbers, code, where, which = map(int, found[:WHICH + 1])
+    names = counts.MACHINE_IDENTITIES if where == EVERYWHERE else counts.CORE_IDENTITIES
+    identity = names[numbers[2]] if code == faults.BAD_COUNT else ""
+    array = (*ARRAYS, "llc")[which]
+    owner = "the machine" if where == EVERYWHERE else f"socket {where}" if array == "llc" else f"core {where}"
+    raise MachineError(faults.SENTENCES[code].format(*map(Number, numbers), array=array, owner=owner, identity=identity))
+
+
+def line_holders(machine, physical):
+    """Who holds the line of a physical address, as a dict:
+
+    "physical": the line's address; "state": {core: letter} of the cores with a copy, "l1d" and "l2" the same by level;
+    "socket": {socket: {"directory", "sharers", "dirty", "remote"}} of the LLCs with an entry; "directory" and "sharers":
+    the state furthest from PRESENT among them (None without an entry), and all cores they name; "dirty": memory is stale.
+    """
+    m, line = machine.state, physical >> P.LINE_SHIFT
+    levels = {"l1d": {}, "l2": {}}
+    for c in range(machine.config.cores):
+        for level, copies in levels.items():
+            i = find(m, m.core[c][level], line)
+            if i >= 0 and m.tag[i] & P.STATE_MASK > P.I:
+                copies[c] = P.STATE_NAMES[m.tag[i] & P.STATE_MASK]
+    state = {c: max((copies.get(c, "I") for copies in levels.values()), key=P.STATE_NAMES.index)
+             for c in sorted(levels["l1d"] | levels["l2"])}
+    entries = {s: find(m, m.llc[s], line) for s in range(machine.config.sockets)}
+    sockets = {s: directory_entry(m, i) for s, i in entries.items() if i >= 0}
+    named = [entry["directory"] for entry in sockets.values()]
+    return {"physical": line << P.LINE_SHIFT, "state": state, **levels,
+            "directory": next((n for n in ("OWNED", "SHARED", "PRESENT", "GONE") if n in named), None),
+            "sharers": sorted(c for entry in sockets.values() for c in entry["sharers"]),
+            "dirty": bool({"O", "M"} & set(state.values())) or any(entry["dirty"] for entry in sockets.values()),
+            "socket": sockets}
+
+
+def find(m, s, line):
+    """Index in the pools of the entry for `line` in array `s`, or -1."""
+    if s.ways == 0:
+        return -1
+    first = int(s.base) + (line % int(s.sets) << int(s.row_shift))
+    row = m.tag[first:first + int(s.ways)] & P.KEY_MASK
+    places = np.flatnonzero(row == (line << P.TAG_SHIFT | P.OCCUPIED))
+    return first + int(places[0]) if len(places) else -1
+
+
+def directory_entry(m, i):
+    tag = int(m.tag[i])
+    state = tag & P.STATE_MASK
+    sharers = {P.OWNED: [tag >> P.OWNER_SHIFT], P.SHARED: cores_of(int(m.word[i]))}.get(state, [])
+    return {"directory": DIRECTORY_NAMES[state], "sharers": sharers, "dirty": bool(tag & P.DIRTY), "remote": bool(tag & P.REMOTE)}
+
+
+def cores_of(mask):
+    return [c for c in range(P.MAX_CORES) if mask >> c & 1]

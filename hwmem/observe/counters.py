@@ -23,7 +23,8 @@ CORE_FIELDS = {
     "store_buffer.stores": "store_buffer_stores", "store_buffer.drains": "store_buffer_drains",
     "store_buffer.forwards": "store_buffer_forwards", "store_buffer.stalls": "store_buffer_stalls",
     "cycles": "cycles", "idle_cycles": "idle_cycles", "context_switches": "context_switches",
-    "shootdowns.sent": "shootdowns_sent", "shootdowns.received": "shootdowns_received"}
+    "shootdowns.sent": "shootdowns_sent", "shootdowns.received": "shootdowns_received",
+    "refused_accesses": "refused_accesses"}
 CACHE_FIELDS = ("hits", "misses", "write_back_misses", "replacements", "dirty_evictions")
 TLB_FIELDS = ("hits", "misses")
 DIRECTORY_FIELDS = ("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "hits", "misses",

@@ -15,7 +15,7 @@
     matrix.py       matrix-multiply
 """
 from hwmem.programs import sharing, regression, hoard, messages, locks, readers, stream, latency, matrix   # noqa: F401
-from hwmem.programs.registry import WORKLOADS, Workload, find, parameter, workload, workloads
+from hwmem.programs.registry import WORKLOADS, Workload, find, grid, parameter, workload, workloads
 from hwmem.programs.space import Space, Symbol
 
-__all__ = ["WORKLOADS", "Workload", "find", "parameter", "workload", "workloads", "Space", "Symbol"]
+__all__ = ["WORKLOADS", "Workload", "find", "grid", "parameter", "workload", "workloads", "Space", "Symbol"]

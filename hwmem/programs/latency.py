@@ -12,7 +12,8 @@ are caches, slopes are lines used in part. Each cell is read once before it is t
 import numpy as np
 
 from hwmem.kernels import clock, finish, kernel, load64, next_thread
-from hwmem.programs.registry import parameter, workload
+from hwmem.programs.registry import grid, parameter, workload
+from hwmem.units import format_size
 
 SMALLEST = 16 << 10                             # bytes the mountain begins with
 RANK, AT, COUNT = range(3)                      # a thread's registers
@@ -63,8 +64,9 @@ def place_words(w, space):
 def read_mountain(w, space):
     gigahertz = space.process.machine.config.frequency_ghz
     reads = -(-(w.sizes[:, None] // 8) // w.strides)
-    return {"sizes": w.sizes, "strides": w.strides, "sums": w.sums, "mb_per_second": 8e3 * gigahertz * reads / w.cycles,
-            "operations": 2 * reads.sum()}
+    return {"sizes": w.sizes, "strides": w.strides, "sums": w.sums, "operations": 2 * reads.sum(),
+            "grid": grid("megabytes read a second", "size", [format_size(int(n)) for n in w.sizes], "stride", w.strides,
+                         8e3 * gigahertz * reads / w.cycles)}
 
 
 @workload("memory-mountain", "one core reads at every size and stride: the memory mountain",

@@ -15,7 +15,7 @@ load and, a step later, a store; were two threads inside at once, additions woul
 Sources: Anderson, "The performance of spin lock alternatives", 1990; Mellor-Crummey and Scott, "Algorithms for
 scalable synchronization on shared-memory multiprocessors", 1991.
 """
-from hwmem.kernels import compare_exchange64, exchange64, fetch_add64, finish, kernel, load64, next_thread, store64
+from hwmem.kernels import compare_exchange64, compute, exchange64, fetch_add64, finish, kernel, load64, next_thread, store64
 from hwmem.programs.registry import parameter, workload
 
 LOCKS = ("test-and-set", "ttas", "ticket", "mcs")
@@ -29,18 +29,20 @@ def place_lock(w, space):
     w.word = space.map("lock", 16)
     w.nodes = space.map("nodes", w.threads * NODE_BYTES, element=NODE_BYTES)
     w.counter = space.map("counter", 8)
+    w.last, w.hand_overs = -1, 0
 
 
 def read_lock(w, space):
     expected = w.threads * w.iterations * w.additions
-    return {"counter": space.load(w.counter), "expected": expected, "operations": w.threads * w.iterations}
+    return {"counter": space.load(w.counter), "expected": expected, "hand_overs": w.hand_overs, "operations": w.threads * w.iterations}
 
 
 @workload("spin-lock", "threads add to a counter under a spin lock: test-and-set, ttas, ticket or mcs",
           setup=place_lock, values=read_lock, operation="critical section", against=("lock", LOCKS), scale="threads",
           threads=parameter(4, "threads; thread i runs on core i, modulo the cores", 1, 64),
           lock=parameter("test-and-set", "which lock", choices=LOCKS), iterations=parameter(5_000, "critical sections of a thread"),
-          additions=parameter(1, "additions to the counter in one critical section"))
+          additions=parameter(1, "additions to the counter in one critical section"),
+          outside=parameter(100, "cycles of other work between critical sections", 0))
 def spin_lock(m, w):
     while True:
         t = next_thread(m)
@@ -61,9 +63,19 @@ def spin_lock(m, w):
             r[STATE] = LEAVE if r[DONE_INSIDE] == w.additions else READ
         elif leave(m, t, w, r):
             r[STATE], r[DONE_INSIDE] = ENTER, 0
+            note_hand_over(w, r)
+            compute(m, t, w.outside)
             r[COUNT] += 1
             if r[COUNT] == w.iterations:
                 finish(m, t)
+
+
+@kernel
+def note_hand_over(w, r):
+    """Count, outside the emulated machine, how often the lock went to another thread than before."""
+    if w.last != r[RANK]:
+        w.hand_overs += 1
+        w.last = r[RANK]
 
 
 @kernel

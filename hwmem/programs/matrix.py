@@ -36,7 +36,7 @@ def read(w, space):
 
 @workload("matrix-multiply", "C = A B on one core, the loops in any order or in blocks",
           setup=place, values=read, operation="multiplication", against=("order", ORDERS),
-          n=parameter(80, "rows and columns of the matrices", 1, 4096), order=parameter("ijk", "order of the loops", choices=ORDERS),
+          n=parameter(128, "rows and columns of the matrices", 1, 4096), order=parameter("ijk", "order of the loops", choices=ORDERS),
           block=parameter(16, "rows and columns of a block", 1, 4096))
 def matrix_multiply(m, w):
     while True:

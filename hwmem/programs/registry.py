@@ -18,10 +18,11 @@ are its registers, m.thread[t].local: sixteen int64, of which the first is the t
 Parameters are checked as configurations are (config_record.py), with the same words.
 """
 from dataclasses import make_dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
-from hwmem._jit import kernel
+from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.config_record import Choice, Flag, Integer, Record, Size, setting
 
 RESERVED = ("name", "config", "seed", "progress", "cores", "observe", "compare")       # arguments of hwmem.run
@@ -71,21 +72,30 @@ class Workload:
         return {"description": self.description,
                 "parameters": {n: {"default": defaults[n], "takes": k.what, "doc": docs[n].metadata["doc"]} for n, k in kinds.items()}}
 
-    def as_record(self, fields):
+    def argument(self, fields):
         """`w` as the kernel takes it, from its fields as a dict."""
         kinds = self.record.kinds()
-        plain = {n: kinds[n].names.index(v) if isinstance(kinds.get(n), Choice) else v for n, v in fields.items()}
-        shaped = {n: as_field(v) for n, v in plain.items()}
-        record = np.zeros(1, np.dtype([(n, v.dtype, v.shape) for n, v in shaped.items()], align=True)).view(np.recarray)[0]
+        numbers = {n: kinds[n].names.index(v) if isinstance(kinds.get(n), Choice) else v for n, v in fields.items()}
+        if JIT_DISABLED:
+            return SimpleNamespace(**numbers)       # a record's attributes would hide fields such as `size`
+        shaped = {n: as_field(v) for n, v in numbers.items()}
+        w = np.zeros(1, np.dtype([(n, v.dtype, v.shape) for n, v in shaped.items()], align=True)).view(np.recarray)[0]
         for name, value in shaped.items():
-            record[name] = value
-        return record
+            w[name] = value
+        return w
 
 
 def as_field(value):
     """A number or an array of numbers as an array of float64 or int64."""
     array = np.asarray(value)
     return array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
+
+
+def as_values_sees(w):
+    """The fields of `w` after a run, as attributes: Python's numbers, and arrays."""
+    if JIT_DISABLED:
+        return w
+    return SimpleNamespace(**{n: w[n].item() if w[n].ndim == 0 else w[n] for n in w.dtype.names})
 
 
 def workload(name, description, setup=None, values=None, operation="step", against=None, scale=None, **parameters):
@@ -106,6 +116,12 @@ def workload(name, description, setup=None, values=None, operation="step", again
         WORKLOADS[name] = Workload(function, name, description, setup, values, operation, against, scale, parameters)
         return WORKLOADS[name]
     return register
+
+
+def grid(title, row, rows, column, columns, cells):
+    """A table of numbers among a result's values, under the key "grid": reports draw it. `row`, `column`: what the labels
+    in `rows` and `columns` are (None: they speak for themselves); cells[row][column]; `title` with the unit."""
+    return {"title": title, "row": row, "rows": rows, "column": column, "columns": columns, "cells": cells}
 
 
 def find(name):

@@ -13,7 +13,7 @@ import numpy as np
 
 from hwmem.kernels import clock, finish, kernel, load64, next_thread, store64
 from hwmem.programs import barrier
-from hwmem.programs.registry import parameter, workload
+from hwmem.programs.registry import grid, parameter, workload
 
 LOOPS = ("copy", "scale", "add", "triad")
 BYTES_AN_ELEMENT = (16, 16, 24, 24)
@@ -31,11 +31,10 @@ def place(w, space):
 
 
 def read(w, space):
-    cycles = np.diff(w.met_at)
     gigahertz = space.process.machine.config.frequency_ghz
-    return {"cycles": dict(zip(LOOPS, cycles)),
-            "gb_per_second": {n: b * w.elements * gigahertz / c for n, b, c in zip(LOOPS, BYTES_AN_ELEMENT, cycles)},
-            "sums": [space.read(x, w.elements).sum() for x in (w.a, w.b, w.c)], "operations": len(LOOPS) * w.elements}
+    bandwidth = np.array(BYTES_AN_ELEMENT) * w.elements * gigahertz / np.diff(w.met_at)
+    return {"sums": [space.read(x, w.elements).sum() for x in (w.a, w.b, w.c)], "operations": len(LOOPS) * w.elements,
+            "grid": grid("gigabytes a second", "loop", LOOPS, None, ["GB/s"], bandwidth[:, None])}
 
 
 @workload("stream", "STREAM's four loops over long arrays: bandwidth",
