@@ -26,7 +26,7 @@ def compare(workload, result, run):
         changed = own | ({workload.scale: row} if workload.scale else {}) | ({parameter: column} if parameter else {})
         return (result if changed == own else run(changed)).cost
 
-    return grid(f"cycles each {workload.operation} takes its thread", workload.scale, rows, parameter, columns,
+    return grid(f"cycles per {workload.operation}, each thread", workload.scale, rows, parameter, columns,
                 [[cost(row, column) for column in columns] for row in rows])
 
 

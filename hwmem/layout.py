@@ -36,9 +36,11 @@ SETS = record(
 
 HOT = record("line", "store", "host", "unused")
 
+PAGE_SLOT = record("page", "frame")     # frame: physical address | 1 where stores may go ahead
+
 CORE = record(
     # hit filter (access.py): what the next access may skip
-    ("hot", HOT, P.HOT_LINES), ("hot_page", "i8", P.HOT_PAGES), "hot_mask", "page_mask", "hit_cycles",
+    ("hot", HOT, P.HOT_LINES), ("hot_page", PAGE_SLOT, P.HOT_PAGES), "hot_mask", "page_mask", "hit_cycles",
     # clock and counters of the hit path
     "cycles", "loads", "stores", "atomics",
     # the rest of the core's counters
@@ -55,7 +57,8 @@ CORE = record(
     "far", "supplier",              # of the last request: sockets whose LLC had the line (mask), core that supplied it or -1
     "llc_entry",                    # index of the LLC entry of the last request, or -1
     "in_place",                     # the last access refilled an entry without making it the most recent
-    "huge", "last_huge",            # whether the last translation was by a 2 MiB page; that page, plus one
+    "plain",                        # no store waits and nobody watches: the memory door may take its short way
+    "leaf", "last_huge",            # page-table entry of the last translation; the last 2 MiB page met, plus one
     "id", "socket", "process", "asid", "root", "levels",
     # store buffer: a ring (core/store_buffer.py)
     "sb_head", "sb_count", "sb_free_at", ("sb_pa", "i8", 64), ("sb_size", "i8", 64), ("sb_value", "i8", 64), ("sb_due", "i8", 64),

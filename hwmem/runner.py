@@ -6,8 +6,8 @@
 The same name, configuration, parameters, seed and version give the same result to the last digit.
 """
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,6 +24,7 @@ from hwmem.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
 BAR_PERIOD_SECONDS = 0.1
+START_SPREAD_CYCLES = 1000      # no two threads of a real program start in the same cycle; what the seed decides
 
 
 def run(name, config=None, seed=0, progress=False, cores=None, compare=False, **parameters):
@@ -35,25 +36,24 @@ def run(name, config=None, seed=0, progress=False, cores=None, compare=False, **
     Raises TypeError or ValueError, one line, for arguments that are wrong; SegmentationFault or MachineError if the
     program did not end well.
     """
-    job = Job(name, config, seed, cores, parameters)
-    result = job.run(progress)
-    if compare:
-        result.comparison = comparison.compare(job.workload, result, lambda other: Job(name, config, seed, cores, other).run(progress))
-    return result
+    return Job(name, config, seed, cores, parameters).run(progress, compare)
 
 
 class Job:
-    """A workload set up on a machine of its own, ready to go."""
+    """A workload set up on a machine of its own, ready to go. Raises TypeError or ValueError for wrong arguments."""
 
-    def __init__(self, name, config, seed, cores, parameters):
-        self.workload = find(name)
-        self.parameters = self.workload.settle(parameters)
+    def __init__(self, name, config=None, seed=0, cores=None, parameters=()):
+        self.workload, self.seed, self.on = find(name), seed, cores
+        self.parameters = self.workload.settle(dict(parameters))
         self.machine = Machine(config, seed)
         self.cores = self._checked(cores)
-        self.space = Space(self.machine.spawn(), np.random.default_rng(seed), self.cores[0])
+        self.random = np.random.default_rng(seed)
+        self.space = Space(self.machine.spawn(), self.random, self.cores[0])
         frame = SimpleNamespace(**self.parameters)
-        if self.workload.setup:
+        try:
             self.workload.setup(frame, self.space)
+        except OSError as error:
+            raise MachineError(f"{name}: setup: {error.strerror}") from None
         self.w = self.workload.argument(vars(frame))
         number = self.space.process.number
         self.threads = [self.machine.new_thread(number, self.cores[i % len(self.cores)])
@@ -66,32 +66,42 @@ class Job:
             raise ValueError("cores: takes at least one core")
         return [self.machine.check_core(c) for c in cores]
 
-    def run(self, progress):
-        """The measured phase, then what came of it."""
+    def run(self, progress=False, compare=False):
+        """The measured phase, and what came of it."""
         machine, m = self.machine, self.machine.state
         self.compile()
-        start = level_clocks(m)
+        start = self.level_clocks()
         machine.reset_counters()
         for rank, t in enumerate(self.threads):
             start_thread(m, t, rank)
-        began = time.perf_counter()
-        if progress:
-            with_bar(self.workload, m, self.w)
-        else:
-            self.workload.kernel(m, self.w)
-        wall = time.perf_counter() - began
+        wall = with_bar(self.workload, m, self.w) if progress else timed(self.workload.kernel, m, self.w)
         self.check_end()
         cycles = max(machine.cycles(c) for c in self.cores) - start
         counters = machine.counters()
-        values = self.workload.values(as_values_sees(self.w), self.space) if self.workload.values else {}
-        return Result(workload=self.workload.name, parameters=self.parameters, seed=machine.seed, config=machine.config,
-                      cores=[int(m.thread[t].core) for t in self.threads], operation=self.workload.operation,
-                      cycles=cycles, wall_seconds=wall, counters=counters, values=plain(values), symbols=plain(self.space.symbols))
+        values = self.workload.values(as_values_sees(self.w), self.space)
+        result = Result(workload=self.workload.name, parameters=self.parameters, seed=self.seed, config=machine.config,
+                        cores=[int(m.thread[t].core) for t in self.threads], operation=self.workload.operation,
+                        cycles=cycles, wall_seconds=wall, counters=counters, values=plain(values),
+                        symbols=plain(self.space.symbols))
+        if compare:
+            result.comparison = comparison.compare(self.workload, result, lambda parameters: Job(
+                self.workload.name, machine.config, self.seed, self.on, parameters).run(progress))
+        return result
 
     def compile(self):
         """See that the kernel's machine code is there, so that its making is not measured."""
         if not JIT_DISABLED:
             self.workload.kernel.compile((typeof(self.machine.state), typeof(self.w)))
+
+    def level_clocks(self):
+        """All cores wait for the one that is furthest; returns that cycle. Threads of several come up one by one."""
+        m = self.machine.state
+        start = max(int(m.core[c].cycles) for c in range(m.cores))
+        for c in range(m.cores):
+            late = int(self.random.integers(START_SPREAD_CYCLES)) if len(self.threads) > 1 else 0
+            m.core[c].idle_cycles += start + late - m.core[c].cycles
+            m.core[c].cycles = start + late
+        return start
 
     def check_end(self):
         """Raise what ended a thread before its time."""
@@ -112,35 +122,23 @@ def start_thread(m, t, rank):
     enqueue(m, t)
 
 
-def level_clocks(m):
-    """All cores wait for the one that is furthest; that cycle."""
-    start = max(int(m.core[c].cycles) for c in range(m.cores))
-    for c in range(m.cores):
-        m.core[c].idle_cycles += start - m.core[c].cycles
-        m.core[c].cycles = start
-    return start
+def timed(kernel, *arguments):
+    """Call it; the host's seconds that took."""
+    began = time.perf_counter()
+    kernel(*arguments)
+    return time.perf_counter() - began
 
 
 def with_bar(workload, m, w):
-    """Run the kernel in a thread of the host's, while a bar on stderr counts its accesses."""
+    """`timed`, in a thread of the host's, while a bar on stderr counts the accesses."""
     from tqdm import tqdm
-    failures = []
-
-    def work():
-        try:
-            workload.kernel(m, w)
-        except BaseException as error:
-            failures.append(error)
-
-    worker = threading.Thread(target=work, daemon=True)
-    before = accesses(m)
-    with tqdm(desc=workload.name, unit=" accesses", unit_scale=True, delay=1.0, file=sys.stderr, leave=False) as bar:
-        worker.start()
-        while worker.is_alive():
-            worker.join(BAR_PERIOD_SECONDS)
+    with ThreadPoolExecutor(1) as pool, tqdm(desc=workload.name, unit=" accesses", unit_scale=True, delay=1.0,
+                                             file=sys.stderr, leave=False) as bar:
+        before = accesses(m)
+        done = pool.submit(timed, workload.kernel, m, w)
+        while wait([done], BAR_PERIOD_SECONDS).not_done:
             bar.update(accesses(m) - before - bar.n)
-    if failures:
-        raise failures[0]
+    return done.result()
 
 
 def accesses(m):

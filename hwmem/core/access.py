@@ -9,7 +9,8 @@ of its L1 set, with the right that is needed, and its page the most recent of it
     hot[va >> 6 & hot_mask].line   = va >> 6, plus one     the last line the door served in that L1 set
                            .store  the same where a store may go ahead (state M, page dirty, no store waiting)
                            .host   host address of the line's first byte
-    hot_page[va >> 12 & page_mask] = va >> 12, plus one    the last page in that TLB set
+    hot_page[va >> 12 & page_mask].page  = va >> 12, plus one    the last page in that TLB set
+                                  .frame   its frame, bit 0 set where stores may go ahead
 
 Whoever makes another line of the set most recent, or weakens the core's right to it, clears the entry; so the
 filter is exact: no count differs from what the full path would give.
@@ -32,7 +33,7 @@ def is_hot(core, va, size, store):
     hot = core.hot[np.uint64(line & core.hot_mask)]
     allowed = hot.store if store else hot.line
     page = va >> P.PAGE_SHIFT
-    known = core.hot_page[np.uint64(page & core.page_mask)]
+    known = core.hot_page[np.uint64(page & core.page_mask)].page
     return allowed == line + 1 and known == page + 1 and (va & LAST) + size <= P.LINE
 
 

@@ -18,6 +18,7 @@ from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, push, read_bytes, waits_for_line,
                                      write_bytes, youngest_overlap)
 from hwmem.memory.ram import peek64
+from hwmem.mmu.tlb import STORE_NEEDS, forget_pages
 from hwmem.mmu.translate import translate
 from hwmem.observe.hooks import access_seen, physical_seen
 
@@ -28,10 +29,33 @@ READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
 @DOORS.door(P.DOOR_MEMORY)
 def memory_door(m, t, va, what, value):
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
-    if kind <= P.PHANTOM_STORE:
+    if kind > P.PHANTOM_STORE:
+        serve(m, t, va, size, kind)
+        return 0
+    core = m.core[m.thread[t].core]
+    write = 0 if READS >> kind & 1 else 1
+    pa = plain_place(m, core, va, size, kind, write)
+    if pa < 0:
         return access(m, t, va, size, kind, value)
-    serve(m, t, va, size, kind)
-    return 0
+    count_access(core, kind)
+    access_line(m, core.id, pa >> P.LINE_SHIFT, write)
+    note_line(core, va, m.ram_base + pa, write)
+    return move_bytes(m.ram_base + pa, size, kind, value)
+
+
+@hot
+def plain_place(m, core, va, size, kind, write):
+    """Physical address for an access that needs no look at the store buffer, the TLBs or the observers: the page is the
+    last one of its TLB set; else -1."""
+    if core.plain == 0 or kind == P.ATOMIC or (kind == P.STORE and m.ordering != P.SC) or (va & LAST) + size > P.LINE:
+        return -1
+    page = va >> P.PAGE_SHIFT
+    known = core.hot_page[np.uint64(page & core.page_mask)]
+    if known.page != page + 1 or (write and not known.frame & 1):
+        return -1
+    if m.mmu:
+        core.dtlb.hits += 1
+    return (known.frame & ~1) + (va & P.PAGE - 1)
 
 
 @cold
@@ -50,8 +74,9 @@ def serve(m, c, pa, size, kind):
                 physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
 
 
-@kernel
+@cold
 def access(m, t, va, size, kind, value):
+    """Any access by a virtual address, with all that can happen to it."""
     c = m.thread[t].core
     core = m.core[c]
     count_access(core, kind)
@@ -78,7 +103,12 @@ def access(m, t, va, size, kind, value):
         push(m, t, c, va, pa, size, value)
         return 0
     perform(m, t, c, va, pa, size, kind, write)
-    host = m.ram_base + pa
+    return move_bytes(m.ram_base + pa, size, kind, value)
+
+
+@hot
+def move_bytes(host, size, kind, value):
+    """The data of an access within a line; what the door returns."""
     if kind == P.LOAD:
         return peek64(host) if size == 8 else read_bytes(host, size)
     if kind == P.STORE:
@@ -131,32 +161,50 @@ def perform(m, t, c, va, pa, size, kind, write):
     if m.observe.watching:
         access_seen(m, t, c, va, line, pa & LAST, size, kind, core.cycles - start)
         return
-    slot = core.hot[np.uint64(line & core.hot_mask)]
-    slot.line = 0 if core.in_place else (va >> P.LINE_SHIFT) + 1
-    slot.store = 0
-    slot.host = m.ram_base + (pa & ~LAST)
-    if core.huge:
-        note_huge_page(core, va)
-    else:
-        page = va >> P.PAGE_SHIFT
-        core.hot_page[np.uint64(page & core.page_mask)] = page + 1
+    note_line(core, va, m.ram_base + pa, write)
+    note_page(m, core, va, pa)
+    core.plain = 1 if core.sb_count == 0 else 0
     if core.sb_count > 0:
+        slot = core.hot[line & core.hot_mask]
+        slot.store = 0
         if waits_for_line(core, line):
             slot.line = 0
-    elif write:
-        slot.store = slot.line
+
+
+@hot
+def note_line(core, va, host, write):
+    """The line is now the most recent of its L1 set, unless it was refilled in place."""
+    line = va >> P.LINE_SHIFT
+    slot = core.hot[np.uint64(line & core.hot_mask)]
+    slot.line = 0 if core.in_place else line + 1
+    slot.store = slot.line if write else 0
+    slot.host = host - (va & LAST)
+
+
+@hot
+def note_page(m, core, va, pa):
+    """The page is now the most recent of its TLB set."""
+    if m.mmu and core.leaf & P.PTE_PS:
+        note_huge_page(core, va, pa)
+        return
+    page = va >> P.PAGE_SHIFT
+    slot = core.hot_page[np.uint64(page & core.page_mask)]
+    slot.page = page + 1
+    slot.frame = (pa & ~(P.PAGE - 1)) | (1 if not m.mmu or core.leaf & STORE_NEEDS == STORE_NEEDS else 0)
 
 
 @cold
-def note_huge_page(core, va):
+def note_huge_page(core, va, pa):
     """Of 2 MiB pages the filter knows only the last one, and none where they share the TLB with small ones."""
-    page = (va >> P.HUGE_SHIFT) + 1
-    if core.last_huge != page or core.dtlb_2m.ways == 0:
-        core.hot_page[:] = 0
-        core.last_huge = page
+    huge = (va >> P.HUGE_SHIFT) + 1
+    if core.last_huge != huge or core.dtlb_2m.ways == 0:
+        forget_pages(core)
+        core.last_huge = huge
     if core.dtlb_2m.ways:
         page = va >> P.PAGE_SHIFT
-        core.hot_page[page & core.page_mask] = page + 1
+        slot = core.hot_page[page & core.page_mask]
+        slot.page = page + 1
+        slot.frame = (pa & ~(P.PAGE - 1)) | (1 if core.leaf & STORE_NEEDS == STORE_NEEDS else 0)
 
 
 @cold

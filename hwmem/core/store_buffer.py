@@ -41,6 +41,7 @@ def push(m, t, c, va, pa, size, value):
     core.store_buffer_stores += 1
     core.hot[pa >> P.LINE_SHIFT & core.hot_mask].line = 0
     if core.sb_count == 1:
+        core.plain = 0
         for h in range(core.hot_mask + 1):
             core.hot[h].store = 0
     core.cycles += 1

@@ -114,7 +114,7 @@ def invalidate_page(m, c, va):
             forget(m, core.pdpte, key)
         else:
             forget(m, core.pml4e, key)
-    core.hot_page[va >> P.PAGE_SHIFT & core.page_mask] = 0
+    core.hot_page[va >> P.PAGE_SHIFT & core.page_mask].page = 0
 
 
 @kernel
@@ -127,4 +127,11 @@ def flush(m, c):
     clear(m, core.pml4e)
     clear(m, core.pdpte)
     clear(m, core.pde)
-    core.hot_page[:] = 0
+    forget_pages(core)
+
+
+@cold
+def forget_pages(core):
+    """The hit filter (core/access.py) forgets every page."""
+    for h in range(P.HOT_PAGES):
+        core.hot_page[h].page = 0

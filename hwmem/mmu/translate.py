@@ -43,7 +43,7 @@ def translate_by_walk(m, t, c, va, write):
 
 @kernel
 def physical(core, pte, va):
-    core.huge = pte & P.PTE_PS
-    if core.huge:
+    core.leaf = pte
+    if pte & P.PTE_PS:
         return pte & HUGE_FRAME | va & (P.HUGE_PAGE - 1)
     return pte & P.PTE_FRAME | va & (P.PAGE - 1)

@@ -15,7 +15,7 @@ from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.errors import MachineError
 from hwmem.observe.checks import counts, faults
-from hwmem.observe.checks.arrays import ARRAYS, DTLB, PML4E, array_of, check_array
+from hwmem.observe.checks.arrays import ARRAYS, DTLB, L1D, PML4E, array_of, check_array
 from hwmem.observe.checks.coherence import check_llc, check_private
 from hwmem.observe.checks.core import check_filter, check_store_buffer
 from hwmem.observe.checks.counts import check_core_counts, check_machine_counts
@@ -50,7 +50,7 @@ def check_core(m, c, found):
         found[WHICH] = k
         code = check_array(m, array_of(core, k), found)
         if code == 0 and k < DTLB:
-            code = check_private(m, c, array_of(core, k), found)
+            code = check_private(m, c, array_of(core, k), k == L1D, found)
         elif code == 0 and m.mmu and k < PML4E:
             code = check_tlb(m, array_of(core, k), found)
         elif code == 0 and m.mmu:

@@ -98,7 +98,15 @@ def as_values_sees(w):
     return SimpleNamespace(**{n: w[n].item() if w[n].ndim == 0 else w[n] for n in w.dtype.names})
 
 
-def workload(name, description, setup=None, values=None, operation="step", against=None, scale=None, **parameters):
+def no_setup(w, space):
+    """For programs without variables."""
+
+
+def no_values(w, space):
+    return {}
+
+
+def workload(name, description, setup=no_setup, values=no_values, operation="step", against=None, scale=None, **parameters):
     """Decorator: registers the kernel `function(m, w)` under `name`, for hwmem.run and the command.
 
     `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is

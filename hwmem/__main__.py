@@ -1,0 +1,6 @@
+"""`python -m hwmem`: the command."""
+import sys
+
+from hwmem.cli import main
+
+sys.exit(main())

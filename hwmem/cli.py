@@ -1,0 +1,224 @@
+"""The command `hwmem`: arguments in, a table or a JSON document out.
+
+    main ── parser ── a function a subcommand ── 0, or a refusal
+                                                   Refused, TraceError, ResultError    2: wrong usage or input
+                                                   MachineError                        1: the emulated program failed
+
+Tables and documents go to stdout, progress and the one line of a refusal to stderr. What a subcommand needs is imported
+when it runs, so that `--help`, mistakes and reports answer at once.
+"""
+import argparse
+import json
+import os
+import sys
+from contextlib import contextmanager
+
+from hwmem import __version__
+from hwmem.errors import MachineError, ResultError, TraceError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering")        # those of report.SECTIONS, without importing it
+
+
+class Refused(Exception):
+    """Wrong usage or input; the message is the line that says so."""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise Refused(f"{message} (see {self.prog} --help)")
+
+
+@contextmanager
+def refusing():
+    """Inside, what Python or the host's files refuse is the user's input."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
+    except (TypeError, ValueError) as error:
+        raise Refused(str(error)) from None
+
+
+def main(argv=None):
+    """Run the command with the words `argv` (None: the process's); the exit status."""
+    try:
+        arguments = parser().parse_args(argv)
+        arguments.run(arguments)
+        sys.stdout.flush()
+        return 0
+    except (Refused, TraceError, ResultError) as error:
+        return say(error, USAGE)
+    except MachineError as error:
+        return say(error, FAILED)
+    except BrokenPipeError:                     # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return say("interrupted", INTERRUPTED)
+
+
+def say(message, status):
+    print(f"hwmem: {message}", file=sys.stderr)
+    return status
+
+
+def parser():
+    top = Parser(prog="hwmem", description="A multi-core memory system, emulated: caches, coherence, TLBs, faults.", allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"hwmem {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+
+    def command(function, name, help):
+        sub = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        sub.set_defaults(run=function)
+        return sub
+
+    sub = command(list_workloads, "list", "the workloads with their parameters, and the presets")
+    sub.add_argument("workload", metavar="WORKLOAD", nargs="?", help="only this one, parameter by parameter")
+    json_option(sub)
+
+    sub = command(run_workload, "run", "run a workload on an emulated machine")
+    sub.add_argument("workload", metavar="WORKLOAD", help="a name from `hwmem list`, or a Python file that registers a workload")
+    sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="the workload's parameters")
+    machine_options(sub)
+    sub.add_argument("--cores", metavar="0,1,...", help="cores its threads run on, in order (default: all)")
+    sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
+    sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
+    sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
+    json_option(sub)
+
+    sub = command(replay_trace, "trace", "replay a recorded trace of a program's loads and stores")
+    sub.add_argument("file", metavar="FILE", help="lackey, din or xdin; plain, gzip or xz")
+    sub.add_argument("--format", metavar="F", help="its format, when the first lines do not tell")
+    machine_options(sub)
+    sub.add_argument("--core", type=int, default=0, metavar="N", help="the core that makes the accesses (default 0)")
+    sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
+    json_option(sub)
+
+    sub = command(show_report, "report", "tables from a result that was kept")
+    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"one of {', '.join(SECTIONS)} (default: an overview)")
+    json_option(sub)
+
+    machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
+    command(warm_up, "warmup", "compile everything now, so that no later run has to")
+    return top
+
+
+def json_option(sub):
+    sub.add_argument("--json", action="store_true", help="one JSON document instead of tables")
+
+
+def machine_options(sub):
+    group = sub.add_mutually_exclusive_group()
+    group.add_argument("--preset", metavar="P", help="a machine that ships with hwmem (default: generic)")
+    group.add_argument("--config", metavar="F", help="a machine from a TOML file")
+    sub.add_argument("--with", dest="changes", nargs="+", action="extend", default=[], metavar="SETTING=VALUE",
+                     help="change some of its settings, such as cores=8 l1d.size=64KiB")
+
+
+def configuration(arguments):
+    from hwmem.config import MachineConfig
+    with refusing():
+        base = MachineConfig.load(arguments.config) if arguments.config else MachineConfig.preset(arguments.preset or "generic")
+        return base.with_overrides(arguments.changes)
+
+
+def list_workloads(arguments):
+    from hwmem.config import MachineConfig, presets
+    from hwmem.programs import find, workloads
+    from hwmem.report.table import table, text
+    if arguments.workload:
+        with refusing():
+            described = {arguments.workload: find(arguments.workload).describe()}
+    else:
+        described = workloads()
+    machines = {name: MachineConfig.preset(name).description for name in presets()}
+    if arguments.json:
+        print_json(described if arguments.workload else {"workloads": described, "presets": machines})
+    elif arguments.workload:
+        print(f"{arguments.workload}: {described[arguments.workload]['description']}\n")
+        print(table(["parameter", "default", "takes", "is"],
+                    [[n, text(p["default"]), p["takes"], p["doc"]] for n, p in described[arguments.workload]["parameters"].items()]))
+    else:
+        print(table(["workload", "runs"], [[n, w["description"]] for n, w in described.items()]), end="\n\n")
+        print(table(["preset", "machine"], list(machines.items())), end="\n\n")
+        print("hwmem list WORKLOAD: its parameters; hwmem config --preset P: the machine's settings")
+
+
+def run_workload(arguments):
+    config = configuration(arguments)
+    with refusing():
+        from hwmem.runner import Job
+        name = load_workload(arguments.workload)
+        from hwmem.programs import find
+        cores = [int(c) for c in arguments.cores.split(",")] if arguments.cores else None
+        job = Job(name, config, arguments.seed, cores, find(name).parse(arguments.set))
+    show(job.run(progress=sys.stderr.isatty(), compare=not arguments.alone), arguments)
+
+
+def load_workload(word):
+    """The name of a workload; for a Python file, of the last one it registers."""
+    if not word.endswith(".py"):
+        return word
+    from importlib.util import module_from_spec, spec_from_file_location
+    from hwmem.programs import WORKLOADS
+    known = set(WORKLOADS)
+    spec = spec_from_file_location(os.path.basename(word)[:-3], word)
+    spec.loader.exec_module(module_from_spec(spec))
+    new = [name for name in WORKLOADS if name not in known]
+    if not new:
+        raise ValueError(f"{word}: registers no workload")
+    return new[-1]
+
+
+def replay_trace(arguments):
+    config = configuration(arguments)
+    with refusing():
+        from hwmem.trace import open_trace
+        from hwmem.runner import replay
+        trace = open_trace(arguments.file, arguments.format, progress=sys.stderr.isatty())
+        if not 0 <= arguments.core < config.cores:
+            raise ValueError(f"--core takes 0 to {config.cores - 1}, not {arguments.core}")
+    show(replay(trace, config, arguments.core), arguments)
+
+
+def show_report(arguments):
+    from hwmem.result import load_result
+    with refusing():
+        result = load_result(arguments.file)
+    if arguments.json:
+        print_json(result.to_dict())
+    else:
+        from hwmem.report import report
+        print(report(result, arguments.section))
+
+
+def show_config(arguments):
+    from hwmem.config_file import dump
+    print(dump(configuration(arguments)), end="")
+
+
+def warm_up(arguments):
+    from tqdm import tqdm
+    from hwmem.programs import WORKLOADS
+    from hwmem.runner import Job
+    for name in (bar := tqdm(WORKLOADS, desc="compiling", unit="kernel", file=sys.stderr)):
+        bar.set_postfix_str(name)
+        Job(name).compile()
+
+
+def show(result, arguments):
+    """A result as asked for, and kept if asked to."""
+    if arguments.output:
+        with refusing():
+            result.save(arguments.output)
+    if arguments.json:
+        print_json(result.to_dict())
+    else:
+        from hwmem.report import report
+        print(report(result))
+
+
+def print_json(document):
+    print(json.dumps(document, indent=1))

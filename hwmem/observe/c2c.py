@@ -1,0 +1,192 @@
+"""The tables of `perf c2c`: which lines cores contend for, where in the line, which threads, what it cost.
+
+    cells = snapshot(machine)         what contended.py counted, an array that can be kept or saved
+    rows = table(cells, symbols)      one dict a contended line, most HITMs first
+    print(text(rows))                 both tables: the lines, then each line's offsets
+
+A line is listed once two cores have touched it and one of them wrote. It is *true* sharing if some byte that one
+thread writes is touched by another, else *false*: then it could be split between its threads.
+
+Every access is counted, none sampled. perf's names are kept; what differs is this. HITM counts loads, atomics and
+stores that found the line modified in another core; perf's samples are loads only (`load_hitm`). An atomic counts
+among the loads, and `atomics` says how many there are. A load never hits a fill buffer, since loads do not overlap
+here. There is no code address and no source line: a symbol is that of the data.
+"""
+from itertools import groupby
+
+import numpy as np
+
+from hwmem import params as P
+from hwmem.observe.contended import A_LOAD, A_STORE, AN_ATOMIC, HITM_HERE, HITM_REMOTE, OTHER_LOADS
+
+SERVED_BY = {"l1": (P.FROM_L1,), "l2": (P.FROM_L2,), "llc": (P.FROM_LLC, P.FROM_CLEAN), "upgrade": (P.FROM_UPGRADE,),
+             "lcl_hitm": (P.FROM_HITM,), "rmt_hitm": (P.FROM_REMOTE_HITM,), "rmt_llc": (P.FROM_REMOTE_LLC, P.FROM_REMOTE_CLEAN),
+             "lcl_dram": (P.FROM_DRAM,), "rmt_dram": (P.FROM_REMOTE_DRAM,)}
+LINE_BYTES = ~np.int64(P.LINE - 1)
+
+
+def snapshot(machine):
+    """A copy of the cells counted so far (layout.CELL)."""
+    return machine.state.cell[:int(machine.state.observe.cells)].copy()
+
+
+def dropped(machine):
+    """Accesses that found no room in the tables: 0, or the tables below are not complete."""
+    return int(machine.state.observe.c2c_dropped)
+
+
+def table(cells, symbols=()):
+    """One dict a contended line, most HITMs first. `cells`: a snapshot, or a machine.
+
+    `symbols`: (start, end, name) or (start, end, name, element size) of the program's variables, by virtual address.
+    Keys: "address", "physical", "symbol", "sharing" ("false" or "true"), "threads", "cores", "records", "loads", "stores",
+    "atomics", "hitm", "hitm_percent" and the rest of `counts`; "offsets": a list of dicts, one for each offset and
+    thread, with the same counts and "offset", "thread", "process", "symbol", "sharing", "cores", "lcl_hitm_cycles",
+    "rmt_hitm_cycles", "load_cycles" (means).
+    """
+    if not isinstance(cells, np.ndarray):
+        cells = snapshot(cells)
+    order = np.lexsort((cells["thread"], cells["offset"], cells["use"], cells["line"]))
+    lines = [list(group) for _, group in groupby(cells[order], key=lambda cell: (cell["line"], cell["use"]))]
+    rows = [line_row(line, symbols) for line in lines if is_contended(line)]
+    total = sum(row["hitm"] for row in rows)
+    for row in rows:
+        row["hitm_percent"] = 100 * row["hitm"] / total if total else 0.0
+    return sorted(rows, key=lambda row: (-row["hitm"], -row["records"], row["address"], row["physical"]))
+
+
+def is_contended(line):
+    cores, wrote = (np.bitwise_or.reduce([cell[field] for cell in line]) for field in ("cores", "wrote"))
+    return int(cores).bit_count() > 1 and wrote != 0
+
+
+def line_row(line, symbols):
+    communicated = communicated_bytes(line)
+    offsets = [offset_row(cell, communicated, symbols) for cell in line]
+    address = int(line[0]["va"] & LINE_BYTES)
+    return {"address": address, "physical": int(line[0]["line"]) << P.LINE_SHIFT,
+            "symbol": symbol_of(symbols, address, address + P.LINE),
+            "sharing": "true" if communicated else "false",
+            "threads": sorted({o["thread"] for o in offsets}), "cores": sorted({c for o in offsets for c in o["cores"]}),
+            **counts(sum(cell["served"] for cell in line)), "offsets": offsets}
+
+
+def communicated_bytes(line):
+    """Mask of the bytes that two threads touch and one of them writes."""
+    touched = both = wrote = 0
+    for _, cells in groupby(sorted(line, key=lambda cell: cell["thread"]), key=lambda cell: cell["thread"]):
+        own = 0
+        for cell in cells:
+            own |= int(cell["read"]) | int(cell["wrote"])
+            wrote |= int(cell["wrote"])
+        both |= touched & own
+        touched |= own
+    return both & wrote
+
+
+def offset_row(cell, communicated, symbols):
+    """What one thread did at one offset."""
+    count = counts(cell["served"])
+    address = int(cell["va"])
+    loads = count["loads"] + count["atomics"] - count["load_hitm"]
+    return {"offset": int(cell["offset"]), "thread": int(cell["thread"]), "process": int(cell["process"]),
+            "symbol": symbol_of(symbols, address, address + 1),
+            "sharing": "true" if communicated & (int(cell["read"]) | int(cell["wrote"])) else "false",
+            "cores": [c for c in range(P.MAX_CORES) if int(cell["cores"]) >> c & 1], **count,
+            "lcl_hitm_cycles": mean(cell["cycles"][HITM_HERE], count["lcl_hitm"]),
+            "rmt_hitm_cycles": mean(cell["cycles"][HITM_REMOTE], count["rmt_hitm"]),
+            "load_cycles": mean(cell["cycles"][OTHER_LOADS], loads)}
+
+
+def counts(served):
+    """perf's columns from accesses by kind and source. loads + atomics = l1 + l2 + llc + rmt_llc + upgrade + load_hitm + dram."""
+    by = {name: served[:, list(sources)].sum(axis=1) for name, sources in SERVED_BY.items()}
+    loads = {name: int(n[A_LOAD] + n[AN_ATOMIC]) for name, n in by.items()}
+    stores = int(served[A_STORE].sum())
+    lcl, rmt = int(by["lcl_hitm"].sum()), int(by["rmt_hitm"].sum())
+    return {"records": int(served.sum()), "hitm": lcl + rmt, "lcl_hitm": lcl, "rmt_hitm": rmt,
+            "load_hitm": loads["lcl_hitm"] + loads["rmt_hitm"],
+            "loads": int(served[A_LOAD].sum()), "stores": stores, "atomics": int(served[AN_ATOMIC].sum()),
+            "store_l1_hit": int(by["l1"][A_STORE]), "store_l1_miss": stores - int(by["l1"][A_STORE]),
+            "lcl_dram": loads["lcl_dram"], "rmt_dram": loads["rmt_dram"],
+            "llc_ld_miss": loads["lcl_dram"] + loads["rmt_dram"] + loads["rmt_hitm"] + loads["rmt_llc"],
+            "load_l1_hit": loads["l1"], "load_l2_hit": loads["l2"], "load_llc_hit": loads["llc"],
+            "load_rmt_llc_hit": loads["rmt_llc"], "upgrades": int(by["upgrade"].sum()), "atomic_upgrades": loads["upgrade"]}
+
+
+def mean(total, n):
+    return float(total) / n if n else 0.0
+
+
+def symbol_of(symbols, start, end):
+    """The variable in [start, end) as "name", "name+8" or "name[3]"; of several the first; "" if there is none."""
+    inside = [s for s in symbols if s[0] < end and start < s[1]]
+    if not inside:
+        return ""
+    first, _, name, *element = min(inside)
+    into = max(0, start - first)
+    if element:
+        name, into = f"{name}[{into // element[0]}]", into % element[0]
+    return f"{name}+{into}" if into else name
+
+
+LINE_COLUMNS = (
+    # group, title, width, value
+    ("", "Cacheline", 14, lambda r: f"{r['address']:#x}"), ("Total", "records", 7, lambda r: r["records"]),
+    ("Hitm", "%", 5, lambda r: f"{r['hitm_percent']:.1f}"),
+    ("---- Hitm ----", "Tot", 6, lambda r: r["hitm"]), ("", "Lcl", 6, lambda r: r["lcl_hitm"]),
+    ("", "Rmt", 6, lambda r: r["rmt_hitm"]),
+    ("Store Reference", "Total", 6, lambda r: r["stores"]), ("", "L1Hit", 6, lambda r: r["store_l1_hit"]),
+    ("", "L1Miss", 6, lambda r: r["store_l1_miss"]),
+    ("Load", "Dram", 6, lambda r: r["lcl_dram"] + r["rmt_dram"]), ("LLC Ld", "Miss", 6, lambda r: r["llc_ld_miss"]),
+    ("Total", "Loads", 6, lambda r: r["loads"] + r["atomics"]),
+    ("Load Hit", "L1", 6, lambda r: r["load_l1_hit"]), ("", "L2", 6, lambda r: r["load_l2_hit"]),
+    ("", "LLC", 6, lambda r: r["load_llc_hit"] + r["load_rmt_llc_hit"]), ("", "Sharing", 7, lambda r: r["sharing"]))
+OFFSET_COLUMNS = (
+    ("HITM", "Rmt", 7, lambda o: o["rmt_hitm"]), ("", "Lcl", 7, lambda o: o["lcl_hitm"]),
+    ("Store Refs", "L1Hit", 7, lambda o: o["store_l1_hit"]), ("", "L1Miss", 7, lambda o: o["store_l1_miss"]),
+    ("", "Loads", 7, lambda o: o["loads"] + o["atomics"]), ("", "Offset", 6, lambda o: f"{o['offset']:#x}"),
+    ("", "Pid", 4, lambda o: f"{o['process']}"), ("", "Tid", 4, lambda o: f"{o['thread']}"),
+    ("---- cycles ----", "rmt hitm", 8, lambda o: f"{o['rmt_hitm_cycles']:.0f}"),
+    ("", "lcl hitm", 8, lambda o: f"{o['lcl_hitm_cycles']:.0f}"), ("", "load", 5, lambda o: f"{o['load_cycles']:.0f}"),
+    ("cpu", "cnt", 3, lambda o: f"{len(o['cores'])}"), ("", "Sharing", 7, lambda o: o["sharing"]))
+
+
+def text(rows, lines=20):
+    """Both tables of the first `lines` rows, at most 120 columns wide."""
+    if not rows:
+        return "No contended lines.\n"
+    shown = rows[:lines]
+    parts = ["Shared data: contended lines", *head(LINE_COLUMNS), *(render(LINE_COLUMNS, row) for row in shown)]
+    if len(shown) < len(rows):
+        parts.append(f"... and {len(rows) - len(shown)} lines with fewer HITMs")
+    parts += ["", "Where in the line", *(f"{line}  Symbol" if n else line for n, line in enumerate(head(OFFSET_COLUMNS)))]
+    for row in shown:
+        parts += ["", f"{row['address']:#x}  {row['symbol']}  {row['sharing']} sharing".replace("    ", "  ")]
+        parts += [f"{render(OFFSET_COLUMNS, o)}  {o['symbol']:.26}".rstrip() for o in row["offsets"]]
+    return "\n".join(parts) + "\n"
+
+
+def head(columns):
+    """Two lines: groups over titles. A group stands over its first column and the untitled ones after it."""
+    groups, width = "", 0
+    for group, _, size, _ in columns:
+        if group:
+            groups += " " * max(0, width - len(groups)) + " " * max(0, (size if len(group) <= size else len(group)) - len(group)) + group
+        width += size + 1
+    return groups.rstrip(), " ".join(f"{title:>{size}}" for _, title, size, _ in columns)
+
+
+def render(columns, row):
+    return " ".join(f"{short(value(row)):>{size}}" for _, _, size, value in columns)
+
+
+def short(value):
+    """A count in at most six characters."""
+    if isinstance(value, str) or value < 1_000_000:
+        return str(value)
+    for unit in "kMGT":
+        value /= 1000
+        if value < 9999.5:
+            return f"{value:.4g}{unit}"
+    return f"{value:.4g}P"

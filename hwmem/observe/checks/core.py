@@ -1,0 +1,87 @@
+"""A core's own shortcuts: the hit filter promises nothing untrue, the store buffer is in order."""
+from hwmem import params as P
+from hwmem._jit import kernel
+from hwmem.cache.sets import index_of
+from hwmem.core.store_buffer import SLOTS, waits_for_line
+from hwmem.mmu.tlb import STORE_NEEDS, key_2m, key_4k
+from hwmem.mmu.translate import HUGE_FRAME
+from hwmem.observe.checks.arrays import is_recent
+from hwmem.observe.checks.faults import (BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDER, HOT_NOT_IN_L1, HOT_NOT_RECENT,
+                                         HOT_PAGE, HOT_SLOT, HOT_STORE, HOT_TRANSLATION, HOT_WAITING, fault)
+from hwmem.observe.checks.memory import leaf_of, process_of
+
+
+@kernel
+def check_filter(m, c, found):
+    """Every line in the hit filter of core `c`."""
+    core = m.core[c]
+    for h in range(core.hot_mask + 1):
+        hot = core.hot[h]
+        if hot.line == 0 and hot.store == 0:
+            continue
+        va = hot.line - 1 << P.LINE_SHIFT
+        if hot.line - 1 & core.hot_mask != h or (hot.store != 0 and hot.store != hot.line):
+            return fault(found, HOT_SLOT, c, h, hot.line - 1, 0)
+        code = check_hot_line(m, c, va, hot.host - m.ram_base, hot.store != 0, found)
+        if code == 0 and m.mmu:
+            code = check_hot_page(m, c, va, hot.host - m.ram_base, hot.store != 0, found)
+        if code:
+            return code
+    return 0
+
+
+@kernel
+def check_hot_line(m, c, va, pa, stores, found):
+    """The filter takes `va` to be in the line at `pa`, ready for loads and, if `stores`, for stores."""
+    core = m.core[c]
+    i = index_of(m, core.l1d, pa >> P.LINE_SHIFT)
+    if i < 0 or m.tag[i] & P.STATE_MASK == P.I:
+        return fault(found, HOT_NOT_IN_L1, c, va, pa, 0)
+    if not is_recent(m, core.l1d, i):
+        return fault(found, HOT_NOT_RECENT, c, va, pa, 0)
+    if stores and (m.tag[i] & P.STATE_MASK != P.M or core.sb_count > 0):
+        return fault(found, HOT_STORE, c, va, m.tag[i] & P.STATE_MASK, core.sb_count)
+    if waits_for_line(core, pa >> P.LINE_SHIFT):
+        return fault(found, HOT_WAITING, c, va, 0, 0)
+    return 0
+
+
+@kernel
+def check_hot_page(m, c, va, pa, stores, found):
+    """The translation that the filter relies on, in the page tables and, if its page is hot, in the TLB."""
+    core = m.core[c]
+    p = process_of(m, core.asid)
+    pte = leaf_of(m, p, va, 0) if p >= 0 else 0
+    frame = pte & HUGE_FRAME | va & P.HUGE_PAGE - P.PAGE if pte & P.PTE_PS else pte & P.PTE_FRAME
+    if pte == 0 or frame != pa & ~(P.PAGE - 1) or (stores and pte & STORE_NEEDS != STORE_NEEDS):
+        return fault(found, HOT_TRANSLATION, c, va, pa, pte)
+    page = va >> P.PAGE_SHIFT
+    if core.hot_page[page & core.page_mask] != page + 1:
+        return 0
+    s, key = core.dtlb, key_4k(core, va)
+    if pte & P.PTE_PS:
+        key = key_2m(core, va)
+        if core.dtlb_2m.ways:
+            s = core.dtlb_2m
+    i = index_of(m, s, key)
+    if i < 0 or not is_recent(m, s, i) or (stores and m.word[i] & STORE_NEEDS != STORE_NEEDS):
+        return fault(found, HOT_PAGE, c, va, 0, 0)
+    return 0
+
+
+@kernel
+def check_store_buffer(m, c, found):
+    core = m.core[c]
+    entries = 0 if m.ordering == P.SC else m.store_buffer_entries
+    if not 0 <= core.sb_count <= entries:
+        return fault(found, BUFFER_COUNT, c, core.sb_count, entries, 0)
+    due = 0
+    for k in range(core.sb_count):
+        slot = (core.sb_head + k) % SLOTS
+        pa, size = core.sb_pa[slot], core.sb_size[slot]
+        if not 1 <= size <= 8 or (pa & P.LINE - 1) + size > P.LINE or not 0 <= pa <= m.ram_size - size:
+            return fault(found, BUFFER_ENTRY, c, slot, pa, size)
+        if core.sb_due[slot] < due:
+            return fault(found, BUFFER_ORDER, c, slot, core.sb_due[slot], 0)
+        due = core.sb_due[slot]
+    return 0

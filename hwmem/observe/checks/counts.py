@@ -1,0 +1,88 @@
+"""The identities that tie the counters (observe/counters.py), on the record's own fields.
+
+An access that the hit filter answered is in loads, stores or atomics and nowhere else; `slow_accesses` are the others.
+Each identity is a number, which check.py has the words for; `found` gets its two sides.
+"""
+from hwmem._jit import kernel
+from hwmem.observe.checks.faults import BAD_COUNT, fault
+
+CORE_IDENTITIES = (
+    "accesses that left the hit filter, at most loads + stores + atomics",
+    "l1d.hits + l1d.misses = accesses + split_accesses + walk_accesses + kernel_accesses"
+    " + store_buffer.drains - store_buffer.stores - store_buffer.forwards - refused_accesses",
+    "l2.hits + l2.misses = l1d.misses",
+    "llc.hits + llc.misses = misses of the last private level",
+    "store_buffer.stores - store_buffer.drains = stores that wait",
+    "dtlb.hits + dtlb.misses = accesses + split_accesses, give or take refused_accesses",
+    "stlb.hits + stlb.misses = dtlb.misses",
+    "walks, at least one for each miss of the last TLB",
+    "misses by cause, at most l1d.misses - upgrades")
+MACHINE_IDENTITIES = (
+    "gets + getx + upgrades = hits + misses of the directory",
+    "requests of the cores = requests at the directory",
+    "fwd_gets + fwd_getx + remote_requests + memory_fills = misses of the directory",
+    "upgrades of the cores = upgrades at the directory",
+    "invalidations_received = inv + fwd_getx",
+    "interventions_hit_modified, at most fwd_gets + fwd_getx",
+    "dram.reads = memory_fills",
+    "row_hits + row_misses + row_conflicts = dram.reads + dram.writes",
+    "back_invalidations, at most inv")
+
+
+@kernel
+def equal(found, identity, a, b):
+    return 0 if a == b else fault(found, BAD_COUNT, a, b, identity, 0)
+
+
+@kernel
+def at_most(found, identity, a, b):
+    return 0 if a <= b else fault(found, BAD_COUNT, a, b, identity, 0)
+
+
+@kernel
+def check_core_counts(m, c, found):
+    core = m.core[c]
+    l1, slow, refused = core.l1d, core.slow_accesses, core.refused_accesses
+    buffered = core.store_buffer_stores - core.store_buffer_drains
+    reached_l1 = (slow + core.split_accesses + core.walk_accesses + core.kernel_accesses - buffered
+                  - core.store_buffer_forwards - refused)
+    private = core.l2.misses if m.has_l2 else l1.misses
+    tlb, stlb = core.dtlb.hits + core.dtlb.misses, core.stlb
+    last_tlb = stlb.misses if stlb.ways else core.dtlb.misses
+    causes = core.miss[0] + core.miss[1] + core.miss[2] + core.miss[3] + m.observe.pending[c]
+    code = at_most(found, 0, slow, core.loads + core.stores + core.atomics)
+    code = code or equal(found, 1, l1.hits + l1.misses, reached_l1)
+    code = code or (equal(found, 2, core.l2.hits + core.l2.misses, l1.misses) if m.has_l2 else 0)
+    code = code or (equal(found, 3, core.llc_hits + core.llc_misses, private) if m.has_llc else 0)
+    code = code or equal(found, 4, buffered, core.sb_count)
+    code = code or (at_most(found, 5, abs(tlb - slow - core.split_accesses), refused) if m.mmu else 0)
+    code = code or (equal(found, 6, stlb.hits + stlb.misses, core.dtlb.misses) if stlb.ways else 0)
+    code = code or at_most(found, 7, last_tlb, core.walks)
+    return code or at_most(found, 8, causes, l1.misses - core.upgrades)
+
+
+@kernel
+def check_machine_counts(m, found):
+    d = m.directory
+    requests = upgrades = invalidated = modified = reads = writes = rows = 0
+    for c in range(m.cores):
+        core = m.core[c]
+        requests += core.l2.misses if m.has_l2 else core.l1d.misses
+        upgrades += core.upgrades
+        invalidated += core.invalidations_received
+        modified += core.interventions_hit_modified
+    for s in range(m.sockets):
+        dram = m.dram[s]
+        reads += dram.reads
+        writes += dram.writes
+        rows += dram.row_hits + dram.row_misses + dram.row_conflicts
+    forwards = d.fwd_gets + d.fwd_getx
+    code = equal(found, 0, d.gets + d.getx + d.upgrades, d.hits + d.misses)
+    code = code or equal(found, 1, requests, d.gets + d.getx + d.upgrades)
+    code = code or equal(found, 2, forwards + d.remote_requests + d.memory_fills, d.misses)
+    code = code or equal(found, 3, upgrades, d.upgrades)
+    code = code or equal(found, 4, invalidated, d.inv + d.fwd_getx)
+    code = code or at_most(found, 5, modified, forwards)
+    code = code or equal(found, 6, reads, d.memory_fills)
+    code = code or equal(found, 7, rows, reads + writes)
+    return code or at_most(found, 8, d.back_invalidations, d.inv)

@@ -1,0 +1,21 @@
+"""Results as text for a terminal, at most 100 columns wide.
+
+    overview.py     what a run prints: machine, comparison, cores, contended lines
+    lines.py        contended lines, byte by byte
+    sections.py     caches, tlb, faults, memory, ordering
+    table.py        numbers in columns
+"""
+from hwmem.report.lines import lines_table
+from hwmem.report.overview import header, overview
+from hwmem.report.sections import caches, faults, memory, ordering, tlb
+
+SECTIONS = {"c2c": lines_table, "caches": caches, "tlb": tlb, "faults": faults, "memory": memory, "ordering": ordering}
+
+
+def report(result, section=None):
+    """The text of one section (a name in SECTIONS), or the overview. Raises ValueError for another name."""
+    if section is None:
+        return overview(result)
+    if section not in SECTIONS:
+        raise ValueError(f"section: {section!r} is none of {', '.join(SECTIONS)}")
+    return f"{header(result)}\n\n{SECTIONS[section](result)}"

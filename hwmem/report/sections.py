@@ -1,0 +1,73 @@
+"""The counters of a result by subject, a table each. Names are those of Machine.counters()."""
+from hwmem.report.table import percent, table
+
+CACHE_LEVELS = (("l1d", "L1D"), ("l2", "L2"), ("llc", "LLC"))
+
+
+def per_core(result, columns):
+    """A row a core that did something, a column for each (header, function of the core's counters)."""
+    rows = [[str(c), *(of(counts) for _, of in columns)] for c, counts in enumerate(result.counters["cores"])
+            if counts["loads"] + counts["stores"] + counts["atomics"] + counts["kernel_accesses"]]
+    return table(["core", *(header for header, _ in columns)], rows)
+
+
+def count(name):
+    return lambda counts: counts[name]
+
+
+def miss_ratio(level):
+    return lambda c: percent(c[f"{level}.misses"], c[f"{level}.hits"] + c[f"{level}.misses"])
+
+
+def caches(result):
+    """Hits and misses of every core at every level; the directory's transactions; misses by cause if classified."""
+    columns = []
+    for level, name in CACHE_LEVELS:
+        if level == "llc" or getattr(result.config, level):
+            columns += [(f"{name} hits", count(f"{level}.hits")), ("misses", count(f"{level}.misses")), ("ratio", miss_ratio(level))]
+    directory = result.counters["directory"]
+    parts = [per_core(result, columns), per_core(result, [
+        ("L1D replaced", count("l1d.replacements")), ("dirty", count("l1d.dirty_evictions")), ("L2 replaced", count("l2.replacements")),
+        ("dirty", count("l2.dirty_evictions")), ("written back", count("writebacks")), ("upgrades", count("upgrades")),
+        ("invalidated", count("invalidations_received")), ("HITM", count("interventions_hit_modified"))])]
+    if any(c["miss.cold"] for c in result.counters["cores"]):
+        parts.append(per_core(result, [(f"{cause} misses", count(f"miss.{cause.replace(' ', '_')}"))
+                                       for cause in ("cold", "capacity", "true sharing", "false sharing")]))
+    parts.append(table(["directory", "count"], [list(row) for row in directory.items()]))
+    return "\n\n".join(parts)
+
+
+def tlb(result):
+    """First- and second-level TLB hits and misses, page walks and the accesses they make."""
+    return per_core(result, [
+        ("DTLB hits", count("dtlb.hits")), ("misses", count("dtlb.misses")), ("ratio", miss_ratio("dtlb")),
+        ("STLB hits", count("stlb.hits")), ("misses", count("stlb.misses")), ("ratio", miss_ratio("stlb")),
+        ("walks", count("walks")), ("walk accesses", count("walk_accesses"))])
+
+
+def faults(result):
+    """Page faults, the kernel's own accesses, context switches and TLB shootdowns."""
+    return per_core(result, [
+        ("minor faults", count("faults.minor")), ("major", count("faults.major")), ("kernel accesses", count("kernel_accesses")),
+        ("context switches", count("context_switches")), ("shootdowns sent", count("shootdowns.sent")),
+        ("received", count("shootdowns.received")), ("idle cycles", count("idle_cycles"))])
+
+
+def memory(result):
+    """DRAM's reads and writes, how they met the open rows, and the bandwidth used."""
+    dram = result.counters["dram"]
+    lines = dram["reads"] + dram["writes"]
+    rate = f"{lines * 64 / result.seconds / 1e9:.2f} GB/s" if result.seconds else "-"
+    return table(["DRAM", "count", "share"], [
+        ["reads", dram["reads"], percent(dram["reads"], lines)], ["writes", dram["writes"], percent(dram["writes"], lines)],
+        ["row hits", dram["row_hits"], percent(dram["row_hits"], lines)], ["row misses", dram["row_misses"], percent(dram["row_misses"], lines)],
+        ["row conflicts", dram["row_conflicts"], percent(dram["row_conflicts"], lines)],
+        ["cycles in queues", dram["queue_cycles"], "-"], ["bytes", lines * 64, rate]])
+
+
+def ordering(result):
+    """The store buffers, fences and atomics."""
+    return per_core(result, [
+        ("stores", count("stores")), ("buffered", count("store_buffer.stores")), ("drained", count("store_buffer.drains")),
+        ("forwarded", count("store_buffer.forwards")), ("stalls when full", count("store_buffer.stalls")),
+        ("fences", count("fences")), ("atomics", count("atomics"))])
