@@ -18,6 +18,7 @@ from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.errors import MachineError
 from hwmem.machine import Machine
+from hwmem.observation import UNWATCHED, Watch
 from hwmem.programs import Space, find
 from hwmem.programs.registry import as_values_sees
 from hwmem.result import Result, symbol_at
@@ -27,16 +28,18 @@ BAR_PERIOD_SECONDS = 0.1
 START_SPREAD_CYCLES = 1000      # no two threads of a real program start in the same cycle; what the seed decides
 
 
-def run(name, config=None, seed=0, progress=False, cores=None, compare=False, **parameters):
+def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2c=None, classify=False, events=0, **parameters):
     """Run the workload `name` (see hwmem.workloads()) and return its Result.
 
     `config`: MachineConfig, None: generic. `seed`: an int, of all that is random. `progress`: a bar on stderr.
     `cores`: numbers of the cores its threads run on, thread i on cores[i % len(cores)]; None: all, in order.
     `compare`: run it also as the workload's declaration says it should be compared (Result.comparison).
+    `c2c`: watch contended lines (Result.c2c()); None: if it has several threads. `classify`: count misses by cause.
+    `events`: how many coherence requests to log (Result.events). Observing costs time on the host, and no cycle.
     Raises TypeError or ValueError, one line, for arguments that are wrong; SegmentationFault or MachineError if the
     program did not end well.
     """
-    return Job(name, config, seed, cores, parameters).run(progress, compare)
+    return Job(name, config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events))
 
 
 class Job:
@@ -66,15 +69,17 @@ class Job:
             raise ValueError("cores: takes at least one core")
         return [self.machine.check_core(c) for c in cores]
 
-    def run(self, progress=False, compare=False):
+    def run(self, progress=False, compare=False, watch=UNWATCHED):
         """The measured phase, and what came of it."""
         machine, m = self.machine, self.machine.state
         self.compile()
         start = self.level_clocks()
         machine.reset_counters()
+        watch.start(machine, self.threads)
         for rank, t in enumerate(self.threads):
             start_thread(m, t, rank)
         wall = with_bar(self.workload, m, self.w) if progress else timed(self.workload.kernel, m, self.w)
+        watch.stop(machine)
         self.check_end()
         cycles = max(machine.cycles(c) for c in self.cores) - start
         counters = machine.counters()
@@ -82,7 +87,8 @@ class Job:
         result = Result(workload=self.workload.name, parameters=self.parameters, seed=self.seed, config=machine.config,
                         cores=[int(m.thread[t].core) for t in self.threads], operation=self.workload.operation,
                         cycles=cycles, wall_seconds=wall, counters=counters, values=plain(values),
-                        symbols=plain(self.space.symbols))
+                        symbols=plain(self.space.symbols), lines=watch.lines(machine, self.space.symbols, self.threads),
+                        events=watch.log(machine))
         if compare:
             result.comparison = comparison.compare(self.workload, result, lambda parameters: Job(
                 self.workload.name, machine.config, self.seed, self.on, parameters).run(progress))

@@ -1,4 +1,4 @@
-"""Eight tags compared at once: the one place where the search of a set is written for vector units.
+"""Eight tags compared at once, and tags asked for early: what of a set's search is written for the host's processor.
 
 sets.find calls it for every eight ways. LLVM makes one AVX-512 compare of it, or two AVX2 ones, or what the
 processor has; a loop with an early exit would stay scalar. Reading past the set's last way is harmless (the
@@ -6,6 +6,7 @@ pool `m.tag` has room behind its last line) and the caller masks those bits.
 """
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from hwmem.layout import MACHINE
@@ -38,3 +39,25 @@ def _compare(typingctx, m, i, wanted):
 @overload(match8)
 def _match8_jitted(m, i, wanted):
     return lambda m, i, wanted: _compare(m, i, wanted)
+
+
+def prefetch_tags(m, i):
+    """Ask the host for the line of its memory that holds m.tag[i]; no effect but time."""
+
+
+@intrinsic
+def _prefetch(typingctx, m, i):
+    def generate(context, builder, signature, args):
+        pointer = ir.IntType(8).as_pointer()
+        offset = builder.add(builder.shl(args[1], ir.IntType(64)(3)), ir.IntType(64)(_TAG_OFFSET))
+        place = builder.gep(builder.bitcast(args[0], pointer), [offset])
+        i32 = ir.IntType(32)
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32]), "llvm.prefetch.p0")
+        builder.call(function, [place, i32(0), i32(3), i32(1)])
+        return context.get_dummy_value()
+    return types.void(m, types.int64), generate
+
+
+@overload(prefetch_tags)
+def _prefetch_tags_jitted(m, i):
+    return lambda m, i: _prefetch(m, i)

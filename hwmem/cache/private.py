@@ -21,7 +21,7 @@ Invariants: the core's right to a line is the stronger of its two copies; the li
 """
 from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
-from hwmem.cache.sets import cool, index_of, key_of, put, take_victim, touch_entry
+from hwmem.cache.sets import cool, index_of, key_of, prefetch_row, put, take_victim, touch_entry
 from hwmem.coherence.directory import put_back, request
 
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
@@ -63,6 +63,8 @@ def access_physical(m, c, pa, write):
 def miss(m, c, line, write, i):
     """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
     core = m.core[c]
+    if m.has_llc:
+        prefetch_row(m, m.llc[core.socket], line)
     core.l1d.misses += 1
     core.in_place = 1 if i >= 0 else 0
     had = m.tag[i] & P.STATE_MASK if i >= 0 else P.I

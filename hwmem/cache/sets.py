@@ -17,7 +17,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ctz64
-from hwmem.cache.match import LANES, match8
+from hwmem.cache.match import LANES, match8, prefetch_tags
 from hwmem.cache.replacement import rotate, touch
 
 
@@ -51,6 +51,15 @@ def index_of(m, s, key):
     if found == 0:
         return -1
     return first + ctz64(np.uint64(found))
+
+
+@hot
+def prefetch_row(m, s, key):
+    """Have the host fetch the set of `key`, which will be searched soon."""
+    first = row_of(s, key)
+    prefetch_tags(m, first)
+    if s.ways > LANES:
+        prefetch_tags(m, first + LANES)
 
 
 @cold

@@ -32,13 +32,14 @@ def memory_door(m, t, va, what, value):
     if kind > P.PHANTOM_STORE:
         serve(m, t, va, size, kind)
         return 0
-    core = m.core[m.thread[t].core]
+    c = m.thread[t].core
+    core = m.core[c]
     write = 0 if READS >> kind & 1 else 1
     pa = plain_place(m, core, va, size, kind, write)
     if pa < 0:
         return access(m, t, va, size, kind, value)
     count_access(core, kind)
-    access_line(m, core.id, pa >> P.LINE_SHIFT, write)
+    access_line(m, c, pa >> P.LINE_SHIFT, write)
     note_line(core, va, m.ram_base + pa, write)
     return move_bytes(m.ram_base + pa, size, kind, value)
 
@@ -49,12 +50,15 @@ def plain_place(m, core, va, size, kind, write):
     last one of its TLB set; else -1."""
     if core.plain == 0 or kind == P.ATOMIC or (kind == P.STORE and m.ordering != P.SC) or (va & LAST) + size > P.LINE:
         return -1
+    if not m.mmu and kind > P.ATOMIC:
+        core.leaf = 0
+        note_page(m, core, va, va)
+        return va
     page = va >> P.PAGE_SHIFT
     known = core.hot_page[np.uint64(page & core.page_mask)]
     if known.page != page + 1 or (write and not known.frame & 1):
         return -1
-    if m.mmu:
-        core.dtlb.hits += 1
+    core.dtlb.hits += m.mmu
     return (known.frame & ~1) + (va & P.PAGE - 1)
 
 

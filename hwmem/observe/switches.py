@@ -34,6 +34,7 @@ def start(machine, classify=False, c2c=False, events=0):
         for c in range(int(m.cores)):
             m.core[c].hot["line"] = 0
             m.core[c].hot["store"] = 0
+            m.core[c].plain = 0
 
 
 def stop(machine):

@@ -1,2 +1,57 @@
-def lines_overview(r): return None
-def lines_table(r): return ""
+"""Contended lines: who touches which bytes, and what it costs.
+
+    counters  0x7ffff7fee000    133,286 HITM   false sharing
+      0000000011111111222222223333333333333333................................
+
+One character a byte: the thread that wrote it (0-9, a-z, A-Z), or read it if nobody did; # several threads; . nobody.
+"""
+import string
+
+from hwmem.observe import c2c
+from hwmem.report.table import table, text
+
+LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase
+MOST_LINES = 5
+
+
+def lines_overview(result):
+    """The worst lines as rows and as maps, with a sentence on what they mean; None if nothing was contended."""
+    rows = result.c2c()
+    if not rows:
+        return None
+    shown = rows[:MOST_LINES]
+    parts = [table(["contended line", "variable", "sharing", "HITM", "share", "loads", "stores", "atomics", "threads"],
+                   [line_row(row) for row in shown])]
+    if len(rows) > len(shown):
+        parts.append(f"and {len(rows) - len(shown)} more (hwmem report R.hwm c2c)")
+    parts.append("\n".join(["bytes of each, by the thread that writes them (# several, . nobody)",
+                            *(f"{row['address']:#x}  {byte_map(row)}" for row in shown)]))
+    return "\n\n".join([*parts, *filter(None, [verdict(result)])])
+
+
+def line_row(row):
+    return [f"{row['address']:#x}", row["symbol"] or "-", row["sharing"], row["hitm"], f"{row['hitm_percent']:.1f}%", row["loads"],
+            row["stores"], row["atomics"], len(row["threads"])]
+
+
+def byte_map(row):
+    """64 characters; see the file header."""
+    return "".join("." if t is None else LETTERS[t] if 0 <= t < len(LETTERS) else "#" for t in row["bytes"])
+
+
+def verdict(result):
+    """Whether moving data apart would help, and what the comparison says of it."""
+    false, hitm = (sum(row["hitm"] for row in result.c2c() if row["sharing"] in kinds) for kinds in (("false",), ("false", "true")))
+    if not hitm:
+        return None
+    said = f"{100 * false / hitm:.0f}% of the HITMs are false sharing: threads that touch different bytes of a line."
+    if result.comparison and len(result.comparison["columns"]) == 2:
+        here, other = result.comparison["cells"][-1]
+        value = text(result.comparison["columns"][1])
+        said += f" With {result.comparison['column']}={value} the program runs {here / other:.1f} times as fast."
+    return said
+
+
+def lines_table(result):
+    """The two tables of `perf c2c`, by line and by offset."""
+    return c2c.text(result.c2c()).rstrip("\n")

@@ -7,26 +7,32 @@ from hwmem.mmu.tlb import STORE_NEEDS, key_2m, key_4k
 from hwmem.mmu.translate import HUGE_FRAME
 from hwmem.observe.checks.arrays import is_recent
 from hwmem.observe.checks.faults import (BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDER, HOT_NOT_IN_L1, HOT_NOT_RECENT,
-                                         HOT_PAGE, HOT_SLOT, HOT_STORE, HOT_TRANSLATION, HOT_WAITING, fault)
+                                         HOT_PAGE, HOT_SLOT, HOT_STORE, HOT_TRANSLATION, HOT_WAITING, NOT_PLAIN, fault)
 from hwmem.observe.checks.memory import leaf_of, process_of
 
 
 @kernel
 def check_filter(m, c, found):
-    """Every line in the hit filter of core `c`."""
+    """Every line and every page in the hit filter of core `c`."""
     core = m.core[c]
+    if core.plain and (core.sb_count > 0 or m.observe.watching):
+        return fault(found, NOT_PLAIN, c, core.sb_count, m.observe.watching, 0)
     for h in range(core.hot_mask + 1):
         hot = core.hot[h]
-        if hot.line == 0 and hot.store == 0:
-            continue
-        va = hot.line - 1 << P.LINE_SHIFT
-        if hot.line - 1 & core.hot_mask != h or (hot.store != 0 and hot.store != hot.line):
-            return fault(found, HOT_SLOT, c, h, hot.line - 1, 0)
-        code = check_hot_line(m, c, va, hot.host - m.ram_base, hot.store != 0, found)
-        if code == 0 and m.mmu:
-            code = check_hot_page(m, c, va, hot.host - m.ram_base, hot.store != 0, found)
-        if code:
-            return code
+        if hot.line != 0 or hot.store != 0:
+            if hot.line - 1 & core.hot_mask != h or (hot.store != 0 and hot.store != hot.line):
+                return fault(found, HOT_SLOT, c, h, hot.line - 1, 0)
+            code = check_hot_line(m, c, hot.line - 1 << P.LINE_SHIFT, hot.host - m.ram_base, hot.store != 0, found)
+            if code:
+                return code
+    for h in range(core.page_mask + 1):
+        hot = core.hot_page[h]
+        if hot.page != 0:
+            if hot.page - 1 & core.page_mask != h:
+                return fault(found, HOT_SLOT, c, h, hot.page - 1, 0)
+            code = check_hot_page(m, c, hot.page - 1 << P.PAGE_SHIFT, hot.frame & ~1, hot.frame & 1, found)
+            if code:
+                return code
     return 0
 
 
@@ -43,27 +49,34 @@ def check_hot_line(m, c, va, pa, stores, found):
         return fault(found, HOT_STORE, c, va, m.tag[i] & P.STATE_MASK, core.sb_count)
     if waits_for_line(core, pa >> P.LINE_SHIFT):
         return fault(found, HOT_WAITING, c, va, 0, 0)
+    return check_translation(m, c, va, pa, stores, found)
+
+
+@kernel
+def check_translation(m, c, va, pa, stores, found):
+    """The filter takes `va` to be at `pa`, and its page to be writable and dirty if `stores`."""
+    if not m.mmu:
+        return fault(found, HOT_TRANSLATION, c, va, pa, 0) if va != pa else 0
+    p = process_of(m, m.core[c].asid)
+    pte = leaf_of(m, p, va, 0) if p >= 0 else 0
+    frame = pte & HUGE_FRAME | va & P.HUGE_PAGE - P.PAGE if pte & P.PTE_PS else pte & P.PTE_FRAME
+    if pte == 0 or frame != pa & ~(P.PAGE - 1) or (stores and pte & STORE_NEEDS != STORE_NEEDS):
+        return fault(found, HOT_TRANSLATION, c, va, pa, pte)
     return 0
 
 
 @kernel
 def check_hot_page(m, c, va, pa, stores, found):
-    """The translation that the filter relies on, in the page tables and, if its page is hot, in the TLB."""
+    """The filter takes the page of `va` to be the frame at `pa`, and the most recent of its TLB set."""
     core = m.core[c]
-    p = process_of(m, core.asid)
-    pte = leaf_of(m, p, va, 0) if p >= 0 else 0
-    frame = pte & HUGE_FRAME | va & P.HUGE_PAGE - P.PAGE if pte & P.PTE_PS else pte & P.PTE_FRAME
-    if pte == 0 or frame != pa & ~(P.PAGE - 1) or (stores and pte & STORE_NEEDS != STORE_NEEDS):
-        return fault(found, HOT_TRANSLATION, c, va, pa, pte)
-    page = va >> P.PAGE_SHIFT
-    if core.hot_page[page & core.page_mask] != page + 1:
-        return 0
+    code = check_translation(m, c, va, pa, stores, found)
+    if code or not m.mmu:
+        return code
     s, key = core.dtlb, key_4k(core, va)
-    if pte & P.PTE_PS:
-        key = key_2m(core, va)
-        if core.dtlb_2m.ways:
-            s = core.dtlb_2m
     i = index_of(m, s, key)
+    if i < 0:
+        s, key = core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, key_2m(core, va)
+        i = index_of(m, s, key)
     if i < 0 or not is_recent(m, s, i) or (stores and m.word[i] & STORE_NEEDS != STORE_NEEDS):
         return fault(found, HOT_PAGE, c, va, 0, 0)
     return 0

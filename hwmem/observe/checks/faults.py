@@ -8,10 +8,10 @@ from hwmem._jit import kernel
  BAD_STATE, BAD_FLAGS, TWO_COPIES, TWO_OWNERS, BAD_LINK, LOST_BY_L2, NOT_IN_LLC, NOT_A_SHARER, NOT_OWNED,
  BAD_DIRECTORY_STATE, BAD_OWNER, BAD_SHARERS, OTHER_SOCKET, NOT_REMOTE,
  HOT_SLOT, HOT_NOT_IN_L1, HOT_NOT_RECENT, HOT_STORE, HOT_WAITING, HOT_TRANSLATION, HOT_PAGE,
- BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDER,
+ NOT_PLAIN, BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDER,
  BAD_FRAME, FRAME_TWICE, BAD_FREE_LIST, FRAME_COUNTS, FRAMES_USED, PROCESS_PAGES, PROCESS_TABLES,
  TLB_NO_PROCESS, TLB_WRONG, TLB_RIGHTS, PAGING_CACHE,
- BAD_COUNT) = range(1, 44)
+ BAD_COUNT) = range(1, 45)
 
 SENTENCES = {
     NOT_OCCUPIED: "{array} of {owner}: entry {0} holds {1:#x} without the occupied bit",
@@ -35,13 +35,14 @@ SENTENCES = {
     BAD_SHARERS: "LLC of socket {0}: line {1:#x} is shared by cores {2:mask}, not all of the socket",
     OTHER_SOCKET: "LLC of socket {0}: line {1:#x} is owned by core {2}, and socket {3} has it too",
     NOT_REMOTE: "LLC of socket {0}: line {1:#x} is not marked remote, and socket {3} has it too",
-    HOT_SLOT: "core {0}: slot {1} of the hit filter holds line {2:#x}, which belongs elsewhere",
+    HOT_SLOT: "core {0}: slot {1} of the hit filter holds {2:#x}, which belongs elsewhere",
     HOT_NOT_IN_L1: "core {0}: the hit filter has {1:#x} (physical {2:#x}), the L1D has it not",
     HOT_NOT_RECENT: "core {0}: the hit filter has {1:#x} (physical {2:#x}), not the most recent of its L1D set",
     HOT_STORE: "core {0}: the hit filter lets stores to {1:#x} go ahead; its state is {2:S}, {3} stores are waiting",
     HOT_WAITING: "core {0}: the hit filter has {1:#x}, for which a store is waiting",
     HOT_TRANSLATION: "core {0}: the hit filter takes {1:#x} to be physical {2:#x}; its page-table entry is {3:#x}",
     HOT_PAGE: "core {0}: the hit filter has the page of {1:#x}; it is not the most recent of its TLB set, or lacks a right",
+    NOT_PLAIN: "core {0}: the memory door may take its short way; {1} stores are waiting, watching is {2}",
     BUFFER_COUNT: "core {0}: {1} stores are waiting, the store buffer has {2} entries",
     BUFFER_ENTRY: "core {0}: entry {1} of the store buffer: {3} bytes at physical {2:#x}",
     BUFFER_ORDER: "core {0}: entry {1} of the store buffer is due at {2}, before the one ahead of it",

@@ -1,0 +1,57 @@
+"""What a run is watched for, from its arguments to what its result keeps.
+
+    Watch ── start ── the measured phase ── stop ── lines, log        observe/switches.py, c2c.py, events.py
+
+A result speaks of the program's threads by the numbers that the program gives them, from 0.
+"""
+from typing import NamedTuple
+
+from hwmem import params as P
+from hwmem.observe import c2c, events, switches
+
+SEVERAL = -1
+
+
+class Watch(NamedTuple):
+    """`c2c`: contended lines (None: if there are several threads); `classify`: misses by cause; `events`: how many
+    coherence requests to log."""
+
+    c2c: bool | None = None
+    classify: bool = False
+    events: int = 0
+
+    def start(self, machine, threads):
+        switches.start(machine, self.classify, len(threads) > 1 if self.c2c is None else self.c2c, self.events)
+
+    def stop(self, machine):
+        switches.stop(machine)
+
+    def lines(self, machine, symbols, threads):
+        """Rows of observe/c2c.py's table, each also with "bytes": for every byte of the line the thread that wrote it
+        or, if nobody did, read it; None for no thread, SEVERAL for several."""
+        cells = c2c.snapshot(machine)
+        rank = {t: n for n, t in enumerate(threads)}
+        rows = c2c.table(cells, [(s.start, s.start + s.size, s.name, s.element) for s in symbols])
+        for row in rows:
+            own = cells[(cells["line"] << P.LINE_SHIFT == row["physical"]) & (cells["va"] & -P.LINE == row["address"])]
+            row["bytes"] = [owner(own, rank, byte) for byte in range(P.LINE)]
+            row["threads"] = [rank.get(t, t) for t in row["threads"]]
+            for offset in row["offsets"]:
+                offset["thread"] = rank.get(offset["thread"], offset["thread"])
+        return rows
+
+    def log(self, machine):
+        """The event log as an array, or None."""
+        return events.events(machine)[0] if self.events else None
+
+
+UNWATCHED = Watch(c2c=False)
+
+
+def owner(cells, rank, byte):
+    """The thread of a byte, from the cells of its line."""
+    for touched in ("wrote", "read"):
+        threads = {int(cell["thread"]) for cell in cells if int(cell[touched]) >> byte & 1}
+        if threads:
+            return SEVERAL if len(threads) > 1 else rank.get(*threads, *threads)
+    return None
