@@ -1,2 +1,49 @@
-"""stub"""
+"""hwmem: a multi-core memory system, emulated.
+
+Cores with store buffers, MMUs with TLBs and page tables in emulated RAM, private caches kept coherent, a last-level
+cache with a directory, DRAM, and the part of Linux that owns memory; compiled by numba, the same to the last digit for
+the same seed. In the order in which one meets them:
+
+    run, workloads, workload, parameter, grid, Result, load_result      programs on the machine, and what came of them
+    Trace, open_trace                                                   recorded programs
+    MachineConfig, presets, preset_sources,                             what a machine is made of
+      CacheConfig, TlbConfig, WalkerConfig, StoreBufferConfig,
+      InterconnectConfig, DramConfig, CoreCosts, KernelCosts
+    Machine, Process                                                    a machine at the prompt
+    MachineError, SegmentationFault, TraceError, ResultError            what goes wrong
+    PROT_*, MAP_*                                                       arguments of Process's system calls
+
+Kernels import their operations from hwmem.kernels. Names are loaded when they are first used: `import hwmem` compiles
+and imports nothing heavy.
+"""
+from importlib import import_module
+
+from hwmem import params as _params
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "runner": ("run",),
+    "programs": ("workloads", "workload", "parameter", "grid"),
+    "result": ("Result", "load_result"),
+    "trace": ("Trace", "open_trace"),
+    "config": ("MachineConfig", "presets", "preset_sources", "CacheConfig", "TlbConfig", "WalkerConfig", "StoreBufferConfig",
+               "InterconnectConfig", "DramConfig", "CoreCosts", "KernelCosts"),
+    "machine": ("Machine",),
+    "process": ("Process",),
+    "errors": ("MachineError", "SegmentationFault", "TraceError", "ResultError"),
+    "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_"))),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = list(_HOME_OF)
+
+
+def __getattr__(name):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'hwmem' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"hwmem.{_HOME_OF[name]}"), name)
+    return value
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

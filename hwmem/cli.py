@@ -83,6 +83,8 @@ def parser():
     machine_options(sub)
     sub.add_argument("--cores", metavar="0,1,...", help="cores its threads run on, in order (default: all)")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
+    sub.add_argument("--classify", action="store_true", help="count misses by cause: cold, capacity, true and false sharing")
+    sub.add_argument("--events", type=int, default=0, metavar="N", help="log the first N coherence requests into the result")
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
     sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
     json_option(sub)
@@ -149,12 +151,14 @@ def list_workloads(arguments):
 def run_workload(arguments):
     config = configuration(arguments)
     with refusing():
+        from hwmem.observation import Watch
         from hwmem.runner import Job
+        watch = Watch(classify=arguments.classify, events=arguments.events)
         name = load_workload(arguments.workload)
         from hwmem.programs import find
         cores = [int(c) for c in arguments.cores.split(",")] if arguments.cores else None
         job = Job(name, config, arguments.seed, cores, find(name).parse(arguments.set))
-    show(job.run(progress=sys.stderr.isatty(), compare=not arguments.alone), arguments)
+    show(job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch), arguments)
 
 
 def load_workload(word):

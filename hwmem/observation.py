@@ -31,7 +31,7 @@ class Watch(NamedTuple):
         or, if nobody did, read it; None for no thread, SEVERAL for several."""
         cells = c2c.snapshot(machine)
         rank = {t: n for n, t in enumerate(threads)}
-        rows = c2c.table(cells, [(s.start, s.start + s.size, s.name, s.element) for s in symbols])
+        rows = c2c.table(cells, [as_c2c_takes_it(s) for s in symbols])
         for row in rows:
             own = cells[(cells["line"] << P.LINE_SHIFT == row["physical"]) & (cells["va"] & -P.LINE == row["address"])]
             row["bytes"] = [owner(own, rank, byte) for byte in range(P.LINE)]
@@ -46,6 +46,11 @@ class Watch(NamedTuple):
 
 
 UNWATCHED = Watch(c2c=False)
+
+
+def as_c2c_takes_it(symbol):
+    """(start, end, name), and the element's size where there are several."""
+    return (symbol.start, symbol.start + symbol.size, symbol.name) + ((symbol.element,) if symbol.element < symbol.size else ())
 
 
 def owner(cells, rank, byte):

@@ -71,8 +71,12 @@ def as_arrays(addresses, is_store, sizes):
     """The three arrays as int64, bool, uint16 of one length; a scalar size or None (8) fills."""
     addresses = np.ascontiguousarray(addresses, dtype=np.int64)
     is_store = np.ascontiguousarray(np.broadcast_to(np.asarray(is_store, dtype=np.bool_), addresses.shape))
-    sizes = np.asarray(8 if sizes is None else sizes)
-    if sizes.size and not (0 < sizes.min() and sizes.max() < 1 << 16):
+    return addresses, is_store, as_sizes(8 if sizes is None else sizes, addresses.shape)
+
+
+def as_sizes(sizes, shape):
+    """Sizes in bytes as a uint16 array of `shape`. Raises ValueError for what does not fit."""
+    sizes = np.asarray(sizes)
+    if sizes.dtype != np.uint16 and sizes.size and not (0 < sizes.min() and sizes.max() < 1 << 16):
         raise ValueError(f"sizes: takes 1 to 65535 bytes, got {sizes.min()} to {sizes.max()}")
-    sizes = np.ascontiguousarray(np.broadcast_to(sizes.astype(np.uint16), addresses.shape))
-    return addresses, is_store, sizes
+    return np.ascontiguousarray(np.broadcast_to(sizes.astype(np.uint16, copy=False), shape))

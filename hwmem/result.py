@@ -114,7 +114,7 @@ def load_result(path):
 
 def symbol_at(symbols, address):
     """"name[2]+8" of an address, by a list of (name, start, size, element); its hexadecimal digits if none has it."""
-    for name, start, size, element in reversed(symbols):
+    for name, start, size, element in symbols:
         if start <= address < start + size:
             index, offset = divmod(address - start, element)
             part = f"[{index}]" if element < size else ""

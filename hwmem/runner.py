@@ -147,6 +147,17 @@ def with_bar(workload, m, w):
     return done.result()
 
 
+def replay(trace, config=None, core=0):
+    """Run an opened trace on `core` of a machine of its own; a Result. Raises TraceError for what is malformed in it."""
+    machine = Machine(config)
+    began = time.perf_counter()
+    counters = machine.replay(trace, core)
+    wall, own = time.perf_counter() - began, counters["cores"][core]
+    return Result(workload="trace", parameters={"file": trace.path, "format": trace.format}, seed=0, config=machine.config, cores=[core],
+                  operation="access", cycles=own["cycles"], wall_seconds=wall, counters=counters,
+                  values={"operations": own["loads"] + own["stores"]})
+
+
 def accesses(m):
     return sum(int(m.core[c].loads + m.core[c].stores + m.core[c].atomics) for c in range(m.cores))
 

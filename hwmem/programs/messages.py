@@ -57,7 +57,7 @@ def ping_pong(m, w):
 
 def place_ring(w, space):
     w.threads = 2
-    w.head = space.map("indices", w.spacing + 8)
+    w.head = space.map(None, w.spacing + 8)
     w.tail = w.head + w.spacing
     space.symbol("head", w.head, 8)
     space.symbol("tail", w.tail, 8)

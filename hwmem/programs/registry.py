@@ -18,6 +18,7 @@ are its registers, m.thread[t].local: sixteen int64, of which the first is the t
 Parameters are checked as configurations are (config_record.py), with the same words.
 """
 from dataclasses import make_dataclass
+from difflib import get_close_matches
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,7 +136,8 @@ def grid(title, row, rows, column, columns, cells):
 def find(name):
     """The Workload of that name. Raises ValueError, with the name that was probably meant."""
     if name not in WORKLOADS:
-        Choice(tuple(WORKLOADS)).check("workload", name)
+        close = get_close_matches(str(name), WORKLOADS, 1)
+        raise ValueError(f"workload {name!r} does not exist; {f'did you mean {close[0]}?' if close else 'hwmem list shows them'}")
     return WORKLOADS[name]
 
 

@@ -29,7 +29,7 @@ def place(w, space):
     w.data = space.map("points", points.size, element=2)
     space.write(w.data, points)
     w.spacing = PADDED_BYTES if w.padded else ARGS_BYTES
-    w.args = space.map("heap", w.threads * w.spacing + MALLOC_OFFSET) + (0 if w.padded else MALLOC_OFFSET)
+    w.args = space.map(None, w.threads * w.spacing + MALLOC_OFFSET) + (0 if w.padded else MALLOC_OFFSET)
     for i in range(w.threads):
         args = w.args + i * w.spacing
         space.write(args, np.array([i, w.data + 2 * w.points * i, w.points]))

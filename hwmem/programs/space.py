@@ -1,7 +1,7 @@
 """The emulated memory a workload's setup puts its variables into, and reads the answers from.
 
     w.counters = space.map("counters", 256, element=64)     256 bytes of their own pages; reports say counters[3]
-    space.symbol("args[0].SX", address, 8)                  a name for part of it
+    space.symbol("args[0].SX", address, 8)                  a name for part of a mapping that has none
     space.write(address, array); space.read(address, 10)    int64 (or another type) in and out
 
 What setup writes, the program's main thread writes: by stores on the first core, which leave their lines in its
@@ -31,16 +31,17 @@ class Space:
     def map(self, name, size, element=8, touch=True):
         """`size` bytes of zeros on pages of their own, under `name`; their address. Raises OSError when memory is full.
 
-        `touch`: the main thread touches every page, so that the program meets no first-touch faults there.
+        `name`: None for memory whose parts get names of their own by `symbol`. `touch`: the main thread touches every page, so that the program meets no first-touch faults there.
         """
         address = self.process.mmap(0, size)
-        self.symbol(name, address, size, element)
+        if name:
+            self.symbol(name, address, size, element)
         if touch:
             self.process.touch(address, size, core=self.core)
         return address
 
     def symbol(self, name, start, size, element=8):
-        """Name [start, start + size); of names that overlap, reports use the one given last."""
+        """Name [start, start + size), which has no name yet."""
         self.symbols.append(Symbol(name, int(start), int(size), int(element)))
 
     def write(self, address, values):

@@ -30,8 +30,14 @@ def lines_overview(result):
 
 
 def line_row(row):
-    return [f"{row['address']:#x}", row["symbol"] or "-", row["sharing"], row["hitm"], f"{row['hitm_percent']:.1f}%", row["loads"],
+    return [f"{row['address']:#x}", variables(row), row["sharing"], row["hitm"], f"{row['hitm_percent']:.1f}%", row["loads"],
             row["stores"], row["atomics"], len(row["threads"])]
+
+
+def variables(row):
+    """The first and the last variable that were touched on the line."""
+    names = list(dict.fromkeys(offset["symbol"] for offset in sorted(row["offsets"], key=lambda o: o["offset"])))
+    return names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
 
 
 def byte_map(row):
@@ -41,15 +47,18 @@ def byte_map(row):
 
 def verdict(result):
     """Whether moving data apart would help, and what the comparison says of it."""
-    false, hitm = (sum(row["hitm"] for row in result.c2c() if row["sharing"] in kinds) for kinds in (("false",), ("false", "true")))
+    rows = result.c2c()
+    hitm, false = (sum(row["hitm"] for row in rows if row["sharing"] in kinds) for kinds in (("true", "false"), ("false",)))
     if not hitm:
         return None
-    said = f"{100 * false / hitm:.0f}% of the HITMs are false sharing: threads that touch different bytes of a line."
-    if result.comparison and len(result.comparison["columns"]) == 2:
-        here, other = result.comparison["cells"][-1]
-        value = text(result.comparison["columns"][1])
-        said += f" With {result.comparison['column']}={value} the program runs {here / other:.1f} times as fast."
-    return said
+    said = ["True sharing: threads touch the same bytes." if not false else
+            f"{100 * false / hitm:.0f}% of the HITMs are false sharing: threads touch different bytes of a line."]
+    grid = result.comparison
+    if grid and len(grid["columns"]) == 2:
+        here, other = grid["cells"][-1]
+        times = f"{here / other:.1f} times as fast" if here > other else f"{other / here:.1f} times as slow"
+        said.append(f"With {grid['column']}={text(grid['columns'][1])} the program runs {times}.")
+    return "\n".join(said)
 
 
 def lines_table(result):

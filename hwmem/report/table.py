@@ -46,7 +46,7 @@ def grid_table(grid, factor=False):
         factors = [row[0] / min(row) for row in rows]
         columns.append("slowdown")
         for row, x in zip(rows, factors):
-            row.append(f"{x:6.1f}x  " + "█" * round(BAR_CHARACTERS * x / max(factors)))
+            row.append(f"{x:6.1f}x  {'█' * round(BAR_CHARACTERS * x / max(factors)) if len(rows) > 1 else ''}")
     if grid["rows"] != [None]:
         columns.insert(0, grid["row"] or "")
         rows = [[label, *row] for label, row in zip(grid["rows"], rows)]
