@@ -54,7 +54,7 @@ CORE = record(
     ("miss", "i8", 4),              # by cause, when classification is on
     # identity and address space
     "source",                       # where the last access was served from (params.FROM_*)
-    "far", "supplier",              # of the last request: sockets whose LLC had the line (mask), core that supplied it or -1
+    "supplier",                     # the core that supplied the last request's line, or -1
     "llc_entry",                    # index of the LLC entry of the last request, or -1
     "in_place",                     # the last access refilled an entry without making it the most recent
     "plain",                        # no store waits and nobody watches: the memory door may take its short way

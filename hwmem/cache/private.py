@@ -22,7 +22,7 @@ Invariants: the core's right to a line is the stronger of its two copies; the li
 from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.cache.sets import cool, index_of, key_of, prefetch_row, put, take_victim, touch_entry
-from hwmem.coherence.directory import put_back, request
+from hwmem.coherence.directory import give_up, put_back, request
 
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
@@ -63,8 +63,6 @@ def access_physical(m, c, pa, write):
 def miss(m, c, line, write, i):
     """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
     core = m.core[c]
-    if m.has_llc:
-        prefetch_row(m, m.llc[core.socket], line)
     core.l1d.misses += 1
     core.in_place = 1 if i >= 0 else 0
     had = m.tag[i] & P.STATE_MASK if i >= 0 else P.I
@@ -101,7 +99,10 @@ def hit_l2(m, core, j):
 @hot
 def miss_l2(m, c, line, write, had, j):
     """The core has `line` in `had`; entry `j` of the L2 (-1: none) has the right that is needed afterwards. Returns it."""
-    m.core[c].l2.misses += 1
+    core = m.core[c]
+    core.l2.misses += 1
+    if m.has_llc:
+        prefetch_row(m, m.llc[core.socket], line)
     if j < 0 and had == P.I and m.inclusion == P.INCLUSIVE:
         j = allocate_l2(m, c, line)
     state = request(m, c, line, write, had)
@@ -110,9 +111,9 @@ def miss_l2(m, c, line, write, had, j):
             m.tag[j] |= P.M if m.tag[j] & P.STATE_MASK == P.O else P.E
         return j
     if j < 0:
-        j = allocate_l2(m, c, line)
+        j = allocate_l2_late(m, c, line)
     m.tag[j] = m.tag[j] & ~P.STATE_MASK | state
-    m.word[j] = (m.core[c].llc_entry + 1) << BELOW_SHIFT
+    m.word[j] = (core.llc_entry + 1) << BELOW_SHIFT
     return j
 
 
@@ -124,8 +125,11 @@ def allocate_l1(m, c, line):
     old = m.tag[i]
     if old != 0:
         count_replacement(l1, old)
-        if old & P.STATE_MASK > P.I:
-            evict_l1(m, c, key_of(old), old & P.STATE_MASK, m.word[i] - 1)
+        state, below = old & P.STATE_MASK, m.word[i] - 1
+        if m.has_l2 and below >= 0 and (state == P.E or state == P.S):
+            m.word[below] &= ~LOW                               # the common victim: clean, and the L2 has it
+        elif state > P.I:
+            evict_l1(m, c, key_of(old), state, below)
     put(m, i, line, P.I)
     return i
 
@@ -136,6 +140,11 @@ def allocate_l1_early(m, c, line):
 
 
 @cold
+def allocate_l2_late(m, c, line):
+    return allocate_l2(m, c, line)
+
+
+@hot
 def allocate_l2(m, c, line):
     """The same for the L2; the core keeps its right to the victim while the L1 holds a copy."""
     l2 = m.core[c].l2
@@ -149,7 +158,7 @@ def allocate_l2(m, c, line):
     return j
 
 
-@kernel
+@cold
 def evict_l1(m, c, line, state, below):
     dirty = state == P.M or state == P.O
     if not m.has_l2:
@@ -162,20 +171,22 @@ def evict_l1(m, c, line, state, below):
             m.tag[below] = m.tag[below] & ~P.STATE_MASK | state
     elif dirty:
         m.core[c].l2.write_back_misses += 1
-        j = allocate_l2(m, c, line)
+        j = allocate_l2_late(m, c, line)
         m.tag[j] |= state
         m.word[j] = 0
     elif state == P.E:
         put_back(m, c, line, state, 0, -1)
 
 
-@kernel
+@hot
 def evict_l2(m, c, line, state, links):
-    i = (links & LOW) - 1
+    i, above = (links & LOW) - 1, (links >> BELOW_SHIFT) - 1
     if i >= 0:
         m.word[i] = 0
-    if state >= P.O:
-        put_back(m, c, line, state, 1 if i >= 0 else 0, (links >> BELOW_SHIFT) - 1)
+    if state == P.E and i < 0 and above >= 0:
+        give_up(m, above)
+    elif state >= P.O:
+        put_back(m, c, line, state, 1 if i >= 0 else 0, above)
 
 
 @kernel

@@ -46,16 +46,16 @@ def request(m, c, line, write, had):
     kind = GETS if write == 0 else GETX if had == P.I else UPGRADE
     i = lookup(m, core.socket, line) if m.has_llc else -1
     count_request(m, core, kind, i)
-    core.far, core.supplier = 0, -1
+    core.supplier = -1
     if m.exact_entries and (i < 0 or m.tag[i] & P.STATE_MASK == P.PRESENT):
         fetch(m, c, line, i, 0)                 # nobody else can have it
-        state = P.E if write else m.protocol.next_state[P.I, PR_RD]
+        state = P.E if write else np.int64(m.protocol.next_state[P.I, PR_RD])
+        if i < 0:
+            i = allocate(m, c, line)
+        name_holder(m, c, i, state, m.tag[i] & P.DIRTY)
     else:
         state = ask_others(m, c, line, write, kind, i)
-    if i < 0 and m.has_llc and (kind != UPGRADE or m.inclusion == P.INCLUSIVE):
-        i = allocate(m, c, line)
-    if i >= 0:
-        update_entry(m, c, i, state, core.far, write)
+        i = core.llc_entry
     core.llc_entry = i
     if m.observe.events:
         log_event(m, c, line, kind, core.supplier, had, P.M if write else state, core.cycles - start)
@@ -75,7 +75,7 @@ def lookup(m, socket, line):
 
 @cold
 def ask_others(m, c, line, write, kind, i):
-    """The request where other cores or sockets may hold the line: steps 2 to 4. Returns the state granted."""
+    """The request where other cores or sockets may hold the line: steps 2 to 5. Returns the state granted."""
     core = m.core[c]
     far = far_copies(m, core.socket, line, i, write)
     mask = holders(m, c, line, i, far)
@@ -87,7 +87,11 @@ def ask_others(m, c, line, write, kind, i):
     else:
         core.supplier = answer_write(m, c, line, i, far, mask, kind)
         state = P.E
-    core.far = far
+    if i < 0 and m.has_llc and (kind != UPGRADE or m.inclusion == P.INCLUSIVE):
+        i = allocate_late(m, c, line)
+    if i >= 0:
+        update_entry(m, c, i, state, far, write)
+    core.llc_entry = i
     if mask != NOBODY:
         slot = line & (P.BUSY_SLOTS - 1)
         m.busy[slot].line = line
@@ -195,7 +199,7 @@ def answer_read(m, c, line, i, far, mask):
         if m.protocol.flags[before, BUS_RD] & MEM_WRITE:
             take_dirty(m, c, m.core[owner].socket, line)
     else:
-        fetch(m, c, line, i, far)
+        fetch_late(m, c, line, i, far)
     for s in range(m.sockets):
         if far >> s & 1:
             after_far_read(m, s, line)
@@ -222,7 +226,7 @@ def answer_write(m, c, line, i, far, mask, kind):
         core.source = P.FROM_UPGRADE
         core.cycles += m.cost.upgrade
     elif owner < 0:
-        fetch(m, c, line, i, far)
+        fetch_late(m, c, line, i, far)
     if mask != NOBODY and owner < 0:
         core.cycles += m.cost.invalidate
     for s in range(m.sockets):
@@ -252,6 +256,11 @@ def charge_forward(m, c, owner, before):
     else:
         core.source = P.FROM_REMOTE_CLEAN
         core.cycles += m.cost.remote_forward
+
+
+@cold
+def fetch_late(m, c, line, i, far):
+    fetch(m, c, line, i, far)
 
 
 @hot
@@ -305,6 +314,11 @@ def grant_read(m, c, line, i, far, mask):
     if alone:
         return m.protocol.next_state[P.I, PR_RD]
     return m.protocol.next_shared[P.I, PR_RD]
+
+
+@cold
+def allocate_late(m, c, line):
+    return allocate(m, c, line)
 
 
 @hot
@@ -363,12 +377,25 @@ def update_entry(m, c, i, state, far, write):
         flags |= P.REMOTE
     if m.inclusion == P.NINE:
         set_entry(m, i, P.PRESENT, flags)
-    elif state >= P.E:
-        set_entry(m, i, P.OWNED, flags)
-        m.tag[i] |= c << P.OWNER_SHIFT
+    else:
+        name_holder(m, c, i, state, flags)
+
+
+@hot
+def name_holder(m, c, i, state, flags):
+    """Core `c` holds entry `i`'s line in `state`: as its owner, or as one sharer more."""
+    if state >= P.E:
+        m.tag[i] = m.tag[i] & (P.KEY_MASK & ~P.FLAGS_MASK) | flags | P.OWNED | c << P.OWNER_SHIFT
     else:
         m.word[i] = np.int64(sharers_of(m, i) | bit(c))
         set_entry(m, i, P.SHARED, flags)
+
+
+@hot
+def give_up(m, i):
+    """The owner of entry `i`'s line announces that it drops its clean copy (PUTX)."""
+    m.directory.putx += 1
+    set_entry(m, i, P.PRESENT, m.tag[i] & (P.DIRTY | P.REMOTE))
 
 
 @cold
@@ -407,5 +434,5 @@ def write_back(m, c, line):
     i = lookup(m, m.core[c].socket, line)
     if i < 0:
         m.llc[m.core[c].socket].write_back_misses += 1
-        i = allocate(m, c, line)
+        i = allocate_late(m, c, line)
     m.tag[i] |= P.DIRTY

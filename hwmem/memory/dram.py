@@ -10,7 +10,7 @@ Invariant: row_hits + row_misses + row_conflicts = reads + writes.
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import cold, kernel
+from hwmem._jit import cold, hot, kernel
 
 
 @kernel
@@ -19,7 +19,7 @@ def home_node(m, line):
     return (line >> (P.PAGE_SHIFT - P.LINE_SHIFT)) % m.sockets if m.sockets > 1 else 0
 
 
-@kernel
+@hot
 def divide(n, divisor, shift):
     """n // divisor and n % divisor; by shift (>= 0) where the divisor is a power of two."""
     if shift >= 0:
@@ -28,7 +28,7 @@ def divide(n, divisor, shift):
     return quotient, n - quotient * divisor
 
 
-@kernel
+@hot
 def open_row(d, line):
     """Open the line's row in its bank; returns the cycles that takes, load to use, and the channel."""
     rest, channel = divide(line, d.channels, d.channel_shift)
@@ -54,7 +54,7 @@ def take_bus(d, channel, now):
     return start - now
 
 
-@kernel
+@hot
 def dram_read(m, c, line):
     """Cycles from the core's request to the line's arrival."""
     core = m.core[c]

@@ -4,7 +4,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from machines import BASE, ENDLESS, SMALL, accesses, machine, replay
+from observed import BASE, ENDLESS, SMALL, accesses, machine, replay
 
 from hwmem.observe import c2c, switches
 
@@ -29,7 +29,7 @@ def contended(trace):
     return {n for n in lines if len({a[0] for a in trace if a[1] >> 6 == n}) > 1 and any(a[3] for a in trace if a[1] >> 6 == n)}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(accesses(cores=4, lines=4))
 def test_the_verdict_is_that_of_the_bytes_once_a_pattern_repeats(trace):
     rows = c2c.table(watched(trace * 2, **ENDLESS))
@@ -37,7 +37,7 @@ def test_the_verdict_is_that_of_the_bytes_once_a_pattern_repeats(trace):
         {line: "true" if really_shared(trace, line) else "false" for line in contended(trace)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(accesses(cores=4, lines=4))
 def test_every_access_to_a_contended_line_is_in_the_cell_of_its_offset_and_thread(trace):
     m = watched(trace, **ENDLESS)
@@ -54,7 +54,7 @@ def cell_key(cell):
     return int(cell["line"]), int(cell["offset"]), int(cell["cores"]).bit_length() - 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(accesses(cores=4, lines=24, most=300))
 def test_every_hit_in_a_modified_line_is_in_the_table(trace):
     for config in (SMALL, {**SMALL, "sockets": 2, "interconnect": {"remote_forward": 300, "remote_llc": 200}}):
@@ -65,7 +65,7 @@ def test_every_hit_in_a_modified_line_is_in_the_table(trace):
         assert sum(o["rmt_hitm"] for o in offsets) == sum(c["interventions_remote"] for c in cores)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(accesses(cores=4, lines=24, most=300))
 def test_the_columns_of_a_row_add_up(trace):
     rows = c2c.table(watched(trace, **SMALL))

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from machines import BASE, SMALL, accesses, machine, replay
+from observed import BASE, SMALL, accesses, machine, replay
 
 from hwmem.coherence.protocol import GETS, GETX, PUTX, UPGRADE
 from hwmem.layout import EVENT_SLOTS
@@ -24,7 +24,7 @@ def test_a_line_that_two_cores_write_tells_its_story():
     assert dropped == 0 and set(log["line"]) == {BASE >> 6}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(accesses(cores=4, lines=40, most=300))
 def test_every_request_that_is_counted_is_logged_once(trace):
     for config in ({}, {"l2": None}, {"protocol": "mesif"}):
@@ -35,7 +35,7 @@ def test_every_request_that_is_counted_is_logged_once(trace):
         assert np.sum(log["responder"] >= 0) == counts["fwd_gets"] + counts["fwd_getx"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(accesses(cores=3, lines=30, most=200))
 def test_states_fit_the_requests_and_a_cores_clock_does_not_run_back(trace):
     log, _ = events.events(logged(trace, **SMALL, cores=3))

@@ -4,7 +4,7 @@ from itertools import product
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from machines import BASE, ENDLESS, SMALL, accesses, machine, replay
+from observed import BASE, ENDLESS, SMALL, accesses, machine, replay
 
 from hwmem.observe import switches
 from hwmem.observe.counters import MISS_CAUSES
@@ -67,7 +67,7 @@ def turns(cores, rounds, stride, size=8, write=True):
     return [(c, BASE + c * stride, size, write) for _, c in product(range(rounds), range(cores))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(accesses(cores=4, lines=3))
 def test_in_endless_caches_every_miss_has_the_cause_of_the_definition(trace):
     m = classified(trace, **ENDLESS)
@@ -75,7 +75,7 @@ def test_in_endless_caches_every_miss_has_the_cause_of_the_definition(trace):
         assert causes(m, core) == dubois(trace, core)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(accesses(cores=4, lines=24, most=300))
 def test_in_small_caches_every_miss_of_every_core_has_one_cause(trace):
     for inclusion, l2 in (("inclusive", SMALL["l2"]), ("nine", SMALL["l2"]), ("nine", None)):

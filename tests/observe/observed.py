@@ -26,6 +26,7 @@ def accesses(cores, lines, most=120):
 
 
 def replay(machine, trace):
-    """Run a list of (core, address, size, write)."""
+    """Run a list of (core, address, size, write), always by the same thread of each core."""
+    process = machine.processes[0] if machine.processes else machine.spawn()
     core, address, size, write = zip(*trace)
-    return machine.replay((np.array(address), np.array(write), np.array(size)), core=np.array(core))
+    return machine.replay((np.array(address), np.array(write), np.array(size)), core=np.array(core), process=process)
