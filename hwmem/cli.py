@@ -149,41 +149,42 @@ def list_workloads(arguments):
 
 
 def run_workload(arguments):
-    config = configuration(arguments)
+    from hwmem.observation import Watch
+    from hwmem.programs import find
+    from hwmem.runner import Job
+    config, name = configuration(arguments), workload_name(arguments.workload)
     with refusing():
-        from hwmem.observation import Watch
-        from hwmem.runner import Job
-        watch = Watch(classify=arguments.classify, events=arguments.events)
-        name = load_workload(arguments.workload)
-        from hwmem.programs import find
         cores = [int(c) for c in arguments.cores.split(",")] if arguments.cores else None
         job = Job(name, config, arguments.seed, cores, find(name).parse(arguments.set))
+    watch = Watch(classify=arguments.classify, events=arguments.events)
     show(job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch), arguments)
 
 
-def load_workload(word):
-    """The name of a workload; for a Python file, of the last one it registers."""
+def workload_name(word):
+    """The name of a workload; for a Python file, which is run, of the last one it registers."""
     if not word.endswith(".py"):
         return word
     from importlib.util import module_from_spec, spec_from_file_location
     from hwmem.programs import WORKLOADS
     known = set(WORKLOADS)
+    if not os.path.isfile(word):
+        raise Refused(f"{word}: no such file")
     spec = spec_from_file_location(os.path.basename(word)[:-3], word)
     spec.loader.exec_module(module_from_spec(spec))
     new = [name for name in WORKLOADS if name not in known]
     if not new:
-        raise ValueError(f"{word}: registers no workload")
+        raise Refused(f"{word}: registers no workload")
     return new[-1]
 
 
 def replay_trace(arguments):
+    from hwmem.runner import replay
+    from hwmem.trace import open_trace
     config = configuration(arguments)
     with refusing():
-        from hwmem.trace import open_trace
-        from hwmem.runner import replay
         trace = open_trace(arguments.file, arguments.format, progress=sys.stderr.isatty())
-        if not 0 <= arguments.core < config.cores:
-            raise ValueError(f"--core takes 0 to {config.cores - 1}, not {arguments.core}")
+    if not 0 <= arguments.core < config.cores:
+        raise Refused(f"--core takes 0 to {config.cores - 1}, not {arguments.core}")
     show(replay(trace, config, arguments.core), arguments)
 
 
@@ -209,7 +210,7 @@ def warm_up(arguments):
     from hwmem.runner import Job
     for name in (bar := tqdm(WORKLOADS, desc="compiling", unit="kernel", file=sys.stderr)):
         bar.set_postfix_str(name)
-        Job(name).compile()
+        Job(name).set_up()
 
 
 def show(result, arguments):

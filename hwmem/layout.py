@@ -58,6 +58,7 @@ CORE = record(
     "llc_entry",                    # index of the LLC entry of the last request, or -1
     "in_place",                     # the last access refilled an entry without making it the most recent
     "plain",                        # no store waits and nobody watches: the memory door may take its short way
+    "last_pde", "last_table",       # the pde cache's most recent entry: its key, plus one; the table
     "leaf", "last_huge",            # page-table entry of the last translation; the last 2 MiB page met, plus one
     "id", "socket", "process", "asid", "root", "levels",
     # store buffer: a ring (core/store_buffer.py)

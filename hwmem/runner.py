@@ -51,16 +51,21 @@ class Job:
         self.machine = Machine(config, seed)
         self.cores = self._checked(cores)
         self.random = np.random.default_rng(seed)
+
+    def set_up(self):
+        """The program's variables in memory, its threads, and the kernel's machine code, whose making is not measured."""
         self.space = Space(self.machine.spawn(), self.random, self.cores[0])
         frame = SimpleNamespace(**self.parameters)
         try:
             self.workload.setup(frame, self.space)
         except OSError as error:
-            raise MachineError(f"{name}: setup: {error.strerror}") from None
+            raise MachineError(f"{self.workload.name}: setup: {error.strerror}") from None
         self.w = self.workload.argument(vars(frame))
         number = self.space.process.number
         self.threads = [self.machine.new_thread(number, self.cores[i % len(self.cores)])
                         for i in range(getattr(frame, "threads", 1))]
+        if not JIT_DISABLED:
+            self.workload.kernel.compile((typeof(self.machine.state), typeof(self.w)))
 
     def _checked(self, cores):
         if cores is None:
@@ -72,7 +77,7 @@ class Job:
     def run(self, progress=False, compare=False, watch=UNWATCHED):
         """The measured phase, and what came of it."""
         machine, m = self.machine, self.machine.state
-        self.compile()
+        self.set_up()
         start = self.level_clocks()
         machine.reset_counters()
         watch.start(machine, self.threads)
@@ -93,11 +98,6 @@ class Job:
             result.comparison = comparison.compare(self.workload, result, lambda parameters: Job(
                 self.workload.name, machine.config, self.seed, self.on, parameters).run(progress))
         return result
-
-    def compile(self):
-        """See that the kernel's machine code is there, so that its making is not measured."""
-        if not JIT_DISABLED:
-            self.workload.kernel.compile((typeof(self.machine.state), typeof(self.w)))
 
     def level_clocks(self):
         """All cores wait for the one that is furthest; returns that cycle. Threads of several come up one by one."""

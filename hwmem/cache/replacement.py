@@ -32,6 +32,9 @@ def touch(m, s, set_, way):
     if s.policy == P.LRU:
         i = np.uint64(s.order_base + set_)
         m.order[i] = to_front(m.order[i] ^ IDENTITY, np.uint64(way)) ^ IDENTITY
+    elif s.policy == P.WIDE_LRU:
+        s.clock += 1
+        m.stamp[s.base + (set_ << s.row_shift) + way] = s.clock
     else:
         touch_other(m, s, set_, way)
 
@@ -62,10 +65,7 @@ def to_front(stack, way):
 
 @cold
 def touch_other(m, s, set_, way):
-    if s.policy == P.WIDE_LRU:
-        s.clock += 1
-        m.stamp[s.base + (set_ << s.row_shift) + way] = s.clock
-    elif s.policy == P.TREE_PLRU:
+    if s.policy == P.TREE_PLRU:
         touch_tree(m, s.order_base + set_, s.ways, way)
     elif s.policy == P.NRU:
         touch_nru(m, s.order_base + set_, s.ways, way)

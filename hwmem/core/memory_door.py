@@ -34,32 +34,43 @@ def memory_door(m, t, va, what, value):
         return 0
     c = m.thread[t].core
     core = m.core[c]
-    write = 0 if READS >> kind & 1 else 1
-    pa = plain_place(m, core, va, size, kind, write)
-    if pa < 0:
+    if core.plain == 0 or kind == P.ATOMIC or (kind == P.STORE and m.ordering != P.SC) or (va & LAST) + size > P.LINE:
         return access(m, t, va, size, kind, value)
-    count_access(core, kind)
+    count_access(core, kind)                            # the short way: no store waits, nobody watches
+    write = 0 if READS >> kind & 1 else 1
+    pa = last_place(m, core, va, write)
+    if pa < 0:
+        pa = find_place(m, t, c, va, write, kind)
+        if pa < 0:
+            return 0
     access_line(m, c, pa >> P.LINE_SHIFT, write)
     note_line(core, va, m.ram_base + pa, write)
     return move_bytes(m.ram_base + pa, size, kind, value)
 
 
 @hot
-def plain_place(m, core, va, size, kind, write):
-    """Physical address for an access that needs no look at the store buffer, the TLBs or the observers: the page is the
-    last one of its TLB set; else -1."""
-    if core.plain == 0 or kind == P.ATOMIC or (kind == P.STORE and m.ordering != P.SC) or (va & LAST) + size > P.LINE:
-        return -1
-    if not m.mmu and kind > P.ATOMIC:
-        core.leaf = 0
-        note_page(m, core, va, va)
-        return va
+def last_place(m, core, va, write):
+    """Physical address of `va` if its page is the last one of its TLB set and allows the access, else -1."""
     page = va >> P.PAGE_SHIFT
     known = core.hot_page[np.uint64(page & core.page_mask)]
     if known.page != page + 1 or (write and not known.frame & 1):
         return -1
     core.dtlb.hits += m.mmu
     return (known.frame & ~1) + (va & P.PAGE - 1)
+
+
+@cold
+def find_place(m, t, c, va, write, kind):
+    """Physical address of `va`, or -1 after a fault. Without an MMU, data must lie in RAM."""
+    pa = va
+    if m.mmu:
+        pa = translate(m, t, c, va, write)
+        if pa < 0:
+            return -1
+    elif kind <= P.ATOMIC and (va < 0 or va + 8 > m.ram_size):
+        return kill(m, t, va, write, P.SEGV_MAPERR)
+    note_page(m, m.core[c], va, pa)
+    return pa
 
 
 @cold
@@ -90,7 +101,7 @@ def access(m, t, va, size, kind, value):
         drain_all(m, c)
         core.cycles += m.cost.atomic
     write = 0 if READS >> kind & 1 else 1
-    pa = place(m, t, c, va, write, kind)
+    pa = find_place(m, t, c, va, write, kind)
     if pa < 0:
         return -1 if kind == P.ATOMIC else 0
     if (va & LAST) + size > P.LINE:
@@ -131,21 +142,6 @@ def count_access(core, kind):
         core.stores += 1
 
 
-@cold
-def place_half(m, t, c, va, write, kind):
-    return place(m, t, c, va, write, kind)
-
-
-@hot
-def place(m, t, c, va, write, kind):
-    """Physical address for the access, or -1 after a fault. Without an MMU, data must lie in RAM."""
-    if m.mmu:
-        return translate(m, t, c, va, write)
-    if kind <= P.ATOMIC and (va < 0 or va + 8 > m.ram_size):
-        return kill(m, t, va, write, P.SEGV_MAPERR)
-    return va
-
-
 @kernel
 def buffered(m, core, pa):
     """Whether a store goes to the buffer: unless that is empty and the L1 can take the store now."""
@@ -166,7 +162,6 @@ def perform(m, t, c, va, pa, size, kind, write):
         access_seen(m, t, c, va, line, pa & LAST, size, kind, core.cycles - start)
         return
     note_line(core, va, m.ram_base + pa, write)
-    note_page(m, core, va, pa)
     core.plain = 1 if core.sb_count == 0 else 0
     if core.sb_count > 0:
         slot = core.hot[line & core.hot_mask]
@@ -223,7 +218,7 @@ def access_split(m, t, c, va, pa, size, kind, write, value):
     if kind == P.ATOMIC:
         return kill(m, t, va, write, P.BUS_ADRALN)
     head = P.LINE - (va & LAST)
-    pa_2 = place_half(m, t, c, va + head, write, kind)
+    pa_2 = find_place(m, t, c, va + head, write, kind)
     if pa_2 < 0:
         return 0
     core.split_accesses += 1

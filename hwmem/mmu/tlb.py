@@ -60,7 +60,7 @@ def first_level(m, core, va, write):
     return pte
 
 
-@cold
+@kernel
 def second_level(m, core, va, write):
     """Leaf entry from the second-level TLB, or 0."""
     s = core.stlb
@@ -109,6 +109,7 @@ def invalidate_page(m, c, va):
     for level in range(1, 4):
         key = core.asid << 36 | va >> (P.PAGE_SHIFT + 9 * level)
         if level == 1:
+            core.last_pde = 0
             forget(m, core.pde, key)
         elif level == 2:
             forget(m, core.pdpte, key)
@@ -127,6 +128,7 @@ def flush(m, c):
     clear(m, core.pml4e)
     clear(m, core.pdpte)
     clear(m, core.pde)
+    core.last_pde = 0
     forget_pages(core)
 
 

@@ -16,34 +16,32 @@ HUGE_FRAME = P.PTE_FRAME & ~(P.HUGE_PAGE - 1)
 def translate(m, t, c, va, write):
     """Physical address of `va` for thread `t` on core `c`, or -1 when the thread got a signal."""
     core = m.core[c]
+    pte = 0
     if va >> 47 == 0:                                   # a user address in canonical form
         pte = first_level(m, core, va, write)
-        if pte != 0:
-            return physical(core, pte, va)
-        pte = second_level(m, core, va, write)
-        if pte != 0:
-            fill_first(m, core, va, pte)
-            return physical(core, pte, va)
-    return translate_by_walk(m, t, c, va, write)
-
-
-@cold
-def translate_by_walk(m, t, c, va, write):
-    core = m.core[c]
-    while True:
-        pte = walk(m, c, va, write) if va >> 47 == 0 else -1 - P.PF_USER
-        if pte >= 0:
-            break
-        if call_door(m, P.DOOR_PAGE_FAULT, t, va, write, -1 - pte) < 0:
+        if pte == 0:
+            pte = second_level(m, core, va, write)
+            if pte != 0:
+                fill_first(m, core, va, pte)
+    if pte == 0:
+        pte = walk_or_trap(m, t, c, va, write)
+        if pte < 0:
             return -1
-    fill_second(m, core, va, pte)
-    fill_first(m, core, va, pte)
-    return physical(core, pte, va)
-
-
-@kernel
-def physical(core, pte, va):
     core.leaf = pte
     if pte & P.PTE_PS:
         return pte & HUGE_FRAME | va & (P.HUGE_PAGE - 1)
     return pte & P.PTE_FRAME | va & (P.PAGE - 1)
+
+
+@kernel
+def walk_or_trap(m, t, c, va, write):
+    """Leaf entry after a walk, and after the traps it took; -1 when the thread got a signal."""
+    core = m.core[c]
+    while True:
+        pte = walk(m, c, va, write) if va >> 47 == 0 else -1 - P.PF_USER
+        if pte >= 0:
+            fill_second(m, core, va, pte)
+            fill_first(m, core, va, pte)
+            return pte
+        if call_door(m, P.DOOR_PAGE_FAULT, t, va, write, -1 - pte) < 0:
+            return -1

@@ -15,7 +15,7 @@ or D is a store. Returns the leaf entry, or -1 - error code (PF_*) if the walk e
 Cost: one to four accesses; with a warm pde cache, one.
 """
 from hwmem import params as P
-from hwmem._jit import cold, kernel
+from hwmem._jit import cold, hot, kernel
 from hwmem.cache.private import access_physical
 from hwmem.cache.sets import index_of, install, touch_entry
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
@@ -26,7 +26,7 @@ LARGE_LEAF = (1 << 63) - 1              # NX is not part of what a data access n
 SMALL_LEAF = LARGE_LEAF & ~P.PTE_PS     # in a 4 KiB leaf that bit is PAT
 
 
-@cold
+@kernel
 def walk(m, c, va, write):
     """Leaf entry for `va` (bit PS set: a 2 MiB page), or -1 - error code."""
     core = m.core[c]
@@ -34,13 +34,10 @@ def walk(m, c, va, write):
     core.cycles += m.cost.walker
     if core.levels == 2:
         return walk_32(m, c, va, write)
-    level = TOP_LEVEL
-    table = core.root
-    for low in range(1, TOP_LEVEL + 1):
-        found = cached_table(m, core, va, low)
-        if found >= 0:
-            level, table = low - 1, found
-            break
+    level = 0
+    table = cached_leaf_table(m, core, va)
+    if table < 0:
+        level, table = start_high(m, core, va)
     while True:
         pa = table + (va >> (P.PAGE_SHIFT + 9 * level) & 511) * 8
         walker_access(m, c, pa, 0)
@@ -98,6 +95,29 @@ def walker_access(m, c, pa, write):
         physical_seen(m, c, pa, 8, write)
 
 
+@hot
+def cached_leaf_table(m, core, va):
+    """Physical address of the leaf table for `va` if the pde cache has it, else -1."""
+    key = paging_key(core, va, 1)
+    if core.last_pde == key + 1:                        # its most recent entry
+        core.pde.hits += 1
+        return core.last_table
+    table = cached_table(m, core, va, 1)
+    if table >= 0:
+        core.last_pde, core.last_table = key + 1, table
+    return table
+
+
+@cold
+def start_high(m, core, va):
+    """Level and table at which a walk begins that the pde cache does not help."""
+    for low in range(2, TOP_LEVEL + 1):
+        found = cached_table(m, core, va, low)
+        if found >= 0:
+            return low - 1, found
+    return TOP_LEVEL, core.root
+
+
 @kernel
 def paging_cache(core, level):
     """The cache of entries of `level` (1: pde, 2: pdpte, 3: pml4e)."""
@@ -123,9 +143,11 @@ def cached_table(m, core, va, level):
     return m.word[i]
 
 
-@kernel
+@cold
 def remember_table(m, core, va, level, table):
     s = paging_cache(core, level)
+    if level == 1:
+        core.last_pde = 0
     if s.ways > 0:
         install(m, s, paging_key(core, va, level), table)
 

@@ -12,6 +12,8 @@ the L1D and the L1 DTLB, which is where those counts come from here.
 """
 import numpy as np
 
+from hwmem.observe.sharing import FALSE_SHARING
+
 CORE_FIELDS = {
     "loads": "loads", "stores": "stores", "atomics": "atomics", "split_accesses": "split_accesses",
     "split_double_misses": "split_double_misses", "walk_accesses": "walk_accesses", "kernel_accesses": "kernel_accesses",
@@ -45,7 +47,9 @@ def core_counts(machine, c):
     counts["l1d.hits"] += filtered
     if machine.config.mmu:
         counts["dtlb.hits"] += filtered
-    return counts | dict(zip(MISS_CAUSES, map(int, core.miss)))
+    counts |= dict(zip(MISS_CAUSES, map(int, core.miss)))
+    counts[MISS_CAUSES[FALSE_SHARING]] += int(machine.state.observe.pending[c])
+    return counts
 
 
 def tree(machine):

@@ -11,6 +11,7 @@ are caches, slopes are lines used in part. Each cell is read once before it is t
 """
 import numpy as np
 
+from hwmem.config_record import Rule
 from hwmem.kernels import clock, finish, kernel, load64, next_thread
 from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size
@@ -21,8 +22,6 @@ RANK, AT, COUNT = range(3)                      # a thread's registers
 
 def place_cycle(w, space):
     nodes = w.size // w.spacing
-    if nodes < 2 or w.spacing % 8:
-        raise ValueError(f"pointer-chase.spacing must be a multiple of 8, at most half of size, not {w.spacing}")
     w.start = space.map("nodes", w.size, element=w.spacing)
     order = np.concatenate(([0], 1 + space.random.permutation(nodes - 1)))
     words = np.zeros((nodes, w.spacing // 8), np.int64)
@@ -31,12 +30,15 @@ def place_cycle(w, space):
     w.end = 0
 
 
+SPACING = Rule("spacing", lambda p: p.spacing % 8 == 0 and 2 * p.spacing <= p.size, lambda p: "a multiple of 8, at most half of size")
+
+
 def read_end(w, space):
     return {"nodes": w.size // w.spacing, "end": (w.end - w.start) // w.spacing, "operations": w.loads}
 
 
 @workload("pointer-chase", "one thread follows pointers in a random cycle: load latency by working set",
-          setup=place_cycle, values=read_end, operation="load",
+          setup=place_cycle, values=read_end, operation="load", rules=(SPACING,),
           size=parameter("1MiB", "bytes of the working set", 128, 1 << 32),
           spacing=parameter(64, "bytes from node to node, a multiple of 8", 8, 1 << 20), loads=parameter(200_000, "loads"))
 def pointer_chase(m, w):

@@ -10,6 +10,7 @@ reads counts only once the seqlock's word is as before.
 
 Sources: Courtois, Heymans, Parnas, "Concurrent control with readers and writers", 1971; Linux include/linux/seqlock.h.
 """
+from hwmem.config_record import Rule
 from hwmem.kernels import compare_exchange64, fetch_add64, finish, kernel, load64, next_thread, store64
 from hwmem.programs.registry import parameter, workload
 
@@ -18,6 +19,9 @@ RWLOCK, SEQLOCK = range(2)
 RANK, COUNT, STATE, SEEN, FIRST, SECOND, TORN, RETRIES = range(8)   # a thread's registers
 LOOK, TAKE, FIRST_WORD, SECOND_WORD, LEAVE = range(5)               # its states
 RESULT_BYTES = 64                                                   # of a thread: torn reads, retries
+
+
+ANYBODY = Rule("readers", lambda p: p.readers + p.writers > 0, lambda p: "above 0 without writers")
 
 
 def place(w, space):
@@ -34,7 +38,7 @@ def read(w, space):
 
 
 @workload("reader-writer", "readers and writers of two words, under a lock or with a sequence count",
-          setup=place, values=read, operation="read or write", against=("kind", KINDS),
+          setup=place, values=read, operation="read or write", against=("kind", KINDS), rules=(ANYBODY,),
           kind=parameter("rwlock", "how they keep apart", choices=KINDS), readers=parameter(3, "threads that read", 0, 63),
           writers=parameter(1, "threads that write", 0, 63), iterations=parameter(5_000, "reads or writes of a thread"))
 def reader_writer(m, w):

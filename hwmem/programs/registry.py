@@ -26,7 +26,7 @@ import numpy as np
 from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.config_record import Choice, Flag, Integer, Record, Size, setting
 
-RESERVED = ("name", "config", "seed", "progress", "cores", "observe", "compare")       # arguments of hwmem.run
+RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events")      # arguments of hwmem.run
 WORKLOADS = {}
 
 
@@ -45,12 +45,12 @@ def parameter(default, doc, low=1, high=10**12, choices=None):
 class Workload:
     """What the decorator makes of a kernel; attributes as `workload` takes them."""
 
-    def __init__(self, function, name, description, setup, values, operation, against, scale, parameters):
+    def __init__(self, function, name, description, setup, values, operation, against, scale, rules, parameters):
         self.kernel, self.name, self.description = kernel(function), name, description
         self.setup, self.values = setup, values
         self.operation, self.against, self.scale = operation, against, scale
         self.record = make_dataclass("Parameters", [(n, object, field) for n, field in parameters.items()],
-                                     bases=(Record,), frozen=True)
+                                     bases=(Record,), frozen=True, namespace={"rules": rules})
 
     def settle(self, given):
         """All parameters as a dict of plain values. Raises TypeError or ValueError, one line that names the parameter."""
@@ -107,13 +107,14 @@ def no_values(w, space):
     return {}
 
 
-def workload(name, description, setup=no_setup, values=no_values, operation="step", against=None, scale=None, **parameters):
+def workload(name, description, setup=no_setup, values=no_values, operation="step", against=None, scale=None, rules=(),
+             **parameters):
     """Decorator: registers the kernel `function(m, w)` under `name`, for hwmem.run and the command.
 
     `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is
     how many operations the program did; `operation` is what one is called. `against`: (parameter, values) that a
     comparison tries beside the run's own; `scale`: the parameter that it takes in powers of two (comparison.py).
-    `parameters`: made by `parameter`. Raises ValueError for a name that is taken.
+    `rules`: config_record.Rules between parameters. `parameters`: made by `parameter`. Raises ValueError for a name that is taken.
     """
     for word in parameters:
         if word in RESERVED:
@@ -122,7 +123,7 @@ def workload(name, description, setup=no_setup, values=no_values, operation="ste
     def register(function):
         if name in WORKLOADS and WORKLOADS[name].kernel.__module__ != function.__module__:
             raise ValueError(f"workload {name!r} exists already, in {WORKLOADS[name].kernel.__module__}")
-        WORKLOADS[name] = Workload(function, name, description, setup, values, operation, against, scale, parameters)
+        WORKLOADS[name] = Workload(function, name, description, setup, values, operation, against, scale, rules, parameters)
         return WORKLOADS[name]
     return register
 
