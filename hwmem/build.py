@@ -73,7 +73,7 @@ class Pools:
             s.policy = P.WIDE_LRU
         if s.policy == P.LRU:
             s.stack_top, s.stack_mask = 4 * shape.ways - 4, np.uint64((1 << 4 * shape.ways) - 1)
-        s.base, s.order_base = self.next_entry, self.next_set
+        s.first, s.order_base = self.next_entry, self.next_set
         self.next_entry += -(-(shape.sets << int(s.row_shift)) // ROW_ALIGN) * ROW_ALIGN
         self.next_set += shape.sets
 
@@ -115,8 +115,9 @@ def fill_costs(m, config):
 
 def fill_protocol(m, name):
     assert name in PROTOCOLS
-    for field, table in tables(name)._asdict().items():
-        m.protocol[field][:] = table
+    table = tables(name)
+    m.protocol.next_state[:], m.protocol.next_shared[:] = table.next_state, table.next_shared
+    m.protocol.request[:], m.protocol.action[:] = table.request, table.flags
 
 
 def power_of_two(n):

@@ -9,7 +9,8 @@
 
 A `sets` record (cache/sets.py) says where in the pools its array lies and how it is shaped. So every cache and
 TLB has the same type, is compiled once, and a small machine touches little host memory. Shapes here are
-capacities; zero means empty, so a new machine is zeroed memory. Addresses, sizes and cycles are int64.
+capacities; zero means empty, so a new machine is zeroed memory. Addresses, sizes and cycles are int64. No field has
+the name of an attribute of numpy's records (base, flags, size, ...): that would hide it from unjitted code.
 """
 import numpy as np
 
@@ -22,7 +23,7 @@ def record(*fields):
 
 
 SETS = record(
-    "base",                         # first entry in the pools `tag` and `word`
+    "first",                        # first entry in the pools `tag` and `word`
     "order_base",                   # first entry in the pool `order`, one word a set
     "sets", "mask",                 # mask = sets - 1 where sets is a power of two, else -1
     "ways", "way_mask", "row_shift",    # a bit a way; entries a set takes in the pools, as a power of two
@@ -78,7 +79,7 @@ THREAD = record(
 
 PROCESS = record("alive", "asid", "root", "levels", "layout", "cores", "first_vma", "vma_count", "pages", "table_pages", "minflt", "majflt")
 
-VMA = record("start", "end", "prot", "flags", "next")
+VMA = record("start", "end", "prot", "vm_flags", "next")
 
 DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "hits", "misses",
                    "back_invalidations", "remote_requests")
@@ -92,7 +93,7 @@ COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forwa
               "mfence", "atomic", "store_drain", "page_fault", "syscall", "context_switch", "time_slice",
               "shootdown", "shootdown_remote", "futex", "walker")
 
-PROTOCOL = record(("next_state", "i1", (6, 6)), ("next_shared", "i1", (6, 6)), ("request", "i1", (6, 6)), ("flags", "u1", (6, 6)))
+PROTOCOL = record(("next_state", "i1", (6, 6)), ("next_shared", "i1", (6, 6)), ("request", "i1", (6, 6)), ("action", "u1", (6, 6)))
 
 BUSY = record("line", "until")      # a line whose last transaction between cores ends at `until`
 

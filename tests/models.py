@@ -163,7 +163,7 @@ def poke_ram(machine, pa, size, value):
 
 def entries(machine, s):
     """(set, way, key, flags, word) of every occupied entry of a set-associative array."""
-    base, row = int(s["base"]), 1 << int(s.row_shift)
+    base, row = int(s["first"]), 1 << int(s.row_shift)
     tags = machine.state.tag[base:base + int(s.sets) * row]
     for k in tags.nonzero()[0].tolist():
         tag = int(tags[k])

@@ -34,7 +34,7 @@ def touch(m, s, set_, way):
         m.order[i] = to_front(m.order[i] ^ IDENTITY, np.uint64(way)) ^ IDENTITY
     elif s.policy == P.WIDE_LRU:
         s.clock += 1
-        m.stamp[s.base + (set_ << s.row_shift) + way] = s.clock
+        m.stamp[s.first + (set_ << s.row_shift) + way] = s.clock
     else:
         touch_other(m, s, set_, way)
 

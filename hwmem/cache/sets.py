@@ -3,7 +3,7 @@
 The array's entries lie in the machine's pools; a `sets` record says where and how many. A set's row is its ways
 rounded up to a power of two, so an entry's index tells its set and way by shift and mask:
 
-    entry i = base + (set << row_shift) + way
+    entry i = first + (set << row_shift) + way
     m.tag[i]   | owner | key | occupied | flags |   caches: the line's physical address and its state (params.py)
     m.word[i]  what the tag stands for              LLC: sharers; TLB: frame and rights; else unused
 
@@ -34,7 +34,7 @@ def modulo(key, n):
 @hot
 def row_of(s, key):
     """Index of the first entry of the set that `key` belongs to."""
-    return s.base + (set_of(s, key) << s.row_shift)
+    return s.first + (set_of(s, key) << s.row_shift)
 
 
 @hot
@@ -80,7 +80,7 @@ def key_of(tag):
 @hot
 def touch_entry(m, s, i):
     """Entry `i` becomes the most recently used of its set."""
-    touch(m, s, i - s.base >> s.row_shift, i - s.base & (1 << s.row_shift) - 1)
+    touch(m, s, i - s.first >> s.row_shift, i - s.first & (1 << s.row_shift) - 1)
 
 
 @hot
@@ -88,7 +88,7 @@ def take_victim(m, s, key):
     """Index of the entry that `key` shall take (free ones first), made most recent. What it holds is the caller's to
     deal with before `put`."""
     set_ = set_of(s, key)
-    first = s.base + (set_ << s.row_shift)
+    first = s.first + (set_ << s.row_shift)
     return first + rotate(m, s, set_, first)
 
 
@@ -126,7 +126,7 @@ def forget(m, s, key):
 @cold
 def clear(m, s):
     """Empty every entry (TLB flush)."""
-    for i in range(s.base, s.base + (s.sets << s.row_shift)):
+    for i in range(s.first, s.first + (s.sets << s.row_shift)):
         if m.tag[i] != 0:
             empty(m, s, i)
 

@@ -196,7 +196,7 @@ def answer_read(m, c, line, i, far, mask):
         m.directory.misses += 1
         before = meet(m, owner, line, BUS_RD)
         charge_forward(m, c, owner, before)
-        if m.protocol.flags[before, BUS_RD] & MEM_WRITE:
+        if m.protocol.action[before, BUS_RD] & MEM_WRITE:
             take_dirty(m, c, m.core[owner].socket, line)
     else:
         fetch_late(m, c, line, i, far)

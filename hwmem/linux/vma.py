@@ -59,11 +59,11 @@ def insert_vma(m, p, start, end, prot, flags):
         v = take_record(m)
         if v < 0:
             return False
-        m.vma[v].start, m.vma[v].end, m.vma[v].prot, m.vma[v].flags = start, end, prot, flags
+        m.vma[v].start, m.vma[v].end, m.vma[v].prot, m.vma[v].vm_flags = start, end, prot, flags
         set_next(m, p, before, v)
         m.vma[v].next = after + 1
         m.process[p].vma_count += 1
-    if after >= 0 and m.vma[after].start == end and m.vma[after].prot == prot and m.vma[after].flags == flags:
+    if after >= 0 and m.vma[after].start == end and m.vma[after].prot == prot and m.vma[after].vm_flags == flags:
         m.vma[v].end = m.vma[after].end
         m.vma[v].next = m.vma[after].next
         drop_record(m, after)
@@ -73,7 +73,7 @@ def insert_vma(m, p, start, end, prot, flags):
 
 @kernel
 def alike(m, v, end_of, prot, flags):
-    return m.vma[v].end == end_of and m.vma[v].prot == prot and m.vma[v].flags == flags
+    return m.vma[v].end == end_of and m.vma[v].prot == prot and m.vma[v].vm_flags == flags
 
 
 @kernel
@@ -89,7 +89,7 @@ def remove_range(m, p, start, end):
             tail = take_record(m)
             if tail < 0:
                 return False
-            m.vma[tail].start, m.vma[tail].end, m.vma[tail].prot, m.vma[tail].flags = end, vma.end, vma.prot, vma.flags
+            m.vma[tail].start, m.vma[tail].end, m.vma[tail].prot, m.vma[tail].vm_flags = end, vma.end, vma.prot, vma.vm_flags
             m.vma[tail].next = vma.next
             vma.end = start
             vma.next = tail + 1

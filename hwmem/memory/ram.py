@@ -25,10 +25,10 @@ def _accessors(size):
     bits = size * 8
 
     def peek(address):
-        return _CTYPES[size].from_address(address).value
+        return _CTYPES[size].from_address(int(address)).value
 
     def poke(address, value):
-        _CTYPES[size].from_address(address).value = value
+        _CTYPES[size].from_address(int(address)).value = int(value)
 
     @intrinsic
     def load(typingctx, address):

@@ -117,7 +117,7 @@ def find(m, s, line):
     """Index in the pools of the entry for `line` in array `s`, or -1."""
     if s.ways == 0:
         return -1
-    first = int(s["base"]) + (line % int(s.sets) << int(s.row_shift))
+    first = int(s["first"]) + (line % int(s.sets) << int(s.row_shift))
     row = m.tag[first:first + int(s.ways)] & P.KEY_MASK
     places = np.flatnonzero(row == (line << P.TAG_SHIFT | P.OCCUPIED))
     return first + int(places[0]) if len(places) else -1

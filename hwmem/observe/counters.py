@@ -2,13 +2,24 @@
 
 The kernels count into fields of the record; here the fields get the names that users see (docs/counters.md).
 What the hit filter serves is counted once, as an access: an access that did not leave the filter was a hit of
-the L1D and the L1 DTLB, which is where those counts come from here.
+the L1D and the L1 DTLB, which is where those counts come from here. Of each core:
 
     l1d.hits + l1d.misses     = loads + stores + atomics + split_accesses + walk_accesses + kernel_accesses
-                                + store_buffer.drains - store_buffer.stores - store_buffer.forwards
-    dtlb.hits + dtlb.misses   = loads + stores + atomics + split_accesses      (with an MMU; faults try again)
-    llc.hits + llc.misses     = requests of the core = last private level's misses
-    directory: gets + getx + upgrades = hits + misses
+                                + store_buffer.drains - store_buffer.stores - store_buffer.forwards - refused_accesses
+    dtlb.hits + dtlb.misses   = loads + stores + atomics + split_accesses      (give or take refused_accesses)
+    stlb.hits + stlb.misses   = dtlb.misses <= walks                           (without an STLB: dtlb.misses <= walks)
+    l2.hits + l2.misses       = l1d.misses
+    llc.hits + llc.misses     = misses of the last private level = requests of the core
+    miss.cold + capacity + true_sharing + false_sharing + upgrades = l1d.misses    (while observe/sharing.py classifies)
+
+and of the machine:
+
+    directory: gets + getx + upgrades = hits + misses = requests of all cores
+               fwd_gets + fwd_getx + remote_requests + memory_fills = misses
+               inv + fwd_getx = invalidations_received of all cores
+    dram:      reads = memory_fills;  row_hits + row_misses + row_conflicts = reads + writes
+
+Machine.check() holds the counters to them (checks/counts.py).
 """
 import numpy as np
 

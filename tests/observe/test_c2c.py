@@ -123,7 +123,9 @@ def test_a_line_recalled_for_room_in_the_llc_is_not_contended():
 def test_hits_in_modified_lines_cost_what_the_configuration_says():
     m = watched([(c, BASE + 8 * c, 8, False) if c == 1 else (c, BASE + 8 * c, 8, True) for _ in range(20) for c in (0, 1)])
     reader = next(o for o in c2c.table(m)[0]["offsets"] if o["cores"] == [1])
-    assert reader["hitm"] == 20 and reader["lcl_hitm_cycles"] == m.config.interconnect.forward
+    waited = m.counters()["cores"][1]["line_wait_cycles"]
+    assert reader["hitm"] == 20
+    assert reader["lcl_hitm_cycles"] * 20 == pytest.approx(m.config.interconnect.forward * 20 + waited)
 
 
 def test_atomics_of_threads_count_among_the_loads():
@@ -137,7 +139,7 @@ def test_atomics_of_threads_count_among_the_loads():
     row, = c2c.table(m, symbols=[(a + 128, a + 136, "lock")])
     assert (row["address"], row["symbol"], row["sharing"]) == (a + 128, "lock", "true")
     assert row["physical"] == p.physical(a + 128)
-    assert (row["atomics"], row["loads"], row["stores"], row["hitm"]) == (20, 0, 0, 20)
+    assert (row["atomics"], row["loads"], row["stores"], row["hitm"]) == (19, 0, 0, 19)     # all but the first
     assert {o["process"] for o in row["offsets"]} == {p.number}
 
 

@@ -61,7 +61,7 @@ def test_the_log_keeps_the_first_requests_and_counts_the_rest():
 def test_the_text_names_requests_states_and_cores():
     lines = events.text(events.events(logged([(0, BASE, 8, True), (1, BASE, 8, False)]))[0]).splitlines()
     assert lines[0].split() == ["cycle", "core", "thread", "request", "line", "state", "from", "latency"]
-    assert lines[2].split()[1:8] == ["1", "-", "GETS", f"{BASE:#014x}", "I->S", "core", "0"]
+    assert lines[2].split()[1:8] == ["1", "-", "GETS", f"{BASE:#x}", "I->S", "core", "0"]
 
 
 def test_a_start_empties_the_log_and_more_than_it_holds_is_refused():

@@ -39,7 +39,7 @@ def check_array(m, s, found):
         return 0
     free = 0
     for set_ in range(s.sets):
-        first = s.base + (set_ << s.row_shift)
+        first = s.first + (set_ << s.row_shift)
         here = 0
         for w in range(s.ways):
             here += m.tag[first + w] == 0
@@ -125,7 +125,7 @@ def are_stamps(m, s, first):
 @kernel
 def is_recent(m, s, i):
     """Whether entry `i` is as recent as a touch could make it."""
-    set_, way = i - s.base >> s.row_shift, i - s.base & (1 << s.row_shift) - 1
+    set_, way = i - s.first >> s.row_shift, i - s.first & (1 << s.row_shift) - 1
     bits = m.order[s.order_base + set_]
     if s.policy == P.LRU:
         return np.int64((bits ^ IDENTITY) & FIFTEEN) == way

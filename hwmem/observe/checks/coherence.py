@@ -23,7 +23,7 @@ NOBODY = np.uint64(0)
 @kernel
 def check_private(m, c, s, is_l1, found):
     """Every valid copy in array `s`, the L1D (`is_l1`) or the L2 of core `c`."""
-    for i in range(s.base, s.base + (s.sets << s.row_shift)):
+    for i in range(s.first, s.first + (s.sets << s.row_shift)):
         tag = m.tag[i]
         if tag == 0:
             continue
@@ -99,7 +99,7 @@ def check_llc(m, s, found):
     for c in range(m.cores):
         if m.core[c].socket == s:
             cores |= bit(c)
-    for i in range(llc.base, llc.base + (llc.sets << llc.row_shift)):
+    for i in range(llc.first, llc.first + (llc.sets << llc.row_shift)):
         if m.tag[i] != 0:
             code = check_entry(m, s, i, cores, found)
             if code:

@@ -126,7 +126,7 @@ def check_tables(m, p, marks, path, found):
 @kernel
 def check_tlb(m, s, found):
     """Every translation in TLB `s` against the page tables of its process."""
-    for i in range(s.base, s.base + (s.sets << s.row_shift)):
+    for i in range(s.first, s.first + (s.sets << s.row_shift)):
         if m.tag[i] == 0:
             continue
         key, word = key_of(m.tag[i]), m.word[i]
@@ -147,7 +147,7 @@ def check_tlb(m, s, found):
 @kernel
 def check_paging_cache(m, s, level, found):
     """Every table that a paging-structure cache of `level` (1: pde, 2: pdpte, 3: pml4e) leads to."""
-    for i in range(s.base, s.base + (s.sets << s.row_shift)):
+    for i in range(s.first, s.first + (s.sets << s.row_shift)):
         if m.tag[i] == 0:
             continue
         key = key_of(m.tag[i])

@@ -1,0 +1,169 @@
+"""Machine.check(): silent while machines do random work, and it names what somebody else has broken."""
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from observed import BASE, SMALL, accesses, machine, replay
+
+from hwmem import params as P
+from hwmem.errors import MachineError
+from hwmem.observe.check import cores_of, line_holders
+from hwmem.observe.checks.counts import CORE_IDENTITIES, MACHINE_IDENTITIES
+from hwmem.observe.checks.faults import SENTENCES
+
+REMOTE = {"sockets": 2, "interconnect": {"remote_forward": 300, "remote_llc": 200}}
+KINDS = [{"protocol": protocol, "inclusion": inclusion, **levels, **sockets}
+         for protocol in ("msi", "mesi", "moesi", "mesif") for inclusion in ("inclusive", "nine")
+         for levels in ({}, {"l2": None}, {"llc": None}, {"l2": {"size": "64B", "ways": 1}}) for sockets in ({}, REMOTE)]
+
+
+def with_policy(config, policy):
+    """The small caches under `config`, all with one replacement policy ("lru" of more than 16 ways: "wide")."""
+    if policy == "wide":
+        return {**SMALL, "llc": {"size": "16KiB", "ways": 32}, **config}
+    return {**{name: {**level, "replacement": policy} for name, level in SMALL.items()}, **config}
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(KINDS), st.sampled_from(("lru", "tree-plru", "nru", "random", "wide")), accesses(cores=4, lines=40, most=400))
+def test_random_accesses_break_nothing(config, policy, trace):
+    m = machine(**with_policy(config, policy))
+    for i in range(0, len(trace), 40):
+        replay(m, trace[i:i + 40])
+        m.check()
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.sampled_from(("map", "unmap", "write", "add", "load")), st.integers(0, 30)),
+                max_size=60), st.sampled_from(("sc", "tso")), st.sampled_from(({}, {"dtlb_2m": None}, {"stlb": None})))
+def test_processes_that_map_touch_and_unmap_break_nothing(steps, ordering, tlbs):
+    m = machine(mmu=True, ordering=ordering, **tlbs)
+    processes = [m.spawn(), m.spawn("linux-i386")]
+    start = [p.mmap(0, 32 * P.PAGE) for p in processes]
+    for which, core, what, page in steps:
+        p, a = processes[which], start[which] + page * P.PAGE
+        if what == "unmap":
+            p.munmap(a, 2 * P.PAGE)
+        elif what == "map":
+            p.mmap(a, 2 * P.PAGE, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED)
+        else:
+            try:
+                {"write": lambda: p.write(a, bytes(100), core), "add": lambda: p.fetch_add(a + 8, 1, core), "load": lambda: p.load_many([a, a + 64], core=core)}[what]()
+            except MachineError:
+                pass                                        # unmapped: SIGSEGV
+        m.check()
+    processes[0].exit()
+    m.check()
+
+
+def busy_machine(**config):
+    """A machine with something in every structure."""
+    m = machine(mmu=True, ordering="tso", **config)
+    p = m.spawn()
+    a = p.mmap(0, 64 * P.PAGE)
+    for core in range(4):
+        p.write(a + 4096 * core, bytes(200), core)
+        p.load_many([a + 64 * i for i in range(30)], core=core)
+    p.fetch_add(a, 1, core=2)
+    p.munmap(a + 3 * P.PAGE, P.PAGE)
+    p.load_many([a + 8], core=2)
+    m.check()
+    return m, p, a
+
+
+def entry_of(m, s, line):
+    first = int(s["base"]) + (line % int(s.sets) << int(s.row_shift))
+    return next(i for i in range(first, first + int(s.ways)) if (int(m.tag[i]) & P.KEY_MASK) >> P.TAG_SHIFT == line)
+
+
+def set_state(m, i, state):
+    m.tag[i] = int(m.tag[i]) & ~P.STATE_MASK | state
+
+
+def break_directory_bit(m, line):
+    i = entry_of(m, m.llc[0], line)
+    m.tag[i] = int(m.tag[i]) & P.KEY_MASK & ~P.FLAGS_MASK | P.OWNED | 3 << P.OWNER_SHIFT
+
+
+def break_duplicate(m, line):
+    l1 = m.core[2].l1d
+    i = entry_of(m, l1, line)
+    first = int(l1["base"]) + (i - int(l1["base"]) >> int(l1.row_shift) << int(l1.row_shift))
+    m.tag[first if i != first else first + 1] = m.tag[i]
+
+
+def break_order(m, line):
+    m.order[int(m.core[2].l1d.order_base) + line % int(m.core[2].l1d.sets)] ^= np.uint64(0x7)
+
+
+def break_page(m, frame_bit=12):
+    tlb = m.core[2].dtlb
+    i = next(i for i in range(int(tlb["base"]), int(tlb["base"]) + (int(tlb.sets) << int(tlb.row_shift))) if m.tag[i])
+    m.word[i] = int(m.word[i]) ^ 1 << frame_bit
+
+
+def bump(record, field, by=1):
+    record[field] = record[field] + by
+
+
+DAMAGES = {
+    "two writers": (lambda m, line: set_state(m, entry_of(m, m.core[3].l1d, line), P.E), "core . holds it in E|core . holds it in M"),
+    "a state of another protocol": (lambda m, line: set_state(m, entry_of(m, m.core[3].l1d, line), P.O), "protocol does not have"),
+    "a wrong owner": (break_directory_bit, "directory names cores 3|owned by core 3"),
+    "no LLC entry": (lambda m, line: m.tag.__setitem__(entry_of(m, m.llc[0], line), 0), "has it not"),
+    "a link that leads astray": (lambda m, line: bump(m.word, entry_of(m, m.core[2].l1d, line), 8), "linked to entry"),
+    "a line twice in a set": (break_duplicate, "is in entries"),
+    "a stack that is no permutation": (break_order, "replacement state"),
+    "a key in the wrong set": (lambda m, line: bump(m.tag, entry_of(m, m.llc[0], line), 64), "belongs to the set at"),
+    "a TLB entry with another frame": (lambda m, line: break_page(m), "the page table says"),
+    "a TLB entry with more rights": (lambda m, line: [break_page(m, bit) for bit in (1, 6)] and None, "more rights|says"),
+    "a filter entry for another line": (lambda m, line: bump(m.core[2].hot["host"], slice(None), 64), "hit filter"),
+    "a store entry for a shared line": (lambda m, line: m.core[1].hot["store"].__setitem__(slice(None), m.core[1].hot["line"]), "lets stores"),
+    "a lost frame": (lambda m, line: bump(m.frames, "used"), "frames:"),
+    "a page too many": (lambda m, line: bump(m.process[0], "pages"), "pages are counted|the processes have"),
+    "a free list that ends early": (lambda m, line: bump(m.frames, "free", 1) or bump(m.frames, "used", -1), "at place"),
+    "an uncounted hit": (lambda m, line: bump(m.core[1].l1d, "hits", -1), "counters of core 1: l1d.hits"),
+    "an uncounted request": (lambda m, line: bump(m.directory, "gets"), "counters of the machine: gets"),
+    "too many stores waiting": (lambda m, line: bump(m.core[0], "sb_count", 99), "store"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_machine_is_noticed_and_the_damage_is_named(damage):
+    m, p, a = busy_machine()
+    do, words = DAMAGES[damage]
+    do(m.state, p.physical(a) >> P.LINE_SHIFT)
+    with pytest.raises(MachineError, match=words):
+        m.check()
+
+
+def test_every_sentence_can_be_said():
+    assert set(SENTENCES) == set(range(1, len(SENTENCES) + 1))
+    assert len(set(CORE_IDENTITIES + MACHINE_IDENTITIES)) == len(CORE_IDENTITIES) + len(MACHINE_IDENTITIES)
+
+
+def test_the_holders_of_a_line_are_told_by_core_and_level():
+    m = machine(**SMALL, protocol="moesi")
+    replay(m, [(1, BASE, 8, True), (3, BASE, 8, False)])
+    assert line_holders(m, BASE + 5) == {
+        "physical": BASE, "state": {1: "O", 3: "S"}, "l1d": {1: "O", 3: "S"}, "l2": {1: "S", 3: "S"},
+        "directory": "SHARED", "sharers": [1, 3], "dirty": True,
+        "socket": {0: {"directory": "SHARED", "sharers": [1, 3], "dirty": False, "remote": False}}}
+    replay(m, [(0, BASE, 8, True)])
+    holders = line_holders(m, BASE)
+    assert (holders["state"], holders["directory"], holders["sharers"]) == ({0: "M"}, "OWNED", [0])
+
+
+def test_a_line_that_nobody_holds_has_no_holders():
+    assert line_holders(machine(), BASE) == {"physical": BASE, "state": {}, "l1d": {}, "l2": {}, "directory": None,
+                                             "sharers": [], "dirty": False, "socket": {}}
+
+
+def test_each_socket_has_its_own_entry_and_one_that_lost_the_line_says_so():
+    m = machine(**SMALL, **REMOTE)
+    replay(m, [(0, BASE, 8, False), (2, BASE, 8, False)])
+    assert [e["remote"] for e in line_holders(m, BASE)["socket"].values()] == [True, True]
+    replay(m, [(3, BASE, 8, True)])
+    assert {s: e["directory"] for s, e in line_holders(m, BASE)["socket"].items()} == {0: "GONE", 1: "OWNED"}
+    assert cores_of(0b1010) == [1, 3]
+    m.check()

@@ -1,0 +1,57 @@
+"""Observing changes nothing that is observed."""
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from observed import BASE, SMALL, accesses, machine, replay
+
+from hwmem.observe import c2c, events, switches
+from hwmem.observe.counters import MISS_CAUSES
+
+
+def without_causes(counters):
+    return {**counters, "cores": [{k: v for k, v in core.items() if k not in MISS_CAUSES} for core in counters["cores"]]}
+
+
+@settings(max_examples=60)
+@given(accesses(cores=4, lines=40, most=300), st.sampled_from(({}, {"l2": None}, {"inclusion": "nine"}, {"protocol": "mesif"})))
+def test_clocks_counts_and_caches_are_the_same_with_and_without_observers(trace, config):
+    seen, unseen = machine(**{**SMALL, **config}), machine(**{**SMALL, **config})
+    switches.start(seen, classify=True, c2c=True, events=50)
+    for m in (seen, unseen):
+        replay(m, trace)
+    assert without_causes(seen.counters()) == without_causes(unseen.counters())
+    assert [seen.cycles(c) for c in range(4)] == [unseen.cycles(c) for c in range(4)]
+    assert np.array_equal(seen.state.tag[:1000], unseen.state.tag[:1000])
+    seen.check()
+
+
+def test_values_and_costs_of_a_process_are_the_same_with_and_without_observers():
+    results = []
+    for observed in (False, True):
+        m = machine(mmu=True, ordering="tso")
+        p = m.spawn()
+        a = p.mmap(0, 1 << 16)
+        switches.start(m, classify=observed, c2c=observed)
+        for n in range(200):
+            p.fetch_add(a + n % 5 * 8, n, core=n % 4)
+            p.store(a + 4096 * (n % 3) + n % 61, n % 256, size=1, core=n % 3)
+        m.check()
+        results.append((p.read(a, 3 * 4096, core=3), without_causes(m.counters()), [m.cycles(c) for c in range(4)]))
+    assert results[0] == results[1]
+
+
+def test_observing_can_begin_and_end_in_the_middle_of_hot_work():
+    m = machine()
+    turns = [(c, BASE + 8 * c, 8, True) for _ in range(10) for c in range(2)] + [(0, BASE, 8, False)] * 10
+    replay(m, turns)
+    switches.start(m, classify=True, c2c=True)
+    m.check()
+    replay(m, turns)
+    switches.stop(m)
+    counted = m.counters()["cores"][0]
+    cells = c2c.snapshot(m)
+    replay(m, turns)
+    m.check()
+    assert m.counters()["cores"][0]["miss.false_sharing"] == counted["miss.false_sharing"] == 9
+    assert np.array_equal(c2c.snapshot(m), cells) and cells["served"].sum() > 0
+    assert len(events.events(m)[0]) == 0
