@@ -5,7 +5,7 @@ function's file *and of every project file that file imports, directly or not*, 
 a constant recompiles exactly what it can reach (numba alone stamps a function with its own file and keeps
 running the stale callee).
 
-A *door* is a kernel that is compiled once, behind a C address, and called through that address:
+A *door* is a kernel that is compiled once and called through its address:
 
     workload kernel ── hot path, inlined ──┐ miss
                                            └─ call_door(m, ACCESS, ...) ──> the whole cold path, compiled once
@@ -268,7 +268,7 @@ class Doors:
 
     def __init__(self, count):
         self.python = [None] * count
-        self._compiled = [None] * count
+        self._addresses, self._dispatchers = [0] * count, []
 
     def door(self, number):
         """Decorator: the function, (m, t, a, b, c) -> int64, is what `call_door(m, number, ...)` reaches."""
@@ -279,16 +279,19 @@ class Doors:
         return register
 
     def addresses(self, record_type, progress=None):
-        """Compile (or load) every door for `record_type`; C addresses in order, 0 where there is no door."""
+        """Compile (or load) every door for `record_type`; their addresses in order, 0 where there is no door."""
         if JIT_DISABLED:
             return [0] * len(self.python)
-        signature = types.int64(record_type, *[types.int64] * 4)
+        arguments = (record_type, *[types.int64] * 4)
         numbers = [n for n, f in enumerate(self.python) if f is not None]
         for n in progress(numbers) if progress else numbers:
-            if self._compiled[n] is None:
-                self._compiled[n] = numba.cfunc(signature, nopython=True, cache=True, error_model="numpy",
-                                                pipeline_class=WholePipeline)(self.python[n])
-        return [c.address if c is not None else 0 for c in self._compiled]
+            if self._addresses[n] == 0:
+                dispatcher = kernel(self.python[n])
+                dispatcher.compile(types.int64(*arguments))
+                compiled = dispatcher.overloads[arguments]
+                self._addresses[n] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+                self._dispatchers.append(dispatcher)            # keeps the code alive
+        return self._addresses
 
 
 DOORS = Doors(16)
@@ -304,9 +307,10 @@ def _call_address(typingctx, address, m, t, a, b, c):
     signature = types.int64(types.int64, m, types.int64, types.int64, types.int64, types.int64)
 
     def generate(context, builder, signature, args):
-        i64 = ir.IntType(64)
-        function = ir.FunctionType(i64, [args[1].type, i64, i64, i64, i64])
-        return builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+        result, arguments = signature.return_type, signature.args[1:]
+        function = context.call_conv.get_function_type(result, arguments).as_pointer()
+        status, value = context.call_conv.call_function(builder, builder.inttoptr(args[0], function), result, arguments, args[1:])
+        return value
     return signature, generate
 
 

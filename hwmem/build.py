@@ -91,6 +91,10 @@ def fill_core(core, config, c, pools):
     core.hit_cycles = config.l1d.latency
     core.hot_mask = filter_mask(config.l1d.sets, P.HOT_LINES)
     core.page_mask = filter_mask(config.dtlb.sets, P.HOT_PAGES)
+    core.page_shift = P.PAGE_SHIFT
+    if not config.mmu:
+        core.page_shift = 63
+        core.hot_page[0].page = 1
     for name in ("l1d", "l2", "dtlb", "dtlb_2m", "stlb"):
         pools.place(core[name], getattr(config, name))
     for name in ("pml4e", "pdpte", "pde"):

@@ -16,6 +16,7 @@ from numba import typeof
 from hwmem import comparison
 from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
+from hwmem.config_record import Integer
 from hwmem.errors import MachineError
 from hwmem.machine import Machine
 from hwmem.observation import UNWATCHED, Watch
@@ -24,6 +25,7 @@ from hwmem.programs.registry import as_values_sees
 from hwmem.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
+SEED = Integer(0, (1 << 63) - 1)
 BAR_PERIOD_SECONDS = 0.1
 START_SPREAD_CYCLES = 1000      # no two threads of a real program start in the same cycle; what the seed decides
 
@@ -46,7 +48,8 @@ class Job:
     """A workload set up on a machine of its own, ready to go. Raises TypeError or ValueError for wrong arguments."""
 
     def __init__(self, name, config=None, seed=0, cores=None, parameters=()):
-        self.workload, self.seed, self.on = find(name), seed, cores
+        self.workload, self.on = find(name), cores
+        self.seed = SEED.check("seed", seed)
         self.parameters = self.workload.settle(dict(parameters))
         self.machine = Machine(config, seed)
         self.cores = self._checked(cores)
@@ -86,18 +89,22 @@ class Job:
         wall = with_bar(self.workload, m, self.w) if progress else timed(self.workload.kernel, m, self.w)
         watch.stop(machine)
         self.check_end()
-        cycles = max(machine.cycles(c) for c in self.cores) - start
+        cores = [int(m.thread[t].core) for t in self.threads]
+        cycles = max(map(machine.cycles, cores)) - start
         counters = machine.counters()
         values = self.workload.values(as_values_sees(self.w), self.space)
-        result = Result(workload=self.workload.name, parameters=self.parameters, seed=self.seed, config=machine.config,
-                        cores=[int(m.thread[t].core) for t in self.threads], operation=self.workload.operation,
-                        cycles=cycles, wall_seconds=wall, counters=counters, values=plain(values),
-                        symbols=plain(self.space.symbols), lines=watch.lines(machine, self.space.symbols, self.threads),
-                        events=watch.log(machine))
+        result = Result(
+            workload=self.workload.name, parameters=self.parameters, seed=self.seed, config=machine.config, cores=cores,
+            operation=self.workload.operation, cycles=cycles, wall_seconds=wall, counters=counters, values=plain(values),
+            symbols=plain(self.space.symbols), lines=watch.lines(machine, self.space.symbols, self.threads),
+            events=watch.log(machine))
         if compare:
-            result.comparison = comparison.compare(self.workload, result, lambda parameters: Job(
-                self.workload.name, machine.config, self.seed, self.on, parameters).run(progress))
+            result.comparison = comparison.compare(self.workload, result, lambda other: self.again(other).run(progress))
         return result
+
+    def again(self, parameters):
+        """The same job with other parameters."""
+        return Job(self.workload.name, self.machine.config, self.seed, self.on, parameters)
 
     def level_clocks(self):
         """All cores wait for the one that is furthest; returns that cycle. Threads of several come up one by one."""

@@ -1,7 +1,7 @@
 """A core's own L1D and L2: look-up, fill, eviction. The last thing before a request leaves the core.
 
-    access_line ── L1 hit with rights ──> done
-        └─ miss ── L2 hit, else directory.request ──> fill; victims go to the next level
+    access_line ── hit_line ── L1 hit with rights ──> done
+        └─ miss_line ── L2 hit, else directory.request ──> fill; victims go to the next level
 
 L1 and L2 are neither inclusive nor exclusive of each other: a miss asks the next level before it evicts; a
 dirty victim is written to the next level, where it refreshes recency or, missing there, is allocated without
@@ -26,11 +26,20 @@ from hwmem.coherence.directory import give_up, put_back, request
 
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
+HIT = -2
+
+
+@kernel
+def access_line(m, c, line, write):
+    """Core `c` reads or writes (`write` 0/1) a physical line; charges the cycles."""
+    i = hit_line(m, c, line, write)
+    if i != HIT:
+        miss_elsewhere(m, c, line, write, i)
 
 
 @hot
-def access_line(m, c, line, write):
-    """Core `c` reads or writes (`write` 0/1) a physical line; charges the cycles."""
+def hit_line(m, c, line, write):
+    """HIT if the L1 served the access; else the index of the entry that has the line without the right to it, or -1."""
     core = m.core[c]
     l1 = core.l1d
     i = index_of(m, l1, line)
@@ -44,8 +53,8 @@ def access_line(m, c, line, write):
             core.cycles += l1.latency
             core.source = P.FROM_L1
             core.in_place = 0
-            return
-    miss(m, c, line, write, i)
+            return HIT
+    return i
 
 
 @cold
@@ -60,7 +69,13 @@ def access_physical(m, c, pa, write):
 
 
 @cold
-def miss(m, c, line, write, i):
+def miss_elsewhere(m, c, line, write, i):
+    """miss_line, for all but the memory door's short way, which has it inlined."""
+    miss_line(m, c, line, write, i)
+
+
+@hot
+def miss_line(m, c, line, write, i):
     """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
     core = m.core[c]
     core.l1d.misses += 1

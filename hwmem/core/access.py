@@ -11,6 +11,7 @@ of its L1 set, with the right that is needed, and its page the most recent of it
                            .host   host address of the line's first byte
     hot_page[va >> 12 & page_mask].page  = va >> 12, plus one    the last page in that TLB set
                                   .frame   its frame, bit 0 set where stores may go ahead
+                            (without an MMU page_shift is 63 and the one page there is known from the start)
 
 Whoever makes another line of the set most recent, or weakens the core's right to it, clears the entry; so the
 filter is exact: no count differs from what the full path would give.
@@ -32,7 +33,7 @@ def is_hot(core, va, size, store):
     line = va >> P.LINE_SHIFT
     hot = core.hot[np.uint64(line & core.hot_mask)]
     allowed = hot.store if store else hot.line
-    page = va >> P.PAGE_SHIFT
+    page = va >> core.page_shift
     known = core.hot_page[np.uint64(page & core.page_mask)].page
     return allowed == line + 1 and known == page + 1 and (va & LAST) + size <= P.LINE
 

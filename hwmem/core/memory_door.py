@@ -12,7 +12,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import DOORS, cold, hot, kernel
-from hwmem.cache.private import access_line, access_physical
+from hwmem.cache.private import HIT, access_line, access_physical, hit_line, miss_line
 from hwmem.cache.sets import index_of
 from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, push, read_bytes, waits_for_line,
@@ -38,38 +38,41 @@ def memory_door(m, t, va, what, value):
         return access(m, t, va, size, kind, value)
     count_access(core, kind)                            # the short way: no store waits, nobody watches
     write = 0 if READS >> kind & 1 else 1
-    pa = last_place(m, core, va, write)
-    if pa < 0:
+    pa = va
+    if m.mmu:
+        pa = last_place(core, va, write)
+    if pa < 0 or (kind == P.LOAD and not m.mmu):
         pa = find_place(m, t, c, va, write, kind)
         if pa < 0:
             return 0
-    access_line(m, c, pa >> P.LINE_SHIFT, write)
+    i = hit_line(m, c, pa >> P.LINE_SHIFT, write)
+    if i != HIT:
+        miss_line(m, c, pa >> P.LINE_SHIFT, write, i)
     note_line(core, va, m.ram_base + pa, write)
     return move_bytes(m.ram_base + pa, size, kind, value)
 
 
 @hot
-def last_place(m, core, va, write):
+def last_place(core, va, write):
     """Physical address of `va` if its page is the last one of its TLB set and allows the access, else -1."""
     page = va >> P.PAGE_SHIFT
     known = core.hot_page[np.uint64(page & core.page_mask)]
     if known.page != page + 1 or (write and not known.frame & 1):
         return -1
-    core.dtlb.hits += m.mmu
+    core.dtlb.hits += 1
     return (known.frame & ~1) + (va & P.PAGE - 1)
 
 
 @cold
 def find_place(m, t, c, va, write, kind):
     """Physical address of `va`, or -1 after a fault. Without an MMU, data must lie in RAM."""
-    pa = va
-    if m.mmu:
-        pa = translate(m, t, c, va, write)
-        if pa < 0:
-            return -1
-    elif kind <= P.ATOMIC and (va < 0 or va + 8 > m.ram_size):
-        return kill(m, t, va, write, P.SEGV_MAPERR)
-    note_page(m, m.core[c], va, pa)
+    if not m.mmu:
+        if kind <= P.ATOMIC and (va < 0 or va + 8 > m.ram_size):
+            return kill(m, t, va, write, P.SEGV_MAPERR)
+        return va
+    pa = translate(m, t, c, va, write)
+    if pa >= 0:
+        note_page(m.core[c], va, pa)
     return pa
 
 
@@ -181,15 +184,15 @@ def note_line(core, va, host, write):
 
 
 @hot
-def note_page(m, core, va, pa):
+def note_page(core, va, pa):
     """The page is now the most recent of its TLB set."""
-    if m.mmu and core.leaf & P.PTE_PS:
+    if core.leaf & P.PTE_PS:
         note_huge_page(core, va, pa)
         return
     page = va >> P.PAGE_SHIFT
     slot = core.hot_page[np.uint64(page & core.page_mask)]
     slot.page = page + 1
-    slot.frame = (pa & ~(P.PAGE - 1)) | (1 if not m.mmu or core.leaf & STORE_NEEDS == STORE_NEEDS else 0)
+    slot.frame = (pa & ~(P.PAGE - 1)) | (1 if core.leaf & STORE_NEEDS == STORE_NEEDS else 0)
 
 
 @cold

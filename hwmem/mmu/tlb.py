@@ -116,6 +116,7 @@ def invalidate_page(m, c, va):
         else:
             forget(m, core.pml4e, key)
     core.hot_page[va >> P.PAGE_SHIFT & core.page_mask].page = 0
+    forget_lines(core)
 
 
 @kernel
@@ -130,6 +131,7 @@ def flush(m, c):
     clear(m, core.pde)
     core.last_pde = 0
     forget_pages(core)
+    forget_lines(core)
 
 
 @cold
@@ -137,3 +139,11 @@ def forget_pages(core):
     """The hit filter (core/access.py) forgets every page."""
     for h in range(P.HOT_PAGES):
         core.hot_page[h].page = 0
+
+
+@cold
+def forget_lines(core):
+    """The hit filter forgets every line: what it knows of them holds as long as the translations do."""
+    for h in range(P.HOT_LINES):
+        core.hot[h].line = 0
+        core.hot[h].store = 0

@@ -19,7 +19,7 @@ from hwmem.observe.checks.arrays import ARRAYS, DTLB, L1D, PML4E, array_of, chec
 from hwmem.observe.checks.coherence import check_llc, check_private
 from hwmem.observe.checks.core import check_filter, check_store_buffer
 from hwmem.observe.checks.counts import check_core_counts, check_machine_counts
-from hwmem.observe.checks.memory import check_frames, check_paging_cache, check_tlb
+from hwmem.observe.checks.memory import check_frames, check_last_table, check_paging_cache, check_tlb
 
 DIRECTORY_NAMES = ("PRESENT", "SHARED", "OWNED", "GONE")
 EVERYWHERE, CODE, WHERE, WHICH = -1, 4, 5, 6        # `found`: four numbers, the code, the core or socket, the array
@@ -57,7 +57,7 @@ def check_core(m, c, found):
             code = check_paging_cache(m, array_of(core, k), len(ARRAYS) - k, found)
         if code:
             return code
-    return check_filter(m, c, found) or check_store_buffer(m, c, found) or check_core_counts(m, c, found)
+    return check_last_table(m, c, found) or check_filter(m, c, found) or check_store_buffer(m, c, found) or check_core_counts(m, c, found)
 
 
 class Number(int):

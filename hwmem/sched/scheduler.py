@@ -12,6 +12,7 @@ key NEVER, or the time at which one of its sleepers wakes. -1: no thread can run
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
 from hwmem.core.service import drain_all, drain_due
+from hwmem.mmu.tlb import forget_lines, forget_pages
 from hwmem.sched.block import enqueue, leave_core, wake
 
 
@@ -102,11 +103,10 @@ def load_address_space(m, c, p):
     """Write CR3: the core's accesses are from now on process `p`'s. Tags keep other processes' TLB entries apart."""
     core = m.core[c]
     process = m.process[p]
-    if core.asid != process.asid:
-        for h in range(P.HOT_LINES):
-            core.hot[h].line = 0
-            core.hot[h].store = 0
-        core.asid = process.asid
+    if m.mmu and core.asid != process.asid:
+        forget_lines(core)
+        forget_pages(core)
+    core.asid = process.asid
     core.process = p
     core.root = process.root
     core.levels = process.levels

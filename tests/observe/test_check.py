@@ -72,7 +72,7 @@ def busy_machine(**config):
 
 
 def entry_of(m, s, line):
-    first = int(s["base"]) + (line % int(s.sets) << int(s.row_shift))
+    first = int(s["first"]) + (line % int(s.sets) << int(s.row_shift))
     return next(i for i in range(first, first + int(s.ways)) if (int(m.tag[i]) & P.KEY_MASK) >> P.TAG_SHIFT == line)
 
 
@@ -88,7 +88,7 @@ def break_directory_bit(m, line):
 def break_duplicate(m, line):
     l1 = m.core[2].l1d
     i = entry_of(m, l1, line)
-    first = int(l1["base"]) + (i - int(l1["base"]) >> int(l1.row_shift) << int(l1.row_shift))
+    first = int(l1["first"]) + (i - int(l1["first"]) >> int(l1.row_shift) << int(l1.row_shift))
     m.tag[first if i != first else first + 1] = m.tag[i]
 
 
@@ -98,7 +98,7 @@ def break_order(m, line):
 
 def break_page(m, frame_bit=12):
     tlb = m.core[2].dtlb
-    i = next(i for i in range(int(tlb["base"]), int(tlb["base"]) + (int(tlb.sets) << int(tlb.row_shift))) if m.tag[i])
+    i = next(i for i in range(int(tlb["first"]), int(tlb["first"]) + (int(tlb.sets) << int(tlb.row_shift))) if m.tag[i])
     m.word[i] = int(m.word[i]) ^ 1 << frame_bit
 
 
@@ -108,15 +108,15 @@ def bump(record, field, by=1):
 
 DAMAGES = {
     "two writers": (lambda m, line: set_state(m, entry_of(m, m.core[3].l1d, line), P.E), "core . holds it in E|core . holds it in M"),
-    "a state of another protocol": (lambda m, line: set_state(m, entry_of(m, m.core[3].l1d, line), P.O), "protocol does not have"),
+    "a state of another protocol": (lambda m, line: set_state(m, entry_of(m, m.core[2].l1d, line), P.O), "protocol does not have|holds it in"),
     "a wrong owner": (break_directory_bit, "directory names cores 3|owned by core 3"),
     "no LLC entry": (lambda m, line: m.tag.__setitem__(entry_of(m, m.llc[0], line), 0), "has it not"),
     "a link that leads astray": (lambda m, line: bump(m.word, entry_of(m, m.core[2].l1d, line), 8), "linked to entry"),
     "a line twice in a set": (break_duplicate, "is in entries"),
     "a stack that is no permutation": (break_order, "replacement state"),
-    "a key in the wrong set": (lambda m, line: bump(m.tag, entry_of(m, m.llc[0], line), 64), "belongs to the set at"),
+    "a key in the wrong set": (lambda m, line: bump(m.tag, entry_of(m, m.core[2].l2, line), 64), "belongs to the set at"),
     "a TLB entry with another frame": (lambda m, line: break_page(m), "the page table says"),
-    "a TLB entry with more rights": (lambda m, line: [break_page(m, bit) for bit in (1, 6)] and None, "more rights|says"),
+    "a TLB entry with more rights": (lambda m, line: [break_page(m, bit) for bit in (1, 6)] and None, "more rights|says|lacks a right"),
     "a filter entry for another line": (lambda m, line: bump(m.core[2].hot["host"], slice(None), 64), "hit filter"),
     "a store entry for a shared line": (lambda m, line: m.core[1].hot["store"].__setitem__(slice(None), m.core[1].hot["line"]), "lets stores"),
     "a lost frame": (lambda m, line: bump(m.frames, "used"), "frames:"),

@@ -52,6 +52,6 @@ def test_observing_can_begin_and_end_in_the_middle_of_hot_work():
     cells = c2c.snapshot(m)
     replay(m, turns)
     m.check()
-    assert m.counters()["cores"][0]["miss.false_sharing"] == counted["miss.false_sharing"] == 9
+    assert m.counters()["cores"][0]["miss.false_sharing"] == counted["miss.false_sharing"] == 10
     assert np.array_equal(c2c.snapshot(m), cells) and cells["served"].sum() > 0
     assert len(events.events(m)[0]) == 0

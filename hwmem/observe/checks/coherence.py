@@ -27,15 +27,13 @@ def check_private(m, c, s, is_l1, found):
         tag = m.tag[i]
         if tag == 0:
             continue
-        line, state = key_of(tag), tag & P.STATE_MASK
+        line, state = key_of(tag), core_state(m, c, key_of(tag))
         if state > P.M or (state > P.I and m.protocol.next_state[state, PR_RD] < 0):
             return fault(found, BAD_STATE, c, line, state, 0)
         if tag & ~(P.STATE_MASK | P.OCCUPIED | P.KEY_MASK):
             return fault(found, BAD_FLAGS, c, line, tag, 0)
-        if state > P.I:
-            code = check_links(m, c, line, i, is_l1, found)
-            if code == 0:
-                code = check_copy(m, c, line, core_state(m, c, line), found)
+        if tag & P.STATE_MASK > P.I:
+            code = check_links(m, c, line, i, is_l1, found) or check_copy(m, c, line, state, found)
             if code:
                 return code
     return 0

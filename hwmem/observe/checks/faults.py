@@ -10,8 +10,8 @@ from hwmem._jit import kernel
  HOT_SLOT, HOT_NOT_IN_L1, HOT_NOT_RECENT, HOT_STORE, HOT_WAITING, HOT_TRANSLATION, HOT_PAGE,
  NOT_PLAIN, BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDER,
  BAD_FRAME, FRAME_TWICE, BAD_FREE_LIST, FRAME_COUNTS, FRAMES_USED, PROCESS_PAGES, PROCESS_TABLES,
- TLB_NO_PROCESS, TLB_WRONG, TLB_RIGHTS, PAGING_CACHE,
- BAD_COUNT) = range(1, 45)
+ TLB_NO_PROCESS, TLB_WRONG, TLB_RIGHTS, PAGING_CACHE, LAST_TABLE,
+ BAD_COUNT) = range(1, 46)
 
 SENTENCES = {
     NOT_OCCUPIED: "{array} of {owner}: entry {0} holds {1:#x} without the occupied bit",
@@ -57,6 +57,7 @@ SENTENCES = {
     TLB_WRONG: "{array} of {owner}: {0:#x} of process {1} is {2:#x}, the page table says {3:#x}",
     TLB_RIGHTS: "{array} of {owner}: {0:#x} of process {1} is {2:#x}: more rights than the page table's {3:#x}",
     PAGING_CACHE: "{array} of {owner}: {0:#x} of process {1} leads to table {2:#x}, the page table to {3:#x}",
+    LAST_TABLE: "core {0}: the walker takes entry {1:#x} of its pde cache, table {2:#x}, to be the most recent; it is not",
     BAD_COUNT: "counters of {owner}: {identity}: {0} and {1}",
 }
 

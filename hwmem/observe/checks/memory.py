@@ -6,13 +6,15 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.cache.sets import key_of
+from hwmem.cache.sets import index_of, key_of
 from hwmem.linux.page_table import entry_place, read_entry
 from hwmem.memory.ram import peek64
 from hwmem.mmu.tlb import HUGE_KEY
 from hwmem.mmu.translate import HUGE_FRAME
-from hwmem.observe.checks.faults import (BAD_FRAME, BAD_FREE_LIST, FRAME_COUNTS, FRAME_TWICE, FRAMES_USED, PAGING_CACHE,
-                                         PROCESS_PAGES, PROCESS_TABLES, TLB_NO_PROCESS, TLB_RIGHTS, TLB_WRONG, fault)
+from hwmem.observe.checks.arrays import is_recent
+from hwmem.observe.checks.faults import (BAD_FRAME, BAD_FREE_LIST, FRAME_COUNTS, FRAME_TWICE, FRAMES_USED, LAST_TABLE,
+                                         PAGING_CACHE, PROCESS_PAGES, PROCESS_TABLES, TLB_NO_PROCESS, TLB_RIGHTS, TLB_WRONG,
+                                         fault)
 
 ASID_SHIFT, ASID_MASK = 36, (1 << 12) - 1
 VPN_MASK = (1 << ASID_SHIFT) - 1
@@ -141,6 +143,18 @@ def check_tlb(m, s, found):
             return fault(found, TLB_WRONG, va, p, word, pte)
         if word & ~pte & (P.PTE_RW | P.PTE_D | P.PTE_A):
             return fault(found, TLB_RIGHTS, va, p, word, pte)
+    return 0
+
+
+@kernel
+def check_last_table(m, c, found):
+    """The walker's note of its pde cache's most recent entry."""
+    core = m.core[c]
+    if core.last_pde == 0:
+        return 0
+    i = index_of(m, core.pde, core.last_pde - 1)
+    if i < 0 or m.word[i] != core.last_table or not is_recent(m, core.pde, i):
+        return fault(found, LAST_TABLE, c, core.last_pde - 1, core.last_table, 0)
     return 0
 
 

@@ -1,0 +1,175 @@
+"""The command: exit status, one line for a refusal, tables on stdout and nothing else there."""
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import hwmem
+from hwmem.cli import SECTIONS, main
+from hwmem.report import SECTIONS as REPORT_SECTIONS
+
+TRACE = pathlib.Path(__file__).parent / "trace" / "data" / "gzip.lackey.xz"
+SMALL = ["--set", "iterations=300"]
+
+
+def called(capsys, *words):
+    """Exit status, stdout, stderr."""
+    status = main([str(w) for w in words])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_run_prints_the_comparison_the_cores_and_the_contended_line(capsys):
+    status, out, err = called(capsys, "run", "false-sharing", *SMALL)
+    assert (status, err) == (0, "")
+    for words in ("stride=8  stride=64  slowdown", "L1D hit", "counters[0] .. counters[3]  false",
+                  "0" * 8 + "1" * 8 + "2" * 8 + "3" * 8 + "." * 32, "100% of the HITMs are false sharing"):
+        assert words in out
+
+
+@pytest.mark.parametrize("name, settings", [("spin-lock", "iterations=20"), ("stream", "size=4KiB"), ("memory-mountain", "largest=32KiB"),
+                                            ("linear-regression", "points=50"), ("matrix-multiply", "n=8")])
+def test_tables_fit_a_terminal_of_100_columns(capsys, name, settings):
+    _, out, _ = called(capsys, "run", name, "--set", settings)
+    assert max(map(len, out.splitlines()[2:])) <= 100
+
+
+def test_json_is_one_document_with_everything_in_it(capsys):
+    status, out, _ = called(capsys, "run", "false-sharing", *SMALL, "threads=2", "--alone", "--json", "--seed", 4, "--with", "cores=2")
+    document = json.loads(out)
+    assert status == 0
+    assert document["parameters"] == {"threads": 2, "stride": 8, "iterations": 300, "atomic": False}
+    assert (document["seed"], document["config"]["cores"], len(document["counters"]["cores"])) == (4, 2, 2)
+    assert document["values"]["counters"] == [300, 300] and document["lines"] and document["comparison"] is None
+
+
+def test_a_kept_result_reports_what_the_run_printed_and_every_section(capsys, tmp_path):
+    file = tmp_path / "r.hwm"
+    _, printed, _ = called(capsys, "run", "false-sharing", *SMALL, "--classify", "-o", file)
+    assert called(capsys, "report", file) == (0, printed, "")
+    assert SECTIONS == tuple(REPORT_SECTIONS)
+    texts = {section: called(capsys, "report", file, section)[1] for section in SECTIONS}
+    assert "Shared data: contended lines" in texts["c2c"] and "false sharing misses" in texts["caches"]
+    assert "walks" in texts["tlb"] and "minor faults" in texts["faults"] and "row hits" in texts["memory"]
+    assert "buffered" in texts["ordering"]
+    assert json.loads(called(capsys, "report", file, "--json")[1])["workload"] == "false-sharing"
+
+
+def test_a_trace_is_replayed_and_its_result_kept(capsys, tmp_path):
+    file = tmp_path / "t.hwm"
+    status, out, err = called(capsys, "trace", TRACE, "--core", 1, "-o", file)
+    assert (status, err) == (0, "")
+    trace = hwmem.open_trace(TRACE)
+    r = hwmem.load_result(file)
+    core = r.counters["cores"][1]
+    assert (core["loads"], core["stores"]) == (trace.counts.loads, trace.counts.stores)
+    assert r.cores == [1] and r.parameters["format"] == "lackey" and f"{core['loads'] + core['stores']:,}" in out
+
+
+def test_the_printed_configuration_is_one_that_config_reads(capsys, tmp_path):
+    _, out, _ = called(capsys, "config", "--preset", "zen3", "--with", "cores=4", "sockets=2", "l1d.latency=5")
+    (tmp_path / "box.toml").write_text(out)
+    config = hwmem.MachineConfig.preset("zen3").replace(cores=4, sockets=2, l1d={"latency": 5})
+    assert hwmem.MachineConfig.load(tmp_path / "box.toml") == config
+    _, out, _ = called(capsys, "run", "false-sharing", *SMALL, "--alone", "--json", "--config", tmp_path / "box.toml")
+    assert hwmem.MachineConfig.from_dict(json.loads(out)["config"]) == config
+
+
+def test_list_shows_workloads_and_presets_or_one_workloads_parameters(capsys):
+    _, out, _ = called(capsys, "list")
+    assert all(name in out for name in [*hwmem.workloads(), *hwmem.presets()])
+    _, out, _ = called(capsys, "list", "spin-lock")
+    assert "one of test-and-set, ttas, ticket, mcs" in out
+    assert json.loads(called(capsys, "list", "--json")[1])["workloads"].keys() == hwmem.workloads().keys()
+
+
+OWN = """
+import hwmem
+from hwmem.kernels import finish, next_thread
+
+@hwmem.workload("own", "does nothing", threads=hwmem.parameter(3, "threads"))
+def own(m, w):
+    while True:
+        t = next_thread(m)
+        if t < 0:
+            return
+        finish(m, t)
+"""
+
+
+def test_a_python_file_runs_as_the_workload_it_registers(capsys, tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+    status, out, _ = called(capsys, "run", tmp_path / "mine.py", "--set", "threads=2", "--json")
+    assert status == 0 and json.loads(out)["workload"] == "own"
+    (tmp_path / "empty.py").write_text("")
+    assert called(capsys, "run", tmp_path / "empty.py") == (2, "", f"hwmem: {tmp_path}/empty.py: registers no workload\n")
+
+
+@pytest.mark.parametrize("words, said", [
+    ("", "the following arguments are required: COMMAND (see hwmem --help)"),
+    ("walk", "argument COMMAND: invalid choice: 'walk'"),
+    ("run", "the following arguments are required: WORKLOAD (see hwmem run --help)"),
+    ("run false-sharing --sed 3", "unrecognized arguments: --sed 3"),
+    ("run false-sharing --seed x", "argument --seed: invalid int value: 'x' (see hwmem run --help)"),
+    ("run false-sharin", "workload 'false-sharin' does not exist; did you mean false-sharing?"),
+    ("run false-sharing --set thread=4", "false-sharing.thread is not a setting; did you mean false-sharing.threads?"),
+    ("run false-sharing --set threads", "'threads' must be parameter=value, such as threads=8"),
+    ("run false-sharing --set stride=4", "false-sharing.stride must be an integer from 8 to 4096, not 4"),
+    ("run stream --set size=1KB", "stream.size must be bytes, such as 4096, \"32KiB\" or \"4GiB\", not '1KB'"),
+    ("run false-sharing --preset pentium", "preset must be one of"),
+    ("run false-sharing --with cores=0", "cores must be an integer from 1 to 64, not 0"),
+    ("run false-sharing --cores 0,7", "core: 7 is not one of the 4 cores, 0 to 3"),
+    ("run false-sharing --config nowhere.toml", "nowhere.toml: No such file or directory"),
+    ("run nowhere.py", "nowhere.py: no such file"),
+    ("run false-sharing --alone -o nowhere/r.hwm --set iterations=9", "No such file or directory"),
+    ("trace nowhere.xz", "nowhere.xz: no such file or directory"),
+    (f"trace {__file__}", f"{__file__}:1: neither lackey, din, xdin"),
+    (f"trace {TRACE} --core 4", "--core takes 0 to 3, not 4"),
+    (f"report {__file__}", f"{__file__}: not a result of hwmem"),
+    ("report nowhere.hwm", "nowhere.hwm: No such file or directory"),
+    ("report r.hwm heap", "argument SECTION: invalid choice: 'heap'"),
+])
+def test_wrong_usage_ends_with_2_and_one_line(capsys, words, said):
+    status, out, err = called(capsys, *words.split())
+    assert (status, out) == (2, "")
+    assert err.startswith("hwmem: ") and err.count("\n") == 1 and said in err
+
+
+def test_a_malformed_trace_is_refused_where_it_is_malformed(capsys, tmp_path):
+    (tmp_path / "x.lackey").write_text(" L 1000,8\n S 1008,8\n X 10,8\n")
+    status, out, err = called(capsys, "trace", tmp_path / "x.lackey")
+    assert (status, out) == (2, "") and err.startswith(f"hwmem: {tmp_path}/x.lackey:3: ")
+
+
+def test_a_program_that_fails_ends_with_1_and_one_line(capsys):
+    status, out, err = called(capsys, "run", "false-sharing", "--set", "stride=12", "threads=6", "iterations=9", "atomic=true", "--alone")
+    assert (status, out) == (1, "")
+    assert err.startswith("hwmem: bus error") and err.count("\n") == 1
+
+
+def test_every_subcommand_has_help(capsys):
+    for words in ([], ["list"], ["run"], ["trace"], ["report"], ["config"], ["warmup"]):
+        with pytest.raises(SystemExit) as end:
+            main([*words, "--help"])
+        assert end.value.code == 0 and capsys.readouterr().out.startswith("usage: hwmem")
+
+
+def command(*words, **options):
+    return subprocess.Popen([sys.executable, "-m", "hwmem", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_the_module_is_the_command_and_a_closed_pipe_is_no_error():
+    process = command("list", "--json")
+    process.stdout.read(1)
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait() == 0
+    assert command("--version").communicate()[0] == f"hwmem {hwmem.__version__}\n"
+
+
+def test_help_and_refusals_do_not_wait_for_the_compiler():
+    for words in (["--help"], ["run"], ["report", "nowhere.hwm"], ["config"]):
+        code = f"import sys; from hwmem.cli import main\ntry: main({words})\nexcept SystemExit: pass\nprint('numba' in sys.modules)"
+        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+        assert out.endswith("False\n"), words
