@@ -78,11 +78,12 @@ class Pools:
         self.next_set += shape.sets
 
 
-class Full:
-    """The shape of a fully associative structure."""
+class WalkerCache:
+    """The shape of a paging-structure cache: fully associative up to 8 entries, sets of 8 above that where it divides."""
 
-    def __init__(self, entries, latency=0):
-        self.sets, self.ways, self.latency = 1, entries, latency
+    def __init__(self, entries):
+        self.ways = 8 if entries > 8 and entries % 8 == 0 else entries
+        self.sets, self.latency = entries // self.ways, 0
 
 
 def fill_core(core, config, c, pools):
@@ -99,7 +100,7 @@ def fill_core(core, config, c, pools):
         pools.place(core[name], getattr(config, name))
     for name in ("pml4e", "pdpte", "pde"):
         entries = getattr(config.walker, name)
-        pools.place(core[name], Full(entries) if entries else None)
+        pools.place(core[name], WalkerCache(entries) if entries else None)
 
 
 def filter_mask(sets, slots):

@@ -74,7 +74,8 @@ class TlbConfig(Record):
 
 @dataclass(frozen=True)
 class WalkerConfig(Record):
-    """Paging-structure caches (SDM vol. 3A, 4.10.3), fully associative; with 0 entries a cache is absent."""
+    """Paging-structure caches (SDM vol. 3A, 4.10.3); with 0 entries a cache is absent. Their organisation is not
+    published: 8 ways where the entries are a multiple of 8, else fully associative."""
 
     pml4e: int = setting(entries(64), "cached level-4 entries")
     pdpte: int = setting(entries(64), "cached level-3 entries")

@@ -65,7 +65,9 @@ def access_physical(m, c, pa, write):
     """
     line = pa >> P.LINE_SHIFT
     cool(m.core[c], line)
-    access_line(m, c, line, write)
+    i = hit_line(m, c, line, write)
+    if i != HIT:
+        miss_elsewhere(m, c, line, write, i)
 
 
 @cold

@@ -80,7 +80,6 @@ def second_level(m, core, va, write):
 @kernel
 def fill(m, s, key, pte):
     if s.ways > 0:
-        s.replacements += 1
         install(m, s, key, pte)
 
 

@@ -16,17 +16,15 @@ HUGE_FRAME = P.PTE_FRAME & ~(P.HUGE_PAGE - 1)
 def translate(m, t, c, va, write):
     """Physical address of `va` for thread `t` on core `c`, or -1 when the thread got a signal."""
     core = m.core[c]
-    pte = 0
-    if va >> 47 == 0:                                   # a user address in canonical form
-        pte = first_level(m, core, va, write)
-        if pte == 0:
-            pte = second_level(m, core, va, write)
-            if pte != 0:
-                fill_first(m, core, va, pte)
+    user = va >> 47 == 0                                # a user address in canonical form
+    pte = first_level(m, core, va, write) if user else 0
     if pte == 0:
-        pte = walk_or_trap(m, t, c, va, write)
-        if pte < 0:
-            return -1
+        pte = second_level(m, core, va, write) if user else 0
+        if pte == 0:
+            pte = walk_or_trap(m, t, c, va, write)
+            if pte < 0:
+                return -1
+        fill_first(m, core, va, pte)
     core.leaf = pte
     if pte & P.PTE_PS:
         return pte & HUGE_FRAME | va & (P.HUGE_PAGE - 1)
@@ -41,7 +39,6 @@ def walk_or_trap(m, t, c, va, write):
         pte = walk(m, c, va, write) if va >> 47 == 0 else -1 - P.PF_USER
         if pte >= 0:
             fill_second(m, core, va, pte)
-            fill_first(m, core, va, pte)
             return pte
         if call_door(m, P.DOOR_PAGE_FAULT, t, va, write, -1 - pte) < 0:
             return -1

@@ -3,14 +3,15 @@
     counters  0x7ffff7fee000    133,286 HITM   false sharing
       0000000011111111222222223333333333333333................................
 
-One character a byte: the thread that wrote it (0-9, a-z, A-Z), or read it if nobody did; # several threads; . nobody.
+One character a byte: the thread that wrote it (0-9, a-z, A-Z, then +), or read it if nobody did; # several threads; . nobody.
 """
 import string
 
 from hwmem.observe import c2c
+from hwmem.params import MAX_THREADS
 from hwmem.report.table import table, text
 
-LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase
+LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase + "+" * (MAX_THREADS - 62)
 MOST_LINES = 5
 
 
@@ -42,7 +43,7 @@ def variables(row):
 
 def byte_map(row):
     """64 characters; see the file header."""
-    return "".join("." if t is None else LETTERS[t] if 0 <= t < len(LETTERS) else "#" for t in row["bytes"])
+    return "".join("." if t is None else "#" if t < 0 else LETTERS[t] for t in row["bytes"])
 
 
 def verdict(result):

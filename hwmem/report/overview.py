@@ -3,7 +3,7 @@ from hwmem.report.lines import lines_overview
 from hwmem.report.table import grid_table, percent, table, text
 from hwmem.units import format_size
 
-MOST_CORES = 16                 # shown one by one; a row "all" adds up all of them
+MOST_CORES = 16                 # shown one by one; the last row adds up all
 
 
 def overview(result):
@@ -55,7 +55,7 @@ def cores(result):
     rows = [core_row(c, counted[c]) for c in busy[:MOST_CORES]]
     if len(busy) > 1:
         total = {name: sum(counted[c][name] for c in busy) for name in counted[0]}
-        rows.append(core_row("all", total))
+        rows.append(core_row(f"all {len(busy)}", total))
     headers = ["core", "accesses", "cycles", "L1D hit", "L2 hit", "LLC hit", "HITM", "invalidated", "upgrades", "DRAM"]
     return table(headers, rows)
 

@@ -28,8 +28,8 @@ def check_private(m, c, s, is_l1, found):
         if tag == 0:
             continue
         line, state = key_of(tag), core_state(m, c, key_of(tag))
-        if state > P.M or (state > P.I and m.protocol.next_state[state, PR_RD] < 0):
-            return fault(found, BAD_STATE, c, line, state, 0)
+        if not has_state(m, state) or not (has_state(m, tag & P.STATE_MASK) or tag & P.STATE_MASK == P.E):
+            return fault(found, BAD_STATE, c, line, tag & P.STATE_MASK, state)
         if tag & ~(P.STATE_MASK | P.OCCUPIED | P.KEY_MASK):
             return fault(found, BAD_FLAGS, c, line, tag, 0)
         if tag & P.STATE_MASK > P.I:
@@ -37,6 +37,12 @@ def check_private(m, c, s, is_l1, found):
             if code:
                 return code
     return 0
+
+
+@kernel
+def has_state(m, state):
+    """Whether the protocol has it. (One of a core's two copies may be in E where the other is in M, under MSI too.)"""
+    return state == P.I or (state <= P.M and m.protocol.next_state[state, PR_RD] >= 0)
 
 
 @kernel

@@ -10,6 +10,8 @@ from hwmem.observe.checks.faults import (BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDE
                                          HOT_PAGE, HOT_SLOT, HOT_STORE, HOT_TRANSLATION, HOT_WAITING, NOT_PLAIN, fault)
 from hwmem.observe.checks.memory import leaf_of, process_of
 
+LAST = P.LINE - 1
+
 
 @kernel
 def check_filter(m, c, found):
@@ -56,11 +58,11 @@ def check_hot_line(m, c, va, pa, stores, found):
 def check_translation(m, c, va, pa, stores, found):
     """The filter takes `va` to be at `pa`, and its page to be writable and dirty if `stores`."""
     if not m.mmu:
-        return fault(found, HOT_TRANSLATION, c, va, pa, 0) if va != pa else 0
+        return fault(found, HOT_TRANSLATION, c, va, pa, 0) if va != pa & ~LAST else 0
     p = process_of(m, m.core[c].asid)
     pte = leaf_of(m, p, va, 0) if p >= 0 else 0
     frame = pte & HUGE_FRAME | va & P.HUGE_PAGE - P.PAGE if pte & P.PTE_PS else pte & P.PTE_FRAME
-    if pte == 0 or frame != pa & ~(P.PAGE - 1) or (stores and pte & STORE_NEEDS != STORE_NEEDS):
+    if pte == 0 or frame | va & P.PAGE - 1 != pa & ~LAST or (stores and pte & STORE_NEEDS != STORE_NEEDS):
         return fault(found, HOT_TRANSLATION, c, va, pa, pte)
     return 0
 

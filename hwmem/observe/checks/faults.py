@@ -21,7 +21,7 @@ SENTENCES = {
     BAD_ORDER: "{array} of {owner}: the replacement state of set {0} is {1:#x}, not one of {2} ways",
     FREE_NOT_DEEPEST: "{array} of {owner}: set {0} has free ways, but its victim is way {1}, in use",
     BAD_HOLES: "{array} of {owner}: {0} ways are said to have been emptied, {1} are empty",
-    BAD_STATE: "core {0}: line {1:#x} in state {2}, which its protocol does not have",
+    BAD_STATE: "core {0}: a copy of line {1:#x} is in {2:S}, the core in {3:S}, which the protocol does not have",
     BAD_FLAGS: "core {0}: line {1:#x} has the tag {2:#x}: bits that a private copy has not",
     TWO_COPIES: "line {1:#x}: core {0} holds it in {2:S}, and core {3} has a copy too",
     TWO_OWNERS: "line {1:#x}: cores {0} and {3} both hold it in {2:S}",

@@ -1,0 +1,40 @@
+"""The front door keeps its word: its examples run, and what it shows is what the command prints."""
+import pathlib
+import re
+
+import hwmem
+from hwmem.cli import main
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+
+
+def test_the_output_shown_is_what_the_command_prints(capsys):
+    shown = next(text for _, text in FENCE.findall(README) if text.startswith("$ hwmem run false-sharing\n"))
+    assert main(["run", "false-sharing"]) == 0
+    assert shown.split("\n", 1)[1] == capsys.readouterr().out
+
+
+def test_the_python_examples_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    example, own = [text for language, text in FENCE.findall(README) if language == "python"]
+    exec(compile(example, "README.md", "exec"), {})
+    assert "counters" in capsys.readouterr().out and hwmem.load_result("r.hwm").parameters["threads"] == 4
+    pathlib.Path("tickets.py").write_text(own)
+    assert main(["run", "tickets.py", "--set", "draws=50"]) == 0
+    assert "tickets   true" in capsys.readouterr().out
+
+
+def test_the_workload_that_the_documents_write_runs(tmp_path, capsys):
+    text = (ROOT / "docs" / "workloads.md").read_text()
+    (tmp_path / "doc.py").write_text(next(text for language, text in FENCE.findall(text) if language == "python").replace('"tickets", "threads', '"doc-tickets", "threads'))
+    assert main(["run", str(tmp_path / "doc.py"), "--set", "draws=50"]) == 0
+
+
+def test_every_workload_and_document_is_listed():
+    table = (ROOT / "docs" / "workloads.md").read_text()
+    for name, one in hwmem.workloads().items():
+        assert name.startswith(("test-", "tickets", "doc-", "own")) or f"| `{name}` |" in table
+    for document in (ROOT / "docs").glob("*.md"):
+        assert f"](docs/{document.name})" in README
