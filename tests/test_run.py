@@ -1,5 +1,8 @@
 """hwmem.run and its results: what is measured, that it repeats, how it ends badly, and the file that keeps it."""
 import json
+import os
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -156,3 +159,11 @@ def test_a_file_that_is_no_result_is_refused_in_one_line(saved, spoil, message):
     with pytest.raises(hwmem.ResultError, match=message) as caught:
         hwmem.load_result(saved[1])
     assert str(caught.value).startswith(f"{saved[1]}: ") and "\n" not in str(caught.value)
+
+
+def test_without_the_compiler_a_run_gives_the_same_result():
+    words = [sys.executable, "-m", "hwmem", "run", "producer-consumer", "--alone", "--json", "--set", "items=30", "capacity=4", "wait=futex"]
+    documents = [json.loads(subprocess.run(words, env=os.environ | {"NUMBA_DISABLE_JIT": flag}, capture_output=True).stdout) for flag in "01"]
+    for document in documents:
+        document.pop("wall_seconds")
+    assert documents[0] == documents[1]

@@ -57,7 +57,7 @@ def hit_line(m, c, line, write):
     return i
 
 
-@cold
+@hot
 def access_physical(m, c, pa, write):
     """An access that did not come by a virtual address: the walker's, the kernel's, a draining store's.
 

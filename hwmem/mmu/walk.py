@@ -40,7 +40,7 @@ def walk(m, c, va, write):
         level, table = start_high(m, core, va)
     while True:
         pa = table + (va >> (P.PAGE_SHIFT + 9 * level) & 511) * 8
-        walker_access(m, c, pa, 0)
+        access_entry(m, c, pa, 0)
         pte = peek64(m.ram_base + pa)
         error = denied(pte, write)
         if error:
@@ -87,12 +87,19 @@ def walk_32(m, c, va, write):
     return pte
 
 
-@cold
-def walker_access(m, c, pa, write):
+@hot
+def access_entry(m, c, pa, write):
+    """The walker reads or writes (`write` 0/1) an entry."""
     m.core[c].walk_accesses += 1
     access_physical(m, c, pa, write)
     if m.observe.watching:
         physical_seen(m, c, pa, 8, write)
+
+
+@cold
+def walker_access(m, c, pa, write):
+    """access_entry, for all but the entry that a walk reads next."""
+    access_entry(m, c, pa, write)
 
 
 @hot

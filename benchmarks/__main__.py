@@ -1,0 +1,6 @@
+"""`python -m benchmarks`."""
+import sys
+
+from benchmarks import main
+
+sys.exit(main())
