@@ -37,13 +37,28 @@ class CLoop:
         if self.library.set_up(pointer(flat)):
             raise MemoryError("the C loop's tags")
 
-    def prepare(self, stream, vector=False):
-        """Empty levels, and the call that runs `stream` over them; `vector`: by AVX-512."""
+    def prepare(self, stream):
+        """Empty levels, and the call that runs `stream` over them."""
         self.set_up()
-        run = self.library.run_vector if vector else self.library.run_scalar
+        return self.call(self.library.run_scalar, stream)
+
+    def prepare_vector(self, stream):
+        """The same by AVX-512, if has_vector."""
+        self.set_up()
+        return self.call(self.library.run_vector, stream)
+
+    def call(self, run, stream):
         addresses, is_store = stream.addresses, stream.is_store.view(np.uint8)
         arguments = pointer(addresses), pointer(is_store), ctypes.c_int64(len(addresses))
         return lambda: run(*arguments)
+
+    def check_agreement(self, stream):
+        """Raise RuntimeError unless both loops count the same misses."""
+        self.prepare(stream)()
+        scalar = self.misses()
+        self.prepare_vector(stream)()
+        if self.misses() != scalar:
+            raise RuntimeError(f"the C loops disagree: {scalar} misses and {self.misses()}")
 
     def misses(self):
         """Demand misses of each level since set_up, first level first."""

@@ -48,7 +48,7 @@ class Cachegrind:
             started.append(self.run(0, arguments))
             ran.append(self.run(ACCESSES, arguments))
         counted = ran[0][1] - started[0][1]
-        if not 0 <= counted - ACCESSES * references <= STRAY_REFERENCES:
+        if abs(counted - ACCESSES * references) > STRAY_REFERENCES:
             raise RuntimeError(f"cachegrind counted {counted} data references, not {ACCESSES * references}")
         return ACCESSES / (min(cpu for cpu, _ in ran) - min(cpu for cpu, _ in started))
 

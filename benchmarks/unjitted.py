@@ -5,12 +5,12 @@ Run with NUMBA_DISABLE_JIT=1 (streams.py does). Prints one JSON number: accesses
 import json
 import sys
 
+from benchmarks.contenders import Emulator
 from benchmarks.measure import cpu_seconds
 from benchmarks.traffic import STREAMS
 
 
 def main(name, accesses):
-    from benchmarks.streams import Emulator
     stream = STREAMS[name]().head(accesses)
     print(json.dumps(accesses / cpu_seconds(Emulator(mmu=False).prepare(stream))))
 

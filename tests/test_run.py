@@ -10,7 +10,7 @@ import pytest
 
 import hwmem
 from hwmem import result as result_module
-from hwmem.kernels import finish, futex_wait, next_thread
+from hwmem.kernels import clock, finish, futex_wait, next_thread
 
 SMALL = {"threads": 4, "stride": 8, "iterations": 500}
 
@@ -26,6 +26,23 @@ def test_the_same_arguments_give_the_same_result_to_the_last_digit():
 
 def test_the_seed_decides_when_threads_come_up():
     assert len({hwmem.run("false-sharing", seed=s, **SMALL).cycles for s in range(4)}) > 1
+
+
+@hwmem.workload("test-clocks", "notes when each thread begins", values=lambda w, space: {"began": w.began},
+                setup=lambda w, space: (space.map("data", 1 << 20), setattr(w, "began", np.zeros(w.threads))),
+                threads=hwmem.parameter(4, "threads", 1, 4))
+def clocks(m, w):
+    while True:
+        t = next_thread(m)
+        if t < 0:
+            return
+        w.began[m.thread[t].local[0]] = clock(m, t)
+        finish(m, t)
+
+
+def test_threads_begin_within_a_thousand_cycles_whatever_setup_took():
+    began = hwmem.run("test-clocks").values["began"]
+    assert min(began) > 100_000 and 0 < max(began) - min(began) < 1000
 
 
 def test_only_the_measured_phase_is_counted():
@@ -71,6 +88,8 @@ def test_a_comparison_runs_the_variants_at_every_scale():
     assert (grid["row"], grid["rows"], grid["column"], grid["columns"]) == ("threads", [1, 2, 4], "stride", [8, 64])
     assert grid["cells"][2][0] == r.cost
     assert grid["cells"][1][1] == hwmem.run("false-sharing", threads=2, stride=64, iterations=500).cost
+    locks = hwmem.run("spin-lock", compare=True, lock="ticket", threads=1, iterations=5).comparison
+    assert (locks["rows"], locks["columns"]) == ([1], ["ticket", "test-and-set", "ttas", "mcs"])
     assert hwmem.run("pointer-chase", compare=True, size=4096, loads=10).comparison is None
 
 

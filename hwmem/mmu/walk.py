@@ -24,67 +24,81 @@ from hwmem.observe.hooks import physical_seen
 TOP_LEVEL = 3
 LARGE_LEAF = (1 << 63) - 1              # NX is not part of what a data access needs
 SMALL_LEAF = LARGE_LEAF & ~P.PTE_PS     # in a 4 KiB leaf that bit is PAT
+LOAD_LEAF = P.PTE_P | P.PTE_A           # what a leaf entry needs so that an access may use it as it is
+STORE_LEAF = LOAD_LEAF | P.PTE_RW | P.PTE_D
 
 
-@kernel
+@hot
 def walk(m, c, va, write):
     """Leaf entry for `va` (bit PS set: a 2 MiB page), or -1 - error code."""
     core = m.core[c]
     core.walks += 1
     core.cycles += m.cost.walker
-    if core.levels == 2:
-        return walk_32(m, c, va, write)
-    level = 0
-    table = cached_leaf_table(m, core, va)
+    table = cached_leaf_table(m, core, va) if core.levels == 4 else -1
     if table < 0:
-        level, table = start_high(m, core, va)
-    while True:
-        pa = table + (va >> (P.PAGE_SHIFT + 9 * level) & 511) * 8
-        access_entry(m, c, pa, 0)
-        pte = peek64(m.ram_base + pa)
-        error = denied(pte, write)
+        return walk_down(m, c, va, write)
+    pa = table + (va >> P.PAGE_SHIFT & 511) * 8
+    access_entry(m, c, pa, 0)
+    pte = peek64(m.ram_base + pa)
+    wanted = STORE_LEAF if write else LOAD_LEAF
+    if pte & wanted != wanted:
+        error = use_entry(m, c, pa, pte, 1, write)
         if error:
             return -1 - error
-        leaf = level == 0 or (level == 1 and pte & P.PTE_PS)
-        wanted = P.PTE_A | (P.PTE_D if leaf and write else 0)
-        if pte & wanted != wanted:
-            walker_access(m, c, pa, 1)
-            pte |= wanted
-            poke64(m.ram_base + pa, pte)
+    return (pte | wanted) & SMALL_LEAF
+
+
+@cold
+def walk_down(m, c, va, write):
+    """A walk that begins above the leaf tables."""
+    core = m.core[c]
+    if core.levels == 2:
+        return walk_32(m, c, va, write)
+    level, table = start_high(m, core, va)
+    while True:
+        pa = table + (va >> (P.PAGE_SHIFT + 9 * level) & 511) * 8
+        walker_access(m, c, pa, 0)
+        pte = peek64(m.ram_base + pa)
+        leaf = 1 if level == 0 or (level == 1 and pte & P.PTE_PS) else 0
+        error = use_entry(m, c, pa, pte, leaf, write)
+        if error:
+            return -1 - error
         if leaf:
-            return pte & (LARGE_LEAF if level else SMALL_LEAF)
+            return (pte | (STORE_LEAF if write else LOAD_LEAF)) & (LARGE_LEAF if level else SMALL_LEAF)
         table = pte & P.PTE_FRAME
         remember_table(m, core, va, level, table)
         level -= 1
 
 
-@kernel
-def denied(pte, write):
-    """Error code of a walk that ends at `pte`, 0 if it may go on."""
+@cold
+def use_entry(m, c, pa, pte, leaf, write):
+    """The walker has read `pte` at `pa`: 0 if the walk may go on, A (and D, at a stored-to leaf) set; else the error code."""
     if not pte & P.PTE_P:
         return P.PF_USER | (P.PF_WRITE if write else 0)
     if write and not pte & P.PTE_RW:
         return P.PF_USER | P.PF_WRITE | P.PF_PRESENT
+    wanted = pte | P.PTE_A | (P.PTE_D if leaf and write else 0)
+    if wanted != pte:
+        walker_access(m, c, pa, 1)
+        if m.core[c].levels == 4:
+            poke64(m.ram_base + pa, wanted)
+        else:
+            poke32(m.ram_base + pa, wanted)
     return 0
 
 
-@kernel
+@cold
 def walk_32(m, c, va, write):
     pa = m.core[c].root + (va >> 22 & 1023) * 4
     for level in range(2):
         walker_access(m, c, pa, 0)
         pte = peek32(m.ram_base + pa)
-        error = denied(pte, write)
+        error = use_entry(m, c, pa, pte, level, write)
         if error:
             return -1 - error
-        wanted = P.PTE_A | (P.PTE_D if level and write else 0)
-        if pte & wanted != wanted:
-            walker_access(m, c, pa, 1)
-            pte |= wanted
-            poke32(m.ram_base + pa, pte)
         if level == 0:
             pa = (pte & P.PTE_FRAME) + (va >> P.PAGE_SHIFT & 1023) * 4
-    return pte
+    return (pte | (STORE_LEAF if write else LOAD_LEAF)) & SMALL_LEAF
 
 
 @hot

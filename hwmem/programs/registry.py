@@ -17,7 +17,8 @@ are its registers, m.thread[t].local: sixteen int64, of which the first is the t
 
 Parameters are checked as configurations are (config_record.py), with the same words.
 """
-from dataclasses import make_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, make_dataclass
 from difflib import get_close_matches
 from types import SimpleNamespace
 
@@ -42,15 +43,19 @@ def parameter(default, doc, low=1, high=10**12, choices=None):
     return setting(Integer(low, high), doc, default)
 
 
+@dataclass(frozen=True)
 class Workload:
-    """What the decorator makes of a kernel; attributes as `workload` takes them."""
+    """What the decorator makes of a kernel; the attributes are as `workload` takes them."""
 
-    def __init__(self, function, name, description, setup, values, operation, against, scale, rules, parameters):
-        self.kernel, self.name, self.description = kernel(function), name, description
-        self.setup, self.values = setup, values
-        self.operation, self.against, self.scale = operation, against, scale
-        self.record = make_dataclass("Parameters", [(n, object, field) for n, field in parameters.items()],
-                                     bases=(Record,), frozen=True, namespace={"rules": rules})
+    name: str
+    description: str
+    kernel: Callable
+    record: type                    # its parameters, a config_record.Record
+    setup: Callable
+    values: Callable
+    operation: str
+    against: tuple | None
+    scale: str | None
 
     def settle(self, given):
         """All parameters as a dict of plain values. Raises TypeError or ValueError, one line that names the parameter."""
@@ -77,9 +82,9 @@ class Workload:
         """`w` as the kernel takes it, from its fields as a dict."""
         kinds = self.record.kinds()
         numbers = {n: kinds[n].names.index(v) if isinstance(kinds.get(n), Choice) else v for n, v in fields.items()}
-        if JIT_DISABLED:
-            return SimpleNamespace(**numbers)       # a record's attributes would hide fields such as `size`
         shaped = {n: as_field(v) for n, v in numbers.items()}
+        if JIT_DISABLED:                            # a record's own attributes would hide fields such as `size`
+            return SimpleNamespace(**{n: v.item() if v.ndim == 0 else v for n, v in shaped.items()})
         w = np.zeros(1, np.dtype([(n, v.dtype, v.shape) for n, v in shaped.items()], align=True)).view(np.recarray)[0]
         for name, value in shaped.items():
             w[name] = value
@@ -114,16 +119,19 @@ def workload(name, description, setup=no_setup, values=no_values, operation="ste
     `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is
     how many operations the program did; `operation` is what one is called. `against`: (parameter, values) that a
     comparison tries beside the run's own; `scale`: the parameter that it takes in powers of two (comparison.py).
-    `rules`: config_record.Rules between parameters. `parameters`: made by `parameter`. Raises ValueError for a name that is taken.
+    `rules`: config_record.Rules between parameters. `parameters`: made by `parameter`. Raises ValueError for a name that
+    is taken.
     """
     for word in parameters:
         if word in RESERVED:
             raise ValueError(f"{name}.{word}: the name of an argument of hwmem.run")
+    record = make_dataclass("Parameters", [(n, object, field) for n, field in parameters.items()], bases=(Record,), frozen=True,
+                            namespace={"rules": rules})
 
     def register(function):
         if name in WORKLOADS and WORKLOADS[name].kernel.__module__ != function.__module__:
             raise ValueError(f"workload {name!r} exists already, in {WORKLOADS[name].kernel.__module__}")
-        WORKLOADS[name] = Workload(function, name, description, setup, values, operation, against, scale, rules, parameters)
+        WORKLOADS[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale)
         return WORKLOADS[name]
     return register
 

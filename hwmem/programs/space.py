@@ -31,7 +31,8 @@ class Space:
     def map(self, name, size, element=8, touch=True):
         """`size` bytes of zeros on pages of their own, under `name`; their address. Raises OSError when memory is full.
 
-        `name`: None for memory whose parts get names of their own by `symbol`. `touch`: the main thread touches every page, so that the program meets no first-touch faults there.
+        `name`: None for memory whose parts get names of their own by `symbol`. `touch`: the main thread touches
+        every page, so that the program meets no first-touch faults there.
         """
         address = self.process.mmap(0, size)
         if name:

@@ -7,7 +7,7 @@ import hwmem
 CONFIG = hwmem.MachineConfig()
 
 
-@pytest.mark.parametrize("threads, size", [(1, 4096), (3, 4104), (4, 65536)])
+@pytest.mark.parametrize("threads, size", [(1, 4096), (4, 4104), (3, 65536)])
 def test_streams_loops_compute_what_numpy_does(threads, size, seed):
     values = hwmem.run("stream", seed=seed, threads=threads, size=size).values
     a = np.random.default_rng(seed).integers(0, 1 << 20, size // 8)

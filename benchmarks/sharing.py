@@ -1,0 +1,72 @@
+"""Part "sharing": accesses a second while cores fight over a line.
+
+The workload false-sharing with adjacent counters (stride 8), one thread a core: nearly every step goes through the
+directory to another core's cache. "plain" is a load and a store an increment, "atomic" one locked operation; "watched"
+is plain with the observer of contended lines on (Result.c2c()). Only the kernel's CPU time counts, not the set-up.
+"""
+from tqdm import tqdm
+
+from benchmarks.floors import Floor
+from benchmarks.measure import best_in_turn
+from hwmem.config import MachineConfig
+from hwmem.observation import Watch
+from hwmem.report.table import table
+from hwmem.runner import Job, accesses, start_thread
+
+CORES = (2, 4, 8, 16)
+INCREMENTS = 2_000_000          # by all threads together
+ROWS = {"plain": (False, False), "atomic": (True, False), "watched": (False, True)}     # (atomic, watched)
+FLOORS = {2: 15.0, 16: 8.0}     # million plain accesses a second
+GEM5 = {2: 0.40, 4: 0.34}       # Ruby, MESI_Two_Level; ours beside it is the plain row
+
+
+def measure(repeats):
+    """{"rates": {row: {cores: accesses a second}}}."""
+    rates = {row: {} for row in ROWS}
+    with tqdm(CORES, desc="false sharing", unit="machine", disable=None) as bar:
+        for cores in bar:
+            jobs = {row: Contest(cores, *switches) for row, switches in ROWS.items()}
+            seconds = best_in_turn({row: job.prepare for row, job in jobs.items()}, repeats,
+                                   lambda row: bar.set_postfix_str(f"{cores} cores, {row}"))
+            for row, job in jobs.items():
+                rates[row][cores] = job.accesses / seconds[row]
+    return {"repeats": repeats, "increments": INCREMENTS, "rates": rates, "gem5": {c: r * 1e6 for c, r in GEM5.items()}}
+
+
+class Contest:
+    """`cores` threads with adjacent counters; `accesses` is how many the last run made."""
+
+    def __init__(self, cores, atomic, watched):
+        self.parameters = {"threads": cores, "stride": 8, "iterations": INCREMENTS // cores, "atomic": atomic}
+        self.config, self.watched, self.accesses = MachineConfig().replace(cores=cores), watched, 0
+
+    def prepare(self):
+        """A new machine, everything set up; the call that runs the kernel to its end."""
+        job = Job("false-sharing", self.config, parameters=self.parameters)
+        job.set_up()
+        job.level_clocks()
+        m = job.machine.state
+        before = accesses(m)
+        if self.watched:
+            Watch(c2c=True).start(job.machine, job.threads)
+        for rank, t in enumerate(job.threads):
+            start_thread(m, t, rank)
+
+        def run():
+            job.workload.kernel(m, job.w)
+            self.accesses = accesses(m) - before
+        return run
+
+
+def text(result):
+    """The table: million accesses a second."""
+    rates = result["rates"] | {"gem5": result["gem5"]}
+    labels = {"watched": "plain, watched for contended lines", "gem5": "gem5 Ruby, MESI (published with the floors)"}
+    rows = [[labels.get(row, row), *(by_cores[c] / 1e6 if c in by_cores else None for c in CORES)] for row, by_cores in rates.items()]
+    return (f"False sharing, million accesses a CPU second, best of {result['repeats']}\n"
+            + table(["", *(f"{c} cores" for c in CORES)], rows))
+
+
+def floors(result):
+    for cores, rate in result["rates"]["plain"].items():
+        yield Floor("false sharing, M accesses/s", f"{cores} cores", rate / 1e6, FLOORS.get(cores))
