@@ -6,7 +6,8 @@ to it from all cores, so that every cache's tables are in use:
     beyond = most bytes resident - bytes resident after `import numba, numpy, hwmem` - frames in use * 4096
 
 numba's own machinery for loading machine code counts as ours. "watched" is the same with misses classified and contended
-lines followed. `python -m benchmarks.memory PRESET plain` prints one preset's bytes.
+lines followed. `python -m benchmarks.memory PRESET plain` prints one preset's bytes; so that it begins with nothing, this file imports
+what it needs where it needs it.
 """
 import re
 import sys

@@ -17,7 +17,7 @@ from hwmem import __version__
 from hwmem.errors import MachineError, ResultError, TraceError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering")        # those of report.SECTIONS, without importing it
+SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events")        # those of report.SECTIONS, without importing it
 
 
 class Refused(Exception):

@@ -6,6 +6,8 @@ A result speaks of the program's threads by the numbers that the program gives t
 """
 from typing import NamedTuple
 
+import numpy as np
+
 from hwmem import params as P
 from hwmem.observe import c2c, events, switches
 
@@ -40,9 +42,15 @@ class Watch(NamedTuple):
                 offset["thread"] = rank.get(offset["thread"], offset["thread"])
         return rows
 
-    def log(self, machine):
-        """The event log as an array, or None."""
-        return events.events(machine)[0] if self.events else None
+    def log(self, machine, threads):
+        """The event log as an array (observe/events.py), or None."""
+        if not self.events:
+            return None
+        log, _ = events.events(machine)
+        number = np.arange(-1, P.MAX_THREADS)           # of thread t at t + 1; of nobody, -1, at 0
+        number[np.array(threads) + 1] = range(len(threads))
+        log["thread"] = number[log["thread"] + 1]
+        return log
 
 
 UNWATCHED = Watch(c2c=False)

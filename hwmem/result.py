@@ -25,7 +25,7 @@ FORMAT = 1                      # of the file; a change that older versions cann
 KIND = "hwmem result"
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """One run. Everything but `wall_seconds` follows from workload, parameters, configuration, seed and version.
 
@@ -61,6 +61,14 @@ class Result:
         """Cycles that an operation took the thread that made it, on average; None if the workload counts none."""
         operations = self.values.get("operations")
         return self.cycles * len(self.cores) / operations if operations else None
+
+    def __repr__(self):
+        return f"<hwmem.Result {self.workload}: {self.cycles:,} cycles on {self.config.name}, seed {self.seed}>"
+
+    def __str__(self):
+        """What the command prints."""
+        from hwmem.report import report
+        return report(self)
 
     def c2c(self):
         """Table of contended lines, the worst first: a list of dicts with the keys address, symbol, hitm, loads, stores,

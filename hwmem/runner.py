@@ -97,7 +97,7 @@ class Job:
             workload=self.workload.name, parameters=self.parameters, seed=self.seed, config=machine.config, cores=cores,
             operation=self.workload.operation, cycles=cycles, wall_seconds=wall, counters=counters, values=plain(values),
             symbols=plain(self.space.symbols), lines=watch.lines(machine, self.space.symbols, self.threads),
-            events=watch.log(machine))
+            events=watch.log(machine, self.threads))
         if compare:
             result.comparison = comparison.compare(self.workload, result, lambda other: self.again(other).run(progress))
         return result

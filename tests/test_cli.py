@@ -47,13 +47,13 @@ def test_json_is_one_document_with_everything_in_it(capsys):
 
 def test_a_kept_result_reports_what_the_run_printed_and_every_section(capsys, tmp_path):
     file = tmp_path / "r.hwm"
-    _, printed, _ = called(capsys, "run", "false-sharing", *SMALL, "--classify", "-o", file)
+    _, printed, _ = called(capsys, "run", "false-sharing", *SMALL, "--classify", "--events", 30, "-o", file)
     assert called(capsys, "report", file) == (0, printed, "")
     assert SECTIONS == tuple(REPORT_SECTIONS)
     texts = {section: called(capsys, "report", file, section)[1] for section in SECTIONS}
     assert "Shared data: contended lines" in texts["c2c"] and "false sharing misses" in texts["caches"]
     assert "walks" in texts["tlb"] and "minor faults" in texts["faults"] and "row hits" in texts["memory"]
-    assert "buffered" in texts["ordering"]
+    assert "buffered" in texts["ordering"] and texts["events"].count("\n") == 34
     assert json.loads(called(capsys, "report", file, "--json")[1])["workload"] == "false-sharing"
 
 

@@ -58,6 +58,7 @@ def test_observing_costs_no_cycle():
     assert plain.cycles == watched.cycles
     assert plain.c2c() == [] and plain.events is None
     assert len(watched.events) == 100 and watched.c2c()
+    assert set(watched.events["thread"]) <= {0, 1, 2, 3} and (watched.events["thread"] == watched.events["core"]).all()
 
 
 def test_classified_misses_of_adjacent_counters_are_false_sharing():
@@ -139,6 +140,7 @@ def test_a_saved_result_comes_back_whole(saved):
     assert (back.config, back.seconds, back.cost, back.c2c()) == (r.config, r.seconds, r.cost, r.c2c())
     assert back.symbol(back.symbols[0][1] + 20) == "counters[2]+4" and back.symbol(16) == "0x10"
     assert [p.name for p in path.parent.iterdir()] == ["r.hwm"]
+    assert str(back) == str(r) and repr(back) == f"<hwmem.Result false-sharing: {r.cycles:,} cycles on zen3, seed 3>"
 
 
 def test_a_saved_result_can_be_run_again_from_what_is_in_it(saved):

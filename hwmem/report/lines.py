@@ -7,7 +7,7 @@ One character a byte: the thread that wrote it (0-9, a-z, A-Z, then +), or read 
 """
 import string
 
-from hwmem.observe import c2c
+from hwmem.observe import c2c, events
 from hwmem.params import MAX_THREADS
 from hwmem.report.table import table, text
 
@@ -65,3 +65,8 @@ def verdict(result):
 def lines_table(result):
     """The two tables of `perf c2c`, by line and by offset."""
     return c2c.text(result.c2c()).rstrip("\n")
+
+
+def events_table(result):
+    """The first coherence requests, if the run logged any."""
+    return "No events were logged (hwmem run --events N)." if result.events is None else events.text(result.events).rstrip("\n")

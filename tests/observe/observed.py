@@ -25,6 +25,11 @@ def accesses(cores, lines, most=120):
     return st.lists(one.map(lambda a: (a[0], *a[1], a[2])), min_size=1, max_size=most)
 
 
+def random_trace(rng, n, lines, cores=4):
+    """A longer list of accesses; some cross a line."""
+    return [(int(rng.integers(cores)), BASE + 64 * int(rng.integers(lines)) + int(rng.integers(60)), 8, rng.random() < 0.4) for _ in range(n)]
+
+
 def replay(machine, trace):
     """Run a list of (core, address, size, write), always by the same thread of each core."""
     process = machine.processes[0] if machine.processes else machine.spawn()

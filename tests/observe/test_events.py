@@ -1,8 +1,7 @@
 """The event log against the counters and against what a small story must say."""
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from observed import BASE, SMALL, accesses, machine, replay
+from observed import BASE, SMALL, machine, random_trace, replay
 
 from hwmem.coherence.protocol import GETS, GETX, PUTX, UPGRADE
 from hwmem.layout import EVENT_SLOTS
@@ -24,21 +23,20 @@ def test_a_line_that_two_cores_write_tells_its_story():
     assert dropped == 0 and set(log["line"]) == {BASE >> 6}
 
 
-@settings(max_examples=50)
-@given(accesses(cores=4, lines=40, most=300))
-def test_every_request_that_is_counted_is_logged_once(trace):
-    for config in ({}, {"l2": None}, {"protocol": "mesif"}):
-        m = logged(trace, **{**SMALL, **config})
+@pytest.mark.parametrize("lines", [5, 30, 200])
+def test_every_request_that_is_counted_is_logged_once(lines, seed):
+    trace = random_trace(np.random.default_rng(seed), 500, lines)
+    for config in ({}, {"l2": None}, {"protocol": "moesi"}, {"inclusion": "nine"}):
+        m = logged(trace, limit=10_000, **{**SMALL, **config})
         log, counts = events.events(m)[0], m.counters()["directory"]
         assert [np.sum(log["request"] == r) for r in (GETS, GETX, UPGRADE, PUTX)] == \
             [counts[name] for name in ("gets", "getx", "upgrades", "putx")]
         assert np.sum(log["responder"] >= 0) == counts["fwd_gets"] + counts["fwd_getx"]
 
 
-@settings(max_examples=50)
-@given(accesses(cores=3, lines=30, most=200))
-def test_states_fit_the_requests_and_a_cores_clock_does_not_run_back(trace):
-    log, _ = events.events(logged(trace, **SMALL, cores=3))
+@pytest.mark.parametrize("lines", [5, 30, 200])
+def test_states_fit_the_requests_and_a_cores_clock_does_not_run_back(lines, seed):
+    log, _ = events.events(logged(random_trace(np.random.default_rng(seed), 500, lines, cores=3), **SMALL, cores=3))
     allowed = {GETS: ({I}, {S, E}), GETX: ({I}, {M}), UPGRADE: ({S}, {M}), PUTX: ({E, M}, {I})}
     for e in log:
         before, after = allowed[e["request"]]
