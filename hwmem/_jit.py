@@ -247,7 +247,8 @@ def kernel(function):
         return function
     _kernel_files.add(function.__code__.co_filename)
     dispatcher = KernelDispatcher(function, targetoptions={"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None})
-    dispatcher.enable_caching()
+    if os.path.exists(function.__code__.co_filename):           # not what was typed at a prompt
+        dispatcher.enable_caching()
     return dispatcher
 
 

@@ -104,10 +104,10 @@ class Machine:
         try:
             for block in blocks_of(trace):
                 self._replay_block(owner, block, core)
+            return counters.named(self, counters.raw(self) - before)
         finally:
             if process is None:
                 owner.exit()
-        return counters.named(self, counters.raw(self) - before)
 
     def _replay_block(self, owner, block, core):
         m = self.state

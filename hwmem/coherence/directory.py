@@ -62,6 +62,14 @@ def request(m, c, line, write, had):
     return state
 
 
+@kernel
+def keep_line(m, core, line):
+    """The core's locked operation ends now; until then a request for the line waits, if one came between cores."""
+    slot = line & (P.BUSY_SLOTS - 1)
+    if m.busy[slot].line == line:
+        m.busy[slot].until = core.cycles
+
+
 @hot
 def lookup(m, socket, line):
     """Index of the line's valid LLC entry in `socket`, made most recent; or -1."""

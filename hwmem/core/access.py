@@ -116,7 +116,7 @@ def store8(m, t, va, value):
 def atomic_place(m, t, va):
     """Host address of an 8-byte word whose line this core now holds in M, its store buffer empty; -1 after a fault."""
     core = m.core[m.thread[t].core]
-    if not is_hot(core, va, 8, 1):
+    if not is_hot(core, va, 8, 1) or core.sb_free_at > core.cycles:
         return call_door(m, P.DOOR_MEMORY, t, va, 8 | P.ATOMIC << P.KIND_SHIFT, 0)
     core.atomics += 1
     core.cycles += core.hit_cycles + m.cost.atomic

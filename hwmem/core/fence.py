@@ -13,6 +13,7 @@ def mfence(m, t):
     core = m.core[m.thread[t].core]
     core.fences += 1
     drain_all(m, core.id)
+    core.cycles = max(core.cycles, core.sb_free_at)         # the last store is on its way
     core.cycles += m.cost.mfence
 
 

@@ -14,6 +14,7 @@ from hwmem import params as P
 from hwmem._jit import DOORS, cold, hot, kernel
 from hwmem.cache.private import HIT, access_line, access_physical, hit_line, miss_line
 from hwmem.cache.sets import index_of, prefetch_row
+from hwmem.coherence.directory import keep_line
 from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, push, read_bytes, waits_for_line,
                                      write_bytes, youngest_overlap)
@@ -82,7 +83,7 @@ def find_place(m, t, c, va, write, kind):
 def serve(m, c, pa, size, kind):
     """What the scheduler and the operating system ask of core `c` (service.py)."""
     if kind == P.DRAIN_DUE:
-        drain_due(m, c)
+        drain_due(m, c, pa)
     elif kind == P.DRAIN_ALL:
         drain_all(m, c)
     else:
@@ -101,10 +102,9 @@ def access(m, t, va, size, kind, value):
     core = m.core[c]
     count_access(core, kind)
     if core.sb_count > 0:
-        drain_due(m, c)
+        drain_due(m, c, core.cycles)
     if kind == P.ATOMIC:
         drain_all(m, c)
-        core.cycles += m.cost.atomic
     write = 0 if READS >> kind & 1 else 1
     pa = find_place(m, t, c, va, write, kind)
     if pa < 0:
@@ -123,6 +123,9 @@ def access(m, t, va, size, kind, value):
         push(m, t, c, va, pa, size, value)
         return 0
     perform(m, t, c, va, pa, size, kind, write)
+    if kind == P.ATOMIC:
+        core.cycles += m.cost.atomic
+        keep_line(m, core, pa >> P.LINE_SHIFT)
     return move_bytes(m.ram_base + pa, size, kind, value)
 
 

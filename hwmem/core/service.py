@@ -11,10 +11,10 @@ def kernel_access(m, c, pa, size, write):
 
 
 @kernel
-def drain_due(m, c):
-    """Stores of core `c` whose time has come become visible."""
+def drain_due(m, c, now):
+    """Stores of core `c` whose time has come at cycle `now` become visible."""
     if m.core[c].sb_count > 0:
-        call_door(m, P.DOOR_MEMORY, c, 0, P.DRAIN_DUE << P.KIND_SHIFT, 0)
+        call_door(m, P.DOOR_MEMORY, c, now, P.DRAIN_DUE << P.KIND_SHIFT, 0)
 
 
 @kernel

@@ -8,8 +8,9 @@ them (x86-TSO; Owens, Sarkar, Sewell, 2009).
      | a=1 | b=2 | a=3 |  ... |        a load of `a` on this core sees 3; on any other, RAM
 
 An entry's time is `due`, some cycles after the store retired, or the end of the entry before it. Draining
-takes the line (a coherence request like any other) on the buffer's time, not the core's; the core waits only
-when the buffer is full, or at a fence. Loads that overlap an entry partly wait until it has drained.
+takes the line (a coherence request like any other) on the buffer's time, not the core's; entries behind the
+head that wait for the same line go with it, one a cycle, until another's request can arrive. The core waits only when the buffer is full, or at a
+fence. Loads that overlap an entry partly wait until it has drained.
 
 Invariant: while an entry for a line waits, the line is not in the core's hit filter, and no store is.
 """
@@ -54,29 +55,44 @@ def head_due(core):
 
 @cold
 def drain_head(m, c):
-    """The oldest entry becomes visible; the buffer, not the core, spends the time."""
+    """The oldest entry becomes visible, and with it those behind it that wait for the same line: the core has it now.
+
+    The buffer, not the core, spends the time.
+    """
     core = m.core[c]
-    slot = core.sb_head
-    now = core.cycles
+    now, waits, waited = core.cycles, core.line_waits, core.line_wait_cycles
+    line = core.sb_pa[core.sb_head] >> P.LINE_SHIFT
     core.cycles = head_due(core)
-    start = core.cycles
-    access_physical(m, c, core.sb_pa[slot], 1)
-    if m.observe.watching:
-        pa = core.sb_pa[slot]
-        access_seen(m, core.sb_thread[slot], c, core.sb_va[slot], pa >> P.LINE_SHIFT, pa & P.LINE - 1, core.sb_size[slot], P.STORE, core.cycles - start)
+    write_head(m, c)
     core.sb_free_at = core.cycles
-    core.cycles = now
-    write_bytes(m.ram_base + core.sb_pa[slot], core.sb_size[slot], core.sb_value[slot])
+    lost = core.cycles + m.cost.invalidate              # the next request for the line needs that long to get here
+    while core.sb_count > 0 and core.sb_pa[core.sb_head] >> P.LINE_SHIFT == line \
+            and core.sb_due[core.sb_head] <= core.sb_free_at and core.sb_free_at < lost:
+        write_head(m, c)
+        core.sb_free_at += 1
+    core.cycles, core.line_waits, core.line_wait_cycles = now, waits, waited
+
+
+@cold
+def write_head(m, c):
+    """Perform the oldest entry's store at the core's clock, and take the entry out."""
+    core = m.core[c]
+    slot, start = core.sb_head, core.cycles
+    pa, size = core.sb_pa[slot], core.sb_size[slot]
+    access_physical(m, c, pa, 1)
+    if m.observe.watching:
+        access_seen(m, core.sb_thread[slot], c, core.sb_va[slot], pa >> P.LINE_SHIFT, pa & P.LINE - 1, size, P.STORE, core.cycles - start)
+    write_bytes(m.ram_base + pa, size, core.sb_value[slot])
     core.sb_head = (slot + 1) % SLOTS
     core.sb_count -= 1
     core.store_buffer_drains += 1
 
 
 @kernel
-def drain_due(m, c):
-    """Entries whose time has come."""
+def drain_due(m, c, now):
+    """Entries whose time has come at cycle `now`."""
     core = m.core[c]
-    while core.sb_count > 0 and head_due(core) <= core.cycles:
+    while core.sb_count > 0 and head_due(core) <= now:
         drain_head(m, c)
 
 
@@ -84,8 +100,6 @@ def drain_due(m, c):
 def drain_all(m, c):
     """What a fence waits for: the buffer is empty, and the core's clock at the end of the last entry."""
     core = m.core[c]
-    if core.sb_count == 0:
-        return
     while core.sb_count > 0:
         drain_head(m, c)
     core.cycles = max(core.cycles, core.sb_free_at)

@@ -7,7 +7,8 @@
 
 Ties go to the lower core number. The common case (the core's thread goes on) is inlined; switching threads,
 draining store buffers and going idle are behind the scheduler's door. A core without a runnable thread has the
-key NEVER, or the time at which one of its sleepers wakes. -1: no thread can run; `m.deadlocked` tells whether any still waits.
+key NEVER, or the time at which one of its sleepers wakes; one with stores waiting, the time at which the first of them
+becomes visible if that is earlier. -1: no thread can run; `m.deadlocked` tells whether any still waits.
 """
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
@@ -20,7 +21,7 @@ from hwmem.sched.block import enqueue, leave_core, wake
 def next_thread(m):
     last = m.current_core
     if last >= 0:
-        m.key[last] = m.core[last].cycles
+        m.key[last] = next_event(m.core[last])
     best, key = 0, m.key[0]
     for c in range(1, m.cores):
         if m.key[c] < key:
@@ -34,11 +35,23 @@ def next_thread(m):
     return t
 
 
+@kernel
+def next_event(core):
+    """When the core does something next that others may see: its next step, or a waiting store's end of waiting."""
+    if core.sb_count > 0:
+        return min(core.cycles, max(core.sb_due[core.sb_head], core.sb_free_at))
+    return core.cycles
+
+
 @DOORS.door(P.DOOR_SCHEDULE)
 def schedule(m, c, unused_a, unused_b, unused_c):
     """Decide for core `c`, which has the smallest clock, then for whichever core that leaves first."""
     while m.key[c] != P.NEVER:
-        drain_due(m, c)
+        drain_due(m, c, m.key[c])
+        if m.core[c].current and m.key[c] < m.core[c].cycles:       # that was a store's turn; the thread's comes later
+            m.key[c] = next_event(m.core[c])
+            c = first_core(m)
+            continue
         wake_due(m, c)
         if settle(m, c):
             t = m.core[c].current - 1
