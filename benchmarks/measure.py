@@ -36,11 +36,10 @@ def best_in_turn(contenders, repeats, step=lambda name: None):
 
 
 class Used(NamedTuple):
-    """What a child used: seconds by the clock, CPU seconds, most bytes resident; and what it printed."""
+    """What a child used, seconds by the clock and CPU seconds; and what it printed."""
 
     wall: float
     cpu: float
-    peak: int
     output: str
 
 
@@ -56,7 +55,7 @@ def run_child(command, environment=None, folder=None):
     child.stdout.close()
     if child.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))}: exit {child.returncode}: {output[-500:]}")
-    return Used(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, output)
+    return Used(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, output)
 
 
 def python(module, *arguments):

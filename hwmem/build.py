@@ -91,11 +91,12 @@ def fill_core(core, config, c, pools):
     core.levels = 4
     core.hit_cycles = config.l1d.latency
     core.hot_mask = filter_mask(config.l1d.sets, P.HOT_LINES)
-    core.page_mask = filter_mask(config.dtlb.sets, P.HOT_PAGES)
-    core.page_shift = P.PAGE_SHIFT
-    if not config.mmu:
-        core.page_shift = 63
-        core.hot_page[0].page = 1
+    if config.mmu:
+        core.page_mask = filter_mask(config.dtlb.sets, P.HOT_PAGES)
+        core.page_last = P.PAGE - 1
+    else:
+        core.page_last = (1 << 63) - 1
+        core.hot_page[0].page = core.page_last
     for name in ("l1d", "l2", "dtlb", "dtlb_2m", "stlb"):
         pools.place(core[name], getattr(config, name))
     for name in ("pml4e", "pdpte", "pde"):

@@ -41,7 +41,7 @@ PAGE_SLOT = record("page", "frame")     # frame: physical address | 1 where stor
 
 CORE = record(
     # hit filter (access.py): what the next access may skip
-    ("hot", HOT, P.HOT_LINES), ("hot_page", PAGE_SLOT, P.HOT_PAGES), "hot_mask", "page_mask", "page_shift", "hit_cycles",
+    ("hot", HOT, P.HOT_LINES), ("hot_page", PAGE_SLOT, P.HOT_PAGES), "hot_mask", "page_mask", "page_last", "hit_cycles",
     # clock and counters of the hit path
     "cycles", "loads", "stores", "atomics",
     # the rest of the core's counters

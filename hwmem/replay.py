@@ -9,6 +9,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.core.access import is_hot
+from hwmem.mmu.tlb import forget_lines
 
 
 @kernel
@@ -22,6 +23,7 @@ def replay_one_core(m, t, addresses, is_store, sizes):
             touch(m, t, addresses[i], np.int64(sizes[i]), is_store[i])
             if m.thread[t].state == P.KILLED:
                 return i
+    forget_addresses(m, m.thread[t].core)
     return len(addresses)
 
 
@@ -36,7 +38,16 @@ def replay_cores(m, threads, addresses, is_store, sizes, core):
             touch(m, threads[core[i]], addresses[i], np.int64(sizes[i]), is_store[i])
             if m.thread[threads[core[i]]].state == P.KILLED:
                 return i
+    for c in range(m.cores):
+        forget_addresses(m, c)
     return len(addresses)
+
+
+@kernel
+def forget_addresses(m, c):
+    """Without an MMU a trace's addresses need not lie in RAM: no load may follow them there."""
+    if not m.mmu:
+        forget_lines(m.core[c])
 
 
 @kernel

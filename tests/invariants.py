@@ -131,6 +131,8 @@ def assert_identities(machine, counters=None, faults=False):
     assert directory["upgrades"] == sum(c["upgrades"] for c in cores)
     assert directory["inv"] + directory["fwd_getx"] == sum(c["invalidations_received"] for c in cores)
     assert directory["memory_fills"] == dram["reads"]
+    if config.llc is None or config.inclusion == "nine":
+        assert directory["putx"] == directory["back_invalidations"] == 0, "only an inclusive LLC is told of victims, and recalls"
     assert dram["row_hits"] + dram["row_misses"] + dram["row_conflicts"] == dram["reads"] + dram["writes"]
     assert sum(c["interventions_hit_modified"] for c in cores) <= directory["fwd_gets"] + directory["fwd_getx"]
     for core in cores:

@@ -83,7 +83,7 @@ def other_victim(m, s, set_, first):
     if s.policy == P.TREE_PLRU:
         return victim_tree(bits, s.ways)
     if s.policy == P.NRU:
-        return ctz64(~bits)
+        return ctz64(~bits) % s.ways                    # (a set of one way has no other)
     if s.policy == P.RANDOM:
         return next_random(s) % s.ways
     return np.int64(((bits ^ IDENTITY) >> np.uint64(s.stack_top)) & FIFTEEN)

@@ -99,7 +99,7 @@ def ask_others(m, c, line, write, kind, i):
         i = allocate_late(m, c, line)
     if i >= 0:
         update_entry(m, c, i, state, far, write)
-    core.llc_entry = i
+    core.llc_entry = i if m.inclusion == P.INCLUSIVE else -1        # a link that only inclusion keeps true
     if mask != NOBODY:
         slot = line & (P.BUSY_SLOTS - 1)
         m.busy[slot].line = line

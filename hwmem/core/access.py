@@ -6,12 +6,12 @@
 The hit filter knows accesses that can change nothing but the clock and a counter: the line is the most recent
 of its L1 set, with the right that is needed, and its page the most recent of its TLB set.
 
-    hot[va >> 6 & hot_mask].line   = va >> 6, plus one     the last line the door served in that L1 set
+    hot[va >> 6 & hot_mask].line   va | 63: the last line the door served in that L1 set; 0: none
                            .store  the same where a store may go ahead (state M, page dirty, no store waiting)
                            .host   host address of the line's first byte
-    hot_page[va >> 12 & page_mask].page  = va >> 12, plus one    the last page in that TLB set
+    hot_page[va >> 12 & page_mask].page    va | 4095: the last page in that TLB set; 0: none
                                   .frame   its frame, bit 0 set where stores may go ahead
-                            (without an MMU page_shift is 63 and the one page there is known from the start)
+                         (without an MMU page_last is all bits, and the one page there is known from the start)
 
 Whoever makes another line of the set most recent, or weakens the core's right to it, clears the entry; so the
 filter is exact: no count differs from what the full path would give.
@@ -33,9 +33,8 @@ def is_hot(core, va, size, store):
     line = va >> P.LINE_SHIFT
     hot = core.hot[np.uint64(line & core.hot_mask)]
     allowed = hot.store if store else hot.line
-    page = va >> core.page_shift
-    known = core.hot_page[np.uint64(page & core.page_mask)].page
-    return allowed == line + 1 and known == page + 1 and (va & LAST) + size <= P.LINE
+    known = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)].page
+    return allowed == (va | LAST) and known == (va | core.page_last) and (va & LAST) + size <= P.LINE
 
 
 @kernel

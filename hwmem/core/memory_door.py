@@ -56,9 +56,8 @@ def memory_door(m, t, va, what, value):
 @hot
 def last_place(core, va, write):
     """Physical address of `va` if its page is the last one of its TLB set and allows the access, else -1."""
-    page = va >> P.PAGE_SHIFT
-    known = core.hot_page[np.uint64(page & core.page_mask)]
-    if known.page != page + 1 or (write and not known.frame & 1):
+    known = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
+    if known.page != (va | core.page_last) or (write and not known.frame & 1):
         return -1
     core.dtlb.hits += 1
     return (known.frame & ~1) + (va & P.PAGE - 1)
@@ -181,9 +180,8 @@ def perform(m, t, c, va, pa, size, kind, write):
 @hot
 def note_line(core, va, host, write):
     """The line is now the most recent of its L1 set, unless it was refilled in place."""
-    line = va >> P.LINE_SHIFT
-    slot = core.hot[np.uint64(line & core.hot_mask)]
-    slot.line = 0 if core.in_place else line + 1
+    slot = core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)]
+    slot.line = 0 if core.in_place else va | LAST
     slot.store = slot.line if write else 0
     slot.host = host - (va & LAST)
 
@@ -194,9 +192,13 @@ def note_page(core, va, pa):
     if core.leaf & P.PTE_PS:
         note_huge_page(core, va, pa)
         return
-    page = va >> P.PAGE_SHIFT
-    slot = core.hot_page[np.uint64(page & core.page_mask)]
-    slot.page = page + 1
+    note_frame(core, va, pa)
+
+
+@hot
+def note_frame(core, va, pa):
+    slot = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
+    slot.page = va | core.page_last
     slot.frame = (pa & ~(P.PAGE - 1)) | (1 if core.leaf & STORE_NEEDS == STORE_NEEDS else 0)
 
 
@@ -208,10 +210,7 @@ def note_huge_page(core, va, pa):
         forget_pages(core)
         core.last_huge = huge
     if core.dtlb_2m.ways:
-        page = va >> P.PAGE_SHIFT
-        slot = core.hot_page[page & core.page_mask]
-        slot.page = page + 1
-        slot.frame = (pa & ~(P.PAGE - 1)) | (1 if core.leaf & STORE_NEEDS == STORE_NEEDS else 0)
+        note_frame(core, va, pa)
 
 
 @cold

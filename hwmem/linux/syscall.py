@@ -9,6 +9,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import DOORS, kernel
 from hwmem.bits import test_bit
+from hwmem.core.service import drain_all
 from hwmem.linux.page_table import free_tables, new_table, unmap_range
 from hwmem.linux.vma import drop_record, free_gap, insert_vma, remove_range, task_end
 from hwmem.mmu.tlb import flush, invalidate_page
@@ -39,15 +40,17 @@ def round_up(n):
 @kernel
 def sys_mmap(m, t, address, length, prot, flags):
     p = m.thread[t].process
+    if length == 0:
+        return -P.EINVAL
     length = round_up(length)
     if length <= 0:
-        return -P.EINVAL if length == 0 else -P.ENOMEM
+        return -P.ENOMEM                                # it wrapped round
     if not flags & P.MAP_ANONYMOUS or bool(flags & P.MAP_PRIVATE) == bool(flags & P.MAP_SHARED):
         return -P.EINVAL
     if flags & P.MAP_FIXED:
         if address & (P.PAGE - 1):
             return -P.EINVAL
-        if address < 0 or address + length > task_end(m.process[p].layout):
+        if address < 0 or length > task_end(m.process[p].layout) - address:
             return -P.ENOMEM
         unmap(m, t, address, length)
     else:
@@ -62,7 +65,7 @@ def sys_mmap(m, t, address, length, prot, flags):
 @kernel
 def sys_munmap(m, t, address, length):
     length = round_up(length)
-    if address & (P.PAGE - 1) or length <= 0 or address < 0 or address + length > task_end(m.process[m.thread[t].process].layout):
+    if address & (P.PAGE - 1) or length <= 0 or address < 0 or length > task_end(m.process[m.thread[t].process].layout) - address:
         return -P.EINVAL
     return unmap(m, t, address, length)
 
@@ -72,9 +75,19 @@ def unmap(m, t, start, length):
     p, c = m.thread[t].process, m.thread[t].core
     if not remove_range(m, p, start, start + length):
         return -P.ENOMEM
+    finish_stores(m, p)
     if m.mmu and unmap_range(m, c, p, start, start + length) > 0:
         shoot_down(m, c, p, start, length)
     return 0
+
+
+@kernel
+def finish_stores(m, p):
+    """Stores that have retired reach the frames they were translated to, before those belong to somebody else."""
+    mask = np.uint64(m.process[p].cores)
+    for d in range(m.cores):
+        if test_bit(mask, d):
+            drain_all(m, d)
 
 
 @kernel
@@ -139,6 +152,7 @@ def exit_process(m, t):
     """Everything the process of thread `t` owns goes back."""
     p = m.thread[t].process
     process = m.process[p]
+    finish_stores(m, p)
     v = process.first_vma - 1
     while v >= 0:
         after = m.vma[v].next - 1

@@ -35,10 +35,12 @@ def leave_core(m, t):
 @kernel
 def futex_wait(m, t, va, expected):
     """Block until woken if the word at `va` holds `expected`; 0, or -EAGAIN."""
-    if load32(m, t, va) != expected & 0xFFFF_FFFF:
+    word = load32(m, t, va)
+    if word != expected & 0xFFFF_FFFF or m.thread[t].state == P.KILLED:
         return -P.EAGAIN
     m.thread[t].state = P.BLOCKED
     m.thread[t].wait_address = va
+    m.thread[t].wake_at = m.core[m.thread[t].core].cycles       # while it waits: since when
     m.thread[t].waits += 1
     leave_core(m, t)
     return 0
@@ -46,14 +48,28 @@ def futex_wait(m, t, va, expected):
 
 @kernel
 def futex_wake(m, t, va, count):
-    """Wake up to `count` threads of the caller's process that wait at `va`, the longest waiting first by number; how many."""
+    """Wake up to `count` threads of the caller's process that wait at `va`, the longest waiting first; how many."""
+    now = m.core[m.thread[t].core].cycles + m.cost.futex
     woken = 0
-    for other in range(m.threads):
-        thread = m.thread[other]
-        if woken < count and thread.state == P.BLOCKED and thread.wait_address == va and thread.process == m.thread[t].process:
-            wake(m, other, m.core[m.thread[t].core].cycles + m.cost.futex)
-            woken += 1
+    while woken < count:
+        other = longest_waiting(m, m.thread[t].process, va)
+        if other < 0:
+            break
+        wake(m, other, now)
+        woken += 1
     return woken
+
+
+@kernel
+def longest_waiting(m, p, va):
+    """The thread of process `p` that has waited at `va` since the earliest cycle, or -1."""
+    best = -1
+    for t in range(m.threads):
+        thread = m.thread[t]
+        if thread.state == P.BLOCKED and thread.wait_address == va and thread.process == p:
+            if best < 0 or thread.wake_at < m.thread[best].wake_at:
+                best = t
+    return best
 
 
 @kernel

@@ -143,7 +143,10 @@ def wake_due(m, c):
     now = core.cycles if core.current or core.queue_head else max(core.cycles, next_alarm(m, c))
     for t in range(m.threads):
         if m.thread[t].state == P.SLEEPING and m.thread[t].core == c and m.thread[t].wake_at <= now:
-            wake(m, t, m.thread[t].wake_at)
+            if core.current == t + 1:
+                m.thread[t].state = P.RUNNABLE          # its time came before it left the core
+            else:
+                wake(m, t, m.thread[t].wake_at)
 
 
 @kernel

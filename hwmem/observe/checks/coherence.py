@@ -10,7 +10,7 @@ from hwmem._jit import kernel
 from hwmem.bits import bit, test_bit
 from hwmem.cache.private import BELOW_SHIFT, LOW
 from hwmem.cache.sets import index_of, key_of
-from hwmem.coherence.directory import sharers_of
+from hwmem.coherence.directory import far_entry, sharers_of
 from hwmem.coherence.peers import core_state
 from hwmem.coherence.protocol import PR_RD
 from hwmem.observe.checks.faults import (BAD_DIRECTORY_STATE, BAD_FLAGS, BAD_LINK, BAD_OWNER, BAD_SHARERS, BAD_STATE,
@@ -60,10 +60,10 @@ def check_links(m, c, line, i, is_l1, found):
         j = (m.word[i] & LOW) - 1
         if j != valid_entry(m, core.l1d, line):
             return fault(found, BAD_LINK, c, line, j, valid_entry(m, core.l1d, line))
-    if m.has_llc and m.inclusion == P.INCLUSIVE:
-        j = (m.word[i] if is_l1 else m.word[i] >> BELOW_SHIFT) - 1
-        if j >= 0 and j != index_of(m, m.llc[core.socket], line):
-            return fault(found, BAD_LINK, c, line, j, index_of(m, m.llc[core.socket], line))
+    j = (m.word[i] if is_l1 else m.word[i] >> BELOW_SHIFT) - 1
+    above = index_of(m, m.llc[core.socket], line) if m.has_llc and m.inclusion == P.INCLUSIVE else -1
+    if j >= 0 and j != above:
+        return fault(found, BAD_LINK, c, line, j, above)
     return 0
 
 
@@ -83,6 +83,10 @@ def check_copy(m, c, line, state, found):
                 return fault(found, TWO_COPIES, c, line, state, d)
             if other == state:
                 return fault(found, TWO_OWNERS, c, line, state, d)
+    if state >= P.E and m.sockets > 1 and m.has_llc:
+        for s in range(m.sockets):
+            if s != m.core[c].socket and far_entry(m, s, line) >= 0:
+                return fault(found, OTHER_SOCKET, c, line, state, s)
     if m.inclusion == P.NINE or not m.has_llc:
         return 0
     i = index_of(m, m.llc[m.core[c].socket], line)
@@ -129,8 +133,6 @@ def check_entry(m, s, i, cores, found):
     for other in range(m.sockets):
         j = index_of(m, m.llc[other], line) if other != s else -1
         if j >= 0 and m.tag[j] & P.STATE_MASK != P.GONE:
-            if state == P.OWNED:
-                return fault(found, OTHER_SOCKET, s, line, owner, other)
             if not tag & P.REMOTE:
                 return fault(found, NOT_REMOTE, s, line, 0, other)
     return 0

@@ -22,17 +22,17 @@ def check_filter(m, c, found):
     for h in range(core.hot_mask + 1):
         hot = core.hot[h]
         if hot.line != 0 or hot.store != 0:
-            if hot.line - 1 & core.hot_mask != h or (hot.store != 0 and hot.store != hot.line):
-                return fault(found, HOT_SLOT, c, h, hot.line - 1, 0)
-            code = check_hot_line(m, c, hot.line - 1 << P.LINE_SHIFT, hot.host - m.ram_base, hot.store != 0, found)
+            if hot.line >> P.LINE_SHIFT & core.hot_mask != h or (hot.store != 0 and hot.store != hot.line):
+                return fault(found, HOT_SLOT, c, h, hot.line >> P.LINE_SHIFT, 0)
+            code = check_hot_line(m, c, hot.line & ~LAST, hot.host - m.ram_base, hot.store != 0, found)
             if code:
                 return code
     for h in range(core.page_mask + 1):
         hot = core.hot_page[h]
-        if hot.page != 0:
-            if hot.page - 1 & core.page_mask != h:
-                return fault(found, HOT_SLOT, c, h, hot.page - 1, 0)
-            code = check_hot_page(m, c, hot.page - 1 << P.PAGE_SHIFT, hot.frame & ~1, hot.frame & 1, found)
+        if hot.page != 0 and m.mmu:
+            if hot.page >> P.PAGE_SHIFT & core.page_mask != h:
+                return fault(found, HOT_SLOT, c, h, hot.page >> P.PAGE_SHIFT, 0)
+            code = check_hot_page(m, c, hot.page & ~core.page_last, hot.frame & ~1, hot.frame & 1, found)
             if code:
                 return code
     return 0
@@ -72,7 +72,7 @@ def check_hot_page(m, c, va, pa, stores, found):
     """The filter takes the page of `va` to be the frame at `pa`, and the most recent of its TLB set."""
     core = m.core[c]
     code = check_translation(m, c, va, pa, stores, found)
-    if code or not m.mmu:
+    if code:
         return code
     s, key = core.dtlb, key_4k(core, va)
     i = index_of(m, s, key)

@@ -33,7 +33,7 @@ SENTENCES = {
     BAD_DIRECTORY_STATE: "LLC of socket {0}: line {1:#x} has the tag {2:#x}: no directory state, or an owner it cannot have",
     BAD_OWNER: "LLC of socket {0}: line {1:#x} is owned by core {2}, which holds it in {3:S}",
     BAD_SHARERS: "LLC of socket {0}: line {1:#x} is shared by cores {2:mask}, not all of the socket",
-    OTHER_SOCKET: "LLC of socket {0}: line {1:#x} is owned by core {2}, and socket {3} has it too",
+    OTHER_SOCKET: "line {1:#x}: core {0} holds it in {2:S}, and the LLC of socket {3}, another one, has it too",
     NOT_REMOTE: "LLC of socket {0}: line {1:#x} is not marked remote, and socket {3} has it too",
     HOT_SLOT: "core {0}: slot {1} of the hit filter holds {2:#x}, which belongs elsewhere",
     HOT_NOT_IN_L1: "core {0}: the hit filter has {1:#x} (physical {2:#x}), the L1D has it not",

@@ -1,0 +1,205 @@
+"""The compile cache follows edits; kernels give the same numbers unjitted, with bounds checks, and in another process."""
+import importlib.util
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+USER_KERNEL = """
+    import json, sys
+    from hwmem import params as P
+    from hwmem._jit import kernel
+    from hwmem.bits import bit
+
+    OWN = 1
+
+    @kernel
+    def answer(n):
+        return int(bit(n)) * P.LINE + OWN
+
+    result = answer(3)
+    print(json.dumps([result, sum(answer.stats.cache_hits.values()), sum(answer.stats.cache_misses.values())]))
+"""
+
+
+def run(code_or_file, *arguments, cwd=None, tree=ROOT, **environment):
+    """Run a program in a process of its own with `tree`'s packages; its standard output's JSON, and its standard error."""
+    command = [sys.executable, *(["-c", textwrap.dedent(code_or_file)] if "\n" in str(code_or_file) else [str(code_or_file)]), *map(str, arguments)]
+    paths = [str(tree), str(ROOT / "tests")]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the package, a user's file beside it, and a function that runs it: [result, cache hits, cache misses]."""
+    shutil.copytree(ROOT / "hwmem", tmp_path / "hwmem", ignore=shutil.ignore_patterns("__pycache__"))
+    user = tmp_path / "user.py"
+    user.write_text(textwrap.dedent(USER_KERNEL))
+
+    def result():
+        return run(user, cwd=tmp_path, tree=tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))[0]
+    return tmp_path, result
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    stamp = path.stat()
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 1_000_000_000))      # Python's own cache sees the edit too
+
+
+def test_a_kernel_is_taken_from_the_cache_until_an_edit_reaches_it(copy):
+    folder, result = copy
+    assert result() == [8 * 64 + 1, 0, 1]
+    assert result() == [8 * 64 + 1, 1, 0]
+    edit(folder / "hwmem" / "params.py", "LINE = 64", "LINE = 128")
+    assert result() == [8 * 128 + 1, 0, 1], "a constant of another file"
+    assert result() == [8 * 128 + 1, 1, 0]
+    edit(folder / "hwmem" / "bits.py", "return ONE << np.uint64(n)", "return ONE << np.uint64(n + 1)")
+    assert result() == [16 * 128 + 1, 0, 1], "a kernel that it calls"
+    edit(folder / "user.py", "OWN = 1", "OWN = 2")
+    assert result() == [16 * 128 + 2, 0, 1], "its own file"
+    edit(folder / "hwmem" / "params.py", "LINE = 128", "LINE = 64")
+    edit(folder / "hwmem" / "bits.py", "np.uint64(n + 1)", "np.uint64(n)")
+    assert result()[0] == 8 * 64 + 2, "an edit taken back"
+
+
+def test_an_edit_that_cannot_reach_a_kernel_leaves_its_code_in_the_cache(copy):
+    folder, result = copy
+    result()
+    with open(folder / "hwmem" / "trace" / "parse.py", "a", encoding="utf-8") as file:
+        file.write("\n# edited\n")
+    with open(folder / "hwmem" / "coherence" / "directory.py", "a", encoding="utf-8") as file:
+        file.write("\n# edited\n")
+    assert result() == [8 * 64 + 1, 1, 0]
+
+
+def test_a_source_stamp_changes_with_every_file_that_is_imported_directly_or_not(monkeypatch):
+    from hwmem import _jit
+
+    here = ROOT / "hwmem" / "core" / "access.py"
+    reached = {ROOT / "hwmem" / name for name in ("core/access.py", "params.py", "_jit.py", "memory/ram.py")}
+    stamp = _jit.source_stamp(here)
+    assert stamp == _jit.source_stamp(here)
+    for edited in (ROOT / "hwmem").rglob("*.py"):
+        read = dict(_jit._bytes_of)
+        monkeypatch.setitem(_jit._bytes_of, edited, edited.read_bytes() + b"\n# edited\n")
+        changed = _jit.source_stamp(here) != stamp
+        monkeypatch.undo()
+        _jit._bytes_of.clear()
+        _jit._bytes_of.update(read)
+        if edited in reached:
+            assert changed, edited
+        if edited == ROOT / "hwmem" / "coherence" / "directory.py":
+            assert not changed, edited
+
+
+def test_bounds_checks_make_another_stamp(monkeypatch):
+    from hwmem import _jit
+
+    plain = _jit.source_stamp(ROOT / "hwmem" / "bits.py")
+    monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1" if os.environ.get("NUMBA_BOUNDSCHECK", "") != "1" else "0")
+    assert _jit.source_stamp(ROOT / "hwmem" / "bits.py") != plain
+
+
+MIXTURE = """
+    import json, sys
+    import numpy as np
+    from hwmem.config import CacheConfig, MachineConfig, TlbConfig
+    from hwmem.machine import Machine
+    from kernels_under_test import *
+
+    def mixture(n, seed, **settings):
+        rng = np.random.default_rng(seed)
+        cache = lambda sets, ways, policy: CacheConfig(sets * ways * 64, ways, 4, policy)
+        machine = Machine(MachineConfig().replace(**{
+            "cores": 4, "memory": "4MiB", "l1d": cache(4, 2, "random"), "l2": cache(8, 4, "nru"), "llc": cache(7, 18, "lru"),
+            "dtlb": TlbConfig(4, 2, 0), "stlb": TlbConfig(12, 3, 7), "dtlb_2m": None, **settings}), seed=seed)
+        process = machine.spawn()
+        base = process.mmap(0, 40 * 4096)
+        rows = [(int(rng.integers(4)), int(rng.choice([LOAD, STORE, ADD, EXCHANGE, COMPARE_EXCHANGE, FENCE])),
+                 base + int(rng.integers(40 * 512 - 1)) * 8, 8, int(rng.integers(1 << 40)), 0) for _ in range(n)]
+        rows += [(0, LOAD, base + 60 + 64 * k, 8, 0, 0) for k in range(20)]
+        results = [int(x) for x in script_results(process, rows)]
+        process.munmap(base + 4096, 5 * 4096)
+        machine.replay((rng.integers(0, 1 << 20, n // 4) * 8, True), core=rng.integers(0, 4, n // 4))
+        programs = np.array([[COMPUTE, 5, 0], [INCREMENT, base, 1], [SLEEP, 900, 0], [WAIT, base + 8192 * 8, 0], [FINISH, 0, 0],
+                             [COMPUTE, 9999, 0], [WAKE, base + 8192 * 8, 5], [FINISH, 0, 0]], np.int64)
+        threads = np.array([machine.new_thread(process.number, c % 4) for c in range(6)], np.int64)
+        log = np.zeros((200, 5), np.int64)
+        steps = run_programs(machine.state, threads, programs, np.array([0, 0, 5, 0, 0, 0]), log)
+        machine.check()
+        return [results, log[:steps].tolist(), machine.counters()]
+"""
+RUN = MIXTURE + """
+    print(json.dumps([mixture({n}, {seed}, **settings) for settings in ({{}}, dict(sockets=2, protocol="moesi", inclusion="nine"), dict(protocol="mesif", l2=None, ordering="sc"))]))
+"""
+
+
+def mixture_here(n, seed, **settings):
+    scope = {}
+    exec(compile(textwrap.dedent(MIXTURE), "mixture", "exec"), scope)
+    return json.loads(json.dumps([scope["mixture"](n, seed, **settings) for settings in (
+        {}, dict(sockets=2, protocol="moesi", inclusion="nine"), dict(protocol="mesif", l2=None, ordering="sc"))]))
+
+
+def test_the_same_seed_gives_the_same_numbers_in_another_process(seed):
+    assert run(RUN.format(n=3000, seed=seed))[0] == mixture_here(3000, seed)
+
+
+def test_another_seed_gives_other_numbers(seed):
+    assert mixture_here(300, seed) != mixture_here(300, seed + 1)
+
+
+def test_unjitted_kernels_give_the_same_numbers(seed):
+    """Everything in plain Python; what numpy says about overflow on the way is an error unless it is meant (bits.py)."""
+    unjitted, _ = run(RUN.format(n=120, seed=seed), NUMBA_DISABLE_JIT="1")
+    assert unjitted == mixture_here(120, seed)
+
+
+def test_with_bounds_checks_no_index_is_out_of_bounds(seed):
+    checked, complaints = run(RUN.format(n=3000, seed=seed), NUMBA_BOUNDSCHECK="1")
+    assert "IndexError" not in complaints and "out of bounds" not in complaints, complaints[-2000:]
+    assert checked == mixture_here(3000, seed)
+
+
+def test_the_cache_lies_where_it_is_told_to(tmp_path):
+    (tmp_path / "user.py").write_text(textwrap.dedent(USER_KERNEL))
+    for environment, place in ((dict(NUMBA_CACHE_DIR=str(tmp_path / "told")), "told"), (dict(NUMBA_CACHE_DIR="", XDG_CACHE_HOME=str(tmp_path / "xdg")), "xdg/hwmem")):
+        run(tmp_path / "user.py", cwd=tmp_path, **environment)
+        assert list((tmp_path / place).rglob("*.nbi")), place
+
+
+def test_every_door_has_a_kernel_and_an_address():
+    from hwmem import params as P
+    from hwmem._jit import DOORS, JIT_DISABLED
+    from hwmem.machine import Machine
+
+    machine = Machine()
+    for name, number in vars(P).items():
+        if name.startswith("DOOR_"):
+            assert DOORS.python[number] is not None, name
+            assert JIT_DISABLED or machine.state.doors[number] != 0, name
+
+
+def test_importing_the_package_compiles_nothing():
+    """Importing is for everybody; compiling is for those who make a machine."""
+    assert importlib.util.find_spec("hwmem")
+    compiled, _ = run("""
+        import json
+        import hwmem.machine, hwmem.process, hwmem.kernels
+        from hwmem.core.access import load64
+        from hwmem._jit import DOORS
+        print(json.dumps([len(load64.overloads), sum(c is not None for c in DOORS._compiled)]))
+    """)
+    assert compiled == [0, 0]
