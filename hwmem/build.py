@@ -137,6 +137,6 @@ def fill_dram(m, config):
         dram = m.dram[s]
         dram.channels, dram.channel_shift = d.channels, power_of_two(d.channels)
         dram.banks, dram.bank_shift = d.banks, power_of_two(d.banks)
-        dram.row_shift = power_of_two(d.row_size // P.LINE)
+        dram.row_lines, dram.row_shift = d.row_size // P.LINE, power_of_two(d.row_size // P.LINE)
         dram.transfer_cycles = max(1, round(P.LINE / d.bytes_per_cycle))
         dram.row_hit_cycles, dram.row_miss_cycles, dram.row_conflict_cycles = d.row_hit, d.row_miss, d.row_conflict

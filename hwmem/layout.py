@@ -87,7 +87,7 @@ DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "p
 DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles",
               ("open_row", "i8", (P.MAX_CHANNELS, P.MAX_BANKS)),    # row + 1; 0: precharged
               ("free_at", "i8", P.MAX_CHANNELS),
-              "channels", "channel_shift", "banks", "bank_shift", "row_shift", "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
+              "channels", "channel_shift", "banks", "bank_shift", "row_lines", "row_shift", "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
 
 COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram",
               "mfence", "atomic", "store_drain", "page_fault", "syscall", "context_switch", "time_slice",
@@ -126,7 +126,7 @@ def machine(align):
     return record(
         ("doors", "i8", 16), "ram_base", "ram_size",
         "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply", "exact_entries", "store_buffer_entries",
-        "store_buffer_always", "current_core", "threads", "live_threads", "deadlocked", ("sys", "i8", 6),
+        "store_buffer_always", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
         ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
         ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),
         ("thread", THREAD, P.MAX_THREADS), ("process", PROCESS, P.MAX_PROCESSES),

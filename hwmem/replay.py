@@ -16,15 +16,33 @@ from hwmem.mmu.tlb import forget_lines
 def replay_one_core(m, t, addresses, is_store, sizes):
     """All accesses on the core of thread `t`. Returns how many were made: fewer than all if one ended the thread."""
     core = m.core[m.thread[t].core]
-    for i in range(len(addresses)):
+    i, n = 0, len(addresses)
+    while i < n:
         if is_hot(core, addresses[i], np.int64(sizes[i]), is_store[i]):
-            count_hit(core, is_store[i])
+            i = count_hits(core, addresses, is_store, sizes, i)
         else:
             touch(m, t, addresses[i], np.int64(sizes[i]), is_store[i])
             if m.thread[t].state == P.KILLED:
                 return i
+            i += 1
     forget_addresses(m, m.thread[t].core)
-    return len(addresses)
+    return n
+
+
+@kernel
+def count_hits(core, addresses, is_store, sizes, i):
+    """Access `i` is a hit that the filter knows; after a load so are the loads of its line that follow. Index of the next."""
+    first = i
+    i += 1
+    if is_store[first]:
+        core.stores += 1
+    else:
+        line = addresses[first] | P.LINE - 1
+        while i < len(addresses) and not is_store[i] and (addresses[i] | P.LINE - 1) == line and addresses[i] + np.int64(sizes[i]) <= line + 1:
+            i += 1
+        core.loads += i - first
+    core.cycles += core.hit_cycles * (i - first)
+    return i
 
 
 @kernel

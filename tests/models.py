@@ -165,9 +165,9 @@ def entries(machine, s):
     """(set, way, key, flags, word) of every occupied entry of a set-associative array."""
     base, row = int(s["first"]), 1 << int(s.row_shift)
     tags = machine.state.tag[base:base + int(s.sets) * row]
-    for k in tags.nonzero()[0].tolist():
+    for k in (tags & P.OCCUPIED).nonzero()[0].tolist():
         tag = int(tags[k])
-        assert tag & 32 and k % row < s.ways, "what is not empty is marked occupied, and lies in a way"
+        assert k % row < s.ways, "what is occupied lies in a way"
         yield k // row, k % row, (tag & P.KEY_MASK) >> P.TAG_SHIFT, tag & 31, int(machine.state.word[base + k])
 
 

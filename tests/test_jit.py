@@ -1,5 +1,4 @@
 """The compile cache follows edits; kernels give the same numbers unjitted, with bounds checks, and in another process."""
-import importlib.util
 import json
 import os
 import pathlib
@@ -10,7 +9,10 @@ import textwrap
 
 import pytest
 
+from mixture import mixtures
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+MIXTURE = ROOT / "tests" / "mixture.py"
 
 USER_KERNEL = """
     import json, sys
@@ -112,65 +114,25 @@ def test_bounds_checks_make_another_stamp(monkeypatch):
     assert _jit.source_stamp(ROOT / "hwmem" / "bits.py") != plain
 
 
-MIXTURE = """
-    import json, sys
-    import numpy as np
-    from hwmem.config import CacheConfig, MachineConfig, TlbConfig
-    from hwmem.machine import Machine
-    from kernels_under_test import *
-
-    def mixture(n, seed, **settings):
-        rng = np.random.default_rng(seed)
-        cache = lambda sets, ways, policy: CacheConfig(sets * ways * 64, ways, 4, policy)
-        machine = Machine(MachineConfig().replace(**{
-            "cores": 4, "memory": "4MiB", "l1d": cache(4, 2, "random"), "l2": cache(8, 4, "nru"), "llc": cache(7, 18, "lru"),
-            "dtlb": TlbConfig(4, 2, 0), "stlb": TlbConfig(12, 3, 7), "dtlb_2m": None, **settings}), seed=seed)
-        process = machine.spawn()
-        base = process.mmap(0, 40 * 4096)
-        rows = [(int(rng.integers(4)), int(rng.choice([LOAD, STORE, ADD, EXCHANGE, COMPARE_EXCHANGE, FENCE])),
-                 base + int(rng.integers(40 * 512 - 1)) * 8, 8, int(rng.integers(1 << 40)), 0) for _ in range(n)]
-        rows += [(0, LOAD, base + 60 + 64 * k, 8, 0, 0) for k in range(20)]
-        results = [int(x) for x in script_results(process, rows)]
-        process.munmap(base + 4096, 5 * 4096)
-        machine.replay((rng.integers(0, 1 << 20, n // 4) * 8, True), core=rng.integers(0, 4, n // 4))
-        programs = np.array([[COMPUTE, 5, 0], [INCREMENT, base, 1], [SLEEP, 900, 0], [WAIT, base + 8192 * 8, 0], [FINISH, 0, 0],
-                             [COMPUTE, 9999, 0], [WAKE, base + 8192 * 8, 5], [FINISH, 0, 0]], np.int64)
-        threads = np.array([machine.new_thread(process.number, c % 4) for c in range(6)], np.int64)
-        log = np.zeros((200, 5), np.int64)
-        steps = run_programs(machine.state, threads, programs, np.array([0, 0, 5, 0, 0, 0]), log)
-        machine.check()
-        return [results, log[:steps].tolist(), machine.counters()]
-"""
-RUN = MIXTURE + """
-    print(json.dumps([mixture({n}, {seed}, **settings) for settings in ({{}}, dict(sockets=2, protocol="moesi", inclusion="nine"), dict(protocol="mesif", l2=None, ordering="sc"))]))
-"""
-
-
-def mixture_here(n, seed, **settings):
-    scope = {}
-    exec(compile(textwrap.dedent(MIXTURE), "mixture", "exec"), scope)
-    return json.loads(json.dumps([scope["mixture"](n, seed, **settings) for settings in (
-        {}, dict(sockets=2, protocol="moesi", inclusion="nine"), dict(protocol="mesif", l2=None, ordering="sc"))]))
-
-
 def test_the_same_seed_gives_the_same_numbers_in_another_process(seed):
-    assert run(RUN.format(n=3000, seed=seed))[0] == mixture_here(3000, seed)
+    assert run(MIXTURE, 3000, seed)[0] == mixtures(3000, seed)
 
 
 def test_another_seed_gives_other_numbers(seed):
-    assert mixture_here(300, seed) != mixture_here(300, seed + 1)
+    assert mixtures(300, seed) != mixtures(300, seed + 1)
 
 
 def test_unjitted_kernels_give_the_same_numbers(seed):
-    """Everything in plain Python; what numpy says about overflow on the way is an error unless it is meant (bits.py)."""
-    unjitted, _ = run(RUN.format(n=120, seed=seed), NUMBA_DISABLE_JIT="1")
-    assert unjitted == mixture_here(120, seed)
+    """Everything in plain Python, without a word from numpy about overflow."""
+    unjitted, complaints = run(MIXTURE, 120, seed, NUMBA_DISABLE_JIT="1")
+    assert unjitted == mixtures(120, seed)
+    assert "Warning" not in complaints, complaints[-2000:]
 
 
 def test_with_bounds_checks_no_index_is_out_of_bounds(seed):
-    checked, complaints = run(RUN.format(n=3000, seed=seed), NUMBA_BOUNDSCHECK="1")
+    checked, complaints = run(MIXTURE, 3000, seed, NUMBA_BOUNDSCHECK="1")
     assert "IndexError" not in complaints and "out of bounds" not in complaints, complaints[-2000:]
-    assert checked == mixture_here(3000, seed)
+    assert checked == mixtures(3000, seed)
 
 
 def test_the_cache_lies_where_it_is_told_to(tmp_path):
@@ -194,12 +156,11 @@ def test_every_door_has_a_kernel_and_an_address():
 
 def test_importing_the_package_compiles_nothing():
     """Importing is for everybody; compiling is for those who make a machine."""
-    assert importlib.util.find_spec("hwmem")
     compiled, _ = run("""
         import json
         import hwmem.machine, hwmem.process, hwmem.kernels
         from hwmem.core.access import load64
-        from hwmem._jit import DOORS
-        print(json.dumps([len(load64.overloads), sum(c is not None for c in DOORS._compiled)]))
+        from hwmem.process import touch_pages
+        print(json.dumps([len(load64.overloads), len(touch_pages.overloads)]))
     """)
     assert compiled == [0, 0]

@@ -97,12 +97,16 @@ def miss_line(m, c, line, write, i):
             i = allocate_l1_early(m, c, line)
         state = request(m, c, line, write, had)
         below = core.llc_entry
+    old, link = 0, 0
     if i < 0:
-        i = allocate_l1(m, c, line)
-    m.tag[i] = m.tag[i] & ~P.STATE_MASK | (P.M if write else state)
+        i = take_victim(m, core.l1d, line)
+        old, link = m.tag[i], m.word[i]
+    m.tag[i] = line << P.TAG_SHIFT | P.OCCUPIED | (P.M if write else state)
     m.word[i] = below + 1
     if m.has_l2 and below >= 0:
         m.word[below] = m.word[below] & ~LOW | i + 1
+    if old != 0:
+        replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
 
 
 @hot
@@ -125,7 +129,8 @@ def miss_l2(m, c, line, write, had, j):
     state = request(m, c, line, write, had)
     if had > P.I:                                               # an upgrade: the data was here
         if j >= 0:
-            m.tag[j] |= P.M if m.tag[j] & P.STATE_MASK == P.O else P.E
+            state = P.M if m.tag[j] & P.STATE_MASK == P.O else P.E
+            m.tag[j] = m.tag[j] & ~P.STATE_MASK | state
         return j
     if j < 0:
         j = allocate_l2_late(m, c, line)
@@ -135,25 +140,25 @@ def miss_l2(m, c, line, write, had, j):
 
 
 @hot
-def allocate_l1(m, c, line):
-    """An entry of the L1 for `line`, in state I until the caller sets it; the victim has gone to the next level."""
-    l1 = m.core[c].l1d
-    i = take_victim(m, l1, line)
-    old = m.tag[i]
-    if old != 0:
-        count_replacement(l1, old)
-        state, below = old & P.STATE_MASK, m.word[i] - 1
-        if m.has_l2 and below >= 0 and (state == P.E or state == P.S):
-            m.word[below] &= ~LOW                               # the common victim: clean, and the L2 has it
-        elif state > P.I:
-            evict_l1(m, c, key_of(old), state, below)
-    put(m, i, line, P.I)
-    return i
+def replace_l1(m, c, old, below):
+    """The L1 entry that was tagged `old` and linked to `below` has been taken for another line."""
+    count_replacement(m.core[c].l1d, old)
+    state = old & P.STATE_MASK
+    if m.has_l2 and below >= 0 and (state == P.E or state == P.S):
+        m.word[below] &= ~LOW                                   # the common victim: clean, and the L2 has it
+    elif state > P.I:
+        evict_l1(m, c, key_of(old), state, below)
 
 
 @cold
 def allocate_l1_early(m, c, line):
-    return allocate_l1(m, c, line)
+    """An L1 entry for `line` before it is asked for, in state I until it comes; the victim has gone to the next level."""
+    i = take_victim(m, m.core[c].l1d, line)
+    old, link = m.tag[i], m.word[i]
+    put(m, i, line, P.I)
+    if old != 0:
+        replace_l1(m, c, old, link - 1)
+    return i
 
 
 @cold
@@ -163,7 +168,7 @@ def allocate_l2_late(m, c, line):
 
 @hot
 def allocate_l2(m, c, line):
-    """The same for the L2; the core keeps its right to the victim while the L1 holds a copy."""
+    """An entry of the L2 for `line`, in state I until the caller sets it; the core keeps its right to the victim while the L1 holds a copy."""
     l2 = m.core[c].l2
     j = take_victim(m, l2, line)
     old = m.tag[j]

@@ -75,7 +75,7 @@ def touch_other(m, s, set_, way):
 def other_victim(m, s, set_, first):
     if s.holes > 0 or s.policy > P.WIDE_LRU:
         for way in range(s.ways):
-            if m.tag[first + way] == 0:
+            if not m.tag[first + way] & P.OCCUPIED:
                 return way
     if s.policy == P.WIDE_LRU:
         return oldest(m, first, s.ways)

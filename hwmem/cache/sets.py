@@ -102,7 +102,7 @@ def put(m, i, key, flags):
 def install(m, s, key, word):
     """Put `key` over its set's victim, whatever that was (TLBs)."""
     i = take_victim(m, s, key)
-    if s.holes > 0 and m.tag[i] == 0:
+    if m.tag[i] == P.EMPTIED:
         s.holes -= 1
     put(m, i, key, 0)
     m.word[i] = word
@@ -110,7 +110,7 @@ def install(m, s, key, word):
 
 @kernel
 def empty(m, s, i):
-    m.tag[i] = 0
+    m.tag[i] = P.EMPTIED
     m.word[i] = 0
     s.holes += 1
 
@@ -127,7 +127,7 @@ def forget(m, s, key):
 def clear(m, s):
     """Empty every entry (TLB flush)."""
     for i in range(s.first, s.first + (s.sets << s.row_shift)):
-        if m.tag[i] != 0:
+        if m.tag[i] & P.OCCUPIED:
             empty(m, s, i)
 
 

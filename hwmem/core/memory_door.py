@@ -39,13 +39,14 @@ def memory_door(m, t, va, what, value):
         return access(m, t, va, size, kind, value)
     count_access(core, kind)                            # the short way: no store waits, nobody watches
     write = 0 if READS >> kind & 1 else 1
-    pa = va
     if m.mmu:
         pa = last_place(core, va, write)
-    if pa < 0 or (kind == P.LOAD and not m.mmu):
-        pa = find_place(m, t, c, va, write, kind)
         if pa < 0:
-            return 0
+            pa = find_place(m, t, c, va, write)
+    else:
+        pa = va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
+    if pa < 0:
+        return 0
     i = hit_line(m, c, pa >> P.LINE_SHIFT, write)
     if i != HIT:
         miss_line(m, c, pa >> P.LINE_SHIFT, write, i)
@@ -64,12 +65,14 @@ def last_place(core, va, write):
 
 
 @cold
-def find_place(m, t, c, va, write, kind):
-    """Physical address of `va`, or -1 after a fault. Without an MMU, data must lie in RAM."""
-    if not m.mmu:
-        if kind <= P.ATOMIC and (va < 0 or va + 8 > m.ram_size):
-            return kill(m, t, va, write, P.SEGV_MAPERR)
-        return va
+def place_in_ram(m, t, va, size, write):
+    """Without an MMU `va` is the physical address, and data must lie in RAM; -1 after a fault."""
+    return va if 0 <= va <= m.ram_size - size else kill(m, t, va, write, P.SEGV_MAPERR)
+
+
+@cold
+def find_place(m, t, c, va, write):
+    """Physical address of `va`, or -1 after a fault."""
     pa = translate(m, t, c, va, write)
     if pa >= 0:
         if m.has_llc:
@@ -105,7 +108,7 @@ def access(m, t, va, size, kind, value):
     if kind == P.ATOMIC:
         drain_all(m, c)
     write = 0 if READS >> kind & 1 else 1
-    pa = find_place(m, t, c, va, write, kind)
+    pa = find_place(m, t, c, va, write) if m.mmu else va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
     if pa < 0:
         return -1 if kind == P.ATOMIC else 0
     if (va & LAST) + size > P.LINE:
@@ -225,7 +228,7 @@ def access_split(m, t, c, va, pa, size, kind, write, value):
     if kind == P.ATOMIC:
         return kill(m, t, va, write, P.BUS_ADRALN)
     head = P.LINE - (va & LAST)
-    pa_2 = find_place(m, t, c, va + head, write, kind)
+    pa_2 = find_place(m, t, c, va + head, write) if m.mmu else va + head
     if pa_2 < 0:
         return 0
     core.split_accesses += 1

@@ -32,7 +32,8 @@ def divide(n, divisor, shift):
 def open_row(d, line):
     """Open the line's row in its bank; returns the cycles that takes, load to use, and the channel."""
     rest, channel = divide(line, d.channels, d.channel_shift)
-    rest, bank = divide(rest >> d.row_shift, d.banks, d.bank_shift)
+    rest, place = divide(rest, d.row_lines, d.row_shift)
+    rest, bank = divide(rest, d.banks, d.bank_shift)
     row = rest + 1
     was = d.open_row[channel, bank]
     if was == row:

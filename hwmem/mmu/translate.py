@@ -16,7 +16,7 @@ HUGE_FRAME = P.PTE_FRAME & ~(P.HUGE_PAGE - 1)
 def translate(m, t, c, va, write):
     """Physical address of `va` for thread `t` on core `c`, or -1 when the thread got a signal."""
     core = m.core[c]
-    user = va >> 47 == 0                                # a user address in canonical form
+    user = is_user_address(core, va)
     pte = first_level(m, core, va, write) if user else 0
     if pte == 0:
         pte = second_level(m, core, va, write) if user else 0
@@ -32,11 +32,17 @@ def translate(m, t, c, va, write):
 
 
 @kernel
+def is_user_address(core, va):
+    """Whether the tables can map `va` for a user: its lower half in canonical form; 32 bits in a 32-bit process."""
+    return va >> (47 if core.levels == 4 else 32) == 0
+
+
+@kernel
 def walk_or_trap(m, t, c, va, write):
     """Leaf entry after a walk, and after the traps it took; -1 when the thread got a signal."""
     core = m.core[c]
     while True:
-        pte = walk(m, c, va, write) if va >> 47 == 0 else -1 - P.PF_USER
+        pte = walk(m, c, va, write) if is_user_address(core, va) else -1 - P.PF_USER
         if pte >= 0:
             fill_second(m, core, va, pte)
             return pte

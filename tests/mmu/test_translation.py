@@ -7,7 +7,7 @@ from hwmem.config import MachineConfig, TlbConfig, WalkerConfig
 from hwmem.machine import Machine
 from invariants import assert_consistent, assert_tlbs_agree_with_tables
 from kernels_under_test import LOAD, STORE, script_results
-from models import LruSet, SetAssociative, page_table_leaf, poke_ram, ram_word
+from models import SetAssociative, page_table_leaf, poke_ram, ram_word
 
 FIXED = P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED
 A_BIT, D_BIT = 1 << 5, 1 << 6
@@ -17,13 +17,15 @@ class Mmu:
     """One core's translation: dtlb, stlb (or None), caches of level-2, -3, -4 entries; and what the kernel has mapped.
 
     An entry without the D bit does not serve a store: it is dropped, a miss, and the walk sets D (as tlb.py says).
-    A page that is not there is mapped after a walk that found nothing, then walked again.
+    A page that is not there is mapped after a walk that found nothing, then walked again. A paging-structure cache is
+    fully associative up to 8 entries, above that it has sets of 8 (build.py; entries not divisible by 8: one set).
     """
 
     def __init__(self, dtlb, stlb, paging):
         self.dtlb = SetAssociative(*dtlb)
         self.stlb = SetAssociative(*stlb) if stlb else None
-        self.paging = [LruSet(n) for n in paging]           # of level 1 (pde), 2 (pdpte), 3 (pml4e) entries
+        self.paging = [SetAssociative(n // 8, 8) if n and n % 8 == 0 else SetAssociative(1, n) for n in paging]     # of level 1 (pde), 2, 3
+        self.sizes = paging
         self.dirty_in = {"dtlb": {}, "stlb": {}}
         self.present, self.dirty, self.tables = set(), set(), set()
         self.count = dict.fromkeys(("dtlb.hits", "dtlb.misses", "stlb.hits", "stlb.misses", "walks", "walk_accesses", "faults.minor"), 0)
@@ -64,16 +66,16 @@ class Mmu:
         self.count["walks"] += 1
         level = 3
         for low in (1, 2, 3):                               # the lowest table that a cache knows
-            if (asid, va >> 12 + 9 * low) in self.paging[low - 1]:
-                self.paging[low - 1].access((asid, va >> 12 + 9 * low))
+            if (asid << 36 | va >> 12 + 9 * low) in self.paging[low - 1]:
+                self.paging[low - 1].access(asid << 36 | va >> 12 + 9 * low)
                 level = low - 1
                 break
         while level > 0:
             self.count["walk_accesses"] += 1
             if (level, asid, va >> 12 + 9 * level) not in self.tables:
                 return False
-            if self.paging[level - 1].ways:
-                self.paging[level - 1].access((asid, va >> 12 + 9 * level))
+            if self.sizes[level - 1]:
+                self.paging[level - 1].access(asid << 36 | va >> 12 + 9 * level)
             level -= 1
         self.count["walk_accesses"] += 1
         key = asid << 36 | va >> 12
@@ -103,7 +105,8 @@ def spread_pages(process, rng, n):
 
 
 GEOMETRIES = [((1, 1), None, (0, 0, 0)), ((4, 2), (8, 3), (3, 2, 1)), ((1, 6), (2, 5), (0, 2, 0)), ((8, 1), None, (4, 0, 0)),
-              ((16, 4), (128, 12), (32, 4, 4)), ((2, 20), (5, 3), (2, 2, 2))]
+              ((16, 4), (128, 12), (32, 4, 4)), ((2, 20), (5, 3), (2, 2, 2)),
+              ((1, 2), None, (8, 12, 16))]
 
 
 @pytest.mark.parametrize("ordering", ["sc", "tso"])

@@ -92,7 +92,7 @@ def entry_of(m, s, line):
 
 
 def first_entry(m, s):
-    return int(s["first"]) + int(np.flatnonzero(m.tag[int(s["first"]):])[0])
+    return int(s["first"]) + int(np.flatnonzero(m.tag[int(s["first"]):] & P.OCCUPIED)[0])
 
 
 def set_state(m, i, state):

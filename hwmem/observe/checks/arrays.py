@@ -42,7 +42,7 @@ def check_array(m, s, found):
         first = s.first + (set_ << s.row_shift)
         here = 0
         for w in range(s.ways):
-            here += m.tag[first + w] == 0
+            here += m.tag[first + w] & P.OCCUPIED == 0
         code = 0
         if here < s.ways:
             code = check_tags(m, s, first, found)
@@ -61,7 +61,7 @@ def check_tags(m, s, first, found):
     """The entries of the set whose row begins at `first`."""
     for i in range(first, first + s.ways):
         tag = m.tag[i]
-        if tag == 0:
+        if tag == 0 or tag == P.EMPTIED:
             continue
         if tag & P.OCCUPIED == 0:
             return fault(found, NOT_OCCUPIED, i, tag, 0, 0)
@@ -93,7 +93,7 @@ def check_order(m, s, set_, first, free, found):
         deepest = -1
     if not sound:
         return fault(found, BAD_ORDER, set_, np.int64(bits), s.ways, 0)
-    if deepest >= 0 and free > 0 and s.holes == 0 and m.tag[first + deepest] != 0:
+    if deepest >= 0 and free > 0 and s.holes == 0 and m.tag[first + deepest] & P.OCCUPIED:
         return fault(found, FREE_NOT_DEEPEST, set_, deepest, 0, 0)
     return 0
 
@@ -114,7 +114,7 @@ def is_stack(stack, ways):
 def are_stamps(m, s, first):
     """Whether the times of the last touches are past, different, and not 0 where there is an entry."""
     for i in range(first, first + s.ways):
-        if m.stamp[i] > s.clock or (m.stamp[i] == 0 and m.tag[i] != 0):
+        if m.stamp[i] > s.clock or (m.stamp[i] == 0 and m.tag[i] & P.OCCUPIED):
             return False
         for j in range(first, i):
             if m.stamp[j] == m.stamp[i] and m.stamp[i] != 0:

@@ -129,7 +129,7 @@ def check_tables(m, p, marks, path, found):
 def check_tlb(m, s, found):
     """Every translation in TLB `s` against the page tables of its process."""
     for i in range(s.first, s.first + (s.sets << s.row_shift)):
-        if m.tag[i] == 0:
+        if not m.tag[i] & P.OCCUPIED:
             continue
         key, word = key_of(m.tag[i]), m.word[i]
         p = process_of(m, key >> ASID_SHIFT & ASID_MASK)
@@ -162,7 +162,7 @@ def check_last_table(m, c, found):
 def check_paging_cache(m, s, level, found):
     """Every table that a paging-structure cache of `level` (1: pde, 2: pdpte, 3: pml4e) leads to."""
     for i in range(s.first, s.first + (s.sets << s.row_shift)):
-        if m.tag[i] == 0:
+        if not m.tag[i] & P.OCCUPIED:
             continue
         key = key_of(m.tag[i])
         p = process_of(m, key >> ASID_SHIFT & ASID_MASK)

@@ -1,0 +1,54 @@
+"""The order in which to read hwmem: from what a user starts down to the bytes. The order is the architecture.
+
+    commands, programs, results, traces     what is run, what came of it
+    the machine from Python                 Machine, Process, what can be seen of it, what it is made of
+    kernels, scheduler, Linux               what emulated threads call and who runs next; the system beneath them
+    one access                              access -> memory door -> translation -> private caches -> directory -> DRAM -> bytes
+    observers                               what the hooks of the hardware lead to
+
+A file imports only files below it; the shared headers, which everybody may import, stand apart and import only each
+other. Hardware (core, mmu, cache, coherence, memory) never imports Linux: it reaches it through doors (_jit.py), which
+is why Linux stands above it. tests/test_reading_order.py holds the files to this list.
+"""
+
+HEADERS = (
+    "hwmem",                        # the names that users import
+    "hwmem.params", "hwmem.layout", "hwmem.errors", "hwmem.units", "hwmem._jit", "hwmem.bits",
+)
+
+READING = (
+    "hwmem.reading",
+    # Commands
+    "hwmem.__main__", "hwmem.cli", "hwmem.runner", "hwmem.comparison",
+    # Programs that ship with it
+    "hwmem.programs", "hwmem.programs.latency", "hwmem.programs.stream", "hwmem.programs.matrix", "hwmem.programs.sharing",
+    "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.hoard",
+    "hwmem.programs.regression", "hwmem.programs.barrier", "hwmem.programs.registry", "hwmem.programs.space",
+    # Results
+    "hwmem.result", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines", "hwmem.report.table",
+    # Recorded programs
+    "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
+    # The machine from Python
+    "hwmem.machine", "hwmem.process", "hwmem.prompt", "hwmem.replay", "hwmem.observation",
+    "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
+    "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core", "hwmem.observe.checks.coherence",
+    "hwmem.observe.checks.memory", "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts", "hwmem.observe.checks.faults",
+    "hwmem.build", "hwmem.config", "hwmem.config_record", "hwmem.config_file",
+    # What emulated threads call, and who runs next
+    "hwmem.kernels", "hwmem.sched", "hwmem.sched.scheduler",
+    # Linux
+    "hwmem.linux", "hwmem.linux.syscall", "hwmem.sched.block", "hwmem.linux.fault", "hwmem.linux.vma", "hwmem.linux.page_table",
+    "hwmem.linux.frames",
+    # One access: the core
+    "hwmem.core", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service", "hwmem.core.memory_door", "hwmem.core.signal",
+    "hwmem.core.store_buffer",
+    # ... its translation
+    "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
+    # ... its line
+    "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.directory", "hwmem.coherence.peers",
+    "hwmem.coherence.protocol", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
+    # ... its bytes
+    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
+    # What watches it
+    "hwmem.observe.hooks", "hwmem.observe.door", "hwmem.observe.sharing", "hwmem.observe.contended", "hwmem.observe.watched",
+)
