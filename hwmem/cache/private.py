@@ -205,7 +205,7 @@ def evict_l2(m, c, line, state, links):
     i, above = (links & LOW) - 1, (links >> BELOW_SHIFT) - 1
     if i >= 0:
         m.word[i] = 0
-    if state == P.E and i < 0 and above >= 0:
+    if state == P.E and i < 0 and above >= 0 and not m.observe.events:
         give_up(m, above)
     elif state >= P.O:
         put_back(m, c, line, state, 1 if i >= 0 else 0, above)

@@ -91,7 +91,7 @@ def ask_others(m, c, line, write, kind, i):
         wait_for_line(m, core, line)
     if write == 0:
         core.supplier = answer_read(m, c, line, i, far, mask)
-        state = np.int64(grant_read(m, c, line, i, far, mask))
+        state = np.int64(grant_read(m, c, i, far, mask))
     else:
         core.supplier = answer_write(m, c, line, i, far, mask, kind)
         state = P.E
@@ -112,7 +112,7 @@ def far_copies(m, socket, line, i, write):
     """Mask of the other sockets whose LLC holds the line; looked for only when it matters."""
     mask = 0
     if m.sockets > 1 and m.has_llc:
-        if i < 0 or (write and (m.tag[i] & P.REMOTE or m.inclusion == P.NINE)):
+        if i < 0 or m.inclusion == P.NINE or (write and m.tag[i] & P.REMOTE):
             for s in range(m.sockets):
                 if s != socket and far_entry(m, s, line) >= 0:
                     mask |= 1 << s
@@ -312,15 +312,15 @@ def after_far_read(m, socket, line):
 
 
 @kernel
-def grant_read(m, c, line, i, far, mask):
+def grant_read(m, c, i, far, mask):
     """The state in which a reader gets the line: as if alone only when nobody can hold it."""
     alone = mask == NOBODY and far == 0
     if alone and i >= 0 and m.inclusion == P.INCLUSIVE:
         alone = m.tag[i] & P.STATE_MASK == P.PRESENT and not m.tag[i] & P.REMOTE
-    elif alone and i >= 0:
-        alone = not m.tag[i] & P.REMOTE
     if alone:
         return m.protocol.next_state[P.I, PR_RD]
+    if i >= 0 and m.tag[i] & P.REMOTE and m.core[c].supplier < 0:
+        return P.S                              # a core of another socket may be the one in F
     return m.protocol.next_shared[P.I, PR_RD]
 
 

