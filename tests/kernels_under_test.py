@@ -9,6 +9,7 @@ from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.kernels import (clock, compare_exchange64, compute, exchange64, fetch_add64, finish, futex_wait, futex_wake, load, mfence,
                            next_thread, sleep_until, store)
+from hwmem.prompt import place_thread
 from hwmem.sched.block import enqueue
 
 LOAD, STORE, ADD, EXCHANGE, COMPARE_EXCHANGE, FENCE, UNMAP = range(7)
@@ -83,14 +84,11 @@ def run_programs(m, threads, program, start, log):
     return len(log)
 
 
-def threads_of(process, place=True):
+def threads_of(process):
     """The process's prompt threads, one a core, each set up on its core; an int64 array."""
-    from hwmem.prompt import place_thread
-
     threads = process.threads_on_all()
-    if place:
-        for c, t in enumerate(threads):
-            place_thread(process.machine.state, t, c)
+    for c, t in enumerate(threads):
+        place_thread(process.machine.state, t, c)
     return threads
 
 
@@ -104,3 +102,19 @@ def script_results(process, rows):
         process.machine.raise_fault(t)
     assert done == len(script)
     return results
+
+
+def run_threads(m, process, programs, cores=None, steps=200_000):
+    """Run a program a thread, thread k on core k (or cores[k]); the log's rows, as a list of lists."""
+    cores = cores or [k % m.config.cores for k in range(len(programs))]
+    threads = np.array([m.new_thread(process.number, core) for core in cores], np.int64)
+    start = np.cumsum([0] + [len(p) + 1 for p in programs])[:-1]
+    rows = np.array([row for p in programs for row in [*p, (FINISH, 0, 0)]], np.int64)
+    log = np.zeros((steps, 5), np.int64)
+    n = run_programs(m.state, threads, rows, start, log)
+    for t in threads:
+        m.raise_fault(t)
+    assert n < steps, "the programs did not end"
+    log = log[:n].tolist()
+    number = {int(t): k for k, t in enumerate(threads)}
+    return [[number[row[0]], *row[1:]] for row in log]

@@ -23,6 +23,7 @@ from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.cache.sets import cool, index_of, key_of, prefetch_row, put, take_victim, touch_entry
 from hwmem.coherence.directory import give_up, put_back, request
+from hwmem.coherence.protocol import PR_RD
 
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
@@ -207,6 +208,8 @@ def evict_l2(m, c, line, state, links):
         m.word[i] = 0
     if state == P.E and i < 0 and above >= 0 and not m.observe.events:
         give_up(m, above)
+    elif state == P.M and i >= 0 and m.protocol.next_state[P.I, PR_RD] < P.E:
+        m.tag[i] |= P.M                         # a protocol without E has no clean sole copy: the L1's is the dirty one now
     elif state >= P.O:
         put_back(m, c, line, state, 1 if i >= 0 else 0, above)
 

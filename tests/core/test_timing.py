@@ -5,7 +5,7 @@ import pytest
 from hwmem import params as P
 from hwmem.config import CacheConfig, MachineConfig, TlbConfig, WalkerConfig
 from hwmem.machine import Machine
-from kernels_under_test import ADD, FENCE, LOAD, STORE, script_results
+from kernels_under_test import ADD, FENCE, INCREMENT, LOAD, STORE, run_threads, script_results
 
 # Distinct numbers, so that a sum shows its parts
 L1, L2, LLC, FORWARD, CLEAN, INVALIDATE, UPGRADE = 3, 13, 41, 79, 67, 23, 47
@@ -169,13 +169,11 @@ def test_clocks_never_go_back(seed, ordering):
 @pytest.mark.parametrize("ordering", ["sc", "tso"])
 def test_contended_increments_cost_in_proportion_to_the_number_of_cores(ordering):
     """N cores add to one word: the line goes round, so each operation waits for the N - 1 others."""
-    from test_scheduler import INCREMENTS, run_threads
-
     per_operation = {}
     for n in (1, 2, 4, 8, 16):
         m = machine(cores=16, ordering=ordering)
         p = m.spawn()
-        program = [(INCREMENTS, 0x1000, 1)] * 200
+        program = [(INCREMENT, 0x1000, 1)] * 200
         log = run_threads(m, p, [program] * n)
         assert p.load(0x1000) == 200 * n
         per_operation[n] = max(m.cycles(c) for c in range(n)) / 200

@@ -62,7 +62,8 @@ def test_processes_that_map_touch_and_unmap_break_nothing(steps, ordering, tlbs)
             p.mmap(a, 2 * P.PAGE, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED)
         else:
             try:
-                {"write": lambda: p.write(a, bytes(100), core), "add": lambda: p.fetch_add(a + 8, 1, core), "load": lambda: p.load_many([a, a + 64], core=core)}[what]()
+                {"write": lambda: p.write(a, bytes(100), core), "add": lambda: p.fetch_add(a + 8, 1, core),
+                 "load": lambda: p.load_many([a, a + 64], core=core)}[what]()
             except MachineError:
                 pass                                        # unmapped: SIGSEGV
         m.check()

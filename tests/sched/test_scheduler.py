@@ -5,9 +5,8 @@ import pytest
 from hwmem import params as P
 from hwmem.config import MachineConfig
 from hwmem.machine import Machine
-from kernels_under_test import COMPUTE, FINISH, INCREMENT, SLEEP, WAIT, WAKE, run_programs
+from kernels_under_test import COMPUTE, INCREMENT, SLEEP, WAIT, WAKE, run_threads
 
-INCREMENTS = INCREMENT
 THREAD, CORE, BEFORE, AFTER, RESULT = range(5)
 SWITCH = 1_000
 
@@ -15,22 +14,6 @@ SWITCH = 1_000
 def machine(cores=4, time_slice=10**9, context_switch=0, **settings):
     return Machine(MachineConfig().replace(cores=cores, mmu=False, memory="1MiB", ordering="sc",
                                            kernel=dict(time_slice=time_slice, context_switch=context_switch), **settings))
-
-
-def run_threads(m, process, programs, cores=None, steps=200_000):
-    """Run a program a thread, thread k on core k (or cores[k]); the log's rows, as a list of lists."""
-    cores = cores or [k % m.config.cores for k in range(len(programs))]
-    threads = np.array([m.new_thread(process.number, core) for core in cores], np.int64)
-    start = np.cumsum([0] + [len(p) + 1 for p in programs])[:-1]
-    rows = np.array([row for p in programs for row in [*p, (FINISH, 0, 0)]], np.int64)
-    log = np.zeros((steps, 5), np.int64)
-    n = run_programs(m.state, threads, rows, start, log)
-    for t in threads:
-        m.raise_fault(t)
-    assert n < steps, "the programs did not end"
-    log = log[:n].tolist()
-    number = {int(t): k for k, t in enumerate(threads)}
-    return [[number[row[THREAD]], *row[1:]] for row in log]
 
 
 def random_programs(rng, n, length):
