@@ -40,10 +40,17 @@ def refusing():
         raise Refused(str(error)) from None
 
 
+BENCH = "bench"
+
+
 def main(argv=None):
     """Run the command with the words `argv` (None: the process's); the exit status."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == [BENCH]:
+        from benchmarks import main as bench    # a command of its own, with options of its own
+        return bench(words[1:])
     try:
-        arguments = parser().parse_args(argv)
+        arguments = parser().parse_args(words)
         arguments.run(arguments)
         sys.stdout.flush()
         return 0
@@ -104,6 +111,7 @@ def parser():
 
     machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
     command(warm_up, "warmup", "compile everything now, so that no later run has to")
+    command(None, BENCH, "how fast it is here, beside C and other simulators (hwmem bench --help)")
     return top
 
 
