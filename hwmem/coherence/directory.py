@@ -36,7 +36,7 @@ from hwmem.observe.hooks import line_recalled, log_event
 NOBODY = np.uint64(0)
 
 
-@kernel
+@hot
 def request(m, c, line, write, had):
     """Core `c`, which holds `line` in `had` (I: not at all), asks for a copy or the only copy. Returns the state granted,
     E to a writer (its L1 makes that M); core.llc_entry is the line's entry afterwards.
