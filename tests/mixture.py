@@ -30,7 +30,8 @@ def mixture(n, seed, **settings):
     pages = min(40, 6 + n // 30)
     base = process.mmap(0, pages * 4096)
     kinds = (LOAD, STORE, ADD, EXCHANGE, COMPARE_EXCHANGE, FENCE)
-    rows = [(int(rng.integers(4)), int(rng.choice(kinds)), base + int(rng.integers(pages * 512 - 1)) * 8, 8, int(rng.integers(1 << 40)), 0) for _ in range(n)]
+    rows = [(int(rng.integers(4)), int(rng.choice(kinds)), base + int(rng.integers(pages * 512 - 1)) * 8, 8, int(rng.integers(1 << 40)), 0)
+            for _ in range(n)]
     rows += [(k % 4, (LOAD, STORE)[k % 2], base + 60 + 64 * k, 8, k, 0) for k in range(20)]        # across lines
     results = script_results(process, rows).tolist()
     process.munmap(base + 4096, 3 * 4096)

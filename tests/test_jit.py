@@ -137,7 +137,8 @@ def test_with_bounds_checks_no_index_is_out_of_bounds(seed):
 
 def test_the_cache_lies_where_it_is_told_to(tmp_path):
     (tmp_path / "user.py").write_text(textwrap.dedent(USER_KERNEL))
-    for environment, place in ((dict(NUMBA_CACHE_DIR=str(tmp_path / "told")), "told"), (dict(NUMBA_CACHE_DIR="", XDG_CACHE_HOME=str(tmp_path / "xdg")), "xdg/hwmem")):
+    told, default = {"NUMBA_CACHE_DIR": str(tmp_path / "told")}, {"NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": str(tmp_path / "xdg")}
+    for environment, place in ((told, "told"), (default, "xdg/hwmem")):
         run(tmp_path / "user.py", cwd=tmp_path, **environment)
         assert list((tmp_path / place).rglob("*.nbi")), place
 

@@ -98,7 +98,7 @@ def put(m, i, key, flags):
     m.tag[i] = key << P.TAG_SHIFT | P.OCCUPIED | flags
 
 
-@kernel
+@hot
 def install(m, s, key, word):
     """Put `key` over its set's victim, whatever that was (TLBs)."""
     i = take_victim(m, s, key)

@@ -78,23 +78,23 @@ def second_level(m, core, va, write):
 
 
 @kernel
-def fill(m, s, key, pte):
-    if s.ways > 0:
-        install(m, s, key, pte)
-
-
-@kernel
 def fill_first(m, core, va, pte):
     if pte & P.PTE_PS:
-        core.last_huge |= 1
-        fill(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, key_2m(core, va), pte)
+        fill_first_2m(m, core, va, pte)
     else:
-        fill(m, core.dtlb, key_4k(core, va), pte)
+        install(m, core.dtlb, key_4k(core, va), pte)
+
+
+@cold
+def fill_first_2m(m, core, va, pte):
+    core.last_huge |= 1
+    install(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, key_2m(core, va), pte)
 
 
 @kernel
 def fill_second(m, core, va, pte):
-    fill(m, core.stlb, key_2m(core, va) if pte & P.PTE_PS else key_4k(core, va), pte)
+    if core.stlb.ways > 0:
+        install(m, core.stlb, key_2m(core, va) if pte & P.PTE_PS else key_4k(core, va), pte)
 
 
 @kernel

@@ -108,10 +108,12 @@ def test_any_geometry_and_policy_reads_what_was_written(data):
     sockets = data.draw(st.sampled_from([1, 1, 2]), label="sockets")
     machine = small_machine(
         cores=sockets * data.draw(st.integers(1, 4), label="cores a socket"), sockets=sockets,
-        protocol=data.draw(st.sampled_from(PROTOCOLS), label="protocol"), inclusion=data.draw(st.sampled_from(["inclusive", "nine"]), label="inclusion"),
+        protocol=data.draw(st.sampled_from(PROTOCOLS), label="protocol"),
+        inclusion=data.draw(st.sampled_from(["inclusive", "nine"]), label="inclusion"),
         mmu=data.draw(st.booleans(), label="mmu"), ordering=data.draw(st.sampled_from(["sc", "tso"]), label="ordering"),
         l1d=data.draw(caches(6, 4), label="l1d"), l2=data.draw(st.none() | caches(8, 14), label="l2"), llc=data.draw(caches(12, 42), label="llc"),
-        dtlb=TlbConfig(data.draw(st.sampled_from([1, 2, 4]), label="dtlb"), 1, 0), stlb=data.draw(st.none() | st.just(TlbConfig(6, 2, 7)), label="stlb"))
+        dtlb=TlbConfig(data.draw(st.sampled_from([1, 2, 4]), label="dtlb"), 1, 0),
+        stlb=data.draw(st.none() | st.just(TlbConfig(6, 2, 7)), label="stlb"))
     run_and_compare(machine, data.draw(st.integers(0, 1 << 32), label="seed"), data.draw(st.sampled_from([500, 50]), label="n"),
                     data.draw(st.sampled_from([150, 20]), label="lines"))
 

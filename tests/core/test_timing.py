@@ -86,7 +86,8 @@ def test_another_socket_costs_its_own_figures():
 
 def test_translation_adds_its_own_cycles():
     walker = 11
-    m = machine(cores=1, mmu=True, memory="16MiB", dtlb=TlbConfig(1, 1, 0), dtlb_2m=None, stlb=TlbConfig(4, 4, 7), walker=WalkerConfig(0, 0, 0, walker))
+    one_page = dict(cores=1, mmu=True, dtlb=TlbConfig(1, 1, 0), dtlb_2m=None, walker=WalkerConfig(0, 0, 0, walker))
+    m = machine(**one_page, stlb=TlbConfig(4, 4, 7))
     p = m.spawn()
     a = p.mmap(0, 8 * 4096)
     p.touch(a, 8 * 4096)
@@ -99,7 +100,7 @@ def test_translation_adds_its_own_cycles():
     assert cost(m, 0, lambda: p.load(a)) == L1
     warm(1)
     assert cost(m, 0, lambda: p.load(a)) == L1 + 7, "from the second level"
-    m2 = machine(cores=1, mmu=True, memory="16MiB", dtlb=TlbConfig(1, 1, 0), dtlb_2m=None, stlb=None, walker=WalkerConfig(0, 0, 0, walker))
+    m2 = machine(**one_page, stlb=None)
     p = m2.spawn()
     a = p.mmap(0, 8 * 4096)
     p.touch(a, 2 * 4096)

@@ -105,7 +105,8 @@ def test_a_hint_is_followed_where_the_place_is_free(machine):
 @pytest.mark.parametrize("arguments, number", [
     (dict(address=0, length=0), errno.EINVAL), (dict(address=0, length=PAGE, flags=P.MAP_ANONYMOUS), errno.EINVAL),
     (dict(address=1, length=PAGE, flags=ANONYMOUS | P.MAP_FIXED), errno.EINVAL),
-    (dict(address=0, length=1 << 47), errno.ENOMEM), (dict(address=0, length=(1 << 63) - 1), errno.ENOMEM), (dict(address=0, length=(1 << 64) - 1), errno.ENOMEM),
+    (dict(address=0, length=1 << 47), errno.ENOMEM), (dict(address=0, length=(1 << 63) - 1), errno.ENOMEM),
+    (dict(address=0, length=(1 << 64) - 1), errno.ENOMEM),
     (dict(address=0x7FFF_FFFF_E000, length=2 * PAGE, flags=ANONYMOUS | P.MAP_FIXED), errno.ENOMEM),
     (dict(address=1 << 62, length=1 << 62, flags=ANONYMOUS | P.MAP_FIXED), errno.ENOMEM)])
 def test_mmap_refuses_with_linuxs_errno(machine, arguments, number):
@@ -117,7 +118,8 @@ def test_mmap_refuses_with_linuxs_errno(machine, arguments, number):
     process.exit()
 
 
-@pytest.mark.parametrize("address, length", [(BASE + 1, PAGE), (BASE, 0), (0x7FFF_FFFF_F000, PAGE), (BASE, 1 << 62), (0x7000_0000_0000, (1 << 63) - PAGE)])
+@pytest.mark.parametrize("address, length", [(BASE + 1, PAGE), (BASE, 0), (0x7FFF_FFFF_F000, PAGE), (BASE, 1 << 62),
+                                             (0x7000_0000_0000, (1 << 63) - PAGE)])
 def test_munmap_refuses_with_einval(machine, address, length):
     process = machine.spawn()
     process.mmap(BASE, PAGE, flags=ANONYMOUS | P.MAP_FIXED)

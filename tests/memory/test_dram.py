@@ -14,7 +14,8 @@ def machine(channels, banks, row_size, sockets=1, **settings):
     return Machine(MachineConfig().replace(**{
         "cores": sockets, "sockets": sockets, "mmu": False, "ordering": "sc", "inclusion": "nine", "l1d": line, "l2": None,
         "llc": line if sockets > 1 else None,
-        "dram": dict(channels=channels, banks=banks, row_size=row_size, row_hit=HIT, row_miss=MISS, row_conflict=CONFLICT, bytes_per_cycle=64.0), **settings}))
+        "dram": dict(channels=channels, banks=banks, row_size=row_size, row_hit=HIT, row_miss=MISS, row_conflict=CONFLICT, bytes_per_cycle=64.0),
+        **settings}))
 
 
 @pytest.mark.parametrize("channels, banks, row_size", [(1, 1, 64), (1, 1, 8192), (2, 16, 8192), (3, 5, 192), (16, 64, 1024), (6, 16, 4096)])
