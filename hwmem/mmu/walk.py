@@ -123,7 +123,9 @@ def cached_leaf_table(m, core, va):
     if core.last_pde == key + 1:                        # its most recent entry
         core.pde.hits += 1
         return core.last_table
-    table = cached_table(m, core, va, 1)
+    if core.pde.ways == 0:
+        return -1
+    table = find_table(m, core.pde, key)
     if table >= 0:
         core.last_pde, core.last_table = key + 1, table
     return table
@@ -153,9 +155,12 @@ def paging_cache(core, level):
 def cached_table(m, core, va, level):
     """Physical address of the table below level `level`'s entry for `va`, if cached; else -1."""
     s = paging_cache(core, level)
-    if s.ways == 0:
-        return -1
-    i = index_of(m, s, paging_key(core, va, level))
+    return find_table(m, s, paging_key(core, va, level)) if s.ways else -1
+
+
+@hot
+def find_table(m, s, key):
+    i = index_of(m, s, key)
     if i < 0:
         s.misses += 1
         return -1
