@@ -3,6 +3,7 @@
 machine.py calls `build` once a machine. Here the set-associative arrays get their places in the pools, one
 after another, so that a small machine touches little host memory.
 """
+import ctypes
 import mmap
 
 import numpy as np
@@ -19,7 +20,7 @@ def build(config, seed=0):
     """A new machine record (np.zeros, then filled) and its RAM's host mapping is the caller's. Raises ValueError."""
     if config.ordering not in P.ORDERINGS:
         raise ValueError(f"ordering: {config.ordering!r} is not available yet, choose one of {', '.join(P.ORDERINGS)}")
-    m = new_record()
+    m, pages = new_record()
     m.ram_size = config.memory
     m.cores, m.sockets = config.cores, config.sockets
     m.mmu = config.mmu
@@ -41,15 +42,26 @@ def build(config, seed=0):
         fill_core(m.core[c], config, c, pools)
     for s in range(config.sockets):
         pools.place(m.llc[s], config.llc)
+    use_huge_pages(pages, pools)
     return m
 
 
 def new_record():
-    """A zeroed record on fresh pages of its own: aligned, committed as it is touched, in large pages where the host has them."""
-    pages = mmap.mmap(-1, MACHINE.itemsize)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(pages, MACHINE, 1).view(np.recarray)[0]
+    """A zeroed record on fresh pages of its own, committed as they are touched; with the pages."""
+    pages = mmap.mmap(-1, MACHINE.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, MACHINE, 1).view(np.recarray)[0], pages
+
+
+def use_huge_pages(pages, pools):
+    """Ask the host for large pages behind the parts of the pools in use: look-ups there are as random as the program's."""
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return
+    unaligned = ctypes.addressof(ctypes.c_char.from_buffer(pages)) % P.HUGE_PAGE
+    for name, size in (("tag", 8 * pools.next_entry), ("word", 8 * pools.next_entry), ("order", 8 * pools.next_set)):
+        first = unaligned + MACHINE.fields[name][1]
+        first, last = first // P.HUGE_PAGE * P.HUGE_PAGE - unaligned, -(-(first + size) // P.HUGE_PAGE) * P.HUGE_PAGE - unaligned
+        if size >= P.HUGE_PAGE // 4:
+            pages.madvise(mmap.MADV_HUGEPAGE, max(first, 0), last - max(first, 0))
 
 
 class Pools:

@@ -102,7 +102,7 @@ FRAMES = record("total", "fresh", "free_head", "free", "used")
 
 # Observers (observe/): their tables, then the switches
 WATCHED_SLOTS = 1 << 20             # lines that can be followed (a power of two)
-SHARED_ROWS = 1 << 17               # of them, those that more than one core has touched
+SHARED_ROWS = 1 << 16               # of them, those that more than one core has touched
 CELLS = 1 << 17                     # (line, offset, thread) triples of contended lines
 CELL_SLOTS = 2 * CELLS
 EVENT_SLOTS = 1 << 20

@@ -1,0 +1,100 @@
+"""The machine at the prompt: what wrong arguments raise, and that they leave it as it was."""
+import numpy as np
+import pytest
+
+from hwmem.config import MachineConfig
+from hwmem.machine import Machine
+
+
+@pytest.fixture(scope="module")
+def machine():
+    return Machine(MachineConfig().replace(cores=2, memory="8MiB"))
+
+
+@pytest.fixture(scope="module")
+def process(machine):
+    process = machine.spawn()
+    process.base = process.mmap(0, 8192)
+    return process
+
+
+WRONG = {
+    "a width that no access has": (ValueError, "size", lambda m, p: p.load(p.base, 3)),
+    "a width that no store has": (ValueError, "size", lambda m, p: p.store(p.base, 1, 16)),
+    "a width that no load of many has": (ValueError, "size", lambda m, p: p.load_many(np.array([p.base]), size=0)),
+    "a core that is not there": (ValueError, "core", lambda m, p: p.load(p.base, core=2)),
+    "a core below zero": (ValueError, "core", lambda m, p: p.fetch_add(p.base, 1, core=-1)),
+    "the clock of no core": (ValueError, "core", lambda m, p: m.cycles(7)),
+    "an address that is text": (TypeError, "address", lambda m, p: p.load("0x1000")),
+    "an address that is a fraction": (TypeError, "address", lambda m, p: p.store(4096.0, 1)),
+    "a value of more than 64 bits": (ValueError, "value", lambda m, p: p.store(p.base, 1 << 64)),
+    "a value below what 64 bits hold": (ValueError, "value", lambda m, p: p.exchange(p.base, -(1 << 63) - 1)),
+    "a fence that x86 lacks": (ValueError, "kind", lambda m, p: p.fence("isb")),
+    "a layout that Linux lacks": (ValueError, "layout", lambda m, p: m.spawn("linux-m68k")),
+    "a trace that is none": (TypeError, "trace", lambda m, p: m.replay(5)),
+    "arrays of unequal length": (ValueError, "shape|length", lambda m, p: m.replay((np.arange(5), np.zeros(4, bool)))),
+    "a replay on no core": (ValueError, "core", lambda m, p: m.replay((np.arange(5), False), core=2)),
+    "a replay on cores of which one is none": (ValueError, "core", lambda m, p: m.replay((np.arange(2), False), core=np.array([0, 2]))),
+    "fewer cores than accesses": (ValueError, "core", lambda m, p: m.replay((np.arange(5), False), core=np.array([0, 1]))),
+}
+
+
+def accesses(machine):
+    return [{name: core[name] for name in ("loads", "stores", "atomics", "fences")} for core in machine.counters()["cores"]]
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_argument_is_refused_by_name_and_accesses_nothing(machine, process, what):
+    error, name, operation = WRONG[what]
+    process.store(process.base, 42)
+    alive = len(machine.processes)
+    before = accesses(machine)
+    with pytest.raises(error, match=name):
+        operation(machine, process)
+    assert accesses(machine) == before
+    assert len(machine.processes) == alive
+    assert process.load(process.base, core=1) == 42
+    machine.check()
+
+
+def test_nothing_to_read_or_write_is_no_access(machine, process):
+    before = accesses(machine)
+    assert process.read(process.base, 0) == b""
+    process.write(process.base, b"")
+    assert process.load_many(np.zeros(0, np.int64)).tolist() == []
+    assert accesses(machine) == before
+
+
+def test_a_touch_makes_one_access_a_page(machine):
+    process = machine.spawn()
+    base = process.mmap(0, 10 * 4096)
+    before = machine.counters()["cores"][1]
+    process.touch(base + 100, 3 * 4096, write=False, core=1)
+    process.touch(base + 5 * 4096, 4 * 4096, core=1)
+    after = machine.counters()["cores"][1]
+    assert (after["loads"] - before["loads"], after["stores"] - before["stores"]) == (4, 4)
+    assert after["faults.minor"] - before["faults.minor"] == 8
+    process.exit()
+
+
+def test_counters_begin_again_and_caches_and_clocks_do_not(machine, process):
+    process.load(process.base)
+    clock = machine.cycles(0)
+    machine.reset_counters()
+    assert not any(machine.counters()["cores"][0].values())
+    process.load(process.base)
+    core = machine.counters()["cores"][0]
+    assert (core["loads"], core["l1d.hits"], core["l1d.misses"]) == (1, 1, 0)
+    assert machine.cycles(0) == clock + core["cycles"] > clock
+
+
+def test_machines_do_not_share_anything(process):
+    other = Machine(process.machine.config)
+    stranger = other.spawn()
+    assert stranger.mmap(process.base, 8192) == process.base
+    process.store(process.base, 1)
+    stranger.store(process.base, 2)
+    assert (process.load(process.base), stranger.load(process.base)) == (1, 2)
+    before = process.machine.counters()
+    stranger.touch(process.base, 8192)
+    assert process.machine.counters() == before
