@@ -189,10 +189,8 @@ def count_request(m, core, kind, i):
     if m.has_llc:
         if i >= 0 or kind == UPGRADE:
             core.llc_hits += 1
-            m.llc[core.socket].hits += 1
         else:
             core.llc_misses += 1
-            m.llc[core.socket].misses += 1
 
 
 @kernel

@@ -39,7 +39,7 @@ CORE_FIELDS = {
     "shootdowns.sent": "shootdowns_sent", "shootdowns.received": "shootdowns_received",
     "refused_accesses": "refused_accesses"}
 CACHE_FIELDS = ("hits", "misses", "write_back_misses", "replacements", "dirty_evictions")
-TLB_FIELDS = ("hits", "misses")
+TLB_FIELDS = ("hits", "misses")         # also what is counted of the LLC by core, not by socket
 DIRECTORY_FIELDS = ("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "hits", "misses",
                     "back_invalidations", "remote_requests")
 DRAM_FIELDS = ("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles")
@@ -67,8 +67,10 @@ def tree(machine):
     """All counters since the machine was made: lists and dicts with int leaves."""
     m, config = machine.state, machine.config
     sockets = range(config.sockets)
-    return {"cores": [core_counts(machine, c) for c in range(config.cores)],
-            "llc": {f: sum(int(m.llc[s][f]) for s in sockets) for f in CACHE_FIELDS},
+    cores = [core_counts(machine, c) for c in range(config.cores)]
+    llc = {f: sum(int(m.llc[s][f]) for s in sockets) for f in CACHE_FIELDS}
+    return {"cores": cores,
+            "llc": llc | {f: sum(core[f"llc.{f}"] for core in cores) for f in TLB_FIELDS},
             "directory": {f: int(m.directory[f]) for f in DIRECTORY_FIELDS},
             "dram": {f: sum(int(m.dram[s][f]) for s in sockets) for f in DRAM_FIELDS}}
 
