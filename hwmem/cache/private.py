@@ -123,7 +123,7 @@ def miss_l2(m, c, line, write, had, j):
     """The core has `line` in `had`; entry `j` of the L2 (-1: none) has the right that is needed afterwards. Returns it."""
     core = m.core[c]
     core.l2.misses += 1
-    if m.has_llc:
+    if m.has_llc and not m.mmu:                 # with an MMU the walk that found the page has asked already
         prefetch_row(m, m.llc[core.socket], line)
     if j < 0 and had == P.I and m.inclusion == P.INCLUSIVE:
         j = allocate_l2(m, c, line)

@@ -64,7 +64,8 @@ def dram_read(m, c, line):
     d.reads += 1
     cycles, channel = open_row(d, line)
     wait = take_bus(d, channel, core.cycles)
-    d.queue_cycles += wait
+    if wait > 0:
+        d.queue_cycles += wait
     core.source = P.FROM_DRAM
     if node != core.socket:
         core.source = P.FROM_REMOTE_DRAM

@@ -10,8 +10,11 @@ draining store buffers and going idle are behind the scheduler's door. A core wi
 key NEVER, or the time at which one of its sleepers wakes; one with stores waiting, the time at which the first of them
 becomes visible if that is earlier. -1: no thread can run; `m.deadlocked` tells whether any still waits.
 """
+import numpy as np
+
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
+from hwmem.bits import bit
 from hwmem.core.service import drain_all, drain_due
 from hwmem.mmu.tlb import forget_lines, forget_pages
 from hwmem.sched.block import enqueue, leave_core, wake
@@ -123,7 +126,7 @@ def load_address_space(m, c, p):
     core.process = p
     core.root = process.root
     core.levels = process.levels
-    process.cores |= 1 << c
+    process.cores = np.int64(np.uint64(process.cores) | bit(c))
 
 
 @kernel

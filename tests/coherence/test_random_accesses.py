@@ -69,7 +69,7 @@ def run_and_compare(machine, seed, n, lines):
     process = machine.spawn()
     base = process.mmap(0, -(-lines // 64) * 4096)
     rng = np.random.default_rng(seed)
-    rows = random_script(rng, base, n, min(cores, 7), lines, machine.config.ordering)
+    rows = random_script(rng, base, n, cores if machine.config.ordering == "sc" else min(cores, 7), lines, machine.config.ordering)
     answers, memory = flat_answers(rows)
     for part in range(0, len(rows), 1000):
         found = script_results(process, rows[part:part + 1000])
@@ -90,6 +90,14 @@ def test_a_machine_of_any_make_reads_what_was_written(seed, protocol, inclusion,
 def test_private_caches_alone_are_coherent_too(seed, protocol, ordering):
     for l2 in (True, False):
         run_and_compare(small_machine(3, protocol, "nine", l2, 1, False, ordering, llc=False), seed, 1500, 100)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("inclusion, sockets", [("inclusive", 1), ("inclusive", 4), ("nine", 1), ("nine", 4)])
+def test_sixty_four_cores_are_as_coherent_as_four(seed, protocol, inclusion, sockets):
+    """The last core's bit is the sign of a 64-bit number."""
+    machine = small_machine(64, protocol, inclusion, True, sockets, True, "sc")
+    run_and_compare(machine, seed, 3000, 40)
 
 
 policies = st.sampled_from(["lru", "tree-plru", "nru", "random"])
