@@ -87,7 +87,7 @@ class Machine:
         if code == 0:
             return
         thread.state = P.FREE
-        address = int(thread.fault_address)
+        address = int(thread.fault_address) & (1 << 64) - 1
         if code in SEGV_CODES:
             raise SegmentationFault(address, "write" if thread.fault_access else "read", SEGV_CODES[code], t)
         raise MachineError(OTHER_SIGNALS[code].format(address, t))
@@ -112,7 +112,7 @@ class Machine:
     def _replay_block(self, owner, block, core):
         m = self.state
         addresses, is_store, sizes = as_arrays(*block)
-        if isinstance(core, int):
+        if isinstance(core, (int, np.integer)):
             t = owner.thread_on(self.check_core(core))
             place_thread(m, t, core)
             replay_one_core(m, t, addresses, is_store, sizes)

@@ -178,7 +178,7 @@ class Process:
         return values
 
     def touch(self, address, n, write=True, core=0):
-        """One access a page of [address, address + n)."""
+        """One access a page of [address, address + n): a load, or a store of a zero byte at the first address of each."""
         self._run(core, touch_pages, check_address(address), n, bool(write))
 
     def physical(self, address):
