@@ -26,7 +26,6 @@ import sys
 import threading
 
 import numba
-from llvmlite import ir
 from llvmlite.binding import Linkage
 from numba import types
 from numba.core import caching

@@ -5,7 +5,6 @@ MAX_CORES = 64
 MAX_SOCKETS = 4
 MAX_THREADS = 1024
 MAX_PROCESSES = 256
-MAX_WAYS = 256                  # of one set; LRU keeps a byte a way
 MAX_LINES = 26 << 20            # tags of all caches and TLBs together
 MAX_SETS = 4 << 20              # sets of all caches and TLBs together
 MAX_CHANNELS = 16               # DRAM channels, all sockets
@@ -71,7 +70,6 @@ PTE_US = 1 << 2
 PTE_A = 1 << 5                  # accessed
 PTE_D = 1 << 6                  # dirty
 PTE_PS = 1 << 7                 # maps a large page
-PTE_NX = -(1 << 63)             # bit 63, as int64
 PTE_FRAME = 0x000F_FFFF_FFFF_F000
 
 # Page-fault error code (SDM vol. 3A, 4.7)
@@ -85,8 +83,6 @@ DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE = range(
 # Where an access was served from (core.source)
 FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM, FROM_UPGRADE = range(11)
 SOURCES = 11
-SOURCE_NAMES = ("L1", "L2", "LLC", "clean forward", "HITM", "remote LLC", "remote clean forward", "remote HITM",
-                "DRAM", "remote DRAM", "upgrade")
 
 # Thread states
 FREE, RUNNABLE, BLOCKED, SLEEPING, DONE, KILLED = range(6)
@@ -99,7 +95,7 @@ SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, NO_MEMORY = 1, 2, 3, 4
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC = 0, 1, 2, 4
 MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS = 0x01, 0x02, 0x10, 0x20
 MAP_NORESERVE = 0x4000
-ENOMEM, EINVAL, EEXIST, EAGAIN, ENOSYS = 12, 22, 17, 11, 38
+ENOMEM, EINVAL, EAGAIN, ENOSYS = 12, 22, 11, 38
 
 # System calls, by x86-64 number where Linux has one (arch/x86/entry/syscalls/syscall_64.tbl)
 SYS_MMAP, SYS_MUNMAP, SYS_FUTEX, SYS_EXIT = 9, 11, 202, 60

@@ -169,7 +169,10 @@ def allocate_l2_late(m, c, line):
 
 @hot
 def allocate_l2(m, c, line):
-    """An entry of the L2 for `line`, in state I until the caller sets it; the core keeps its right to the victim while the L1 holds a copy."""
+    """An entry of the L2 for `line`, in state I until the caller sets it.
+
+    The core keeps its right to the victim while the L1 holds a copy.
+    """
     l2 = m.core[c].l2
     j = take_victim(m, l2, line)
     old = m.tag[j]

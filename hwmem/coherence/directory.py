@@ -63,11 +63,17 @@ def request(m, c, line, write, had):
 
 
 @kernel
+def busy_slot(m, line):
+    """Where it is noted until when the line is under way between cores; another line's note may be there."""
+    return m.busy[line & P.BUSY_SLOTS - 1]
+
+
+@kernel
 def keep_line(m, core, line):
     """The core's locked operation ends now; until then a request for the line waits, if one came between cores."""
-    slot = line & (P.BUSY_SLOTS - 1)
-    if m.busy[slot].line == line:
-        m.busy[slot].until = core.cycles
+    busy = busy_slot(m, line)
+    if busy.line == line:
+        busy.until = core.cycles
 
 
 @hot
@@ -101,9 +107,8 @@ def ask_others(m, c, line, write, kind, i):
         update_entry(m, c, i, state, far, write)
     core.llc_entry = i if m.inclusion == P.INCLUSIVE else -1        # a link that only inclusion keeps true
     if mask != NOBODY:
-        slot = line & (P.BUSY_SLOTS - 1)
-        m.busy[slot].line = line
-        m.busy[slot].until = core.cycles
+        busy = busy_slot(m, line)
+        busy.line, busy.until = line, core.cycles
     return state
 
 
@@ -169,11 +174,11 @@ def find_owner(m, line, i, mask):
 
 @cold
 def wait_for_line(m, core, line):
-    slot = line & (P.BUSY_SLOTS - 1)
-    if m.busy[slot].line == line and m.busy[slot].until > core.cycles:
+    busy = busy_slot(m, line)
+    if busy.line == line and busy.until > core.cycles:
         core.line_waits += 1
-        core.line_wait_cycles += m.busy[slot].until - core.cycles
-        core.cycles = m.busy[slot].until
+        core.line_wait_cycles += busy.until - core.cycles
+        core.cycles = busy.until
 
 
 @kernel

@@ -4,7 +4,7 @@ The memory door calls `translate`; a fault goes to the operating system through 
 processor goes through its interrupt table, and the access is tried again when the handler says so.
 """
 from hwmem import params as P
-from hwmem._jit import call_door, cold, hot, kernel
+from hwmem._jit import call_door, hot, kernel
 from hwmem.mmu.tlb import fill_first, fill_second, first_level, second_level
 from hwmem.mmu.walk import walk
 

@@ -8,7 +8,6 @@ to the observation whose `epoch` it bears: starting another one empties the tabl
 Invariant: a line that found no room once finds none until the next start, so what is not followed is not
 followed from the beginning.
 """
-from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.layout import WATCHED_SLOTS
 
