@@ -34,12 +34,12 @@ class Emulator:
 
 
 def commit(machine):
-    """Write zeros over a new machine's cache tables, which are zero: the host's pages are there before the clock runs."""
+    """Write a new machine's cache tables over themselves: the host's pages are there before the clock runs."""
     m = machine.state
     last = m.llc[m.sockets - 1]                 # the LLC's tables lie behind all others
     entries, sets = last.first + (last.sets << last.row_shift), last.order_base + last.sets
     for pool, used in ((m.tag, entries), (m.word, entries), (m.order, sets)):
-        pool[:used] = 0
+        pool[:used] = pool[:used].copy()
 
 
 class Pycachesim:

@@ -41,7 +41,7 @@ PROJECT_PACKAGES = ("hwmem", "goalloc")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]*))", re.M)
-_kernel_files, _inlining = set(), {}
+_kernel_files, _attributes = set(), {}
 _bytes_of, _imports_of = {}, {}
 
 
@@ -175,9 +175,8 @@ class LinkOnlyLowering(NativeLowering):
             super().run_pass(state)
         lowered = state["cr"]
         key = object()                          # stands where numba has the callable: the implementation's name
-        inlining = _inlining.get(state.func_id.func)
-        if inlining:
-            state.library.get_function(lowered.fndesc.llvm_func_name).add_function_attribute(inlining)
+        for attribute in _attributes.get(state.func_id.func, ()):
+            state.library.get_function(lowered.fndesc.llvm_func_name).add_function_attribute(attribute)
         state.targetctx.insert_user_function(key, lowered.fndesc, [state.library])
         state["cr"] = lowered._replace(cfunc=key)
         return True
@@ -252,14 +251,20 @@ def kernel(function):
 
 
 def cold(function):
-    """A kernel off the hot path: never inlined into its callers, so that their common case stays small."""
-    _inlining[function] = "noinline"
+    """A kernel off the hot path: never inlined into its callers, whose code is laid out for the case that it is not called."""
+    _attributes[function] = ("noinline", "cold")
+    return kernel(function)
+
+
+def apart(function):
+    """A kernel that is often called and yet never inlined, so that its callers' other cases stay small."""
+    _attributes[function] = ("noinline",)
     return kernel(function)
 
 
 def hot(function):
     """A kernel that the common case of an access runs through: inlined into every caller, so keep it small."""
-    _inlining[function] = "alwaysinline"
+    _attributes[function] = ("alwaysinline",)
     return kernel(function)
 
 

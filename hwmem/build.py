@@ -9,6 +9,7 @@ import mmap
 import numpy as np
 
 from hwmem import params as P
+from hwmem.cache.replacement import fresh_stack, stack_mask
 from hwmem.coherence.protocol import PROTOCOLS, tables
 from hwmem.layout import MACHINE
 
@@ -43,6 +44,8 @@ def build(config, seed=0):
     for s in range(config.sockets):
         pools.place(m.llc[s], config.llc)
     use_huge_pages(pages, pools)
+    for base, sets, stack in pools.stacks:
+        m.order[base:base + sets] = stack
     return m
 
 
@@ -69,6 +72,7 @@ class Pools:
 
     def __init__(self, seed):
         self.next_entry = self.next_set = 0
+        self.stacks = []                        # (first set, sets, their recency stack): what is not zero to begin with
         self.random = np.random.default_rng(seed)
 
     def place(self, s, shape):
@@ -84,7 +88,8 @@ class Pools:
         if s.policy == P.LRU and shape.ways > P.NIBBLE_WAYS:
             s.policy = P.WIDE_LRU
         if s.policy == P.LRU:
-            s.stack_top, s.stack_mask = 4 * shape.ways - 4, np.uint64((1 << 4 * shape.ways) - 1)
+            s.stack_top, s.stack_mask = 4 * shape.ways - 4, stack_mask(shape.ways)
+            self.stacks.append((self.next_set, shape.sets, fresh_stack(shape.ways)))
         s.first, s.order_base = self.next_entry, self.next_set
         self.next_entry += -(-(shape.sets << int(s.row_shift)) // ROW_ALIGN) * ROW_ALIGN
         self.next_set += shape.sets

@@ -30,7 +30,6 @@ SETS = record(
     "policy", "latency", "stack_top", ("stack_mask", "u8"),     # LRU: bit place of the oldest nibble; nibbles in use
     "clock",                        # touches so far (WIDE_LRU)
     "random",                       # state of the random policy
-    "holes",                        # ways emptied since they were first used
     "hits", "misses",               # demand look-ups
     "write_back_misses",            # victims of the level above that were not here
     "replacements", "dirty_evictions")

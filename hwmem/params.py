@@ -33,7 +33,6 @@ STATE_MASK = 7                  # private caches: the MESI state. LLC: the direc
 DIRTY = 1 << 3                  # LLC: differs from memory
 REMOTE = 1 << 4                 # LLC: another socket may hold the line
 FLAGS_MASK = OCCUPIED - 1
-EMPTIED = 1                     # the tag word of an entry that was in use and is free again (TLBs)
 
 # Stable states of a line in a private cache: from E on a store needs nobody's leave. O and M are dirty.
 I, S, F, O, E, M = range(6)

@@ -20,7 +20,7 @@ Entries of one line know each other, so that evictions need no search (indices p
 Invariants: the core's right to a line is the stronger of its two copies; the links of valid entries are mutual.
 """
 from hwmem import params as P
-from hwmem._jit import cold, hot, kernel
+from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.sets import cool, index_of, key_of, prefetch_row, put, take_victim, touch_entry
 from hwmem.coherence.directory import give_up, put_back, request
 from hwmem.coherence.protocol import PR_RD
@@ -71,7 +71,7 @@ def access_physical(m, c, pa, write):
         miss_elsewhere(m, c, line, write, i)
 
 
-@cold
+@apart
 def miss_elsewhere(m, c, line, write, i):
     """miss_line, for all but the memory door's short way, which has it inlined."""
     miss_line(m, c, line, write, i)
@@ -184,7 +184,7 @@ def allocate_l2(m, c, line):
     return j
 
 
-@cold
+@apart
 def evict_l1(m, c, line, state, below):
     dirty = state == P.M or state == P.O
     if not m.has_l2:

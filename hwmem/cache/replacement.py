@@ -3,16 +3,16 @@
 Called by sets.py with the set's number. Policies are small integers (params.py):
 
 - LRU, up to 16 ways: a recency stack in one word of `m.order`, a nibble a place, way numbers from the most
-  recent (low) to the least; stored XOR the identity, so that zero is a fresh set. To touch is a dozen
-  operations without a branch; the victim is the nibble at place ways-1.
+  recent (low) to the least, zero above; a new machine's are the identity. To touch is a dozen operations without a
+  branch; the victim is the nibble at place ways-1.
 - WIDE_LRU, above 16 ways: the time of the last touch of each entry, in `m.stamp`; the victim is the oldest.
 - TREE_PLRU: a bit a node of a binary tree, pointing away from what was touched (ways a power of two).
 - NRU: a bit a way, all but the last cleared when every bit is set.
 - RANDOM: xorshift64 a structure.
 
-Invariant of LRU: each stack is a permutation of 0..ways-1, no two stamps of a set are equal (checked by check.py). Ways never used lie deepest,
-so the deepest place is a free way while there is one; ways emptied later (TLB invalidation) are counted in
-`holes` and looked for first.
+Invariant of LRU: each stack is a permutation of 0..ways-1, no two stamps of a set are equal (checked by check.py). Free
+ways lie deepest, those never used like those emptied since (TLB invalidation), so that the victim is one of them while
+there are any. The other policies look for a free way first.
 """
 import numpy as np
 
@@ -26,12 +26,22 @@ NIBBLE_TOPS = np.uint64(0x8888888888888888)
 NONE, TWO, THREE, FOUR, FIFTEEN = (np.uint64(n) for n in (0, 2, 3, 4, 15))
 
 
+def fresh_stack(ways):
+    """The stack of a set of `ways` ways that were never used."""
+    return IDENTITY & stack_mask(ways)
+
+
+def stack_mask(ways):
+    """The nibbles of a stack that are in use."""
+    return np.uint64((1 << 4 * ways) - 1)
+
+
 @hot
 def touch(m, s, set_, way):
     """`way` of set `set_` becomes the most recently used."""
     if s.policy == P.LRU:
         i = np.uint64(s.order_base + set_)
-        m.order[i] = to_front(m.order[i] ^ IDENTITY, np.uint64(way)) ^ IDENTITY
+        m.order[i] = to_front(m.order[i], np.uint64(way))
     elif s.policy == P.WIDE_LRU:
         s.clock += 1
         m.stamp[s.first + (set_ << s.row_shift) + way] = s.clock
@@ -42,25 +52,48 @@ def touch(m, s, set_, way):
 @hot
 def rotate(m, s, set_, first):
     """The way that a new line takes, made most recent; `first`: index of the set's first entry. Free ways first."""
-    if s.policy == P.LRU and s.holes == 0:
+    if s.policy == P.LRU:
         i = np.uint64(s.order_base + set_)
-        stack = m.order[i] ^ IDENTITY
-        way = (stack >> np.uint64(s.stack_top)) & FIFTEEN
-        m.order[i] = ((stack << FOUR & s.stack_mask) | (stack & ~s.stack_mask) | way) ^ IDENTITY
+        stack = m.order[i]
+        way = stack >> np.uint64(s.stack_top)
+        m.order[i] = (stack << FOUR | way) & s.stack_mask
         return np.int64(way)
     way = other_victim(m, s, set_, first)
     touch(m, s, set_, way)
     return way
 
 
+@kernel
+def retire(m, s, set_, way):
+    """`way` of set `set_` is free from now on."""
+    if s.policy == P.LRU:
+        i = np.uint64(s.order_base + set_)
+        m.order[i] = to_back(m.order[i], np.uint64(way), np.uint64(s.stack_top))
+    elif s.policy == P.WIDE_LRU:
+        m.stamp[s.first + (set_ << s.row_shift) + way] = 0
+
+
+@hot
+def place_of(stack, way):
+    """Bit place of `way`'s nibble in the stack."""
+    x = stack ^ (way * NIBBLES)
+    return np.uint64(ctz64((x - NIBBLES) & ~x & NIBBLE_TOPS)) - THREE
+
+
 @hot
 def to_front(stack, way):
     """The stack of nibbles with `way` moved to the front."""
-    x = stack ^ (way * NIBBLES)
-    place = np.uint64(ctz64((x - NIBBLES) & ~x & NIBBLE_TOPS)) - THREE
+    place = place_of(stack, way)
     above = (ONE << place) - ONE                        # places more recent than the way's own
     kept = ~((TWO << (place + THREE)) - ONE)            # places less recent
     return (stack & kept) | ((stack & above) << FOUR) | way
+
+
+@kernel
+def to_back(stack, way, top):
+    """The stack of nibbles with `way` moved to the deepest place, which is at bit `top`."""
+    above = (ONE << place_of(stack, way)) - ONE
+    return (stack & above) | ((stack >> FOUR) & ~above) | way << top
 
 
 @cold
@@ -73,20 +106,17 @@ def touch_other(m, s, set_, way):
 
 @cold
 def other_victim(m, s, set_, first):
-    if s.holes > 0 or s.policy > P.WIDE_LRU:
-        for way in range(s.ways):
-            if not m.tag[first + way] & P.OCCUPIED:
-                return way
     if s.policy == P.WIDE_LRU:
         return oldest(m, first, s.ways)
+    for way in range(s.ways):
+        if not m.tag[first + way] & P.OCCUPIED:
+            return way
     bits = m.order[s.order_base + set_]
     if s.policy == P.TREE_PLRU:
         return victim_tree(bits, s.ways)
     if s.policy == P.NRU:
         return ctz64(~bits) % s.ways                    # (a set of one way has no other)
-    if s.policy == P.RANDOM:
-        return next_random(s) % s.ways
-    return np.int64(((bits ^ IDENTITY) >> np.uint64(s.stack_top)) & FIFTEEN)
+    return next_random(s) % s.ways
 
 
 @kernel

@@ -18,7 +18,7 @@ from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ctz64
 from hwmem.cache.match import LANES, match8, prefetch_tags
-from hwmem.cache.replacement import rotate, touch
+from hwmem.cache.replacement import retire, rotate, touch
 
 
 @hot
@@ -102,17 +102,16 @@ def put(m, i, key, flags):
 def install(m, s, key, word):
     """Put `key` over its set's victim, whatever that was (TLBs)."""
     i = take_victim(m, s, key)
-    if m.tag[i] == P.EMPTIED:
-        s.holes -= 1
     put(m, i, key, 0)
     m.word[i] = word
 
 
 @kernel
 def empty(m, s, i):
-    m.tag[i] = P.EMPTIED
+    """Entry `i` is free from now on."""
+    m.tag[i] = 0
     m.word[i] = 0
-    s.holes += 1
+    retire(m, s, i - s.first >> s.row_shift, i - s.first & (1 << s.row_shift) - 1)
 
 
 @cold
@@ -127,8 +126,8 @@ def forget(m, s, key):
 def clear(m, s):
     """Empty every entry (TLB flush)."""
     for i in range(s.first, s.first + (s.sets << s.row_shift)):
-        if m.tag[i] & P.OCCUPIED:
-            empty(m, s, i)
+        m.tag[i] = 0
+        m.word[i] = 0
 
 
 @kernel

@@ -25,7 +25,7 @@ Invariants: gets + getx + upgrades = hits + misses; at most one core in E or M a
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import cold, hot, kernel
+from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit, ctz64, test_bit
 from hwmem.cache.sets import index_of, key_of, put, take_victim, touch_entry
 from hwmem.coherence.peers import cores_holding, meet, supplier
@@ -87,7 +87,7 @@ def lookup(m, socket, line):
     return i
 
 
-@cold
+@apart
 def ask_others(m, c, line, write, kind, i):
     """The request where other cores or sockets may hold the line: steps 2 to 5. Returns the state granted."""
     core = m.core[c]
@@ -217,7 +217,7 @@ def answer_read(m, c, line, i, far, mask):
     return owner
 
 
-@cold
+@apart
 def answer_write(m, c, line, i, far, mask, kind):
     """Take the line from everybody else, and bring it unless core `c` has it; returns the core that supplied it, or -1."""
     core = m.core[c]
@@ -357,7 +357,7 @@ def evict(m, c, llc, i):
         evict_used(m, c, llc, i)
 
 
-@cold
+@apart
 def evict_used(m, c, llc, i):
     """The victim has private copies, or differs from memory."""
     line = key_of(m.tag[i])
@@ -409,7 +409,7 @@ def give_up(m, i):
     set_entry(m, i, P.PRESENT, m.tag[i] & (P.DIRTY | P.REMOTE))
 
 
-@cold
+@apart
 def put_back(m, c, line, state, keeps, i):
     """An O, E or M victim leaves a private level of core `c`; `keeps` (0/1): the core has another copy and stays a
     holder; `i`: the line's LLC entry, -1 if not known."""

@@ -7,7 +7,7 @@ copy that weakens also leaves the core's hit filter.
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import cold, kernel
+from hwmem._jit import apart, cold, kernel
 from hwmem.bits import bit, test_bit
 from hwmem.cache.sets import cool, index_of
 from hwmem.observe.hooks import line_lost
@@ -58,7 +58,7 @@ def set_state(m, s, line, state):
         m.tag[i] = m.tag[i] & ~P.STATE_MASK | state
 
 
-@cold
+@apart
 def meet(m, d, line, event):
     """Core `d`'s copy meets another's request (an event of the protocol's table). Returns its state before."""
     core = m.core[d]

@@ -11,7 +11,7 @@ Returns what was loaded; 0 for a store; for an atomic the host address of the wo
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import DOORS, cold, hot, kernel
+from hwmem._jit import DOORS, apart, cold, hot, kernel
 from hwmem.cache.private import HIT, access_line, access_physical, hit_line, miss_line
 from hwmem.cache.sets import index_of, prefetch_row
 from hwmem.coherence.directory import keep_line
@@ -64,13 +64,13 @@ def last_place(core, va, write):
     return (known.frame & ~1) + (va & P.PAGE - 1)
 
 
-@cold
+@apart
 def place_in_ram(m, t, va, size, write):
     """Without an MMU `va` is the physical address, and data must lie in RAM; -1 after a fault."""
     return va if 0 <= va <= m.ram_size - size else kill(m, t, va, write, P.SEGV_MAPERR)
 
 
-@cold
+@apart
 def find_place(m, t, c, va, write):
     """Physical address of `va`, or -1 after a fault."""
     pa = translate(m, t, c, va, write)
@@ -97,7 +97,7 @@ def serve(m, c, pa, size, kind):
                 physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
 
 
-@cold
+@apart
 def access(m, t, va, size, kind, value):
     """Any access by a virtual address, with all that can happen to it."""
     c = m.thread[t].core

@@ -15,7 +15,7 @@ fence. Loads that overlap an entry partly wait until it has drained.
 Invariant: while an entry for a line waits, the line is not in the core's hit filter, and no store is.
 """
 from hwmem import params as P
-from hwmem._jit import cold, kernel
+from hwmem._jit import apart, cold, kernel
 from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.cache.private import access_physical
 from hwmem.observe.hooks import access_seen
@@ -23,7 +23,7 @@ from hwmem.observe.hooks import access_seen
 SLOTS = 64
 
 
-@cold
+@apart
 def push(m, t, c, va, pa, size, value):
     """A retired store. Waits for the oldest entry when the buffer is full."""
     core = m.core[c]
@@ -53,7 +53,7 @@ def head_due(core):
     return max(core.sb_due[core.sb_head], core.sb_free_at)
 
 
-@cold
+@apart
 def drain_head(m, c):
     """The oldest entry becomes visible, and with it those behind it that wait for the same line: the core has it now.
 

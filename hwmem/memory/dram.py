@@ -10,7 +10,7 @@ Invariant: row_hits + row_misses + row_conflicts = reads + writes.
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import cold, hot, kernel
+from hwmem._jit import apart, hot, kernel
 
 
 @kernel
@@ -73,7 +73,7 @@ def dram_read(m, c, line):
     return cycles + wait
 
 
-@cold
+@apart
 def dram_write(m, c, line):
     """A dirty line leaves the caches."""
     d = m.dram[home_node(m, line)]

@@ -4,9 +4,9 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.bits import ONE
-from hwmem.cache.replacement import FIFTEEN, IDENTITY, oldest
+from hwmem.cache.replacement import FIFTEEN, NONE, oldest
 from hwmem.cache.sets import key_of, row_of
-from hwmem.observe.checks.faults import (BAD_HOLES, BAD_ORDER, BEHIND_LAST_WAY, FREE_NOT_DEEPEST, NOT_OCCUPIED,
+from hwmem.observe.checks.faults import (BAD_ORDER, BEHIND_LAST_WAY, FREE_NOT_DEEPEST, NOT_OCCUPIED,
                                          TWICE_IN_SET, WRONG_SET, fault)
 
 ARRAYS = ("l1d", "l2", "dtlb", "dtlb_2m", "stlb", "pml4e", "pdpte", "pde")
@@ -37,7 +37,6 @@ def array_of(core, k):
 def check_array(m, s, found):
     if s.ways == 0:
         return 0
-    free = 0
     for set_ in range(s.sets):
         first = s.first + (set_ << s.row_shift)
         here = 0
@@ -50,9 +49,6 @@ def check_array(m, s, found):
             code = check_order(m, s, set_, first, here, found)
         if code:
             return code
-        free += here
-    if not 0 <= s.holes <= free:
-        return fault(found, BAD_HOLES, s.holes, free, 0, 0)
     return 0
 
 
@@ -61,7 +57,7 @@ def check_tags(m, s, first, found):
     """The entries of the set whose row begins at `first`."""
     for i in range(first, first + s.ways):
         tag = m.tag[i]
-        if tag == 0 or tag == P.EMPTIED:
+        if tag == 0:
             continue
         if tag & P.OCCUPIED == 0:
             return fault(found, NOT_OCCUPIED, i, tag, 0, 0)
@@ -82,8 +78,8 @@ def check_order(m, s, set_, first, free, found):
     """The replacement state of one set, `free` of whose ways are empty."""
     bits = m.order[s.order_base + set_]
     if s.policy == P.LRU:
-        sound = is_stack(bits ^ IDENTITY, s.ways)
-        deepest = np.int64(((bits ^ IDENTITY) >> np.uint64(4 * s.ways - 4)) & FIFTEEN)
+        sound = is_stack(bits, s.ways)
+        deepest = np.int64(bits >> np.uint64(4 * s.ways - 4) & FIFTEEN)
     elif s.policy == P.WIDE_LRU:
         sound = are_stamps(m, s, first)
         deepest = oldest(m, first, s.ways)
@@ -93,21 +89,18 @@ def check_order(m, s, set_, first, free, found):
         deepest = -1
     if not sound:
         return fault(found, BAD_ORDER, set_, np.int64(bits), s.ways, 0)
-    if deepest >= 0 and free > 0 and s.holes == 0 and m.tag[first + deepest] & P.OCCUPIED:
+    if deepest >= 0 and free > 0 and m.tag[first + deepest] & P.OCCUPIED:
         return fault(found, FREE_NOT_DEEPEST, set_, deepest, 0, 0)
     return 0
 
 
 @kernel
 def is_stack(stack, ways):
-    """Whether the nibbles of `stack` are a permutation of 0..ways-1, then the identity."""
+    """Whether the nibbles of `stack` are a permutation of 0..ways-1, then zeros."""
     seen = 0
-    for place in range(P.NIBBLE_WAYS):
-        way = np.int64((stack >> np.uint64(4 * place)) & FIFTEEN)
-        if way != place and (way >= ways or place >= ways):
-            return False
-        seen |= 1 << way
-    return seen == (1 << P.NIBBLE_WAYS) - 1
+    for place in range(ways):
+        seen |= 1 << np.int64((stack >> np.uint64(4 * place)) & FIFTEEN)
+    return seen == (1 << ways) - 1 and (ways == P.NIBBLE_WAYS or stack >> np.uint64(4 * ways) == NONE)
 
 
 @kernel
@@ -128,7 +121,7 @@ def is_recent(m, s, i):
     set_, way = i - s.first >> s.row_shift, i - s.first & (1 << s.row_shift) - 1
     bits = m.order[s.order_base + set_]
     if s.policy == P.LRU:
-        return np.int64((bits ^ IDENTITY) & FIFTEEN) == way
+        return np.int64(bits & FIFTEEN) == way
     if s.policy == P.WIDE_LRU:
         return is_newest(m, i, i - way, s.ways)
     if s.policy == P.TREE_PLRU:
