@@ -28,7 +28,7 @@ def build(config, seed=0):
     m.ordering = P.ORDERINGS[config.ordering]
     m.inclusion = P.INCLUSIONS[config.inclusion] if config.llc else P.NINE
     m.has_l2, m.has_llc = config.l2 is not None, config.llc is not None
-    m.exact_entries = config.llc is not None and config.inclusion == "inclusive" and config.sockets == 1
+    m.lone_llc = config.llc is not None and config.inclusion == "inclusive" and config.sockets == 1
     m.sharers_supply = config.protocol in ("moesi", "mesif")
     m.store_buffer_entries = config.store_buffer.entries
     m.current_core = -1

@@ -124,7 +124,7 @@ OBSERVE = record("watching", "classify", "c2c", "events",           # switches
 def machine(align):
     return record(
         ("doors", "i8", 16), "ram_base", "ram_size",
-        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply", "exact_entries", "store_buffer_entries",
+        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply", "lone_llc", "store_buffer_entries",
         "store_buffer_always", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
         ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
         ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),

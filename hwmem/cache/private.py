@@ -21,7 +21,7 @@ Invariants: the core's right to a line is the stronger of its two copies; the li
 """
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
-from hwmem.cache.sets import cool, index_of, key_of, prefetch_row, put, take_victim, touch_entry
+from hwmem.cache.sets import cool, index_of, key_of, prefetch_set, put, set_of, take_victim, touch_entry
 from hwmem.coherence.directory import give_up, put_back, request
 from hwmem.coherence.protocol import PR_RD
 
@@ -96,11 +96,11 @@ def miss_line(m, c, line, write, i):
     else:
         if i < 0 and m.inclusion == P.INCLUSIVE:
             i = allocate_l1_early(m, c, line)
-        state = request(m, c, line, write, had)
+        state = request(m, c, line, write, had, llc_set(m, core, line))
         below = core.llc_entry
     old, link = 0, 0
     if i < 0:
-        i = take_victim(m, core.l1d, line)
+        i = take_victim(m, core.l1d, set_of(core.l1d, line))
         old, link = m.tag[i], m.word[i]
     m.tag[i] = line << P.TAG_SHIFT | P.OCCUPIED | (P.M if write else state)
     m.word[i] = below + 1
@@ -123,11 +123,10 @@ def miss_l2(m, c, line, write, had, j):
     """The core has `line` in `had`; entry `j` of the L2 (-1: none) has the right that is needed afterwards. Returns it."""
     core = m.core[c]
     core.l2.misses += 1
-    if m.has_llc and not m.mmu:                 # with an MMU the walk that found the page has asked already
-        prefetch_row(m, m.llc[core.socket], line)
+    set_ = llc_set(m, core, line)
     if j < 0 and had == P.I and m.inclusion == P.INCLUSIVE:
         j = allocate_l2(m, c, line)
-    state = request(m, c, line, write, had)
+    state = request(m, c, line, write, had, set_)
     if had > P.I:                                               # an upgrade: the data was here
         if j >= 0:
             state = P.M if m.tag[j] & P.STATE_MASK == P.O else P.E
@@ -135,15 +134,26 @@ def miss_l2(m, c, line, write, had, j):
         return j
     if j < 0:
         j = allocate_l2_late(m, c, line)
-    m.tag[j] = m.tag[j] & ~P.STATE_MASK | state
+    put(m, j, line, state)
     m.word[j] = (core.llc_entry + 1) << BELOW_SHIFT
     return j
 
 
 @hot
+def llc_set(m, core, line):
+    """The set of the LLC that will be searched for `line`, which the host begins to fetch; 0 without an LLC."""
+    if not m.has_llc:
+        return 0
+    llc = m.llc[core.socket]
+    set_ = set_of(llc, line)
+    prefetch_set(m, llc, set_)
+    return set_
+
+
+@hot
 def replace_l1(m, c, old, below):
     """The L1 entry that was tagged `old` and linked to `below` has been taken for another line."""
-    count_replacement(m.core[c].l1d, old)
+    m.core[c].l1d.replacements += 1
     state = old & P.STATE_MASK
     if m.has_l2 and below >= 0 and (state == P.E or state == P.S):
         m.word[below] &= ~LOW                                   # the common victim: clean, and the L2 has it
@@ -154,7 +164,8 @@ def replace_l1(m, c, old, below):
 @cold
 def allocate_l1_early(m, c, line):
     """An L1 entry for `line` before it is asked for, in state I until it comes; the victim has gone to the next level."""
-    i = take_victim(m, m.core[c].l1d, line)
+    l1 = m.core[c].l1d
+    i = take_victim(m, l1, set_of(l1, line))
     old, link = m.tag[i], m.word[i]
     put(m, i, line, P.I)
     if old != 0:
@@ -174,19 +185,17 @@ def allocate_l2(m, c, line):
     The core keeps its right to the victim while the L1 holds a copy.
     """
     l2 = m.core[c].l2
-    j = take_victim(m, l2, line)
-    old = m.tag[j]
-    if old != 0:
-        count_replacement(l2, old)
-        if old & P.STATE_MASK > P.I:
-            evict_l2(m, c, key_of(old), old & P.STATE_MASK, m.word[j])
+    j = take_victim(m, l2, set_of(l2, line))
+    if m.tag[j] != 0:
+        evict_l2(m, c, m.tag[j], m.word[j])
     put(m, j, line, P.I)
     return j
 
 
 @apart
 def evict_l1(m, c, line, state, below):
-    dirty = state == P.M or state == P.O
+    dirty = is_dirty(state)
+    m.core[c].l1d.dirty_evictions += 1 if dirty else 0
     if not m.has_l2:
         if state >= P.O:
             put_back(m, c, line, state, 0, below)
@@ -205,21 +214,28 @@ def evict_l1(m, c, line, state, below):
 
 
 @hot
-def evict_l2(m, c, line, state, links):
+def evict_l2(m, c, old, links):
+    """The L2 entry that was tagged `old`, with its links, has been taken for another line."""
+    m.core[c].l2.replacements += 1
+    state = old & P.STATE_MASK
+    if state == P.E and links & LOW == 0 and links > 0 and not m.observe.events:
+        give_up(m, (links >> BELOW_SHIFT) - 1)                  # the common victim: clean, and nowhere else in the core
+    elif state > P.I:
+        evict_other_l2(m, c, key_of(old), state, links)
+
+
+@apart
+def evict_other_l2(m, c, line, state, links):
     i, above = (links & LOW) - 1, (links >> BELOW_SHIFT) - 1
+    m.core[c].l2.dirty_evictions += 1 if is_dirty(state) else 0
     if i >= 0:
         m.word[i] = 0
-    if state == P.E and i < 0 and above >= 0 and not m.observe.events:
-        give_up(m, above)
-    elif state == P.M and i >= 0 and m.protocol.next_state[P.I, PR_RD] < P.E:
+    if state == P.M and i >= 0 and m.protocol.next_state[P.I, PR_RD] < P.E:
         m.tag[i] |= P.M                         # a protocol without E has no clean sole copy: the L1's is the dirty one now
     elif state >= P.O:
         put_back(m, c, line, state, 1 if i >= 0 else 0, above)
 
 
 @kernel
-def count_replacement(s, old):
-    state = old & P.STATE_MASK
-    s.replacements += 1
-    if state == P.M or state == P.O:
-        s.dirty_evictions += 1
+def is_dirty(state):
+    return state == P.M or state == P.O

@@ -23,6 +23,7 @@ from hwmem.bits import ONE, bit, ctz64, test_bit
 IDENTITY = np.uint64(0xFEDCBA9876543210)
 NIBBLES = np.uint64(0x1111111111111111)
 NIBBLE_TOPS = np.uint64(0x8888888888888888)
+NIBBLE_RESTS = np.uint64(0x7777777777777777)
 NONE, TWO, THREE, FOUR, FIFTEEN = (np.uint64(n) for n in (0, 2, 3, 4, 15))
 
 
@@ -77,7 +78,7 @@ def retire(m, s, set_, way):
 def place_of(stack, way):
     """Bit place of `way`'s nibble in the stack."""
     x = stack ^ (way * NIBBLES)
-    return np.uint64(ctz64((x - NIBBLES) & ~x & NIBBLE_TOPS)) - THREE
+    return np.uint64(ctz64(~((x & NIBBLE_RESTS) + NIBBLE_RESTS | x) & NIBBLE_TOPS)) - THREE     # the lowest nibble of x that is 0
 
 
 @hot

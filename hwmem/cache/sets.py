@@ -40,7 +40,13 @@ def row_of(s, key):
 @hot
 def index_of(m, s, key):
     """Index in the pools of `key`'s entry, or -1. Recency is not changed."""
-    first = row_of(s, key)
+    return index_in(m, s, set_of(s, key), key)
+
+
+@hot
+def index_in(m, s, set_, key):
+    """index_of, where the key's set is known."""
+    first = s.first + (set_ << s.row_shift)
     wanted = key << P.TAG_SHIFT | P.OCCUPIED
     found = match8(m, first, wanted)
     if s.ways > LANES:
@@ -54,9 +60,9 @@ def index_of(m, s, key):
 
 
 @hot
-def prefetch_row(m, s, key):
-    """Have the host fetch the set of `key`, which will be searched soon."""
-    first = row_of(s, key)
+def prefetch_set(m, s, set_):
+    """Have the host fetch a set that will be searched soon."""
+    first = s.first + (set_ << s.row_shift)
     prefetch_tags(m, first)
     if s.ways > LANES:
         prefetch_tags(m, first + LANES)
@@ -84,10 +90,9 @@ def touch_entry(m, s, i):
 
 
 @hot
-def take_victim(m, s, key):
-    """Index of the entry that `key` shall take (free ones first), made most recent. What it holds is the caller's to
-    deal with before `put`."""
-    set_ = set_of(s, key)
+def take_victim(m, s, set_):
+    """Index of the entry of a set that a new key shall take (free ones first), made most recent. What it holds is the
+    caller's to deal with before `put`."""
     first = s.first + (set_ << s.row_shift)
     return first + rotate(m, s, set_, first)
 
@@ -101,7 +106,7 @@ def put(m, i, key, flags):
 @hot
 def install(m, s, key, word):
     """Put `key` over its set's victim, whatever that was (TLBs)."""
-    i = take_victim(m, s, key)
+    i = take_victim(m, s, set_of(s, key))
     put(m, i, key, 0)
     m.word[i] = word
 

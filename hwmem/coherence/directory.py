@@ -27,7 +27,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit, ctz64, test_bit
-from hwmem.cache.sets import index_of, key_of, put, take_victim, touch_entry
+from hwmem.cache.sets import index_in, index_of, key_of, put, set_of, take_victim, touch_entry
 from hwmem.coherence.peers import cores_holding, meet, supplier
 from hwmem.coherence.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETS, GETX, MEM_WRITE, PR_RD, PUTX, UPGRADE
 from hwmem.memory.dram import dram_read, dram_write
@@ -37,28 +37,30 @@ NOBODY = np.uint64(0)
 
 
 @hot
-def request(m, c, line, write, had):
-    """Core `c`, which holds `line` in `had` (I: not at all), asks for a copy or the only copy. Returns the state granted,
-    E to a writer (its L1 makes that M); core.llc_entry is the line's entry afterwards.
+def request(m, c, line, write, had, set_):
+    """Core `c`, which holds `line` in `had` (I: not at all), asks for a copy or the only copy; `set_`: the LLC's for it.
+    Returns the state granted, E to a writer (its L1 makes that M); core.llc_entry is the line's entry afterwards.
     """
     core = m.core[c]
-    start = core.cycles
-    kind = GETS if write == 0 else GETX if had == P.I else UPGRADE
-    i = lookup(m, core.socket, line) if m.has_llc else -1
-    count_request(m, core, kind, i)
+    i = lookup(m, m.llc[core.socket], set_, line) if m.has_llc else -1
     core.supplier = -1
-    if m.exact_entries and (i < 0 or m.tag[i] & P.STATE_MASK == P.PRESENT):
-        fetch(m, c, line, i, 0)                 # nobody else can have it
-        state = P.E if write else np.int64(m.protocol.next_state[P.I, PR_RD])
-        if i < 0:
-            i = allocate(m, c, line)
-        name_holder(m, c, i, state, m.tag[i] & P.DIRTY)
+    if not m.lone_llc or m.observe.events or (i >= 0 and m.tag[i] & P.STATE_MASK != P.PRESENT):
+        return ask_others(m, c, line, write, had, i)
+    state = P.E if write else np.int64(m.protocol.next_state[P.I, PR_RD])
+    if write:                                   # nobody has the line, nor did this core
+        m.directory.getx += 1
     else:
-        state = ask_others(m, c, line, write, kind, i)
-        i = core.llc_entry
+        m.directory.gets += 1
+    if i < 0:
+        core.llc_misses += 1
+        fetch_from_memory(m, c, line)
+        i = allocate(m, c, line, set_)
+        name_holder(m, c, i, state, 0)
+    else:
+        core.llc_hits += 1
+        fetch_from_llc(m, core)
+        name_holder(m, c, i, state, m.tag[i] & P.DIRTY)
     core.llc_entry = i
-    if m.observe.events:
-        log_event(m, c, line, kind, core.supplier, had, P.M if write else state, core.cycles - start)
     return state
 
 
@@ -77,10 +79,9 @@ def keep_line(m, core, line):
 
 
 @hot
-def lookup(m, socket, line):
-    """Index of the line's valid LLC entry in `socket`, made most recent; or -1."""
-    llc = m.llc[socket]
-    i = index_of(m, llc, line)
+def lookup(m, llc, set_, line):
+    """Index of the line's valid entry in an LLC, made most recent; or -1."""
+    i = index_in(m, llc, set_, line)
     if i < 0 or m.tag[i] & P.STATE_MASK == P.GONE:
         return -1
     touch_entry(m, llc, i)
@@ -88,9 +89,13 @@ def lookup(m, socket, line):
 
 
 @apart
-def ask_others(m, c, line, write, kind, i):
-    """The request where other cores or sockets may hold the line: steps 2 to 5. Returns the state granted."""
+def ask_others(m, c, line, write, had, i):
+    """The request where other cores or sockets may hold the line, or where it is logged: steps 2 to 5. Returns the state
+    granted."""
     core = m.core[c]
+    start = core.cycles
+    kind = GETS if write == 0 else GETX if had == P.I else UPGRADE
+    count_request(m, core, kind, i)
     far = far_copies(m, core.socket, line, i, write)
     mask = holders(m, c, line, i, far)
     if mask != NOBODY:
@@ -102,13 +107,15 @@ def ask_others(m, c, line, write, kind, i):
         core.supplier = answer_write(m, c, line, i, far, mask, kind)
         state = P.E
     if i < 0 and m.has_llc and (kind != UPGRADE or m.inclusion == P.INCLUSIVE):
-        i = allocate_late(m, c, line)
+        i = allocate_again(m, c, line)
     if i >= 0:
         update_entry(m, c, i, state, far, write)
     core.llc_entry = i if m.inclusion == P.INCLUSIVE else -1        # a link that only inclusion keeps true
     if mask != NOBODY:
         busy = busy_slot(m, line)
         busy.line, busy.until = line, core.cycles
+    if m.observe.events:
+        log_event(m, c, line, kind, core.supplier, had, P.M if write else state, core.cycles - start)
     return state
 
 
@@ -210,7 +217,7 @@ def answer_read(m, c, line, i, far, mask):
         if m.protocol.action[before, BUS_RD] & MEM_WRITE:
             take_dirty(m, c, m.core[owner].socket, line)
     else:
-        fetch_late(m, c, line, i, far)
+        fetch(m, c, line, i, far)
     for s in range(m.sockets):
         if far >> s & 1:
             after_far_read(m, s, line)
@@ -237,7 +244,7 @@ def answer_write(m, c, line, i, far, mask, kind):
         core.source = P.FROM_UPGRADE
         core.cycles += m.cost.upgrade
     elif owner < 0:
-        fetch_late(m, c, line, i, far)
+        fetch(m, c, line, i, far)
     if mask != NOBODY and owner < 0:
         core.cycles += m.cost.invalidate
     for s in range(m.sockets):
@@ -269,28 +276,33 @@ def charge_forward(m, c, owner, before):
         core.cycles += m.cost.remote_forward
 
 
-@cold
-def fetch_late(m, c, line, i, far):
-    fetch(m, c, line, i, far)
-
-
-@hot
+@apart
 def fetch(m, c, line, i, far):
     """The line comes from the socket's LLC, another socket's, or memory."""
     core = m.core[c]
     if i >= 0:
-        m.directory.hits += 1
-        core.source = P.FROM_LLC
-        core.cycles += m.llc[core.socket].latency
-        return
-    m.directory.misses += 1
-    if far:
+        fetch_from_llc(m, core)
+    elif far:
+        m.directory.misses += 1
         m.directory.remote_requests += 1
         core.source = P.FROM_REMOTE_LLC
         core.cycles += m.cost.remote_llc
     else:
-        m.directory.memory_fills += 1
-        core.cycles += dram_read(m, c, line)
+        fetch_from_memory(m, c, line)
+
+
+@hot
+def fetch_from_llc(m, core):
+    m.directory.hits += 1
+    core.source = P.FROM_LLC
+    core.cycles += m.llc[core.socket].latency
+
+
+@hot
+def fetch_from_memory(m, c, line):
+    m.directory.misses += 1
+    m.directory.memory_fills += 1
+    m.core[c].cycles += dram_read(m, c, line)
 
 
 @kernel
@@ -327,22 +339,24 @@ def grant_read(m, c, i, far, mask):
     return m.protocol.next_shared[P.I, PR_RD]
 
 
-@cold
-def allocate_late(m, c, line):
-    return allocate(m, c, line)
+@apart
+def allocate_again(m, c, line):
+    """allocate, where the LLC may have had the line: a GONE entry keeps its way."""
+    llc = m.llc[m.core[c].socket]
+    set_ = set_of(llc, line)
+    i = index_in(m, llc, set_, line)
+    if i < 0:
+        return allocate(m, c, line, set_)
+    put(m, i, line, P.PRESENT)
+    touch_entry(m, llc, i)
+    return i
 
 
 @hot
-def allocate(m, c, line):
+def allocate(m, c, line, set_):
     """An LLC entry for `line`, PRESENT; the victim's private copies are recalled (inclusive), its data written back."""
     llc = m.llc[m.core[c].socket]
-    if m.sockets > 1:
-        i = index_of(m, llc, line)              # a GONE entry keeps its way
-        if i >= 0:
-            put(m, i, line, P.PRESENT)
-            touch_entry(m, llc, i)
-            return i
-    i = take_victim(m, llc, line)
+    i = take_victim(m, llc, set_)
     if m.tag[i] != 0:
         evict(m, c, llc, i)
     put(m, i, line, P.PRESENT)
@@ -442,8 +456,9 @@ def write_back(m, c, line):
     if not m.has_llc:
         dram_write(m, c, line)
         return
-    i = lookup(m, m.core[c].socket, line)
+    llc = m.llc[m.core[c].socket]
+    i = lookup(m, llc, set_of(llc, line), line)
     if i < 0:
-        m.llc[m.core[c].socket].write_back_misses += 1
-        i = allocate_late(m, c, line)
+        llc.write_back_misses += 1
+        i = allocate_again(m, c, line)
     m.tag[i] |= P.DIRTY
