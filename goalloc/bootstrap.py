@@ -2,8 +2,8 @@
 
     schedinit ── mallocinit: mheap_.init, mcache0, arena hints ── procresize: a P from the heap, with an mcache, each
 
-Reached through DOOR_RUNTIME: MALLOCINIT (memory limit), SET_M (g0, m, P), NEW_MCACHE, FLUSH_MCACHE (mcache). The order of
-system calls is the real one's. Go: proc.go schedinit, malloc.go mallocinit, mheap.go init.
+Reached through DOOR_RUNTIME: MALLOCINIT (memory limit), SET_M (g0, m, P), NEW_MCACHE, FLUSH_MCACHE (mcache),
+STOCK_MSPANS (P, how many), INIT_PAGES (a page allocator of its own, its lock). The order of system calls is the real one's. Go: proc.go schedinit, malloc.go mallocinit, mheap.go init.
 """
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
@@ -12,10 +12,11 @@ from goalloc.layout import (CENTRAL_STRIDE, arenaHint, g_, gcControllerState, m_
                             variables as V)
 from goalloc.mcache import allocmcache, releaseAll
 from goalloc.mfixalloc import fixalloc_alloc, fixalloc_init
+from goalloc.mheap import mspan_cache, new_mspan
 from goalloc.mpagealloc import pageAlloc_init
 from goalloc.words import get64, put8, put32, put64
 
-MALLOCINIT, SET_M, NEW_MCACHE, FLUSH_MCACHE, INIT_PAGES = range(5)
+MALLOCINIT, SET_M, NEW_MCACHE, FLUSH_MCACHE, STOCK_MSPANS, INIT_PAGES = range(6)
 OTHER_SYS = V.memstats + mstats.other_sys
 SPECIAL_SIZES = ((mheap.specialfinalizeralloc, 48), (mheap.specialprofilealloc, 24), (mheap.specialReachableAlloc, 24),
                  (mheap.specialPinCounterAlloc, 24))
@@ -34,6 +35,8 @@ def runtime_door(m, t, operation, a, b):
         return allocmcache(m, t)
     elif operation == FLUSH_MCACHE:
         releaseAll(m, t, a)
+    elif operation == STOCK_MSPANS:
+        stock_mspans(m, t, a, b)
     else:
         pageAlloc_init(m, t, a, b, V.memstats + mstats.gcMiscSys, 1)
     return 0
@@ -67,3 +70,12 @@ def set_m(m, t, mp, pp):
     if pp:
         put64(m, t, pp + p_.m, mp)
         put32(m, t, pp + p_.status, 1)
+
+
+@kernel
+def stock_mspans(m, t, pp, n):
+    """Fill a P's cache of mspans with `n` new ones."""
+    length, first = mspan_cache(pp)
+    for i in range(n):
+        put64(m, t, first + i * 8, new_mspan(m, t))
+    put64(m, t, length, n)

@@ -139,8 +139,9 @@ class Runtime:
         typ = self.type_address(of) if of and of.pointers else 0
         return self._run(core, malloc_one, check_count(n, "n"), typ, bool(needzero))
 
-    def malloc_many(self, sizes, noscan=True, core=0):
-        """Addresses (int64 array) of objects of `sizes` bytes each, allocated in one jitted loop. `noscan`: one, or an array."""
+    def malloc_many(self, sizes, noscan=True, type=None, core=0):
+        """Addresses (int64 array) of objects of `sizes` bytes each, allocated in one jitted loop. `noscan`: one, or an array;
+        `type`: of all of them, instead."""
         sizes = np.ascontiguousarray(sizes, dtype=np.int64)
         if sizes.ndim != 1 or (len(sizes) and sizes.min() < 0):
             raise ValueError("sizes: takes an array of sizes, none negative")
@@ -148,7 +149,8 @@ class Runtime:
         if len(plain) not in (1, len(sizes)):
             raise ValueError(f"noscan: takes one value or {len(sizes)}, got {len(plain)}")
         addresses = np.zeros(len(sizes), np.int64)
-        self._run(core, malloc_all, sizes, np.where(plain, 0, self.type_address(pointer)), addresses)
+        types = np.where(plain, 0, self.type_address(pointer)) if type is None else np.array([self.type_address(type)])
+        self._run(core, malloc_all, sizes, types, addresses)
         return addresses
 
     def make_slice(self, of, n, cap=None, core=0):
