@@ -7,7 +7,8 @@
 The recording has no contents. Everything is allocated by the allocator itself, in address order and before there is a P, so
 that first fit puts each span where it was. Holes are filled meanwhile and freed afterwards: those of the page cache first,
 given back to the kernel and taken into the cache; the rest stays free. What the recording does not tell is assumed: every
-mspan that is not in the map lies in the P's cache, and the P's chunk of persistent memory is half used.
+mspan that is not in the map lies in the P's cache, and (without "palloc_off" in "before") half of the P's chunk of persistent
+memory is used.
 """
 from goalloc import params as P
 from goalloc.bootstrap import FLUSH_MCACHE, STOCK_MSPANS
@@ -84,10 +85,18 @@ def add_p(rt, scenario, end, cached, fillers):
     rt.add_p(pp, 0)
     spans = scenario["memstats_before"]["MSpanInuse"] // mspan.sizeof - len(heap_map(scenario))
     rt.call(0, P.DOOR_RUNTIME, STOCK_MSPANS, pp, spans)
-    for _ in range(2):
-        rt.call(0, P.DOOR_PERSISTENTALLOC, HALF_A_CHUNK // 2 - 8, 8, V.memstats + mstats.other_sys)
+    use_persistent_memory(rt, before.get("palloc_off", HALF_A_CHUNK))
     p.store(p.load(V.mcache0) + mcache.tiny, before["tiny"])
     p.store(p.load(V.mcache0) + mcache.tinyoffset, before["tinyoffset"])
+
+
+def use_persistent_memory(rt, end):
+    """Take pieces of the P's chunk up to its byte `end`."""
+    at = 8
+    while at < end:
+        size = min(end - at, P.maxPersistentBlock - 8)
+        rt.call(0, P.DOOR_PERSISTENTALLOC, size, 8, V.memstats + mstats.other_sys)
+        at += size
 
 
 def pages_call(rt, operation, a, b):
