@@ -16,14 +16,14 @@ HEADERS = (
 READING = (
     "goalloc.reading",
     # From Python
-    "goalloc.answers", "goalloc.runtime", "goalloc.start", "goalloc.check", "goalloc.stats", "goalloc.inspect",
+    "goalloc.answers", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call
-    "goalloc.entries", "goalloc.kernels", "goalloc.slice",
+    "goalloc.entries", "goalloc.kernels", "goalloc.slice", "goalloc.proc",
     # One allocation
-    "goalloc.malloc", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset",
+    "goalloc.malloc", "goalloc.stack", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset",
     "goalloc.lfstack", "goalloc.mbitmap",
     # Pages
-    "goalloc.mheap", "goalloc.mspanlist", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagecache", "goalloc.mpagealloc",
+    "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagecache", "goalloc.mpagealloc",
     "goalloc.msummary", "goalloc.mpallocbits", "goalloc.mgcscavenge", "goalloc.mranges",
     # Beneath
     "goalloc.mfixalloc", "goalloc.mstats", "goalloc.persistentalloc", "goalloc.mem", "goalloc.lock",

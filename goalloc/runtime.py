@@ -25,10 +25,13 @@ from goalloc.bootstrap import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.check import check_heap, span_at
 from goalloc.entries import load_word, malloc_all, malloc_one, slice_grow, store_word
 from goalloc.errors import raise_fatal
+from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
 from goalloc.layout import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, g_, m_, p_, type_, variables as V
+from goalloc.proc import NEWPROC
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.start import rebuild
+from goalloc.stack import CACHE_CLEAR
 from goalloc.stats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, pointer
 
@@ -92,7 +95,8 @@ class Runtime:
         p.store(V.m0 + m_.g0, V.g0)
         self._door(0, SET_M, V.m0, 0)
         self._door(0, MALLOCINIT, self.memory_limit, 0)
-        self.ps = []
+        p.store(V.startingStackSize, P.fixedStack, size=4)
+        self.ps, self._goid = [], 0
         if start:
             rebuild(self, start)
             return
@@ -192,6 +196,11 @@ class Runtime:
     def read_pointer(self, slot, core=0):
         return self._run(core, load_word, slot)
 
+    def go(self, core=0):
+        """A goroutine that has been started and waits; its stack is empty."""
+        self._goid += 1
+        return Goroutine(self, self.call(self._p_of(core), P.DOOR_PROC, NEWPROC, self.type_address(G_TYPE), self._goid), core)
+
     def type_address(self, of):
         """Address of a type's descriptor in the program's data; written when it is first needed."""
         check_type(of)
@@ -214,7 +223,9 @@ class Runtime:
     def memstats(self):
         """runtime.MemStats as a dict. As in Go, every mcache is flushed: later addresses and the tiny block change."""
         for pp in self.ps:
-            self._door(0, FLUSH_MCACHE, self.process.load(pp + p_.mcache), 0)
+            c = self.process.load(pp + p_.mcache)
+            self._door(0, FLUSH_MCACHE, c, 0)
+            self.call(0, P.DOOR_STACK, CACHE_CLEAR, c, 0)
         return read_memstats(Inspector(self.process))
 
     def span_of(self, address):
@@ -257,13 +268,16 @@ class Runtime:
         return result if result is None else int(result)
 
     def _call(self, core, operation, *arguments):
-        if not 0 <= core < self.gomaxprocs:
-            raise ValueError(f"core: {core} has no P; there are {self.gomaxprocs}")
-        t = self.process.thread_on(core)
+        t = self.process.thread_on(self._p_of(core))
         place_thread(self.machine.state, t, core)
         result = operation(self.machine.state, t, *arguments)
         self.raise_error(t)
         return result
+
+    def _p_of(self, core):
+        if not 0 <= core < self.gomaxprocs:
+            raise ValueError(f"core: {core} has no P; there are {self.gomaxprocs}")
+        return core
 
     def raise_error(self, t):
         raise_fatal(self.machine, t)
