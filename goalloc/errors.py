@@ -8,6 +8,7 @@ from hwmem.errors import MachineError
 from hwmem._jit import cold
 
 FIRST = 1000                            # fault codes of a Go program begin here
+# Texts take {0} and {2}, the two numbers of `throw`; {1} is the thread, as in the texts of signals (hwmem/machine.py)
 (OUT_OF_MEMORY, CANNOT_ALLOCATE, BAD_SUMMARY, GREW_HEAP, REFILL, NO_FREE_SPACE, INVALID_FREE, INVALID_STACK_FREE, INVALID_STATE,
  OVERLAPPING, NOT_RESERVED, NOT_MAPPED, CANNOT_MAP, UNALIGNED_UNUSED, MARKBITS, NO_FREE_OBJECTS, ALLOCCOUNT, UNCACHING,
  FIXALLOC, PERSISTENT_ALIGN, BAD_PRUNE, OVERLAPS, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS,
@@ -16,7 +17,7 @@ FIRST = 1000                            # fault codes of a Go program begin here
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
-    CANNOT_ALLOCATE: "runtime: out of memory: cannot allocate {0}-byte block ({1} in use)\nfatal error: out of memory",
+    CANNOT_ALLOCATE: "runtime: out of memory: cannot allocate {0}-byte block ({2} in use)\nfatal error: out of memory",
     BAD_SUMMARY: "fatal error: bad summary data",
     GREW_HEAP: "fatal error: grew heap, but no adequate free space found",
     REFILL: "fatal error: refill of span with free space remaining",
@@ -25,13 +26,13 @@ TEXTS = {
     INVALID_STACK_FREE: "fatal error: mheap.freeSpanLocked - invalid stack free",
     INVALID_STATE: "fatal error: mheap.freeSpanLocked - invalid span state",
     OVERLAPPING: "fatal error: potentially overlapping in-use allocations detected",
-    NOT_RESERVED: "fatal error: sysMap of memory that is not Reserved, at {0:#x}, {1} bytes",
-    NOT_MAPPED: "fatal error: memory at {0:#x}, {1} bytes, is neither Prepared nor Ready",
-    CANNOT_MAP: "runtime: mmap({0:#x}, {1}) failed\nfatal error: runtime: cannot map pages in arena address space",
+    NOT_RESERVED: "fatal error: sysMap of memory that is not Reserved, at {0:#x}, {2} bytes",
+    NOT_MAPPED: "fatal error: memory at {0:#x}, {2} bytes, is neither Prepared nor Ready",
+    CANNOT_MAP: "runtime: mmap({0:#x}, {2}) failed\nfatal error: runtime: cannot map pages in arena address space",
     UNALIGNED_UNUSED: "fatal error: unaligned sysUnused",
     MARKBITS: "fatal error: markBits overflow",
     NO_FREE_OBJECTS: "fatal error: span has no free objects",
-    ALLOCCOUNT: "runtime: s.allocCount= {0} s.nelems= {1}\nfatal error: s.allocCount != s.nelems && freeIndex == s.nelems",
+    ALLOCCOUNT: "runtime: s.allocCount= {0} s.nelems= {2}\nfatal error: s.allocCount != s.nelems && freeIndex == s.nelems",
     UNCACHING: "fatal error: uncaching span but s.allocCount == 0",
     FIXALLOC: "runtime: use of FixAlloc_Alloc before FixAlloc_Init\nfatal error: runtime: internal error",
     PERSISTENT_ALIGN: "fatal error: persistentalloc: align is not a power of 2",
@@ -78,4 +79,4 @@ def raise_fatal(machine, t):
         thread.fault_code = 0
         machine.raise_fault(t)                          # leaves the thread as after any fault
         thread.state = 0
-        raise FatalError(TEXTS[code].format(a, b), code)
+        raise FatalError(TEXTS[code].format(a, t, b), code)

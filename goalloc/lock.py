@@ -10,14 +10,15 @@ from goalloc.words import swap64
 
 @cold
 def lock(m, t, va):
-    released = swap64(m, t, va, 1)
     core = m.core[m.thread[t].core]
+    before = core.cycles
+    released = swap64(m, t, va, 1)              # which may itself wait for the line
     counts = m.process[m.thread[t].process].guest
     counts[P.LOCKS] += 1
-    if released > core.cycles:
+    if released > before:
+        core.cycles = max(core.cycles, released)
         counts[P.LOCK_WAITS] += 1
-        counts[P.LOCK_WAIT_CYCLES] += released - core.cycles
-        core.cycles = released
+        counts[P.LOCK_WAIT_CYCLES] += core.cycles - before
 
 
 @cold

@@ -15,8 +15,12 @@ HEADERS = (
 
 READING = (
     "goalloc.reading",
+    # The command
+    "goalloc.__main__", "goalloc.cli",
+    # Programs that ship with it
+    "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm", "goalloc.programs.start",
     # From Python
-    "goalloc.answers", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.check", "goalloc.stats", "goalloc.inspect",
+    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call
     "goalloc.entries", "goalloc.kernels", "goalloc.slice", "goalloc.proc",
     # One allocation

@@ -17,14 +17,14 @@ from hwmem import params as H
 from hwmem._jit import DOORS, first_run_bar
 from hwmem.config import MachineConfig
 from hwmem.layout import MACHINE
-from hwmem.machine import Machine
+from hwmem.machine import OTHER_SIGNALS, Machine
 from hwmem.prompt import enter, place_thread
 from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.bootstrap import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.check import check_heap, span_at
 from goalloc.entries import load_word, malloc_all, malloc_one, slice_grow, store_word
-from goalloc.errors import raise_fatal
+from goalloc.errors import TEXTS, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
 from goalloc.layout import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, g_, m_, p_, type_, variables as V
@@ -43,6 +43,7 @@ TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", 
 P_TYPE = Type("p", p_.sizeof, 8, (104, *range(128, 384, 8), 2480, *range(2504, 3528, 8), 4560, 8840))
 M_TYPE = Type("m", m_.sizeof, 8, (m_.g0, m_.curg, 80))
 G_TYPE = Type("g", g_.sizeof, 8, (32, 40, g_.m, 136, 312, 344, 352))
+OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
 
 
@@ -56,12 +57,12 @@ class Slice(NamedTuple):
 
 
 class Runtime:
-    """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists; `gomaxprocs`: Ps, one a core, all cores if
+    """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped; `gomaxprocs`: Ps, one a core, all cores if
     None; `memory_limit`: bytes, or a size such as "1GiB"; `start`: a recorded heap to begin with (start.py). `seed`: of what is
     random in the machine."""
 
-    def __init__(self, config=None, machine=None, gomaxprocs=None, memory_limit=None, start=None, seed=0):
-        self.machine = machine or Machine(config or MachineConfig(), seed)
+    def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, memory_limit=None, start=None, seed=0):
+        self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
         cores = self.machine.config.cores
         self.gomaxprocs = cores if gomaxprocs is None else gomaxprocs
         if not isinstance(self.gomaxprocs, int) or not 1 <= self.gomaxprocs <= cores:
@@ -72,7 +73,7 @@ class Runtime:
             raise ValueError("config: a Go program needs an MMU")
         self.memory_limit = P.maxInt64 if memory_limit is None else parse_size(memory_limit, "memory_limit")
         self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
-        self.process = self.machine.spawn()
+        self.process = process or self.machine.spawn()
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
         self._load_program()
         self._schedinit(start)
@@ -96,7 +97,7 @@ class Runtime:
         self._door(0, SET_M, V.m0, 0)
         self._door(0, MALLOCINIT, self.memory_limit, 0)
         p.store(V.startingStackSize, P.fixedStack, size=4)
-        self.ps, self._goid = [], 0
+        self.ps, self.gs, self._goid = [], [], 0
         if start:
             rebuild(self, start)
             return
@@ -120,15 +121,15 @@ class Runtime:
         p.store(pp + p_.id, i, size=4)
         p.store(pp + p_.mcache, self._door(0, NEW_MCACHE, 0, 0) if i else p.load(V.mcache0))
         p.store(V.gomaxprocs, i + 1, size=4)
-        if i == 0:
-            mp = V.m0
-        else:
+        mp, g0 = V.m0, V.g0
+        if i:
             mp, g0 = self.mallocgc(M_TYPE.size, type=M_TYPE), self.mallocgc(G_TYPE.size, type=G_TYPE)
             p.store(mp + m_.g0, g0)
             p.store(mp + m_.id, i)
             self.machine.state.thread[p.thread_on(i)].guest[P.G] = g0
         self._door(0, SET_M, mp, pp)
         self.ps.append(pp)
+        self.gs.append(g0)
 
     # Allocating
 
@@ -223,10 +224,14 @@ class Runtime:
     def memstats(self):
         """runtime.MemStats as a dict. As in Go, every mcache is flushed: later addresses and the tiny block change."""
         for pp in self.ps:
-            c = self.process.load(pp + p_.mcache)
-            self._door(0, FLUSH_MCACHE, c, 0)
-            self.call(0, P.DOOR_STACK, CACHE_CLEAR, c, 0)
+            self.flush(pp)
         return read_memstats(Inspector(self.process))
+
+    def flush(self, pp):
+        """Everything that a P holds in its mcache goes back."""
+        c = self.process.load(pp + p_.mcache)
+        self._door(0, FLUSH_MCACHE, c, 0)
+        self.call(0, P.DOOR_STACK, CACHE_CLEAR, c, 0)
 
     def span_of(self, address):
         """The span that holds an address, as a dict of its fields, or None."""
