@@ -24,7 +24,7 @@ SIZES = 4096                            # of mixed-sizes: as many are drawn and 
 def place_storm(w, space):
     rt = start(w, space)
     w.typ = 0 if w.noscan else rt.type_address(pointer)
-    w.lock = space.map("heap lock", 64)
+    w.lock = space.map("heap lock", 64, element=64)
     if w.caches == "shared":
         for pp in rt.ps:
             space.process.store(pp + p_.mcache, space.process.load(rt.ps[0] + p_.mcache))
