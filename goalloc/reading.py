@@ -5,7 +5,7 @@
     beneath                             fixed-size allocators, persistent memory, locks
 
 A file imports only files below it, the shared headers, and hwmem, which knows nothing of goalloc.
-tests/goalloc/test_reading_order.py holds the files to this list.
+tests/goalloc/test_go_reading_order.py holds the files to this list.
 """
 
 HEADERS = (
