@@ -74,6 +74,8 @@ g_ = struct("g", 408, stack=0, stackguard0=16, m=48, sched=56, atomicstatus=144,
 m_ = struct("m", 1008, g0=0, curg=192, p=208, id=232, mallocing=240, locks=264)
 p_ = struct("p", 8912, id=0, status=4, link=8, m=56, mcache=64, pcache=72, runqhead=400, runqtail=404, runq=408, runnext=2456,
             gFree=2464, mspancache=3528, palloc=4600, wbBuf=4712, runSafePointFn=8824, statsSeq=8828)
+hmap = struct("hmap", 48, count=0, flags=8, B=9, noverflow=10, hash0=12, buckets=16, oldbuckets=24, nevacuate=32, extra=40)
+mapextra = struct("mapextra", 24, overflow=0, oldoverflow=8, nextOverflow=16)
 type_ = struct("_type", 48, Size_=0, PtrBytes=8, Hash=16, TFlag=20, Align_=21, FieldAlign_=22, Kind_=23, Equal=24, GCData=32,
                Str=40, PtrToThis=44)
 
@@ -83,7 +85,8 @@ STRUCTS = {"mspan": mspan, "mSpanList": mSpanList, "mcache": mcache, "stackfreel
            "slice": slice_, "pageAlloc": pageAlloc, "scavengeIndex": scavengeIndex, "pallocData": pallocData,
            "pageCache": pageCache, "mheap": mheap, "heapArena": heapArena, "arenaHint": arenaHint, "gcBitsArena": gcBitsArena,
            "mstats": mstats, "consistentHeapStats": consistentHeapStats, "heapStatsDelta": heapStatsDelta,
-           "gcControllerState": gcControllerState, "g": g_, "m": m_, "p": p_}       # those that DWARF has
+           "gcControllerState": gcControllerState, "g": g_, "m": m_, "p": p_, "hmap": hmap,
+           "mapextra": mapextra}       # those that DWARF has
 
 # The runtime's variables: (name, bytes), in the order in which they lie. Read-only tables first, on pages of their own.
 RODATA = 0x4B_0000

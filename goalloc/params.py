@@ -65,7 +65,7 @@ maxInt64 = (1 << 63) - 1
 
 # Doors of the allocator (hwmem/_jit.py); the machine's own are below 16
 (DOOR_PERSISTENTALLOC, DOOR_PAGES, DOOR_ALLOC_SPAN, DOOR_NEXT_FREE, DOOR_ALLOC_LARGE, DOOR_HEAP_BITS, DOOR_MEMORY_BLOCK,
- DOOR_STACK, DOOR_PROC, DOOR_RUNTIME) = range(16, 26)
+ DOOR_STACK, DOOR_PROC, DOOR_RUNTIME, DOOR_MAP) = range(16, 27)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
 G, SECOND, SIZE = 0, 1, 2               # the current g (R14 of Go's ABI); a call's second result; arguments beyond three

@@ -20,9 +20,9 @@ READING = (
     # Programs that ship with it
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm", "goalloc.programs.start",
     # From Python
-    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.check", "goalloc.stats", "goalloc.inspect",
+    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call
-    "goalloc.entries", "goalloc.kernels", "goalloc.slice", "goalloc.proc",
+    "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.slice", "goalloc.proc",
     # One allocation
     "goalloc.malloc", "goalloc.stack", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset",
     "goalloc.lfstack", "goalloc.mbitmap",

@@ -27,13 +27,14 @@ from goalloc.entries import load_word, malloc_all, malloc_one, slice_grow, store
 from goalloc.errors import TEXTS, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
-from goalloc.layout import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, g_, m_, p_, type_, variables as V
+from goalloc.layout import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, g_, hmap, m_, mapextra, p_, type_, variables as V
+from goalloc.maps import Map
 from goalloc.proc import NEWPROC
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
 from goalloc.stats import STATES, read_memstats, read_span
-from goalloc.types import Type, array, check_type, pointer
+from goalloc.types import Type, array, check_type, pointer, slice_of
 
 TYPES_SIZE = GLOBALS - TYPES
 TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
@@ -43,6 +44,8 @@ TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", 
 P_TYPE = Type("p", p_.sizeof, 8, (104, *range(128, 384, 8), 2480, *range(2504, 3528, 8), 4560, 8840))
 M_TYPE = Type("m", m_.sizeof, 8, (m_.g0, m_.curg, 80))
 G_TYPE = Type("g", g_.sizeof, 8, (32, 40, g_.m, 136, 312, 344, 352))
+HMAP_TYPE = Type("hmap", hmap.sizeof, 8, (hmap.buckets, hmap.oldbuckets, hmap.extra))
+MAPEXTRA_TYPE = Type("mapextra", mapextra.sizeof, 8, (mapextra.overflow, mapextra.oldoverflow, mapextra.nextOverflow))
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
 
@@ -59,7 +62,7 @@ class Slice(NamedTuple):
 class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped; `gomaxprocs`: Ps, one a core, all cores if
     None; `memory_limit`: bytes, or a size such as "1GiB"; `start`: a recorded heap to begin with (start.py). `seed`: of what is
-    random in the machine."""
+    random in the machine and in maps' hashes."""
 
     def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, memory_limit=None, start=None, seed=0):
         self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
@@ -74,6 +77,7 @@ class Runtime:
         self.memory_limit = P.maxInt64 if memory_limit is None else parse_size(memory_limit, "memory_limit")
         self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
         self.process = process or self.machine.spawn()
+        self._random = np.random.default_rng(seed)          # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
         self._load_program()
         self._schedinit(start)
@@ -97,7 +101,7 @@ class Runtime:
         self._door(0, SET_M, V.m0, 0)
         self._door(0, MALLOCINIT, self.memory_limit, 0)
         p.store(V.startingStackSize, P.fixedStack, size=4)
-        self.ps, self.gs, self._goid = [], [], 0
+        self.ps, self.gs, self._goid, self._maptype = [], [], 0, None
         if start:
             rebuild(self, start)
             return
@@ -177,6 +181,17 @@ class Runtime:
         for i, value in enumerate(values):
             self.process.store(s.array + (s.len + i) * s.type.size, value, size=min(s.type.size, 8), core=core)
         return s._replace(len=needed)
+
+    def make_map(self, core=0):
+        """make(map[int]int): a Map."""
+        if self._maptype is None:
+            types = [self.type_address(of) for of in (MAPEXTRA_TYPE, slice_of, pointer)]
+            self._maptype = self.globals(len(types))
+            for i, address in enumerate(types):
+                self.process.store(self._maptype + 8 * i, address)
+        h = self.mallocgc(hmap.sizeof, type=HMAP_TYPE, core=core)
+        self.process.store(h + hmap.hash0, int(self._random.integers(1 << 32)), size=4, core=core)
+        return Map(self, h, self._maptype, core)
 
     def globals(self, n):
         """Address of `n` new global variables that are pointers."""
