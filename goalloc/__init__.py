@@ -1,30 +1,43 @@
-"""goalloc: the memory allocator and garbage collector of Go 1.21, on a machine of hwmem's.
+"""goalloc: the memory allocator of Go 1.21, on a machine of hwmem's.
 
-Its spans, bitmaps, caches and lock words lie at emulated addresses and are read and written by the machine's loads and
-stores, like user data. Files have the names of the runtime's own, so that whoever knows Go's source finds the way. This is
-their order, an allocation from the top down, each above those it rests on; none of them is here yet:
+Its spans, bitmaps, caches and lock words lie at emulated addresses, at Go's sizes and offsets, and are read and written by
+the machine's loads and stores, like user data; its memory comes from the emulated kernel. In the order in which one
+meets them:
 
-    malloc          mallocgc: tiny, small, large; the arenas of 64 MiB
-    stack           goroutine stacks: pools, growth by copying
-    mcache          a P's spans, one a span class: where an allocation ends that finds a free slot
-    mcentral        a class's spans, shared by all Ps: full or partly free, swept or not
-    mheap           pages to spans and back; growing
-    mspan           a run of go pages of one size class: freeindex, allocCache, bitmaps
-    sizeclasses     68 sizes, generated
-    mbitmap         which words hold pointers
-    mpagecache      64 pages of a P's own
-    mpagealloc      the free pages: bitmaps and a five-level radix tree of summaries
-    mpallocbits     one chunk's bitmap of 512 pages
-    mranges         sorted address ranges
-    mfixalloc       the runtime's own objects of one size
-    mem             reserve, map, use and free address space: the emulated kernel's mmap and madvise
-    mgc             the collector's phases and triggers
-    mgcmark         roots and greying; assists
-    mgcwork         work buffers
-    mwbbuf, mbarrier    the write barrier
-    mgcsweep        sweeping, in proportion to allocation
-    mgcpacer        when to begin, how much to help
-    mgclimit        at most half of the CPU
-    mgcscavenge     memory back to the kernel
-    mfinal, pinner, arena, mstats, mprof    finalizers, pinning, user arenas, statistics, profiles
+    Runtime, Slice                                          a Go program's memory, started
+    struct, array, Type, pointer, int64, uint8, string, ... types: sizes and which words are pointers
+    size_classes                                            the table of object sizes
+    answers                                                 what the allocator says to recorded questions
+    run, workloads                                          Go programs on the machine, and what came of them
+    FatalError                                              how Go ends a program
+
+Kernels import their operations from goalloc.kernels. Files have the names of Go's, so that whoever knows its source finds
+the way; reading.py has their order. Names are loaded when they are first used.
 """
+from importlib import import_module
+
+_HOMES = {
+    "runtime": ("Runtime", "Slice"),
+    "types": ("Type", "struct", "array", "pointer", "string", "interface", "slice_of", "bool_", "uint8", "int16", "int32", "int64",
+              "uint64", "uintptr", "float32", "float64"),
+    "sizeclasses": ("size_classes",),
+    "errors": ("FatalError",),
+    "programs": ("run", "workloads"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = [*_HOME_OF, "answers"]
+
+
+def __getattr__(name):
+    if name == "answers":
+        value = import_module("goalloc.answers")
+    elif name in _HOME_OF:
+        value = getattr(import_module(f"goalloc.{_HOME_OF[name]}"), name)
+    else:
+        raise AttributeError(f"module 'goalloc' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -74,9 +74,11 @@ THREAD = record(
     "state", "core", "process", "next",     # next thread (number + 1) in its core's run queue
     "wake_at", "wait_address", "steps", "waits",
     "fault_address", "fault_code", "fault_access",
-    ("local", "i8", 16))            # the workload's own: a thread's registers
+    ("local", "i8", 16),            # the workload's own: a thread's registers
+    ("guest", "i8", 4))             # a language runtime's: what it keeps in registers between calls
 
-PROCESS = record("alive", "asid", "root", "levels", "layout", "cores", "first_vma", "vma_count", "pages", "table_pages", "minflt", "majflt")
+PROCESS = record("alive", "asid", "root", "levels", "layout", "cores", "first_vma", "vma_count", "pages", "table_pages", "minflt", "majflt",
+                 ("guest", "i8", 32))       # a language runtime's: counts of what no emulated memory holds
 
 VMA = record("start", "end", "prot", "vm_flags", "next")
 
@@ -123,7 +125,7 @@ OBSERVE = record("watching", "classify", "c2c", "events",           # switches
 
 def machine(align):
     return record(
-        ("doors", "i8", 16), "ram_base", "ram_size",
+        ("doors", "i8", 32), "ram_base", "ram_size",
         "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply", "lone_llc", "store_buffer_entries",
         "store_buffer_always", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
         ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),

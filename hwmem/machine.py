@@ -90,7 +90,7 @@ class Machine:
         address = int(thread.fault_address) & (1 << 64) - 1
         if code in SEGV_CODES:
             raise SegmentationFault(address, "write" if thread.fault_access else "read", SEGV_CODES[code], t)
-        raise MachineError(OTHER_SIGNALS[code].format(address, t))
+        raise MachineError(OTHER_SIGNALS[code].format(address, t, int(thread.fault_access)))
 
     def replay(self, trace, core=0, process=None, progress=False):
         """Run a trace's accesses one after another, in order; returns the counters of the replay alone.

@@ -1,0 +1,99 @@
+"""The command `goalloc`: Go programs on the emulated machine. What hwmem's command does for its own, with the same words.
+
+Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one line says what.
+"""
+import sys
+
+from hwmem import __version__, cli
+from hwmem.errors import MachineError, ResultError
+
+
+def main(argv=None):
+    """Run the command with the words `argv` (None: the process's); the exit status."""
+    try:
+        arguments = parser().parse_args(argv)
+        arguments.run(arguments)
+        sys.stdout.flush()
+        return 0
+    except (cli.Refused, ResultError) as error:
+        return say(error, cli.USAGE)
+    except MachineError as error:
+        return say(error, cli.FAILED)
+    except KeyboardInterrupt:
+        return say("interrupted", cli.INTERRUPTED)
+
+
+def say(message, status):
+    print(f"goalloc: {message}", file=sys.stderr)
+    return status
+
+
+def parser():
+    top = cli.Parser(prog="goalloc", description="Go 1.21's memory allocator on an emulated machine.", allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"goalloc {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=cli.Parser)
+
+    def command(function, name, help):
+        sub = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        sub.set_defaults(run=function)
+        return sub
+
+    sub = command(list_programs, "list", "the programs with their parameters")
+    sub.add_argument("workload", metavar="WORKLOAD", nargs="?", help="only this one, parameter by parameter")
+    cli.json_option(sub)
+
+    sub = command(run_program, "run", "run a Go program on an emulated machine")
+    sub.add_argument("workload", metavar="WORKLOAD", help="a name from `goalloc list`")
+    sub.add_argument("--gomaxprocs", type=int, metavar="N", help="Ps, one a core")
+    sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="the program's parameters")
+    cli.machine_options(sub)
+    sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
+    sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
+    sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
+    cli.json_option(sub)
+
+    sub = command(show_classes, "sizes", "the size classes")
+    cli.json_option(sub)
+    return top
+
+
+def list_programs(arguments):
+    from goalloc.programs import workloads
+    from hwmem.report.table import table, text
+    described = workloads()
+    if arguments.workload and arguments.workload not in described:
+        raise cli.Refused(f"workload {arguments.workload!r} does not exist; goalloc list shows them")
+    if arguments.json:
+        cli.print_json({arguments.workload: described[arguments.workload]} if arguments.workload else described)
+    elif arguments.workload:
+        print(f"{arguments.workload}: {described[arguments.workload]['description']}\n")
+        print(table(["parameter", "default", "takes", "is"],
+                    [[n, text(p["default"]), p["takes"], p["doc"]] for n, p in described[arguments.workload]["parameters"].items()]))
+    else:
+        print(table(["workload", "runs"], [[n, w["description"]] for n, w in described.items()]))
+
+
+def run_program(arguments):
+    from goalloc.programs import PROGRAMS, registered
+    from hwmem.observation import Watch
+    from hwmem.runner import Job
+    config = cli.configuration(arguments)
+    if arguments.workload not in PROGRAMS:
+        raise cli.Refused(f"workload {arguments.workload!r} does not exist; goalloc list shows them")
+    words = arguments.set + ([f"gomaxprocs={arguments.gomaxprocs}"] if arguments.gomaxprocs is not None else [])
+    with registered():
+        with cli.refusing():
+            job = Job(arguments.workload, config, arguments.seed, None, PROGRAMS[arguments.workload].parse(words))
+            if job.parameters["gomaxprocs"] > config.cores:
+                raise ValueError(f"gomaxprocs: takes 1 to {config.cores}, the machine's cores (--with cores=N)")
+        cli.show(job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=Watch()), arguments)
+
+
+def show_classes(arguments):
+    from goalloc.sizeclasses import size_classes
+    from hwmem.report.table import table
+    rows = size_classes()
+    if arguments.json:
+        cli.print_json(rows)
+    else:
+        print(table(list(rows[0]), [[*list(row.values())[:-1], f"{row['max waste']:.2%}"] for row in rows]))

@@ -1,0 +1,47 @@
+"""The kernels that runtime.py enters: one operation, or many in a loop, as thread `t`."""
+from hwmem._jit import kernel
+from hwmem.core.access import load64, store64
+from hwmem.core.service import drain_all
+from goalloc import params as P
+from goalloc.malloc import mallocgc
+from goalloc.slice import growslice
+
+
+@kernel
+def malloc_one(m, t, size, typ, needzero):
+    x = mallocgc(m, t, size, typ, needzero)
+    drain_all(m, m.thread[t].core)
+    return x
+
+
+@kernel
+def malloc_all(m, t, sizes, types, addresses):
+    """addresses[i] = mallocgc(sizes[i], types[i]); `types` may have one element for all. Stops at a fatal error."""
+    core = m.core[m.thread[t].core]
+    counts = m.process[m.thread[t].process].guest
+    start = core.cycles
+    for i in range(len(sizes)):
+        addresses[i] = mallocgc(m, t, sizes[i], types[i if len(types) > 1 else 0])
+        if addresses[i] == 0:
+            break
+    counts[P.MALLOCS] += len(sizes)
+    counts[P.MALLOC_CYCLES] += core.cycles - start
+    drain_all(m, core.id)
+
+
+@kernel
+def slice_grow(m, t, old, needed, element, typ):
+    x, capacity = growslice(m, t, old, needed, element, typ)
+    drain_all(m, m.thread[t].core)
+    return x, capacity
+
+
+@kernel
+def store_word(m, t, va, value):
+    store64(m, t, va, value)
+    drain_all(m, m.thread[t].core)
+
+
+@kernel
+def load_word(m, t, va):
+    return load64(m, t, va)

@@ -1,0 +1,82 @@
+"""Fatal errors of the emulated Go program: numbered, so that kernels can raise them; worded as the runtime words them.
+
+A kernel calls `throw` and returns; the thread is dead (hwmem/core/signal.py), and the front end raises FatalError with the
+text. The machine goes on. What the emulated kernel refuses or a bad access stays a SegmentationFault.
+"""
+from hwmem.core.signal import kill
+from hwmem.errors import MachineError
+from hwmem._jit import cold
+
+FIRST = 1000                            # fault codes of a Go program begin here
+# Texts take {0} and {2}, the two numbers of `throw`; {1} is the thread, as in the texts of signals (hwmem/machine.py)
+(OUT_OF_MEMORY, CANNOT_ALLOCATE, BAD_SUMMARY, GREW_HEAP, REFILL, NO_FREE_SPACE, INVALID_FREE, INVALID_STACK_FREE, INVALID_STATE,
+ OVERLAPPING, NOT_RESERVED, NOT_MAPPED, CANNOT_MAP, UNALIGNED_UNUSED, MARKBITS, NO_FREE_OBJECTS, ALLOCCOUNT, UNCACHING,
+ FIXALLOC, PERSISTENT_ALIGN, BAD_PRUNE, OVERLAPS, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS,
+ BLOCK_TOO_LARGE, STACK_OVERFLOW, STACK_POWER, NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, NOT_IN_HEAP,
+ MALLOC_DEADLOCK, NO_P, SPAN_LIST) = range(FIRST, FIRST + 36)
+
+TEXTS = {
+    OUT_OF_MEMORY: "fatal error: out of memory",
+    CANNOT_ALLOCATE: "runtime: out of memory: cannot allocate {0}-byte block ({2} in use)\nfatal error: out of memory",
+    BAD_SUMMARY: "fatal error: bad summary data",
+    GREW_HEAP: "fatal error: grew heap, but no adequate free space found",
+    REFILL: "fatal error: refill of span with free space remaining",
+    NO_FREE_SPACE: "fatal error: span has no free space",
+    INVALID_FREE: "fatal error: mheap.freeSpanLocked - invalid free",
+    INVALID_STACK_FREE: "fatal error: mheap.freeSpanLocked - invalid stack free",
+    INVALID_STATE: "fatal error: mheap.freeSpanLocked - invalid span state",
+    OVERLAPPING: "fatal error: potentially overlapping in-use allocations detected",
+    NOT_RESERVED: "fatal error: sysMap of memory that is not Reserved, at {0:#x}, {2} bytes",
+    NOT_MAPPED: "fatal error: memory at {0:#x}, {2} bytes, is neither Prepared nor Ready",
+    CANNOT_MAP: "runtime: mmap({0:#x}, {2}) failed\nfatal error: runtime: cannot map pages in arena address space",
+    UNALIGNED_UNUSED: "fatal error: unaligned sysUnused",
+    MARKBITS: "fatal error: markBits overflow",
+    NO_FREE_OBJECTS: "fatal error: span has no free objects",
+    ALLOCCOUNT: "runtime: s.allocCount= {0} s.nelems= {2}\nfatal error: s.allocCount != s.nelems && freeIndex == s.nelems",
+    UNCACHING: "fatal error: uncaching span but s.allocCount == 0",
+    FIXALLOC: "runtime: use of FixAlloc_Alloc before FixAlloc_Init\nfatal error: runtime: internal error",
+    PERSISTENT_ALIGN: "fatal error: persistentalloc: align is not a power of 2",
+    BAD_PRUNE: "fatal error: bad prune",
+    OVERLAPS: "fatal error: range partially overlaps",
+    TOO_MANY_PAGES: "fatal error: too many pages allocated in chunk?",
+    BELOW_ZERO: "fatal error: allocated pages below zero?",
+    ARENA_INITIALIZED: "fatal error: arena already initialized",
+    BAD_ADDRESS: "fatal error: memory reservation exceeds address space limit",
+    BLOCK_TOO_LARGE: "fatal error: out of memory",
+    STACK_OVERFLOW: "runtime: goroutine stack exceeds {0}-byte limit\nfatal error: stack overflow",
+    STACK_POWER: "fatal error: stack size not a power of 2",
+    NOT_STACK_SPAN: "fatal error: freeing stack not in a stack span",
+    BAD_SWEEPGEN: "fatal error: bad sweepgen in refill",
+    ALLOCATION_RANGE: "panic: runtime: allocation size out of range",
+    NOT_IN_HEAP: "fatal error: found bad pointer in Go heap (incorrect use of unsafe or cgo?)",
+    MALLOC_DEADLOCK: "fatal error: malloc deadlock",
+    NO_P: "fatal error: mallocgc called without a P or outside bootstrapping",
+    SPAN_LIST: "fatal error: mSpanList.remove",
+}
+
+
+class FatalError(MachineError):
+    """The emulated Go program ended as Go ends it: `str` is what it printed. `.code`: which error."""
+
+    def __init__(self, text, code=0):
+        super().__init__(text)
+        self.code = code
+
+
+@cold
+def throw(m, t, code, a, b):
+    """The program of thread `t` ends with error `code`; `a` and `b` are numbers its text shows."""
+    if m.thread[t].fault_code == 0:                     # the first error is the one that is told
+        kill(m, t, a, b, code)
+
+
+def raise_fatal(machine, t):
+    """Raise FatalError if thread `t` ended by `throw`; the thread may go on."""
+    thread = machine.state.thread[t]
+    code = int(thread.fault_code)
+    if code >= FIRST:
+        a, b = int(thread.fault_address), int(thread.fault_access)
+        thread.fault_code = 0
+        machine.raise_fault(t)                          # leaves the thread as after any fault
+        thread.state = 0
+        raise FatalError(TEXTS[code].format(a, t, b), code)

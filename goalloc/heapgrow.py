@@ -1,0 +1,135 @@
+"""How the heap gets address space: arenas of 64 MiB at the hints, Prepared 4 MiB at a time.
+
+    arenas ─> L2 map (one entry a 64 MiB of the 48-bit space) ─> heapArena: pointer bitmap, span of each page, page bits
+    curArena [base, end): reserved and not yet prepared          arenaHints: where to reserve next, from 0xc000000000
+
+The heap's lock is held. Go: mheap.go grow, malloc.go mheap.sysAlloc.
+"""
+from hwmem._jit import cold, kernel
+from goalloc import errors as E, params as P
+from goalloc.errors import throw
+from goalloc.layout import (arenaHint, gcControllerState, heapArena, heapStatsDelta, mheap, mstats, slice_, variables as V)
+from goalloc.mem import sysAllocOS, sysFreeOS, sysMap, sysNoHugePage, sysReserve
+from goalloc.mfixalloc import fixalloc_alloc, fixalloc_free
+from goalloc.mgcscavenge import linear
+from goalloc.mpagealloc import GROW, pages_door
+from goalloc.mranges import move_words
+from goalloc.mstats import stats_acquire, stats_release
+from goalloc.persistentalloc import persistentalloc
+from goalloc.words import add64, align_up, get64, put64
+
+H = V.mheap_
+CUR_BASE, CUR_END = H + mheap.curArena, H + mheap.curArena + 8
+GC_MISC = V.memstats + mstats.gcMiscSys
+HEAP_RELEASED = V.gcController + gcControllerState.heapReleased
+
+
+@kernel
+def arenaIndex(va):
+    return linear(va) // P.heapArenaBytes
+
+
+@kernel
+def arena_of(m, t, va):
+    """Address of the heapArena of an address in the heap."""
+    return get64(m, t, get64(m, t, H + mheap.arenas) + arenaIndex(va) * 8)
+
+
+@cold
+def grow(m, t, npage):
+    """Add at least `npage` pages to the page allocator, whole chunks; the bytes, 0 when out of memory."""
+    ask = align_up(npage, P.pallocChunkPages) * P.pageSize
+    grown = 0
+    base, end = get64(m, t, CUR_BASE), get64(m, t, CUR_END)
+    if base + ask > end:
+        v, size = sysAlloc(m, t, ask)
+        if v == 0:
+            in_use = (get64(m, t, V.gcController + gcControllerState.heapFree) + get64(m, t, HEAP_RELEASED)
+                      + get64(m, t, V.gcController + gcControllerState.heapInUse))
+            throw(m, t, E.CANNOT_ALLOCATE, ask, in_use)
+            return 0
+        if v == end:
+            put64(m, t, CUR_END, v + size)
+        else:
+            if end > base:                              # the rest of the old arena, before it is left
+                grown += prepare(m, t, base, end - base)
+            put64(m, t, CUR_BASE, v)
+            put64(m, t, CUR_END, v + size)
+    base = get64(m, t, CUR_BASE)
+    put64(m, t, CUR_BASE, base + ask)
+    return grown + prepare(m, t, base, ask)
+
+
+@kernel
+def prepare(m, t, base, size):
+    """Reserved memory becomes free pages, which count as released."""
+    sysMap(m, t, base, size, HEAP_RELEASED)
+    stats = stats_acquire(m, t)
+    add64(m, t, stats + heapStatsDelta.released, size)
+    stats_release(m, t)
+    pages_door(m, t, H + mheap.pages, GROW, base, size)
+    return size
+
+
+@cold
+def sysAlloc(m, t, n):
+    """Reserve `n` bytes, rounded up to arenas, at the first hint that works, and make their metadata; (address or 0, size)."""
+    n = align_up(n, P.heapArenaBytes)
+    v = 0
+    while v == 0:
+        hint = get64(m, t, H + mheap.arenaHints)
+        if hint == 0:
+            return 0, 0
+        p = get64(m, t, hint + arenaHint.addr)
+        got = sysReserve(m, t, p, n) if arenaIndex(p + n - 1) < P.arenaL2Entries else 0
+        if got == p:
+            put64(m, t, hint + arenaHint.addr, p + n)
+            v = p
+        else:
+            if got:
+                sysFreeOS(m, t, got, n)
+            put64(m, t, H + mheap.arenaHints, get64(m, t, hint + arenaHint.next))
+            fixalloc_free(m, t, H + mheap.arenaHintAlloc, hint)
+    if v & (P.heapArenaBytes - 1):
+        throw(m, t, E.BAD_ADDRESS, 0, 0)
+        return 0, 0
+    for ri in range(arenaIndex(v), arenaIndex(v + n - 1) + 1):
+        if not add_arena(m, t, ri):
+            return 0, 0
+    return v, n
+
+
+@kernel
+def add_arena(m, t, ri):
+    """Metadata of arena number `ri`; False after a fatal error."""
+    l2 = get64(m, t, H + mheap.arenas)
+    if l2 == 0:
+        l2 = sysAllocOS(m, t, P.arenaL2Entries * 8)
+        sysNoHugePage(m, t, l2, P.arenaL2Entries * 8)
+        put64(m, t, H + mheap.arenas, l2)
+    if get64(m, t, l2 + ri * 8):
+        throw(m, t, E.ARENA_INITIALIZED, 0, 0)
+        return False
+    arena = persistentalloc(m, t, heapArena.sizeof, 8, GC_MISC)
+    if arena == 0:
+        throw(m, t, E.OUT_OF_MEMORY, 0, 0)
+        return False
+    add_to_all(m, t, ri)
+    put64(m, t, l2 + ri * 8, arena)
+    return True
+
+
+@kernel
+def add_to_all(m, t, ri):
+    """allArenas = append(allArenas, ri), in memory outside the heap."""
+    arenas = H + mheap.allArenas
+    array, n, capacity = get64(m, t, arenas + slice_.array), get64(m, t, arenas + slice_.len), get64(m, t, arenas + slice_.cap)
+    if n == capacity:
+        size = max(2 * capacity * 8, P.physPageSize)
+        larger = persistentalloc(m, t, size, 8, GC_MISC)
+        move_words(m, t, larger, array, n * 8)
+        array = larger
+        put64(m, t, arenas + slice_.array, array)
+        put64(m, t, arenas + slice_.cap, size // 8)
+    put64(m, t, array + n * 8, ri)
+    put64(m, t, arenas + slice_.len, n + 1)

@@ -1,0 +1,40 @@
+"""The emulated program's memory as a debugger sees it: read without an access, so that looking changes nothing."""
+import ctypes
+import struct
+
+from hwmem import params as H
+from hwmem.linux.page_table import find_leaf
+
+
+class Inspector:
+    """Reads of one process's memory. Pages that no access has touched read as zeros. Keep it no longer than one look."""
+
+    def __init__(self, process):
+        self.state, self.number, self.host = process.machine.state, process.number, {}
+
+    def page(self, va):
+        """The 4 KiB at page-aligned `va`."""
+        if va not in self.host:
+            entry = int(find_leaf(self.state, self.number, va))
+            if entry & H.PTE_PS:
+                entry = (entry & H.PTE_FRAME & ~(H.HUGE_PAGE - 1)) + (va & H.HUGE_PAGE - 1 & ~(H.PAGE - 1)) | 1
+            self.host[va] = ctypes.string_at(int(self.state.ram_base) + (entry & H.PTE_FRAME), H.PAGE) if entry else bytes(H.PAGE)
+        return self.host[va]
+
+    def read(self, va, n):
+        """`n` bytes."""
+        out = []
+        while n > 0:
+            start = va & H.PAGE - 1
+            piece = self.page(va - start)[start:start + n]
+            out.append(piece)
+            va, n = va + len(piece), n - len(piece)
+        return b"".join(out)
+
+    def word(self, va, size=8):
+        """An unsigned number of `size` bytes."""
+        return int.from_bytes(self.read(va, size), "little")
+
+    def words(self, va, n):
+        """`n` unsigned 8-byte numbers."""
+        return struct.unpack(f"<{n}Q", self.read(va, 8 * n))

@@ -1,0 +1,148 @@
+"""mallocgc: memory for an object, from the P's own spans in the common case.
+
+    0 bytes                     the address of zerobase
+    1-15, no pointers           a piece of the P's 16-byte block; a new block from class 2 when it is full
+    up to 32 KiB                the next free object of the size's class: nextFreeFast in the span's allocCache,
+                                  else nextFree, behind a door: next 64 bits, next span (mcache.py)
+    more                        a span of its own, behind a door
+
+The fast path is inlined into whoever allocates: some twenty accesses, all of them to the lines of the P's M, mcache and
+span. `typ`: address of the type, 0 for no pointers. The object is zero if `needzero`. What the collector adds (assist,
+marking new objects, the trigger, the profile's sample) has its place after the publication barrier. Go: malloc.go.
+"""
+import numpy as np
+
+from hwmem._jit import call_door, kernel
+from hwmem.bits import ctz64
+from hwmem.core.access import load, load8, load64, store, store32, store64
+from hwmem.core.fence import sfence
+from goalloc import params as P
+from goalloc.layout import g_, m_, mcache, mspan, p_, type_, variables as V
+from goalloc.mbitmap import heapBitsSetType
+from goalloc.memory_block import memclr
+
+
+@kernel
+def mallocgc(m, t, size, typ, needzero=True):
+    """Address of `size` bytes; 0 after a fatal error, which ends the thread."""
+    if size == 0:
+        return V.zerobase
+    mp = load64(m, t, m.thread[t].guest[P.G] + g_.m)
+    c = load64(m, t, load64(m, t, mp + m_.p) + p_.mcache)
+    store32(m, t, mp + m_.mallocing, 1)
+    if typ == 0 and size < P.maxTinySize:
+        x = tiny(m, t, c, size)
+    elif size <= P.maxSmallSize:
+        x = small(m, t, c, size, typ, needzero)
+    else:
+        x = large(m, t, c, size, typ, needzero)
+    store32(m, t, mp + m_.mallocing, 0)
+    return x
+
+
+@kernel
+def nextFreeFast(m, t, s):
+    """A free object of the span, if the cached bits have one and it is not the last of them; else 0."""
+    cache = load64(m, t, s + mspan.allocCache)
+    theBit = ctz64(np.uint64(np.int64(cache)))
+    if theBit == 64:
+        return 0
+    nelems = load64(m, t, s + mspan.nelems)
+    result = load64(m, t, s + mspan.freeindex) + theBit
+    freeidx = result + 1
+    if result >= nelems or (freeidx & 63 == 0 and freeidx != nelems):
+        return 0
+    shifted = np.uint64(np.int64(cache)) >> np.uint64(theBit)
+    store64(m, t, s + mspan.allocCache, np.int64(shifted >> np.uint64(1)))
+    store64(m, t, s + mspan.freeindex, freeidx)
+    store(m, t, s + mspan.allocCount, 2, load(m, t, s + mspan.allocCount, 2) + 1)
+    return result * load64(m, t, s + mspan.elemsize) + load64(m, t, s + mspan.startAddr)
+
+
+@kernel
+def tiny(m, t, c, size):
+    """A piece of the P's tiny block, aligned as its size allows."""
+    block, off = load64(m, t, c + mcache.tiny), load64(m, t, c + mcache.tinyoffset)
+    if size & 7 == 0:
+        off = (off + 7) & ~7
+    elif size & 3 == 0:
+        off = (off + 3) & ~3
+    elif size & 1 == 0:
+        off = (off + 1) & ~1
+    if off + size <= P.maxTinySize and block:
+        store64(m, t, c + mcache.tinyoffset, off + size)
+        store64(m, t, c + mcache.tinyAllocs, load64(m, t, c + mcache.tinyAllocs) + 1)
+        return block + off
+    return new_tiny_block(m, t, c, size)
+
+
+@kernel
+def new_tiny_block(m, t, c, size):
+    """16 bytes of zeros; they become the P's tiny block if they have more room left than the old one."""
+    x = next_object(m, t, c, P.tinySpanClass)
+    if x == 0:
+        return 0
+    store64(m, t, x, 0)
+    store64(m, t, x + 8, 0)
+    if size < load64(m, t, c + mcache.tinyoffset) or load64(m, t, c + mcache.tiny) == 0:
+        store64(m, t, c + mcache.tiny, x)
+        store64(m, t, c + mcache.tinyoffset, size)
+    publish(m, t, load64(m, t, c + mcache.alloc + P.tinySpanClass * 8))
+    return x
+
+
+@kernel
+def small(m, t, c, size, typ, needzero):
+    if size <= P.smallSizeMax - 8:
+        sizeclass = load8(m, t, V.size_to_class8 + (size + 7) // 8)
+    else:
+        sizeclass = load8(m, t, V.size_to_class128 + (size - P.smallSizeMax + 127) // 128)
+    spanclass = sizeclass << 1 | (typ == 0)
+    x = next_object(m, t, c, spanclass)
+    if x == 0:
+        return 0
+    s = load64(m, t, c + mcache.alloc + spanclass * 8)
+    if needzero and load8(m, t, s + mspan.needzero):
+        memclr(m, t, x, load64(m, t, s + mspan.elemsize))
+    if typ:
+        note_pointers(m, t, c, x, load64(m, t, s + mspan.elemsize), size, typ)
+    publish(m, t, s)
+    return x
+
+
+@kernel
+def next_object(m, t, c, spanclass):
+    x = nextFreeFast(m, t, load64(m, t, c + mcache.alloc + spanclass * 8))
+    return x if x else call_door(m, P.DOOR_NEXT_FREE, t, c, spanclass, 0)
+
+
+@kernel
+def large(m, t, c, size, typ, needzero):
+    s = call_door(m, P.DOOR_ALLOC_LARGE, t, size, typ == 0, 0)
+    if s == 0:
+        return 0
+    x, elemsize = load64(m, t, s + mspan.startAddr), load64(m, t, s + mspan.elemsize)
+    dirty = needzero and load8(m, t, s + mspan.needzero)
+    if dirty and typ:
+        memclr(m, t, x, elemsize)
+    if typ:
+        note_pointers(m, t, c, x, elemsize, size, typ)
+    publish(m, t, s)
+    if dirty and typ == 0:
+        memclr(m, t, x, elemsize)               # no pointers to show: zeroed last, Go's delayedZeroing
+    return x
+
+
+@kernel
+def note_pointers(m, t, c, x, elemsize, size, typ):
+    """Pointer bits, and how much of the object the collector has to scan."""
+    heapBitsSetType(m, t, x, elemsize, size, typ)
+    last, ptrs = load64(m, t, typ + type_.Size_), load64(m, t, typ + type_.PtrBytes)
+    store64(m, t, c + mcache.scanAlloc, load64(m, t, c + mcache.scanAlloc) + (size - last if size > last else 0) + ptrs)
+
+
+@kernel
+def publish(m, t, s):
+    """The publication barrier, then the index up to which the collector may look."""
+    sfence(m, t)
+    store64(m, t, s + mspan.freeIndexForScan, load64(m, t, s + mspan.freeindex))

@@ -1,0 +1,68 @@
+"""A map of the emulated program as Python drives it: one entry at a time, or many in one jitted loop."""
+import numpy as np
+
+from hwmem._jit import kernel
+from hwmem.core.access import load64, store64
+from hwmem.core.service import drain_all
+from goalloc.layout import hmap
+from goalloc.map import mapaccess, mapassign
+
+
+@kernel
+def assign_all(m, t, mt, h, keys, values):
+    """Stops after the assignment that gave the map other buckets; how many were made."""
+    buckets = load64(m, t, h + hmap.buckets)
+    done = 0
+    while done < len(keys) and load64(m, t, h + hmap.buckets) == buckets:
+        place = mapassign(m, t, mt, h, keys[done])
+        if place == 0:
+            break
+        store64(m, t, place, values[done])
+        done += 1
+    drain_all(m, m.thread[t].core)
+    return done
+
+
+@kernel
+def access_one(m, t, mt, h, key):
+    """(whether the key is there, its value)."""
+    place = mapaccess(m, t, mt, h, key)
+    return place != 0, load64(m, t, place) if place else 0
+
+
+class Map:
+    """map[int64]int64. Made by Runtime.make_map. `.address`: of its hmap."""
+
+    def __init__(self, rt, address, maptype, core):
+        self.rt, self.address, self.maptype, self.core = rt, address, maptype, core
+
+    def field(self, name, size=8):
+        """A field of the hmap, such as "count", "B" (1 byte) or "noverflow" (2)."""
+        return self.rt.process.load(self.address + getattr(hmap, name), size=size, core=self.core)
+
+    def __len__(self):
+        return self.field("count")
+
+    def __getitem__(self, key):
+        found, value = self.rt._call(self.core, access_one, self.maptype, self.address, key)
+        if not found:
+            raise KeyError(key)
+        return int(value)
+
+    def __setitem__(self, key, value):
+        self.assign([key], [value])
+
+    def assign(self, keys, values):
+        """m[keys[i]] = values[i] for all i."""
+        for _ in self.assign_stepwise(keys, values):
+            pass
+
+    def assign_stepwise(self, keys, values):
+        """The same; yields how many were made whenever the map has got other buckets, and at the end."""
+        keys, values = (np.ascontiguousarray(a, dtype=np.int64) for a in (keys, values))
+        if keys.shape != values.shape or keys.ndim != 1:
+            raise ValueError("values: takes as many as there are keys")
+        done = 0
+        while done < len(keys):
+            done += self.rt._run(self.core, assign_all, self.maptype, self.address, keys[done:], values[done:])
+            yield done

@@ -1,0 +1,30 @@
+"""memclr and memmove: stretches of memory cleared and copied by words of 8 bytes, the rest by bytes.
+
+A real processor would use wider stores; lines and pages touched are the same. Go: memclr_amd64.s, memmove_amd64.s.
+"""
+from hwmem._jit import DOORS, call_door, kernel
+from hwmem.core.access import load, store
+from goalloc import params as P
+
+
+@kernel
+def memclr(m, t, va, n):
+    call_door(m, P.DOOR_MEMORY_BLOCK, t, va, n, 0)
+
+
+@kernel
+def memmove(m, t, to, source, n):
+    """Copy `n` bytes between stretches that do not overlap."""
+    if n > 0:
+        call_door(m, P.DOOR_MEMORY_BLOCK, t, to, n, source)
+
+
+@DOORS.door(P.DOOR_MEMORY_BLOCK)
+def memory_block(m, t, to, n, source):
+    """Clear, or copy from `source` if that is not 0."""
+    done = 0
+    while done < n:
+        size = 8 if n - done >= 8 and to + done & 7 == 0 else 1
+        store(m, t, to + done, size, load(m, t, source + done, size) if source else 0)
+        done += size
+    return 0

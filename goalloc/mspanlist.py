@@ -1,0 +1,33 @@
+"""Doubly linked lists of spans (stack pools, large free stacks). Go: mheap.go mSpanList."""
+from hwmem._jit import kernel
+from goalloc import errors as E
+from goalloc.errors import throw
+from goalloc.layout import mSpanList, mspan
+from goalloc.words import get64, put64
+
+
+@kernel
+def list_insert(m, t, spans, s):
+    """`s` becomes the first of the list at `spans`."""
+    first = get64(m, t, spans + mSpanList.first)
+    put64(m, t, s + mspan.next, first)
+    put64(m, t, s + mspan.prev, 0)
+    if first:
+        put64(m, t, first + mspan.prev, s)
+    else:
+        put64(m, t, spans + mSpanList.last, s)
+    put64(m, t, spans + mSpanList.first, s)
+    put64(m, t, s + mspan.list, spans)
+
+
+@kernel
+def list_remove(m, t, spans, s):
+    if get64(m, t, s + mspan.list) != spans:
+        throw(m, t, E.SPAN_LIST, 0, 0)
+        return
+    after, before = get64(m, t, s + mspan.next), get64(m, t, s + mspan.prev)
+    put64(m, t, before + mspan.next if before else spans + mSpanList.first, after)
+    put64(m, t, after + mspan.prev if after else spans + mSpanList.last, before)
+    put64(m, t, s + mspan.next, 0)
+    put64(m, t, s + mspan.prev, 0)
+    put64(m, t, s + mspan.list, 0)

@@ -1,0 +1,47 @@
+"""Counters of memory: where they lie and how allocation writes them; what a program reads is stats.py.
+
+memstats.heapStats is three deltas; a P writes one of them (its number `gen` modulo 3) between acquire and release, which
+bump the P's sequence number, so that a reader can rotate them without a lock. gcController has the totals that the pacer
+needs at once, each an atomic. Go: mstats.go consistentHeapStats, mgcpacer.go.
+"""
+from hwmem._jit import cold, kernel
+from goalloc.layout import consistentHeapStats, gcControllerState, heapStatsDelta, p_, variables as V
+from goalloc.persistentalloc import current_p
+from goalloc.words import add32_high, add64, get32
+
+
+@cold
+def stats_acquire(m, t):
+    """Address of the heapStatsDelta to write."""
+    pp = current_p(m, t)
+    if pp:
+        add32_high(m, t, pp + p_.statsSeq, 1)
+    gen = get32(m, t, V.memstats + consistentHeapStats.gen) % 3
+    return V.memstats + gen * heapStatsDelta.sizeof
+
+
+@cold
+def stats_release(m, t):
+    pp = current_p(m, t)
+    if pp:
+        add32_high(m, t, pp + p_.statsSeq, 1)
+
+
+@kernel
+def account_scavenged(m, t, nbytes):
+    """Free pages of `nbytes` bytes have gone back to the kernel."""
+    add64(m, t, V.gcController + gcControllerState.heapReleased, nbytes)
+    add64(m, t, V.gcController + gcControllerState.heapFree, -nbytes)
+    stats = stats_acquire(m, t)
+    add64(m, t, stats + heapStatsDelta.committed, -nbytes)
+    add64(m, t, stats + heapStatsDelta.released, nbytes)
+    stats_release(m, t)
+
+
+@cold
+def update_heap_live(m, t, live, scan):
+    """Go: gcController.update."""
+    if live:
+        add64(m, t, V.gcController + gcControllerState.heapLive, live)
+    if scan:
+        add64(m, t, V.gcController + gcControllerState.heapScan, scan)

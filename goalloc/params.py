@@ -1,0 +1,74 @@
+"""Constants of Go 1.21 on linux/amd64, in Go's spelling; the door numbers and other numbers that are this project's own.
+
+Sources: malloc.go, mheap.go, mpagealloc.go, mpagealloc_64bit.go, mpagecache.go, mspanset.go, mgcscavenge.go, stack.go.
+"""
+# Pages, arenas (malloc.go)
+pageShift = 13
+pageSize = 1 << pageShift               # a "go page"
+physPageSize = 4096
+physHugePageSize = 2 << 20
+maxTinySize, tinySpanClass = 16, 5
+maxSmallSize = 32768
+smallSizeMax, smallSizeDiv, largeSizeDiv = 1024, 8, 128
+numSizeClasses, numSpanClasses = 68, 136
+heapAddrBits = 48
+arenaBaseOffset = -(1 << 47)            # 0xffff800000000000: addresses less this are a linear 48-bit space
+heapArenaBytes = 64 << 20
+pagesPerArena = heapArenaBytes // pageSize
+heapArenaBitmapWords = heapArenaBytes // 8 // 64
+arenaL2Entries = 1 << 22
+minLegalPointer = 4096
+maxAlloc = 1 << heapAddrBits
+persistentChunkSize = 256 << 10
+maxPersistentBlock = 64 << 10
+FixAllocChunk = 16 << 10
+
+# Page allocator (mpagealloc.go)
+logPallocChunkPages = 9
+pallocChunkPages = 1 << logPallocChunkPages
+logPallocChunkBytes = logPallocChunkPages + pageShift
+pallocChunkBytes = 1 << logPallocChunkBytes
+pallocChunksL2Bits = 13
+summaryLevels = 5
+levelBits = (14, 3, 3, 3, 3)
+levelShift = (34, 31, 28, 25, 22)       # of the linear address
+levelLogPages = (21, 18, 15, 12, 9)
+logMaxPackedValue = 21
+maxPackedValue = 1 << logMaxPackedValue
+freeChunkSum = pallocChunkPages * (1 | 1 << logMaxPackedValue | 1 << 2 * logMaxPackedValue)
+minOffAddr = arenaBaseOffset
+maxOffAddr = (1 << 47) - 1              # also the search address of a page allocator that is exhausted
+pageCachePages = 64
+pagesPerHugePage = physHugePageSize // pageSize
+
+# Scavenge index (mgcscavenge.go)
+scavChunkHiOccPages = 496               # 96.875 % of a chunk
+scavChunkHasFree, scavChunkNoHugePage = 1, 2
+logScavChunkInUseMax = 10
+scavChunkInUseMask = (1 << logScavChunkInUseMax) - 1
+scavChunkFlagsMask = 63
+
+# Spans (mheap.go, mspanset.go)
+mSpanDead, mSpanInUse, mSpanManual = 0, 1, 2
+spanAllocHeap, spanAllocStack, spanAllocPtrScalarBits, spanAllocWorkBuf = 0, 1, 2, 3
+spanSetBlockEntries, spanSetInitSpineCap = 512, 256
+gcBitsChunkBytes, gcBitsHeaderBytes = 64 << 10, 16
+mspanCacheEntries = 128
+cacheLineSize = 64
+
+# Stacks (stack.go)
+fixedStack, numStackOrders, stackCacheSize = 2048, 4, 32 << 10
+
+# Collector's switches
+gcOff = 0
+maxInt64 = (1 << 63) - 1
+
+# Doors of the allocator (hwmem/_jit.py); the machine's own are below 16
+(DOOR_PERSISTENTALLOC, DOOR_PAGES, DOOR_ALLOC_SPAN, DOOR_NEXT_FREE, DOOR_ALLOC_LARGE, DOOR_HEAP_BITS, DOOR_MEMORY_BLOCK,
+ DOOR_STACK, DOOR_PROC, DOOR_RUNTIME, DOOR_MAP) = range(16, 27)
+
+# What a thread keeps in registers between calls (m.thread[t].guest)
+G, SECOND, SIZE = 0, 1, 2               # the current g (R14 of Go's ABI); a call's second result; arguments beyond three
+
+# What a process counts without emulated memory (m.process[p].guest)
+LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SLOW_MALLOCS, SLOW_MALLOC_CYCLES, SYS_CALLS = range(8)

@@ -1,0 +1,41 @@
+"""The Go programs that come with it: `goalloc list` shows them, `goalloc run` runs one.
+
+    start.py        a Go program's runtime as a workload's setup makes it
+    storm.py        alloc-storm: objects of one size, from per-P caches or from one locked heap; mixed-sizes
+    structures.py   linked-list, binary-tree, slices, strings
+    churn.py        goroutine-churn
+"""
+from contextlib import contextmanager
+
+from hwmem.programs.registry import WORKLOADS
+from goalloc.programs import churn, storm, structures       # noqa: F401
+
+PROGRAMS = {name: w for name, w in WORKLOADS.items() if w.kernel.__module__.startswith("goalloc.")}
+for _name in PROGRAMS:
+    del WORKLOADS[_name]                                    # hwmem lists its own
+
+
+@contextmanager
+def registered():
+    """Inside, hwmem knows the Go programs by name."""
+    WORKLOADS.update(PROGRAMS)
+    try:
+        yield
+    finally:
+        for name in PROGRAMS:
+            del WORKLOADS[name]
+
+
+def workloads():
+    """Name -> {"description", "parameters": {name: {"default", "takes", "doc"}}}."""
+    return {name: w.describe() for name, w in PROGRAMS.items()}
+
+
+def run(name, config=None, seed=0, progress=False, **parameters):
+    """Run the program `name` on a machine of its own; an hwmem.Result. `parameters`: its own, gomaxprocs among them; what
+    else hwmem.run takes. Raises TypeError or ValueError for wrong arguments, MachineError if the program failed."""
+    from hwmem.runner import run as run_workload
+    if name not in PROGRAMS:
+        raise ValueError(f"workload {name!r} does not exist; goalloc list shows them")
+    with registered():
+        return run_workload(name, config, seed, progress, **parameters)

@@ -1,0 +1,47 @@
+"""goroutine-churn: every P starts goroutines that call a few functions deep and end.
+
+A goroutine needs a g and a stack of 2 KiB; deep calls make the stack grow, and a stack that has grown is freed at the end. A
+step is one goroutine started, one call, or one end.
+"""
+from hwmem._jit import call_door
+from hwmem.kernels import finish, next_thread
+from hwmem.programs.registry import parameter, workload
+from goalloc import params as P
+from goalloc.proc import GOEXIT, NEWPROC
+from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
+from goalloc.runtime import G_TYPE
+from goalloc.stack import CALL
+
+COUNT, CURRENT, DEPTH = 1, 2, 3         # a thread's registers
+
+
+def place(w, space):
+    w.typ = start(w, space).type_address(G_TYPE)
+
+
+def read(w, space):
+    return outcome(w, space, w.gomaxprocs * w.goroutines)
+
+
+@workload("goroutine-churn", "every P starts goroutines that call a few functions deep and end", setup=place, values=read,
+          operation="goroutine", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, goroutines=parameter(1_000, "goroutines that each P starts"),
+          depth=parameter(8, "calls of each, one inside the other", 0), frame=parameter(312, "bytes of a function's frame", 0, 1 << 20))
+def goroutine_churn(m, w):
+    while True:
+        t = next_thread(m)
+        if t < 0:
+            return
+        r = m.thread[t].local
+        if r[CURRENT] == 0:
+            if r[COUNT] == 0:
+                become(m, t, w)
+            r[CURRENT] = call_door(m, P.DOOR_PROC, t, NEWPROC, w.typ, r[COUNT] << 8 | r[RANK])
+        elif r[DEPTH] < w.depth:
+            call_door(m, P.DOOR_STACK, t, CALL, r[CURRENT], w.frame)
+            r[DEPTH] += 1
+        else:
+            call_door(m, P.DOOR_PROC, t, GOEXIT, r[CURRENT], 0)
+            r[CURRENT] = r[DEPTH] = 0
+            r[COUNT] += 1
+            if r[COUNT] == w.goroutines:
+                finish(m, t)

@@ -1,0 +1,48 @@
+"""A Go program as a workload: its runtime is started by the workload's setup, thread i is the M of P i.
+
+    w.g[i]      the g of thread i, which its first step puts into the thread's register (become)
+    w.threads   gomaxprocs
+"""
+import numpy as np
+
+from hwmem._jit import kernel
+from hwmem.errors import MachineError
+from hwmem.programs.registry import parameter
+from goalloc import params as P
+from goalloc.runtime import Runtime
+from goalloc.stats import read_memstats
+from goalloc.inspect import Inspector
+from goalloc.symbols import symbols
+
+GOMAXPROCS = parameter(4, "Ps; P i runs on core i", 1, 64)
+RANK = 0                                # a thread's first register
+
+
+def start(w, space):
+    """The runtime of a program with `w.gomaxprocs` Ps, in the workload's process."""
+    if w.gomaxprocs > space.process.machine.config.cores:
+        raise MachineError(f"gomaxprocs: {w.gomaxprocs} Ps need as many cores; the machine has {space.process.machine.config.cores}")
+    space.runtime = Runtime(process=space.process, gomaxprocs=w.gomaxprocs)
+    w.threads = w.gomaxprocs
+    w.g = np.array(space.runtime.gs + [0], np.int64)    # never an array of one, which would be a number
+    return space.runtime
+
+
+def outcome(w, space, operations):
+    """What every Go program tells at its end: MemStats and waits for locks. Names its memory, for the reports."""
+    rt = space.runtime
+    for name, at, size, element in symbols(rt):
+        space.symbol(name, at, size, element)
+    for pp in rt.ps:
+        rt.flush(pp)
+    stats = read_memstats(Inspector(space.process))
+    counts = space.process.machine.state.process[space.process.number].guest
+    kept = ("HeapSys", "HeapInuse", "HeapAlloc", "HeapObjects", "Mallocs", "StackInuse")
+    return {"operations": operations, **{name: stats[name] for name in kept},
+            "lock_waits": int(counts[P.LOCK_WAITS]), "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES])}
+
+
+@kernel
+def become(m, t, w):
+    """The thread is from now on the M of its P."""
+    m.thread[t].guest[P.G] = w.g[m.thread[t].local[RANK]]

@@ -1,0 +1,158 @@
+"""Linked structures, slices and strings: what programs build, an allocation a step.
+
+    linked-list     nodes of a list a P, pushed at the front and then walked
+    binary-tree     a tree a P, built level by level
+    slices          append one element at a time, from empty, again and again
+    strings         s += "x": each string is a new one, with the old one's bytes copied
+"""
+from hwmem.kernels import finish, kernel, load64, next_thread, store64
+from hwmem.programs.registry import parameter, workload
+from goalloc.kernels import growslice, mallocgc, memmove, read_pointer, write_pointer
+from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
+from goalloc.types import int64, pointer, struct
+
+COUNT, HEAD, LENGTH, CAPACITY, SUM, BEGUN = range(1, 7)          # a thread's registers
+NODE = struct("node", left=pointer, right=pointer, key=int64)
+LEFT, RIGHT, KEY = NODE.offsets["left"], NODE.offsets["right"], NODE.offsets["key"]
+NODE_SIZE, WORD = NODE.size, 8
+
+
+def place_nodes(w, space):
+    rt = start(w, space)
+    w.node = rt.type_address(NODE)
+    w.roots = rt.globals(w.gomaxprocs)
+    space.symbol("roots", w.roots, 8 * w.gomaxprocs)
+
+
+def read_list(w, space):
+    heads = [space.load(w.roots + 8 * i) for i in range(w.gomaxprocs)]
+    return outcome(w, space, w.gomaxprocs * w.nodes) | {"sum": w.sum, "lists": sum(head != 0 for head in heads)}
+
+
+def place_list(w, space):
+    place_nodes(w, space)
+    w.sum = 0
+
+
+@workload("linked-list", "every P pushes nodes to a list of its own, then walks it", setup=place_list, values=read_list, operation="node",
+          scale="gomaxprocs", gomaxprocs=GOMAXPROCS, nodes=parameter(10_000, "nodes of each list"))
+def linked_list(m, w):
+    while True:
+        t = next_thread(m)
+        if t < 0:
+            return
+        r = m.thread[t].local
+        if r[COUNT] == 0:
+            become(m, t, w)
+        if r[COUNT] < w.nodes:
+            push_node(m, t, w, r)
+        elif r[HEAD] == 0:
+            w.sum += r[SUM]
+            finish(m, t)
+        else:
+            r[SUM] += load64(m, t, r[HEAD] + KEY)
+            r[HEAD] = read_pointer(m, t, r[HEAD] + LEFT)
+
+
+@kernel
+def push_node(m, t, w, r):
+    x = mallocgc(m, t, NODE_SIZE, w.node)
+    if x == 0:
+        return
+    write_pointer(m, t, x + LEFT, r[HEAD])
+    store64(m, t, x + KEY, r[COUNT])
+    write_pointer(m, t, w.roots + 8 * r[RANK], x)
+    r[HEAD] = x
+    r[COUNT] += 1
+
+
+def read_tree(w, space):
+    return outcome(w, space, w.gomaxprocs * ((1 << w.depth) - 1))
+
+
+@workload("binary-tree", "every P builds a complete tree, top down", setup=place_nodes, values=read_tree, operation="node",
+          scale="gomaxprocs", gomaxprocs=GOMAXPROCS, depth=parameter(12, "levels of each tree", 1, 24))
+def binary_tree(m, w):
+    while True:
+        t = next_thread(m)
+        if t < 0:
+            return
+        r = m.thread[t].local
+        if r[COUNT] == 0:
+            become(m, t, w)
+        if not add_leaf(m, t, w, r) or r[COUNT] == (1 << w.depth) - 1:
+            finish(m, t)
+
+
+@kernel
+def add_leaf(m, t, w, r):
+    """Node number COUNT + 1 of a complete tree: the bits of the number below its highest are the way to it."""
+    x = mallocgc(m, t, NODE_SIZE, w.node)
+    if x == 0:
+        return False
+    r[COUNT] += 1
+    store64(m, t, x + KEY, r[COUNT])
+    slot, level = w.roots + 8 * r[RANK], 0
+    while r[COUNT] >> level + 1:
+        level += 1
+    for bit in range(level - 1, -1, -1):
+        slot = read_pointer(m, t, slot) + (RIGHT if r[COUNT] >> bit & 1 else LEFT)
+    write_pointer(m, t, slot, x)
+    return True
+
+
+def place_only(w, space):
+    start(w, space)
+
+
+def read_appends(w, space):
+    return outcome(w, space, w.gomaxprocs * w.elements * w.slices)
+
+
+@workload("slices", "every P appends elements to a slice, one by one, and begins again", setup=place_only, values=read_appends,
+          operation="append", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, elements=parameter(1_000, "elements of a slice"),
+          slices=parameter(10, "slices that each P fills"))
+def slices(m, w):
+    while True:
+        t = next_thread(m)
+        if t < 0:
+            return
+        r = m.thread[t].local
+        if r[BEGUN] == 0:
+            become(m, t, w)
+            r[BEGUN] = 1
+        if r[LENGTH] == r[CAPACITY]:
+            r[HEAD], r[CAPACITY] = growslice(m, t, (r[HEAD], r[LENGTH], r[CAPACITY]), r[LENGTH] + 1, WORD, 0)
+            if r[HEAD] == 0:
+                continue
+        store64(m, t, r[HEAD] + r[LENGTH] * WORD, r[LENGTH])
+        r[LENGTH] += 1
+        if r[LENGTH] == w.elements:
+            r[COUNT] += 1
+            r[HEAD] = r[LENGTH] = r[CAPACITY] = 0
+            if r[COUNT] == w.slices:
+                finish(m, t)
+
+
+def read_strings(w, space):
+    return outcome(w, space, w.gomaxprocs * w.length)
+
+
+@workload("strings", "every P adds a byte to a string, again and again", setup=place_only, values=read_strings,
+          operation="concatenation", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, length=parameter(500, "bytes of the last string"))
+def strings(m, w):
+    while True:
+        t = next_thread(m)
+        if t < 0:
+            return
+        r = m.thread[t].local
+        if r[LENGTH] == 0:
+            become(m, t, w)
+        x = mallocgc(m, t, r[LENGTH] + 1, 0, False)
+        if x == 0:
+            continue
+        memmove(m, t, x, r[HEAD], r[LENGTH])
+        r[HEAD] = x
+        r[LENGTH] += 1
+        if r[LENGTH] == w.length:
+            finish(m, t)

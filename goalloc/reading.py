@@ -1,0 +1,34 @@
+"""The order in which to read goalloc: from what a user starts, down one allocation, to the system call.
+
+    Runtime and what looks at it        a program started, its statistics, its invariants
+    one allocation                      malloc -> mcache -> mcentral -> mheap -> page allocator -> the kernel's memory
+    beneath                             fixed-size allocators, persistent memory, locks
+
+A file imports only files below it, the shared headers, and hwmem, which knows nothing of goalloc.
+tests/goalloc/test_go_reading_order.py holds the files to this list.
+"""
+
+HEADERS = (
+    "goalloc",                      # the names that users import
+    "goalloc.params", "goalloc.layout", "goalloc.sizeclasses", "goalloc.words", "goalloc.errors", "goalloc.types",
+)
+
+READING = (
+    "goalloc.reading",
+    # The command
+    "goalloc.__main__", "goalloc.cli",
+    # Programs that ship with it
+    "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm", "goalloc.programs.start",
+    # From Python
+    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps", "goalloc.check", "goalloc.stats", "goalloc.inspect",
+    # What programs call
+    "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.slice", "goalloc.proc",
+    # One allocation
+    "goalloc.malloc", "goalloc.stack", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset",
+    "goalloc.lfstack", "goalloc.mbitmap",
+    # Pages
+    "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagecache", "goalloc.mpagealloc",
+    "goalloc.msummary", "goalloc.mpallocbits", "goalloc.mgcscavenge", "goalloc.mranges",
+    # Beneath
+    "goalloc.mfixalloc", "goalloc.mstats", "goalloc.persistentalloc", "goalloc.mem", "goalloc.lock",
+)

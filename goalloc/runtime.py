@@ -1,0 +1,310 @@
+"""A Go program's runtime on an emulated machine, as Python drives it.
+
+    Runtime(...) ── a process: tables, variables, heap structures, Ps with an M, a g0 and an mcache each (bootstrap.py)
+                ├─ new, mallocgc, malloc_many, make_slice, append      allocate, as the P of a core
+                ├─ write_pointer, read_pointer, globals                the program's memory
+                └─ memstats, span_of, check, cycles_of                 what can be seen
+
+P i runs on core i. A call is a step of that core's M; what it costs is on the core's clock. Fatal errors of the program are
+FatalError, bad accesses hwmem.SegmentationFault; the machine goes on. Wrong arguments raise ValueError or TypeError.
+"""
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from hwmem import params as H
+from hwmem._jit import DOORS, first_run_bar
+from hwmem.config import MachineConfig
+from hwmem.layout import MACHINE
+from hwmem.machine import OTHER_SIGNALS, Machine
+from hwmem.prompt import enter, place_thread
+from hwmem.units import parse_size
+from goalloc import params as P
+from goalloc.bootstrap import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
+from goalloc.check import check_heap, span_at
+from goalloc.entries import load_word, malloc_all, malloc_one, slice_grow, store_word
+from goalloc.errors import TEXTS, raise_fatal
+from goalloc.goroutine import Goroutine
+from goalloc.inspect import Inspector
+from goalloc.layout import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, g_, hmap, m_, mapextra, p_, type_, variables as V
+from goalloc.maps import Map
+from goalloc.proc import NEWPROC
+from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
+from goalloc.start import rebuild
+from goalloc.stack import CACHE_CLEAR
+from goalloc.stats import STATES, read_memstats, read_span
+from goalloc.types import Type, array, check_type, pointer, slice_of
+
+TYPES_SIZE = GLOBALS - TYPES
+TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
+          ("class_to_divmagic", np.uint32, class_to_divmagic), ("size_to_class8", np.uint8, size_to_class8),
+          ("size_to_class128", np.uint8, size_to_class128))
+# The runtime's own objects in the heap: their pointers to things outside it do not count
+P_TYPE = Type("p", p_.sizeof, 8, (104, *range(128, 384, 8), 2480, *range(2504, 3528, 8), 4560, 8840))
+M_TYPE = Type("m", m_.sizeof, 8, (m_.g0, m_.curg, 80))
+G_TYPE = Type("g", g_.sizeof, 8, (32, 40, g_.m, 136, 312, 344, 352))
+HMAP_TYPE = Type("hmap", hmap.sizeof, 8, (hmap.buckets, hmap.oldbuckets, hmap.extra))
+MAPEXTRA_TYPE = Type("mapextra", mapextra.sizeof, 8, (mapextra.overflow, mapextra.oldoverflow, mapextra.nextOverflow))
+OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
+FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
+
+
+class Slice(NamedTuple):
+    """A slice's header: address of the first element, how many, room for how many; `type`: of an element."""
+
+    array: int
+    len: int
+    cap: int
+    type: Type
+
+
+class Runtime:
+    """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped; `gomaxprocs`: Ps, one a core, all cores if
+    None; `memory_limit`: bytes, or a size such as "1GiB"; `start`: a recorded heap to begin with (start.py). `seed`: of what is
+    random in the machine and in maps' hashes."""
+
+    def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, memory_limit=None, start=None, seed=0):
+        self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
+        cores = self.machine.config.cores
+        self.gomaxprocs = cores if gomaxprocs is None else gomaxprocs
+        if not isinstance(self.gomaxprocs, int) or not 1 <= self.gomaxprocs <= cores:
+            raise ValueError(f"gomaxprocs: takes 1 to {cores}, the machine's cores, got {gomaxprocs!r}")
+        if start and self.gomaxprocs > 1:
+            self.gomaxprocs = 1                             # recorded heaps have one P
+        if not self.machine.config.mmu:
+            raise ValueError("config: a Go program needs an MMU")
+        self.memory_limit = P.maxInt64 if memory_limit is None else parse_size(memory_limit, "memory_limit")
+        self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
+        self.process = process or self.machine.spawn()
+        self._random = np.random.default_rng(seed)          # hashes' seeds
+        self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
+        self._load_program()
+        self._schedinit(start)
+
+    # Starting
+
+    def _load_program(self):
+        """What execve does: map the program's segments, and the read-only tables in them."""
+        p = self.process
+        p.mmap(RODATA, RODATA_END - RODATA, flags=FIXED)
+        p.mmap(DATA, DATA_END - DATA, flags=FIXED)
+        p.mmap(TYPES, TYPES_SIZE, flags=FIXED)
+        for name, dtype, table in TABLES:
+            p.write(getattr(V, name), np.array(table, dtype).tobytes())
+
+    def _schedinit(self, start):
+        p = self.process
+        t = p.thread_on(0)
+        self.machine.state.thread[t].guest[P.G] = V.g0
+        p.store(V.m0 + m_.g0, V.g0)
+        self._door(0, SET_M, V.m0, 0)
+        self._door(0, MALLOCINIT, self.memory_limit, 0)
+        p.store(V.startingStackSize, P.fixedStack, size=4)
+        self.ps, self.gs, self._goid, self._maptype = [], [], 0, None
+        if start:
+            rebuild(self, start)
+            return
+        self._bootstrap_object(8 * self.gomaxprocs, array(pointer, self.gomaxprocs), V.allp)
+        for i in range(self.gomaxprocs):
+            self.add_p(self._bootstrap_object(P_TYPE.size, P_TYPE), i)
+
+    def _bootstrap_object(self, size, of, variable=None):
+        """An object allocated before there is a P to allocate as, from mcache0; its address, also stored at `variable`."""
+        spanclass = size_class(size) << 1
+        x = self.call(0, P.DOOR_NEXT_FREE, self.process.load(V.mcache0), spanclass, 0)
+        self.machine.state.thread[self.process.thread_on(0)].guest[P.SIZE] = class_to_size[spanclass >> 1]
+        self.call(0, P.DOOR_HEAP_BITS, x, size, self.type_address(of))
+        if variable:
+            self.process.store(variable, x)
+        return x
+
+    def add_p(self, pp, i):
+        """Make the memory at `pp` P number `i`, with an mcache and an M on core `i`."""
+        p = self.process
+        p.store(pp + p_.id, i, size=4)
+        p.store(pp + p_.mcache, self._door(0, NEW_MCACHE, 0, 0) if i else p.load(V.mcache0))
+        p.store(V.gomaxprocs, i + 1, size=4)
+        mp, g0 = V.m0, V.g0
+        if i:
+            mp, g0 = self.mallocgc(M_TYPE.size, type=M_TYPE), self.mallocgc(G_TYPE.size, type=G_TYPE)
+            p.store(mp + m_.g0, g0)
+            p.store(mp + m_.id, i)
+            self.machine.state.thread[p.thread_on(i)].guest[P.G] = g0
+        self._door(0, SET_M, mp, pp)
+        self.ps.append(pp)
+        self.gs.append(g0)
+
+    # Allocating
+
+    def new(self, of, core=0):
+        """An object of a type, zeroed; its address."""
+        check_type(of)
+        return self.mallocgc(of.size, type=of, core=core)
+
+    def mallocgc(self, n, noscan=True, needzero=True, type=None, core=0):
+        """`n` bytes without pointers, or values of `type`; `noscan=False` without a type: all words are pointers. Its address."""
+        of = type if type is not None else None if noscan else pointer
+        typ = self.type_address(of) if of and of.pointers else 0
+        return self._run(core, malloc_one, check_count(n, "n"), typ, bool(needzero))
+
+    def malloc_many(self, sizes, noscan=True, type=None, core=0):
+        """Addresses (int64 array) of objects of `sizes` bytes each, allocated in one jitted loop. `noscan`: one, or an array;
+        `type`: of all of them, instead."""
+        sizes = np.ascontiguousarray(sizes, dtype=np.int64)
+        if sizes.ndim != 1 or (len(sizes) and sizes.min() < 0):
+            raise ValueError("sizes: takes an array of sizes, none negative")
+        plain = np.atleast_1d(np.asarray(noscan, bool))
+        if len(plain) not in (1, len(sizes)):
+            raise ValueError(f"noscan: takes one value or {len(sizes)}, got {len(plain)}")
+        addresses = np.zeros(len(sizes), np.int64)
+        types = np.where(plain, 0, self.type_address(pointer)) if type is None else np.array([self.type_address(type)])
+        self._run(core, malloc_all, sizes, types, addresses)
+        return addresses
+
+    def make_slice(self, of, n, cap=None, core=0):
+        """make([]T, n, cap)."""
+        check_type(of)
+        cap = check_count(n, "n") if cap is None else check_count(cap, "cap")
+        if cap < n:
+            raise ValueError("cap: smaller than n")
+        return Slice(self.mallocgc(cap * of.size, type=of, core=core), n, cap, of)
+
+    def append(self, s, *values, n=None, core=0):
+        """append(s, values...): the slice, moved if it had no room. `n` elements without values stay zero."""
+        count = len(values) if n is None else n
+        needed = s.len + count
+        if needed > s.cap:
+            typ = self.type_address(s.type) if s.type.pointers else 0
+            x, cap = self._call(core, slice_grow, (s.array, s.len, s.cap), needed, s.type.size, typ)
+            s = s._replace(array=int(x), cap=int(cap))
+        for i, value in enumerate(values):
+            self.process.store(s.array + (s.len + i) * s.type.size, value, size=min(s.type.size, 8), core=core)
+        return s._replace(len=needed)
+
+    def make_map(self, core=0):
+        """make(map[int]int): a Map."""
+        if self._maptype is None:
+            types = [self.type_address(of) for of in (MAPEXTRA_TYPE, slice_of, pointer)]
+            self._maptype = self.globals(len(types))
+            for i, address in enumerate(types):
+                self.process.store(self._maptype + 8 * i, address)
+        h = self.mallocgc(hmap.sizeof, type=HMAP_TYPE, core=core)
+        self.process.store(h + hmap.hash0, int(self._random.integers(1 << 32)), size=4, core=core)
+        return Map(self, h, self._maptype, core)
+
+    def globals(self, n):
+        """Address of `n` new global variables that are pointers."""
+        address = self._next_global
+        if not 1 <= check_count(n, "n") <= 1 << 20:
+            raise ValueError("n: takes 1 to 1048576 variables")
+        end = -(-(address + 8 * n) // H.PAGE) * H.PAGE
+        mapped = -(-address // H.PAGE) * H.PAGE
+        if end > mapped:
+            self.process.mmap(mapped, end - mapped, flags=FIXED)
+        self._next_global = address + 8 * n
+        return address
+
+    def write_pointer(self, slot, value, core=0):
+        """*slot = value."""
+        self._run(core, store_word, slot, value)
+
+    def read_pointer(self, slot, core=0):
+        return self._run(core, load_word, slot)
+
+    def go(self, core=0):
+        """A goroutine that has been started and waits; its stack is empty."""
+        self._goid += 1
+        return Goroutine(self, self.call(self._p_of(core), P.DOOR_PROC, NEWPROC, self.type_address(G_TYPE), self._goid), core)
+
+    def type_address(self, of):
+        """Address of a type's descriptor in the program's data; written when it is first needed."""
+        check_type(of)
+        key = (of.size, of.pointers)
+        if key not in self._types:
+            mask = of.mask()
+            if self._next_type + type_.sizeof + len(mask) > GLOBALS:
+                raise ValueError("type: the program has no room for more types")
+            at = self._next_type
+            self._next_type += type_.sizeof + -(-len(mask) // 16) * 16
+            self.process.store(at + type_.Size_, of.size)
+            self.process.store(at + type_.PtrBytes, of.ptrdata)
+            self.process.store(at + type_.GCData, at + type_.sizeof)
+            self.process.write(at + type_.sizeof, mask)
+            self._types[key] = at
+        return self._types[key]
+
+    # Looking
+
+    def memstats(self):
+        """runtime.MemStats as a dict. As in Go, every mcache is flushed: later addresses and the tiny block change."""
+        for pp in self.ps:
+            self.flush(pp)
+        return read_memstats(Inspector(self.process))
+
+    def flush(self, pp):
+        """Everything that a P holds in its mcache goes back."""
+        c = self.process.load(pp + p_.mcache)
+        self._door(0, FLUSH_MCACHE, c, 0)
+        self.call(0, P.DOOR_STACK, CACHE_CLEAR, c, 0)
+
+    def span_of(self, address):
+        """The span that holds an address, as a dict of its fields, or None."""
+        look = Inspector(self.process)
+        s = span_at(look, int(address))
+        if not s:
+            return None
+        fields = read_span(look, s)
+        fields["state"] = STATES[fields["state"]]
+        return fields
+
+    def check(self):
+        """Raise FatalError, with the values, if an invariant of the heap is broken."""
+        check_heap(self)
+
+    def cycles_of(self, operation):
+        """{"count", "cycles", "each"} of an operation: "mallocgc" (what malloc_many did), "lock" (the waiting)."""
+        counts = self.machine.state.process[self.process.number].guest
+        slots = {"mallocgc": (P.MALLOCS, P.MALLOC_CYCLES), "lock": (P.LOCK_WAITS, P.LOCK_WAIT_CYCLES)}
+        if operation not in slots:
+            raise ValueError(f"operation: {operation!r} is none of {', '.join(slots)}")
+        count, cycles = (int(counts[k]) for k in slots[operation])
+        return {"count": count, "cycles": cycles, "each": cycles / count if count else 0.0}
+
+    # What stands behind
+
+    def _door(self, core, operation, a, b):
+        return self.call(core, P.DOOR_RUNTIME, operation, a, b)
+
+    def call(self, core, door, a, b, c):
+        """Go through a door of the runtime as the M of `core`."""
+        t = self.process.thread_on(core)
+        result = enter(self.machine.state, door, t, core, a, b, c)
+        self.raise_error(t)
+        return int(result)
+
+    def _run(self, core, operation, *arguments):
+        result = self._call(core, operation, *arguments)
+        return result if result is None else int(result)
+
+    def _call(self, core, operation, *arguments):
+        t = self.process.thread_on(self._p_of(core))
+        place_thread(self.machine.state, t, core)
+        result = operation(self.machine.state, t, *arguments)
+        self.raise_error(t)
+        return result
+
+    def _p_of(self, core):
+        if not 0 <= core < self.gomaxprocs:
+            raise ValueError(f"core: {core} has no P; there are {self.gomaxprocs}")
+        return core
+
+    def raise_error(self, t):
+        raise_fatal(self.machine, t)
+        self.machine.raise_fault(t)
+
+
+def check_count(n, name):
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise ValueError(f"{name}: takes a count or size that is not negative, got {n!r}")
+    return int(n)

@@ -1,0 +1,118 @@
+"""A heap that begins as another was recorded: its spans page by page, its page cache, tiny block and statistics.
+
+    start = {"heap_map_before_[page,npages,state(1 inuse,2 manual),spanclass,freeindex,alloccount,nelems]": rows,
+             "before": {"pcache_base", "pcache_bits", "pcache_scav", "tiny", "tinyoffset", "curArena"},
+             "memstats_before": MemStats}                   addresses in the first arena, pages counted from its start
+
+The recording has no contents. Everything is allocated by the allocator itself, in address order and before there is a P, so
+that first fit puts each span where it was. Holes are filled meanwhile and freed afterwards: those of the page cache first,
+given back to the kernel and taken into the cache; the rest stays free. What the recording does not tell is assumed: every
+mspan that is not in the map lies in the P's cache, and (without "palloc_off" in "before") half of the P's chunk of persistent
+memory is used.
+"""
+from goalloc import params as P
+from goalloc.bootstrap import FLUSH_MCACHE, STOCK_MSPANS
+from goalloc.inspect import Inspector
+from goalloc.layout import gcControllerState, heapStatsDelta, mcache, mheap, mspan, mstats, p_, variables as V
+from goalloc.mpagealloc import CACHE_FILL, SCAVENGE
+from goalloc.stats import SYS_COUNTERS, read_memstats
+
+FIRST_ARENA = 0xC0_0000_0000
+P_SPANCLASS = 104                       # 9472 bytes: what a P takes
+HALF_A_CHUNK = P.persistentChunkSize // 2
+CHECKED = ("HeapSys", "HeapIdle", "HeapInuse", "HeapReleased", "HeapAlloc", "Mallocs", "Frees", "StackInuse", "MSpanInuse", "MSpanSys",
+           "MCacheInuse", "Sys", "NextGC")
+
+
+def heap_map(scenario):
+    """The rows of the recorded heap, in address order."""
+    return next(sorted(rows) for key, rows in scenario.items() if key.startswith("heap_map_before"))
+
+
+def rebuild(rt, scenario):
+    """Make the heap of `rt`, which has no P yet, the recorded one, and its P. Raises ValueError where that does not succeed."""
+    before = scenario["before"]
+    cached = [page for page in range(64) if int(before["pcache_bits"], 16) >> page & 1]
+    cached = {(before["pcache_base"] - FIRST_ARENA) // P.pageSize + page for page in cached}
+    fillers, page = [], 0
+    for row in heap_map(scenario):
+        while page < row[0]:                            # a hole: what the page cache has, and what is free
+            end = page + 1
+            while end < row[0] and (end in cached) == (page in cached):
+                end += 1
+            fillers.append((page in cached, place(rt, page, [page, end - page, 2, 0, 0, 0, 0])))
+            page = end
+        place(rt, page, row)
+        page += row[1]
+    rt.call(0, P.DOOR_RUNTIME, FLUSH_MCACHE, rt.process.load(V.mcache0), 0)
+    add_p(rt, scenario, page, cached, fillers)
+    restore_counters(rt, scenario)
+
+
+def place(rt, page, row):
+    """Allocate a row of the heap map, which first fit puts at `page`; the mspan's address of a manual one."""
+    _, npages, state, spanclass, _, count, _ = row
+    if state == 2:
+        s = rt.call(0, P.DOOR_ALLOC_SPAN, npages, P.spanAllocStack, 0)
+        rt.process.store(s + mspan.allocCount, count, size=2)
+        at = rt.process.load(s + mspan.startAddr)
+    elif spanclass < 2:
+        s = rt.call(0, P.DOOR_ALLOC_LARGE, npages * P.pageSize, spanclass, 0)
+        at = rt.process.load(s + mspan.startAddr)
+    else:
+        at = s = min(rt.call(0, P.DOOR_NEXT_FREE, rt.process.load(V.mcache0), spanclass, 0) for _ in range(count))
+    if at != FIRST_ARENA + page * P.pageSize:
+        raise ValueError(f"start: the span at page {page} comes to lie at {at:#x}; a heap that a collection has swept cannot be rebuilt")
+    return s
+
+
+def add_p(rt, scenario, end, cached, fillers):
+    """The P at its recorded place, its page cache, its stock of mspans, its tiny block."""
+    before, p = scenario["before"], rt.process
+    base = next((row[0] for row in heap_map(scenario) if row[3] == P_SPANCLASS), None)
+    if base is None:
+        raise ValueError("start: the heap map has no span that a P lies in")
+    pp = FIRST_ARENA + base * P.pageSize
+    for s in (s for in_cache, s in fillers if in_cache):
+        rt.call(0, P.DOOR_ALLOC_SPAN, 0, P.spanAllocStack, s)
+    beyond = {page for page in cached if page >= end}
+    scavenged = bin(int(before["pcache_scav"], 16)).count("1") - len(beyond)
+    pages_call(rt, SCAVENGE, scavenged * P.pageSize, 1)
+    if cached:
+        pages_call(rt, CACHE_FILL, pp + p_.pcache, 0)
+    for s in (s for in_cache, s in fillers if not in_cache):
+        rt.call(0, P.DOOR_ALLOC_SPAN, 0, P.spanAllocStack, s)
+    rt.add_p(pp, 0)
+    spans = scenario["memstats_before"]["MSpanInuse"] // mspan.sizeof - len(heap_map(scenario))
+    rt.call(0, P.DOOR_RUNTIME, STOCK_MSPANS, pp, spans)
+    use_persistent_memory(rt, before.get("palloc_off", HALF_A_CHUNK))
+    p.store(p.load(V.mcache0) + mcache.tiny, before["tiny"])
+    p.store(p.load(V.mcache0) + mcache.tinyoffset, before["tinyoffset"])
+
+
+def use_persistent_memory(rt, end):
+    """Take pieces of the P's chunk up to its byte `end`."""
+    at = 8
+    while at < end:
+        size = min(end - at, P.maxPersistentBlock - 8)
+        rt.call(0, P.DOOR_PERSISTENTALLOC, size, 8, V.memstats + mstats.other_sys)
+        at += size
+
+
+def pages_call(rt, operation, a, b):
+    t = rt.process.thread_on(0)
+    rt.machine.state.thread[t].guest[P.SIZE] = b
+    return rt.call(0, P.DOOR_PAGES, V.mheap_ + mheap.pages, operation, a)
+
+
+def restore_counters(rt, scenario):
+    """What the program had allocated outside the heap, and its tiny allocations; then everything must agree."""
+    recorded, p = scenario["memstats_before"], rt.process
+    for name, at in SYS_COUNTERS.items():
+        p.store(V.memstats + at, recorded[name])
+    p.store(V.gcController + gcControllerState.mappedReady, recorded["Sys"] - recorded["HeapReleased"])
+    p.store(V.memstats + heapStatsDelta.tinyAllocCount, recorded["Frees"])
+    have = read_memstats(Inspector(p))
+    wrong = [f"{name} {have[name]}, recorded {recorded[name]}" for name in CHECKED if have[name] != recorded[name]]
+    if wrong:
+        raise ValueError(f"start: the rebuilt heap differs: {'; '.join(wrong)}")

@@ -1,0 +1,82 @@
+"""Names for the runtime's memory, so that reports on contended lines say which structure and field is shared.
+
+    mheap_.lock, mheap_.central[5].partial[0].index, memstats.heapStats[0].smallAllocCount[2], gcController.heapLive,
+    p1.statsSeq, mcache1.alloc[5], mspan(0xc000012000).allocCount, heapArena0.spans, ...
+"""
+from goalloc.check import all_spans, arenas
+from goalloc.inspect import Inspector
+from goalloc.layout import (CENTRAL_STRIDE, STACKPOOL_STRIDE, SYMBOLS, gcControllerState, heapArena, heapStatsDelta, mcache,
+                            mcentral, mheap, mspan, mstats, p_, pageAlloc, pallocData, slice_, spanSet, spanSetBlock, variables as V)
+from goalloc.params import gcBitsChunkBytes, numSpanClasses, numStackOrders, summaryLevels
+
+ARRAYS = ("smallAllocCount", "smallFreeCount", "alloc", "spans", "bitmap", "runq")      # of words, named one by one
+WHOLE = ("mheap_", "memstats", "gcController", "stackpool")         # named field by field
+
+
+def fields(space, end=None):
+    """(field, offset, size) of a structure, in order; a field reaches to the next one."""
+    places = sorted((at, name) for name, at in vars(space).items() if isinstance(at, int) and name != "sizeof")
+    ends = [at for at, _ in places[1:]] + [end or space.sizeof]
+    return [(name, at, end - at) for (at, name), end in zip(places, ends) if end > at]
+
+
+def structure(prefix, start, space):
+    return [(f"{prefix}.{name}", start + at, size, 8 if name in ARRAYS else size) for name, at, size in fields(space)]
+
+
+def variables():
+    """The runtime's global variables."""
+    found = [(name, start, size, size) for name, start, size in SYMBOLS if name not in WHOLE]
+    found += [s for s in structure("mheap_", V.mheap_, mheap) if s[0] != "mheap_.central"]
+    for spanclass in range(numSpanClasses):
+        for name, at in (("partial", mcentral.partial), ("full", mcentral.full)):
+            for k in range(2):
+                start = V.mheap_ + mheap.central + spanclass * CENTRAL_STRIDE + at + k * spanSet.sizeof
+                found += structure(f"mheap_.central[{spanclass}].{name}[{k}]", start, spanSet)
+    for k in range(3):
+        found += structure(f"memstats.heapStats[{k}]", V.memstats + k * heapStatsDelta.sizeof, heapStatsDelta)
+    found += [s for s in structure("memstats", V.memstats, mstats) if s[0] != "memstats.heapStats"]
+    found += structure("gcController", V.gcController, gcControllerState)
+    return found + [(f"stackpool[{k}]", V.stackpool + k * STACKPOOL_STRIDE, STACKPOOL_STRIDE, STACKPOOL_STRIDE) for k in range(numStackOrders)]
+
+
+def set_blocks(look):
+    """The spines and blocks of the central lists' span sets."""
+    for spanclass in range(numSpanClasses):
+        for name, at in (("partial", mcentral.partial), ("full", mcentral.full)):
+            for k in range(2):
+                spine, length, capacity = look.words(V.mheap_ + mheap.central + spanclass * CENTRAL_STRIDE + at + k * spanSet.sizeof + spanSet.spine, 3)
+                if spine:
+                    label = f"central[{spanclass}].{name}[{k}]"
+                    yield f"{label}.spine", spine, 8 * capacity, 8
+                    for i, block in enumerate(look.words(spine, length)):
+                        if block:
+                            yield f"{label}.block{i}", block, spanSetBlock.sizeof, spanSetBlock.sizeof
+
+
+def page_structures(look):
+    """What the page allocator keeps outside mheap_."""
+    pages = V.mheap_ + mheap.pages
+    for level in range(summaryLevels):
+        array, _, entries = look.words(pages + pageAlloc.summary + level * slice_.sizeof, 3)
+        yield f"summary{level}", array, 8 * entries, 8
+    yield "scavengeIndex", look.word(pages + pageAlloc.scav), 8 << 26, 8
+    first = look.word(pages + pageAlloc.chunks + (look.word(pages + pageAlloc.start) >> 13) * 8)
+    yield "pallocData", first, pallocData.sizeof << 13, pallocData.sizeof
+    array, _, capacity = look.words(V.mheap_ + mheap.allspans, 3)
+    yield "allspans", array, 8 * capacity, 8
+    yield "arenas", look.word(V.mheap_ + mheap.arenas), 8 << 22, 8
+
+
+def symbols(rt):
+    """(name, start, size, element) of all that the runtime has: its variables, and what exists now on the heap's side."""
+    look, found = Inspector(rt.process), variables()
+    for i, pp in enumerate(rt.ps):
+        found += structure(f"p{i}", pp, p_) + structure(f"mcache{i}", look.word(pp + p_.mcache), mcache)
+    for i, (_, arena) in enumerate(arenas(look)):
+        found += structure(f"heapArena{i}", arena, heapArena)
+    for base, span in all_spans(look).items():
+        found += structure(f"mspan({base:#x})", span["address"], mspan)
+    found += [*set_blocks(look), *page_structures(look)]
+    chunk = look.word(V.gcBitsArenas + 16)
+    return found + ([("gcBits", chunk, gcBitsChunkBytes, 8)] if chunk else [])

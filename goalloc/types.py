@@ -1,0 +1,64 @@
+"""Types of the emulated program: sizes, alignments and which words are pointers. As Go lays structs out.
+
+    Node = struct("Node", left=pointer, right=pointer, key=int64)
+    Node.size 24, Node.ptrdata 16, Node.offsets {"left": 0, "right": 8, "key": 16}, Node.pointers (0, 8)
+
+`ptrdata` is the length of the prefix that can hold pointers. Go: reflect and cmd/compile types, internal/abi Type.
+"""
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Type:
+    """Size and alignment in bytes; `pointers`: offsets of the words that are pointers; `offsets`: of a struct's fields."""
+
+    name: str
+    size: int
+    align: int
+    pointers: tuple = ()
+    offsets: dict = field(default_factory=dict, compare=False)
+
+    @property
+    def ptrdata(self):
+        return self.pointers[-1] + 8 if self.pointers else 0
+
+    def mask(self):
+        """The pointer mask: a bit a word of the prefix, padded to whole words."""
+        bits = sum(1 << offset // 8 for offset in self.pointers)
+        return bits.to_bytes(max(-(-self.ptrdata // 512), 1) * 8, "little")
+
+
+bool_, uint8 = Type("bool", 1, 1), Type("uint8", 1, 1)
+int16, int32, float32 = Type("int16", 2, 2), Type("int32", 4, 4), Type("float32", 4, 4)
+int64, uint64, uintptr, float64 = (Type(name, 8, 8) for name in ("int64", "uint64", "uintptr", "float64"))
+pointer = Type("pointer", 8, 8, (0,))
+string = Type("string", 16, 8, (0,))
+interface = Type("interface", 16, 8, (0, 8))
+slice_of = Type("slice", 24, 8, (0,))
+
+
+def array(element, n):
+    """[n]element. Raises TypeError, ValueError."""
+    check_type(element)
+    if not isinstance(n, int) or n < 0:
+        raise ValueError(f"n: takes a count, got {n!r}")
+    pointers = tuple(i * element.size + offset for i in range(n) for offset in element.pointers)
+    return Type(f"[{n}]{element.name}", n * element.size, element.align, pointers)
+
+
+def struct(name, /, **fields):
+    """A struct type of the given fields, in order. Raises TypeError for a field that is no type."""
+    at, align, pointers, offsets = 0, 1, [], {}
+    for label, of in fields.items():
+        check_type(of, f"{name}.{label}")
+        at = -(-at // of.align) * of.align
+        offsets[label] = at
+        pointers += [at + offset for offset in of.pointers]
+        at += of.size
+        align = max(align, of.align)
+    return Type(name, -(-at // align) * align, align, tuple(pointers), offsets)
+
+
+def check_type(of, what="type"):
+    if not isinstance(of, Type):
+        raise TypeError(f"{what}: takes a goalloc type such as goalloc.int64 or goalloc.struct(...), not {type(of).__name__}")

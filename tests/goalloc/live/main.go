@@ -1,0 +1,107 @@
+// One run of the real allocator: reads how much to allocate, notes the heap before, allocates, prints everything as JSON.
+//
+// Standard input: a line a step, "count size scan". What is read of the runtime is read at the offsets that the tests hold
+// goalloc's own layout to. Nothing is allocated on the heap between the two looks but what was asked for.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"unsafe"
+)
+
+//go:linkname mheap_ runtime.mheap_
+var mheap_ [92792]byte
+
+//go:linkname allp runtime.allp
+var allp []unsafe.Pointer
+
+//go:linkname mallocgc runtime.mallocgc
+func mallocgc(size uintptr, typ unsafe.Pointer, needzero bool) unsafe.Pointer
+
+const (
+	maxSteps = 4096
+	maxAddrs = 1 << 20
+	maxRows  = 1 << 14
+)
+
+type step struct{ count, size, scan uint64 }
+
+type stats struct {
+	HeapAlloc, HeapIdle, HeapInuse, HeapObjects, HeapReleased, HeapSys, Mallocs, Frees, TotalAlloc        uint64
+	StackInuse, StackSys, MSpanInuse, MSpanSys, MCacheInuse, MCacheSys, BuckHashSys, GCSys, OtherSys, Sys uint64
+	NextGC                                                                                                uint64
+}
+
+var (
+	steps         [maxSteps]step
+	addrs         [maxAddrs]uint64
+	rows          [maxRows][7]uint64
+	before, after runtime.MemStats
+	first, last   [9]uint64
+)
+
+func word(p uintptr) uint64      { return *(*uint64)(unsafe.Pointer(p)) }
+func at(p uint64, off uintptr) uint64 { return word(uintptr(p) + off) }
+
+func spans() (n int) {
+	heap := uintptr(unsafe.Pointer(&mheap_))
+	array, count := word(heap+65864), word(heap+65872)
+	for i := uint64(0); i < count; i++ {
+		s := at(array, uintptr(8*i))
+		state := at(s, 104) >> 24 & 0xff
+		if state == 0 {
+			continue
+		}
+		rows[n] = [7]uint64{(at(s, 24) - 0xc000000000) / 8192, at(s, 32), state, at(s, 104) >> 16 & 0xff, at(s, 48), at(s, 104) & 0xffff, at(s, 56)}
+		n++
+	}
+	return
+}
+
+func look(into *[9]uint64) {
+	heap, p := uintptr(unsafe.Pointer(&mheap_)), uint64(uintptr(allp[0]))
+	c := at(p, 64)
+	*into = [9]uint64{word(heap + 66104), word(heap + 66112), at(p, 72), at(p, 80), at(p, 88), at(c, 16), at(c, 24), at(p, 3528), at(p, 4608)}
+}
+
+func pick(m *runtime.MemStats) stats {
+	return stats{m.HeapAlloc, m.HeapIdle, m.HeapInuse, m.HeapObjects, m.HeapReleased, m.HeapSys, m.Mallocs, m.Frees, m.TotalAlloc,
+		m.StackInuse, m.StackSys, m.MSpanInuse, m.MSpanSys, m.MCacheInuse, m.MCacheSys, m.BuckHashSys, m.GCSys, m.OtherSys, m.Sys, m.NextGC}
+}
+
+func state(v *[9]uint64) map[string]any {
+	return map[string]any{"curArena": v[:2], "pcache_base": v[2], "pcache_bits": fmt.Sprintf("%#x", v[3]),
+		"pcache_scav": fmt.Sprintf("%#x", v[4]), "tiny": v[5], "tinyoffset": v[6], "mspancache": v[7], "palloc_off": v[8]}
+}
+
+func main() {
+	debug.SetGCPercent(-1)
+	n := 0
+	for in := bufio.NewScanner(os.Stdin); in.Scan() && n < maxSteps; n++ {
+		fmt.Sscan(in.Text(), &steps[n].count, &steps[n].size, &steps[n].scan)
+	}
+	var pointer any = new(*byte)
+	typ := *(*unsafe.Pointer)(unsafe.Pointer(uintptr((*[2]unsafe.Pointer)(unsafe.Pointer(&pointer))[0]) + 48)) // its element
+	runtime.ReadMemStats(&before)
+	look(&first)
+	r, k := spans(), 0
+	for i := 0; i < n; i++ {
+		t := typ
+		if steps[i].scan == 0 {
+			t = nil
+		}
+		for j := uint64(0); j < steps[i].count; j++ {
+			addrs[k] = uint64(uintptr(mallocgc(uintptr(steps[i].size), t, true)))
+			k++
+		}
+	}
+	runtime.ReadMemStats(&after)
+	look(&last)
+	json.NewEncoder(os.Stdout).Encode(map[string]any{"before": state(&first), "after": state(&last),
+		"heap_map_before": rows[:r], "addresses": addrs[:k], "memstats_before": pick(&before), "memstats_after": pick(&after)})
+}

@@ -1,0 +1,156 @@
+"""What must be true of a heap whatever a program allocates: no two objects overlap, new memory is zero, everything agrees."""
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from goalloc.errors import FatalError
+from goalloc.runtime import Runtime
+from goalloc.sizeclasses import class_to_size
+from goalloc.types import array, int32, int64, pointer, struct, uint8
+from goalloc.inspect import Inspector
+from goalloc.layout import heapArena, mheap, p_, variables as V
+from goalloc.params import heapArenaBytes, pageSize
+
+SIZES = st.one_of(st.integers(1, 64), st.integers(1, 4096), st.sampled_from(class_to_size[1:]), st.integers(1, 200_000))
+
+
+def test_objects_do_not_overlap_and_are_zero(machine):
+    @settings(max_examples=25)
+    @given(st.lists(st.tuples(SIZES, st.booleans()), min_size=1, max_size=300), st.integers(1, 4))
+    def holds(wanted, ps):
+        rt = Runtime(machine=machine, gomaxprocs=ps)
+        try:
+            intervals = []
+            for i, (size, noscan) in enumerate(wanted):
+                size = size if noscan else -(-size // 8) * 8
+                a = rt.mallocgc(size, noscan=noscan, core=i % ps)
+                assert not any(rt.process.read(a, min(size, 64))), "memory that is not zero"
+                rt.process.write(a, b"\xff" * min(size, 64))
+                intervals.append((a, a + size))
+            intervals.sort()
+            assert all(end <= start for (_, end), (start, _) in zip(intervals, intervals[1:]))
+            for a, end in intervals:
+                span = rt.span_of(a)
+                assert span["base"] <= a and end <= span["limit"] and span["state"] == "in use"
+            rt.check()
+            rt.memstats()
+            rt.check()
+        finally:
+            rt.process.exit()
+    holds()
+
+
+def test_random_sizes_in_one_loop_do_not_overlap(runtime, seed):
+    rt = runtime(gomaxprocs=4)
+    rng = np.random.default_rng(seed)
+    addresses, sizes = [], []
+    for core in (0, 1, 2, 3, 0, 2):
+        wanted = np.maximum(1, rng.lognormal(4, 2, 20_000).astype(np.int64))
+        noscan = rng.random(20_000) < 0.5
+        wanted = np.where(noscan, wanted, (wanted + 7) // 8 * 8)
+        addresses.append(rt.malloc_many(wanted, noscan=noscan, core=core))
+        sizes.append(wanted)
+    a, n = np.concatenate(addresses), np.concatenate(sizes)
+    order = np.argsort(a)
+    assert np.all(a[order][:-1] + n[order][:-1] <= a[order][1:])
+    rt.check()
+    stats = rt.memstats()
+    assert stats["HeapSys"] == stats["HeapIdle"] + stats["HeapInuse"] and stats["HeapReleased"] <= stats["HeapIdle"]
+    assert stats["HeapObjects"] == stats["Mallocs"] - stats["Frees"]
+    assert stats["Sys"] == sum(stats[k] for k in ("HeapSys", "StackSys", "MSpanSys", "MCacheSys", "BuckHashSys", "GCSys", "OtherSys"))
+    assert stats["HeapAlloc"] <= stats["HeapInuse"]
+
+
+def pointer_bits(rt, a, size):
+    """Offsets of the words of [a, a + size) that the heap's bitmap calls pointers."""
+    look = Inspector(rt.process)
+    arena = look.word(look.word(V.mheap_ + mheap.arenas) + (a + (1 << 47)) // heapArenaBytes * 8)
+    return [offset for offset in range(0, size, 8)
+            if look.word(arena + heapArena.bitmap + (a + offset) // 512 % (heapArenaBytes // 512) * 8) >> (a + offset) // 8 % 64 & 1]
+
+
+def test_the_bitmap_has_the_types_pointers(machine):
+    field = st.sampled_from([pointer, int64, int32, uint8])
+    shapes = st.lists(st.one_of(field, st.tuples(field, st.integers(1, 90)).map(lambda t: array(*t))), min_size=1, max_size=12)
+
+    @settings(max_examples=40)
+    @given(st.lists(st.tuples(shapes, st.integers(1, 40)), min_size=1, max_size=12))
+    def holds(wanted):
+        rt = Runtime(machine=machine, gomaxprocs=1)
+        try:
+            for fields, n in wanted:
+                of = struct("T", **{f"f{i}": t for i, t in enumerate(fields)})
+                s = rt.make_slice(of, n)
+                size = rt.span_of(s.array)["elemsize"] if n * of.size >= 16 or of.pointers else n * of.size
+                want = [i * of.size + offset for i in range(n) for offset in of.pointers]
+                assert pointer_bits(rt, s.array, size) == want
+        finally:
+            rt.process.exit()
+    holds()
+
+
+def test_an_append_keeps_the_elements(runtime):
+    rt = runtime(gomaxprocs=1)
+    s = rt.make_slice(int64, 0)
+    for i in range(2000):
+        s = rt.append(s, i)
+    assert np.frombuffer(rt.process.read(s.array, 16000), np.int64).tolist() == list(range(2000))
+    nodes = rt.make_slice(struct("N", p=pointer, x=int64), 3, 3)
+    nodes = rt.append(nodes, n=1)
+    assert (nodes.len, nodes.cap) == (4, 6)
+
+
+def test_pointers_and_globals_are_the_programs_memory(runtime):
+    rt = runtime(gomaxprocs=1)
+    slots = rt.globals(1000)
+    node = rt.new(struct("Node", left=pointer, right=pointer, key=int64))
+    rt.write_pointer(slots + 8 * 999, node)
+    assert rt.read_pointer(slots + 8 * 999) == node and rt.globals(1) == slots + 8000
+    rt.write_pointer(node + 8, node)
+    assert rt.process.load(node + 8) == node
+
+
+def test_a_p_has_its_own_spans_and_they_never_mix(runtime):
+    rt = runtime(gomaxprocs=4)
+    bases = [{rt.span_of(a)["base"] for a in rt.malloc_many(np.full(600, 64), core=core)[::50]} for core in range(4)]
+    assert all(a.isdisjoint(b) for i, a in enumerate(bases) for b in bases[:i])
+
+
+def test_the_memory_limit_makes_free_pages_go_back(runtime):
+    rt = runtime(gomaxprocs=1, memory_limit="24MiB")
+    rt.malloc_many(np.full(200, 65536))
+    rt.check()
+    assert rt.memstats()["HeapInuse"] >= 200 * 65536
+
+
+@pytest.mark.parametrize("call, word", [
+    (lambda rt: rt.mallocgc(-1), "n:"), (lambda rt: rt.mallocgc("8"), "n:"), (lambda rt: rt.malloc_many([-1]), "sizes"),
+    (lambda rt: rt.malloc_many([8, 8], noscan=[True] * 3), "noscan"), (lambda rt: rt.mallocgc(8, core=2), "core"),
+    (lambda rt: rt.make_slice(int64, 5, 3), "cap"), (lambda rt: rt.globals(0), "n:"), (lambda rt: rt.cycles_of("x"), "operation"),
+    (lambda rt: Runtime(machine=rt.machine, gomaxprocs=99), "gomaxprocs"),
+    (lambda rt: Runtime(machine=rt.machine, memory_limit="lots"), "memory_limit")])
+def test_wrong_arguments_are_told_and_change_nothing(runtime, call, word):
+    rt = runtime(gomaxprocs=2)
+    with pytest.raises(ValueError, match=word):
+        call(rt)
+    rt.check()
+
+
+def test_a_type_that_is_none_is_told(runtime):
+    with pytest.raises(TypeError, match="type"):
+        runtime(gomaxprocs=1).new(int)
+
+
+def test_a_broken_heap_is_noticed(runtime):
+    rt = runtime(gomaxprocs=1)
+    a = rt.mallocgc(64)
+    span = rt.span_of(a)
+    rt.process.store(span["address"] + 104, 5, size=2)              # allocCount
+    with pytest.raises(FatalError, match="allocCount 5, bits say 1"):
+        rt.check()
+    rt.process.store(span["address"] + 104, 1, size=2)
+    rt.check()
+    rt.process.store(rt.ps[0] + p_.pcache, span["base"] // (64 * pageSize) * 64 * pageSize)
+    rt.process.store(rt.ps[0] + p_.pcache + 8, -1)
+    with pytest.raises(FatalError, match="page cache"):
+        rt.check()

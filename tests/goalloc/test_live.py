@@ -1,0 +1,91 @@
+"""Fresh scenarios, with new seeds, on the real Go and on ours: equal. Skipped where Go 1.21.13 is not installed.
+
+`pip install '.[go]'` installs it. HWMEM_LIVE: how many heap scenarios (20).
+"""
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from goalloc import answers
+from goalloc.sizeclasses import class_to_size
+
+LIVE = pathlib.Path(__file__).resolve().parent / "live"
+SCENARIOS = int(os.environ.get("HWMEM_LIVE", 20))
+
+
+def go_version():
+    go = shutil.which("go")
+    return subprocess.run([go, "version"], capture_output=True, text=True).stdout if go else "no go on the PATH"
+
+
+pytestmark = pytest.mark.skipif("go1.21.13" not in go_version(), reason=f"needs Go 1.21.13 (pip install '.[go]'): {go_version().strip()}")
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    cache = os.environ.get("GOCACHE") or str(tmp_path_factory.mktemp("gocache"))
+    return {**os.environ, "GOCACHE": cache, "GOPROXY": "off", "GOFLAGS": "-trimpath"}
+
+
+@pytest.fixture(scope="session")
+def program(environment, tmp_path_factory):
+    """The real allocator's side: live/main.go, built."""
+    binary = tmp_path_factory.mktemp("live") / "live"
+    subprocess.run(["go", "build", "-o", binary, "."], cwd=LIVE, env=environment, check=True)
+    return binary
+
+
+def random_steps(rng):
+    """Rows (count, size, whether of pointers)."""
+    steps = []
+    for _ in range(rng.randrange(1, 300)):
+        kind = rng.random()
+        if kind < 0.5:
+            size = rng.randrange(1, 129)
+        elif kind < 0.7:
+            size = rng.choice(class_to_size[1:]) + rng.choice((0, 0, 1, -1))
+        elif kind < 0.9:
+            size = rng.randrange(1, 33000)
+        elif kind < 0.97:
+            size = rng.randrange(32769, 400_000)
+        else:
+            size = rng.randrange(1 << 20, 40 << 20)
+        scan = rng.random() < 0.5
+        count = rng.choice((1, 1, 2, 5, 30, 300)) if size < 5000 else rng.choice((1, 2, 3))
+        steps.append((count, max(8, size // 8 * 8) if scan else size, int(scan)))
+    return steps
+
+
+def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, program, seed):
+    for k in range(SCENARIOS):
+        steps = random_steps(random.Random(seed + k))
+        text = "\n".join("{} {} {}".format(*step) for step in steps)
+        run = subprocess.run([program], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
+        real = json.loads(run.stdout)
+        rt = runtime(start=real)
+        counts = [count for count, _, _ in steps]
+        sizes, scan = (np.repeat([step[i] for step in steps], counts) for i in (1, 2))
+        assert rt.malloc_many(sizes, noscan=scan == 0).tolist() == real["addresses"], seed + k
+        stats = rt.memstats()
+        assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
+        rt.check()
+
+
+def test_fresh_histories_of_the_page_allocator_end_as_the_real_ones(environment, tmp_path, seed):
+    root = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, env=environment, check=True).stdout.strip()
+    overlay = tmp_path / "overlay.json"
+    overlay.write_text(json.dumps({"Replace": {f"{root}/src/runtime/oracle_test.go": str(LIVE / "overlay" / "oracle_test.go")}}))
+    for k in range(2):
+        subprocess.run(["go", "test", "-vet=off", "-overlay", overlay, "-run", "^TestOracle", "-count=1", "runtime"], check=True, cwd=tmp_path,
+                       env={**environment, "ORACLE_SEED": str(seed + k), "ORACLE_OUT": str(tmp_path)}, capture_output=True)
+        fresh = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("pagealloc", "pallocbits", "findbitrange64")}
+        assert answers.findbitrange64(fresh["findbitrange64"]) == fresh["findbitrange64"]
+        for kind, answer in (("pagealloc", answers.pagealloc), ("pallocbits", answers.pallocbits)):
+            for i, case in enumerate(fresh[kind]):
+                assert answer(case) == case, (kind, seed + k, i)

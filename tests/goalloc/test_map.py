@@ -1,0 +1,62 @@
+"""Maps hold what was put in, and grow when and to where the real ones grow."""
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from recorded import run_lengths, scenarios
+
+from goalloc.runtime import Runtime
+
+RECORDED = scenarios()["map_int_int"]
+
+
+def test_a_map_is_a_dict(machine):
+    @settings(max_examples=20)
+    @given(st.lists(st.tuples(st.integers(-50, 400), st.integers(-2**63, 2**63 - 1)), max_size=600), st.integers(0, 100))
+    def holds(entries, seed):
+        rt = Runtime(machine=machine, gomaxprocs=1, seed=seed)
+        try:
+            ours, plain = rt.make_map(), {}
+            half = len(entries) // 2
+            ours.assign(*zip(*entries[:half])) if half else None
+            for key, value in entries[half:]:
+                ours[key] = value
+            plain.update(entries)
+            assert len(ours) == len(plain) and all(ours[key] == value for key, value in plain.items())
+            with pytest.raises(KeyError):
+                ours[401]
+            rt.check()
+        finally:
+            rt.process.exit()
+    holds()
+
+
+@pytest.mark.parametrize("hash_seed", [0, 1, 2])
+def test_a_growing_map_gets_the_recorded_bucket_arrays(runtime, hash_seed):
+    """The recording program notes every new array in a row of 48 bytes; how many buckets overflow depends on the hash."""
+    rt = runtime(start=RECORDED, seed=hash_seed)
+    rt.mallocgc = stack_allocates_the_first(rt)
+    m = rt.make_map()
+    del rt.mallocgc
+    rows, addresses = [], []
+    for done in m.assign_stepwise(range(100_000), range(100_000)):
+        buckets = m.field("buckets")
+        if not addresses or buckets != addresses[-1]:
+            addresses.append(buckets)
+            span = rt.span_of(buckets)
+            rows.append([done, m.field("B", 1), buckets - addresses[0], span["npages"], span["elemsize"]])
+            rt.mallocgc(48)
+    assert rows == [row[:5] for row in RECORDED["extra"]]
+    assert addresses[0] == RECORDED["base"] and run_lengths(np.diff(addresses)) == RECORDED["delta_rle_2000"]
+    stats, varied = rt.memstats(), RECORDED["fields_that_varied_over_10_runs"]
+    for name, value in RECORDED["memstats_after"].items():
+        seen = varied.get(f"memstats_after.{name}", [value])
+        slack = 3 * (max(seen) - min(seen)) if len(seen) > 1 else 0
+        assert min(seen) - slack <= stats[name] <= max(seen) + slack, name
+    assert len(m) == 100_000 and all(m[i] == i for i in range(0, 100_000, 9973))
+
+
+def stack_allocates_the_first(rt):
+    """The recording program's hmap does not escape: it lies on the stack, here in a variable."""
+    def mallocgc(n, **ignored):
+        return rt.globals(n // 8)
+    return mallocgc

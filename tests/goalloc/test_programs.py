@@ -1,0 +1,72 @@
+"""The Go programs run on several Ps, count what they say, contend where they must, and are the same again."""
+import json
+
+import pytest
+
+import goalloc
+from goalloc.cli import main
+from goalloc.programs import PROGRAMS
+from hwmem.config import MachineConfig
+from hwmem.errors import MachineError
+
+SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300}, "linked-list": {"nodes": 300},
+         "binary-tree": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
+         "goroutine-churn": {"goroutines": 40}}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_runs_on_four_ps_and_counts_its_operations(name):
+    r = goalloc.run(name, gomaxprocs=4, **SMALL[name])
+    assert r.cost > 0 and r.values["Mallocs"] > 0
+    assert [core for core, c in enumerate(r.counters["cores"]) if c["loads"]] == [0, 1, 2, 3]
+
+
+def test_a_list_holds_what_was_pushed():
+    r = goalloc.run("linked-list", gomaxprocs=2, nodes=500)
+    assert r.values["sum"] == 2 * sum(range(500)) and r.values["lists"] == 2
+
+
+def test_the_same_seed_gives_the_same_run():
+    first, again = (goalloc.run("mixed-sizes", gomaxprocs=4, allocations=500, seed=3) for _ in range(2))
+    assert first.to_dict() | {"wall_seconds": 0} == again.to_dict() | {"wall_seconds": 0}
+
+
+def test_caches_of_their_own_keep_ps_apart_and_a_locked_heap_makes_them_wait():
+    own, shared = (goalloc.run("alloc-storm", gomaxprocs=4, allocations=1000, caches=caches, c2c=True) for caches in ("per-p", "shared"))
+    assert shared.cost > 3 * own.cost
+    assert shared.values["lock_waits"] > 2000 > own.values["lock_waits"]
+    assert shared.values["Mallocs"] == own.values["Mallocs"]
+
+
+def test_contended_lines_are_named_by_structure_and_field():
+    r = goalloc.run("alloc-storm", gomaxprocs=4, allocations=3000, c2c=True)
+    names = {row["symbol"] for row in r.c2c()} | {o["symbol"] for row in r.c2c() for o in row["offsets"]}
+    assert any(name.startswith("gcController.heapLive") for name in names)
+    assert any(name.startswith("mheap_.central[5].") for name in names)
+    assert all(row["symbol"] for row in r.c2c() if row["address"] not in range(0xC0_0000_0000, 0xC1_0000_0000))
+
+
+def test_a_program_that_takes_more_than_there_is_ends_with_one_line():
+    small = MachineConfig().replace(memory="64MiB")
+    with pytest.raises(MachineError, match="out of memory"):
+        goalloc.run("alloc-storm", small, gomaxprocs=1, allocations=20_000, size=65536)
+
+
+def test_the_command_lists_runs_and_refuses(capsys):
+    assert main(["list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in PROGRAMS)
+    assert main(["list", "strings"]) == 0 and "gomaxprocs" in capsys.readouterr().out
+    assert main(["run", "strings", "--gomaxprocs", "2", "--set", "length=40", "--json", "--alone"]) == 0
+    assert json.loads(capsys.readouterr().out)["parameters"] == {"gomaxprocs": 2, "length": 40}
+    assert main(["sizes", "--json"]) == 0 and len(json.loads(capsys.readouterr().out)) == 67
+    for words, told in ((["run", "strings", "--gomaxprocs", "9"], "gomaxprocs"), (["run", "string"], "'string'"), (["list", "x"], "'x'"),
+                        (["run", "strings", "--set", "size=3"], "size"), (["walk"], "walk")):
+        assert main(words) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1 and told in err
+
+
+def test_hwmem_does_not_list_what_is_goallocs():
+    import hwmem
+    assert not set(hwmem.workloads()) & set(PROGRAMS)

@@ -1,0 +1,143 @@
+"""Stacks have the sizes and come from the pages that were recorded; growing and shrinking keep what is on them."""
+import pytest
+from hypothesis import given, settings, strategies as st
+from recorded import oracle
+
+from goalloc.errors import FatalError
+from goalloc.layout import variables as V
+from goalloc.runtime import Runtime
+
+RUN = oracle("stacks")["P1_fifo"]["run"]
+KIB = 1024
+
+
+def size(g):
+    lo, hi = g.stack
+    return hi - lo
+
+
+def test_a_goroutine_starts_with_two_kib(runtime):
+    rt = runtime(gomaxprocs=1)
+    g = rt.go()
+    assert size(g) == RUN["startingStackSize"] == 2048 and rt.span_of(g.stack[0])["state"] == "manual"
+    assert rt.span_of(g.address)["elemsize"] == 416
+
+
+def test_recursion_grows_the_stack_at_the_recorded_depths(runtime):
+    """The recording program's frames: 312 bytes before it, then 320 a level, each calling a small function."""
+    rt = runtime(gomaxprocs=1)
+    g = rt.go()
+    g.call(312 - 40 - 8)
+    seen = [dict(RUN["growth_by_recursion"][0])]
+    for depth in range(1, 3274):
+        before = size(g)
+        g.call(320 - 8)
+        g.call(0)
+        g.ret()
+        if size(g) != before:
+            lo, hi = g.stack
+            seen.append({"depth": depth, "size": hi - lo, "hi_minus_sp": hi - g.sp, "span_pages": rt.span_of(lo)["npages"]})
+    want = [{k: v for k, v in row.items() if k != "lo_minus_first_lo"} for row in RUN["growth_by_recursion"]]
+    assert seen[1:] == want[1:]
+    rt.check()
+
+
+def test_large_stacks_lie_one_after_another(runtime):
+    """Each is longer than what the last two left free: as recorded, page after page."""
+    rt = runtime(gomaxprocs=1)
+    g, lows = rt.go(), []
+    while size(g) < 2 << 20:
+        g.call(512)
+        if not lows or g.stack[0] != lows[-1]:
+            lows.append(g.stack[0])
+    recorded = [row["lo_minus_first_lo"] for row in RUN["growth_by_recursion"]]
+    assert [b - a for a, b in zip(lows[-5:], lows[-4:])] == [b - a for a, b in zip(recorded[-5:], recorded[-4:])]
+
+
+@pytest.mark.parametrize("frame, key", [(3000, "first_call_frame_3000B_size"), (100 * KIB, "first_call_frame_100KiB_size")])
+def test_a_first_call_with_a_large_frame_grows_at_once_to_what_it_needs(runtime, frame, key):
+    g = runtime(gomaxprocs=1).go()
+    g.call(frame)
+    assert size(g) == RUN[key]
+
+
+def test_shrinking_halves_down_to_the_recorded_sizes(runtime):
+    rt = runtime(gomaxprocs=1)
+    g = rt.go()
+    for _ in range(3273 + 3):
+        g.call(312)
+    for _ in range(3273 + 1):
+        g.ret()
+    sizes = [size(g)]
+    for _ in range(10):
+        g.shrink()
+        sizes.append(size(g))
+    recorded = RUN["shrink_one_goroutine_size_before_and_after_each_GC"]
+    assert sizes == recorded
+    rt.check()
+
+
+def test_an_endless_recursion_ends_the_program_as_go_ends_it(runtime):
+    rt = runtime(gomaxprocs=1)
+    g, sizes = rt.go(), []
+    with pytest.raises(FatalError) as error:
+        while True:
+            g.call(max(2048, size(g) // 4 // 8 * 8) - 512)
+            if not sizes or sizes[-1] != size(g):
+                sizes.append(size(g))
+            if sizes[-1] > 16 << 20:                    # the rest would take the machine's memory: one call for all of it
+                g.call((1 << 30) - 8)
+    overflow = oracle("stacks")["overflow"]
+    assert str(error.value).splitlines() == overflow["messages"]
+    assert [n for n in sizes if n in overflow["sizes"]] == sizes
+
+
+def test_a_thousand_goroutines_take_sixteen_to_a_span(runtime):
+    rt = runtime(gomaxprocs=1)
+    goroutines = [rt.go() for _ in range(1000)]
+    stats = rt.memstats()
+    assert stats["StackInuse"] == 63 * 32 * KIB == stats["StackSys"]
+    assert len({g.stack[0] for g in goroutines}) == 1000
+    rt.check()
+    for g in goroutines:
+        g.exit()
+    again = [rt.go() for _ in range(1000)]
+    assert {g.address for g in again} == {g.address for g in goroutines}
+    assert rt.memstats()["StackInuse"] == 63 * 32 * KIB
+
+
+def test_reused_goroutines_get_the_adaptive_starting_size(runtime):
+    rt = runtime(gomaxprocs=1)
+    old = [rt.go() for _ in range(10)]
+    for g in old:
+        g.exit()
+    rt.process.store(V.startingStackSize, 8192, size=4)
+    assert [size(rt.go()) for _ in range(12)] == [8192] * 10 + [2048] * 2
+
+
+def test_what_is_on_a_stack_survives_its_moves(machine):
+    @settings(max_examples=15)
+    @given(st.lists(st.one_of(st.integers(0, 1 << 62), st.none(), st.sampled_from([64, 800, 3000])), max_size=120))
+    def holds(program):
+        """Numbers are pushed, None pushes the address of an earlier slot, and frames of some sizes are called."""
+        rt = Runtime(machine=machine, gomaxprocs=1)
+        try:
+            g, words = rt.go(), []
+            base = g.sp
+            for item in program:
+                if item is None or (isinstance(item, int) and item > 3000):
+                    hi = g.stack[1]
+                    value = item if item is not None else g.sp
+                    slot = g.push(value)
+                    words.append((g.stack[1] - slot, None if item is not None else hi - value, item))
+                elif item in (64, 800, 3000):
+                    g.call(item)
+            lo, hi = g.stack
+            for offset, target, value in words:
+                have = rt.process.load(hi - offset)
+                assert have == (hi - target if target is not None else value) or lo <= (value or 0) < hi
+            assert base
+            rt.check()
+        finally:
+            rt.process.exit()
+    holds()
