@@ -1,8 +1,8 @@
 """The command `hwmem`: arguments in, a table or a JSON document out.
 
     main ── parser ── a function a subcommand ── 0, or a refusal
-                                                   Refused, TraceError, ResultError    2: wrong usage or input
-                                                   MachineError                        1: the emulated program failed
+                                                   Refused, TraceError, ResultError, LitmusError    2: wrong usage or input
+                                                   MachineError                                     1: the emulated program failed
 
 Tables and documents go to stdout, progress and the one line of a refusal to stderr. What a subcommand needs is imported
 when it runs, so that `--help`, mistakes and reports answer at once.
@@ -14,9 +14,10 @@ import sys
 from contextlib import contextmanager
 
 from hwmem import __version__
-from hwmem.errors import MachineError, ResultError, TraceError
+from hwmem.errors import LitmusError, MachineError, ResultError, TraceError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+ORDERINGS = ("sc", "tso", "relaxed")
 SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events")        # those of report.SECTIONS, without importing it
 
 
@@ -54,7 +55,7 @@ def main(argv=None):
         arguments.run(arguments)
         sys.stdout.flush()
         return 0
-    except (Refused, TraceError, ResultError) as error:
+    except (Refused, TraceError, ResultError, LitmusError) as error:
         return say(error, USAGE)
     except MachineError as error:
         return say(error, FAILED)
@@ -107,6 +108,14 @@ def parser():
     sub = command(show_report, "report", "tables from a result that was kept")
     sub.add_argument("file", metavar="R.hwm")
     sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"one of {', '.join(SECTIONS)} (default: an overview)")
+    json_option(sub)
+
+    sub = command(run_litmus, "litmus", "all outcomes of litmus tests under sc, tso and relaxed")
+    sub.add_argument("files", metavar="FILE", nargs="+", help="herd's x86 .litmus, or .json; plain or gzip")
+    sub.add_argument("--random", type=int, default=0, metavar="N", help="also make N random runs")
+    sub.add_argument("--ordering", choices=ORDERINGS, default="tso", help="of the random runs and of --show (default tso)")
+    sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random runs (default 0)")
+    sub.add_argument("--show", metavar="STATE", help="show the shortest way to this final state, such as \"0:EAX=0 1:EAX=0\"")
     json_option(sub)
 
     machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
@@ -205,6 +214,26 @@ def show_report(arguments):
     else:
         from hwmem.report import report
         print(report(result, arguments.section))
+
+
+def run_litmus(arguments):
+    from tqdm import tqdm
+    from hwmem.litmus import read_file
+    from hwmem.litmus.text import parse_state, report, results_of, summary, to_dict
+    with refusing():
+        tests = [test for path in arguments.files for test in read_file(path)]
+        results = [results_of(test, arguments.ordering, arguments.random, arguments.seed)
+                   for test in tqdm(tests, desc="litmus", unit="test", delay=1.0, file=sys.stderr, leave=False)]
+    if arguments.json:
+        print_json([to_dict(*one) for one in zip(tests, results)])
+        return
+    shown = None
+    if arguments.show:
+        with refusing():
+            shown = arguments.ordering, parse_state(tests[0], arguments.show)
+        if shown[1] not in results[0][arguments.ordering].shortest:
+            raise Refused(f"--show: {arguments.ordering} does not allow {arguments.show}")
+    print(report(tests[0], results[0], shown) if len(tests) == 1 else summary(tests, results))
 
 
 def show_config(arguments):

@@ -2,6 +2,7 @@
 
     load64(m, t, va)  store64(m, t, va, value)  and 32, 8; load, store with a size     core/access.py
     fetch_add64  exchange64  compare_exchange64                                        core/access.py
+    load_acquire64  store_release64  store_stream64                                    core/ordered.py
     mfence  sfence  lfence                                                             core/fence.py
     next_thread(m)  finish(m, t)  sleep_until(m, t, cycle)                             sched/scheduler.py
     clock  compute  futex_wait  futex_wake                                             here
@@ -13,10 +14,12 @@ from hwmem._jit import call_door, kernel
 from hwmem.core.access import (compare_exchange64, exchange64, fetch_add64, load, load8, load32, load64, store, store8,
                                store32, store64)
 from hwmem.core.fence import lfence, mfence, sfence
+from hwmem.core.ordered import load_acquire, load_acquire64, store_release, store_release64, store_stream, store_stream64
 from hwmem.sched.scheduler import finish, next_thread, sleep_until
 
 __all__ = ["kernel", "load", "load8", "load32", "load64", "store", "store8", "store32", "store64", "fetch_add64",
-           "exchange64", "compare_exchange64", "mfence", "sfence", "lfence", "next_thread", "finish", "sleep_until",
+           "exchange64", "compare_exchange64", "load_acquire", "load_acquire64", "store_release", "store_release64", "store_stream",
+           "store_stream64", "mfence", "sfence", "lfence", "next_thread", "finish", "sleep_until",
            "clock", "compute", "futex_wait", "futex_wake"]
 
 

@@ -24,6 +24,9 @@ READING = (
     "hwmem.programs", "hwmem.programs.latency", "hwmem.programs.stream", "hwmem.programs.matrix", "hwmem.programs.sharing",
     "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.hoard",
     "hwmem.programs.regression", "hwmem.programs.barrier", "hwmem.programs.registry", "hwmem.programs.space",
+    # Litmus tests
+    "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd", "hwmem.litmus.explore", "hwmem.litmus.encode",
+    "hwmem.litmus.test", "hwmem.litmus.condition",
     # Results
     "hwmem.result", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines", "hwmem.report.table",
     # Recorded programs
@@ -40,12 +43,12 @@ READING = (
     "hwmem.linux", "hwmem.linux.syscall", "hwmem.sched.block", "hwmem.linux.fault", "hwmem.linux.vma", "hwmem.linux.page_table",
     "hwmem.linux.frames",
     # One access: the core
-    "hwmem.core", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service", "hwmem.core.memory_door", "hwmem.core.signal",
+    "hwmem.core", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service", "hwmem.core.memory_door", "hwmem.core.signal",
     "hwmem.core.store_buffer",
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
-    "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.directory", "hwmem.coherence.peers",
+    "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.past", "hwmem.coherence.directory", "hwmem.coherence.peers",
     "hwmem.coherence.protocol", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
     "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
