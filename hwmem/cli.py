@@ -18,7 +18,7 @@ from hwmem.errors import LitmusError, MachineError, ResultError, TraceError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 ORDERINGS = ("sc", "tso", "relaxed")
-SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events")        # those of report.SECTIONS, without importing it
+SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events", "races")        # those of report.SECTIONS, without importing it
 
 
 class Refused(Exception):
@@ -93,6 +93,7 @@ def parser():
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
     sub.add_argument("--classify", action="store_true", help="count misses by cause: cold, capacity, true and false sharing")
     sub.add_argument("--events", type=int, default=0, metavar="N", help="log the first N coherence requests into the result")
+    sub.add_argument("--races", action="store_true", help="look for data races")
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
     sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
     json_option(sub)
@@ -173,7 +174,7 @@ def run_workload(arguments):
     with refusing():
         cores = [int(c) for c in arguments.cores.split(",")] if arguments.cores else None
         job = Job(name, config, arguments.seed, cores, find(name).parse(arguments.set))
-    watch = Watch(classify=arguments.classify, events=arguments.events)
+    watch = Watch(classify=arguments.classify, events=arguments.events, races=arguments.races)
     show(job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch), arguments)
 
 

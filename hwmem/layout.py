@@ -119,9 +119,22 @@ CELL = record("line", "va", ("cores", "u8"), ("read", "u8"), ("wrote", "u8"),   
 EVENT = record("cycle", "line", "latency", ("thread", "i2"), ("core", "i2"), ("responder", "i2"),
                ("request", "i1"), ("before", "i1"), ("after", "i1"))
 
+# Race detector (observe/races.py)
+RACE_CELLS = 1 << 20                # stretches of up to 8 bytes with a history of their own
+RACE_SLOTS = 2 * RACE_CELLS
+RACE_ROWS = 1 << 15                 # vector clocks
+RACE_LOG = 256                      # races kept
+
+ACCESS = record("va", "cycle", ("clock", "i4"), ("thread", "i2"), ("core", "i2"), ("size", "i2"), ("kind", "i2"))
+RACE_CELL = record("key", ("next", "i4"), ("mask", "i4"), ("reported", "i4"), ("write", ACCESS), ("read", ACCESS),
+                   ("read_row", "i4"), ("ordered_row", "i4"))
+SYNC = record("key", "row")
+RACE = record(("now", ACCESS), ("before", ACCESS))
+
 OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
                  "ordered",                     # the access is an acquire or a release (core/ordered.py)
                  "epoch", "core", "va", "cycles",                   # of the access that hooks.py hands over
+                 "race_cells", "race_rows", "race_count", "races_dropped",
                  "rows", "sharing_dropped", ("pending", "i8", P.MAX_CORES), "cells", "c2c_dropped", "event_limit", "event_count")
 
 def machine(align):
@@ -136,7 +149,9 @@ def machine(align):
         ("busy", BUSY, P.BUSY_SLOTS), ("align", "u1", align),
         ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES),
         ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),
-        ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS))
+        ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS),
+        ("race_index", "i4", RACE_SLOTS), ("race_cell", RACE_CELL, RACE_CELLS), ("race_row", "i4", (RACE_ROWS, P.MAX_THREADS)),
+        ("race_sync", SYNC, RACE_ROWS), ("race_clock", "i4", (P.MAX_THREADS, P.MAX_THREADS)), ("race", RACE, RACE_LOG))
 
 
 _unaligned = machine(P.LINE).fields["tag"][1]

@@ -52,6 +52,9 @@ REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU
 # PHYSICAL_*: a core's accesses by physical address, line after line (the kernel's own). DRAIN_*: its store buffer.
 LOAD, STORE, ATOMIC, STREAM_STORE, PHANTOM_LOAD, PHANTOM_STORE, PHYSICAL_LOAD, PHYSICAL_STORE, DRAIN_DUE, DRAIN_ALL, DRAIN_ENTRY = range(11)
 COPY_LOST, COPY_RECALLED = 11, 12   # no accesses: what else the observers' door is told (observe/hooks.py)
+THREAD_EDGE, RELEASE, ACQUIRE = 13, 14, 15     # ... and what else the race detector's
+ORDERED = 16                    # with a kind: an atomic, an acquire or a release (observe/races.py)
+WRITES = 1 << STORE | 1 << ATOMIC | 1 << STREAM_STORE      # kinds of threads' accesses that write
 KIND_SHIFT = 16                 # the memory door's third argument is size | kind << KIND_SHIFT
 SIZE_MASK = (1 << KIND_SHIFT) - 1
 
@@ -79,7 +82,7 @@ PF_WRITE = 1 << 1
 PF_USER = 1 << 2
 
 # Doors (_jit.py): number of each cold kernel
-DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE = range(5)
+DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE, DOOR_RACES = range(6)
 
 # Where an access was served from (core.source)
 FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM, FROM_UPGRADE = range(11)

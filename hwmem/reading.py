@@ -33,7 +33,7 @@ READING = (
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.process", "hwmem.prompt", "hwmem.replay", "hwmem.observation",
-    "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
+    "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events", "hwmem.observe.race_report",
     "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core", "hwmem.observe.checks.coherence",
     "hwmem.observe.checks.memory", "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts", "hwmem.observe.checks.faults",
     "hwmem.build", "hwmem.config", "hwmem.config_record", "hwmem.config_file",
@@ -54,4 +54,5 @@ READING = (
     "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
     # What watches it
     "hwmem.observe.hooks", "hwmem.observe.door", "hwmem.observe.sharing", "hwmem.observe.contended", "hwmem.observe.watched",
+    "hwmem.observe.races", "hwmem.observe.clocks",
 )

@@ -32,7 +32,8 @@ class Result:
     `counters`: Machine.counters() of the measured phase, which begins when setup is done; `cycles`: how long that
     took on the core that took longest; `cores`: the core of each thread; `values`: what the program computed;
     `symbols`: (name, start, size, element) of its variables; `operation`: what one of values["operations"] is called;
-    `comparison`: see comparison.py; `events`: array of coherence events, or None.
+    `comparison`: see comparison.py; `events`: array of coherence events, or None; `races`: data races as dicts
+    (observe/race_report.py), None if nobody looked.
     """
 
     workload: str
@@ -49,6 +50,7 @@ class Result:
     lines: list = field(default_factory=list)
     comparison: dict | None = None
     events: np.ndarray | None = None
+    races: list | None = None
     version: str = __version__
 
     @property
@@ -114,8 +116,8 @@ def load_result(path):
         raise ResultError(f"{path}: format {document.get('format')}, written by hwmem {document.get('version')}; "
                           f"hwmem {__version__} reads format {FORMAT}")
     try:
-        fields = {name: document[name] for name in Result.__dataclass_fields__ if name != "events"}
-        return Result(**fields | {"config": MachineConfig.from_dict(document["config"]), "events": events})
+        fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in ("events", "races")}
+        return Result(**fields | {"config": MachineConfig.from_dict(document["config"]), "events": events, "races": document.get("races")})
     except (KeyError, TypeError, ValueError) as error:
         raise ResultError(f"{path}: damaged: {error}") from None
 

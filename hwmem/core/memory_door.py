@@ -21,7 +21,7 @@ from hwmem.core.store_buffer import (drain_all, drain_due, drain_entry, forwarde
 from hwmem.memory.ram import peek64
 from hwmem.mmu.tlb import STORE_NEEDS, forget_pages
 from hwmem.mmu.translate import translate
-from hwmem.observe.hooks import access_seen, physical_seen
+from hwmem.observe.hooks import access_made, access_seen, physical_seen
 
 LAST = P.LINE - 1
 READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
@@ -114,6 +114,8 @@ def access(m, t, va, size, kind, value):
     pa = find_place(m, t, c, va, write) if m.mmu else va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
     if pa < 0:
         return -1 if kind == P.ATOMIC else 0
+    if m.observe.races:
+        access_made(m, t, va, size, kind)
     if (va & LAST) + size > P.LINE:
         return access_split(m, t, c, va, pa, size, P.STORE if kind == P.STREAM_STORE else kind, write, value)
     if kind == P.STREAM_STORE:
