@@ -22,7 +22,8 @@ READING = (
     "hwmem.__main__", "hwmem.cli", "hwmem.runner", "hwmem.comparison",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.latency", "hwmem.programs.stream", "hwmem.programs.matrix", "hwmem.programs.sharing",
-    "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.hoard",
+    "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.exclusion",
+    "hwmem.programs.publication", "hwmem.programs.treiber", "hwmem.programs.fences", "hwmem.programs.hoard",
     "hwmem.programs.regression", "hwmem.programs.barrier", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
     "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd", "hwmem.litmus.explore", "hwmem.litmus.encode",

@@ -6,7 +6,7 @@ of that name does (nviennot, core-to-core-latency), else the waiting is by loads
 
 producer-consumer: Lamport's ring, one producer and one consumer, with no lock: `tail` counts what was put in, `head`
 what was taken out. Each thread writes one of them and reads both, so where they lie is what `spacing` asks. They are written by
-release stores: where stores may pass each other (ordering "relaxed") release=false hands over slots not yet filled.
+release stores, so that a slot is filled (emptied) before the count says so, under any ordering.
 
     head     tail              slot 0  1  2  ...
     | 17 |...| 20 |            |  |17|18|19|  |
@@ -74,8 +74,7 @@ def read_ring(w, space):
 @workload("producer-consumer", "one thread fills a ring of slots, another empties it",
           setup=place_ring, values=read_ring, operation="transfer", against=("spacing", (64,)),
           items=parameter(50_000, "values handed over"), capacity=parameter(64, "slots of 8 bytes", 1, 1 << 20),
-          spacing=parameter(8, "bytes from head to tail", 8, 4096), wait=parameter("spin", "how a thread waits", choices=WAITS),
-          release=parameter(True, "head and tail are written by release stores"))
+          spacing=parameter(8, "bytes from head to tail", 8, 4096), wait=parameter("spin", "how a thread waits", choices=WAITS))
 def producer_consumer(m, w):
     while True:
         t = next_thread(m)
@@ -91,15 +90,6 @@ def producer_consumer(m, w):
 
 
 @kernel
-def publish(m, t, w, va, count):
-    """Let the other thread see `count`, and with it what was done to the slots."""
-    if w.release:
-        store_release64(m, t, va, count)
-    else:
-        store64(m, t, va, count)
-
-
-@kernel
 def put(m, t, w, r):
     """One attempt to put the next value, its number, into the ring; True when all are in."""
     head, tail = load_acquire64(m, t, w.head), r[COUNT]
@@ -108,7 +98,7 @@ def put(m, t, w, r):
             futex_wait(m, t, w.head, head)
         return False
     store64(m, t, w.slots + tail % w.capacity * 8, tail)
-    publish(m, t, w, w.tail, tail + 1)
+    store_release64(m, t, w.tail, tail + 1)
     r[COUNT] += 1
     if w.wait == FUTEX:
         mfence(m, t)
@@ -126,7 +116,7 @@ def take(m, t, w, r):
             futex_wait(m, t, w.tail, tail)
         return False
     value = load64(m, t, w.slots + head % w.capacity * 8)
-    publish(m, t, w, w.head, head + 1)
+    store_release64(m, t, w.head, head + 1)
     r[SUM] += value
     r[DISORDER] += value != head
     r[COUNT] += 1
