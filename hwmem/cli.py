@@ -119,6 +119,18 @@ def parser():
     sub.add_argument("--show", metavar="STATE", help="show the shortest way to this final state, such as \"0:EAX=0 1:EAX=0\"")
     json_option(sub)
 
+    sub = command(trace_line, "trace-line", "the history of one line, request by request, from a result with --events")
+    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("line", metavar="LINE", nargs="?", help="a variable's name or an address (default: the line with the most requests)")
+    sub.add_argument("-o", "--output", metavar="LINE.svg", help="also draw it")
+    json_option(sub)
+
+    sub = command(show_classroom, "classroom", "the MESI protocol step by step, on three cores and four lines")
+    sub.add_argument("--step", type=int, metavar="N", help="show it after N steps (default: all)")
+    sub.add_argument("--walk", action="store_true", help="step forwards (Enter) and backwards (b) at the prompt; q ends it")
+    sub.add_argument("--protocol", choices=("msi", "mesi", "moesi", "mesif"), default="mesi", help="(default mesi)")
+    sub.add_argument("-o", "--output", metavar="A0.svg", help="draw the history of line a0")
+
     machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
     command(warm_up, "warmup", "compile everything now, so that no later run has to")
     command(None, BENCH, "how fast it is here, beside C and other simulators (hwmem bench --help)")
@@ -235,6 +247,46 @@ def run_litmus(arguments):
         if shown[1] not in results[0][arguments.ordering].shortest:
             raise Refused(f"--show: {arguments.ordering} does not allow {arguments.show}")
     print(report(tests[0], results[0], shown) if len(tests) == 1 else summary(tests, results))
+
+
+def trace_line(arguments):
+    from hwmem.observe.history import busiest, history
+    from hwmem.report.history import history_table, picture
+    from hwmem.result import load_result
+    with refusing():
+        result = load_result(arguments.file)
+        if result.events is None:
+            raise ValueError(f"{arguments.file}: no requests were logged; make it with hwmem run --events N")
+        line = result.physical_line(arguments.line) if arguments.line else busiest(result.events)
+    moments = history(result.events, line, result.config.cores, result.config.protocol)
+    if arguments.output:
+        draw(arguments.output, picture(moments, result.config.cores, f"{result.workload}: {result.line_name(line)}"))
+    if arguments.json:
+        print_json([moment._asdict() for moment in moments])
+    else:
+        print(f"{result.line_name(line)}: {len(moments)} requests\n\n{history_table(moments, result.config.cores)}")
+
+
+def show_classroom(arguments):
+    from hwmem.classroom import BASE, CORES, LESSON, LINE, Classroom, walk
+    from hwmem.observe.history import history
+    from hwmem.report.history import picture
+    if arguments.step is not None and not 0 <= arguments.step <= len(LESSON):
+        raise Refused(f"--step takes 0 to {len(LESSON)}, not {arguments.step}")
+    lesson = Classroom(arguments.protocol)
+    if arguments.walk:
+        walk(lesson, sys.stdin)
+        return
+    while lesson.at < (len(LESSON) if arguments.step is None else arguments.step):
+        lesson.forward()
+    if arguments.output:
+        draw(arguments.output, picture(history(lesson.log(), BASE // LINE, CORES, arguments.protocol), CORES, "classroom: line a0"))
+    print(lesson.text())
+
+
+def draw(path, svg):
+    with refusing(), open(path, "w", encoding="utf-8") as file:
+        file.write(svg)
 
 
 def show_config(arguments):

@@ -19,7 +19,7 @@ HEADERS = (
 READING = (
     "hwmem.reading",
     # Commands
-    "hwmem.__main__", "hwmem.cli", "hwmem.runner", "hwmem.comparison",
+    "hwmem.__main__", "hwmem.cli", "hwmem.classroom", "hwmem.runner", "hwmem.comparison",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.latency", "hwmem.programs.stream", "hwmem.programs.matrix", "hwmem.programs.sharing",
     "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.exclusion",
@@ -29,12 +29,12 @@ READING = (
     "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd", "hwmem.litmus.explore", "hwmem.litmus.encode",
     "hwmem.litmus.test", "hwmem.litmus.condition",
     # Results
-    "hwmem.result", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines", "hwmem.report.table",
+    "hwmem.result", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines", "hwmem.report.history", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.process", "hwmem.prompt", "hwmem.replay", "hwmem.observation",
-    "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events", "hwmem.observe.race_report",
+    "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events", "hwmem.observe.history", "hwmem.observe.race_report",
     "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core", "hwmem.observe.checks.coherence",
     "hwmem.observe.checks.memory", "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts", "hwmem.observe.checks.faults",
     "hwmem.build", "hwmem.config", "hwmem.config_record", "hwmem.config_file",

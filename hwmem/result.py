@@ -20,6 +20,7 @@ import numpy as np
 from hwmem import __version__
 from hwmem.config import MachineConfig
 from hwmem.errors import ResultError
+from hwmem.params import LINE_SHIFT
 
 FORMAT = 1                      # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
@@ -80,6 +81,22 @@ class Result:
     def symbol(self, address):
         """"name[2]+8" of an address, or its hexadecimal digits."""
         return symbol_at(self.symbols, address)
+
+    def physical_line(self, what):
+        """The physical line (address >> 6) of a contended line that has `what`, a variable's name or an address, in it.
+        Raises ValueError."""
+        for row in self.lines:
+            names = {offset["symbol"] for offset in row["offsets"]}
+            if what in names or f"{row['address']:#x}" == what or what in {name.partition("[")[0] for name in names}:
+                return row["physical"] >> LINE_SHIFT
+        raise ValueError(f"{what!r:.60} is on no contended line; there are {', '.join(self.line_name(r['physical'] >> LINE_SHIFT) for r in self.lines[:5]) or 'none'}")
+
+    def line_name(self, line):
+        """The variables of a physical line, if it was contended; else its address."""
+        for row in self.lines:
+            if row["physical"] >> LINE_SHIFT == line:
+                return f"{row['symbol']} ({row['address']:#x})"
+        return f"physical line {line << LINE_SHIFT:#x}"
 
     def to_dict(self):
         """All but the events, as JSON has it."""
