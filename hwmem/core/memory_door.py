@@ -36,7 +36,7 @@ def memory_door(m, t, va, what, value):
         return 0
     c = m.thread[t].core
     core = m.core[c]
-    if core.plain == 0 or LONG_WAY >> kind & 1 or (kind == P.STORE and m.ordering != P.SC) or (va & LAST) + size > P.LINE:
+    if core.plain == 0 or LONG_WAY >> kind & 1 or (kind == P.STORE and m.store_buffer_always) or (va & LAST) + size > P.LINE:
         return access(m, t, va, size, kind, value)
     count_access(core, kind)                            # the short way: no store waits, nobody watches
     write = 0 if READS >> kind & 1 else 1
@@ -50,6 +50,9 @@ def memory_door(m, t, va, what, value):
         return 0
     i = hit_line(m, c, pa >> P.LINE_SHIFT, write)
     if i != HIT:
+        if kind == P.STORE and m.ordering != P.SC:
+            push(m, t, c, va, pa, size, value)
+            return 0
         miss_line(m, c, pa >> P.LINE_SHIFT, write, i)
     note_line(core, va, m.ram_base + pa, write)
     return move_bytes(m.ram_base + pa, size, kind, value)

@@ -24,7 +24,7 @@ from hwmem.litmus.test import (ADD, COMPARE_EXCHANGE, EXCHANGE, HIDDEN, LFENCE, 
 
 ARCHITECTURES = ("X86", "X86_64")
 COMMENT = re.compile(r"\(\*.*?\*\)", re.S)
-TAIL = re.compile(r"^\s*(~?\s*exists|forall|locations|filter)\b", re.M)
+TAIL = re.compile(r"^\s*(~?\s*(exists|forall)|locations)\b", re.M)
 MEMORY = re.compile(r"\[\s*(\w+)\s*\]|\(\s*([A-Za-z_]\w*)\s*\)|([A-Za-z_]\w*)\s*\(\s*%rip\s*\)")
 FENCES = {"MFENCE": MFENCE, "SFENCE": SFENCE, "LFENCE": LFENCE}
 SUFFIXED = ("MOV", "XCHG", "XADD", "CMPXCHG", "ADD", "SUB", "INC", "DEC", "XOR", "MOVNTI")
