@@ -10,7 +10,9 @@ the same seed. In the order in which one meets them:
       CacheConfig, TlbConfig, WalkerConfig, StoreBufferConfig,
       InterconnectConfig, DramConfig, CoreCosts, KernelCosts
     Machine, Process                                                    a machine at the prompt
-    MachineError, SegmentationFault, TraceError, ResultError            what goes wrong
+    litmus.parse, litmus.run                                            memory ordering, all outcomes of small programs
+    MachineError, SegmentationFault,                                    what goes wrong
+      TraceError, ResultError, LitmusError
     PROT_*, MAP_*                                                       arguments of Process's system calls
 
 Kernels import their operations from hwmem.kernels. Names are loaded when they are first used: `import hwmem` compiles
@@ -31,14 +33,17 @@ _HOMES = {
                "InterconnectConfig", "DramConfig", "CoreCosts", "KernelCosts"),
     "machine": ("Machine",),
     "process": ("Process",),
-    "errors": ("MachineError", "SegmentationFault", "TraceError", "ResultError"),
+    "errors": ("MachineError", "SegmentationFault", "TraceError", "ResultError", "LitmusError"),
     "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_"))),
 }
+_SUBMODULES = ("litmus",)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-__all__ = list(_HOME_OF)
+__all__ = [*_HOME_OF, *_SUBMODULES]
 
 
 def __getattr__(name):
+    if name in _SUBMODULES:
+        return import_module(f"hwmem.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'hwmem' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"hwmem.{_HOME_OF[name]}"), name)

@@ -1,8 +1,8 @@
 """The command `hwmem`: arguments in, a table or a JSON document out.
 
     main ── parser ── a function a subcommand ── 0, or a refusal
-                                                   Refused, TraceError, ResultError    2: wrong usage or input
-                                                   MachineError                        1: the emulated program failed
+                                                   Refused, TraceError, ResultError, LitmusError    2: wrong usage or input
+                                                   MachineError                                     1: the emulated program failed
 
 Tables and documents go to stdout, progress and the one line of a refusal to stderr. What a subcommand needs is imported
 when it runs, so that `--help`, mistakes and reports answer at once.
@@ -14,10 +14,11 @@ import sys
 from contextlib import contextmanager
 
 from hwmem import __version__
-from hwmem.errors import MachineError, ResultError, TraceError
+from hwmem.errors import LitmusError, MachineError, ResultError, TraceError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events")        # those of report.SECTIONS, without importing it
+ORDERINGS = ("sc", "tso", "relaxed")
+SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events", "races")        # those of report.SECTIONS, without importing it
 
 
 class Refused(Exception):
@@ -54,7 +55,7 @@ def main(argv=None):
         arguments.run(arguments)
         sys.stdout.flush()
         return 0
-    except (Refused, TraceError, ResultError) as error:
+    except (Refused, TraceError, ResultError, LitmusError) as error:
         return say(error, USAGE)
     except MachineError as error:
         return say(error, FAILED)
@@ -92,6 +93,7 @@ def parser():
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
     sub.add_argument("--classify", action="store_true", help="count misses by cause: cold, capacity, true and false sharing")
     sub.add_argument("--events", type=int, default=0, metavar="N", help="log the first N coherence requests into the result")
+    sub.add_argument("--races", action="store_true", help="look for data races")
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
     sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
     json_option(sub)
@@ -108,6 +110,26 @@ def parser():
     sub.add_argument("file", metavar="R.hwm")
     sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"one of {', '.join(SECTIONS)} (default: an overview)")
     json_option(sub)
+
+    sub = command(run_litmus, "litmus", "all outcomes of litmus tests under sc, tso and relaxed")
+    sub.add_argument("files", metavar="FILE", nargs="+", help="herd's x86 .litmus, or .json; plain or gzip")
+    sub.add_argument("--random", type=int, default=0, metavar="N", help="also make N random runs")
+    sub.add_argument("--ordering", choices=ORDERINGS, default="tso", help="of the random runs and of --show (default tso)")
+    sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random runs (default 0)")
+    sub.add_argument("--show", metavar="STATE", help="show the shortest way to this final state, such as \"0:EAX=0 1:EAX=0\"")
+    json_option(sub)
+
+    sub = command(trace_line, "trace-line", "the history of one line, request by request, from a result with --events")
+    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("line", metavar="LINE", nargs="?", help="a variable's name or an address (default: the line with the most requests)")
+    sub.add_argument("-o", "--output", metavar="LINE.svg", help="also draw it")
+    json_option(sub)
+
+    sub = command(show_classroom, "classroom", "the MESI protocol step by step, on three cores and four lines")
+    sub.add_argument("--step", type=int, metavar="N", help="show it after N steps (default: all)")
+    sub.add_argument("--walk", action="store_true", help="step forwards (Enter) and backwards (b) at the prompt; q ends it")
+    sub.add_argument("--protocol", choices=("msi", "mesi", "moesi", "mesif"), default="mesi", help="(default mesi)")
+    sub.add_argument("-o", "--output", metavar="A0.svg", help="draw the history of line a0")
 
     machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
     command(warm_up, "warmup", "compile everything now, so that no later run has to")
@@ -164,7 +186,7 @@ def run_workload(arguments):
     with refusing():
         cores = [int(c) for c in arguments.cores.split(",")] if arguments.cores else None
         job = Job(name, config, arguments.seed, cores, find(name).parse(arguments.set))
-    watch = Watch(classify=arguments.classify, events=arguments.events)
+    watch = Watch(classify=arguments.classify, events=arguments.events, races=arguments.races)
     show(job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch), arguments)
 
 
@@ -205,6 +227,66 @@ def show_report(arguments):
     else:
         from hwmem.report import report
         print(report(result, arguments.section))
+
+
+def run_litmus(arguments):
+    from tqdm import tqdm
+    from hwmem.litmus import read_file
+    from hwmem.litmus.text import parse_state, report, results_of, summary, to_dict
+    with refusing():
+        tests = [test for path in arguments.files for test in read_file(path)]
+        results = [results_of(test, arguments.ordering, arguments.random, arguments.seed)
+                   for test in tqdm(tests, desc="litmus", unit="test", delay=1.0, file=sys.stderr, leave=False)]
+    if arguments.json:
+        print_json([to_dict(*one) for one in zip(tests, results)])
+        return
+    shown = None
+    if arguments.show:
+        with refusing():
+            shown = arguments.ordering, parse_state(tests[0], arguments.show)
+        if shown[1] not in results[0][arguments.ordering].shortest:
+            raise Refused(f"--show: {arguments.ordering} does not allow {arguments.show}")
+    print(report(tests[0], results[0], shown) if len(tests) == 1 else summary(tests, results))
+
+
+def trace_line(arguments):
+    from hwmem.observe.history import busiest, history
+    from hwmem.report.history import history_table, picture
+    from hwmem.result import load_result
+    with refusing():
+        result = load_result(arguments.file)
+        if result.events is None:
+            raise ValueError(f"{arguments.file}: no requests were logged; make it with hwmem run --events N")
+        line = result.physical_line(arguments.line) if arguments.line else busiest(result.events)
+    moments = history(result.events, line, result.config.cores, result.config.protocol)
+    if arguments.output:
+        draw(arguments.output, picture(moments, result.config.cores, f"{result.workload}: {result.line_name(line)}"))
+    if arguments.json:
+        print_json([moment._asdict() for moment in moments])
+    else:
+        print(f"{result.line_name(line)}: {len(moments)} requests\n\n{history_table(moments, result.config.cores)}")
+
+
+def show_classroom(arguments):
+    from hwmem.classroom import BASE, CORES, LESSON, LINE, Classroom, walk
+    from hwmem.observe.history import history
+    from hwmem.report.history import picture
+    if arguments.step is not None and not 0 <= arguments.step <= len(LESSON):
+        raise Refused(f"--step takes 0 to {len(LESSON)}, not {arguments.step}")
+    lesson = Classroom(arguments.protocol)
+    if arguments.walk:
+        walk(lesson, sys.stdin)
+        return
+    while lesson.at < (len(LESSON) if arguments.step is None else arguments.step):
+        lesson.forward()
+    if arguments.output:
+        draw(arguments.output, picture(history(lesson.log(), BASE // LINE, CORES, arguments.protocol), CORES, "classroom: line a0"))
+    print(lesson.text())
+
+
+def draw(path, svg):
+    with refusing(), open(path, "w", encoding="utf-8") as file:
+        file.write(svg)
 
 
 def show_config(arguments):

@@ -21,5 +21,9 @@ class TraceError(ValueError):
     """A trace file that cannot be read: one line, "file:line: reason"."""
 
 
+class LitmusError(ValueError):
+    """A litmus test that cannot be read: one line, "file:line: reason"."""
+
+
 class ResultError(ValueError):
     """A file that is not a saved result, or one this version cannot read."""

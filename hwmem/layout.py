@@ -49,6 +49,7 @@ CORE = record(
     "llc_hits", "llc_misses", "upgrades", "invalidations_received", "interventions_hit_modified",
     "interventions_remote", "writebacks", "walks", "walk_accesses", "kernel_accesses", "line_waits", "line_wait_cycles",
     "faults_minor", "faults_major", "fences", "store_buffer_stalls", "store_buffer_forwards", "store_buffer_drains", "store_buffer_stores",
+    "store_buffer_fetches", "store_buffer_streams",
     "idle_cycles", "context_switches", "shootdowns_sent", "shootdowns_received",
     "refused_accesses",             # that ended in a signal
     ("miss", "i8", 4),              # by cause, when classification is on
@@ -62,8 +63,8 @@ CORE = record(
     "leaf", "last_huge",            # page-table entry of the last translation; the last 2 MiB page met, plus one
     "id", "socket", "process", "asid", "root", "levels",
     # store buffer: a ring (core/store_buffer.py)
-    "sb_head", "sb_count", "sb_free_at", ("sb_pa", "i8", 64), ("sb_size", "i8", 64), ("sb_value", "i8", 64), ("sb_due", "i8", 64),
-    ("sb_thread", "i8", 64), ("sb_va", "i8", 64),
+    "sb_head", "sb_count", "sb_free_at", "sb_next", "sb_group", "sb_streams", ("sb_pa", "i8", 64), ("sb_size", "i8", 64), ("sb_value", "i8", 64),
+    ("sb_due", "i8", 64), ("sb_thread", "i8", 64), ("sb_va", "i8", 64), ("sb_after", "i8", 64), ("sb_kind", "i8", 64),
     # scheduler: run queue as a linked list of threads (number + 1; 0 ends it)
     "current", "queue_head", "queue_tail", "slice_end",
     ("l1d", SETS), ("l2", SETS), ("dtlb", SETS), ("dtlb_2m", SETS), ("stlb", SETS),
@@ -119,8 +120,22 @@ CELL = record("line", "va", ("cores", "u8"), ("read", "u8"), ("wrote", "u8"),   
 EVENT = record("cycle", "line", "latency", ("thread", "i2"), ("core", "i2"), ("responder", "i2"),
                ("request", "i1"), ("before", "i1"), ("after", "i1"))
 
-OBSERVE = record("watching", "classify", "c2c", "events",           # switches
+# Race detector (observe/races.py)
+RACE_CELLS = 1 << 20                # stretches of up to 8 bytes with a history of their own
+RACE_SLOTS = 2 * RACE_CELLS
+RACE_ROWS = 1 << 15                 # vector clocks
+RACE_LOG = 256                      # races kept
+
+ACCESS = record("va", "cycle", ("clock", "i4"), ("thread", "i2"), ("core", "i2"), ("size", "i2"), ("kind", "i2"))
+RACE_CELL = record("key", ("next", "i4"), ("mask", "i4"), ("reported", "i4"), ("write", ACCESS), ("read", ACCESS),
+                   ("read_row", "i4"), ("ordered_row", "i4"))
+SYNC = record("key", "row")
+RACE = record(("now", ACCESS), ("before", ACCESS))
+
+OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
+                 "ordered",                     # the access is an acquire or a release (core/ordered.py)
                  "epoch", "core", "va", "cycles",                   # of the access that hooks.py hands over
+                 "race_cells", "race_rows", "race_count", "races_dropped",
                  "rows", "sharing_dropped", ("pending", "i8", P.MAX_CORES), "cells", "c2c_dropped", "event_limit", "event_count")
 
 def machine(align):
@@ -135,7 +150,9 @@ def machine(align):
         ("busy", BUSY, P.BUSY_SLOTS), ("align", "u1", align),
         ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES),
         ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),
-        ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS))
+        ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS),
+        ("race_index", "i4", RACE_SLOTS), ("race_cell", RACE_CELL, RACE_CELLS), ("race_row", "i4", (RACE_ROWS, P.MAX_THREADS)),
+        ("race_sync", SYNC, RACE_ROWS), ("race_clock", "i4", (P.MAX_THREADS, P.MAX_THREADS)), ("race", RACE, RACE_LOG))
 
 
 _unaligned = machine(P.LINE).fields["tag"][1]

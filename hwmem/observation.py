@@ -1,6 +1,6 @@
 """What a run is watched for, from its arguments to what its result keeps.
 
-    Watch ── start ── the measured phase ── stop ── lines, log        observe/switches.py, c2c.py, events.py
+    Watch ── start ── the measured phase ── stop ── lines, log, races     observe/switches.py, c2c.py, events.py, race_report.py
 
 A result speaks of the program's threads by the numbers that the program gives them, from 0.
 """
@@ -9,21 +9,22 @@ from typing import NamedTuple
 import numpy as np
 
 from hwmem import params as P
-from hwmem.observe import c2c, events, switches
+from hwmem.observe import c2c, events, race_report, switches
 
 SEVERAL = -1
 
 
 class Watch(NamedTuple):
     """`c2c`: contended lines (None: if there are several threads); `classify`: misses by cause; `events`: how many
-    coherence requests to log."""
+    coherence requests to log; `races`: look for data races."""
 
     c2c: bool | None = None
     classify: bool = False
     events: int = 0
+    races: bool = False
 
     def start(self, machine, threads):
-        switches.start(machine, self.classify, len(threads) > 1 if self.c2c is None else self.c2c, self.events)
+        switches.start(machine, self.classify, len(threads) > 1 if self.c2c is None else self.c2c, self.events, self.races)
 
     def stop(self, machine):
         switches.stop(machine)
@@ -41,6 +42,13 @@ class Watch(NamedTuple):
             for offset in row["offsets"]:
                 offset["thread"] = rank.get(offset["thread"], offset["thread"])
         return rows
+
+    def found_races(self, machine, threads):
+        """Rows of observe/race_report.py's table, or None."""
+        if not self.races:
+            return None
+        rank = {t: n for n, t in enumerate(threads)}
+        return race_report.table(machine, lambda t: rank.get(t, t))
 
     def log(self, machine, threads):
         """The event log as an array (observe/events.py), or None."""

@@ -49,14 +49,18 @@ REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU
 # Kinds of access
 # ("phantom": an access without data, which a replayed trace makes)
 # PHYSICAL_*: a core's accesses by physical address, line after line (the kernel's own). DRAIN_*: its store buffer.
-LOAD, STORE, ATOMIC, PHANTOM_LOAD, PHANTOM_STORE, PHYSICAL_LOAD, PHYSICAL_STORE, DRAIN_DUE, DRAIN_ALL = range(9)
-COPY_LOST, COPY_RECALLED = 9, 10    # no accesses: what else the observers' door is told (observe/hooks.py)
+LOAD, STORE, ATOMIC, STREAM_STORE, PHANTOM_LOAD, PHANTOM_STORE, PHYSICAL_LOAD, PHYSICAL_STORE, DRAIN_DUE, DRAIN_ALL, DRAIN_ENTRY = range(11)
+COPY_LOST, COPY_RECALLED = 11, 12   # no accesses: what else the observers' door is told (observe/hooks.py)
+THREAD_EDGE, RELEASE, ACQUIRE = 13, 14, 15     # ... and what else the race detector's
+ORDERED = 16                    # with a kind: an atomic, an acquire or a release (observe/races.py)
+WRITES = 1 << STORE | 1 << ATOMIC | 1 << STREAM_STORE      # kinds of threads' accesses that write
 KIND_SHIFT = 16                 # the memory door's third argument is size | kind << KIND_SHIFT
 SIZE_MASK = (1 << KIND_SHIFT) - 1
 
 # Memory ordering
-SC, TSO = range(2)
-ORDERINGS = {"sc": SC, "tso": TSO}
+SC, TSO, RELAXED = range(3)
+ORDERINGS = {"sc": SC, "tso": TSO, "relaxed": RELAXED}
+COMBINE_CYCLES = 64             # how long a non-temporal store waits for others to its line (core/store_buffer.py)
 
 # Inclusion of the LLC over the private caches
 INCLUSIVE, NINE = range(2)
@@ -77,7 +81,7 @@ PF_WRITE = 1 << 1
 PF_USER = 1 << 2
 
 # Doors (_jit.py): number of each cold kernel
-DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE = range(5)
+DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE, DOOR_RACES = range(6)
 
 # Where an access was served from (core.source)
 FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM, FROM_UPGRADE = range(11)

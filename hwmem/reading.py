@@ -19,18 +19,22 @@ HEADERS = (
 READING = (
     "hwmem.reading",
     # Commands
-    "hwmem.__main__", "hwmem.cli", "hwmem.runner", "hwmem.comparison",
+    "hwmem.__main__", "hwmem.cli", "hwmem.classroom", "hwmem.runner", "hwmem.comparison",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.latency", "hwmem.programs.stream", "hwmem.programs.matrix", "hwmem.programs.sharing",
-    "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.hoard",
+    "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.exclusion",
+    "hwmem.programs.publication", "hwmem.programs.treiber", "hwmem.programs.fences", "hwmem.programs.hoard",
     "hwmem.programs.regression", "hwmem.programs.barrier", "hwmem.programs.registry", "hwmem.programs.space",
+    # Litmus tests
+    "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd", "hwmem.litmus.explore", "hwmem.litmus.encode",
+    "hwmem.litmus.test", "hwmem.litmus.condition",
     # Results
-    "hwmem.result", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines", "hwmem.report.table",
+    "hwmem.result", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines", "hwmem.report.history", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.process", "hwmem.prompt", "hwmem.replay", "hwmem.observation",
-    "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
+    "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events", "hwmem.observe.history", "hwmem.observe.race_report",
     "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core", "hwmem.observe.checks.coherence",
     "hwmem.observe.checks.memory", "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts", "hwmem.observe.checks.faults",
     "hwmem.build", "hwmem.config", "hwmem.config_record", "hwmem.config_file",
@@ -40,15 +44,16 @@ READING = (
     "hwmem.linux", "hwmem.linux.syscall", "hwmem.sched.block", "hwmem.linux.fault", "hwmem.linux.vma", "hwmem.linux.page_table",
     "hwmem.linux.frames",
     # One access: the core
-    "hwmem.core", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service", "hwmem.core.memory_door", "hwmem.core.signal",
+    "hwmem.core", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service", "hwmem.core.memory_door", "hwmem.core.signal",
     "hwmem.core.store_buffer",
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
-    "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.directory", "hwmem.coherence.peers",
+    "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.past", "hwmem.coherence.directory", "hwmem.coherence.peers",
     "hwmem.coherence.protocol", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
     "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
     # What watches it
     "hwmem.observe.hooks", "hwmem.observe.door", "hwmem.observe.sharing", "hwmem.observe.contended", "hwmem.observe.watched",
+    "hwmem.observe.races", "hwmem.observe.clocks",
 )

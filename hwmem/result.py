@@ -20,6 +20,7 @@ import numpy as np
 from hwmem import __version__
 from hwmem.config import MachineConfig
 from hwmem.errors import ResultError
+from hwmem.params import LINE_SHIFT
 
 FORMAT = 1                      # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
@@ -32,7 +33,8 @@ class Result:
     `counters`: Machine.counters() of the measured phase, which begins when setup is done; `cycles`: how long that
     took on the core that took longest; `cores`: the core of each thread; `values`: what the program computed;
     `symbols`: (name, start, size, element) of its variables; `operation`: what one of values["operations"] is called;
-    `comparison`: see comparison.py; `events`: array of coherence events, or None.
+    `comparison`: see comparison.py; `events`: array of coherence events, or None; `races`: data races as dicts
+    (observe/race_report.py), None if nobody looked.
     """
 
     workload: str
@@ -49,6 +51,7 @@ class Result:
     lines: list = field(default_factory=list)
     comparison: dict | None = None
     events: np.ndarray | None = None
+    races: list | None = None
     version: str = __version__
 
     @property
@@ -78,6 +81,22 @@ class Result:
     def symbol(self, address):
         """"name[2]+8" of an address, or its hexadecimal digits."""
         return symbol_at(self.symbols, address)
+
+    def physical_line(self, what):
+        """The physical line (address >> 6) of a contended line that has `what`, a variable's name or an address, in it.
+        Raises ValueError."""
+        for row in self.lines:
+            names = {offset["symbol"] for offset in row["offsets"]}
+            if what in names or f"{row['address']:#x}" == what or what in {name.partition("[")[0] for name in names}:
+                return row["physical"] >> LINE_SHIFT
+        raise ValueError(f"{what!r:.60} is on no contended line; there are {', '.join(self.line_name(r['physical'] >> LINE_SHIFT) for r in self.lines[:5]) or 'none'}")
+
+    def line_name(self, line):
+        """The variables of a physical line, if it was contended; else its address."""
+        for row in self.lines:
+            if row["physical"] >> LINE_SHIFT == line:
+                return f"{row['symbol']} ({row['address']:#x})"
+        return f"physical line {line << LINE_SHIFT:#x}"
 
     def to_dict(self):
         """All but the events, as JSON has it."""
@@ -114,8 +133,8 @@ def load_result(path):
         raise ResultError(f"{path}: format {document.get('format')}, written by hwmem {document.get('version')}; "
                           f"hwmem {__version__} reads format {FORMAT}")
     try:
-        fields = {name: document[name] for name in Result.__dataclass_fields__ if name != "events"}
-        return Result(**fields | {"config": MachineConfig.from_dict(document["config"]), "events": events})
+        fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in ("events", "races")}
+        return Result(**fields | {"config": MachineConfig.from_dict(document["config"]), "events": events, "races": document.get("races")})
     except (KeyError, TypeError, ValueError) as error:
         raise ResultError(f"{path}: damaged: {error}") from None
 

@@ -30,18 +30,19 @@ BAR_PERIOD_SECONDS = 0.1
 START_SPREAD_CYCLES = 1000      # no two threads of a real program start in the same cycle; what the seed decides
 
 
-def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2c=None, classify=False, events=0, **parameters):
+def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2c=None, classify=False, events=0, races=False,
+        **parameters):
     """Run the workload `name` (see hwmem.workloads()) and return its Result.
 
     `config`: MachineConfig, None: generic. `seed`: an int, of all that is random. `progress`: a bar on stderr.
     `cores`: numbers of the cores its threads run on, thread i on cores[i % len(cores)]; None: all, in order.
     `compare`: run it also as the workload's declaration says it should be compared (Result.comparison).
     `c2c`: watch contended lines (Result.c2c()); None: if it has several threads. `classify`: count misses by cause.
-    `events`: how many coherence requests to log (Result.events). Observing costs time on the host, and no cycle.
+    `events`: how many coherence requests to log (Result.events). `races`: look for data races (Result.races). Observing costs time on the host, and no cycle.
     Raises TypeError or ValueError, one line, for arguments that are wrong; SegmentationFault or MachineError if the
     program did not end well.
     """
-    return Job(name, config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events))
+    return Job(name, config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events, races))
 
 
 class Job:
@@ -97,7 +98,7 @@ class Job:
             workload=self.workload.name, parameters=self.parameters, seed=self.seed, config=machine.config, cores=cores,
             operation=self.workload.operation, cycles=cycles, wall_seconds=wall, counters=counters, values=plain(values),
             symbols=plain(self.space.symbols), lines=watch.lines(machine, self.space.symbols, self.threads),
-            events=watch.log(machine, self.threads))
+            events=watch.log(machine, self.threads), races=watch.found_races(machine, self.threads))
         if compare:
             result.comparison = comparison.compare(self.workload, result, lambda other: self.again(other).run(progress))
         return result

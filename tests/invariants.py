@@ -140,7 +140,8 @@ def assert_identities(machine, counters=None, faults=False):
         if not faults:
             assert core["l1d.hits"] + core["l1d.misses"] == (
                 accesses + core["split_accesses"] + core["walk_accesses"] + core["kernel_accesses"]
-                + core["store_buffer.drains"] - core["store_buffer.stores"] - core["store_buffer.forwards"]), core
+                + core["store_buffer.drains"] + core["store_buffer.fetches"] - core["store_buffer.stores"]
+                - core["store_buffer.forwards"] - core["store_buffer.streams"]), core
         if config.mmu and not faults:
             assert core["dtlb.hits"] + core["dtlb.misses"] == accesses + core["split_accesses"], core
         if config.mmu and config.stlb:

@@ -150,7 +150,7 @@ def test_a_program_that_fails_ends_with_1_and_one_line(capsys):
 
 
 def test_every_subcommand_has_help(capsys):
-    for words in ([], ["list"], ["run"], ["trace"], ["report"], ["config"], ["warmup"]):
+    for words in ([], ["list"], ["run"], ["trace"], ["report"], ["litmus"], ["trace-line"], ["classroom"], ["config"], ["warmup"]):
         with pytest.raises(SystemExit) as end:
             main([*words, "--help"])
         assert end.value.code == 0 and capsys.readouterr().out.startswith("usage: hwmem")

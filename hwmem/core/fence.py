@@ -1,10 +1,15 @@
 """Fences: what they wait for, and what they cost when there is nothing to wait for.
 
-x86: mfence (and every locked operation, access.atomic_place) waits until the store buffer is empty. sfence and
-lfence order nothing that write-back memory under TSO does not order already; they are counted and cost a cycle.
+    mfence    waits until the store buffer is empty, as every locked operation does (access.atomic_place)
+    sfence    waits for nothing: later stores leave the buffer after earlier ones (a new group, store_buffer.py). That
+              changes something only where stores could pass: under relaxed, and for non-temporal ones
+    lfence    loads are made in program order here: it orders nothing
+
+All are counted; sfence and lfence cost a cycle.
 """
 from hwmem._jit import kernel
 from hwmem.core.service import drain_all
+from hwmem.core.store_buffer import begin_group
 
 
 @kernel
@@ -22,6 +27,7 @@ def sfence(m, t):
     core = m.core[m.thread[t].core]
     core.fences += 1
     core.cycles += 1
+    begin_group(core)
 
 
 @kernel

@@ -16,15 +16,16 @@ from hwmem.cache.private import HIT, access_line, access_physical, hit_line, llc
 from hwmem.cache.sets import index_of
 from hwmem.coherence.directory import keep_line
 from hwmem.core.signal import kill
-from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, push, read_bytes, waits_for_line,
-                                     write_bytes, youngest_overlap)
+from hwmem.core.store_buffer import (drain_all, drain_due, drain_entry, forwarded, forwards, push, read_bytes, stream,
+                                     waits_for_line, write_bytes, youngest_overlap)
 from hwmem.memory.ram import peek64
 from hwmem.mmu.tlb import STORE_NEEDS, forget_pages
 from hwmem.mmu.translate import translate
-from hwmem.observe.hooks import access_seen, physical_seen
+from hwmem.observe.hooks import access_made, access_seen, physical_seen
 
 LAST = P.LINE - 1
 READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
+LONG_WAY = (1 << P.ATOMIC) | (1 << P.STREAM_STORE)
 
 
 @DOORS.door(P.DOOR_MEMORY)
@@ -35,7 +36,7 @@ def memory_door(m, t, va, what, value):
         return 0
     c = m.thread[t].core
     core = m.core[c]
-    if core.plain == 0 or kind == P.ATOMIC or (kind == P.STORE and m.ordering != P.SC) or (va & LAST) + size > P.LINE:
+    if core.plain == 0 or LONG_WAY >> kind & 1 or (kind == P.STORE and m.store_buffer_always) or (va & LAST) + size > P.LINE:
         return access(m, t, va, size, kind, value)
     count_access(core, kind)                            # the short way: no store waits, nobody watches
     write = 0 if READS >> kind & 1 else 1
@@ -49,6 +50,9 @@ def memory_door(m, t, va, what, value):
         return 0
     i = hit_line(m, c, pa >> P.LINE_SHIFT, write)
     if i != HIT:
+        if kind == P.STORE and m.ordering != P.SC:
+            push(m, t, c, va, pa, size, value)
+            return 0
         miss_line(m, c, pa >> P.LINE_SHIFT, write, i)
     note_line(core, va, m.ram_base + pa, write)
     return move_bytes(m.ram_base + pa, size, kind, value)
@@ -87,6 +91,8 @@ def serve(m, c, pa, size, kind):
         drain_due(m, c, pa)
     elif kind == P.DRAIN_ALL:
         drain_all(m, c)
+    elif kind == P.DRAIN_ENTRY:
+        drain_entry(m, c, pa)
     else:
         write = 1 if kind == P.PHYSICAL_STORE else 0
         for line_pa in range(pa, pa + size, P.LINE):
@@ -110,8 +116,15 @@ def access(m, t, va, size, kind, value):
     pa = find_place(m, t, c, va, write) if m.mmu else va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
     if pa < 0:
         return -1 if kind == P.ATOMIC else 0
+    if m.observe.races:
+        access_made(m, t, va, size, kind)
     if (va & LAST) + size > P.LINE:
-        return access_split(m, t, c, va, pa, size, kind, write, value)
+        return access_split(m, t, c, va, pa, size, P.STORE if kind == P.STREAM_STORE else kind, write, value)
+    if kind == P.STREAM_STORE:
+        stream(m, core, push(m, t, c, va, pa, size, value))
+        if m.ordering == P.SC:
+            drain_all(m, c)
+        return 0
     if kind == P.LOAD and core.sb_count > 0:
         slot = youngest_overlap(core, pa, size)
         if slot >= 0 and forwards(core, slot, pa, size):

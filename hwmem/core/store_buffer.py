@@ -1,43 +1,56 @@
 """Store buffer: what a core has written and others cannot see yet.
 
-memory_door.py pushes every store here (ordering="tso"); loads of the same core look here first. A FIFO:
-entries leave in program order, into the L1, when their time comes or a fence, an atomic or a block waits for
-them (x86-TSO; Owens, Sarkar, Sewell, 2009).
+memory_door.py pushes stores here; loads of the same core look here first. A ring in program order:
 
     head                     tail
      | a=1 | b=2 | a=3 |  ... |        a load of `a` on this core sees 3; on any other, RAM
 
-An entry's time is `due`, some cycles after the store retired, or the end of the entry before it. Draining
-takes the line (a coherence request like any other) on the buffer's time, not the core's; entries behind the
-head that wait for the same line go with it, one a cycle, until another's request can arrive. The core waits only when the buffer is full, or at a
-fence. Loads that overlap an entry partly wait until it has drained.
+An entry may leave when no entry ahead of it must go first (`stays_behind`), and that is what an ordering is:
 
-Invariant: while an entry for a line waits, the line is not in the core's hit filter, and no store is.
+    tso        all must: a FIFO (x86-TSO; Owens, Sarkar, Sewell, 2009). Only non-temporal stores pass, and are passed
+    relaxed    those of the same line, and those of an older group: sfence and a release store begin a new group
+
+Its time is `due`, some cycles after the store retired, or when the entry before it has left. Draining takes the line
+(a coherence request like any other) on the buffer's time, not the core's. Under tso the entry waits for its line at
+the head, and those behind it that wait for the same line go with it, one a cycle, until another's request can arrive.
+Under relaxed an entry whose time has come asks for its line, and becomes visible when the line is there; others go
+ahead meanwhile. Non-temporal stores wait for others to their line, and go with them to memory, past the caches.
+
+The core waits only when the buffer is full, or at a fence, an atomic or a block. Loads that overlap an entry partly
+wait until it has drained.
+
+Invariants: while an entry for a line waits, the line is not in the core's hit filter, and no store is; groups never
+decrease from head to tail; sb_next is when the buffer acts next, if it holds anything.
 """
 from hwmem import params as P
 from hwmem._jit import apart, cold, kernel
-from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.cache.private import access_physical
+from hwmem.cache.sets import index_of
+from hwmem.coherence.past import write_past
+from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.observe.hooks import access_seen
 
 SLOTS = 64
+PLAIN, ASKED, STREAM = range(3)         # sb_kind; ASKED: plain, and its line has been asked for
 
 
 @apart
 def push(m, t, c, va, pa, size, value):
-    """A retired store. Waits for the oldest entry when the buffer is full."""
+    """A retired store; its slot. Waits while the buffer is full."""
     core = m.core[c]
-    if core.sb_count == m.store_buffer_entries:
-        core.store_buffer_stalls += 1
-        core.cycles = max(core.cycles, head_due(core))
-        drain_head(m, c)
-    slot = (core.sb_head + core.sb_count) % SLOTS
+    core.store_buffer_stalls += core.sb_count == m.store_buffer_entries
+    while core.sb_count == m.store_buffer_entries:
+        core.cycles = max(core.cycles, core.sb_next)
+        drain_next(m, c)
+    slot = slot_of(core, core.sb_count)
     core.sb_pa[slot] = pa
     core.sb_va[slot] = va
     core.sb_size[slot] = size
     core.sb_value[slot] = value
     core.sb_thread[slot] = t
     core.sb_due[slot] = core.cycles + m.cost.store_drain
+    core.sb_after[slot] = core.sb_group
+    core.sb_kind[slot] = PLAIN
     core.sb_count += 1
     core.store_buffer_stores += 1
     core.hot[pa >> P.LINE_SHIFT & core.hot_mask].line = 0
@@ -45,55 +58,172 @@ def push(m, t, c, va, pa, size, value):
         core.plain = 0
         for h in range(core.hot_mask + 1):
             core.hot[h].store = 0
+        core.sb_next = max(core.sb_due[slot], core.sb_free_at)
+    elif core.sb_due[slot] < core.sb_due[core.sb_head]:
+        core.sb_next = next_time(m, core)
     core.cycles += 1
-
-
-@kernel
-def head_due(core):
-    return max(core.sb_due[core.sb_head], core.sb_free_at)
-
-
-@apart
-def drain_head(m, c):
-    """The oldest entry becomes visible, and with it those behind it that wait for the same line: the core has it now.
-
-    The buffer, not the core, spends the time.
-    """
-    core = m.core[c]
-    now, waits, waited = core.cycles, core.line_waits, core.line_wait_cycles
-    line = core.sb_pa[core.sb_head] >> P.LINE_SHIFT
-    core.cycles = head_due(core)
-    write_head(m, c)
-    core.sb_free_at = core.cycles
-    lost = core.cycles + m.cost.invalidate              # the next request for the line needs that long to get here
-    while core.sb_count > 0 and core.sb_pa[core.sb_head] >> P.LINE_SHIFT == line \
-            and core.sb_due[core.sb_head] <= core.sb_free_at and core.sb_free_at < lost:
-        write_head(m, c)
-        core.sb_free_at += 1
-    core.cycles, core.line_waits, core.line_wait_cycles = now, waits, waited
+    return slot
 
 
 @cold
-def write_head(m, c):
-    """Perform the oldest entry's store at the core's clock, and take the entry out."""
+def stream(m, core, slot):
+    """The store just pushed is a non-temporal one."""
+    core.sb_kind[slot] = STREAM
+    core.sb_streams += 1
+    core.sb_due[slot] += P.COMBINE_CYCLES
+    core.sb_next = next_time(m, core)
+
+
+@kernel
+def begin_group(core):
+    """Stores from now on leave after those that wait now."""
+    if core.sb_count > 0 and core.sb_after[slot_of(core, core.sb_count - 1)] == core.sb_group:
+        core.sb_group += 1
+
+
+@kernel
+def slot_of(core, k):
+    """Slot of the entry at position `k` from the head."""
+    return (core.sb_head + k) % SLOTS
+
+
+@kernel
+def stays_behind(m, core, a, b):
+    """Whether the entry in slot `b` must wait for the older one in slot `a`."""
+    if core.sb_pa[a] >> P.LINE_SHIFT == core.sb_pa[b] >> P.LINE_SHIFT or core.sb_after[a] != core.sb_after[b]:
+        return True
+    return m.ordering != P.RELAXED and core.sb_kind[a] != STREAM and core.sb_kind[b] != STREAM
+
+
+@kernel
+def may_leave(m, core, k):
+    """Whether the entry at position `k` need not wait for any other."""
+    for j in range(k):
+        if stays_behind(m, core, slot_of(core, j), slot_of(core, k)):
+            return False
+    return True
+
+
+@kernel
+def next_position(m, core):
+    """Position of the entry that acts next: of those that may leave, the one with the earliest time."""
+    best, due = 0, core.sb_due[core.sb_head]
+    if m.ordering == P.RELAXED or core.sb_streams > 0:
+        for k in range(1, core.sb_count):
+            if core.sb_due[slot_of(core, k)] < due and may_leave(m, core, k):
+                best, due = k, core.sb_due[slot_of(core, k)]
+    return best
+
+
+@kernel
+def next_time(m, core):
+    return max(core.sb_due[slot_of(core, next_position(m, core))], core.sb_free_at)
+
+
+@apart
+def drain_next(m, c):
+    """The buffer does what it does next, at its time: the buffer, not the core, spends it."""
     core = m.core[c]
-    slot, start = core.sb_head, core.cycles
-    pa, size = core.sb_pa[slot], core.sb_size[slot]
+    now, waits, waited = core.cycles, core.line_waits, core.line_wait_cycles
+    k = next_position(m, core)
+    slot = slot_of(core, k)
+    core.cycles = core.sb_next
+    if m.ordering == P.RELAXED and core.sb_kind[slot] == PLAIN and not may_write(m, core, core.sb_pa[slot] >> P.LINE_SHIFT):
+        core.store_buffer_fetches += 1
+        take_line(m, c, slot)
+        core.sb_kind[slot], core.sb_due[slot] = ASKED, core.cycles
+    else:
+        drain_line(m, c, k)
+    core.cycles, core.line_waits, core.line_wait_cycles = now, waits, waited
+    core.sb_next = next_time(m, core)
+
+
+@apart
+def drain_line(m, c, k):
+    """The entry at position `k` becomes visible, and with it those behind it that wait for the same line."""
+    core = m.core[c]
+    line, kind = core.sb_pa[slot_of(core, k)] >> P.LINE_SHIFT, core.sb_kind[slot_of(core, k)]
+    drain_entry(m, c, k)
+    core.sb_free_at = core.cycles
+    if kind == STREAM:
+        finish_stream(m, core, k, line)
+        return
+    lost = core.cycles + m.cost.invalidate              # the next request for the line needs that long to get here
+    while core.sb_count > k and core.sb_pa[slot_of(core, k)] >> P.LINE_SHIFT == line \
+            and core.sb_due[slot_of(core, k)] <= core.sb_free_at and core.sb_free_at < lost:
+        drain_entry(m, c, k)
+        core.sb_free_at += 1
+
+
+@cold
+def finish_stream(m, core, k, line):
+    """Non-temporal stores behind position `k` to the line that has just been written go with it: one write to memory."""
+    while k < core.sb_count:
+        slot = slot_of(core, k)
+        if core.sb_pa[slot] >> P.LINE_SHIFT != line:
+            k += 1
+        elif core.sb_kind[slot] == STREAM and may_leave(m, core, k):
+            core.store_buffer_streams += 1
+            write_entry(m, core, k)
+        else:
+            return
+
+
+@kernel
+def may_write(m, core, line):
+    """Whether the L1 has the line with the right to write it."""
+    i = index_of(m, core.l1d, line)
+    return i >= 0 and m.tag[i] & P.STATE_MASK >= P.E
+
+
+@apart
+def drain_entry(m, c, k):
+    """The store at position `k` is performed at the core's clock."""
+    core = m.core[c]
+    slot = slot_of(core, k)
+    if core.sb_kind[slot] == STREAM:
+        core.store_buffer_streams += 1
+        write_past(m, c, core.sb_pa[slot] >> P.LINE_SHIFT)
+    else:
+        take_line(m, c, slot)
+    write_entry(m, core, k)
+
+
+@apart
+def take_line(m, c, slot):
+    """The line of the store in `slot`, to be written; observers see the store when its line is first asked for."""
+    core = m.core[c]
+    start, pa, size = core.cycles, core.sb_pa[slot], core.sb_size[slot]
     access_physical(m, c, pa, 1)
-    if m.observe.watching:
+    if m.observe.watching and core.sb_kind[slot] == PLAIN:
         access_seen(m, core.sb_thread[slot], c, core.sb_va[slot], pa >> P.LINE_SHIFT, pa & P.LINE - 1, size, P.STORE, core.cycles - start)
-    write_bytes(m.ram_base + pa, size, core.sb_value[slot])
-    core.sb_head = (slot + 1) % SLOTS
+
+
+@apart
+def write_entry(m, core, k):
+    """The bytes of the store at position `k` go to memory, the entry out of the buffer."""
+    slot = slot_of(core, k)
+    write_bytes(m.ram_base + core.sb_pa[slot], core.sb_size[slot], core.sb_value[slot])
+    core.sb_streams -= core.sb_kind[slot] == STREAM
+    for j in range(k, 0, -1):
+        copy_entry(core, slot_of(core, j - 1), slot_of(core, j))
+    core.sb_head = slot_of(core, 1)
     core.sb_count -= 1
     core.store_buffer_drains += 1
+
+
+@kernel
+def copy_entry(core, a, b):
+    core.sb_pa[b], core.sb_va[b], core.sb_size[b], core.sb_value[b] = core.sb_pa[a], core.sb_va[a], core.sb_size[a], core.sb_value[a]
+    core.sb_thread[b], core.sb_due[b], core.sb_after[b], core.sb_kind[b] = core.sb_thread[a], core.sb_due[a], core.sb_after[a], core.sb_kind[a]
 
 
 @kernel
 def drain_due(m, c, now):
     """Entries whose time has come at cycle `now`."""
     core = m.core[c]
-    while core.sb_count > 0 and head_due(core) <= now:
-        drain_head(m, c)
+    while core.sb_count > 0 and core.sb_next <= now:
+        drain_next(m, c)
 
 
 @cold
@@ -101,7 +231,7 @@ def drain_all(m, c):
     """What a fence waits for: the buffer is empty, and the core's clock at the end of the last entry."""
     core = m.core[c]
     while core.sb_count > 0:
-        drain_head(m, c)
+        drain_next(m, c)
     core.cycles = max(core.cycles, core.sb_free_at)
 
 

@@ -5,7 +5,8 @@ What the hit filter serves is counted once, as an access: an access that did not
 the L1D and the L1 DTLB, which is where those counts come from here. Of each core:
 
     l1d.hits + l1d.misses     = loads + stores + atomics + split_accesses + walk_accesses + kernel_accesses
-                                + store_buffer.drains - store_buffer.stores - store_buffer.forwards - refused_accesses
+                                + store_buffer.drains + store_buffer.fetches - store_buffer.stores - store_buffer.forwards
+                                - store_buffer.streams - refused_accesses
     dtlb.hits + dtlb.misses   = loads + stores + atomics + split_accesses      (give or take refused_accesses)
     stlb.hits + stlb.misses   = dtlb.misses <= walks                           (without an STLB: dtlb.misses <= walks)
     l2.hits + l2.misses       = l1d.misses
@@ -35,6 +36,7 @@ CORE_FIELDS = {
     "faults.minor": "faults_minor", "faults.major": "faults_major", "fences": "fences",
     "store_buffer.stores": "store_buffer_stores", "store_buffer.drains": "store_buffer_drains",
     "store_buffer.forwards": "store_buffer_forwards", "store_buffer.stalls": "store_buffer_stalls",
+    "store_buffer.fetches": "store_buffer_fetches", "store_buffer.streams": "store_buffer_streams",
     "cycles": "cycles", "idle_cycles": "idle_cycles", "context_switches": "context_switches",
     "shootdowns.sent": "shootdowns_sent", "shootdowns.received": "shootdowns_received",
     "refused_accesses": "refused_accesses"}

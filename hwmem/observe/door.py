@@ -21,6 +21,8 @@ HITM = 1 << P.FROM_HITM | 1 << P.FROM_REMOTE_HITM
 
 @DOORS.door(P.DOOR_OBSERVE)
 def observe_door(m, t, line, where, kind):
+    if not m.observe.classify and not m.observe.c2c:
+        return 0
     if kind >= P.COPY_LOST:
         copy_gone(m, t, line, kind)
     else:

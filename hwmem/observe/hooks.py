@@ -5,6 +5,8 @@
     coherence/peers.py                          line_lost          a core's copy was taken from it
     coherence/directory.py                      line_recalled      ... to make room in the LLC, not for another core
     coherence/directory.py                      log_event          a request and its answer   m.observe.events
+    core/memory_door.py                         access_made        a thread's access, in program order     m.observe.races
+    sched/block.py, kernels.py                  thread_edge, ...   what orders threads
 
 The hooks only pack their arguments; what is done with them lies behind a door of its own (door.py), so that the
 machine compiles none of it. An event is so small that it is written here.
@@ -54,3 +56,26 @@ def log_event(m, c, line, kind, responder, before, after, latency):
     event.cycle, event.line, event.latency = core.cycles - latency, line, latency
     event.core, event.thread, event.responder = c, core.current - 1, responder
     event.request, event.before, event.after = kind, before, after
+
+
+@cold
+def access_made(m, t, va, size, kind):
+    """Thread `t` makes an access, in program order (a store may become visible later)."""
+    call_door(m, P.DOOR_RACES, t, va, size | kind << P.KIND_SHIFT, m.observe.ordered)
+
+
+@cold
+def thread_edge(m, t, other):
+    """What thread `t` has done happened before what thread `other` does from now on."""
+    call_door(m, P.DOOR_RACES, t, other, P.THREAD_EDGE << P.KIND_SHIFT, 0)
+
+
+@cold
+def released(m, t, key):
+    """What thread `t` has done happened before what those do who acquire `key` later (any number that is no address)."""
+    call_door(m, P.DOOR_RACES, t, key, P.RELEASE << P.KIND_SHIFT, 0)
+
+
+@cold
+def acquired(m, t, key):
+    call_door(m, P.DOOR_RACES, t, key, P.ACQUIRE << P.KIND_SHIFT, 0)

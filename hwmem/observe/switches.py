@@ -1,19 +1,23 @@
 """Observers on and off.
 
-    start(machine, classify=True, c2c=True, events=1000)  ...  stop(machine)  ...  read
+    start(machine, classify=True, c2c=True, events=1000, races=True)  ...  stop(machine)  ...  read
 
 A start begins a new observation: tables and the event log are emptied; core.miss, like every counter, goes on. What
-was observed can be read while it goes on and after the stop. While classify or c2c is on, every access leaves the hit
-filter (core/access.py): that costs time on the host, and no cycle.
+was observed can be read while it goes on and after the stop. While classify, c2c or races is on, every access leaves
+the hit filter (core/access.py): that costs time on the host, and no cycle. The race detector is compiled for those who
+ask for it, when they do.
 """
+import numba
 import numpy as np
 
-from hwmem.layout import CELL, EVENT_SLOTS
+from hwmem._jit import DOORS, first_run_bar
+from hwmem.layout import CELL, EVENT_SLOTS, MACHINE
 from hwmem.observe.sharing import FALSE_SHARING
 
 
-def start(machine, classify=False, c2c=False, events=0):
-    """Begin an observation: miss causes (`classify`), contended lines (`c2c`), the first `events` coherence requests.
+def start(machine, classify=False, c2c=False, events=0, races=False):
+    """Begin an observation: miss causes (`classify`), contended lines (`c2c`), the first `events` coherence
+    requests, data races (`races`).
 
     Raises ValueError for more events than the log holds.
     """
@@ -29,7 +33,10 @@ def start(machine, classify=False, c2c=False, events=0):
         m.cell_index[:] = 0
     o.rows = o.cells = o.sharing_dropped = o.c2c_dropped = o.event_count = 0
     o.classify, o.c2c, o.events, o.event_limit = bool(classify), bool(c2c), events > 0, events
-    o.watching = o.classify or o.c2c
+    if races:
+        begin_races(m)
+    o.races = bool(races)
+    o.watching = o.classify or o.c2c or o.races
     if o.watching:
         for c in range(int(m.cores)):
             m.core[c].hot["line"] = 0
@@ -43,4 +50,18 @@ def stop(machine):
     o = m.observe
     m.core["miss"][:, FALSE_SHARING] += o.pending
     o.pending[:] = 0
-    o.watching = o.classify = o.c2c = o.events = 0
+    o.watching = o.classify = o.c2c = o.events = o.races = 0
+
+
+def begin_races(m):
+    """No access made so far counts, and no thread knows of another."""
+    from hwmem.observe import races                 # noqa: F401  (its door)
+    m.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
+    o = m.observe
+    if o.race_cells:
+        m.race_index[:] = 0
+        m.race_sync[:] = 0
+    m.race_row[:o.race_rows + 1] = 0
+    m.race_clock[:] = 0
+    np.fill_diagonal(m.race_clock, 1)
+    o.race_cells = o.race_rows = o.race_count = o.races_dropped = 0

@@ -10,11 +10,16 @@
     messages.py     ping-pong, producer-consumer
     locks.py        spin-lock: test-and-set, ttas, ticket, mcs
     readers.py      reader-writer
+    exclusion.py    mutual-exclusion: Peterson's, Dekker's
+    publication.py  message-passing, double-checked-locking
+    treiber.py      treiber-stack
+    fences.py       fence-costs
     stream.py       stream: copy, scale, add, triad
     latency.py      pointer-chase, memory-mountain
     matrix.py       matrix-multiply
 """
-from hwmem.programs import sharing, regression, hoard, messages, locks, readers, stream, latency, matrix   # noqa: F401
+from hwmem.programs import (sharing, regression, hoard, messages, locks, readers, exclusion, publication, treiber, fences,   # noqa: F401
+                            stream, latency, matrix)
 from hwmem.programs.registry import WORKLOADS, Workload, find, grid, parameter, workload, workloads
 from hwmem.programs.space import Space, Symbol
 

@@ -5,7 +5,7 @@
 Two words on lines of their own, 128 bytes of a mapping. A thread that waits blocks (futex), as a barrier of the C
 library does, and tries again when it is woken.
 """
-from hwmem.kernels import fetch_add64, futex_wait, futex_wake, kernel, load64
+from hwmem.kernels import fetch_add64, futex_wait, futex_wake, kernel, load_acquire64
 
 BYTES = 128
 
@@ -23,7 +23,7 @@ def arrive(m, t, va, threads, meeting):
 @kernel
 def passed(m, t, va, meeting):
     """Whether everybody has come; the thread blocks if not. Ends the step: ask again in the next."""
-    if load64(m, t, va + 64) > meeting:
+    if load_acquire64(m, t, va + 64) > meeting:
         return True
     futex_wait(m, t, va + 64, meeting)
     return False

@@ -14,8 +14,11 @@ load and, a step later, a store; were two threads inside at once, additions woul
 
 Sources: Anderson, "The performance of spin lock alternatives", 1990; Mellor-Crummey and Scott, "Algorithms for
 scalable synchronization on shared-memory multiprocessors", 1991.
+
+Waiting is by acquire loads and letting go by release stores, as real locks need where stores may pass each other.
 """
-from hwmem.kernels import compare_exchange64, compute, exchange64, fetch_add64, finish, kernel, load64, next_thread, store64
+from hwmem.kernels import (compare_exchange64, compute, exchange64, fetch_add64, finish, kernel, load64, load_acquire64, next_thread,
+                           store64, store_release64)
 from hwmem.programs.registry import parameter, workload
 
 LOCKS = ("test-and-set", "ttas", "ticket", "mcs")
@@ -94,7 +97,7 @@ def enter(m, t, w, r):
     before = exchange64(m, t, w.word, node)
     if before == 0:
         return READ
-    store64(m, t, before, node)
+    store_release64(m, t, before, node)
     return WAIT
 
 
@@ -102,27 +105,27 @@ def enter(m, t, w, r):
 def wait(m, t, w, r):
     """One look at what the thread waits for; its next state."""
     if w.lock == TTAS:
-        return WAIT if load64(m, t, w.word) else ENTER
+        return WAIT if load_acquire64(m, t, w.word) else ENTER
     if w.lock == TICKET:
-        return READ if load64(m, t, w.word + 8) == r[MY_TICKET] else WAIT
-    return WAIT if load64(m, t, w.nodes + r[RANK] * NODE_BYTES + 8) else READ
+        return READ if load_acquire64(m, t, w.word + 8) == r[MY_TICKET] else WAIT
+    return WAIT if load_acquire64(m, t, w.nodes + r[RANK] * NODE_BYTES + 8) else READ
 
 
 @kernel
 def leave(m, t, w, r):
     """Let the lock go; False if that takes another step (mcs, while a newcomer has not linked itself in)."""
     if w.lock == TICKET:
-        store64(m, t, w.word + 8, r[MY_TICKET] + 1)
+        store_release64(m, t, w.word + 8, r[MY_TICKET] + 1)
         return True
     if w.lock != MCS:
-        store64(m, t, w.word, 0)
+        store_release64(m, t, w.word, 0)
         return True
     node = w.nodes + r[RANK] * NODE_BYTES
-    after = load64(m, t, node)
+    after = load_acquire64(m, t, node)
     if after == 0 and r[STATE] == LEAVE and compare_exchange64(m, t, w.word, node, 0) == node:
         return True
     r[STATE] = HAND_OVER
     if after == 0:
         return False
-    store64(m, t, after + 8, 0)
+    store_release64(m, t, after + 8, 0)
     return True

@@ -5,7 +5,8 @@ ping-pong: both wait at one word until it is their turn, then make it the other'
 of that name does (nviennot, core-to-core-latency), else the waiting is by loads.
 
 producer-consumer: Lamport's ring, one producer and one consumer, with no lock: `tail` counts what was put in, `head`
-what was taken out. Each thread writes one of them and reads both, so where they lie is what `spacing` asks.
+what was taken out. Each thread writes one of them and reads both, so where they lie is what `spacing` asks. They are written by
+release stores, so that a slot is filled (emptied) before the count says so, under any ordering.
 
     head     tail              slot 0  1  2  ...
     | 17 |...| 20 |            |  |17|18|19|  |
@@ -14,8 +15,8 @@ With wait="futex" a thread that finds the ring empty or full blocks. The other o
 that state; between its store and its look at the other index stands an mfence, without which both may miss each other.
 Sources: Lamport, "Specifying concurrent program modules", 1983.
 """
-from hwmem.kernels import (compare_exchange64, finish, futex_wait, futex_wake, kernel, load64, mfence, next_thread,
-                           store64)
+from hwmem.kernels import (compare_exchange64, finish, futex_wait, futex_wake, kernel, load64, load_acquire64, mfence, next_thread,
+                           store64, store_release64)
 from hwmem.programs.registry import parameter, workload
 
 RANK, COUNT, SUM, DISORDER = range(4)           # a thread's registers
@@ -46,10 +47,10 @@ def ping_pong(m, w):
         if w.atomic:
             if compare_exchange64(m, t, w.turn, mine, mine + 1) != mine:
                 continue
-        elif load64(m, t, w.turn) != mine:
+        elif load_acquire64(m, t, w.turn) != mine:
             continue
         else:
-            store64(m, t, w.turn, mine + 1)
+            store_release64(m, t, w.turn, mine + 1)
         r[COUNT] += 1
         if r[COUNT] == w.rounds:
             finish(m, t)
@@ -91,17 +92,17 @@ def producer_consumer(m, w):
 @kernel
 def put(m, t, w, r):
     """One attempt to put the next value, its number, into the ring; True when all are in."""
-    head, tail = load64(m, t, w.head), r[COUNT]
+    head, tail = load_acquire64(m, t, w.head), r[COUNT]
     if tail - head == w.capacity:
         if w.wait == FUTEX:
             futex_wait(m, t, w.head, head)
         return False
     store64(m, t, w.slots + tail % w.capacity * 8, tail)
-    store64(m, t, w.tail, tail + 1)
+    store_release64(m, t, w.tail, tail + 1)
     r[COUNT] += 1
     if w.wait == FUTEX:
         mfence(m, t)
-        if load64(m, t, w.head) == tail:
+        if load_acquire64(m, t, w.head) == tail:
             futex_wake(m, t, w.tail, 1)
     return r[COUNT] == w.items
 
@@ -109,19 +110,19 @@ def put(m, t, w, r):
 @kernel
 def take(m, t, w, r):
     """One attempt to take the next value; True when all are out, and what came is written to `result`."""
-    head, tail = r[COUNT], load64(m, t, w.tail)
+    head, tail = r[COUNT], load_acquire64(m, t, w.tail)
     if head == tail:
         if w.wait == FUTEX:
             futex_wait(m, t, w.tail, tail)
         return False
     value = load64(m, t, w.slots + head % w.capacity * 8)
-    store64(m, t, w.head, head + 1)
+    store_release64(m, t, w.head, head + 1)
     r[SUM] += value
     r[DISORDER] += value != head
     r[COUNT] += 1
     if w.wait == FUTEX:
         mfence(m, t)
-        if load64(m, t, w.tail) - head == w.capacity:
+        if load_acquire64(m, t, w.tail) - head == w.capacity:
             futex_wake(m, t, w.head, 1)
     if r[COUNT] < w.items:
         return False

@@ -11,7 +11,8 @@ reads counts only once the seqlock's word is as before.
 Sources: Courtois, Heymans, Parnas, "Concurrent control with readers and writers", 1971; Linux include/linux/seqlock.h.
 """
 from hwmem.config_record import Rule
-from hwmem.kernels import compare_exchange64, fetch_add64, finish, kernel, load64, next_thread, store64
+from hwmem.kernels import (compare_exchange64, fetch_add64, finish, kernel, load64, load_acquire64, next_thread, store64,
+                           store_release64)
 from hwmem.programs.registry import parameter, workload
 
 KINDS = ("rwlock", "seqlock")
@@ -63,7 +64,7 @@ def read_step(m, t, w, r):
     """One step of a reader; True at the end of a read."""
     state = r[STATE]
     if state == LOOK:
-        r[SEEN] = load64(m, t, w.word)
+        r[SEEN] = load_acquire64(m, t, w.word)
         if w.kind == SEQLOCK:
             r[STATE] = LOOK if r[SEEN] & 1 else FIRST_WORD
         else:
@@ -78,7 +79,7 @@ def read_step(m, t, w, r):
         r[STATE] = LEAVE
     else:
         r[STATE] = LOOK
-        if w.kind == SEQLOCK and load64(m, t, w.word) != r[SEEN]:
+        if w.kind == SEQLOCK and load_acquire64(m, t, w.word) != r[SEEN]:
             r[RETRIES] += 1
             return False
         if w.kind == RWLOCK:
@@ -93,7 +94,7 @@ def write_step(m, t, w, r):
     """One step of a writer; True at the end of a write."""
     state = r[STATE]
     if state == LOOK:
-        r[SEEN] = load64(m, t, w.word)
+        r[SEEN] = load_acquire64(m, t, w.word)
         free = r[SEEN] & 1 == 0 if w.kind == SEQLOCK else r[SEEN] == 0
         r[STATE] = TAKE if free else LOOK
     elif state == TAKE:
@@ -106,7 +107,7 @@ def write_step(m, t, w, r):
         store64(m, t, w.data + 8, load64(m, t, w.data + 8) + 1)
         r[STATE] = LEAVE
     else:
-        store64(m, t, w.word, r[SEEN] + 2 if w.kind == SEQLOCK else 0)
+        store_release64(m, t, w.word, r[SEEN] + 2 if w.kind == SEQLOCK else 0)
         r[STATE] = LOOK
         return True
     return False

@@ -27,7 +27,7 @@ import numpy as np
 from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.config_record import Choice, Flag, Integer, Record, Size, setting
 
-RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events")      # arguments of hwmem.run
+RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events", "races")      # arguments of hwmem.run
 WORKLOADS = {}
 
 

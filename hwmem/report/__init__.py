@@ -1,16 +1,16 @@
 """Results as text for a terminal, at most 100 columns wide.
 
     overview.py     what a run prints: machine, comparison, cores, contended lines
-    lines.py        contended lines, byte by byte; the event log
+    lines.py        contended lines, byte by byte; the event log; data races
     sections.py     caches, tlb, faults, memory, ordering
     table.py        numbers in columns
 """
-from hwmem.report.lines import events_table, lines_table
+from hwmem.report.lines import events_table, lines_table, races_text
 from hwmem.report.overview import header, overview
 from hwmem.report.sections import caches, faults, memory, ordering, tlb
 
 SECTIONS = {"c2c": lines_table, "caches": caches, "tlb": tlb, "faults": faults, "memory": memory, "ordering": ordering,
-            "events": events_table}
+            "events": events_table, "races": races_text}
 
 
 def report(result, section=None):

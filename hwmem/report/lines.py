@@ -7,7 +7,7 @@ One character a byte: the thread that wrote it (0-9, a-z, A-Z, then +), or read 
 """
 import string
 
-from hwmem.observe import c2c, events
+from hwmem.observe import c2c, events, race_report
 from hwmem.params import MAX_THREADS
 from hwmem.report.table import table, text
 
@@ -70,3 +70,10 @@ def lines_table(result):
 def events_table(result):
     """The first coherence requests, if the run logged any."""
     return "No events were logged (hwmem run --events N)." if result.events is None else events.text(result.events).rstrip("\n")
+
+
+def races_text(result):
+    """The data races, if the run looked for any."""
+    if result.races is None:
+        return "Nobody looked for data races (hwmem run --races)."
+    return race_report.text(result.races, result.symbol) or "No data races."

@@ -4,8 +4,9 @@ Invariant: a thread is in at most one of: its core's `current`, its core's run q
 """
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.core.access import load32
+from hwmem.core.ordered import load_acquire
 from hwmem.core.service import drain_all
+from hwmem.observe.hooks import thread_edge
 
 
 @kernel
@@ -35,7 +36,7 @@ def leave_core(m, t):
 @kernel
 def futex_wait(m, t, va, expected):
     """Block until woken if the word at `va` holds `expected`; 0, or -EAGAIN."""
-    word = load32(m, t, va)
+    word = load_acquire(m, t, va, 4)
     if word != expected & 0xFFFF_FFFF or m.thread[t].state == P.KILLED:
         return -P.EAGAIN
     m.thread[t].state = P.BLOCKED
@@ -57,6 +58,8 @@ def futex_wake(m, t, va, count):
             break
         wake(m, other, now)
         woken += 1
+        if m.observe.races:
+            thread_edge(m, t, other)
     return woken
 
 

@@ -42,7 +42,7 @@ def next_thread(m):
 def next_event(core):
     """When the core does something next that others may see: its next step, or a waiting store's end of waiting."""
     if core.sb_count > 0:
-        return min(core.cycles, max(core.sb_due[core.sb_head], core.sb_free_at))
+        return min(core.cycles, core.sb_next)
     return core.cycles
 
 

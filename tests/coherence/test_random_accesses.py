@@ -85,7 +85,7 @@ def test_a_machine_of_any_make_reads_what_was_written(seed, protocol, inclusion,
     run_and_compare(machine, seed, 1500, 200)
 
 
-@pytest.mark.parametrize("ordering", ["sc", "tso"])
+@pytest.mark.parametrize("ordering", ["sc", "tso", "relaxed"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_private_caches_alone_are_coherent_too(seed, protocol, ordering):
     for l2 in (True, False):
@@ -118,7 +118,7 @@ def test_any_geometry_and_policy_reads_what_was_written(data):
         cores=sockets * data.draw(st.integers(1, 4), label="cores a socket"), sockets=sockets,
         protocol=data.draw(st.sampled_from(PROTOCOLS), label="protocol"),
         inclusion=data.draw(st.sampled_from(["inclusive", "nine"]), label="inclusion"),
-        mmu=data.draw(st.booleans(), label="mmu"), ordering=data.draw(st.sampled_from(["sc", "tso"]), label="ordering"),
+        mmu=data.draw(st.booleans(), label="mmu"), ordering=data.draw(st.sampled_from(["sc", "tso", "relaxed"]), label="ordering"),
         l1d=data.draw(caches(6, 4), label="l1d"), l2=data.draw(st.none() | caches(8, 14), label="l2"), llc=data.draw(caches(12, 42), label="llc"),
         dtlb=TlbConfig(data.draw(st.sampled_from([1, 2, 4]), label="dtlb"), 1, 0),
         stlb=data.draw(st.none() | st.just(TlbConfig(6, 2, 7)), label="stlb"))

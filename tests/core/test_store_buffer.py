@@ -21,10 +21,10 @@ def machine(ordering="tso", cores=4, entries=8, drain=50, always=1, **settings):
 
 
 @pytest.mark.parametrize("entries, drain", [(1, 0), (2, 10), (5, 100), (56, 1000), (64, 3)])
-@pytest.mark.parametrize("mmu", [True, False])
-def test_a_core_sees_its_own_stores_of_any_width_and_overlap(seed, entries, drain, mmu):
+@pytest.mark.parametrize("ordering, mmu", [("tso", True), ("tso", False), ("relaxed", True), ("relaxed", False)])
+def test_a_core_sees_its_own_stores_of_any_width_and_overlap(seed, entries, drain, ordering, mmu):
     rng = np.random.default_rng(seed)
-    m = machine(entries=entries, drain=drain, cores=1, mmu=mmu, l1d=CacheConfig(256, 2, 4), l2=None)
+    m = machine(ordering, entries=entries, drain=drain, cores=1, mmu=mmu, l1d=CacheConfig(256, 2, 4), l2=None)
     p = m.spawn()
     base, memory, rows, expected = p.mmap(0, 8192), FlatMemory(), [], []
     for _ in range(3000):

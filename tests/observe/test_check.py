@@ -49,7 +49,7 @@ def test_a_victim_that_displaces_the_incoming_line_from_the_l2_breaks_nothing(l2
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.sampled_from(("map", "unmap", "write", "add", "load")), st.integers(0, 30)),
-                max_size=60), st.sampled_from(("sc", "tso")), st.sampled_from(({}, {"dtlb_2m": None}, {"stlb": None})))
+                max_size=60), st.sampled_from(("sc", "tso", "relaxed")), st.sampled_from(({}, {"dtlb_2m": None}, {"stlb": None})))
 def test_processes_that_map_touch_and_unmap_break_nothing(steps, ordering, tlbs):
     m = machine(mmu=True, ordering=ordering, **tlbs)
     processes = [m.spawn(), m.spawn("linux-i386")]

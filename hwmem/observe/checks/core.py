@@ -90,13 +90,14 @@ def check_store_buffer(m, c, found):
     entries = 0 if m.ordering == P.SC else m.store_buffer_entries
     if not 0 <= core.sb_count <= entries:
         return fault(found, BUFFER_COUNT, c, core.sb_count, entries, 0)
-    due = 0
+    last = 0
     for k in range(core.sb_count):
         slot = (core.sb_head + k) % SLOTS
         pa, size = core.sb_pa[slot], core.sb_size[slot]
         if not 1 <= size <= 8 or (pa & P.LINE - 1) + size > P.LINE or not 0 <= pa <= m.ram_size - size:
             return fault(found, BUFFER_ENTRY, c, slot, pa, size)
-        if core.sb_due[slot] < due:
-            return fault(found, BUFFER_ORDER, c, slot, core.sb_due[slot], 0)
-        due = core.sb_due[slot]
+        order = core.sb_due[slot] if m.ordering == P.TSO and core.sb_streams == 0 else core.sb_after[slot]
+        if order < last:
+            return fault(found, BUFFER_ORDER, c, slot, order, 0)
+        last = order
     return 0

@@ -9,7 +9,8 @@ from hwmem.observe.checks.faults import BAD_COUNT, fault
 CORE_IDENTITIES = (
     "accesses that left the hit filter, at most loads + stores + atomics",
     "l1d.hits + l1d.misses = accesses + split_accesses + walk_accesses + kernel_accesses"
-    " + store_buffer.drains - store_buffer.stores - store_buffer.forwards - refused_accesses",
+    " + store_buffer.drains + store_buffer.fetches - store_buffer.stores - store_buffer.forwards - store_buffer.streams"
+    " - refused_accesses",
     "l2.hits + l2.misses = l1d.misses",
     "llc.hits + llc.misses = misses of the last private level",
     "store_buffer.stores - store_buffer.drains = stores that wait",
@@ -45,7 +46,7 @@ def check_core_counts(m, c, found):
     l1, slow, refused = core.l1d, core.slow_accesses, core.refused_accesses
     buffered = core.store_buffer_stores - core.store_buffer_drains
     reached_l1 = (slow + core.split_accesses + core.walk_accesses + core.kernel_accesses - buffered
-                  - core.store_buffer_forwards - refused)
+                  - core.store_buffer_forwards + core.store_buffer_fetches - core.store_buffer_streams - refused)
     private = core.l2.misses if m.has_l2 else l1.misses
     tlb, stlb = core.dtlb.hits + core.dtlb.misses, core.stlb
     last_tlb = stlb.misses if stlb.ways else core.dtlb.misses

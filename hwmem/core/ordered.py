@@ -1,0 +1,49 @@
+"""Loads and stores that say in which order others see them: acquire, release, non-temporal.
+
+    load_acquire    nothing the thread does later comes before it. Loads are made in program order here, so it is a load
+    store_release   nothing the thread did before comes after it: the store begins a new group of the store buffer
+    store_stream    past the caches, ordered only by sfence, mfence and atomics (x86: movnti)
+
+Under sc and tso a release store is a plain one. To the race detector acquire and release accesses are synchronisation
+(observe/hooks.py), as a language's atomics are; `ordered` tells it.
+"""
+from hwmem import params as P
+from hwmem._jit import call_door, kernel
+from hwmem.core.access import load, store
+from hwmem.core.store_buffer import begin_group
+
+
+@kernel
+def load_acquire(m, t, va, size):
+    m.observe.ordered = 1
+    value = load(m, t, va, size)
+    m.observe.ordered = 0
+    return value
+
+
+@kernel
+def store_release(m, t, va, size, value):
+    begin_group(m.core[m.thread[t].core])
+    m.observe.ordered = 1
+    store(m, t, va, size, value)
+    m.observe.ordered = 0
+
+
+@kernel
+def store_stream(m, t, va, size, value):
+    call_door(m, P.DOOR_MEMORY, t, va, size | P.STREAM_STORE << P.KIND_SHIFT, value)
+
+
+@kernel
+def load_acquire64(m, t, va):
+    return load_acquire(m, t, va, 8)
+
+
+@kernel
+def store_release64(m, t, va, value):
+    store_release(m, t, va, 8, value)
+
+
+@kernel
+def store_stream64(m, t, va, value):
+    store_stream(m, t, va, 8, value)

@@ -1,0 +1,273 @@
+"""All interleavings of a litmus test, or random ones: each step is made by the machine.
+
+    a state (encode.py) ── install ──> the machine's memory and store buffers
+                                       step: one instruction, by the kernels of core/; or a drain: one entry leaves
+    another state       <── extract ──
+
+Which entries may leave a buffer, what a load finds there, what a fence or a locked instruction waits for: all that
+is the machine's answer. Its caches stay as the step before left them: they decide times, never values.
+
+`explore` visits every reachable state once. Each step brings the program on by one, and each drain too (a step that
+drains, by that much more), so states are looked at in the order of their progress, and when a state's turn comes,
+every way into it is known: WAYS counts the interleavings, DEPTH is the length of the shortest. Pruning by identical
+states is sound: what can happen next depends on nothing else.
+
+`wander` takes an action at random, of those that are possible, until there are none.
+"""
+from hwmem import params as P
+from hwmem._jit import call_door, kernel
+from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load64, store64
+from hwmem.core.fence import lfence, mfence, sfence
+from hwmem.core.ordered import load_acquire64, store_release64, store_stream64
+from hwmem.core.store_buffer import PLAIN, STREAM, may_leave, slot_of
+from hwmem.litmus import test as T
+from hwmem.litmus.encode import ACTION, DEPTH, ENTRY, NEXT, NONE, PARENT, PROGRESS, STATE, WAYS
+from hwmem.memory.ram import peek64, poke64
+from hwmem.mmu.tlb import forget_lines
+
+HOLD = 1 << 40                  # when entries of an installed buffer are due: not before they are told to leave
+ACTIONS = 64                    # thread * ACTIONS: its next step; + 1 + k: the entry at position k of its buffer leaves
+MOST_WAYS = 1 << 61
+
+
+@kernel
+def register_at(x, c, number):
+    return x.registers_at + c * x.registers + number
+
+
+@kernel
+def buffer_at(x, c):
+    return x.buffers_at + c * (2 + ENTRY * x.slots)
+
+
+@kernel
+def install(m, x, table, n):
+    """The machine's memory and store buffers become those of row `n`; clocks begin anew."""
+    for i in range(x.locations):
+        poke64(m.ram_base + x.address[i], table[n, x.memory_at + i])
+    for c in range(x.threads):
+        core, at = m.core[c], buffer_at(x, c)
+        forget_lines(core)
+        core.plain = 0
+        core.cycles = core.sb_free_at = core.sb_head = core.sb_streams = 0
+        core.sb_count, core.sb_group, core.sb_next = table[n, at], table[n, at + 1], HOLD
+        for k in range(core.sb_count):
+            install_entry(x, core, table, n, at + 2 + ENTRY * k, k)
+            core.sb_thread[k] = x.thread[c]
+
+
+@kernel
+def install_entry(x, core, table, n, at, k):
+    what = table[n, at + 2]
+    core.sb_pa[k] = core.sb_va[k] = x.address[table[n, at]]
+    core.sb_size[k], core.sb_value[k], core.sb_due[k] = 8, table[n, at + 1], HOLD
+    core.sb_after[k], core.sb_kind[k] = what >> 1, STREAM if what & 1 else PLAIN
+    core.sb_streams += what & 1
+
+
+@kernel
+def extract(m, x, table, n):
+    """Row `n` gets the machine's memory and store buffers."""
+    for i in range(x.locations):
+        table[n, x.memory_at + i] = peek64(m.ram_base + x.address[i])
+    for c in range(x.threads):
+        core, at = m.core[c], buffer_at(x, c)
+        oldest = core.sb_after[core.sb_head] if core.sb_count > 0 else core.sb_group
+        table[n, at], table[n, at + 1] = core.sb_count, core.sb_group - oldest
+        for k in range(x.slots):
+            slot, entry = slot_of(core, k), at + 2 + ENTRY * k
+            there = k < core.sb_count
+            table[n, entry] = (core.sb_pa[slot] - x.address[0]) // P.LINE if there else 0
+            table[n, entry + 1] = core.sb_value[slot] if there else 0
+            table[n, entry + 2] = 2 * (core.sb_after[slot] - oldest) + (core.sb_kind[slot] == STREAM) if there else 0
+
+
+@kernel
+def act(m, x, table, a, action, b):
+    """Row `b` becomes what `action` makes of row `a`."""
+    for i in range(x.width):
+        table[b, i] = table[a, i]
+    install(m, x, table, a)
+    c = action // ACTIONS
+    if action % ACTIONS == 0:
+        step(m, x, table, b, c)
+    else:
+        call_door(m, P.DOOR_MEMORY, c, action % ACTIONS - 1, P.DRAIN_ENTRY << P.KIND_SHIFT, 0)
+    extract(m, x, table, b)
+
+
+@kernel
+def step(m, x, table, n, c):
+    """Thread `c` of row `n` makes its next step: its registers and pc change in the row, all else in the machine."""
+    code = x.code[c, table[n, STATE + c]]
+    table[n, STATE + c] += 1
+    t, operation, va = x.thread[c], code.operation, x.address[code.location] if code.location >= 0 else 0
+    value = code.value + (table[n, register_at(x, c, code.source)] if code.source >= 0 else 0)
+    if operation == T.STORE:
+        store64(m, t, va, value)
+    elif operation == T.STORE_RELEASE:
+        store_release64(m, t, va, value)
+    elif operation == T.STORE_STREAM:
+        store_stream64(m, t, va, value)
+    elif operation == T.MFENCE:
+        mfence(m, t)
+    elif operation == T.SFENCE:
+        sfence(m, t)
+    elif operation == T.LFENCE:
+        lfence(m, t)
+    else:
+        expected = code.expected + (table[n, register_at(x, c, code.expected_source)] if code.expected_source >= 0 else 0)
+        result = value_step(m, t, operation, va, value, expected)
+        table[n, register_at(x, c, code.target)] = result
+
+
+@kernel
+def value_step(m, t, operation, va, value, expected):
+    """A step that gives a register a value; the value."""
+    if operation == T.LOAD:
+        return load64(m, t, va)
+    if operation == T.LOAD_ACQUIRE:
+        return load_acquire64(m, t, va)
+    if operation == T.EXCHANGE:
+        return exchange64(m, t, va, value)
+    if operation == T.ADD:
+        return fetch_add64(m, t, va, value)
+    if operation == T.COMPARE_EXCHANGE:
+        return compare_exchange64(m, t, va, expected, value)
+    return value
+
+
+@kernel
+def find_drains(m, x, table, n):
+    """x.may_drain: of each thread, a bit an entry of its buffer that may leave in the state of row `n`."""
+    install(m, x, table, n)
+    for c in range(x.threads):
+        x.may_drain[c] = 0
+        for k in range(m.core[c].sb_count):
+            if may_leave(m, m.core[c], k):
+                x.may_drain[c] |= 1 << k
+
+
+@kernel
+def possible(x, table, n, action):
+    c, k = action // ACTIONS, action % ACTIONS - 1
+    return table[n, STATE + c] < x.steps[c] if k < 0 else x.may_drain[c] >> k & 1 == 1
+
+
+@kernel
+def explore(m, x, table, index):
+    """Visit every state from row 0 on, which the caller has put there; False when the table is full: call again with a
+    larger one. x.progress goes on from where it was."""
+    while x.progress <= x.last_progress:
+        n = x.bucket[x.progress] - 1
+        if n < 0:
+            x.progress += 1
+        elif x.count + x.threads * ACTIONS > len(table):
+            return False
+        else:
+            x.bucket[x.progress] = table[n, NEXT]
+            find_drains(m, x, table, n)
+            for action in range(x.threads * ACTIONS):
+                if possible(x, table, n, action):
+                    act(m, x, table, n, action, x.count)
+                    arrive(x, table, index, n, action)
+    return True
+
+
+@kernel
+def arrive(x, table, index, n, action):
+    """The row after the last was made of row `n` by `action`: a state met before, or a new one."""
+    here = find(x, table, index, x.count)
+    if here == x.count:
+        table[here, PROGRESS] = progress_of(x, table, here)
+        table[here, DEPTH], table[here, WAYS] = MOST_WAYS, 0
+        table[here, NEXT] = x.bucket[table[here, PROGRESS]]
+        x.bucket[table[here, PROGRESS]] = here + 1
+        x.count += 1
+    table[here, WAYS] = min(table[here, WAYS] + table[n, WAYS], MOST_WAYS)
+    if table[n, DEPTH] + 1 < table[here, DEPTH]:
+        table[here, DEPTH], table[here, PARENT], table[here, ACTION] = table[n, DEPTH] + 1, n, action
+
+
+@kernel
+def progress_of(x, table, n):
+    """Steps made and stores that have become visible."""
+    done = 0
+    for c in range(x.threads):
+        pc = table[n, STATE + c]
+        done += pc + x.stores_before[c, pc] - table[n, buffer_at(x, c)]
+    return done
+
+
+@kernel
+def find(x, table, index, n):
+    """The row with the state of row `n`, which enters the index if there is none."""
+    h = 0
+    for i in range(STATE, x.width):
+        h = (h ^ table[n, i]) * 0x9E3779B97F4A7C1 & (1 << 62) - 1
+        h ^= h >> 29
+    slot = h & len(index) - 1
+    while index[slot] != 0:
+        here = index[slot] - 1
+        i = STATE
+        while i < x.width and table[here, i] == table[n, i]:
+            i += 1
+        if i == x.width:
+            return here
+        slot = slot + 1 & len(index) - 1
+    index[slot] = n + 1
+    return n
+
+
+@kernel
+def enter_all(x, table, index):
+    """An empty index gets every row in use."""
+    for n in range(x.count):
+        find(x, table, index, n)
+
+
+@kernel
+def wander(m, x, table, index, runs):
+    """`runs` random ways from row 0 to an end; WAYS of an end's row says how many came there. The number of runs made:
+    fewer when the table is full."""
+    for run in range(runs):
+        if x.count + 2 > len(table):
+            return run
+        n = x.count
+        for i in range(x.width):
+            table[n, i] = table[0, i]
+        while True:
+            find_drains(m, x, table, n)
+            action = random_action(x, table, n)
+            if action == NONE:
+                break
+            act(m, x, table, n, action, n)
+        here = find(x, table, index, n)
+        if here == n:
+            x.count += 1
+            table[here, WAYS] = 0
+        table[here, WAYS] += 1
+    return runs
+
+
+@kernel
+def random_action(x, table, n):
+    """One of the possible actions, each as likely as the others; NONE at an end."""
+    choices, chosen = 0, NONE
+    for action in range(x.threads * ACTIONS):
+        if possible(x, table, n, action):
+            choices += 1
+            if draw(x) % choices == 0:
+                chosen = action
+    return chosen
+
+
+@kernel
+def draw(x):
+    """xorshift (Marsaglia, 2003), on 62 bits."""
+    s = x.random
+    s ^= s << 13 & (1 << 62) - 1
+    s ^= s >> 7
+    s ^= s << 17 & (1 << 62) - 1
+    x.random = s
+    return s >> 5

@@ -1,0 +1,144 @@
+"""litmus.run: a test's outcomes on a machine of as many cores as it has threads, in one of two modes.
+
+    exhaustive    every interleaving of steps and drains (explore.py)      counts: interleavings
+    random        `runs` of them, drawn by `seed`                          counts: runs
+
+The machine is the preset "classroom" with a store buffer that holds every store of the program, and every store goes
+through it. "pso" is what files call relaxed.
+"""
+import functools
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hwmem import params as P
+from hwmem.config import MachineConfig
+from hwmem.litmus.encode import ACTION, DEPTH, PARENT, PROGRESS, WAYS, encode, first_row, place
+from hwmem.litmus.explore import enter_all, explore, wander
+from hwmem.litmus.herd import parse
+from hwmem.machine import Machine
+from hwmem.prompt import place_thread
+
+MODES = ("exhaustive", "random")
+FIRST_ROWS = 1 << 14
+MOST_WORDS = 1 << 28            # of a table: 2 GiB
+
+
+@dataclass
+class Outcomes:
+    """`outcomes`: final state, a tuple in the order of test.observed -> how many interleavings or runs ended there;
+    `allowed`: the set of states that the ordering allows (exhaustive mode: those of `outcomes`); `states`: of those
+    the machine passed through, how many."""
+
+    test: object
+    ordering: str
+    mode: str
+    outcomes: dict
+    allowed: set
+    states: int
+    holds: bool | None                          # the condition's verdict on the outcomes
+    shortest: dict = field(default_factory=dict)        # exhaustive mode: final state -> actions of a shortest way there
+
+
+def run(test, ordering="tso", mode="exhaustive", runs=10_000, seed=0):
+    """The outcomes of `test` (what parse takes or returns) under "sc", "tso" or "relaxed". Raises LitmusError, ValueError."""
+    if not hasattr(test, "observed"):
+        test = parse(test)
+    if ordering not in P.ORDERINGS:
+        raise ValueError(f"ordering: {ordering!r} is none of {', '.join(P.ORDERINGS)}")
+    if mode not in MODES:
+        raise ValueError(f"mode: {mode!r} is none of {', '.join(MODES)}")
+    machine, threads = machine_for(len(test.threads), ordering)
+    if mode == "exhaustive":
+        return everything(test, ordering, machine.state, encode(test, threads))
+    allowed = everything(test, ordering, machine.state, encode(test, threads)).allowed
+    return at_random(test, ordering, machine.state, encode(test, threads, seed), runs, allowed)
+
+
+def new_machine(cores, ordering):
+    """A machine for litmus tests, and a thread on each core."""
+    config = MachineConfig.preset("classroom").replace(
+        cores=max(cores, 1), ordering=ordering, store_buffer={"entries": P.HOT_LINES, "drain": 0})
+    machine = Machine(config)
+    machine.state.store_buffer_always = 1
+    threads = machine.spawn().threads_on_all()
+    for c, t in enumerate(threads):
+        place_thread(machine.state, t, c)
+    return machine, threads
+
+
+machine_for = functools.lru_cache(maxsize=8)(new_machine)
+
+
+def table_of(x, row, rows):
+    """A table whose first row is `row`, and its index."""
+    table = np.zeros((rows, int(x.width)), np.int64)
+    table[0] = row
+    index = np.zeros(2 * rows, np.int64)
+    x.count = 1
+    return table, index
+
+
+def everything(test, ordering, m, x):
+    table, index = table_of(x, first_row(test, x), FIRST_ROWS)
+    x.bucket[0] = 1
+    while not explore(m, x, table, index):
+        table, index = grown(x, table)
+    ends = {}
+    last = table[:x.count]
+    for n in np.flatnonzero(last[:, PROGRESS] == x.last_progress):
+        ends.setdefault(state_of(test, x, last[n], test.names), []).append(int(n))
+    ways = {state: sum(int(last[n, WAYS]) for n in rows) for state, rows in ends.items()}
+    shortest = {}
+    for state, rows in ends.items():
+        key = state[:len(test.observed)]
+        best = min(rows, key=lambda n: last[n, DEPTH])
+        if key not in shortest or last[best, DEPTH] < len(shortest[key]):
+            shortest[key] = way_to(last, best)
+    return summed(test, ordering, "exhaustive", ways, None, int(x.count), shortest)
+
+
+def at_random(test, ordering, m, x, runs, allowed):
+    table, index = table_of(x, first_row(test, x), FIRST_ROWS)
+    done = wander(m, x, table, index, runs)
+    while done < runs:
+        table, index = grown(x, table)
+        done += wander(m, x, table, index, runs - done)
+    ways = {}
+    for row in table[1:x.count]:
+        state = state_of(test, x, row, test.names)
+        ways[state] = ways.get(state, 0) + int(row[WAYS])
+    return summed(test, ordering, "random", ways, allowed, int(x.count), {})
+
+
+def grown(x, table):
+    """Twice the table, and its index, anew."""
+    rows = 2 * len(table)
+    if rows * x.width > MOST_WORDS:
+        raise ValueError(f"the program has more than {len(table):,} states: too many to look at them all")
+    larger = np.zeros((rows, table.shape[1]), np.int64)
+    larger[:len(table)] = table
+    index = np.zeros(2 * rows, np.int64)
+    enter_all(x, larger, index)
+    return larger, index
+
+
+def state_of(test, x, row, names):
+    return tuple(int(row[place(test, x, name)]) for name in names)
+
+
+def summed(test, ordering, mode, ways, allowed, states, shortest):
+    outcomes = {}
+    for state, count in sorted(ways.items()):
+        outcomes[state[:len(test.observed)]] = outcomes.get(state[:len(test.observed)], 0) + count
+    holds = test.condition.verdict([dict(zip(test.names, s)) for s in ways]) if test.condition else None
+    return Outcomes(test, ordering, mode, outcomes, set(outcomes) if allowed is None else allowed, states, holds, shortest)
+
+
+def way_to(table, n):
+    """The actions from row 0 to row `n`."""
+    actions = []
+    while table[n, PARENT] >= 0:
+        actions.append(int(table[n, ACTION]))
+        n = int(table[n, PARENT])
+    return actions[::-1]

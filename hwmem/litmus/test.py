@@ -1,0 +1,140 @@
+"""A litmus test: a few threads of a few instructions, and what of the final state is observed.
+
+The neutral form is a dict (or its JSON text):
+
+    {"name": "SB", "threads": [[["store", "x", 1], ["load", "y", "r0"]],
+                               [["store", "y", 1], ["load", "x", "r0"]]],
+     "obs": ["0:r0", "1:r0"], "init": {}, "cond": "exists 0:r0=0 /\\ 1:r0=0"}
+
+`init` gives locations (and "thread:register"s) that do not begin at 0; `obs` may be left out: everything is observed.
+Words of 64 bits. Operations, with R for a register's name, V for a number:
+
+    load x R    load_acquire x R                      store x V    storer x R    store_release x V    store_nt x V
+    mfence      sfence      lfence                    xchg x V R   add x V   xadd x V R   cas x expected new R
+    inc_plain x V   (a load, then a store: two steps)
+
+herd.py makes the same of herd's text.
+"""
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hwmem.errors import LitmusError
+from hwmem.litmus.condition import Condition, parse_condition
+
+(LOAD, LOAD_ACQUIRE, STORE, STORE_RELEASE, STORE_STREAM, MOVE, MFENCE, SFENCE, LFENCE, EXCHANGE, ADD,
+ COMPARE_EXCHANGE) = range(12)
+HIDDEN = "(old)"                # the register of a result that nobody asked for
+
+
+class Instruction(NamedTuple):
+    """One step. The operand is `value` plus register `source`, if that is not None; so is what a compare expects."""
+
+    operation: int
+    text: str
+    location: str | None = None
+    target: str | None = None           # register that takes the loaded or old value
+    value: int = 0
+    source: str | None = None
+    expected: int = 0
+    expected_source: str | None = None
+
+
+@dataclass
+class Test:
+    """What parse returns. `threads`: lists of Instruction; `observed`: names, "thread:register" or a location."""
+
+    __test__ = False                    # no test of pytest's
+
+    name: str
+    threads: list
+    observed: tuple
+    initial: dict = field(default_factory=dict)
+    condition: Condition | None = None
+    recorded: dict = field(default_factory=dict)        # ordering -> set of final states, where the file has them
+    listing: list = field(default_factory=list)         # the threads' lines as written
+
+    @property
+    def locations(self):
+        used = [i.location for thread in self.threads for i in thread if i.location]
+        return list(dict.fromkeys([*used, *(n for n in (*self.observed, *self.initial) if ":" not in n)]))
+
+    def registers(self, thread):
+        """Names of the registers of a thread, in order of appearance."""
+        used = [r for i in self.threads[thread] for r in (i.source, i.expected_source, i.target) if r]
+        given = [n.partition(":")[2] for n in self.initial if n.startswith(f"{thread}:")]
+        return list(dict.fromkeys([*used, *given]))
+
+    @property
+    def names(self):
+        """What of a final state matters: the observed, then what only the condition asks for."""
+        return tuple(dict.fromkeys([*self.observed, *(self.condition.names if self.condition else ())]))
+
+
+def number(word):
+    if isinstance(word, bool) or not isinstance(word, int):
+        raise ValueError(f"{word!r:.40} is not a whole number")
+    return word
+
+
+def name(word):
+    if not isinstance(word, str) or not word or ":" in word:
+        raise ValueError(f"{word!r:.40} is not a name")
+    return word
+
+
+FORMS = {                               # operation -> what its arguments are, and the Instruction's fields they fill
+    "load": (LOAD, "location target"), "load_acquire": (LOAD_ACQUIRE, "location target"),
+    "store": (STORE, "location value"), "storer": (STORE, "location source"),
+    "store_release": (STORE_RELEASE, "location value"), "store_nt": (STORE_STREAM, "location value"),
+    "mfence": (MFENCE, ""), "sfence": (SFENCE, ""), "lfence": (LFENCE, ""),
+    "xchg": (EXCHANGE, "location value target"), "add": (ADD, "location value"), "xadd": (ADD, "location value target"),
+    "cas": (COMPARE_EXCHANGE, "location expected value target")}
+FIELD_CHECK = {"location": name, "target": name, "source": name, "value": number, "expected": number}
+
+
+def instructions(operation):
+    """The steps of one operation of the neutral form, a list. Raises ValueError."""
+    if not isinstance(operation, (list, tuple)) or not operation:
+        raise ValueError(f"{operation!r:.60} is not an operation such as [\"store\", \"x\", 1]")
+    word, *arguments = operation
+    text = " ".join(map(str, operation))
+    if word == "inc_plain" and len(arguments) == 2:
+        location, value = name(arguments[0]), number(arguments[1])
+        return [Instruction(LOAD, f"{text}: load", location, HIDDEN), Instruction(STORE, f"{text}: store", location, None, value, HIDDEN)]
+    if word not in FORMS or len(arguments) != len(FORMS[word][1].split()):
+        raise ValueError(f"{text!r:.60} is no operation, or has too many or too few arguments")
+    code, fields = FORMS[word]
+    filled = {f: FIELD_CHECK[f](a) for f, a in zip(fields.split(), arguments)}
+    if code in (EXCHANGE, ADD, COMPARE_EXCHANGE):
+        filled.setdefault("target", HIDDEN)
+    return [Instruction(code, text, **filled)]
+
+
+def from_dict(document, place="litmus test"):
+    """A Test from the neutral form; `place` begins the line of a refusal. Raises LitmusError."""
+    try:
+        if not isinstance(document, dict) or not isinstance(document.get("threads"), list) or not document["threads"]:
+            raise ValueError("not a litmus test: no list \"threads\"")
+        threads = [[step for operation in thread for step in instructions(operation)] for thread in document["threads"]]
+        listing = [[" ".join(map(str, operation)) for operation in thread] for thread in document["threads"]]
+        test = Test(str(document.get("name", "litmus")), threads, tuple(document.get("obs") or ()),
+                    {key: number(value) for key, value in (document.get("init") or {}).items()}, listing=listing)
+        if document.get("cond"):
+            test.condition = parse_condition(document["cond"])
+        test.recorded = {ordering: {tuple(state) for state in document[f"allowed_{ordering}"]}
+                         for ordering in ("sc", "tso", "pso") if f"allowed_{ordering}" in document}
+        return checked(test)
+    except (ValueError, TypeError) as error:
+        raise LitmusError(f"{place}: {error}") from None
+
+
+def checked(test):
+    """The test, everything in it known by name, something observed. Raises ValueError."""
+    if not test.observed:
+        test.observed = tuple(f"{t}:{r}" for t in range(len(test.threads)) for r in test.registers(t) if r != HIDDEN)
+        test.observed += tuple(test.locations)
+    known = {f"{t}:{r}" for t in range(len(test.threads)) for r in test.registers(t)} | set(test.locations)
+    for word in (*test.names, *test.initial):
+        if word not in known:
+            raise ValueError(f"{word!r:.40} is no register or location of the program")
+    return test

@@ -1,0 +1,62 @@
+"""One way through a litmus test, step by step: what each step did, and what buffers, memory and lines look like after it.
+
+The steps run on a new machine, so that the states of the lines are those this way leads to.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from hwmem.litmus.encode import NONE, STATE, buffer_of, encode, first_row, place
+from hwmem.litmus.explore import ACTIONS, act
+from hwmem.litmus.outcomes import new_machine
+from hwmem.observe.check import line_holders
+
+
+class Step(NamedTuple):
+    """`core` acted (-1: the start): `does`; `buffers`: of each thread (location, value) oldest first; `memory`: of each
+    location; `lines`: of each location a letter a core, "." for none."""
+
+    core: int
+    does: str
+    buffers: list
+    memory: dict
+    lines: dict
+
+
+def steps(test, ordering, actions):
+    """The Steps of a way, which is a list of actions (Outcomes.shortest); the first is the start."""
+    machine, threads = new_machine(len(test.threads), ordering)
+    x = encode(test, threads)
+    table = np.zeros((2, int(x.width)), np.int64)
+    table[0] = first_row(test, x)
+    found = [seen(test, machine, x, table[0], NONE, "")]
+    for action in actions:
+        before = table[0].copy()
+        act(machine.state, x, table, 0, action, 1)
+        table[0] = table[1]
+        found.append(seen(test, machine, x, table[0], action // ACTIONS, told(test, x, before, table[0], action)))
+    return found
+
+
+def told(test, x, before, after, action):
+    """What the action did, in words."""
+    c, k = action // ACTIONS, action % ACTIONS - 1
+    if k >= 0:
+        location, value, _ = buffer_of(before, x, c)[k]
+        return f"{test.locations[location]}={value} leaves the buffer"
+    instruction = test.threads[c][before[STATE + c]]
+    if instruction.target is None or instruction.target.startswith("("):
+        return instruction.text
+    return f"{instruction.text}: {instruction.target}={after[place(test, x, f'{c}:{instruction.target}')]}"
+
+
+def seen(test, machine, x, row, core, does):
+    buffers = [[(test.locations[location], value) for location, value, _ in buffer_of(row, x, t)] for t in range(len(test.threads))]
+    memory = {name: int(row[place(test, x, name)]) for name in test.locations}
+    lines = {name: states(machine, len(test.threads), int(x.address[n])) for n, name in enumerate(test.locations)}
+    return Step(core, does, buffers, memory, lines)
+
+
+def states(machine, cores, physical):
+    held = line_holders(machine, physical)["state"]
+    return "".join(held.get(c, ".") for c in range(cores))
