@@ -10,7 +10,7 @@ import platform
 import sys
 from importlib import import_module
 
-PARTS = ("streams", "sharing", "startup", "memory")
+PARTS = ("streams", "sharing", "startup", "memory", "linux")
 REPEATS = 5
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 

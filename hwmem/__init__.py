@@ -10,8 +10,9 @@ the same seed. In the order in which one meets them:
       CacheConfig, TlbConfig, WalkerConfig, StoreBufferConfig,
       InterconnectConfig, DramConfig, CoreCosts, KernelCosts
     Machine, Process                                                    a machine at the prompt
-    MachineError, SegmentationFault, TraceError, ResultError            what goes wrong
-    PROT_*, MAP_*                                                       arguments of Process's system calls
+    answer_script                                                       what it does to a script of calls, to compare with Linux
+    MachineError, SegmentationFault, Abort, TraceError, ResultError     what goes wrong
+    PROT_*, MAP_*, MADV_*, MREMAP_*, MS_*                               arguments of Process's system calls
 
 Kernels import their operations from hwmem.kernels. Names are loaded when they are first used: `import hwmem` compiles
 and imports nothing heavy.
@@ -30,9 +31,10 @@ _HOMES = {
     "config": ("MachineConfig", "presets", "preset_sources", "CacheConfig", "TlbConfig", "WalkerConfig", "StoreBufferConfig",
                "InterconnectConfig", "DramConfig", "CoreCosts", "KernelCosts"),
     "machine": ("Machine",),
+    "answers": ("answer_script",),
     "process": ("Process",),
-    "errors": ("MachineError", "SegmentationFault", "TraceError", "ResultError"),
-    "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_"))),
+    "errors": ("MachineError", "SegmentationFault", "Abort", "TraceError", "ResultError"),
+    "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_", "MS_"))),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = list(_HOME_OF)
