@@ -4,7 +4,8 @@
     (main)       ├─ sharing.py    accesses a second of false sharing on 2, 4, 8 and 16 cores, watched and not
                  ├─ startup.py    from the prompt to the table, with an empty compile cache and with a full one
                  ├─ memory.py     host memory beyond the emulated bytes, every preset
-                 └─ malloc.py     an emulated mallocgc beside the real Go's (malloc.go)
+                 ├─ malloc.py     an emulated mallocgc beside the real Go's (malloc.go)
+                 └─ linux.py      faults, mmap and munmap, VMA look-ups a second; host memory taken and given back
     presets.py      not about speed: what false sharing costs on every preset (`python -m benchmarks.presets`)
 
     traffic.py      the streams as arrays             cachegrind.py, walk.c    the same streams under valgrind

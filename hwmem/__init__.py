@@ -11,9 +11,10 @@ the same seed. In the order in which one meets them:
       InterconnectConfig, DramConfig, CoreCosts, KernelCosts
     Machine, Process                                                    a machine at the prompt
     litmus.parse, litmus.run                                            memory ordering, all outcomes of small programs
-    MachineError, SegmentationFault,                                    what goes wrong
+    answer_script                                                       what it does to a script of calls, to compare with Linux
+    MachineError, SegmentationFault, Abort,                             what goes wrong
       TraceError, ResultError, LitmusError
-    PROT_*, MAP_*                                                       arguments of Process's system calls
+    PROT_*, MAP_*, MADV_*, MREMAP_*, MS_*                               arguments of Process's system calls
 
 Kernels import their operations from hwmem.kernels. Names are loaded when they are first used: `import hwmem` compiles
 and imports nothing heavy.
@@ -32,9 +33,10 @@ _HOMES = {
     "config": ("MachineConfig", "presets", "preset_sources", "CacheConfig", "TlbConfig", "WalkerConfig", "StoreBufferConfig",
                "InterconnectConfig", "DramConfig", "CoreCosts", "KernelCosts"),
     "machine": ("Machine",),
+    "answers": ("answer_script",),
     "process": ("Process",),
-    "errors": ("MachineError", "SegmentationFault", "TraceError", "ResultError", "LitmusError"),
-    "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_"))),
+    "errors": ("MachineError", "SegmentationFault", "Abort", "TraceError", "ResultError", "LitmusError"),
+    "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_", "MS_"))),
 }
 _SUBMODULES = ("litmus",)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

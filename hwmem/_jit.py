@@ -22,6 +22,7 @@ import hashlib
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import threading
 
@@ -32,7 +33,7 @@ from numba.core import caching
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
-from numba.core.registry import CPUDispatcher
+from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.typed_passes import NativeLowering
 from numba.np import arrayobj
 from numba.extending import intrinsic, overload
@@ -152,6 +153,22 @@ class _ForwardIndices:
 _forward_indices = _ForwardIndices() if not JIT_DISABLED else None
 
 
+def _remember_repr(record_class):
+    """numba writes a type out at every call it types; for the machine's record, thousands of fields, once is enough."""
+    write, written = record_class.__repr__, {}
+
+    def remembered(self):
+        if self not in written:
+            written[self] = write(self)
+        return written[self]
+    record_class.__repr__ = remembered
+
+
+if not JIT_DISABLED:
+    _remember_repr(types.Record)
+    _remember_repr(types.NestedArray)
+
+
 class LinkOnlyLibrary(JITCodeLibrary):
     """The code of a kernel that another kernel calls: linked into the caller, optimised and assembled only there."""
 
@@ -203,12 +220,20 @@ class WholeLowering(NativeLowering):
             return super().run_pass(state)
 
 
+# What the project's own kernels, which have no closures, literals to unroll or arrays to rewrite, need not go through
+UNNEEDED = {"WithLifting", "InlineClosureLikes", "RewriteDynamicRaises", "MakeFunctionToJitFunction", "InlineInlinables",
+            "FindLiterallyCalls", "LiteralUnroll", "LiteralPropagationSubPipelinePass", "InlineOverloads", "NopythonRewrites",
+            "AnnotateTypes", "DumpParforDiagnostics"}
+
+
 def _pipeline(lowering):
-    """A compiler pipeline: numba's, with another lowering."""
+    """A compiler pipeline: numba's, with another lowering, and shorter for the project's own kernels."""
     class Pipeline(CompilerBase):
         def define_pipelines(self):
             passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-            passes.passes = [(lowering if p is NativeLowering else p, text) for p, text in passes.passes]
+            own = self.state.func_id.func.__module__.partition(".")[0] in PROJECT_PACKAGES
+            passes.passes = [(lowering if p is NativeLowering else p, text) for p, text in passes.passes
+                             if not own or p.__name__ not in UNNEEDED]
             passes.finalize()
             return [passes]
     return Pipeline
@@ -272,14 +297,17 @@ class Doors:
     """The doors of one record type: number -> cold kernel. See the file header."""
 
     def __init__(self, count):
-        self.python = [None] * count
-        self._addresses, self._dispatchers = [0] * count, []
+        self.python, self.seconds = [None] * count, [0] * count
+        self._addresses, self._dispatchers = [0] * count, [None] * count
 
-    def door(self, number):
-        """Decorator: the function, (m, t, a, b, c) -> int64, is what `call_door(m, number, ...)` reaches."""
+    def door(self, number, seconds=1):
+        """Decorator: the function, (m, t, a, b, c) -> int64, is what `call_door(m, number, ...)` reaches.
+
+        `seconds`: what compiling it takes, roughly; two processes share the work by it.
+        """
         def register(function):
             _kernel_files.add(function.__code__.co_filename)
-            self.python[number] = function
+            self.python[number], self.seconds[number] = function, seconds
             return function
         return register
 
@@ -287,16 +315,50 @@ class Doors:
         """Compile (or load) every door for `record_type`; their addresses in order, 0 where there is no door."""
         if JIT_DISABLED:
             return [0] * len(self.python)
-        arguments = (record_type, *[types.int64] * 4)
-        numbers = [n for n, f in enumerate(self.python) if f is not None]
-        for n in progress(numbers) if progress else numbers:
-            if self._addresses[n] == 0:
-                dispatcher = kernel(self.python[n])
-                dispatcher.compile(types.int64(*arguments))
-                compiled = dispatcher.overloads[arguments]
-                self._addresses[n] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-                self._dispatchers.append(dispatcher)            # keeps the code alive
+        numbers = [n for n, f in enumerate(self.python) if f is not None and self._addresses[n] == 0]
+        others = self._share([n for n in numbers if not self._is_cached(n, record_type)])
+        second = self._start_second(others) if others else None
+        for n in (progress or iter)(sorted(numbers, key=others.__contains__)):
+            if n in others:
+                second.wait()                                   # what it could not do is done here
+            self.compile(n, record_type)
         return self._addresses
+
+    def compile(self, number, record_type):
+        """Compile door `number`, or load it from the cache."""
+        signature = _door_signature(record_type)
+        dispatcher = self._dispatcher(number)
+        dispatcher.compile(signature)
+        compiled = dispatcher.overloads[signature.args]
+        self._addresses[number] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+    def _dispatcher(self, number):
+        if self._dispatchers[number] is None:
+            self._dispatchers[number] = kernel(self.python[number])
+        return self._dispatchers[number]
+
+    def _is_cached(self, number, record_type):
+        cache = self._dispatcher(number)._cache
+        key = cache._index_key(_door_signature(record_type), cpu_target.target_context.codegen())
+        return key in cache._cache_file._load_index()
+
+    def _share(self, numbers):
+        """Those of `numbers` that a second process compiles, about half by time, where there is an idle core for it."""
+        mine, others = [], []
+        if os.getloadavg()[0] < len(os.sched_getaffinity(0)) > 1:
+            for n in sorted(numbers, key=self.seconds.__getitem__, reverse=True):
+                shorter = min(mine, others, key=lambda part: sum(self.seconds[k] for k in part))
+                shorter.append(n)
+        return others
+
+    def _start_second(self, numbers):
+        modules = sorted({f.__module__ for f in self.python if f is not None})
+        command = [sys.executable, "-m", "hwmem.second_compiler", ",".join(modules), ",".join(map(str, numbers))]
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _door_signature(record_type):
+    return types.int64(record_type, *[types.int64] * 4)
 
 
 DOORS = Doors(32)             # the machine's from 0; a language runtime's from 16

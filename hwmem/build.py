@@ -4,6 +4,7 @@ machine.py calls `build` once a machine. Here the set-associative arrays get the
 after another, so that a small machine touches little host memory.
 """
 import ctypes
+import math
 import mmap
 
 import numpy as np
@@ -31,8 +32,9 @@ def build(config, seed=0):
     m.store_buffer_entries = config.store_buffer.entries
     m.current_core = -1
     m.key[:] = P.NEVER
-    m.frames.total = config.memory // P.PAGE
     m.frames.fresh = 1
+    fill_frames(m.frames, config)
+    fill_linux(m, config)
     fill_costs(m, config)
     fill_protocol(m, config.protocol)
     fill_dram(m, config)
@@ -127,7 +129,7 @@ def filter_mask(sets, slots):
 def fill_costs(m, config):
     for name in ("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram"):
         m.cost[name] = getattr(config.interconnect, name)
-    for name in ("page_fault", "syscall", "context_switch", "time_slice", "shootdown", "shootdown_remote", "futex"):
+    for name in ("page_fault", "syscall", "context_switch", "time_slice", "shootdown", "shootdown_remote", "futex", "reclaim"):
         m.cost[name] = getattr(config.kernel, name)
     m.cost.mfence, m.cost.atomic = config.costs.mfence, config.costs.atomic
     m.cost.store_drain = config.store_buffer.drain
@@ -139,6 +141,29 @@ def fill_protocol(m, name):
     table = tables(name)
     m.protocol.next_state[:], m.protocol.next_shared[:] = table.next_state, table.next_shared
     m.protocol.request[:], m.protocol.action[:] = table.request, table.flags
+
+
+def fill_frames(frames, config):
+    """RAM and the marks for its free part (mm/page_alloc.c, init_per_zone_wmark_min and __setup_per_zone_wmarks), in frames.
+    No more than a sixteenth is kept free, which Linux's least of 128 KiB would be of a machine below 2 MiB."""
+    frames.total = total = config.memory // P.PAGE
+    kib = min(max(math.isqrt(config.memory // 1024 * 16), 128), 256 * 1024)
+    frames.mark_min = low = config.vm.min_free // P.PAGE or min(kib * 1024 // P.PAGE, total // 16)
+    step = max(low // 4, total * 10 // 10_000)          # vm.watermark_scale_factor is 10 in 10,000
+    frames.mark_low, frames.mark_high = low + step, low + 2 * step
+
+
+def fill_linux(m, config):
+    """Linux's policies, the swap device and the disk. Where the disk's bytes are is the caller's to fill in."""
+    m.mm.thp = P.THP_POLICIES[config.thp]
+    for name in ("max_ptes_none", "swappiness", "overcommit_ratio", "page_cluster"):
+        m.mm[name] = getattr(config.vm, name)
+    m.mm.khugepaged_sleep = m.mm.khugepaged_at = round(P.KHUGEPAGED_SECONDS * config.frequency_ghz * 1e9)
+    m.mm.overcommit = config.vm.overcommit_memory
+    m.swap.slots = config.swap // P.PAGE
+    m.disk.latency = config.disk.latency
+    m.disk.page_cycles = max(1, round(P.PAGE / config.disk.bytes_per_cycle))
+    m.disk.file_pages = P.FILE_PAGES
 
 
 def power_of_two(n):

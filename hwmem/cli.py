@@ -149,10 +149,13 @@ def machine_options(sub):
                      help="change some of its settings, such as cores=8 l1d.size=64KiB")
 
 
-def configuration(arguments):
+def configuration(arguments, workload=None):
+    """The machine that the options describe; a preset comes with what `workload` wants of a machine, a file as it is."""
     from hwmem.config import MachineConfig
     with refusing():
         base = MachineConfig.load(arguments.config) if arguments.config else MachineConfig.preset(arguments.preset or "generic")
+        if workload and not arguments.config:
+            base = workload.config(base)
         return base.with_overrides(arguments.changes)
 
 
@@ -170,8 +173,11 @@ def list_workloads(arguments):
         print_json(described if arguments.workload else {"workloads": described, "presets": machines})
     elif arguments.workload:
         print(f"{arguments.workload}: {described[arguments.workload]['description']}\n")
+        one = described[arguments.workload]
         print(table(["parameter", "default", "takes", "is"],
-                    [[n, text(p["default"]), p["takes"], p["doc"]] for n, p in described[arguments.workload]["parameters"].items()]))
+                    [[n, text(p["default"]), p["takes"], p["doc"]] for n, p in one["parameters"].items()]))
+        if one["machine"]:
+            print(f"\nruns --with {' '.join(f'{n}={v}' for n, v in one['machine'].items())}, unless --with or --config say otherwise")
     else:
         print(table(["workload", "runs"], [[n, w["description"]] for n, w in described.items()]), end="\n\n")
         print(table(["preset", "machine"], list(machines.items())), end="\n\n")
@@ -182,8 +188,9 @@ def run_workload(arguments):
     from hwmem.observation import Watch
     from hwmem.programs import find
     from hwmem.runner import Job
-    config, name = configuration(arguments), workload_name(arguments.workload)
+    name = workload_name(arguments.workload)
     with refusing():
+        config = configuration(arguments, find(name))
         cores = [int(c) for c in arguments.cores.split(",")] if arguments.cores else None
         job = Job(name, config, arguments.seed, cores, find(name).parse(arguments.set))
     watch = Watch(classify=arguments.classify, events=arguments.events, races=arguments.races)

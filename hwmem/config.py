@@ -5,7 +5,9 @@
                    ├─ walker                WalkerConfig        paging-structure caches
                    ├─ store_buffer          StoreBufferConfig
                    ├─ interconnect, dram    InterconnectConfig, DramConfig
-                   └─ costs, kernel         CoreCosts, KernelCosts
+                   ├─ disk                  DiskConfig          swap and files
+                   ├─ costs, kernel         CoreCosts, KernelCosts
+                   └─ vm                    VmConfig            Linux's policies (sysctl vm.*)
 
 A "socket" is the cores that share one last-level cache and the memory behind it. Times are cycles of the core;
 "load-to-use" is everything from the load to its value. Defaults are those of the preset "generic": the files in
@@ -23,7 +25,7 @@ from hwmem.units import format_size
 
 MAX_LLC_LINES = 1 << 24         # over all sockets
 MAX_PRIVATE_LINES = 1 << 23     # l1d and l2 over all cores
-KIB, MIB, TIB = 1 << 10, 1 << 20, 1 << 40
+KIB, MIB = 1 << 10, 1 << 20
 
 CYCLES = Integer(0, 10**9, "cycles")
 REPLACEMENT = Choice(("lru", "tree-plru", "random", "nru"))
@@ -116,6 +118,14 @@ class DramConfig(Record):
 
 
 @dataclass(frozen=True)
+class DiskConfig(Record):
+    """The disk that holds swap slots and files. A page's request takes both: its turn, then the latency."""
+
+    latency: int = setting(CYCLES, "cycles of a request beside its transfer; those of waiting requests overlap")
+    bytes_per_cycle: float = setting(Positive(1024), "bandwidth, bytes a core cycle")
+
+
+@dataclass(frozen=True)
 class CoreCosts(Record):
     mfence: int = setting(CYCLES, "cycles of a full fence with nothing to drain")
     atomic: int = setting(CYCLES, "cycles a locked operation adds on a line already held")
@@ -132,6 +142,19 @@ class KernelCosts(Record):
     shootdown: int = setting(CYCLES, "cycles a TLB shootdown costs its initiator for each core interrupted")
     shootdown_remote: int = setting(CYCLES, "cycles a TLB shootdown takes from each core interrupted")
     futex: int = setting(CYCLES, "cycles of a futex wait or wake inside the kernel")
+    reclaim: int = setting(CYCLES, "cycles to take a page from those who map it when memory is short")
+
+
+@dataclass(frozen=True)
+class VmConfig(Record):
+    """What an administrator tells Linux about memory: sysctl vm.*, and khugepaged's in sysfs, under the kernel's names."""
+
+    swappiness: int = setting(Integer(0, 200), "how readily anonymous pages are reclaimed beside files': 100 is even, 0 last")
+    overcommit_memory: int = setting(Integer(0, 2), "0: refuse what is obviously too much, 1: refuse nothing, 2: keep to a limit")
+    overcommit_ratio: int = setting(Integer(0, 1000, "percent"), "percent of RAM that counts towards that limit beside swap")
+    page_cluster: int = setting(Integer(0, 5), "swap read-ahead: at most 2 to this power pages at once")
+    max_ptes_none: int = setting(Integer(0, 511), "pages without memory that khugepaged puts up with in a huge page")
+    min_free: int = setting(Size(0, P.MAX_SLOTS * P.PAGE, P.PAGE), "bytes kept free for the kernel (min_free_kbytes); 0: Linux's formula")
 
 
 @cache
@@ -181,8 +204,8 @@ class MachineConfig(Record):
     frequency_ghz: float = _machine("frequency_ghz", Positive(100), "core clock, GHz: turns cycles into seconds")
     cores: int = _machine("cores", Integer(1, P.MAX_CORES), "cores of all sockets together")
     sockets: int = _machine("sockets", Integer(1, P.MAX_SOCKETS), "groups of cores, each with its LLC and memory")
-    memory: int = _machine("memory", Size(64 * KIB, TIB, P.PAGE), "bytes of RAM of all sockets together")
-    swap: int = _machine("swap", Size(0, TIB, P.PAGE), "bytes of swap device; 0: none")
+    memory: int = _machine("memory", Size(64 * KIB, P.MAX_FRAMES * P.PAGE, P.PAGE), "bytes of RAM of all sockets together")
+    swap: int = _machine("swap", Size(0, P.MAX_SLOTS * P.PAGE, P.PAGE), "bytes of swap device; 0: none")
     ordering: str = _machine("ordering", Choice(("sc", "tso", "relaxed")), "memory ordering: sc, tso or relaxed")
     protocol: str = _machine("protocol", Choice(("msi", "mesi", "moesi", "mesif")), "msi, mesi, moesi or mesif")
     inclusion: str = _machine("inclusion", Choice(("inclusive", "nine")), "LLC over private caches: inclusive or nine")
@@ -198,13 +221,17 @@ class MachineConfig(Record):
     store_buffer: StoreBufferConfig = _machine("store_buffer", Table(StoreBufferConfig), "stores on their way to the L1D")
     interconnect: InterconnectConfig = _machine("interconnect", Table(InterconnectConfig), "between caches")
     dram: DramConfig = _machine("dram", Table(DramConfig), "a socket's memory")
+    disk: DiskConfig = _machine("disk", Table(DiskConfig), "where swap and files lie")
     costs: CoreCosts = _machine("costs", Table(CoreCosts), "fences and atomics")
     kernel: KernelCosts = _machine("kernel", Table(KernelCosts), "Linux's own cycles")
+    vm: VmConfig = _machine("vm", Table(VmConfig), "Linux's policies for memory")
 
     rules = (
         Rule("sockets", lambda c: c.cores % c.sockets == 0, lambda c: f"a divisor of cores = {c.cores}"),
         Rule("memory", lambda c: c.memory < P.HUGE_PAGE or c.memory % P.HUGE_PAGE == 0,
              lambda c: "a multiple of 2MiB (below 2MiB: of 4KiB)"),
+        Rule("vm.min_free", lambda c: c.vm.min_free <= c.memory // 4,
+             lambda c: f"at most a quarter of memory = {format_size(c.memory)}"),
         _largest("l1d", MIB), _largest("l2", 16 * MIB), _largest("llc", 512 * MIB),
         Rule("llc.size", lambda c: not c.llc or c.sockets * c.llc.lines <= MAX_LLC_LINES,
              lambda c: f"at most {format_size(MAX_LLC_LINES // c.sockets * P.LINE)} with {c.sockets} sockets"),

@@ -8,13 +8,24 @@ class MachineError(Exception):
 class SegmentationFault(MachineError):
     """A bad access by an emulated thread.
 
-    `.address`: virtual address; `.access`: "read", "write" or "exec"; `.code`: "SEGV_MAPERR" or "SEGV_ACCERR"
-    (siginfo's si_code); `.thread`: the thread's number.
+    `.address`: virtual address; `.access`: "read", "write" or "exec"; `.code`: siginfo's si_code, "SEGV_MAPERR", "SEGV_ACCERR",
+    or "SI_KERNEL" with address 0 where a segment did not allow it; `.thread`: the thread's number.
     """
 
     def __init__(self, address, access, code, thread):
         super().__init__(f"segmentation fault: {access} at {address:#x} ({code}), thread {thread}")
         self.address, self.access, self.code, self.thread = address, access, code, thread
+
+
+class Abort(MachineError):
+    """An emulated thread aborted (SIGABRT): the C library found its heap corrupt.
+
+    `.message`: the library's words, "double free or corruption (!prev)"; `.thread`: the thread's number.
+    """
+
+    def __init__(self, message, thread):
+        super().__init__(f"{message}, thread {thread}")
+        self.message, self.thread = message, thread
 
 
 class TraceError(ValueError):

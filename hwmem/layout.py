@@ -48,6 +48,7 @@ CORE = record(
     "split_accesses", "split_double_misses",
     "llc_hits", "llc_misses", "upgrades", "invalidations_received", "interventions_hit_modified",
     "interventions_remote", "writebacks", "walks", "walk_accesses", "kernel_accesses", "line_waits", "line_wait_cycles",
+    "lock_waits", "lock_wait_cycles",       # for locks that are held only within a step (libc/lock.py)
     "faults_minor", "faults_major", "fences", "store_buffer_stalls", "store_buffer_forwards", "store_buffer_drains", "store_buffer_stores",
     "store_buffer_fetches", "store_buffer_streams",
     "idle_cycles", "context_switches", "shootdowns_sent", "shootdowns_received",
@@ -78,10 +79,66 @@ THREAD = record(
     ("local", "i8", 16),            # the workload's own: a thread's registers
     ("guest", "i8", 4))             # a language runtime's: what it keeps in registers between calls
 
-PROCESS = record("alive", "asid", "root", "levels", "layout", "cores", "first_vma", "vma_count", "pages", "table_pages", "minflt", "majflt",
-                 ("guest", "i8", 32))       # a language runtime's: counts of what no emulated memory holds
+PROCESS = record(                   # a task and its mm
+    "alive", "killed", "asid", "root", "levels", "layout", "cores", "parent",       # killed: by the OOM killer, its memory is gone
+    "tree", "first_vma", "vma_count", "recent_vma",     # VMAs: root of the tree, the lowest, how many, the last found (number + 1)
+    "total_vm", "locked_vm", "anon", "file", "shared", "swapped", "table_pages",      # pages
+    "peak", "peak_vm",                                  # most of anon + file + shared; most of total_vm before it last fell
+    "minflt", "majflt",
+    "start_code", "end_code", "start_data", "end_data", "start_brk", "brk", "start_stack", "mmap_base", "vdso",
+    "limit_stack", "limit_space", "limit_locked",       # RLIMIT_STACK, RLIMIT_AS, RLIMIT_MEMLOCK, bytes
+    "libc",                             # the C library's data (libc/layout.py), 0: the program does not use it
+    ("obituary", "i8", 5),              # what the OOM killer took, in pages: total_vm, anon, file, shared, table_pages
+    ("segment_base", "i8", 6), ("segment_limit", "i8", 6), ("segment_rights", "i8", 6),
+    ("guest", "i8", 32))                # a language runtime's: counts of what no emulated memory holds
 
-VMA = record("start", "end", "prot", "vm_flags", "next")
+VMA = record(
+    "start", "end", "vm_flags", "pgoff",                # pgoff: page of the file, or of the address it was first mapped at
+    "anon_vma",                                         # identity of the anonymous memory, 0: none yet
+    ("inherited", "i4"), ("file", "i4"), ("process", "i4"),     # anon_vma came by fork; file number + 1
+    ("left", "i4"), ("right", "i4"), ("up", "i4"),      # tree (number + 1)
+    ("prev", "i4"), ("next", "i4"), ("weight", "i4"),
+    ("swap_window", "i4"), ("swap_hits", "i4"), "swap_va",      # swap read-ahead: the last window, its hits, the last fault
+    "gap", "widest")                                    # free bytes below; most of any in this subtree
+
+FRAME = record(
+    ("next", "i4"), ("prev", "i4"),                     # neighbours in the list it is in; 0: none
+    ("maps", "i4"), ("huge_maps", "i4"),                # page-table entries that lead here: of 4 KiB; of 2 MiB (head only)
+    ("state", "i4"), ("chain", "i4"),                  # FRAME_* bits; the mappings after the first (number + 1 in m.rmap)
+    ("process", "i2"), ("order", "i1"), ("lru", "i1"),  # the first mapping's process; block order; LRU list
+    ("slot", "i4"), "va",                               # swap slot + 1 while in the swap cache; the first mapping's address
+    ("file", "i4"), ("index", "i4"))                    # page cache: file number + 1 and page of it
+
+RMAP = record("va", ("process", "i4"), ("next", "i4"))
+
+# Free frames (linux/frames.py)
+FRAMES = record("total", "fresh", "used", "free", "dirty", "released",
+                ("head", "i8", P.MAX_ORDER + 1), ("count", "i8", P.MAX_ORDER + 1),
+                ("core_head", "i8", P.MAX_CORES), ("core_count", "i8", P.MAX_CORES),
+                "mark_min", "mark_low", "mark_high", "zero", "huge_zero")
+
+# Reclaim, swap and the disk behind it and behind files
+SWAP = record("slots", "fresh", "free_head", "used", "hand")
+DISK = record("host", "free_at", "latency", "page_cycles", "reads", "writes", "wait_cycles", "file_pages")
+LRU = record(("head", "i4", P.LRU_LISTS), ("tail", "i4", P.LRU_LISTS), ("pages", "i8", P.LRU_LISTS),
+             ("cost", "i8", 2), "age", "activated")             # of reclaiming anonymous and file pages; linux/workingset.py
+RECLAIM = record("kswapd", "priority", "failures", "forced", "skipped", "activated",    # linux/balance.py, reclaim.py
+                 ("target", "i8", P.LRU_LISTS), ("deactivate", "i8", 2))
+MM = record("thp", "max_ptes_none", "swappiness", "overcommit", "overcommit_ratio", "committed", "anon_vmas", "page_cluster",
+            "reclaiming", "kswapd_cycles", "oom_process", "oom_pages", "dying", "khugepaged_process", "khugepaged_va", "khugepaged_at", "khugepaged_sleep")
+CURSOR = record("process", "start", "end", "table", "place", "huge")                # linux/page_table.py, next_entry
+VMSTAT_NAMES = (
+    "pgfault", "pgmajfault", "pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pglazyfree", "pglazyfreed", "pgrefill",
+    "pgscan_kswapd", "pgscan_direct", "pgsteal_kswapd", "pgsteal_direct", "allocstall", "pageoutrun", "pgrotated", "pgpgin", "pgpgout",
+    "pswpin", "pswpout", "swap_ra", "swap_ra_hit", "oom_kill", "workingset_refault_anon", "workingset_refault_file", "drop_pagecache",
+    "thp_fault_alloc", "thp_fault_fallback", "thp_collapse_alloc", "thp_collapse_alloc_failed", "thp_split_page", "thp_split_pmd",
+    "thp_zero_page_alloc", "thp_swpout", "unevictable_pgs_mlocked", "unevictable_pgs_munlocked", "compact_stall")
+VMSTAT = record(*VMSTAT_NAMES)
+FILE = record("length", "first", "pages", "alive", "shared", "users",                # length: bytes; first: page of the disk; users: VMAs
+              "cached", "dirty", "hand",                    # pages in the page cache; where the flusher goes on
+              "window", "window_pages", "window_ahead", "misses")   # read-ahead (linux/readahead.py)
+FILES = record("cached", "dirty", "swapped", "hand", "flusher_cycles", "throttled_cycles")  # all files; swapped: of shared memory
+SWAP_OWNER = record(("file", "i4"), ("index", "i4"))        # the page of shared memory in a slot: file number + 1, page
 
 DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "hits", "misses",
                    "back_invalidations", "remote_requests")
@@ -93,14 +150,11 @@ DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "que
 
 COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram",
               "mfence", "atomic", "store_drain", "page_fault", "syscall", "context_switch", "time_slice",
-              "shootdown", "shootdown_remote", "futex", "walker")
+              "shootdown", "shootdown_remote", "futex", "reclaim", "walker")
 
 PROTOCOL = record(("next_state", "i1", (6, 6)), ("next_shared", "i1", (6, 6)), ("request", "i1", (6, 6)), ("action", "u1", (6, 6)))
 
 BUSY = record("line", "until")      # a line whose last transaction between cores ends at `until`
-
-# Linux's page frames: free ones are a stack of numbers, threaded through m.frame_next
-FRAMES = record("total", "fresh", "free_head", "free", "used")
 
 # Observers (observe/): their tables, then the switches
 WATCHED_SLOTS = 1 << 20             # lines that can be followed (a power of two)
@@ -118,7 +172,9 @@ CELL = record("line", "va", ("cores", "u8"), ("read", "u8"), ("wrote", "u8"),   
               ("cycles", "i8", 3), ("served", "i8", (3, P.SOURCES)))                  # observe/contended.py
 
 EVENT = record("cycle", "line", "latency", ("thread", "i2"), ("core", "i2"), ("responder", "i2"),
-               ("request", "i1"), ("before", "i1"), ("after", "i1"))
+               ("request", "i1"), ("before", "i1"), ("after", "i1"),
+               ("unused", "i1", 7))             # no padding at the end: numpy would spell it out, a character for each byte of it
+                                                # in the whole array, whenever Python hands the machine to a kernel
 
 # Race detector (observe/races.py)
 RACE_CELLS = 1 << 20                # stretches of up to 8 bytes with a history of their own
@@ -146,15 +202,20 @@ def machine(align):
         ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
         ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),
         ("thread", THREAD, P.MAX_THREADS), ("process", PROCESS, P.MAX_PROCESSES),
-        ("frames", FRAMES), ("vma", VMA, 1 << 16), "vma_fresh", "vma_free",
+        ("frames", FRAMES), ("lru", LRU), ("reclaim", RECLAIM), ("swap", SWAP), ("disk", DISK), ("mm", MM), ("cursor", CURSOR), ("vmstat", VMSTAT), ("files", FILES), ("file", FILE, P.MAX_FILES),
+        "vma_fresh", "vma_free", "rmap_fresh", "rmap_free",
         ("busy", BUSY, P.BUSY_SLOTS), ("align", "u1", align),
         ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES),
         ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),
         ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS),
         ("race_index", "i4", RACE_SLOTS), ("race_cell", RACE_CELL, RACE_CELLS), ("race_row", "i4", (RACE_ROWS, P.MAX_THREADS)),
-        ("race_sync", SYNC, RACE_ROWS), ("race_clock", "i4", (P.MAX_THREADS, P.MAX_THREADS)), ("race", RACE, RACE_LOG))
+        ("race_sync", SYNC, RACE_ROWS), ("race_clock", "i4", (P.MAX_THREADS, P.MAX_THREADS)), ("race", RACE, RACE_LOG),
+        ("vma", VMA, P.MAX_VMAS), ("rmap", RMAP, P.MAX_RMAPS), ("frame", FRAME, P.MAX_FRAMES),
+        ("swap_map", "i4", P.MAX_SLOTS), ("swap_cache", "i4", P.MAX_SLOTS), ("page_cache", "i4", P.CACHE_SLOTS),
+        ("swap_owner", SWAP_OWNER, P.MAX_SLOTS))
 
 
 _unaligned = machine(P.LINE).fields["tag"][1]
 MACHINE = machine(P.LINE + -_unaligned % P.LINE)        # a set's row of eight tags is one line of the host's cache
 assert MACHINE.fields["tag"][1] % P.LINE == 0
+assert 0 < MACHINE.itemsize < 1 << 31                     # numpy's limit, which it does not tell

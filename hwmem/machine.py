@@ -2,6 +2,7 @@
 
     Machine(config) ── state      the record (layout.py) that kernels take as `m`
                     ├─ spawn()    -> Process (process.py)
+                    ├─ create_file(), file()    -> File (files.py)
                     ├─ replay()   a recorded trace or arrays (replay.py)
                     └─ counters(), line(), check()
 
@@ -11,23 +12,29 @@ that core's store buffer drained: at the prompt's pace the buffer is long empty 
 import numba
 import numpy as np
 
+from hwmem import files
 from hwmem import params as P
 from hwmem._jit import DOORS, first_run_bar
 from hwmem.build import build
 from hwmem.config import MachineConfig
 from hwmem.core import memory_door                     # noqa: F401  (its door)
-from hwmem.errors import MachineError, SegmentationFault
+from hwmem.errors import Abort, MachineError, SegmentationFault
 from hwmem.layout import MACHINE
-from hwmem.linux import fault, syscall                 # noqa: F401  (their doors)
+from hwmem.libc.abort import MESSAGES
+from hwmem.linux import fault, reclaim, syscall        # noqa: F401  (their doors)
+from hwmem.linux.exec import PROGRAM_PAGES
 from hwmem.memory.ram import map_ram
 from hwmem.observe import check, counters
 from hwmem.observe import door as observe_door         # noqa: F401  (its door)
-from hwmem.process import Process
+from hwmem.proc import memory
+from hwmem.process import spawn
 from hwmem.prompt import place_thread
 from hwmem.replay import as_arrays, replay_cores, replay_one_core
 
-SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR"}
-OTHER_SIGNALS = {P.BUS_ADRALN: "bus error: a locked operation crosses a line, at {:#x}, thread {}",
+SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENERAL_PROTECTION: "SI_KERNEL"}
+OTHER_SIGNALS = {P.STACK_FAULT: "bus error: not in the stack segment (SI_KERNEL, address {:#x}), thread {}",
+                 P.BUS_ADRALN: "bus error: a locked operation crosses a line, at {:#x}, thread {}",
+                 P.BUS_ADRERR: "bus error: nothing of the file is at {:#x}, thread {}",
                  P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}"}
 
 
@@ -42,17 +49,18 @@ class Machine:
         self.seed = seed
         self.state = build(self.config, seed)
         self._ram, self.state.ram_base = map_ram(self.config.memory)
+        self._disk, self.state.disk.host = map_ram(self.config.swap + P.FILE_PAGES * P.PAGE)
         self.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
         self.processes = []
         self._free_threads = []
+        self.file_names = {}                            # by number
+        files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)      # exec.PROGRAM
 
     def spawn(self, layout="linux-x86_64"):
-        """A new process with an empty address space; `layout` "linux-x86_64" or "linux-i386". Raises OSError."""
+        """A new process with a program's address space; `layout` "linux-x86_64" or "linux-i386". Raises OSError."""
         if layout not in P.LAYOUTS:
             raise ValueError(f"layout: {layout!r} is none of {', '.join(P.LAYOUTS)}")
-        process = Process(self, P.LAYOUTS[layout])
-        self.processes.append(process)
-        return process
+        return spawn(self, P.LAYOUTS[layout])
 
     def new_thread(self, number, core=0):
         """A thread of process `number` on `core`, not yet in a run queue; its number. Raises MachineError when full."""
@@ -90,7 +98,17 @@ class Machine:
         address = int(thread.fault_address) & (1 << 64) - 1
         if code in SEGV_CODES:
             raise SegmentationFault(address, "write" if thread.fault_access else "read", SEGV_CODES[code], t)
+        if code == P.ABORTED:
+            raise Abort(MESSAGES[address], t)
+        if code == P.NO_MEMORY and self.state.process[thread.process].killed:
+            raise MachineError(self.obituary(int(thread.process)))
         raise MachineError(OTHER_SIGNALS[code].format(address, t, int(thread.fault_access)))
+
+    def obituary(self, number):
+        """What the OOM killer took with process `number`, in the words of Linux's log (mm/oom_kill.c)."""
+        total, anon, file, shared, tables = (int(pages) * P.PAGE // 1024 for pages in self.state.process[number].obituary)
+        return (f"Out of memory: Killed process {number} total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
+                f"shmem-rss:{shared}kB, pgtables:{tables}kB")
 
     def replay(self, trace, core=0, process=None, progress=False):
         """Run a trace's accesses one after another, in order; returns the counters of the replay alone.
@@ -153,6 +171,43 @@ class Machine:
         """
         owner = process or (self.processes[-1] if self.processes else None)
         return check.line_holders(self, owner.physical(address) if owner else address)
+
+    def create_file(self, name, data_or_size):
+        """A new file with these bytes, or so many zeros ("64MiB"), on the disk; its number, which mmap takes as `fd`."""
+        return files.create(self, name, data_or_size)
+
+    def file(self, name):
+        """The File of that name: its bytes as programs see them and as the disk has them, sync, truncate."""
+        return files.File(self, name)
+
+    def meminfo(self):
+        """/proc/meminfo: the kernel's names -> bytes."""
+        return memory.meminfo(self)
+
+    def meminfo_text(self):
+        return memory.meminfo_text(self)
+
+    def vmstat(self):
+        """/proc/vmstat: the kernel's names -> pages (nr_) and counts of events since the machine was made."""
+        return memory.vmstat(self)
+
+    def vmstat_text(self):
+        return memory.vmstat_text(self)
+
+    def buddyinfo(self):
+        """/proc/buddyinfo: free blocks of each order, 0 to 10."""
+        return memory.buddyinfo(self)
+
+    def buddyinfo_text(self):
+        return memory.buddyinfo_text(self)
+
+    def unusable_index(self):
+        """Of each order, the part of free memory that lies in blocks too small for it: 0 to 1."""
+        return memory.unusable_index(self)
+
+    def fragmentation_index(self):
+        """Of each order, why no block can serve it: near 0 for want of memory, near 1 by fragmentation; -1: one can."""
+        return memory.fragmentation_index(self)
 
     def check(self):
         """Raise MachineError, with the values, if any invariant of the machine is broken."""

@@ -81,7 +81,7 @@ PF_WRITE = 1 << 1
 PF_USER = 1 << 2
 
 # Doors (_jit.py): number of each cold kernel
-DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE, DOOR_RACES = range(6)
+DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE, DOOR_RECLAIM, DOOR_LIBC, DOOR_RACES = range(8)
 
 # Where an access was served from (core.source)
 FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM, FROM_UPGRADE = range(11)
@@ -91,23 +91,91 @@ SOURCES = 11
 FREE, RUNNABLE, BLOCKED, SLEEPING, DONE, KILLED = range(6)
 NEVER = 1 << 62                 # a clock value later than all others
 
-# siginfo codes of the signal that killed a thread (asm-generic/siginfo.h); NO_MEMORY: the OOM killer
-SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, NO_MEMORY = 1, 2, 3, 4
+# siginfo codes of the signal that killed a thread (asm-generic/siginfo.h; the BUS_ codes and NO_MEMORY, the OOM killer, moved
+# out of SEGV's way)
+SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, NO_MEMORY, BUS_ADRERR = 1, 2, 3, 4, 5
+ABORTED = 6                     # SIGABRT; the address is the number of the C library's message (libc/abort.py)
+GENERAL_PROTECTION, STACK_FAULT = 7, 8      # SIGSEGV and SIGBUS with SI_KERNEL and address 0 (mmu/segment.py)
 
-# mmap (asm-generic/mman-common.h)
+# mmap, mremap (asm-generic/mman-common.h, asm-generic/mman.h, linux/mman.h)
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC = 0, 1, 2, 4
 MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS = 0x01, 0x02, 0x10, 0x20
-MAP_NORESERVE = 0x4000
-ENOMEM, EINVAL, EAGAIN, ENOSYS = 12, 22, 11, 38
+MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, MAP_POPULATE, MAP_STACK, MAP_FIXED_NOREPLACE = 0x100, 0x2000, 0x4000, 0x8000, 0x2_0000, 0x10_0000
+MREMAP_MAYMOVE, MREMAP_FIXED = 1, 2
+MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
+MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE = 0, 1, 2, 3, 4, 8
+MADV_DONTFORK, MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 10, 11, 14, 15
+MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE = 20, 21, 22, 23, 25
+
+# errno (asm-generic/errno-base.h, errno.h)
+EPERM, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, EINVAL, ENOSYS, EBADF, ENOSPC = 1, 11, 12, 13, 14, 16, 17, 22, 38, 9, 28
 
 # System calls, by x86-64 number where Linux has one (arch/x86/entry/syscalls/syscall_64.tbl)
-SYS_MMAP, SYS_MUNMAP, SYS_FUTEX, SYS_EXIT = 9, 11, 202, 60
-SYS_SPAWN = 1000                # what a boot loader and execve do together: a process with an empty address space
+SYS_MMAP, SYS_MPROTECT, SYS_MUNMAP, SYS_BRK, SYS_MREMAP, SYS_MINCORE, SYS_MADVISE = 9, 10, 11, 12, 25, 27, 28
+SYS_MSYNC, SYS_FSYNC, SYS_FTRUNCATE = 26, 74, 77
+SYS_PREAD, SYS_FORK, SYS_EXIT, SYS_MLOCK, SYS_MUNLOCK, SYS_FUTEX = 17, 57, 60, 149, 150, 202
+SYS_SPAWN = 1000                # what a boot loader and execve do together: a process with a program's address space
 FUTEX_WAIT, FUTEX_WAKE = 0, 1
+
+# vm_flags of a VMA (include/linux/mm.h). The rights are PROT_*'s bits.
+VM_READ, VM_WRITE, VM_EXEC, VM_SHARED = 1, 2, 4, 8
+VM_ACCESS = VM_READ | VM_WRITE | VM_EXEC
+VM_GROWSDOWN, VM_LOCKED, VM_SEQUENTIAL, VM_RANDOM, VM_DONTCOPY = 0x100, 0x2000, 0x8000, 0x1_0000, 0x2_0000
+VM_ACCOUNT, VM_NORESERVE, VM_SPECIAL = 0x10_0000, 0x20_0000, 0x400      # SPECIAL: the kernel's own pages (vdso), VM_PFNMAP there
+VM_HUGEPAGE, VM_NOHUGEPAGE = 0x2000_0000, 0x4000_0000
+
+# Page-table entries of Linux's: with P clear, what is instead; with P set, the zero page
+PTE_PROTNONE = 1 << 8           # P clear: the page is there, nobody may touch it (PROT_NONE)
+PTE_SWAP = 1 << 9               # P clear: the page is in a swap slot, whose number stands in the frame's place
+PTE_EXCLUSIVE = 1 << 10         # with PTE_SWAP: no other process has it
+PTE_ZERO = 1 << 9               # P set: the zero page; it belongs to nobody and is never written
+
+# Flags of a frame (layout.FRAME)
+FRAME_FREE, FRAME_CLEAN = 1, 2  # head of a free block of the buddy allocator; the host's bytes there are zero
+FRAME_ANON, FRAME_EXCLUSIVE, FRAME_SWAPBACKED, FRAME_DIRTY = 4, 8, 16, 32   # not SWAPBACKED: lazily freed (MADV_FREE)
+FRAME_REFERENCED, FRAME_UPTODATE, FRAME_HEAD, FRAME_TAIL = 64, 128, 256, 512    # HEAD, TAIL: of a huge page
+FRAME_TABLE, FRAME_RESERVED, FRAME_MLOCKED, FRAME_CACHED = 1024, 2048, 4096, 8192   # CACHED: in a file's page cache
+FRAME_LISTED = 1 << 14          # in a core's list of free frames
+FRAME_READAHEAD = 1 << 15       # read into the swap cache before anybody asked; page cache: read-ahead goes on from here
+FRAME_WORKINGSET = 1 << 17      # was on an active list
+FRAME_LOCKED = 1 << 16          # the kernel is at work on it: reclaim leaves it alone
+
+# LRU lists (include/linux/mmzone.h)
+LRU_NONE, LRU_INACTIVE_ANON, LRU_ACTIVE_ANON, LRU_INACTIVE_FILE, LRU_ACTIVE_FILE, LRU_UNEVICTABLE = range(6)
+LRU_LISTS = 6
+
+# Transparent huge pages
+THP_NEVER, THP_MADVISE, THP_ALWAYS = range(3)
+THP_POLICIES = {"never": THP_NEVER, "madvise": THP_MADVISE, "always": THP_ALWAYS}
+
+KHUGEPAGED_SECONDS, KHUGEPAGED_PAGES = 10, 4096         # scan_sleep_millisecs, pages_to_scan
+
+# Frames
+MAX_FRAMES = 1 << 23            # 32 GiB; a numpy record must stay below 2 GiB
+MAX_ORDER = 10                  # the largest block of the buddy allocator: 4 MiB
+HUGE_ORDER = 9
+HUGE_FRAMES = 1 << HUGE_ORDER
+PCP_BATCH, PCP_HIGH = 63, 378   # a core's list of free frames: taken at once; above that, given back (mm/page_alloc.c)
+RELEASE_ABOVE = 8192            # free frames with contents above which the host gets memory back
+RELEASE_ORDER = 6               # ... in blocks of this order and above: 256 KiB
+MAX_VMAS = 1 << 19
+MAX_MAP_COUNT = 65530           # VMAs of a process (vm.max_map_count)
+MAX_RMAPS = 1 << 23
+MAX_SLOTS = 1 << 23            # 32 GiB
+MAX_FILES = 1024
+FILE_PAGES = 1 << 24            # of the disk, behind the swap slots: 64 GiB of files
+CACHE_SLOTS = 1 << 23           # of the page cache's hash table (a power of two)
 
 # A process's layout
 LINUX_X86_64, LINUX_I386 = range(2)
 LAYOUTS = {"linux-x86_64": LINUX_X86_64, "linux-i386": LINUX_I386}
 TASK_END = (0x7FFF_FFFF_F000, 0xC000_0000)      # first address that is not the user's (TASK_SIZE)
-MMAP_BASE = (0x7FFF_F7FF_F000, 0xB7FF_F000)     # top of the mmap area without randomisation
+STACK_TOP = (0x7FFF_FFFF_F000, 0xC000_0000)
+MMAP_GAP = 128 << 20            # least room kept for the stack (arch/x86/mm/mmap.c)
+STACK_GUARD = 256 * PAGE        # free room below a growing stack (stack_guard_gap)
+STACK_LIMIT = 8 << 20           # RLIMIT_STACK as distributions set it
+LOCKED_LIMIT = 8 << 20          # RLIMIT_MEMLOCK (include/uapi/linux/resource.h, MLOCK_LIMIT)
+UNLIMITED = (1 << 63) - 1
+PROGRAM_START = (0x40_0000, 0x804_8000)         # where a static program is linked to
+MMAP_MIN = 16 * PAGE            # vm.mmap_min_addr
 FLUSH_CEILING = 33              # pages above which an invalidation flushes the whole TLB (arch/x86/mm/tlb.c)

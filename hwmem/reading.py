@@ -19,12 +19,14 @@ HEADERS = (
 READING = (
     "hwmem.reading",
     # Commands
-    "hwmem.__main__", "hwmem.cli", "hwmem.classroom", "hwmem.runner", "hwmem.comparison",
+    "hwmem.__main__", "hwmem.cli", "hwmem.classroom", "hwmem.runner", "hwmem.comparison", "hwmem.answers",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.latency", "hwmem.programs.stream", "hwmem.programs.matrix", "hwmem.programs.sharing",
     "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.exclusion",
-    "hwmem.programs.publication", "hwmem.programs.treiber", "hwmem.programs.fences", "hwmem.programs.hoard",
-    "hwmem.programs.regression", "hwmem.programs.barrier", "hwmem.programs.registry", "hwmem.programs.space",
+    "hwmem.programs.publication", "hwmem.programs.treiber", "hwmem.programs.fences", "hwmem.programs.hoard", "hwmem.programs.heap",
+    "hwmem.programs.regression", "hwmem.programs.faults", "hwmem.programs.returning", "hwmem.programs.oversubscription",
+    "hwmem.programs.reach", "hwmem.programs.forks", "hwmem.programs.allocation", "hwmem.programs.mappings",
+    "hwmem.programs.contiguous", "hwmem.programs.overlay", "hwmem.programs.meter", "hwmem.programs.barrier", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
     "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd", "hwmem.litmus.explore", "hwmem.litmus.encode",
     "hwmem.litmus.test", "hwmem.litmus.condition",
@@ -32,18 +34,36 @@ READING = (
     "hwmem.result", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines", "hwmem.report.history", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
+    # The C library from Python
+    "hwmem.libc", "hwmem.libc.api",
     # The machine from Python
-    "hwmem.machine", "hwmem.process", "hwmem.prompt", "hwmem.replay", "hwmem.observation",
+    "hwmem.second_compiler", "hwmem.machine", "hwmem.files", "hwmem.process", "hwmem.segments", "hwmem.calls", "hwmem.accesses",
+    "hwmem.proc", "hwmem.proc.smaps", "hwmem.proc.maps", "hwmem.proc.status", "hwmem.proc.walk", "hwmem.proc.pagemap",
+    "hwmem.proc.memory", "hwmem.prompt", "hwmem.replay", "hwmem.observation",
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events", "hwmem.observe.history", "hwmem.observe.race_report",
     "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core", "hwmem.observe.checks.coherence",
-    "hwmem.observe.checks.memory", "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts", "hwmem.observe.checks.faults",
+    "hwmem.observe.checks.memory", "hwmem.observe.checks.vmas", "hwmem.observe.checks.frames", "hwmem.observe.checks.page_cache", "hwmem.observe.checks.arrays",
+    "hwmem.observe.checks.counts", "hwmem.observe.checks.faults",
     "hwmem.build", "hwmem.config", "hwmem.config_record", "hwmem.config_file",
+    # The C library, a program that runs in emulated processes
+    "hwmem.libc.door", "hwmem.libc.malloc", "hwmem.libc.statistics", "hwmem.libc.aligned", "hwmem.libc.resize", "hwmem.libc.thread",
+    "hwmem.libc.copy",
+    "hwmem.libc.search", "hwmem.libc.arena", "hwmem.libc.more", "hwmem.libc.release", "hwmem.libc.heap", "hwmem.libc.morecore",
+    "hwmem.libc.mapped", "hwmem.libc.fastbin", "hwmem.libc.tcache", "hwmem.libc.lock", "hwmem.libc.bins", "hwmem.libc.chunk",
+    "hwmem.libc.layout", "hwmem.libc.abort",
     # What emulated threads call, and who runs next
     "hwmem.kernels", "hwmem.sched", "hwmem.sched.scheduler",
     # Linux
-    "hwmem.linux", "hwmem.linux.syscall", "hwmem.sched.block", "hwmem.linux.fault", "hwmem.linux.vma", "hwmem.linux.page_table",
-    "hwmem.linux.frames",
-    # One access: the core
+    "hwmem.linux", "hwmem.linux.syscall", "hwmem.linux.truncate", "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.mremap", "hwmem.linux.protect",
+    "hwmem.linux.mapping", "hwmem.linux.populate", "hwmem.linux.fork", "hwmem.linux.fault",
+    "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.sched.block", "hwmem.linux.balance", "hwmem.linux.evict",
+    "hwmem.linux.exit", "hwmem.linux.exec", "hwmem.linux.huge", "hwmem.linux.anon", "hwmem.linux.swapin", "hwmem.linux.filemap", "hwmem.linux.shmem",
+    "hwmem.linux.writeback", "hwmem.linux.readahead",
+    "hwmem.linux.commit", "hwmem.linux.aging", "hwmem.linux.workingset", "hwmem.linux.pages", "hwmem.linux.swap", "hwmem.linux.vma", "hwmem.linux.vma_tree", "hwmem.linux.rmap",
+    "hwmem.linux.shootdown", "hwmem.linux.page_table", "hwmem.linux.page_cache", "hwmem.linux.lru", "hwmem.linux.frames", "hwmem.linux.disk",
+    # One access: the segment, of 32-bit processes
+    "hwmem.mmu.segment",
+    # ... the core
     "hwmem.core", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service", "hwmem.core.memory_door", "hwmem.core.signal",
     "hwmem.core.store_buffer",
     # ... its translation

@@ -34,7 +34,7 @@ def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2
         **parameters):
     """Run the workload `name` (see hwmem.workloads()) and return its Result.
 
-    `config`: MachineConfig, None: generic. `seed`: an int, of all that is random. `progress`: a bar on stderr.
+    `config`: MachineConfig, None: generic, with what the workload wants of a machine. `seed`: an int, of all that is random. `progress`: a bar on stderr.
     `cores`: numbers of the cores its threads run on, thread i on cores[i % len(cores)]; None: all, in order.
     `compare`: run it also as the workload's declaration says it should be compared (Result.comparison).
     `c2c`: watch contended lines (Result.c2c()); None: if it has several threads. `classify`: count misses by cause.
@@ -52,7 +52,7 @@ class Job:
         self.workload, self.on = find(name), cores
         self.seed = SEED.check("seed", seed)
         self.parameters = self.workload.settle(dict(parameters))
-        self.machine = Machine(config, seed)
+        self.machine = Machine(config or self.workload.config(), seed)
         self.cores = self._checked(cores)
         self.random = np.random.default_rng(seed)
 

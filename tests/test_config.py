@@ -97,10 +97,10 @@ def test_a_configuration_cannot_change_and_can_be_a_key():
     (ValueError, lambda: TlbConfig(100, 8, 0), "entries must be a multiple of 8 ways, not 100"),
     (ValueError, lambda: GENERIC.replace(cores=65), "cores must be an integer from 1 to 64, not 65"),
     (ValueError, lambda: GENERIC.replace(sockets=3), "sockets must be a divisor of cores = 4, not 3"),
-    (ValueError, lambda: GENERIC.replace(memory="2MiB", swap="1B"), "swap must be from 0B to 1TiB, a multiple of 4KiB, not 1B"),
+    (ValueError, lambda: GENERIC.replace(memory="2MiB", swap="1B"), "swap must be from 0B to 32GiB, a multiple of 4KiB, not 1B"),
     (ValueError, lambda: GENERIC.replace(memory="3076KiB"),
      "memory must be a multiple of 2MiB (below 2MiB: of 4KiB), not 3076KiB"),
-    (ValueError, lambda: GENERIC.replace(memory="60KiB"), "memory must be from 64KiB to 1TiB, a multiple of 4KiB, not 60KiB"),
+    (ValueError, lambda: GENERIC.replace(memory="60KiB"), "memory must be from 64KiB to 32GiB, a multiple of 4KiB, not 60KiB"),
     (ValueError, lambda: GENERIC.replace(l1d={"size": "2MiB"}), "l1d.size must be at most 1MiB, not 2MiB"),
     (ValueError, lambda: GENERIC.replace(l2={"size": "32MiB"}), "l2.size must be at most 16MiB, not 32MiB"),
     (ValueError, lambda: GENERIC.replace(cores=64, sockets=4, llc={"size": "512MiB"}),
@@ -219,6 +219,8 @@ def machines():
         part = {CacheConfig: caches(), TlbConfig: tlbs()}.get(kind.record)
         if part is None:
             low = {k: Integer(1, 10**9) if k.startswith("remote_") else v for k, v in kind.record.kinds().items()}
+            if "min_free" in low:
+                low["min_free"] = Size(0, P.HUGE_PAGE // 4, P.PAGE)
             part = st.fixed_dictionaries({k: values(v) for k, v in low.items()})
         parts[name] = part | st.none() if kind.optional else part
     return st.fixed_dictionaries(parts).map(MachineConfig.from_dict)
@@ -342,7 +344,7 @@ def test_every_figure_of_a_preset_has_a_source_of_a_known_kind(name):
 def test_a_preset_spells_out_every_part_of_the_hardware(name):
     named = {path.split(".")[0] for path in preset_sources(name)}
     unnamed = {f.name for f in fields(MachineConfig)} - named
-    assert unnamed <= {"name", "description", "memory", "swap", "mmu", "thp"}
+    assert unnamed <= {"name", "description", "memory", "swap", "mmu", "thp", "vm"}
 
 
 def test_a_preset_with_an_unsourced_figure_does_not_load(tmp_path, monkeypatch):

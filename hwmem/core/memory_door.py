@@ -28,7 +28,7 @@ READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
 LONG_WAY = (1 << P.ATOMIC) | (1 << P.STREAM_STORE)
 
 
-@DOORS.door(P.DOOR_MEMORY)
+@DOORS.door(P.DOOR_MEMORY, seconds=10)
 def memory_door(m, t, va, what, value):
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
     if kind > P.PHANTOM_STORE:

@@ -5,12 +5,18 @@ from hwmem._jit import cold
 
 @cold
 def kill(m, t, va, write, code):
-    """Thread `t` never runs again; address, access and code (params.SEGV_*) say why. Returns -1."""
+    """A bad access ends thread `t`: address, access and code (params.SEGV_*) say why. Returns -1."""
+    m.core[m.thread[t].core].refused_accesses += 1
+    return end_by_signal(m, t, va, write, code)
+
+
+@cold
+def end_by_signal(m, t, va, write, code):
+    """Thread `t` never runs again. Returns -1."""
     thread = m.thread[t]
     thread.state = P.KILLED
     thread.fault_address = va
     thread.fault_access = write
     thread.fault_code = code
     m.core[thread.core].slice_end = 0
-    m.core[thread.core].refused_accesses += 1
     return -1

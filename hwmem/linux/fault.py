@@ -1,51 +1,149 @@
 """Page faults: what the kernel does when a walk ends without a translation.
 
-Hardware comes here through a door (mmu/translate.py). A fault inside a mapping with the right gets a zeroed
-frame (demand-zero); any other ends the thread with SIGSEGV: MAPERR outside every mapping, ACCERR where the
-rights forbid it (arch/x86/mm/fault.c). Clearing the frame and writing the entry are real accesses.
+Hardware comes here through a door (mmu/translate.py).
 
-Cost: `kernel.page_fault` cycles, 64 line stores, up to four table entries.
+    VMA? ── none, but a stack that may grow: it grows      else SIGSEGV, MAPERR
+      └─ rights? ── no: SIGSEGV, ACCERR
+           └─ entry of 2 MiB: huge.py ── leaf entry: empty       anon.py, filemap.py
+                                                    swapped out  swapin.py
+                                                    read-only    anon.py (copy on write)
+
+A fault that reads a disk is major, any other minor. Zeroing, copying and the entries are real accesses; the kernel's
+own work is `kernel.page_fault` cycles. Source: arch/x86/mm/fault.c, mm/memory.c (handle_pte_fault).
 """
 from hwmem import params as P
 from hwmem._jit import DOORS, kernel
 from hwmem.core.signal import kill
-from hwmem.core.service import kernel_access
-from hwmem.linux.frames import give_frame, take_frame
-from hwmem.linux.page_table import set_leaf
-from hwmem.linux.vma import find_vma
+from hwmem.linux.anon import anonymous_fault, write_fault
+from hwmem.linux.commit import charge
+from hwmem.linux.filemap import file_fault
+from hwmem.linux.frames import take_zeroed
+from hwmem.linux.huge import GO_ON, huge_fault, huge_write_fault, may_be_huge, wake_khugepaged
+from hwmem.linux.oom import bury
+from hwmem.linux.page_table import find_place, make_place, read_entry
+from hwmem.linux.swapin import do_swap_page
+from hwmem.linux.vma import stretch
+from hwmem.linux.vma_tree import find_vma
+
+MINOR, MAJOR = 0, 1             # results of a fault; below zero: it failed, -ENOMEM or -EFAULT (beyond a file's end)
 
 
-@DOORS.door(P.DOOR_PAGE_FAULT)
+@DOORS.door(P.DOOR_PAGE_FAULT, seconds=7)
 def page_fault(m, t, va, write, error):
     """0: the access may be tried again; -1: the thread got a signal."""
-    p = m.thread[t].process
-    core = m.core[m.thread[t].core]
-    core.cycles += m.cost.page_fault
+    p, c = m.thread[t].process, m.thread[t].core
+    m.core[c].cycles += m.cost.page_fault
+    wake_khugepaged(m, c)
     v = find_vma(m, p, va)
-    if v < 0:
+    if v < 0 or (m.vma[v].start > va and not grow_stack(m, p, v, va)):
         return kill(m, t, va, write, P.SEGV_MAPERR)
-    prot = m.vma[v].prot
-    if not prot & (P.PROT_WRITE if write else P.PROT_READ | P.PROT_WRITE | P.PROT_EXEC):
+    if not m.vma[v].vm_flags & (P.VM_WRITE if write else P.VM_ACCESS):
         return kill(m, t, va, write, P.SEGV_ACCERR)
-    if not demand_zero(m, m.thread[t].core, p, va, prot, write):
+    result = handle_fault(m, c, v, va & ~(P.PAGE - 1), write)
+    if m.mm.dying and bury(m, t):
         return kill(m, t, va, write, P.NO_MEMORY)
-    core.faults_minor += 1
-    m.process[p].minflt += 1
+    if result < 0:
+        return kill(m, t, va, write, P.NO_MEMORY if result == -P.ENOMEM else P.BUS_ADRERR)
+    if result == MAJOR:
+        m.core[c].faults_major += 1
+    else:
+        m.core[c].faults_minor += 1
     return 0
 
 
 @kernel
-def demand_zero(m, c, p, va, prot, write):
-    """Map a zeroed frame at `va`; False when RAM is exhausted."""
-    pa = take_frame(m)
-    if pa < 0:
+def handle_fault(m, c, v, va, write):
+    """Make the page `va` of VMA `v` accessible (`write`: for a write): MINOR, MAJOR, or -errno. Counted as a fault.
+
+    Linux: handle_mm_fault. What populates memory without an access (mlock, MAP_POPULATE) comes here as well.
+    """
+    p = m.vma[v].process
+    m.vmstat.pgfault += 1
+    if m.frames.zero == 0 and not make_zero_page(m, c):
+        return -P.ENOMEM
+    result = huge_entry_fault(m, c, v, va, write) if m.process[p].levels == 4 else GO_ON
+    if result == GO_ON:
+        result = small_fault(m, c, v, va, write)
+    if result == MAJOR:
+        m.process[p].majflt += 1
+        m.vmstat.pgmajfault += 1
+    elif result == MINOR:
+        m.process[p].minflt += 1
+    return result
+
+
+@kernel
+def make_zero_page(m, c):
+    frame = take_zeroed(m, c)
+    if frame < 0:
         return False
-    kernel_access(m, c, pa, P.PAGE, 1)
-    entry = pa | P.PTE_P | P.PTE_US | P.PTE_A
-    if prot & P.PROT_WRITE:
-        entry |= P.PTE_RW | (P.PTE_D if write else 0)
-    if not set_leaf(m, c, p, va, entry):
-        give_frame(m, pa)
+    m.frame[frame].state = P.FRAME_RESERVED
+    m.frames.zero = frame
+    return True
+
+
+@kernel
+def huge_entry_fault(m, c, v, va, write):
+    """The fault, as far as it concerns a 2 MiB entry; GO_ON for the small pages' turn."""
+    p = m.vma[v].process
+    place = find_place(m, c, p, va, 1)
+    if place < 0:
+        if not may_be_huge(m, v, va):
+            return GO_ON
+        place = make_place(m, c, p, va, 1)
+        if place < 0:
+            return -P.ENOMEM
+    entry = read_entry(m, p, place)
+    if entry == 0:
+        return huge_fault(m, c, v, va, place, write) if may_be_huge(m, v, va) else GO_ON
+    if not entry & P.PTE_PS:
+        return GO_ON
+    if write and not entry & P.PTE_RW:
+        return huge_write_fault(m, c, v, va, place)
+    return MINOR                                        # another core was here first
+
+
+@kernel
+def small_fault(m, c, v, va, write):
+    """The fault of a 4 KiB page."""
+    p = m.vma[v].process
+    place = make_place(m, c, p, va, 0)
+    if place < 0:
+        return -P.ENOMEM
+    entry = read_entry(m, p, place)
+    if entry == 0:
+        return file_fault(m, c, v, va, place, write) if m.vma[v].file else anonymous_fault(m, c, v, va, place, write)
+    major = MINOR
+    if not entry & P.PTE_P:
+        major = do_swap_page(m, c, v, va, place, write)
+        entry = read_entry(m, p, place)
+        if major < 0 or not entry & P.PTE_P:
+            return major
+    if write and not entry & P.PTE_RW:
+        failed = write_fault(m, c, v, va, place)
+        return failed if failed < 0 else major
+    return major
+
+
+@kernel
+def grow_stack(m, p, v, va):
+    """VMA `v`, above `va`, takes the page of `va` in if it is a stack with room below and within its limit.
+
+    Linux: expand_downwards; RLIMIT_STACK, stack_guard_gap.
+    """
+    vma = m.vma[v]
+    start = va & ~(P.PAGE - 1)
+    if not vma.vm_flags & P.VM_GROWSDOWN or vma.end - start > m.process[p].limit_stack:
         return False
-    m.process[p].pages += 1
+    below = vma.prev - 1
+    if below >= 0 and m.vma[below].vm_flags & P.VM_ACCESS and start - m.vma[below].end < P.STACK_GUARD:
+        return False
+    grown = vma.start - start >> P.PAGE_SHIFT
+    if m.process[p].total_vm + grown > m.process[p].limit_space >> P.PAGE_SHIFT:
+        return False
+    if vma.vm_flags & P.VM_ACCOUNT and not charge(m, p, grown):
+        return False
+    m.process[p].total_vm += grown
+    vma.pgoff -= grown
+    stretch(m, v, start, vma.end)
     return True

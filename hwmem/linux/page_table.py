@@ -1,15 +1,22 @@
-"""Page tables as the kernel writes them: real entries in emulated RAM, written through the caches.
+"""Page tables as the kernel reads and writes them: real entries in emulated RAM, through the caches.
 
-The walker (mmu/walk.py) reads what is written here. A table page is a frame; each entry the kernel reads or
-writes is an access of the core it runs on. Bit layouts: mmu/walk.py.
+The walker (mmu/walk.py) reads what is written here. A table is a frame; a line of entries that the kernel reads, and
+each entry that it writes, is an access of the core it runs on. Entries that are present are the hardware's (drawn in
+mmu/walk.py); with P clear Linux's own say what is instead of a page (params.PTE_PROTNONE, PTE_SWAP):
+
+    | swap slot, or frame (bits 12-51) | 0 | EXCLUSIVE | SWAP | PROTNONE | 0 ... 0 | P=0 |
+
+`next_entry` walks a range entry by entry for all that works on ranges; m.cursor keeps the leaf table it is in.
+Invariant: process.table_pages = tables reachable from the root, the root among them. Source: mm/memory.c.
 """
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import cold, kernel
 from hwmem.core.service import kernel_access
-from hwmem.linux.frames import give_frame, take_frame
+from hwmem.linux.frames import give_frame, take_zeroed
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
 
 TABLE_ENTRY = P.PTE_P | P.PTE_RW | P.PTE_US | P.PTE_A
+HUGE_ABOVE = -64                # find_place: a 2 MiB entry maps the address, there is no leaf table
 
 
 @kernel
@@ -19,7 +26,9 @@ def read_entry(m, p, pa):
 
 
 @kernel
-def write_entry(m, p, pa, entry):
+def write_entry(m, c, p, pa, entry):
+    """Core `c` writes an entry."""
+    kernel_access(m, c, pa, 8 if m.process[p].levels == 4 else 4, 1)
     if m.process[p].levels == 4:
         poke64(m.ram_base + pa, entry)
     else:
@@ -27,13 +36,44 @@ def write_entry(m, p, pa, entry):
 
 
 @kernel
+def is_mapped(entry):
+    """Whether a leaf entry leads to a frame (the zero page's too)."""
+    return entry & P.PTE_P != 0 or entry & P.PTE_PROTNONE != 0
+
+
+@kernel
+def frame_at(entry):
+    """The frame that a mapped leaf entry leads to: its number; 0: the zero page, which is nobody's."""
+    return 0 if entry & P.PTE_ZERO else (entry & P.PTE_FRAME) >> P.PAGE_SHIFT
+
+
+@kernel
 def new_table(m, c, p):
-    """A zeroed frame for a table of process `p`, or -1."""
-    pa = take_frame(m)
-    if pa >= 0:
-        kernel_access(m, c, pa, P.PAGE, 1)
-        m.process[p].table_pages += 1
-    return pa
+    """A zeroed frame for a table of process `p`: its physical address, or -1."""
+    frame = take_zeroed(m, c)
+    if frame < 0:
+        return -1
+    m.frame[frame].state = P.FRAME_TABLE
+    kernel_access(m, c, frame * P.PAGE, P.PAGE, 1)
+    m.process[p].table_pages += 1
+    return frame * P.PAGE
+
+
+@kernel
+def drop_table(m, c, p, pa):
+    m.process[p].table_pages -= 1
+    give_frame(m, c, pa >> P.PAGE_SHIFT)
+
+
+@kernel
+def entry_width(m, p):
+    return 8 if m.process[p].levels == 4 else 4
+
+
+@kernel
+def span_of(m, p, level):
+    """Bytes that an entry of `level` maps (0: a leaf entry)."""
+    return 1 << P.PAGE_SHIFT + (9 if m.process[p].levels == 4 else 10) * level
 
 
 @kernel
@@ -45,102 +85,158 @@ def entry_place(m, p, table, level, va):
 
 
 @kernel
-def leaf_place(m, c, p, va, make):
-    """Physical address of `va`'s leaf entry. Where a table is missing it is made if `make`; else, or when RAM is
-    exhausted, -1 - the level of the entry that lacks it."""
+def find_place(m, c, p, va, level):
+    """Physical address of `va`'s entry of `level`; -1 - the level of the entry that lacks a table; HUGE_ABOVE."""
     table = m.process[p].root
-    for level in range(m.process[p].levels - 1, 0, -1):
-        pa = entry_place(m, p, table, level, va)
+    for above in range(m.process[p].levels - 1, level, -1):
+        pa = entry_place(m, p, table, above, va)
         kernel_access(m, c, pa, 8, 0)
         entry = read_entry(m, p, pa)
-        if not entry & P.PTE_P:
-            below = new_table(m, c, p) if make else -1
-            if below < 0:
-                return -1 - level
-            kernel_access(m, c, pa, 8, 1)
-            entry = below | TABLE_ENTRY
-            write_entry(m, p, pa, entry)
+        if entry == 0:
+            return -1 - above
+        if is_huge(m, p, above, entry):
+            return HUGE_ABOVE
         table = entry & P.PTE_FRAME
-    return entry_place(m, p, table, 0, va)
+    return entry_place(m, p, table, level, va)
 
 
 @kernel
-def find_leaf(m, p, va):
-    """`va`'s leaf entry, 0 if there is none; read without an access (for the prompt and for checks)."""
+def is_huge(m, p, level, entry):
+    return level == 1 and entry & P.PTE_PS != 0 and m.process[p].levels == 4
+
+
+@kernel
+def make_place(m, c, p, va, level):
+    """find_place, the missing tables made; -1 when RAM is exhausted."""
+    place = find_place(m, c, p, va, level)
+    while -8 < place < 0:
+        above = -1 - place
+        below = new_table(m, c, p)
+        if below < 0:
+            return -1
+        write_entry(m, c, p, find_place(m, c, p, va, above), below | TABLE_ENTRY)
+        place = find_place(m, c, p, va, level)
+    return place
+
+
+@kernel
+def look_up(m, p, va):
+    """`va`'s leaf entry, or the 2 MiB entry (bit PS) that maps it; 0: none. Read without an access, for the prompt."""
     table = m.process[p].root
-    for level in range(m.process[p].levels - 1, 0, -1):
+    for level in range(m.process[p].levels - 1, -1, -1):
         entry = read_entry(m, p, entry_place(m, p, table, level, va))
-        if not entry & P.PTE_P:
-            return 0
+        if entry == 0 or level == 0:
+            return entry
+        if is_huge(m, p, level, entry):
+            return entry
         table = entry & P.PTE_FRAME
-    entry = read_entry(m, p, entry_place(m, p, table, 0, va))
-    return entry if entry & P.PTE_P else 0
+    return 0
 
 
 @kernel
-def set_leaf(m, c, p, va, entry):
-    """Map `va`'s page; False when RAM is exhausted."""
-    pa = leaf_place(m, c, p, va, True)
-    if pa < 0:
-        return False
-    kernel_access(m, c, pa, 8, 1)
-    write_entry(m, p, pa, entry)
-    return True
-
-
-@kernel
-def unmap_range(m, c, p, start, end):
-    """Clear the leaf entries of [start, end) and give their frames back; returns the number of pages."""
-    width, bits = (8, 9) if m.process[p].levels == 4 else (4, 10)
-    freed = 0
-    va = start
+def next_entry(m, c, p, va, end):
+    """The first page from `va` on whose entry is not empty: its address, or one from `end` on. m.cursor.place is where
+    the entry lies, m.cursor.huge whether it is a 2 MiB one (then `va` may lie within it)."""
+    at = m.cursor
+    width = entry_width(m, p)
     while va < end:
-        pa = leaf_place(m, c, p, va, False)
-        span = 1 << P.PAGE_SHIFT + bits * max(1, -1 - pa)               # what one entry of the missing level maps
-        stop = min(end, (va // span + 1) * span)
-        while pa >= 0 and va < stop:
-            entry = read_entry(m, p, pa)
-            if entry & P.PTE_P:
-                kernel_access(m, c, pa, 8, 1)
-                write_entry(m, p, pa, 0)
-                give_frame(m, entry & P.PTE_FRAME)
-                freed += 1
+        if at.process != p + 1 or va < at.start or va >= at.end:
+            va = enter_table(m, c, p, va)
+            if at.huge:
+                return va
+            if at.process == 0:
+                continue
+        place = at.table + (va - at.start >> P.PAGE_SHIFT) * width
+        stop = min(end, at.end)
+        if va < stop:
+            kernel_access(m, c, place, width, 0)
+        while va < stop:
+            if read_entry(m, p, place) != 0:
+                at.place = place
+                return va
             va += P.PAGE
-            pa += width
-        va = stop
-    m.process[p].pages -= freed
+            place += width
+            if place & P.LINE - 1 == 0 and va < stop:
+                kernel_access(m, c, place, width, 0)
+    return va
+
+
+@kernel
+def enter_table(m, c, p, va):
+    """Set the cursor on the leaf table of `va`; where there is none it is on nothing, and the result is the next address
+    that could have one."""
+    at = m.cursor
+    at.process = at.huge = 0
+    place = find_place(m, c, p, va, 0)
+    if place == HUGE_ABOVE:
+        at.huge = 1
+        at.place = find_place(m, c, p, va, 1)
+        return va
+    if place < 0:
+        span = span_of(m, p, -1 - place)
+        return (va // span + 1) * span
+    span = span_of(m, p, 1)
+    at.process = p + 1
+    at.start = va // span * span
+    at.end = at.start + span
+    at.table = place & ~(P.PAGE - 1)
+    return va
+
+
+@kernel
+def forget_cursor(m):
+    """Tables have gone, or a 2 MiB entry has become a table."""
+    m.cursor.process = m.cursor.huge = 0
+
+
+@cold
+def free_tables(m, c, p, start, end, floor, ceiling):
+    """Give back the tables of [start, end) that map nothing else: VMAs remain below `floor` and from `ceiling` on. Their
+    number: with tables, what walkers keep of them has to go too.
+
+    Linux: free_pgtables. All leaf entries of the range are empty already.
+    """
+    forget_cursor(m)
+    freed = 0
+    for level in range(1, m.process[p].levels):
+        span = span_of(m, p, level)
+        va = start // span * span
+        while va < end:
+            place = find_place(m, c, p, va, level)
+            if place < 0:
+                missing = span_of(m, p, -1 - place)
+                va = (va // missing + 1) * missing
+                continue
+            entry = read_entry(m, p, place)
+            if entry and va >= floor and va + span <= ceiling:
+                write_entry(m, c, p, place, 0)
+                drop_table(m, c, p, entry & P.PTE_FRAME)
+                freed += 1
+            va += span
     return freed
 
 
-@kernel
-def free_tables(m, p, table, level):
-    """Give back a table and all tables below it (the process's end)."""
-    if level > 0:
-        width = 8 if m.process[p].levels == 4 else 4
-        for pa in range(table, table + P.PAGE, width):
-            entry = read_entry(m, p, pa)
-            if entry & P.PTE_P:
-                below = entry & P.PTE_FRAME
-                if level > 1:
-                    free_level(m, p, below, level - 1, width)
-                give_frame(m, below)
-                m.process[p].table_pages -= 1
-    give_frame(m, table)
-    m.process[p].table_pages -= 1
+@cold
+def free_leaf_tables(m, c, p, start, end):
+    """Give back the leaf tables that lie wholly in [start, end), all of whose entries are empty already: their number.
 
-
-@kernel
-def free_level(m, p, table, level, width):
-    """The tables below `table`, depth first without recursion: at most two more levels."""
-    for pa in range(table, table + P.PAGE, width):
-        entry = read_entry(m, p, pa)
-        if entry & P.PTE_P:
-            below = entry & P.PTE_FRAME
-            if level > 1:
-                for pa_2 in range(below, below + P.PAGE, width):
-                    leaf = read_entry(m, p, pa_2)
-                    if leaf & P.PTE_P:
-                        give_frame(m, leaf & P.PTE_FRAME)
-                        m.process[p].table_pages -= 1
-            give_frame(m, below)
-            m.process[p].table_pages -= 1
+    Linux: mm/pt_reclaim.c, which only 64-bit kernels have.
+    """
+    if m.process[p].levels != 4:
+        return 0
+    forget_cursor(m)
+    freed = 0
+    va = start + P.HUGE_PAGE - 1 & ~(P.HUGE_PAGE - 1)
+    while va + P.HUGE_PAGE <= end:
+        place = find_place(m, c, p, va, 1)
+        if place < 0:
+            missing = span_of(m, p, -1 - place)
+            va = (va // missing + 1) * missing
+            continue
+        entry = read_entry(m, p, place)
+        if entry:
+            write_entry(m, c, p, place, 0)
+            drop_table(m, c, p, entry & P.PTE_FRAME)
+            freed += 1
+        va += P.HUGE_PAGE
+    return freed

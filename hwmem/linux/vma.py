@@ -1,27 +1,27 @@
-"""VMAs: the pieces of a process's address space, a list sorted by address.
+"""VMAs: the pieces of a process's address space, split and merged as Linux's are.
 
-syscall.py maps and unmaps here; fault.py looks an address up. Records lie in one pool (`m.vma`); links are
-record numbers + 1, so 0 ends a list. Neighbours that touch and agree in rights and flags are merged.
+Everything that changes an address space comes here; vma_tree.py finds VMAs, this file keeps what they say. Neighbours
+that touch become one when rights and flags agree, they are of the same file (or both anonymous) with page offsets that
+go on, and their anonymous memory is, or can become, one:
 
-Invariant: start < end <= the next one's start.
+    anon_vma   identity of the anonymous memory: given at the first fault that brings a page (or taken from a neighbour
+               that could be merged with but for its rights); kept by both parts of a split
+    inherited  it came by fork: then it is shared with the parent and the VMA merges only with its equals
+
+An anonymous VMA's pgoff is the page number at which it was first mapped; mremap moves it without changing that.
+
+Invariant: start < end <= the next one's start. Source: mm/vma.c (vma_merge_new_range, vma_merge_existing_range,
+vma_modify, is_mergeable_anon_vma), mm/rmap.c.
 """
 from hwmem import params as P
 from hwmem._jit import kernel
-
-
-@kernel
-def find_vma(m, p, va):
-    """Number of the VMA that holds `va`, or -1."""
-    v = m.process[p].first_vma - 1
-    while v >= 0 and m.vma[v].end <= va:
-        v = m.vma[v].next - 1
-    return v if v >= 0 and m.vma[v].start <= va else -1
+from hwmem.linux.vma_tree import changed, link_vma, unlink_vma
 
 
 @kernel
 def take_record(m):
     """A free record's number, or -1."""
-    if m.vma_free != 0:
+    if m.vma_free:
         v = m.vma_free - 1
         m.vma_free = m.vma[v].next
         return v
@@ -32,109 +32,218 @@ def take_record(m):
 
 
 @kernel
-def drop_record(m, v):
+def drop_vma(m, p, v):
+    """The VMA is no more; its pages are not looked at."""
+    unlink_vma(m, p, v)
     m.vma[v].next = m.vma_free
     m.vma_free = v + 1
 
 
 @kernel
-def set_next(m, p, before, v):
-    """Link record `v` (or -1: the end) after `before` (-1: at the front)."""
-    if before < 0:
-        m.process[p].first_vma = v + 1
-    else:
-        m.vma[before].next = v + 1
+def pages_of(m, v):
+    return m.vma[v].end - m.vma[v].start >> P.PAGE_SHIFT
 
 
 @kernel
-def insert_vma(m, p, start, end, prot, flags):
-    """Add a mapping where none is; merged with its neighbours. False when records are exhausted."""
-    before, after = -1, m.process[p].first_vma - 1
-    while after >= 0 and m.vma[after].start < start:
-        before, after = after, m.vma[after].next - 1
-    if before >= 0 and alike(m, before, end_of=start, prot=prot, flags=flags):
-        v = before
-        m.vma[v].end = end
-    else:
-        v = take_record(m)
+def new_vma(m, p, start, end, vm_flags, pgoff, file):
+    """A VMA of its own (`file`: number + 1, 0: anonymous); its number, or -1."""
+    v = take_record(m)
+    if v < 0:
+        return -1
+    vma = m.vma[v]
+    vma.start, vma.end, vma.vm_flags, vma.pgoff, vma.file = start, end, vm_flags, pgoff, file
+    vma.anon_vma = vma.inherited = 0
+    vma.swap_va = vma.swap_window = vma.swap_hits = 0
+    link_vma(m, p, v)
+    return v
+
+
+@kernel
+def insert_vma(m, p, start, end, vm_flags, pgoff, file, before, after):
+    """Add a mapping between its neighbours `before` and `after` (-1: none), merged with them where it can be.
+
+    The number of the VMA that holds it, or -1 when records are exhausted. Linux: vma_merge_new_range.
+    """
+    left = before >= 0 and m.vma[before].end == start and follows(m, before, vm_flags, pgoff, file) and joins(m, before, 0, 0)
+    right = after >= 0 and m.vma[after].start == end and m.vma[after].vm_flags == vm_flags and m.vma[after].file == file \
+        and m.vma[after].pgoff == pgoff + (end - start >> P.PAGE_SHIFT) and joins(m, after, 0, 0) \
+        and (not left or can_be_one(m, before, after))
+    if left and right:
+        share_anon(m, before, after)
+        end = m.vma[after].end
+        drop_vma(m, p, after)
+        stretch(m, before, m.vma[before].start, end)
+        return before
+    if left:
+        stretch(m, before, m.vma[before].start, end)
+        return before
+    if right:
+        m.vma[after].pgoff = pgoff
+        stretch(m, after, start, m.vma[after].end)
+        return after
+    return new_vma(m, p, start, end, vm_flags, pgoff, file)
+
+
+@kernel
+def follows(m, before, vm_flags, pgoff, file):
+    """Whether a mapping with these properties could go on where VMA `before` ends."""
+    vma = m.vma[before]
+    return vma.vm_flags == vm_flags and vma.file == file and vma.pgoff + pages_of(m, before) == pgoff
+
+
+@kernel
+def joins(m, v, anon_vma, inherited):
+    """Whether VMA `v` may take in memory of the identity `anon_vma`. Linux: is_mergeable_anon_vma."""
+    own = m.vma[v].anon_vma
+    if own == 0 and anon_vma:
+        return inherited == 0
+    if own and anon_vma == 0:
+        return m.vma[v].inherited == 0
+    return own == anon_vma
+
+
+@kernel
+def can_be_one(m, before, after):
+    a, b = m.vma[before].anon_vma, m.vma[after].anon_vma
+    return a == 0 or b == 0 or a == b
+
+
+@kernel
+def share_anon(m, v, other):
+    """`v` takes in pages of `other`: it has that identity too, if it has none."""
+    if m.vma[v].anon_vma == 0:
+        m.vma[v].anon_vma = m.vma[other].anon_vma
+        m.vma[v].inherited = m.vma[other].inherited
+
+
+@kernel
+def stretch(m, v, start, end):
+    """Other bounds for VMA `v`, its place in the order unchanged."""
+    vma = m.vma[v]
+    vma.start, vma.end = start, end
+    m.process[vma.process].recent_vma = 0
+    changed(m, v)
+    if vma.next:
+        changed(m, vma.next - 1)
+
+
+@kernel
+def split_vma(m, p, v, va):
+    """Two VMAs, `v` below `va` and a new one from there; the new one's number, or -1 (records, or vm.max_map_count)."""
+    if m.process[p].vma_count >= P.MAX_MAP_COUNT:
+        return -1
+    upper = take_record(m)
+    if upper < 0:
+        return -1
+    vma, new = m.vma[v], m.vma[upper]
+    new.start, new.end, new.vm_flags, new.file = va, vma.end, vma.vm_flags, vma.file
+    new.pgoff = vma.pgoff + (va - vma.start >> P.PAGE_SHIFT)
+    new.anon_vma, new.inherited = vma.anon_vma, vma.inherited
+    new.swap_va, new.swap_window, new.swap_hits = vma.swap_va, vma.swap_window, vma.swap_hits
+    stretch(m, v, vma.start, va)
+    link_vma(m, p, upper)
+    return upper
+
+
+@kernel
+def modify_vma(m, p, v, start, end, vm_flags):
+    """[start, end) of VMA `v` gets other flags: merged with its neighbours or split off.
+
+    The number of the VMA that holds the range afterwards, or -1. Linux: vma_modify, vma_merge_existing_range.
+    """
+    vma = m.vma[v]
+    at_start, at_end = start == vma.start, end == vma.end
+    before, after = vma.prev - 1, vma.next - 1
+    pgoff = vma.pgoff + (start - vma.start >> P.PAGE_SHIFT)
+    left = at_start and before >= 0 and m.vma[before].end == start and follows(m, before, vm_flags, pgoff, vma.file) \
+        and joins(m, before, vma.anon_vma, vma.inherited)
+    right = at_end and after >= 0 and m.vma[after].start == end and m.vma[after].vm_flags == vm_flags \
+        and m.vma[after].file == vma.file and m.vma[after].pgoff == pgoff + (end - start >> P.PAGE_SHIFT) \
+        and joins(m, after, vma.anon_vma, vma.inherited) and (not left or can_be_one(m, before, after))
+    if left:
+        return merge_left(m, p, v, end, right)
+    if right:
+        return merge_right(m, p, v, start, pgoff)
+    if not at_start:
+        v = split_vma(m, p, v, start)
         if v < 0:
-            return False
-        m.vma[v].start, m.vma[v].end, m.vma[v].prot, m.vma[v].vm_flags = start, end, prot, flags
-        set_next(m, p, before, v)
-        m.vma[v].next = after + 1
-        m.process[p].vma_count += 1
-    if after >= 0 and m.vma[after].start == end and m.vma[after].prot == prot and m.vma[after].vm_flags == flags:
-        m.vma[v].end = m.vma[after].end
-        m.vma[v].next = m.vma[after].next
-        drop_record(m, after)
-        m.process[p].vma_count -= 1
-    return True
+            return -1
+    if not at_end and split_vma(m, p, v, end) < 0:
+        return -1
+    m.vma[v].vm_flags = vm_flags
+    return v
 
 
 @kernel
-def alike(m, v, end_of, prot, flags):
-    return m.vma[v].end == end_of and m.vma[v].prot == prot and m.vma[v].vm_flags == flags
+def extend_vma(m, p, v, end):
+    """VMA `v` goes on up to `end`, over free room; it takes in the next one where they now touch and agree.
+
+    Linux: vma_merge_extend.
+    """
+    vma = m.vma[v]
+    after = vma.next - 1
+    if after >= 0 and m.vma[after].start == end and m.vma[after].vm_flags == vma.vm_flags and m.vma[after].file == vma.file \
+            and m.vma[after].pgoff == vma.pgoff + (end - vma.start >> P.PAGE_SHIFT) and joins(m, after, vma.anon_vma, vma.inherited):
+        share_anon(m, v, after)
+        end = m.vma[after].end
+        drop_vma(m, p, after)
+    stretch(m, v, vma.start, end)
 
 
 @kernel
-def remove_range(m, p, start, end):
-    """Take [start, end) out of every mapping; one that spans it is split. False when records are exhausted."""
-    before, v = -1, m.process[p].first_vma - 1
-    while v >= 0 and m.vma[v].start < end:
-        vma = m.vma[v]
-        after = vma.next - 1
-        if vma.end <= start:
-            before = v
-        elif vma.start < start and vma.end > end:
-            tail = take_record(m)
-            if tail < 0:
-                return False
-            m.vma[tail].start, m.vma[tail].end, m.vma[tail].prot, m.vma[tail].vm_flags = end, vma.end, vma.prot, vma.vm_flags
-            m.vma[tail].next = vma.next
-            vma.end = start
-            vma.next = tail + 1
-            m.process[p].vma_count += 1
-            return True
-        elif vma.start < start:
-            vma.end = start
-            before = v
-        elif vma.end > end:
-            vma.start = end
-            before = v
-        else:
-            set_next(m, p, before, after)
-            drop_record(m, v)
-            m.process[p].vma_count -= 1
-        v = after
-    return True
+def merge_left(m, p, v, end, right):
+    """The VMA before `v` takes [v.start, end); with `right` also the one after it, which ends up inside."""
+    before, after = m.vma[v].prev - 1, m.vma[v].next - 1
+    if right:
+        share_anon(m, before, after if m.vma[after].anon_vma else v)
+        end = m.vma[after].end
+        drop_vma(m, p, v)
+        drop_vma(m, p, after)
+    elif end == m.vma[v].end:
+        share_anon(m, before, v)
+        drop_vma(m, p, v)
+    else:
+        share_anon(m, before, v)
+        m.vma[v].pgoff += end - m.vma[v].start >> P.PAGE_SHIFT
+        stretch(m, v, end, m.vma[v].end)
+    stretch(m, before, m.vma[before].start, end)
+    return before
 
 
 @kernel
-def free_gap(m, p, length, hint):
-    """Start of a free range: at `hint` if that is free, else the highest below the top of the mmap area; -1 if none."""
-    layout = m.process[p].layout
-    low, high = P.PAGE * 16, mmap_base(layout)
-    best, at_hint = -1, hint >= low and hint + length <= task_end(layout)
-    v = m.process[p].first_vma - 1
-    floor = low
-    while True:
-        ceiling = min(m.vma[v].start, high) if v >= 0 else high
-        if ceiling - floor >= length:
-            best = ceiling - length
-        if v < 0:
-            break
-        if at_hint and m.vma[v].start < hint + length and hint < m.vma[v].end:
-            at_hint = False
-        floor = max(floor, m.vma[v].end)
-        v = m.vma[v].next - 1
-    return hint if at_hint else best
+def merge_right(m, p, v, start, pgoff):
+    """The VMA after `v` takes [start, v.end), whose page offset is `pgoff`."""
+    after = m.vma[v].next - 1
+    share_anon(m, after, v)
+    if start == m.vma[v].start:
+        drop_vma(m, p, v)
+    else:
+        stretch(m, v, m.vma[v].start, start)
+    m.vma[after].pgoff = pgoff
+    stretch(m, after, start, m.vma[after].end)
+    return after
 
 
 @kernel
-def mmap_base(layout):
-    return P.MMAP_BASE[1] if layout == P.LINUX_I386 else P.MMAP_BASE[0]
+def prepare_anon(m, v):
+    """VMA `v` is about to get an anonymous page: its identity, or one that a neighbour has which could be merged with
+    but for its rights. Linux: __anon_vma_prepare, find_mergeable_anon_vma."""
+    vma = m.vma[v]
+    if vma.anon_vma:
+        return
+    after, before = vma.next - 1, vma.prev - 1
+    if after >= 0 and reusable(m, v, after, after):
+        vma.anon_vma = m.vma[after].anon_vma
+    elif before >= 0 and reusable(m, before, v, before):
+        vma.anon_vma = m.vma[before].anon_vma
+    else:
+        m.mm.anon_vmas += 1
+        vma.anon_vma = m.mm.anon_vmas
 
 
 @kernel
-def task_end(layout):
-    return P.TASK_END[1] if layout == P.LINUX_I386 else P.TASK_END[0]
+def reusable(m, a, b, owner):
+    """Whether the anon_vma of `owner`, one of the neighbours `a` and `b`, may serve the other."""
+    first, second = m.vma[a], m.vma[b]
+    return first.end == second.start and first.file == second.file and (first.vm_flags ^ second.vm_flags) & ~P.VM_ACCESS == 0 \
+        and second.pgoff == first.pgoff + pages_of(m, a) and m.vma[owner].anon_vma != 0 and m.vma[owner].inherited == 0

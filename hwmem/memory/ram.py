@@ -13,6 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
+MADV_DONTNEED = 4               # of the host (Linux)
 _CTYPES = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_int64}
 
 
@@ -54,6 +55,25 @@ peek8, poke8 = _accessors(1)
 peek16, poke16 = _accessors(2)
 peek32, poke32 = _accessors(4)
 peek64, poke64 = _accessors(8)
+
+
+def release_host(address, size):
+    """Whole host pages of RAM go back to the host; they read as zeros. madvise(2), MADV_DONTNEED."""
+    ctypes.CDLL(None).madvise(ctypes.c_void_p(int(address)), ctypes.c_size_t(int(size)), MADV_DONTNEED)
+
+
+@intrinsic
+def _release(typingctx, address, size):
+    def generate(context, builder, signature, args):
+        word = ir.IntType(64)
+        function = builder.module.globals.get("madvise") or ir.Function(
+            builder.module, ir.FunctionType(ir.IntType(32), [word, word, ir.IntType(32)]), "madvise")
+        builder.call(function, [*args, ir.IntType(32)(MADV_DONTNEED)])
+        return context.get_dummy_value()
+    return types.void(types.int64, types.int64), generate
+
+
+overload(release_host)(lambda address, size: lambda address, size: _release(address, size))
 
 
 def map_ram(size):

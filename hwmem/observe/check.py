@@ -3,7 +3,9 @@
     check_machine ── checks/arrays.py      caches and TLBs as arrays: places, duplicates, replacement state
                   ├─ checks/coherence.py   single writer or many readers; the directory against the caches; inclusion
                   ├─ checks/core.py        hit filter, store buffer
-                  ├─ checks/memory.py      frames, page tables, TLBs
+                  ├─ checks/memory.py      page tables, TLBs
+                  ├─ checks/vmas.py        mappings
+                  ├─ checks/frames.py      frames, LRU lists, reverse mappings, swap slots
                   └─ checks/counts.py      the counters' identities
 
 The scans are kernels, compiled at the first check. Cost: about a millisecond for a machine of usual size, most of it
@@ -19,14 +21,18 @@ from hwmem.observe.checks.arrays import ARRAYS, DTLB, L1D, PML4E, array_of, chec
 from hwmem.observe.checks.coherence import check_llc, check_private
 from hwmem.observe.checks.core import check_filter, check_store_buffer
 from hwmem.observe.checks.counts import check_core_counts, check_machine_counts
-from hwmem.observe.checks.memory import check_frames, check_last_table, check_paging_cache, check_tlb
+from hwmem.observe.checks.frames import check_core_lists, check_each_frame, check_free_blocks, check_lru, check_slots
+from hwmem.observe.checks.memory import check_all_tables, check_last_table, check_paging_cache, check_tlb
+from hwmem.observe.checks.page_cache import check_page_cache
+from hwmem.observe.checks.vmas import check_all_vmas
 
+KIND_NAMES = ("anonymous pages", "pages of files", "shared pages", "pages in swap", "page tables")
 DIRECTORY_NAMES = ("PRESENT", "SHARED", "OWNED", "GONE")
 EVERYWHERE, CODE, WHERE, WHICH = -1, 4, 5, 6        # `found`: four numbers, the code, the core or socket, the array
 
 
 @kernel
-def first_fault(m, marks, found):
+def first_fault(m, marks, met, found):
     """Run all checks until one finds something; False: nothing. `found` says what and where."""
     for c in range(m.cores):
         found[WHERE] = c
@@ -39,8 +45,16 @@ def first_fault(m, marks, found):
         if found[CODE]:
             return True
     found[WHERE] = EVERYWHERE
-    found[CODE] = check_frames(m, marks, found) or check_machine_counts(m, found)
+    found[CODE] = (check_linux(m, marks, met, found) if m.mmu else 0) or check_machine_counts(m, found)
     return found[CODE] != 0
+
+
+@kernel
+def check_linux(m, marks, met, found):
+    """Memory as Linux keeps it. `marks`, `met`: zeros; what they are for stands in checks/frames.py."""
+    return (check_all_vmas(m, found) or check_free_blocks(m, marks, found) or check_core_lists(m, marks, found)
+            or check_lru(m, marks, found) or check_all_tables(m, marks, met, found)
+            or check_each_frame(m, marks, met, found) or check_slots(m, met, found) or check_page_cache(m, found))
 
 
 @kernel
@@ -61,13 +75,16 @@ def check_core(m, c, found):
 
 
 class Number(int):
-    """A number of a fault, with formats of its own: S a private state, D a directory state, mask a list of cores."""
+    """A number of a fault, with formats of its own: S a private state, D a directory state, mask a list of cores, kind what
+    a process counts."""
 
     def __format__(self, how):
         if how == "S":
             return P.STATE_NAMES[self] if 0 <= self < len(P.STATE_NAMES) else f"state {int(self)}"
         if how == "D":
             return DIRECTORY_NAMES[self] if 0 <= self < len(DIRECTORY_NAMES) else f"state {int(self)}"
+        if how == "kind":
+            return KIND_NAMES[self]
         if how == "mask":
             return ", ".join(map(str, cores_of(self))) or "none"
         return format(int(self), how)
@@ -77,7 +94,8 @@ def check_machine(machine):
     """Raise MachineError, with the values, if any invariant of the machine is broken."""
     m = machine.state
     found = np.zeros(8, np.int64)
-    if not first_fault(m, np.zeros(max(1, m.frames.fresh), np.uint8), found):
+    frames = max(1, int(m.frames.fresh))
+    if not first_fault(m, np.zeros(frames, np.uint8), np.zeros(frames + int(m.swap.fresh), np.int32), found):
         return
     *numbers, code, where, which = map(int, found[:WHICH + 1])
     names = counts.MACHINE_IDENTITIES if where == EVERYWHERE else counts.CORE_IDENTITIES

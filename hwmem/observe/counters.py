@@ -24,6 +24,7 @@ Machine.check() holds the counters to them (checks/counts.py).
 """
 import numpy as np
 
+from hwmem.layout import VMSTAT_NAMES
 from hwmem.observe.sharing import FALSE_SHARING
 
 CORE_FIELDS = {
@@ -33,6 +34,7 @@ CORE_FIELDS = {
     "invalidations_received": "invalidations_received", "interventions_hit_modified": "interventions_hit_modified",
     "interventions_remote": "interventions_remote", "writebacks": "writebacks",
     "line_waits": "line_waits", "line_wait_cycles": "line_wait_cycles",
+    "lock_waits": "lock_waits", "lock_wait_cycles": "lock_wait_cycles",
     "faults.minor": "faults_minor", "faults.major": "faults_major", "fences": "fences",
     "store_buffer.stores": "store_buffer_stores", "store_buffer.drains": "store_buffer_drains",
     "store_buffer.forwards": "store_buffer_forwards", "store_buffer.stalls": "store_buffer_stalls",
@@ -45,6 +47,7 @@ TLB_FIELDS = ("hits", "misses")         # also what is counted of the LLC by cor
 DIRECTORY_FIELDS = ("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "hits", "misses",
                     "back_invalidations", "remote_requests")
 DRAM_FIELDS = ("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles")
+DISK_FIELDS = ("reads", "writes", "wait_cycles")
 MISS_CAUSES = ("miss.cold", "miss.capacity", "miss.true_sharing", "miss.false_sharing")
 
 
@@ -74,7 +77,8 @@ def tree(machine):
     return {"cores": cores,
             "llc": llc | {f: sum(core[f"llc.{f}"] for core in cores) for f in TLB_FIELDS},
             "directory": {f: int(m.directory[f]) for f in DIRECTORY_FIELDS},
-            "dram": {f: sum(int(m.dram[s][f]) for s in sockets) for f in DRAM_FIELDS}}
+            "dram": {f: sum(int(m.dram[s][f]) for s in sockets) for f in DRAM_FIELDS},
+            "linux": {f: int(m.vmstat[f]) for f in VMSTAT_NAMES} | {f"disk.{f}": int(m.disk[f]) for f in DISK_FIELDS}}
 
 
 def leaves(node):

@@ -7,6 +7,7 @@
     sharing.py      false-sharing, true-sharing
     regression.py   linear-regression (Phoenix)
     hoard.py        cache-scratch, cache-thrash
+    heap.py         malloc-free
     messages.py     ping-pong, producer-consumer
     locks.py        spin-lock: test-and-set, ttas, ticket, mcs
     readers.py      reader-writer
@@ -17,9 +18,21 @@
     stream.py       stream: copy, scale, add, triad
     latency.py      pointer-chase, memory-mountain
     matrix.py       matrix-multiply
+
+    meter.py            what the phases of an experiment cost; the experiments on the operating system's memory:
+    faults.py           page-faults
+    returning.py        madvise-return
+    oversubscription.py oversubscription
+    reach.py            tlb-reach
+    forks.py            fork-storm
+    allocation.py       brk-mmap
+    mappings.py         vma-explosion
+    contiguous.py       segments-pages
+    overlay.py          overlay
 """
-from hwmem.programs import (sharing, regression, hoard, messages, locks, readers, exclusion, publication, treiber, fences,   # noqa: F401
-                            stream, latency, matrix)
+from hwmem.programs import (sharing, regression, hoard, heap, messages, locks, readers, exclusion, publication, treiber, fences,   # noqa: F401
+                            stream, latency, matrix, faults, returning, oversubscription, reach, forks, allocation, mappings,
+                            contiguous, overlay)
 from hwmem.programs.registry import WORKLOADS, Workload, find, grid, parameter, workload, workloads
 from hwmem.programs.space import Space, Symbol
 

@@ -25,6 +25,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from hwmem._jit import JIT_DISABLED, kernel
+from hwmem.config import MachineConfig
 from hwmem.config_record import Choice, Flag, Integer, Record, Size, setting
 
 RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events", "races")      # arguments of hwmem.run
@@ -56,6 +57,11 @@ class Workload:
     operation: str
     against: tuple | None
     scale: str | None
+    machine: dict
+
+    def config(self, base=None):
+        """The machine it runs on where nobody says otherwise: `base` (None: generic) with the settings that it wants."""
+        return (base or MachineConfig()).replace(**self.machine)
 
     def settle(self, given):
         """All parameters as a dict of plain values. Raises TypeError or ValueError, one line that names the parameter."""
@@ -72,10 +78,10 @@ class Workload:
         return given
 
     def describe(self):
-        """{"description", "parameters": {name: {"default", "takes", "doc"}}}."""
+        """{"description", "machine", "parameters": {name: {"default", "takes", "doc"}}}."""
         defaults = self.settle({})
         kinds, docs = self.record.kinds(), self.record.__dataclass_fields__
-        return {"description": self.description,
+        return {"description": self.description, "machine": self.machine,
                 "parameters": {n: {"default": defaults[n], "takes": k.what, "doc": docs[n].metadata["doc"]} for n, k in kinds.items()}}
 
     def argument(self, fields):
@@ -113,13 +119,14 @@ def no_values(w, space):
 
 
 def workload(name, description, setup=no_setup, values=no_values, operation="step", against=None, scale=None, rules=(),
-             **parameters):
+             machine=None, **parameters):
     """Decorator: registers the kernel `function(m, w)` under `name`, for hwmem.run and the command.
 
     `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is
     how many operations the program did; `operation` is what one is called. `against`: (parameter, values) that a
     comparison tries beside the run's own; `scale`: the parameter that it takes in powers of two (comparison.py).
-    `rules`: config_record.Rules between parameters. `parameters`: made by `parameter`. Raises ValueError for a name that
+    `rules`: config_record.Rules between parameters. `machine`: settings of MachineConfig that it runs with unless a
+    configuration is given, {"memory": "64MiB"}. `parameters`: made by `parameter`. Raises ValueError for a name that
     is taken.
     """
     for word in parameters:
@@ -131,7 +138,7 @@ def workload(name, description, setup=no_setup, values=no_values, operation="ste
     def register(function):
         if name in WORKLOADS and WORKLOADS[name].kernel.__module__ != function.__module__:
             raise ValueError(f"workload {name!r} exists already, in {WORKLOADS[name].kernel.__module__}")
-        WORKLOADS[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale)
+        WORKLOADS[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale, machine or {})
         return WORKLOADS[name]
     return register
 
@@ -151,5 +158,5 @@ def find(name):
 
 
 def workloads():
-    """Name -> {"description", "parameters": {name: {"default", "takes", "doc"}}} of every workload."""
+    """Name -> {"description", "machine", "parameters": {name: {"default", "takes", "doc"}}} of every workload."""
     return {name: w.describe() for name, w in WORKLOADS.items()}

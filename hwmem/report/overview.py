@@ -22,7 +22,7 @@ def header(result):
     c = result.config
     levels = ", ".join(f"{name} {format_size(level.size)}" for name, level in (("L1D", c.l1d), ("L2", c.l2), ("LLC", c.llc)) if level)
     sockets = f" in {c.sockets} sockets" if c.sockets > 1 else ""
-    return (f"{result.workload}  {parameters}\n"
+    return (f"{result.workload}  {parameters}".rstrip() + "\n"
             f"{c.name}: {c.cores} cores{sockets}, {c.frequency_ghz:g} GHz, {c.protocol.upper()}, {c.ordering.upper()}; {levels}; "
             f"seed {result.seed}, hwmem {result.version}")
 

@@ -1,7 +1,12 @@
 """The counters of a result by subject, a table each. Names are those of Machine.counters()."""
+from hwmem.params import HUGE_PAGE, PAGE
 from hwmem.report.table import percent, table
+from hwmem.units import format_size
 
 CACHE_LEVELS = (("l1d", "L1D"), ("l2", "L2"), ("llc", "LLC"))
+FAULT_EVENTS = ("pgfault", "pgmajfault", "thp_", "swap_ra", "workingset_", "disk.")         # beginnings of names of linux's counters
+MEMORY_EVENTS = ("pgalloc", "pgfree", "pglazy", "pgscan", "pgsteal", "pgactivate", "pgdeactivate", "allocstall", "pageoutrun", "pswp",
+                 "pgpg", "oom_kill", "disk.")
 
 
 def per_core(result, columns):
@@ -17,6 +22,12 @@ def count(name):
 
 def miss_ratio(level):
     return lambda c: percent(c[f"{level}.misses"], c[f"{level}.hits"] + c[f"{level}.misses"])
+
+
+def events(result, beginnings):
+    """The kernel's events whose names begin so, where there were any: a table, or nothing."""
+    rows = [[name, n] for name, n in result.counters.get("linux", {}).items() if n and name.startswith(beginnings)]
+    return [table(["Linux", "count"], rows)] if rows else []
 
 
 def caches(result):
@@ -38,31 +49,38 @@ def caches(result):
 
 
 def tlb(result):
-    """First- and second-level TLB hits and misses, page walks and the accesses they make."""
-    return per_core(result, [
+    """First- and second-level TLB hits and misses, page walks and the accesses they make; how far the TLBs reach."""
+    levels = [(name, getattr(result.config, name)) for name in ("dtlb", "dtlb_2m", "stlb")]
+    sizes = {"dtlb": [PAGE] if result.config.dtlb_2m else [PAGE, HUGE_PAGE], "dtlb_2m": [HUGE_PAGE], "stlb": [PAGE, HUGE_PAGE]}
+    reach = table(["TLB", "entries", "reach, 4 KiB", "2 MiB"], [
+        [name, level.entries, *(format_size(level.entries * size) if size in sizes[name] else "-" for size in (PAGE, HUGE_PAGE))]
+        for name, level in levels if level])
+    return "\n\n".join([reach, per_core(result, [
         ("DTLB hits", count("dtlb.hits")), ("misses", count("dtlb.misses")), ("ratio", miss_ratio("dtlb")),
         ("STLB hits", count("stlb.hits")), ("misses", count("stlb.misses")), ("ratio", miss_ratio("stlb")),
-        ("walks", count("walks")), ("walk accesses", count("walk_accesses"))])
+        ("walks", count("walks")), ("walk accesses", count("walk_accesses"))])])
 
 
 def faults(result):
-    """Page faults, the kernel's own accesses, context switches and TLB shootdowns."""
-    return per_core(result, [
+    """Page faults, the kernel's own accesses, context switches and TLB shootdowns; the kernel's events behind faults."""
+    return "\n\n".join([per_core(result, [
         ("minor faults", count("faults.minor")), ("major", count("faults.major")), ("kernel accesses", count("kernel_accesses")),
         ("context switches", count("context_switches")), ("shootdowns sent", count("shootdowns.sent")),
-        ("received", count("shootdowns.received")), ("idle cycles", count("idle_cycles"))])
+        ("received", count("shootdowns.received")), ("idle cycles", count("idle_cycles"))]),
+        *events(result, FAULT_EVENTS)])
 
 
 def memory(result):
-    """DRAM's reads and writes, how they met the open rows, and the bandwidth used."""
+    """DRAM's reads and writes, how they met the open rows, and the bandwidth used; frames, reclaim and swap."""
     dram = result.counters["dram"]
     lines = dram["reads"] + dram["writes"]
     rate = f"{lines * 64 / result.seconds / 1e9:.2f} GB/s" if result.seconds else "-"
-    return table(["DRAM", "count", "share"], [
+    return "\n\n".join([table(["DRAM", "count", "share"], [
         ["reads", dram["reads"], percent(dram["reads"], lines)], ["writes", dram["writes"], percent(dram["writes"], lines)],
         ["row hits", dram["row_hits"], percent(dram["row_hits"], lines)], ["row misses", dram["row_misses"], percent(dram["row_misses"], lines)],
         ["row conflicts", dram["row_conflicts"], percent(dram["row_conflicts"], lines)],
-        ["cycles in queues", dram["queue_cycles"], "-"], ["bytes", lines * 64, rate]])
+        ["cycles in queues", dram["queue_cycles"], "-"], ["bytes", lines * 64, rate]]),
+        *events(result, MEMORY_EVENTS)])
 
 
 def ordering(result):

@@ -41,7 +41,7 @@ def grid_table(grid, factor=False):
         title += f", by {grid['column']}"
     elif grid["column"]:
         columns = [f"{grid['column']}={c}" for c in columns]
-    rows = [[float(c) for c in cells] for cells in grid["cells"]]
+    rows = [list(cells) for cells in grid["cells"]]
     if factor and len(columns) > 1:
         factors = [row[0] / min(row) for row in rows]
         columns.append("slowdown")

@@ -25,6 +25,25 @@ def enqueue(m, t):
 
 
 @kernel
+def dequeue(m, t):
+    """Thread `t`, runnable until now, is not to run: it leaves its core's run queue, or the core at its next step."""
+    core = m.core[m.thread[t].core]
+    if core.current == t + 1:
+        core.slice_end = 0
+    before, n = 0, core.queue_head
+    while n and n != t + 1:
+        before, n = n, m.thread[n - 1].next
+    if n == 0:
+        return
+    if before:
+        m.thread[before - 1].next = m.thread[t].next
+    else:
+        core.queue_head = m.thread[t].next
+    if core.queue_tail == n:
+        core.queue_tail = before
+
+
+@kernel
 def leave_core(m, t):
     """The running thread `t` stops running; its stores become visible."""
     c = m.thread[t].core

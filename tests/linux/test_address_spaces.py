@@ -144,7 +144,7 @@ def test_all_frames_come_back_when_processes_end(seed, layout, levels):
     for _ in range(4):
         processes = [machine.spawn(layout) for _ in range(3)]
         for process in processes:
-            a = process.mmap(0, 1 << 26)
+            a = process.mmap(0, 1 << 26, flags=ANONYMOUS | P.MAP_NORESERVE)
             for page in rng.integers(0, 1 << 14, 80).tolist():
                 process.store(a + page * PAGE, page, core=page % 2)
         owned = {}

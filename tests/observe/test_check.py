@@ -1,4 +1,6 @@
 """Machine.check(): silent while machines do random work, and it names what somebody else has broken."""
+import ctypes
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from observed import BASE, SMALL, machine, random_trace, replay
 
 from hwmem import params as P
 from hwmem.errors import MachineError
+from hwmem.linux.frames import link_block, unlink_block
 from hwmem.observe.check import cores_of, line_holders
 from hwmem.observe.checks.counts import CORE_IDENTITIES, MACHINE_IDENTITIES
 from hwmem.observe.checks.faults import SENTENCES
@@ -73,9 +76,16 @@ def test_processes_that_map_touch_and_unmap_break_nothing(steps, ordering, tlbs)
 
 def busy_machine(**config):
     """A machine with something in every structure."""
-    m = machine(mmu=True, ordering="tso", **config)
+    m = machine(mmu=True, ordering="tso", memory="16MiB", swap="4MiB", thp="madvise", **config)
     p = m.spawn()
-    a = p.mmap(0, 64 * P.PAGE)
+    a, b, h = p.mmap(0, 64 * P.PAGE), p.mmap(0, 32 * P.PAGE), p.mmap(0, 2 * P.HUGE_PAGE)
+    p.touch(b, 32 * P.PAGE)
+    p.fork()                                                # b's pages are shared
+    p.touch(b + 20 * P.PAGE, 10 * P.PAGE)
+    p.madvise(b + 20 * P.PAGE, 8 * P.PAGE, P.MADV_PAGEOUT)
+    p.load(b + 20 * P.PAGE)                                 # in the swap cache, and mapped
+    p.madvise(h, 2 * P.HUGE_PAGE, P.MADV_HUGEPAGE)
+    p.touch(h, 2 * P.HUGE_PAGE)
     for core in range(4):
         p.write(a + 4096 * core, bytes(200), core)
         p.load_many([a + 64 * i for i in range(30)], core=core)
@@ -125,6 +135,97 @@ def bump(record, field, by=1):
     record[field] = record[field] + by
 
 
+def frames_with(m, state, without=0):
+    """Frames whose state has all bits of `state` and none of `without`."""
+    states = m.frame["state"][:int(m.frames.fresh)]
+    return [int(f) for f in np.flatnonzero((states & state == state) & (states & without == 0))]
+
+
+def own_page(m):
+    """A frame that one small entry of process 0 leads to, and that is on an LRU list."""
+    return next(f for f in frames_with(m, P.FRAME_ANON | P.FRAME_EXCLUSIVE, P.FRAME_HEAD | P.FRAME_TAIL) if m.frame[f].maps == 1 and not m.frame[f].slot)
+
+
+def edit_entry(m, va, change):
+    """Replace process 0's leaf entry of `va` by what `change` makes of it."""
+    table = int(m.process[0].root)
+    ram = np.ctypeslib.as_array((ctypes.c_int64 * (int(m.ram_size) // 8)).from_address(int(m.ram_base)))
+    for level in (3, 2, 1):
+        table = int(ram[table // 8 + (va >> 12 + 9 * level & 511)]) & P.PTE_FRAME
+    place = table // 8 + (va >> 12 & 511)
+    ram[place] = change(int(ram[place]))
+
+
+def edit_own(m, change):
+    edit_entry(m, int(m.frame[own_page(m)].va), change)
+
+
+def hole(m):
+    """The page that busy_machine has unmapped between two VMAs of process 0."""
+    n = first_vma(m)
+    while int(m.vma[n].end) + P.PAGE != int(m.vma[m.vma[n].next - 1].start):
+        n = int(m.vma[n].next) - 1
+    return int(m.vma[n].end)
+
+
+def split_buddies(m):
+    """A free block becomes two that nobody joins."""
+    order = next(k for k in range(1, 11) if m.frames.head[k])
+    frame = int(m.frames.head[order])
+    unlink, link = (getattr(f, "py_func", f) for f in (unlink_block, link_block))
+    unlink(m, frame, order)
+    for half in (frame, frame + (1 << order - 1)):
+        link(m, half, order - 1, 0)
+
+
+def lose_frame(m):
+    """A free frame of core 0 is used from now on, for nothing."""
+    frame = int(m.frames.core_head[0])
+    m.frames.core_head[0] = m.frame[frame].next
+    m.frames.core_count[0] -= 1
+    m.frames.used += 1
+    m.frame[frame].state = 0
+
+
+def set_field(rows, i, field, value):
+    rows[i][field] = value(int(rows[i][field]))
+
+
+def first_vma(m):
+    return int(m.process[0].first_vma) - 1
+
+
+LINUX_DAMAGES = {
+    "a frame counted as used too many": (lambda m: bump(m.frames, "used"), "frames: "),
+    "a page too many": (lambda m: bump(m.process[0], "anon"), "process 0: .* anonymous pages are counted"),
+    "a table too many": (lambda m: bump(m.process[0], "table_pages"), "page tables are counted"),
+    "a swapped page too few": (lambda m: bump(m.process[0], "swapped", -1), "pages in swap are counted"),
+    "a block in use": (lambda m: set_field(m.frame, int(m.frames.head[m.frames.head.nonzero()[0][0]]), "state", lambda s: 0), "cannot be in a block"),
+    "buddies not joined": (split_buddies, "are not joined"),
+    "a block too many": (lambda m: bump(m.frames.count, 3), "blocks of order 3 are counted"),
+    "a core's list that ends early": (lambda m: bump(m.frames.core_count, 0), "core 0: frame .* of its list"),
+    "a frame lost": (lose_frame, "nobody has it"),
+    "a table that is none": (lambda m: set_field(m.frame, frames_with(m, P.FRAME_TABLE)[0], "state", lambda s: 0), "is met as"),
+    "a broken LRU list": (lambda m: set_field(m.frame, int(m.lru.tail[P.LRU_INACTIVE_ANON]), "prev", lambda f: 0), "LRU list 1: frame"),
+    "an LRU page too many": (lambda m: bump(m.lru.pages, P.LRU_INACTIVE_FILE), "LRU list 3: "),
+    "a page on the wrong list": (lambda m: set_field(m.frame, own_page(m), "state", lambda s: s ^ P.FRAME_SWAPBACKED), "which is not its"),
+    "a reverse mapping astray": (lambda m: set_field(m.frame, own_page(m), "va", lambda va: va + P.PAGE), "reverse mappings do not know"),
+    "a mapping too many": (lambda m: set_field(m.frame, own_page(m), "maps", lambda n: n + 1), "mappings are recorded"),
+    "a record of a mapping lost": (lambda m: bump(m, "rmap_fresh"), "reverse mappings: "),
+    "a huge page without a tail": (lambda m: set_field(m.frame, frames_with(m, P.FRAME_TAIL)[5], "state", lambda s: s ^ P.FRAME_TAIL), "does not fit the huge page"),
+    "a slot too often stood for": (lambda m: bump(m.swap_map, 3), "swap slot 3: "),
+    "a frame of another slot": (lambda m: bump(m.swap_cache, 2), "the swap cache has frame"),
+    "a slot used too many": (lambda m: bump(m.swap, "used"), "slots are said to be used"),
+    "an entry that leads to a table": (lambda m: edit_own(m, lambda e: e & ~P.PTE_FRAME | int(m.process[0].root)), "which is no page"),
+    "an entry of no slot": (lambda m: edit_own(m, lambda e: P.PTE_SWAP | 99999 << 12), "stands for no swap slot"),
+    "a writable entry of a shared page": (lambda m: set_field(m.frame, own_page(m), "state", lambda s: s ^ P.FRAME_EXCLUSIVE), "which others may have"),
+    "an entry outside all mappings": (lambda m: edit_entry(m, hole(m), lambda e: 5), "lies in no mapping"),
+    "VMAs out of order": (lambda m: set_field(m.vma, first_vma(m), "end", lambda end: end + (1 << 46)), "is out of order"),
+    "a gap that is not there": (lambda m: set_field(m.vma, int(m.process[0].tree) - 1, "widest", lambda n: n + 4096), "the tree is wrong"),
+    "a VMA too many": (lambda m: bump(m.process[0], "vma_count"), "its counts are others"),
+    "a promise too many": (lambda m: bump(m.mm, "committed"), "said to be promised"),
+}
+
 DAMAGES = {
     "two writers": (lambda m, line: set_state(m, entry_of(m, m.core[3].l1d, line), P.M), "holds it in M, and core . has a copy"),
     "a state of another protocol": (lambda m, line: set_state(m, entry_of(m, m.core[2].l1d, line), P.O), "protocol does not have"),
@@ -138,9 +239,6 @@ DAMAGES = {
     "a TLB entry with more rights": (lambda m, line: [break_page(m, bit) for bit in (1, 6)] and None, "more rights|says|lacks a right"),
     "a filter entry for another line": (lambda m, line: bump(m.core[2].hot["host"], slice(None), 64), "hit filter"),
     "a store entry for a shared line": (lambda m, line: m.core[3].hot["store"].__setitem__(slice(None), m.core[3].hot["line"]), "lets stores"),
-    "a lost frame": (lambda m, line: bump(m.frames, "used"), "frames:"),
-    "a page too many": (lambda m, line: bump(m.process[0], "pages"), "pages are counted|the processes have"),
-    "a free list that ends early": (lambda m, line: bump(m.frames, "free", 1) or bump(m.frames, "used", -1), "at place"),
     "an uncounted hit": (lambda m, line: bump(m.core[1].l1d, "hits", -1), "counters of core 1: l1d.hits"),
     "an uncounted request": (lambda m, line: bump(m.directory, "gets"), "counters of the machine: gets"),
     "too many stores waiting": (lambda m, line: bump(m.core[0], "sb_count", 99), "store"),
@@ -152,6 +250,18 @@ def test_a_damaged_machine_is_noticed_and_the_damage_is_named(damage):
     m, p, a = busy_machine()
     do, words = DAMAGES[damage]
     do(m.state, p.physical(a) >> P.LINE_SHIFT)
+    with pytest.raises(MachineError, match=words):
+        m.check()
+
+
+@pytest.mark.parametrize("damage", LINUX_DAMAGES)
+def test_damage_to_linuxs_records_is_noticed_and_named(damage):
+    m, p, _ = busy_machine()
+    b = p.mmap(0, 64 * P.PAGE)
+    p.store(b, 1)
+    p.munmap(b, 64 * P.PAGE)                                # so much that all TLBs are flushed: they do not notice first
+    do, words = LINUX_DAMAGES[damage]
+    do(m.state)
     with pytest.raises(MachineError, match=words):
         m.check()
 

@@ -1,24 +1,26 @@
-"""Memory management: every frame has one owner, the counts are right, TLBs agree with the page tables.
+"""Page tables and what caches them: entries lead where they may and are counted, TLBs agree with them.
 
-`marks` is a byte for each frame handed out so far; a frame met twice is a fault.
+A TLB may know a page as accessed that its entry no longer calls so: reclaim clears the bit without a flush (linux/aging.py).
 """
 import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.cache.sets import index_of, key_of
-from hwmem.linux.page_table import entry_place, read_entry
-from hwmem.memory.ram import peek64
+from hwmem.linux.page_table import entry_place, frame_at, is_huge, is_mapped, read_entry
+from hwmem.linux.rmap import HUGE_MAPPING
+from hwmem.linux.swap import slot_at
 from hwmem.mmu.tlb import HUGE_KEY
-from hwmem.mmu.translate import HUGE_FRAME
 from hwmem.observe.checks.arrays import is_recent
-from hwmem.observe.checks.faults import (BAD_FRAME, BAD_FREE_LIST, FRAME_COUNTS, FRAME_TWICE, FRAMES_USED, LAST_TABLE,
-                                         PAGING_CACHE, PROCESS_PAGES, PROCESS_TABLES, TLB_NO_PROCESS, TLB_RIGHTS, TLB_WRONG,
-                                         fault)
+from hwmem.observe.checks.faults import (BAD_FRAME, BAD_SLOT, FRAME_TWICE, LAST_TABLE, NOT_EXCLUSIVE, OUTSIDE_VMA, PAGING_CACHE,
+                                         PROCESS_PAGES, RMAP_MISSING, TLB_NO_PROCESS, TLB_RIGHTS, TLB_WRONG, fault)
+from hwmem.observe.checks.frames import TABLE, mark
 
 ASID_SHIFT, ASID_MASK = 36, (1 << 12) - 1
 VPN_MASK = (1 << ASID_SHIFT) - 1
 HUGE_PAGES = P.HUGE_PAGE // P.PAGE
+TABLE_PA, NEXT, COUNT = range(3)                        # rows of `path`
+ANON, FILE, SHARED, SWAPPED, TABLES, KINDS = range(6)   # what is counted
 
 
 @kernel
@@ -48,80 +50,124 @@ def leaf_of(m, p, va, stop):
 
 
 @kernel
-def check_frames(m, marks, found):
-    """All frames: the free list, then what the processes have."""
-    f = m.frames
-    if not 1 <= f.fresh <= f.total or f.free + f.used != f.fresh - 1:
-        return fault(found, FRAME_COUNTS, f.free, f.used, f.fresh - 1, f.total)
-    pa = f.free_head
-    for place in range(f.free):
-        if not mark(m, marks, pa, 1):
-            return fault(found, BAD_FREE_LIST, pa, place, 0, 0)
-        pa = peek64(m.ram_base + pa)
-    if pa != 0:
-        return fault(found, BAD_FREE_LIST, pa, f.free, 0, 0)
-    if not m.mmu:
-        return 0
-    path = np.zeros((2, 4), np.int64)
-    used = 0
+def check_all_tables(m, marks, met, found):
+    """The page tables of every process. `marks`, `met`: see checks/frames.py."""
+    path = np.zeros((3, 8), np.int64)
     for p in range(P.MAX_PROCESSES):
         if m.process[p].alive:
-            code = check_tables(m, p, marks, path, found)
+            code = check_tables(m, p, marks, met, path, found) or check_process(m, p, path, found)
             if code:
                 return code
-            used += m.process[p].pages + m.process[p].table_pages
-    return fault(found, FRAMES_USED, f.used, used, 0, 0) if used != f.used else 0
+    return 0
 
 
 @kernel
-def mark(m, marks, pa, n):
-    """Take `n` frames from `pa` on as met; False if one cannot be."""
-    first = pa >> P.PAGE_SHIFT
-    if pa & P.PAGE - 1 or first < 1 or first + n > m.frames.fresh:
-        return False
-    for frame in range(first, first + n):
-        if marks[frame]:
-            return False
-        marks[frame] = 1
-    return True
-
-
-@kernel
-def check_tables(m, p, marks, path, found):
-    """The page tables of process `p`, depth first. `path`: for each level on the way down, its table and where to go on."""
+def check_tables(m, p, marks, met, path, found):
+    """The page tables of process `p`, depth first. `path`: for each level on the way down its table and the next entry; and
+    what has been counted."""
     process = m.process[p]
     top = process.levels - 1
-    width = 8 if top == 3 else 4
-    tables, pages, level = 1, 0, top
-    path[:, top] = process.root
-    if not mark(m, marks, process.root, 1):
-        return fault(found, FRAME_TWICE, p, 0, process.root, 0)
+    entries = 512 if top == 3 else 1024
+    path[:] = 0
+    code = enter_table(m, p, top, process.root, marks, path, found)
+    if code:
+        return code
+    v, level = process.first_vma, top
     while level <= top:
-        place = path[1, level]
-        if place == path[0, level] + P.PAGE:
+        i = path[NEXT, level]
+        if i == entries:
             level += 1
             continue
-        path[1, level] += width
-        entry = read_entry(m, p, place)
-        if not entry & P.PTE_P:
+        path[NEXT, level] += 1
+        entry = read_entry(m, p, path[TABLE_PA, level] + i * (P.PAGE // entries))
+        if entry == 0:
             continue
-        huge = top == 3 and level == 1 and entry & P.PTE_PS != 0
-        frames = HUGE_PAGES if huge else 1
-        pa = entry & (HUGE_FRAME if huge else P.PTE_FRAME)
-        if pa < P.PAGE or (pa >> P.PAGE_SHIFT) + frames > m.frames.fresh:
-            return fault(found, BAD_FRAME, p, place, pa, 0)
-        if not mark(m, marks, pa, frames):
-            return fault(found, FRAME_TWICE, p, place, pa, 0)
-        if level == 0 or huge:
-            pages += frames
-        else:
-            tables += 1
+        huge = is_huge(m, p, level, entry)
+        if level and not huge:
             level -= 1
-            path[:, level] = pa
-    if pages != process.pages:
-        return fault(found, PROCESS_PAGES, p, process.pages, pages, 0)
-    if tables != process.table_pages:
-        return fault(found, PROCESS_TABLES, p, process.table_pages, tables, 0)
+            code = enter_table(m, p, level, entry, marks, path, found)
+        else:
+            va = address_of(path, level, top)
+            while v and m.vma[v - 1].end <= va:
+                v = m.vma[v - 1].next
+            if v == 0 or m.vma[v - 1].start > va or m.vma[v - 1].end < va + (P.HUGE_PAGE if huge else P.PAGE):
+                return fault(found, OUTSIDE_VMA, p, va, entry, 0)
+            code = check_leaf(m, p, va | (HUGE_MAPPING if huge else 0), entry, met, path, found)
+        if code:
+            return code
+    return 0
+
+
+@kernel
+def enter_table(m, p, level, entry, marks, path, found):
+    """Go down to the table of `level` that `entry` leads to."""
+    pa = entry & P.PTE_FRAME
+    if not mark(m, marks, pa >> P.PAGE_SHIFT, TABLE):
+        return fault(found, FRAME_TWICE, pa >> P.PAGE_SHIFT, m.frame[pa >> P.PAGE_SHIFT].state, TABLE, 0)
+    path[TABLE_PA, level], path[NEXT, level] = pa, 0
+    path[COUNT, TABLES] += 1
+    return 0
+
+
+@kernel
+def address_of(path, level, top):
+    """The address of the entry of `level` that the walk has just read."""
+    va = 0
+    for above in range(level, top + 1):
+        va |= path[NEXT, above] - 1 << P.PAGE_SHIFT + (9 if top == 3 else 10) * above
+    return va
+
+
+@kernel
+def check_leaf(m, p, va, entry, met, path, found):
+    """The entry that maps `va` (bit 0: of 2 MiB)."""
+    if not is_mapped(entry):
+        slot = slot_at(entry)
+        if not entry & P.PTE_SWAP or slot >= m.swap.fresh:
+            return fault(found, BAD_SLOT, p, va, entry, 0)
+        met[m.frames.fresh + slot] += 1
+        path[COUNT, SWAPPED] += 1
+        return 0
+    frame = frame_at(entry)
+    if frame == 0:
+        zero = (entry & P.PTE_FRAME) >> P.PAGE_SHIFT
+        wrong = entry & P.PTE_RW or not m.frame[zero].state & P.FRAME_RESERVED
+        return fault(found, BAD_FRAME, p, va, zero, entry) if wrong else 0
+    if frame >= m.frames.fresh or not m.frame[frame].state & (P.FRAME_ANON | P.FRAME_CACHED):
+        return fault(found, BAD_FRAME, p, va, frame, entry)
+    if not is_recorded(m, frame, p, va):
+        return fault(found, RMAP_MISSING, p, va, frame, 0)
+    f = m.frame[frame]
+    if entry & P.PTE_RW and f.state & P.FRAME_ANON and not f.state & P.FRAME_EXCLUSIVE:
+        return fault(found, NOT_EXCLUSIVE, p, va, frame, entry)
+    met[frame] += 1
+    kind = ANON if f.state & P.FRAME_ANON else SHARED if m.file[f.file - 1].shared else FILE
+    path[COUNT, kind] += HUGE_PAGES if va & HUGE_MAPPING else 1
+    return 0
+
+
+@kernel
+def is_recorded(m, frame, p, va):
+    """Whether the frame's reverse mappings tell of process `p` at `va`."""
+    f = m.frame[frame]
+    if f.maps + f.huge_maps == 0:
+        return False
+    if f.process == p and f.va == va:
+        return True
+    n = f.chain
+    while n and (m.rmap[n - 1].process != p or m.rmap[n - 1].va != va):
+        n = m.rmap[n - 1].next
+    return n != 0
+
+
+@kernel
+def check_process(m, p, path, found):
+    """What process `p` counts, against what was found."""
+    process = m.process[p]
+    for kind in range(KINDS):
+        counted = (process.anon, process.file, process.shared, process.swapped, process.table_pages)[kind]
+        if counted != path[COUNT, kind]:
+            return fault(found, PROCESS_PAGES, p, counted, path[COUNT, kind], kind)
     return 0
 
 
@@ -141,7 +187,7 @@ def check_tlb(m, s, found):
         kept = P.PTE_FRAME | P.PTE_P | P.PTE_US | P.PTE_PS
         if (word ^ pte) & kept or huge != (pte & P.PTE_PS != 0):
             return fault(found, TLB_WRONG, va, p, word, pte)
-        if word & ~pte & (P.PTE_RW | P.PTE_D | P.PTE_A):
+        if word & ~pte & (P.PTE_RW | P.PTE_D):
             return fault(found, TLB_RIGHTS, va, p, word, pte)
     return 0
 

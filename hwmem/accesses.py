@@ -1,0 +1,170 @@
+"""What a process's prompt does to memory: loads, stores, atomics and fences, on a core of one's choice.
+
+The half of Process (process.py) that runs kernels of one access or many. Every call is one step of the prompt's thread on
+that core and ends with the core's stores visible; a bad access raises SegmentationFault. Values of 8 bytes are signed
+(int64, as in kernels), smaller ones unsigned.
+"""
+import numpy as np
+
+from hwmem import params as P
+from hwmem._jit import kernel
+from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
+from hwmem.core.fence import lfence, mfence, sfence
+from hwmem.core.service import drain_all
+from hwmem.prompt import enter, place_thread
+
+SIZES = (1, 2, 4, 8)
+FENCES = ("mfence", "sfence", "lfence")
+ADD, EXCHANGE, COMPARE_EXCHANGE = range(3)
+
+
+@kernel
+def one_atomic(m, t, operation, va, a, b):
+    if operation == ADD:
+        return fetch_add64(m, t, va, a)
+    if operation == EXCHANGE:
+        return exchange64(m, t, va, a)
+    return compare_exchange64(m, t, va, a, b)
+
+
+@kernel
+def one_fence(m, t, which):
+    if which == 0:
+        mfence(m, t)
+    elif which == 1:
+        sfence(m, t)
+    else:
+        lfence(m, t)
+
+
+@kernel
+def load_all(m, t, addresses, size, values):
+    for i in range(len(addresses)):
+        values[i] = load(m, t, addresses[i], size)
+        if m.thread[t].state == P.KILLED:
+            return
+
+
+@kernel
+def copy_bytes(m, t, va, data, write):
+    """Bytes to (`write`) or from emulated memory, by 8 where they are left."""
+    i = 0
+    while i < len(data) and m.thread[t].state != P.KILLED:
+        size = 8 if len(data) - i >= 8 and va + i & 7 == 0 else 1
+        value = 0
+        if write:
+            for k in range(size):
+                value |= np.int64(data[i + k]) << 8 * k
+            store(m, t, va + i, size, value)
+        else:
+            value = load(m, t, va + i, size)
+            for k in range(size):
+                data[i + k] = value >> 8 * k & 255
+        i += size
+    drain_all(m, m.thread[t].core)
+
+
+@kernel
+def touch_pages(m, t, va, n, write):
+    """One access a page of [va, va + n)."""
+    end = va + n
+    while va < end and m.thread[t].state != P.KILLED:
+        if write:
+            store(m, t, va, 1, 0)
+        else:
+            load(m, t, va, 1)
+        va = (va // P.PAGE + 1) * P.PAGE
+    drain_all(m, m.thread[t].core)
+
+
+class Accesses:
+    """The accesses of a Process, which has `machine` and `thread_on(core)`."""
+
+    def load(self, address, size=8, core=0):
+        """The `size` bytes (1, 2, 4, 8) at `address`, little-endian."""
+        check_size(size)
+        return self._enter(core, P.DOOR_MEMORY, check_address(address), size | P.LOAD << P.KIND_SHIFT, 0)
+
+    def store(self, address, value, size=8, core=0):
+        """Write the low `size` bytes of `value`."""
+        check_size(size)
+        self._enter(core, P.DOOR_MEMORY, check_address(address), size | P.STORE << P.KIND_SHIFT, to_int64("value", value))
+
+    def read(self, address, n, core=0):
+        """`n` bytes, by loads."""
+        data = np.zeros(check_count(n), np.uint8)
+        self._run(core, copy_bytes, check_address(address), data, False)
+        return data.tobytes()
+
+    def write(self, address, data, core=0):
+        """Write bytes, by stores."""
+        self._run(core, copy_bytes, check_address(address), np.frombuffer(bytes(data), np.uint8).copy(), True)
+
+    def fetch_add(self, address, value, core=0):
+        """Add atomically to the 8 bytes at `address`; the old value."""
+        return self._run(core, one_atomic, ADD, check_address(address), to_int64("value", value), 0)
+
+    def exchange(self, address, value, core=0):
+        """Put `value` there atomically; the old value."""
+        return self._run(core, one_atomic, EXCHANGE, check_address(address), to_int64("value", value), 0)
+
+    def compare_exchange(self, address, old, new, core=0):
+        """Put `new` there if it holds `old`, atomically; the value that was there."""
+        return self._run(core, one_atomic, COMPARE_EXCHANGE, check_address(address), to_int64("old", old), to_int64("new", new))
+
+    def fence(self, kind="mfence", core=0):
+        """"mfence", "sfence" or "lfence"."""
+        if kind not in FENCES:
+            raise ValueError(f"kind: {kind!r} is none of {', '.join(FENCES)}")
+        self._run(core, one_fence, FENCES.index(kind))
+
+    def load_many(self, addresses, size=8, core=0):
+        """Load from every address of an int64 array, in order, in one jitted loop; an int64 array of values."""
+        check_size(size)
+        addresses = np.ascontiguousarray(addresses, dtype=np.int64)
+        values = np.zeros(len(addresses), np.int64)
+        self._run(core, load_all, addresses, size, values)
+        return values
+
+    def touch(self, address, n, write=True, core=0):
+        """One access a page of [address, address + n): a load, or a store of a zero byte at the first address of each."""
+        self._run(core, touch_pages, check_address(address), check_count(n), bool(write))
+
+    def _enter(self, core, door, a, b, d):
+        t = self.thread_on(core)
+        result = enter(self.machine.state, door, t, core, a, b, d)
+        self.machine.raise_fault(t)
+        return int(result)
+
+    def _run(self, core, operation, *arguments):
+        t = self.thread_on(core)
+        place_thread(self.machine.state, t, core)
+        result = operation(self.machine.state, t, *arguments)
+        self.machine.raise_fault(t)
+        return result if result is None else int(result)
+
+
+def check_size(size):
+    if size not in SIZES:
+        raise ValueError(f"size: {size!r} is none of 1, 2, 4, 8")
+
+
+def check_address(address):
+    return to_int64("address", address)
+
+
+def check_count(n):
+    """A number of bytes."""
+    if to_int64("n", n) < 0:
+        raise ValueError(f"n: {n} is no number of bytes")
+    return int(n)
+
+
+def to_int64(name, value):
+    """An int of up to 64 bits as int64, modulo 2**64. Raises TypeError or ValueError that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: takes an int, not {type(value).__name__}")
+    value = int(value)
+    if not -(1 << 63) <= value < 1 << 64:
+        raise ValueError(f"{name}: {value} does not fit 64 bits")
+    return value - (1 << 64) if value >= 1 << 63 else value

@@ -1,0 +1,59 @@
+"""An arena's lock: a word that holds the cycle at which it was last released.
+
+It is only ever held within a step, so nobody finds it taken; who finds a release in the future would have waited, and its
+core's clock moves there (the core counts such waits). Taking and releasing it are locked operations, so its line moves
+between the cores that use the arena. While the process has one thread, nobody locks (__libc_single_threaded).
+"""
+from hwmem._jit import cold, kernel
+from hwmem.core.access import exchange64, fetch_add64, load8, load64, store8, store64
+from hwmem.libc import layout as L
+from hwmem.libc.layout import library, tls
+
+
+@kernel
+def is_single(m, t):
+    """Whether no second thread has called the library."""
+    return load8(m, t, library(m, t) + L.SINGLE_THREAD) != 0
+
+
+@kernel
+def know_thread(m, t):
+    """The first call of a thread makes itself known."""
+    if load64(m, t, tls(m, t) + L.KNOWN) == 0:
+        greet_thread(m, t)
+
+
+@cold
+def greet_thread(m, t):
+    lib = library(m, t)
+    store64(m, t, tls(m, t) + L.KNOWN, 1)
+    if fetch_add64(m, t, lib + L.KNOWN_THREADS, 1) == 1:
+        store8(m, t, lib + L.SINGLE_THREAD, 0)
+
+
+@kernel
+def lock(m, t, av):
+    if not is_single(m, t):
+        take(m, t, av)
+
+
+@cold
+def take(m, t, av):
+    core = m.core[m.thread[t].core]
+    wait = fetch_add64(m, t, av + L.LOCK, 0) - core.cycles
+    if wait > 0:
+        core.lock_waits += 1
+        core.lock_wait_cycles += wait
+        core.cycles += wait
+
+
+@kernel
+def unlock(m, t, av):
+    if not is_single(m, t):
+        exchange64(m, t, av + L.LOCK, m.core[m.thread[t].core].cycles)
+
+
+@kernel
+def is_free(m, t, av):
+    """Whether nobody holds the lock now (trylock)."""
+    return fetch_add64(m, t, av + L.LOCK, 0) <= m.core[m.thread[t].core].cycles

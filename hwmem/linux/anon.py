@@ -1,0 +1,94 @@
+"""Anonymous pages: zero on demand, copied on write.
+
+    read of nothing      the zero page, shared by all and never written; nothing is counted as resident
+    write of nothing     a zeroed frame of its own
+    write of a page that others may see    a copy; without one if nobody else has it any more
+
+A frame is EXCLUSIVE to the page-table entry that leads to it from the write that brought it until a fork; after that a
+write finds out by counting whether it is alone. Source: mm/memory.c (do_anonymous_page, do_wp_page, wp_page_copy).
+"""
+from hwmem import params as P
+from hwmem._jit import kernel
+from hwmem.core.service import kernel_access
+from hwmem.linux.disk import copy_host
+from hwmem.linux.filemap import make_shared_writable
+from hwmem.linux.frames import give_frame, take_frame, take_zeroed
+from hwmem.linux.page_table import frame_at, read_entry, write_entry
+from hwmem.linux.pages import USER_ENTRY, enter_anon, head_of, is_shared, leave_frame
+from hwmem.linux.shootdown import finish_stores, shoot_down
+from hwmem.linux.swap import leave_swap_cache
+from hwmem.linux.vma import prepare_anon
+
+NO_FRAME = -P.ENOMEM
+OWN_PAGE = USER_ENTRY | P.PTE_RW | P.PTE_D
+
+
+@kernel
+def anonymous_fault(m, c, v, va, place, write):
+    """The entry at `place` is empty: give the page at `va` a meaning. 0, or NO_FRAME."""
+    p = m.vma[v].process
+    if not write:
+        write_entry(m, c, p, place, m.frames.zero * P.PAGE | USER_ENTRY | P.PTE_ZERO)
+        return 0
+    prepare_anon(m, v)
+    frame = take_zeroed(m, c)
+    if frame < 0:
+        return NO_FRAME
+    kernel_access(m, c, frame * P.PAGE, P.PAGE, 1)
+    enter_anon(m, p, va, frame)
+    write_entry(m, c, p, place, frame * P.PAGE | OWN_PAGE)
+    return 0
+
+
+@kernel
+def write_fault(m, c, v, va, place):
+    """A write to a page whose entry, at `place`, is read-only though the VMA lets it be written. 0, or NO_FRAME."""
+    p = m.vma[v].process
+    entry = read_entry(m, p, place)
+    frame = frame_at(entry)
+    if m.vma[v].vm_flags & P.VM_SHARED:
+        return make_shared_writable(m, c, v, va, place)
+    if frame and can_reuse(m, frame):
+        m.frame[frame].state |= P.FRAME_EXCLUSIVE
+        write_entry(m, c, p, place, entry | P.PTE_RW | P.PTE_D | P.PTE_A)
+        return 0
+    return copy_page(m, c, v, va, place)
+
+
+@kernel
+def can_reuse(m, frame):
+    """Whether an anonymous page is nobody else's: then it is written as it is."""
+    f = m.frame[frame]
+    if not f.state & P.FRAME_ANON:
+        return False
+    if f.state & P.FRAME_EXCLUSIVE:
+        return True
+    return not is_shared(m, frame) and head_of(m, frame) == frame and (f.slot == 0 or leave_swap_cache(m, frame))
+
+
+@kernel
+def copy_page(m, c, v, va, place):
+    """A page of one's own instead of the one (or the zero page) that the entry at `place` leads to."""
+    p = m.vma[v].process
+    prepare_anon(m, v)
+    frame = take_frame(m, c)
+    if frame < 0:
+        return NO_FRAME
+    m.frame[frame].state = 0
+    old = frame_at(read_entry(m, p, place))
+    if not read_entry(m, p, place) & P.PTE_P:           # what took the frame has swapped the page out: the access tries again
+        give_frame(m, c, frame)
+        return 0
+    source = old if old else m.frames.zero
+    for line in range(0, P.PAGE, P.LINE):
+        if old:                                         # the zero page's copy is a page cleared
+            kernel_access(m, c, old * P.PAGE + line, P.LINE, 0)
+        kernel_access(m, c, frame * P.PAGE + line, P.LINE, 1)
+    finish_stores(m, p)
+    copy_host(m.ram_base + source * P.PAGE, m.ram_base + frame * P.PAGE)
+    if old:
+        leave_frame(m, c, p, va, old)
+    enter_anon(m, p, va, frame)
+    write_entry(m, c, p, place, frame * P.PAGE | OWN_PAGE)
+    shoot_down(m, c, p, va, va + P.PAGE)
+    return 0

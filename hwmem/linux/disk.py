@@ -1,0 +1,75 @@
+"""The disk: where swap slots and files lie. Pages move between it and frames by DMA, past the caches.
+
+    page 0 ... slots - 1      swap slots
+    page slots ...            files, each a run of pages
+
+Requests queue for the device's bandwidth; a request takes `latency` beside it, and the latencies of queued requests
+overlap. Who needs a page waits for it: its core's clock moves to the end. Writes, and reads ahead of need, are queued and
+nobody waits, but for those who find the queue long (`throttle`).
+Bytes are a host mapping at `m.disk.host`, committed as it is touched.
+"""
+from hwmem import params as P
+from hwmem._jit import cold, kernel
+from hwmem.memory.ram import peek64, poke64
+
+LONG_QUEUE = 256                # pages that may wait for their transfer: 1 MiB
+
+
+@kernel
+def queue(m, now):
+    """A page's transfer joins the queue at cycle `now`; the cycle at which it is complete."""
+    d = m.disk
+    d.free_at = max(d.free_at, now) + d.page_cycles
+    return d.free_at + d.latency
+
+
+@cold
+def read_page(m, c, page, frame):
+    """Core `c` waits until `page` of the disk is in `frame`."""
+    wait_until(m, c, start_read(m, c, page, frame))
+
+
+@cold
+def start_read(m, c, page, frame):
+    """`page` of the disk is on its way into `frame`; the cycle at which it is there."""
+    m.disk.reads += 1
+    m.vmstat.pgpgin += P.PAGE // 1024
+    copy_host(m.disk.host + page * P.PAGE, m.ram_base + frame * P.PAGE)
+    return queue(m, m.core[c].cycles)
+
+
+@cold
+def write_page(m, c, frame, page):
+    """`frame` is on its way to `page` of the disk; the cycle at which it is there."""
+    m.disk.writes += 1
+    m.vmstat.pgpgout += P.PAGE // 1024
+    copy_host(m.ram_base + frame * P.PAGE, m.disk.host + page * P.PAGE)
+    return queue(m, m.core[c].cycles)
+
+
+@kernel
+def is_congested(m, c):
+    """Whether the queue is long, seen from core `c`."""
+    return m.disk.free_at - m.core[c].cycles > LONG_QUEUE * m.disk.page_cycles
+
+
+@kernel
+def throttle(m, c):
+    """Core `c` waits until the queue is no longer long."""
+    wait_until(m, c, m.disk.free_at - LONG_QUEUE * m.disk.page_cycles)
+
+
+@kernel
+def wait_until(m, c, when):
+    """Core `c` has nothing to do until cycle `when`."""
+    core = m.core[c]
+    if when > core.cycles:
+        m.disk.wait_cycles += when - core.cycles
+        core.idle_cycles += when - core.cycles
+        core.cycles = when
+
+
+@kernel
+def copy_host(source, target):
+    for offset in range(0, P.PAGE, 8):
+        poke64(target + offset, peek64(source + offset))

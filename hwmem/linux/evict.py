@@ -1,0 +1,204 @@
+"""Eviction: a page leaves the address spaces that map it, and its frame is free again.
+
+    lazily freed   nobody has written to it since MADV_FREE: its entries are emptied. Else it is swap-backed again, and stays
+    anonymous      gets a slot, its entries stand for that, it is written there unless the slot has the same bytes already
+    of a file      the page cache's business (filemap.drop_cached)
+    huge           is split first, then each page goes its own way
+
+A page on its way out is in the swap cache. reclaim.py frees it as soon as the write is queued, so that only the disk's
+time tells; MADV_PAGEOUT leaves it there until memory is short, as the end of an asynchronous write does.
+Who evicts may be in the middle of anything but a change of the evicted page's own entries.
+Source: mm/vmscan.c (shrink_folio_list), mm/rmap.c (try_to_unmap_one).
+"""
+import numpy as np
+
+from hwmem import params as P
+from hwmem._jit import cold, kernel
+from hwmem.linux.aging import activate
+from hwmem.linux.disk import is_congested, throttle, write_page
+from hwmem.linux.filemap import drop_cached
+from hwmem.linux.lru import lru_add_tail, lru_remove
+from hwmem.linux.page_table import find_place, read_entry, write_entry
+from hwmem.linux.pages import count_rss, free_anon, split_huge_entry
+from hwmem.linux.rmap import HUGE_MAPPING, remove_mapping
+from hwmem.linux.shootdown import finish_stores, shoot_down
+from hwmem.linux.swap import enter_swap_cache, leave_swap_cache, slot_of, swap_entry, take_slot
+from hwmem.linux.workingset import note_eviction
+
+
+@kernel
+def evict(m, c, frame):
+    """Free a page that is on an inactive list. Frames freed; 0: it stays, and is active."""
+    if m.frame[frame].state & P.FRAME_HEAD:
+        return evict_huge(m, c, frame)
+    return evict_small(m, c, frame)
+
+
+@kernel
+def evict_small(m, c, frame):
+    f = m.frame[frame]
+    count_work(m, c)
+    if f.state & P.FRAME_CACHED:
+        freed = drop_cached(m, c, frame)
+    elif not f.state & P.FRAME_SWAPBACKED:
+        freed = drop_lazily_freed(m, c, frame)
+    else:
+        freed = swap_out(m, c, frame)
+    if freed:
+        return 1
+    activate(m, frame)
+    return 0
+
+
+@kernel
+def count_work(m, c):
+    """The kernel's own cycles for a page: kswapd's, or those of the core that is short of memory."""
+    if m.reclaim.kswapd:
+        m.mm.kswapd_cycles += m.cost.reclaim
+    else:
+        m.core[c].cycles += m.cost.reclaim
+
+
+@cold
+def evict_huge(m, c, head):
+    """Split a huge page and evict what it consisted of."""
+    while m.frame[head].huge_maps:
+        if not split_one(m, c, head):
+            activate(m, head)
+            return 0
+    freed = 0
+    for frame in range(head, head + P.HUGE_FRAMES):
+        if m.frame[frame].lru != P.LRU_NONE:
+            freed += evict_small(m, c, frame)
+    return freed
+
+
+@cold
+def split_one(m, c, head):
+    """One of the 2 MiB entries that lead to a huge page becomes a table; False without a frame for that."""
+    f = m.frame[head]
+    p, va, n = np.int64(f.process), f.va, f.chain
+    while not va & HUGE_MAPPING:
+        p, va, n = np.int64(m.rmap[n - 1].process), m.rmap[n - 1].va, m.rmap[n - 1].next
+    va -= HUGE_MAPPING
+    finish_stores(m, p)
+    done = split_huge_entry(m, c, p, va, find_place(m, c, p, va, 1))
+    shoot_down(m, c, p, va, va + P.HUGE_PAGE)
+    return done
+
+
+@kernel
+def drop_lazily_freed(m, c, frame):
+    """True when the page was dropped; False when somebody has written to it: it is an ordinary page again."""
+    f = m.frame[frame]
+    if f.state & P.FRAME_DIRTY or is_written(m, c, frame):
+        f.state |= P.FRAME_SWAPBACKED
+        return False
+    while f.maps:
+        unmap_first(m, c, frame, 0)
+    m.vmstat.pglazyfreed += 1
+    free_anon(m, c, frame)
+    return True
+
+
+@kernel
+def is_written(m, c, frame):
+    """Whether an entry that leads to the page is dirty."""
+    f = m.frame[frame]
+    p, va, n = np.int64(f.process), f.va, f.chain
+    for _ in range(f.maps):
+        if read_entry(m, p, find_place(m, c, p, va, 0)) & P.PTE_D:
+            return True
+        if n:
+            p, va, n = np.int64(m.rmap[n - 1].process), m.rmap[n - 1].va, m.rmap[n - 1].next
+    return False
+
+
+@kernel
+def swap_out(m, c, frame):
+    """Free an anonymous page, its bytes safe in a slot; False when there is no slot for it."""
+    if not unmap_to_slot(m, c, frame):
+        return False
+    if m.frame[frame].state & P.FRAME_DIRTY:
+        write_out(m, c, frame)
+    free_from_swap_cache(m, c, frame)
+    return True
+
+
+@kernel
+def unmap_to_slot(m, c, frame):
+    """Every entry that leads to an anonymous page stands for a slot from now on; False when there is none free."""
+    f = m.frame[frame]
+    if f.slot == 0:
+        slot = take_slot(m)
+        if slot < 0:
+            return False
+        enter_swap_cache(m, frame, slot)
+        f.state |= P.FRAME_DIRTY
+    entry = swap_entry(slot_of(m, frame), f.state & P.FRAME_EXCLUSIVE)
+    while f.maps:
+        m.process[f.process].swapped += 1
+        m.swap_map[slot_of(m, frame)] += 1
+        unmap_first(m, c, frame, entry)
+    f.state &= ~P.FRAME_EXCLUSIVE
+    return True
+
+
+@kernel
+def unmap_first(m, c, frame, instead):
+    """The first mapping of a page is no more: its entry is `instead`. What a write left in it is noted at the frame."""
+    f = m.frame[frame]
+    p, va = np.int64(f.process), f.va
+    finish_stores(m, p)
+    place = find_place(m, c, p, va, 0)
+    if read_entry(m, p, place) & P.PTE_D:
+        f.state |= P.FRAME_DIRTY
+    write_entry(m, c, p, place, instead)
+    count_rss(m, p, frame, -1)
+    remove_mapping(m, frame, p, va)
+    shoot_down(m, c, p, va, va + P.PAGE)
+
+
+@kernel
+def write_out(m, c, frame):
+    """A page of the swap cache goes to its slot. kswapd stops when the queue is long; whoever else evicts waits."""
+    if is_congested(m, c) and not m.reclaim.kswapd:
+        throttle(m, c)
+    write_page(m, c, frame, slot_of(m, frame))
+    m.frame[frame].state &= ~P.FRAME_DIRTY
+    m.vmstat.pswpout += 1
+
+
+@kernel
+def free_from_swap_cache(m, c, frame):
+    """A page of the swap cache that nobody maps gives its frame back; the slot stays with those who stand for it."""
+    f = m.frame[frame]
+    slot = slot_of(m, frame)
+    if m.swap_map[slot]:
+        f.slot = 0
+        note_eviction(m, frame, slot)
+    else:
+        leave_swap_cache(m, frame)
+    free_anon(m, c, frame)
+
+
+@cold
+def page_out(m, c, frame):
+    """MADV_PAGEOUT of a page that one process maps (mm/madvise.c, reclaim_pages)."""
+    f = m.frame[frame]
+    if f.lru == P.LRU_NONE or f.lru == P.LRU_UNEVICTABLE:
+        return
+    f.state &= ~P.FRAME_REFERENCED
+    if f.state & P.FRAME_CACHED or not f.state & P.FRAME_SWAPBACKED:
+        evict(m, c, frame)
+        return
+    count_work(m, c)
+    if not unmap_to_slot(m, c, frame):
+        activate(m, frame)
+    elif f.state & P.FRAME_DIRTY:
+        write_out(m, c, frame)
+        lru_remove(m, frame)
+        lru_add_tail(m, frame, P.LRU_INACTIVE_ANON)
+        m.vmstat.pgrotated += 1
+    else:
+        free_from_swap_cache(m, c, frame)

@@ -1,0 +1,263 @@
+"""Transparent huge pages: 2 MiB at a fault, and collapsed later.
+
+A fault in an anonymous VMA gets 512 frames and one 2 MiB entry when policy and bounds allow: the aligned 2 MiB lie
+within the VMA, nothing is mapped there yet, and a free block of that size exists. A read gets the huge zero page.
+Whatever concerns only a part of it splits the entry (pages.py, split_huge_entry).
+
+    policy      never  |  madvise: VMAs with VM_HUGEPAGE  |  always: all without VM_NOHUGEPAGE
+
+Source: mm/huge_memory.c (do_huge_pmd_anonymous_page, do_huge_pmd_wp_page), mm/khugepaged.c (collapse_huge_page).
+"""
+from hwmem import params as P
+from hwmem._jit import cold, kernel
+from hwmem.core.service import kernel_access
+from hwmem.linux.disk import copy_host
+from hwmem.linux.frames import take_huge
+from hwmem.linux.lru import lru_add
+from hwmem.linux.page_table import (drop_table, find_place, forget_cursor, frame_at, is_mapped, read_entry, write_entry)
+from hwmem.linux.pages import USER_ENTRY, count_rss, is_shared, leave_frame, split_huge_entry
+from hwmem.linux.rmap import HUGE_MAPPING, add_mapping
+from hwmem.linux.shootdown import finish_stores, shoot_down
+from hwmem.linux.vma import prepare_anon
+from hwmem.memory.ram import peek64
+
+HUGE_ENTRY = USER_ENTRY | P.PTE_PS
+GO_ON = 2                       # nothing huge is to be had or done here: the small pages' turn
+HUGE_STATE = P.FRAME_ANON | P.FRAME_SWAPBACKED | P.FRAME_UPTODATE
+HUGE_MASK = P.HUGE_PAGE - 1
+
+
+@kernel
+def may_be_huge(m, v, va):
+    """Whether policy and bounds allow a huge page at `va` in VMA `v`."""
+    vma = m.vma[v]
+    if m.process[vma.process].levels != 4 or vma.file or vma.vm_flags & (P.VM_SHARED | P.VM_NOHUGEPAGE | P.VM_SPECIAL):
+        return False
+    if m.mm.thp == P.THP_NEVER or (m.mm.thp == P.THP_MADVISE and not vma.vm_flags & P.VM_HUGEPAGE):
+        return False
+    start = va & ~HUGE_MASK
+    return vma.start <= start and start + P.HUGE_PAGE <= vma.end
+
+
+@cold
+def huge_fault(m, c, v, va, place, write):
+    """The 2 MiB entry at `place` is empty and may be huge. 0, or GO_ON where no block is free."""
+    p = m.vma[v].process
+    prepare_anon(m, v)                                  # before the zero page too, which has no owner
+    if not write:
+        if not take_huge_zero(m, c):
+            return GO_ON
+        write_entry(m, c, p, place, m.frames.huge_zero * P.PAGE | HUGE_ENTRY | P.PTE_ZERO)
+        return 0
+    head = take_huge(m, c)
+    if head < 0:
+        m.vmstat.thp_fault_fallback += 1
+        return GO_ON
+    m.vmstat.thp_fault_alloc += 1
+    kernel_access_huge(m, c, head)
+    enter_huge(m, p, va & ~HUGE_MASK, head)
+    write_entry(m, c, p, place, head * P.PAGE | HUGE_ENTRY | P.PTE_RW | P.PTE_D)
+    return 0
+
+
+@kernel
+def take_huge_zero(m, c):
+    """See that there is a huge zero page."""
+    if m.frames.huge_zero == 0:
+        head = take_huge(m, c)
+        if head < 0:
+            return False
+        for frame in range(head, head + P.HUGE_FRAMES):
+            m.frame[frame].state = P.FRAME_RESERVED
+        kernel_access_huge(m, c, head)
+        m.frames.huge_zero = head
+        m.vmstat.thp_zero_page_alloc += 1
+    return True
+
+
+@kernel
+def kernel_access_huge(m, c, head):
+    """The kernel clears 2 MiB."""
+    for frame in range(head, head + P.HUGE_FRAMES):
+        kernel_access(m, c, frame * P.PAGE, P.PAGE, 1)
+
+
+@kernel
+def enter_huge(m, p, va, head):
+    """512 frames are a huge page now, which process `p` is about to map at `va` by one entry."""
+    for frame in range(head, head + P.HUGE_FRAMES):
+        m.frame[frame].state = HUGE_STATE | P.FRAME_TAIL
+    m.frame[head].state = HUGE_STATE | P.FRAME_HEAD | P.FRAME_EXCLUSIVE
+    add_mapping(m, head, p, va | HUGE_MAPPING)
+    count_rss(m, p, head, P.HUGE_FRAMES)
+    lru_add(m, head, P.LRU_INACTIVE_ANON)
+
+
+@cold
+def huge_write_fault(m, c, v, va, place):
+    """A write through a read-only 2 MiB entry at `place`: 0, or GO_ON once the entry is split (or gone)."""
+    p = m.vma[v].process
+    entry = read_entry(m, p, place)
+    head = frame_at(entry)
+    if head == 0:
+        write_entry(m, c, p, place, 0)
+        shoot_down(m, c, p, va & ~HUGE_MASK, (va | HUGE_MASK) + 1)
+        if huge_fault(m, c, v, va, place, 1) == 0:
+            return 0
+        write_entry(m, c, p, place, entry)
+    elif m.frame[head].state & P.FRAME_EXCLUSIVE or is_only_mapping(m, head):
+        m.frame[head].state |= P.FRAME_EXCLUSIVE
+        write_entry(m, c, p, place, entry | P.PTE_RW | P.PTE_D | P.PTE_A)
+        return 0
+    split_huge_entry(m, c, p, va, place)
+    shoot_down(m, c, p, va & ~HUGE_MASK, (va | HUGE_MASK) + 1)
+    return GO_ON
+
+
+@cold
+def split_page(m, c, v, va, place):
+    """The huge page that only the entry at `place`, in VMA `v`, leads to becomes small ones; those that hold nothing but
+    zeros give way to the zero page. False without a frame for the table. Linux: split_folio, try_to_map_unused_to_zeropage."""
+    p = m.vma[v].process
+    start = va & ~HUGE_MASK
+    finish_stores(m, p)
+    if not split_huge_entry(m, c, p, va, place):
+        return False
+    leaf = find_place(m, c, p, start, 0)
+    for i in range(P.HUGE_FRAMES):
+        frame = frame_at(read_entry(m, p, leaf + 8 * i))
+        if not m.vma[v].vm_flags & P.VM_LOCKED and holds_zeros(m, frame):
+            present = P.PTE_P if m.vma[v].vm_flags & P.VM_ACCESS else P.PTE_PROTNONE
+            write_entry(m, c, p, leaf + 8 * i, m.frames.zero * P.PAGE | P.PTE_US | P.PTE_ZERO | present)
+            leave_frame(m, c, p, start + i * P.PAGE, frame)
+    shoot_down(m, c, p, start, start + P.HUGE_PAGE)
+    return True
+
+
+@kernel
+def holds_zeros(m, frame):
+    start = m.ram_base + frame * P.PAGE
+    for host in range(start, start + P.PAGE, 8):
+        if peek64(host):
+            return False
+    return True
+
+
+@kernel
+def is_only_mapping(m, head):
+    """Whether one 2 MiB entry is all that leads to a huge page."""
+    if m.frame[head].huge_maps != 1:
+        return False
+    for frame in range(head, head + P.HUGE_FRAMES):
+        if m.frame[frame].maps:
+            return False
+    return True
+
+
+@cold
+def collapse(m, c, v, va, max_none):
+    """The small pages of the 2 MiB at `va` become a huge page: copied, empty ones zero. 0, or -errno.
+
+    At most `max_none` of the 512 may be missing or the zero page. What the kernel cannot copy (shared, swapped out,
+    locked pages) makes it give up. Linux: hpage_collapse_scan_pmd, collapse_huge_page.
+    """
+    p = m.vma[v].process
+    start = va & ~HUGE_MASK
+    middle = find_place(m, c, p, start, 1)
+    if middle < 0:
+        return -P.EINVAL
+    table = read_entry(m, p, middle)
+    if table & P.PTE_PS:
+        return 0
+    if table == 0 or not can_collapse(m, p, table & P.PTE_FRAME, max_none):
+        return -P.EINVAL
+    prepare_anon(m, v)
+    head = take_huge(m, c)
+    if head < 0:
+        m.vmstat.thp_collapse_alloc_failed += 1
+        return -P.ENOMEM
+    m.vmstat.thp_collapse_alloc += 1
+    finish_stores(m, p)
+    write_entry(m, c, p, middle, 0)
+    shoot_down(m, c, p, start, start + P.HUGE_PAGE)
+    for i in range(P.HUGE_FRAMES):
+        take_in(m, c, p, start + i * P.PAGE, read_entry(m, p, (table & P.PTE_FRAME) + 8 * i), head + i)
+    forget_cursor(m)
+    drop_table(m, c, p, table & P.PTE_FRAME)
+    enter_huge(m, p, start, head)
+    writable = P.PTE_RW | P.PTE_D if m.vma[v].vm_flags & P.VM_WRITE else P.PTE_D
+    write_entry(m, c, p, middle, head * P.PAGE | HUGE_ENTRY | writable)
+    return 0
+
+
+@kernel
+def can_collapse(m, p, table, max_none):
+    none = 0
+    for i in range(P.HUGE_FRAMES):
+        entry = read_entry(m, p, table + 8 * i)
+        if entry == 0 or (is_mapped(entry) and frame_at(entry) == 0):
+            none += 1
+        elif not entry & P.PTE_P:
+            return False
+        else:
+            f = m.frame[frame_at(entry)]
+            if not f.state & P.FRAME_ANON or f.state & (P.FRAME_HEAD | P.FRAME_TAIL) or is_shared(m, frame_at(entry)):
+                return False
+    return none <= max_none and none < P.HUGE_FRAMES
+
+
+@kernel
+def take_in(m, c, p, va, entry, frame):
+    """One small page becomes a part of the huge one."""
+    kernel_access(m, c, frame * P.PAGE, P.PAGE, 1)
+    old = frame_at(entry)
+    if entry == 0 or old == 0:
+        return
+    kernel_access(m, c, old * P.PAGE, P.PAGE, 0)
+    copy_host(m.ram_base + old * P.PAGE, m.ram_base + frame * P.PAGE)
+    leave_frame(m, c, p, va, old)
+
+
+@kernel
+def wake_khugepaged(m, c):
+    """Every ten seconds the daemon looks at 4096 pages more; it runs at the first fault or call after its time."""
+    if m.core[c].cycles >= m.mm.khugepaged_at:
+        m.mm.khugepaged_at = m.core[c].cycles + m.mm.khugepaged_sleep
+        if m.mm.thp != P.THP_NEVER:
+            khugepaged(m, c, P.KHUGEPAGED_PAGES)
+
+
+@cold
+def khugepaged(m, c, pages):
+    """The background daemon looks at `pages` more pages of the address spaces, from where it stopped, and collapses what
+    it may (max_ptes_none); how many huge pages came of it. Nobody is charged for its time. Linux: khugepaged_do_scan.
+    """
+    clock = m.core[c].cycles
+    made = 0
+    left = pages
+    for _ in range(P.MAX_PROCESSES + 1):
+        p = m.mm.khugepaged_process
+        if m.process[p].alive and m.process[p].levels == 4:
+            v = m.process[p].first_vma - 1
+            while v >= 0 and left > 0:
+                va = max(m.mm.khugepaged_va, m.vma[v].start + HUGE_MASK & ~HUGE_MASK)
+                while va + P.HUGE_PAGE <= m.vma[v].end and left > 0:
+                    if may_be_huge(m, v, va) and m.vma[v].anon_vma and collapsible(m, c, p, va):
+                        made += collapse(m, c, v, va, m.mm.max_ptes_none) == 0
+                    left -= P.HUGE_FRAMES
+                    va += P.HUGE_PAGE
+                    m.mm.khugepaged_va = va
+                v = m.vma[v].next - 1
+            if left <= 0:
+                break
+        m.mm.khugepaged_process = (p + 1) % P.MAX_PROCESSES
+        m.mm.khugepaged_va = 0
+    m.core[c].cycles = clock
+    return made
+
+
+@kernel
+def collapsible(m, c, p, va):
+    """Whether the 2 MiB at `va` have a table of small pages."""
+    place = find_place(m, c, p, va, 1)
+    return place >= 0 and read_entry(m, p, place) & P.PTE_P != 0 and not read_entry(m, p, place) & P.PTE_PS

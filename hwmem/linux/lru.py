@@ -1,0 +1,75 @@
+"""LRU lists: frames that can be reclaimed, in the order in which they came.
+
+    LRU_INACTIVE_ANON  LRU_ACTIVE_ANON       swap-backed pages
+    LRU_INACTIVE_FILE  LRU_ACTIVE_FILE       pages of files, and lazily freed anonymous ones (MADV_FREE)
+    LRU_UNEVICTABLE                          mlocked
+
+A list's head is its newest frame; reclaim.py takes from the tail. A huge page is on a list with its first frame and
+counts as 512. Invariant: a frame is on at most one list, and `lru` says which.
+Source: include/linux/mm_inline.h.
+"""
+from hwmem import params as P
+from hwmem._jit import kernel
+
+
+@kernel
+def frames_of(m, frame):
+    """4 KiB frames of the page whose first frame this is."""
+    return P.HUGE_FRAMES if m.frame[frame].state & P.FRAME_HEAD else 1
+
+
+@kernel
+def lru_add(m, frame, which):
+    """Put a frame at the head of list `which`."""
+    lists, f = m.lru, m.frame[frame]
+    first = lists.head[which]
+    f.lru = which
+    f.prev = 0
+    f.next = first
+    if first:
+        m.frame[first].prev = frame
+    else:
+        lists.tail[which] = frame
+    lists.head[which] = frame
+    lists.pages[which] += frames_of(m, frame)
+
+
+@kernel
+def lru_remove(m, frame):
+    """Take a frame off its list, if it is on one."""
+    lists, f = m.lru, m.frame[frame]
+    which = f.lru
+    if which == P.LRU_NONE:
+        return
+    if f.prev:
+        m.frame[f.prev].next = f.next
+    else:
+        lists.head[which] = f.next
+    if f.next:
+        m.frame[f.next].prev = f.prev
+    else:
+        lists.tail[which] = f.prev
+    lists.pages[which] -= frames_of(m, frame)
+    f.lru = P.LRU_NONE
+
+
+@kernel
+def lru_move(m, frame, which):
+    lru_remove(m, frame)
+    lru_add(m, frame, which)
+
+
+@kernel
+def lru_add_tail(m, frame, which):
+    """Put a frame at the tail of list `which`: the next to be reclaimed."""
+    lists, f = m.lru, m.frame[frame]
+    last = lists.tail[which]
+    f.lru = which
+    f.next = 0
+    f.prev = last
+    if last:
+        m.frame[last].next = frame
+    else:
+        lists.head[which] = frame
+    lists.tail[which] = frame
+    lists.pages[which] += frames_of(m, frame)

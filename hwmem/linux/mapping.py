@@ -1,0 +1,298 @@
+"""mmap, munmap and brk: what gives and takes pieces of an address space.
+
+Placement without MAP_FIXED: at the hint where there is room, else the highest gap below mmap_base; an anonymous mapping
+of whole 2 MiB units is aligned to them (thp_get_unmapped_area). Source: mm/mmap.c (do_mmap, ksys_mmap_pgoff,
+generic_get_unmapped_area_topdown, brk), mm/vma.c (do_vmi_munmap, do_brk_flags).
+"""
+from hwmem import params as P
+from hwmem._jit import kernel
+from hwmem.linux.commit import charge, uncharge
+from hwmem.linux.exec import task_end
+from hwmem.linux.populate import lock_pages, populate
+from hwmem.linux.shmem import count_users, get_file, new_shmem, put_file
+from hwmem.linux.page_table import find_place, free_tables, look_up
+from hwmem.linux.pages import split_huge_entry, zap_range
+from hwmem.linux.shootdown import finish_stores, shoot_down
+from hwmem.linux.vma import drop_vma, insert_vma, modify_vma, pages_of, split_vma
+from hwmem.linux.vma_tree import find_vma, highest_gap, last_vma, room_end
+
+PAGE_MASK = ~(P.PAGE - 1)
+HUGE_MASK = P.HUGE_PAGE - 1
+DATA_FLAGS = P.VM_READ | P.VM_WRITE | P.VM_ACCOUNT
+
+
+@kernel
+def round_up(n):
+    return n + P.PAGE - 1 & PAGE_MASK
+
+
+@kernel
+def sys_mmap(m, t, address, length, prot, flags):
+    """mmap(2); the file and the offset are m.sys[4] and m.sys[5]. The address, or -errno."""
+    p = m.thread[t].process
+    offset = m.sys[5]
+    file = -1 if flags & P.MAP_ANONYMOUS else m.sys[4]
+    if offset & P.PAGE - 1:
+        return -P.EINVAL
+    if not flags & P.MAP_ANONYMOUS and not (0 <= file < P.MAX_FILES and m.file[file].alive and m.file[file].shared == 0):
+        return -P.EBADF
+    if length == 0 or flags & (P.MAP_PRIVATE | P.MAP_SHARED) in (0, P.MAP_PRIVATE | P.MAP_SHARED):
+        return -P.EINVAL
+    length = round_up(length)
+    if length <= 0 or m.process[p].vma_count > P.MAX_MAP_COUNT:
+        return -P.ENOMEM
+    address = place(m, p, address, length, flags, offset if file >= 0 else -1)
+    if address < 0:
+        return address
+    return map_at(m, t, address, length, prot, flags, file)
+
+
+@kernel
+def place(m, p, address, length, flags, offset):
+    """Where a mapping of `length` bytes goes (of a file from `offset` on; -1: of none), or -errno. Linux: __get_unmapped_area."""
+    end = task_end(m.process[p].layout)
+    if length > end - P.MMAP_MIN:
+        return -P.ENOMEM
+    if flags & (P.MAP_FIXED | P.MAP_FIXED_NOREPLACE):
+        if address < 0 or address > end - length:
+            return -P.ENOMEM
+        if address & P.PAGE - 1:
+            return -P.EINVAL
+        if flags & P.MAP_FIXED_NOREPLACE and not is_free(m, p, address, address + length):
+            return -P.EEXIST
+        return address
+    hint = address & PAGE_MASK
+    if hint > 0:
+        hint = max(hint, P.MMAP_MIN)
+        if hint <= end - length and has_room(m, p, hint, hint + length):
+            return hint
+    top = m.process[p].mmap_base
+    if hint == 0 and is_aligned(length, offset, flags):
+        found = highest_gap(m, p, length + P.HUGE_PAGE, P.MMAP_MIN, top)
+        if found >= 0:
+            return found + (max(offset, 0) - found & HUGE_MASK or P.HUGE_PAGE)
+    found = highest_gap(m, p, length, P.MMAP_MIN, top)
+    if found < 0:
+        found = highest_gap(m, p, length, P.MMAP_MIN, end)
+    return found if found >= 0 else -P.ENOMEM
+
+
+@kernel
+def is_aligned(length, offset, flags):
+    """Whether a mapping is placed so that huge pages would fit: anonymous ones of whole 2 MiB, and whatever has 2 MiB of a
+    file (on ext4, xfs and btrfs) at a multiple of that. Linux: thp_get_unmapped_area_vmflags."""
+    if offset < 0:
+        return length & HUGE_MASK == 0 and not flags & P.MAP_SHARED
+    return offset + length - (offset + HUGE_MASK & ~HUGE_MASK) >= P.HUGE_PAGE
+
+
+@kernel
+def is_free(m, p, start, end):
+    v = find_vma(m, p, start)
+    return v < 0 or m.vma[v].start >= end
+
+
+@kernel
+def has_room(m, p, start, end):
+    """Whether [start, end) is free, the guard of a stack above it included."""
+    v = find_vma(m, p, start)
+    return v < 0 or room_end(m, v) >= end
+
+
+@kernel
+def map_at(m, t, address, length, prot, flags, file):
+    """Map [address, address + length), where something else may lie."""
+    p = m.thread[t].process
+    pages = length >> P.PAGE_SHIFT
+    vm_flags = mapping_flags(m, prot, flags, file)
+    if m.process[p].total_vm - mapped_in(m, p, address, address + length) + pages > m.process[p].limit_space >> P.PAGE_SHIFT:
+        return -P.ENOMEM
+    if vm_flags & P.VM_LOCKED and m.process[p].locked_vm + pages > m.process[p].limit_locked >> P.PAGE_SHIFT:
+        return -P.EAGAIN
+    failed = unmap(m, t, address, address + length)
+    if failed:
+        return failed
+    if vm_flags & P.VM_ACCOUNT and not charge(m, p, pages):
+        return -P.ENOMEM
+    pgoff = m.sys[5] >> P.PAGE_SHIFT if file >= 0 else 0 if flags & P.MAP_SHARED else address >> P.PAGE_SHIFT
+    if file < 0 and flags & P.MAP_SHARED:
+        file = new_shmem(m, pages)
+        if file < 0:
+            return -P.ENOMEM
+    v = add_vma(m, p, address, address + length, vm_flags, pgoff, file + 1)
+    if v < 0:
+        return -P.ENOMEM
+    if vm_flags & P.VM_LOCKED:
+        m.process[p].locked_vm += pages
+        lock_pages(m, m.thread[t].core, p, address, address + length)
+    elif flags & P.MAP_POPULATE:
+        populate(m, m.thread[t].core, p, address, address + length, prot & P.PROT_WRITE != 0)
+    return address
+
+
+@kernel
+def mapping_flags(m, prot, flags, file):
+    """vm_flags of a new mapping."""
+    vm_flags = prot & P.VM_ACCESS
+    if flags & P.MAP_SHARED:
+        vm_flags |= P.VM_SHARED
+    if flags & P.MAP_GROWSDOWN:
+        vm_flags |= P.VM_GROWSDOWN
+    if flags & P.MAP_LOCKED:
+        vm_flags |= P.VM_LOCKED
+    if flags & P.MAP_STACK:
+        vm_flags |= P.VM_NOHUGEPAGE
+    if flags & P.MAP_NORESERVE and m.mm.overcommit != 2:
+        return vm_flags | P.VM_NORESERVE
+    if vm_flags & (P.VM_WRITE | P.VM_SHARED) == P.VM_WRITE:
+        vm_flags |= P.VM_ACCOUNT
+    return vm_flags
+
+
+@kernel
+def add_vma(m, p, start, end, vm_flags, pgoff, file):
+    """A mapping where none is (`file`: number + 1), with what is counted for it; its VMA, or -1."""
+    after = find_vma(m, p, start)
+    before = m.vma[after].prev - 1 if after >= 0 else last_vma(m, p)
+    count = m.process[p].vma_count
+    v = insert_vma(m, p, start, end, vm_flags, pgoff, file, before, after)
+    if v < 0:
+        return -1
+    m.process[p].total_vm += end - start >> P.PAGE_SHIFT
+    if file:                                            # one more, or none: a neighbour's growth, or one fewer: two neighbours'
+        count_users(m, file - 1, m.process[p].vma_count - count)
+    return v
+
+
+@kernel
+def mapped_in(m, p, start, end):
+    """Mapped pages of [start, end)."""
+    pages = 0
+    v = find_vma(m, p, start)
+    while v >= 0 and m.vma[v].start < end:
+        pages += min(end, m.vma[v].end) - max(start, m.vma[v].start) >> P.PAGE_SHIFT
+        v = m.vma[v].next - 1
+    return pages
+
+
+@kernel
+def sys_munmap(m, t, address, length):
+    """munmap(2)."""
+    end = task_end(m.process[m.thread[t].process].layout)
+    if address & P.PAGE - 1 or address < 0 or address > end or length < 0 or length > end - address or length == 0:
+        return -P.EINVAL
+    return unmap(m, t, address, address + round_up(length))
+
+
+@kernel
+def unmap(m, t, start, end):
+    """Take [start, end) out of every mapping; 0, or -ENOMEM where a VMA would have to be split once too often."""
+    p, c = m.thread[t].process, m.thread[t].core
+    v = find_vma(m, p, start)
+    if v < 0 or m.vma[v].start >= end:
+        return 0
+    if m.vma[v].start < start:
+        v = split_mapping(m, p, v, start)
+        if v < 0:
+            return -P.ENOMEM
+    last = find_vma(m, p, end - 1)
+    if last >= 0 and m.vma[last].start < end < m.vma[last].end and split_mapping(m, p, last, end) < 0:
+        return -P.ENOMEM
+    floor = m.vma[m.vma[v].prev - 1].end if m.vma[v].prev else 0
+    low = m.vma[v].start
+    high = low
+    above = v
+    while above >= 0 and m.vma[above].start < end:
+        high = m.vma[above].end
+        above = m.vma[above].next - 1
+    if m.mmu:
+        finish_stores(m, p)
+        zapped = zap_range(m, c, p, low, high)
+        freed = free_tables(m, c, p, low, high, floor, m.vma[above].start if above >= 0 else 1 << 48)
+        if zapped or freed:
+            shoot_down(m, c, p, low, high)
+    while v != above:                                   # after their pages: with its last mapping shared memory goes
+        after = m.vma[v].next - 1
+        forget_mapping(m, c, p, v)
+        v = after
+    return 0
+
+
+@kernel
+def modify_mapping(m, c, v, start, end, vm_flags):
+    """modify_vma, for a mapping of a file too: each VMA of it counts as a user of the file."""
+    p, file = m.vma[v].process, m.vma[v].file
+    if start > m.vma[v].start:
+        part_at(m, c, p, start)
+    if end < m.vma[v].end:
+        part_at(m, c, p, end)
+    count = m.process[p].vma_count
+    v = modify_vma(m, p, v, start, end, vm_flags)
+    if file:
+        count_users(m, file - 1, m.process[p].vma_count - count)
+    return v
+
+
+@kernel
+def part_at(m, c, p, va):
+    """A VMA will begin at `va`: no 2 MiB entry lies across it. Linux: vma_adjust_trans_huge."""
+    if m.mmu and va & HUGE_MASK and m.process[p].levels == 4 and look_up(m, p, va) & P.PTE_PS:
+        split_huge_entry(m, c, p, va, find_place(m, c, p, va, 1))
+        shoot_down(m, c, p, va & ~HUGE_MASK, (va | HUGE_MASK) + 1)
+
+
+@kernel
+def split_mapping(m, p, v, va):
+    """split_vma, for a mapping of a file too."""
+    upper = split_vma(m, p, v, va)
+    if upper >= 0 and m.vma[v].file:
+        get_file(m, m.vma[v].file - 1)
+    return upper
+
+
+@kernel
+def forget_mapping(m, c, p, v):
+    """VMA `v` goes, with what was counted for it; its pages are the caller's business."""
+    vma = m.vma[v]
+    pages = pages_of(m, v)
+    m.process[p].peak_vm = max(m.process[p].peak_vm, m.process[p].total_vm)
+    m.process[p].total_vm -= pages
+    if vma.vm_flags & P.VM_ACCOUNT:
+        uncharge(m, pages)
+    if vma.vm_flags & P.VM_LOCKED:
+        m.process[p].locked_vm -= pages
+    file = vma.file
+    drop_vma(m, p, v)
+    if file:
+        put_file(m, c, file - 1)
+
+
+@kernel
+def sys_brk(m, t, address):
+    """brk(2), as the system call is: the break afterwards, the old one where it could not move."""
+    p = m.thread[t].process
+    process = m.process[p]
+    old = process.brk
+    if address < process.start_brk:
+        return old
+    new_end, old_end = round_up(address), round_up(old)
+    if new_end < old_end and unmap(m, t, new_end, old_end) < 0:
+        return old
+    if new_end > old_end and not grow_heap(m, p, old_end, new_end):
+        return old
+    process.brk = address
+    return address
+
+
+@kernel
+def grow_heap(m, p, start, end):
+    """Linux: do_brk_flags. False where something lies in the way, or without memory for it."""
+    v = find_vma(m, p, start)
+    if v >= 0 and end + P.PAGE > room_end(m, v):
+        return False
+    pages = end - start >> P.PAGE_SHIFT
+    if end > task_end(m.process[p].layout) or m.process[p].total_vm + pages > m.process[p].limit_space >> P.PAGE_SHIFT:
+        return False
+    if m.process[p].vma_count > P.MAX_MAP_COUNT or not charge(m, p, pages):
+        return False
+    return add_vma(m, p, start, end, DATA_FLAGS, start >> P.PAGE_SHIFT, 0) >= 0

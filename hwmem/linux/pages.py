@@ -1,0 +1,204 @@
+"""Pages of a process: what is counted when an entry begins or ceases to lead to a frame, and when a frame is free.
+
+    rss      process.anon, .file, .shared: frames of each kind that page-table entries lead to, the zero page not counted
+    owner    a frame is kept by its mappings, by the swap cache (slot) and by a file's page cache (FRAME_CACHED);
+             when the last of them goes, so does the frame
+
+A huge page (FRAME_HEAD, 511 FRAME_TAILs) exists while a 2 MiB entry leads to it; single pages of it may be mapped by
+4 KiB entries as well, in processes that have split theirs. When the last 2 MiB entry goes its frames part company.
+Source: mm/memory.c (zap_pte_range), mm/rmap.c, mm/huge_memory.c.
+"""
+from hwmem import params as P
+from hwmem._jit import cold, kernel
+from hwmem.linux.frames import give_frame, give_huge
+from hwmem.linux.lru import lru_add, lru_remove
+from hwmem.linux.page_cache import make_evictable, note_use
+from hwmem.linux.page_table import (forget_cursor, frame_at, is_mapped, make_place, next_entry, read_entry, write_entry)
+from hwmem.linux.rmap import HUGE_MAPPING, add_mapping, remove_mapping
+from hwmem.linux.swap import leave_swap_cache, put_slot, slot_at
+
+USER_ENTRY = P.PTE_P | P.PTE_US | P.PTE_A
+INHERITED_STATE = P.FRAME_ANON | P.FRAME_EXCLUSIVE | P.FRAME_SWAPBACKED | P.FRAME_DIRTY | P.FRAME_REFERENCED | P.FRAME_UPTODATE
+
+
+@kernel
+def head_of(m, frame):
+    """First frame of the huge page that `frame` belongs to, or `frame`."""
+    return frame & ~(P.HUGE_FRAMES - 1) if m.frame[frame].state & P.FRAME_TAIL else frame
+
+
+@kernel
+def is_shared(m, frame):
+    """Whether more than one page-table entry leads to an anonymous frame."""
+    head = head_of(m, frame)
+    return m.frame[frame].maps + m.frame[head].huge_maps > 1
+
+
+@kernel
+def count_rss(m, p, frame, n):
+    """`n` more (or fewer) pages of the kind of `frame` are mapped by process `p`."""
+    process, f = m.process[p], m.frame[frame]
+    if f.state & P.FRAME_ANON:
+        process.anon += n
+    elif f.file and m.file[f.file - 1].shared:
+        process.shared += n
+    else:
+        process.file += n
+    if n > 0:
+        process.peak = max(process.peak, process.anon + process.file + process.shared)
+
+
+@kernel
+def enter_anon(m, p, va, frame):
+    """A new anonymous frame that process `p` is about to map at `va`."""
+    f = m.frame[frame]
+    f.state |= P.FRAME_ANON | P.FRAME_EXCLUSIVE | P.FRAME_SWAPBACKED | P.FRAME_UPTODATE
+    add_mapping(m, frame, p, va)
+    count_rss(m, p, frame, 1)
+    lru_add(m, frame, P.LRU_INACTIVE_ANON)
+
+
+@kernel
+def leave_frame(m, c, p, va, frame):
+    """Process `p`'s entry at `va` no longer leads to `frame`."""
+    count_rss(m, p, frame, -1)
+    remove_mapping(m, frame, p, va)
+    if m.frame[frame].maps == 0:
+        free_if_unused(m, c, frame)
+
+
+@kernel
+def free_if_unused(m, c, frame):
+    """The last 4 KiB mapping of `frame` has gone."""
+    f = m.frame[frame]
+    if f.state & P.FRAME_CACHED:
+        make_evictable(m, frame)
+    if f.state & (P.FRAME_HEAD | P.FRAME_TAIL | P.FRAME_CACHED):
+        return
+    if f.slot and not leave_swap_cache(m, frame):
+        return
+    free_anon(m, c, frame)
+
+
+@kernel
+def free_anon(m, c, frame):
+    if m.frame[frame].state & P.FRAME_MLOCKED:
+        m.vmstat.unevictable_pgs_munlocked += 1
+    lru_remove(m, frame)
+    give_frame(m, c, frame)
+
+
+@kernel
+def zap_entry(m, c, p, va, place, entry):
+    """Empty the 4 KiB entry at `place`; what it led to loses a mapping."""
+    write_entry(m, c, p, place, 0)
+    if is_mapped(entry):
+        frame = frame_at(entry)
+        if frame:
+            if m.frame[frame].state & P.FRAME_CACHED:
+                note_use(m, frame, entry)
+            leave_frame(m, c, p, va, frame)
+    else:
+        m.process[p].swapped -= 1
+        put_swap(m, c, slot_at(entry))
+
+
+@kernel
+def put_swap(m, c, slot):
+    """An entry no longer stands for `slot`; a page in the swap cache that nobody else wants goes with it."""
+    frame = put_slot(m, slot)
+    if frame > 0 and m.frame[frame].maps == 0:
+        leave_swap_cache(m, frame)
+        free_anon(m, c, frame)
+
+
+@kernel
+def zap_range(m, c, p, start, end):
+    """Empty all entries of [start, end); how many there were. TLBs and in-flight stores are the caller's business."""
+    zapped = 0
+    va = next_entry(m, c, p, start, end)
+    while va < end:
+        place = m.cursor.place
+        if m.cursor.huge:
+            stop = (va | P.HUGE_PAGE - 1) + 1
+            if va & P.HUGE_PAGE - 1 or stop > end:
+                split_huge_entry(m, c, p, va, place)
+            else:
+                zap_huge(m, c, p, va, place)
+                zapped += P.HUGE_FRAMES
+                va = stop
+        else:
+            zap_entry(m, c, p, va, place, read_entry(m, p, place))
+            zapped += 1
+            va += P.PAGE
+        va = next_entry(m, c, p, va, end)
+    return zapped
+
+
+@cold
+def zap_huge(m, c, p, va, place):
+    """Empty a 2 MiB entry."""
+    entry = read_entry(m, p, place)
+    write_entry(m, c, p, place, 0)
+    head = frame_at(entry)
+    if head:
+        count_rss(m, p, head, -P.HUGE_FRAMES)
+        remove_mapping(m, head, p, va | HUGE_MAPPING)
+        if m.frame[head].huge_maps == 0:
+            part_huge(m, c, head)
+
+
+@cold
+def part_huge(m, c, head):
+    """No 2 MiB entry leads to the huge page any more: what is not mapped by small ones is free, the rest are pages of
+    their own."""
+    mapped = 0
+    for frame in range(head, head + P.HUGE_FRAMES):
+        mapped += m.frame[frame].maps
+    lru = m.frame[head].lru
+    lru_remove(m, head)
+    inherited = m.frame[head].state & INHERITED_STATE & ~P.FRAME_EXCLUSIVE
+    for frame in range(head, head + P.HUGE_FRAMES):
+        m.frame[frame].state = inherited | m.frame[frame].state & P.FRAME_EXCLUSIVE
+    if mapped == 0:
+        give_huge(m, head)
+        return
+    m.vmstat.thp_split_page += 1
+    for frame in range(head, head + P.HUGE_FRAMES):
+        if m.frame[frame].maps:
+            lru_add(m, frame, lru)
+        else:
+            give_frame(m, c, frame)
+
+
+@cold
+def split_huge_entry(m, c, p, va, place):
+    """A 2 MiB entry becomes a table of 512 small ones for the same frames; False when there is no frame for the table.
+
+    Linux: __split_huge_pmd. A split that cannot have its table leaves the pages to be found again by a fault, as zeros
+    never are: so the caller gives up.
+    """
+    entry = read_entry(m, p, place)
+    va = va & ~(P.HUGE_PAGE - 1)
+    head = frame_at(entry)
+    forget_cursor(m)
+    write_entry(m, c, p, place, 0)
+    m.vmstat.thp_split_pmd += 1
+    if make_place(m, c, p, va, 0) < 0:
+        write_entry(m, c, p, place, entry)
+        return False
+    small = entry & ~(P.PTE_PS | P.PTE_FRAME)
+    exclusive = m.frame[head].state & P.FRAME_EXCLUSIVE if head else 0
+    leaf = make_place(m, c, p, va, 0)
+    for i in range(P.HUGE_FRAMES):
+        if head:
+            m.frame[head + i].state |= exclusive
+            add_mapping(m, head + i, p, va + i * P.PAGE)
+            write_entry(m, c, p, leaf + 8 * i, small | (head + i) * P.PAGE)
+        else:
+            write_entry(m, c, p, leaf + 8 * i, small | m.frames.zero * P.PAGE)
+    if head:
+        remove_mapping(m, head, p, va | HUGE_MAPPING)
+        if m.frame[head].huge_maps == 0:
+            part_huge(m, c, head)
+    return True

@@ -1,0 +1,154 @@
+"""mprotect, mlock and munlock: calls that change what a range's VMAs say.
+
+mprotect takes write from entries at once, and gives it at once to pages that are the process's own (EXCLUSIVE); all
+others get it by a fault. PROT_NONE keeps the pages and hides them (params.PTE_PROTNONE).
+Source: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup, change_pte_range, can_change_pte_writable), mm/mlock.c.
+"""
+from hwmem import params as P
+from hwmem._jit import kernel
+from hwmem.linux.commit import charge, uncharge
+from hwmem.linux.exec import task_end
+from hwmem.linux.filemap import is_write_free
+from hwmem.linux.page_table import frame_at, is_mapped, next_entry, read_entry, write_entry
+from hwmem.linux.pages import split_huge_entry
+from hwmem.linux.populate import lock_pages, mark_frames
+from hwmem.linux.shootdown import finish_stores, shoot_down
+from hwmem.linux.mapping import modify_mapping, round_up
+from hwmem.linux.vma_tree import find_vma
+
+HUGE_MASK = P.HUGE_PAGE - 1
+
+
+@kernel
+def sys_mprotect(m, t, start, length, prot):
+    """mprotect(2)."""
+    p = m.thread[t].process
+    if start & P.PAGE - 1 or prot & ~P.VM_ACCESS:
+        return -P.EINVAL
+    if length == 0:
+        return 0
+    end = start + round_up(length)
+    if end <= start or start < 0:
+        return -P.ENOMEM
+    v = find_vma(m, p, start)
+    at = start
+    while at < end:
+        if v < 0 or m.vma[v].start > at:
+            return -P.ENOMEM
+        stop = min(end, m.vma[v].end)
+        v = protect_vma(m, t, v, at, stop, prot)
+        if v < 0:
+            return -P.ENOMEM
+        at = stop
+        v = find_vma(m, p, at)
+    return 0
+
+
+@kernel
+def protect_vma(m, t, v, start, end, prot):
+    """[start, end) of VMA `v` gets the rights `prot`; the VMA that holds it then, or -1. Linux: mprotect_fixup."""
+    p, c = m.thread[t].process, m.thread[t].core
+    vma = m.vma[v]
+    old = vma.vm_flags
+    new = old & ~P.VM_ACCESS | prot
+    if new == old:
+        return v
+    pages = end - start >> P.PAGE_SHIFT
+    charged = prot & P.VM_WRITE and not old & (P.VM_ACCOUNT | P.VM_WRITE | P.VM_SHARED | P.VM_NORESERVE)
+    released = not prot & P.VM_WRITE and old & P.VM_ACCOUNT and vma.file == 0 and vma.anon_vma == 0
+    if charged:
+        if not charge(m, p, pages):
+            return -1
+        new |= P.VM_ACCOUNT
+    elif released:
+        new &= ~P.VM_ACCOUNT
+    v = modify_mapping(m, c, v, start, end, new)
+    if v < 0:
+        if charged:
+            uncharge(m, pages)
+        return -1
+    if released:
+        uncharge(m, pages)
+    if m.mmu:
+        finish_stores(m, p)
+        change_entries(m, c, v, start, end, prot)
+        shoot_down(m, c, p, start, end)
+    return v
+
+
+@kernel
+def change_entries(m, c, v, start, end, prot):
+    """Bring the entries of [start, end) to the rights `prot` that VMA `v` has now."""
+    p = m.vma[v].process
+    va = next_entry(m, c, p, start, end)
+    while va < end:
+        place = m.cursor.place
+        entry = read_entry(m, p, place)
+        step = P.PAGE
+        if m.cursor.huge:
+            stop = (va | HUGE_MASK) + 1
+            if va & HUGE_MASK or stop > end:
+                split_huge_entry(m, c, p, va, place)
+                va = next_entry(m, c, p, va, end)
+                continue
+            step = P.HUGE_PAGE
+        if is_mapped(entry):
+            changed = with_rights(m, entry, m.vma[v].vm_flags, prot)
+            if changed != entry:
+                write_entry(m, c, p, place, changed)
+        va = next_entry(m, c, p, va + step, end)
+
+
+@kernel
+def with_rights(m, entry, vm_flags, prot):
+    """The entry of a mapped page under other rights."""
+    if prot == P.PROT_NONE:
+        return entry & ~(P.PTE_P | P.PTE_RW) | P.PTE_PROTNONE
+    entry = entry & ~(P.PTE_PROTNONE | P.PTE_RW) | P.PTE_P
+    frame = frame_at(entry)
+    if prot & P.PROT_WRITE and frame:
+        free = is_write_free(m, frame, entry) if vm_flags & P.VM_SHARED else m.frame[frame].state & P.FRAME_EXCLUSIVE != 0
+        entry |= P.PTE_RW if free else 0
+    return entry
+
+
+@kernel
+def sys_mlock(m, t, start, length):
+    """mlock(2): the range stays in RAM; what is not there is brought in."""
+    return lock_range(m, t, start, length, P.VM_LOCKED)
+
+
+@kernel
+def sys_munlock(m, t, start, length):
+    return lock_range(m, t, start, length, 0)
+
+
+@kernel
+def lock_range(m, t, start, length, locked):
+    p, c = m.thread[t].process, m.thread[t].core
+    end = round_up(start + length)
+    start &= ~(P.PAGE - 1)
+    if start < 0 or end < start or end > task_end(m.process[p].layout):
+        return -P.EINVAL
+    if start == end:
+        return 0
+    pages = end - start >> P.PAGE_SHIFT
+    if locked and m.process[p].locked_vm + pages > m.process[p].limit_locked >> P.PAGE_SHIFT:
+        return -P.ENOMEM
+    at = start
+    while at < end:
+        v = find_vma(m, p, at)
+        if v < 0 or m.vma[v].start > at:
+            return -P.ENOMEM
+        stop = min(end, m.vma[v].end)
+        old = m.vma[v].vm_flags
+        new = old & ~P.VM_LOCKED | locked
+        if new != old and not old & P.VM_SPECIAL:
+            v = modify_mapping(m, c, v, at, stop, new)
+            if v < 0:
+                return -P.ENOMEM
+            m.process[p].locked_vm += stop - at >> P.PAGE_SHIFT if locked else -(stop - at >> P.PAGE_SHIFT)
+            if not locked:
+                mark_frames(m, c, p, at, stop, 0)
+        at = stop
+    return lock_pages(m, c, p, start, end) if locked and m.mmu else 0
