@@ -3,7 +3,7 @@ import ctypes
 import struct
 
 from hwmem import params as H
-from hwmem.linux.page_table import find_leaf
+from hwmem.linux.page_table import look_up
 
 
 class Inspector:
@@ -15,11 +15,17 @@ class Inspector:
     def page(self, va):
         """The 4 KiB at page-aligned `va`."""
         if va not in self.host:
-            entry = int(find_leaf(self.state, self.number, va))
-            if entry & H.PTE_PS:
-                entry = (entry & H.PTE_FRAME & ~(H.HUGE_PAGE - 1)) + (va & H.HUGE_PAGE - 1 & ~(H.PAGE - 1)) | 1
-            self.host[va] = ctypes.string_at(int(self.state.ram_base) + (entry & H.PTE_FRAME), H.PAGE) if entry else bytes(H.PAGE)
+            entry = int(look_up(self.state, self.number, va))
+            self.host[va] = ctypes.string_at(self.place(entry, va), H.PAGE) if entry else bytes(H.PAGE)
         return self.host[va]
+
+    def place(self, entry, va):
+        """Host address of the page `va`, whose page-table entry is `entry`: in RAM, or in its swap slot."""
+        if entry & H.PTE_SWAP and not entry & H.PTE_P:
+            return int(self.state.disk.host) + (entry & H.PTE_FRAME)
+        if entry & H.PTE_PS:
+            return int(self.state.ram_base) + (entry & H.PTE_FRAME & ~(H.HUGE_PAGE - 1)) + (va & H.HUGE_PAGE - 1)
+        return int(self.state.ram_base) + (entry & H.PTE_FRAME)
 
     def read(self, va, n):
         """`n` bytes."""

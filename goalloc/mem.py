@@ -11,14 +11,12 @@ goes to. Go: mem.go, mem_linux.go.
 """
 from hwmem import params as H
 from hwmem._jit import call_door, cold, kernel
-from hwmem.linux.vma import find_vma
+from hwmem.linux.vma_tree import vma_at
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import gcControllerState, variables as V
 from goalloc.words import add64, align_down, align_up
 
-SYS_MADVISE = getattr(H, "SYS_MADVISE", 28)
-MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 4, 14, 15
 PROT_RW = H.PROT_READ | H.PROT_WRITE
 ANONYMOUS = H.MAP_ANONYMOUS | H.MAP_PRIVATE
 MAPPED_READY = V.gcController + gcControllerState.mappedReady
@@ -72,19 +70,19 @@ def sysUnused(m, t, v, n):
         throw(m, t, E.NOT_MAPPED, v, n)
         return
     add64(m, t, MAPPED_READY, -n)
-    madvise(m, t, v, n, MADV_DONTNEED)
+    madvise(m, t, v, n, H.MADV_DONTNEED)
 
 
 @cold
 def sysHugePage(m, t, v, n):
     start, end = align_up(v, P.physHugePageSize), align_down(v + n, P.physHugePageSize)
     if start < end:
-        madvise(m, t, start, end - start, MADV_HUGEPAGE)
+        madvise(m, t, start, end - start, H.MADV_HUGEPAGE)
 
 
 @cold
 def sysNoHugePage(m, t, v, n):
-    madvise(m, t, v, n, MADV_NOHUGEPAGE)
+    madvise(m, t, v, n, H.MADV_NOHUGEPAGE)
 
 
 @cold
@@ -116,8 +114,8 @@ def lies_in(m, t, v, n, prot):
     p = m.thread[t].process
     end = v + n
     while v < end:
-        vma = find_vma(m, p, v)
-        if vma < 0 or m.vma[vma].prot != prot:
+        vma = vma_at(m, p, v)
+        if vma < 0 or m.vma[vma].vm_flags & H.VM_ACCESS != prot:
             return False
         v = m.vma[vma].end
     return True
@@ -132,11 +130,11 @@ def mmap(m, t, v, n, prot, flags):
 
 @kernel
 def madvise(m, t, v, n, advice):
-    system_call(m, t, SYS_MADVISE, v, n, advice, 0)
+    system_call(m, t, H.SYS_MADVISE, v, n, advice, 0)
 
 
 @cold
 def system_call(m, t, number, a, b, c, d):
     m.process[m.thread[t].process].guest[P.SYS_CALLS] += 1
-    m.sys[0], m.sys[1], m.sys[2], m.sys[3] = a, b, c, d
+    m.sys[0], m.sys[1], m.sys[2], m.sys[3], m.sys[4], m.sys[5] = a, b, c, d, -1, 0
     return call_door(m, H.DOOR_SYSCALL, t, number, 0, 0)
