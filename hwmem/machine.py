@@ -145,8 +145,9 @@ class Machine:
 
     def _trace_process(self):
         process = self.spawn()
-        if self.config.mmu:
-            process.mmap(0, P.TASK_END[0], flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED | P.MAP_NORESERVE)
+        if self.config.mmu:                                 # in two pieces: a mapping as long as the address space is refused
+            for start, end in ((0, P.MMAP_MIN), (P.MMAP_MIN, P.TASK_END[0])):
+                process.mmap(start, end - start, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED | P.MAP_NORESERVE)
         return process
 
     def counters(self):
