@@ -199,10 +199,13 @@ def test_the_walker_sets_accessed_on_any_use_and_dirty_on_a_store(layout, levels
         access()
         return machine.counters()["cores"][0]["walk_accesses"] - before
 
-    process.load(va)
-    leaf = page_table_leaf(machine, root, va, levels)[1]
-    assert leaf & A_BIT and not leaf & D_BIT
+    process.store(va, 1)
+    _, leaf, places = page_table_leaf(machine, root, va, levels)
+    assert leaf & A_BIT and leaf & D_BIT
+    process.load(other)
+    poke_ram(machine, places[-1], width, leaf & ~D_BIT)     # as writing it to a disk leaves a page
     assert walks(lambda: process.load(va)) == levels
+    assert not page_table_leaf(machine, root, va, levels)[1] & D_BIT
     assert walks(lambda: process.store(va, 1)) == levels + 1, "every level is read, D is written"
     assert page_table_leaf(machine, root, va, levels)[1] & D_BIT
     assert walks(lambda: process.store(va, 2)) == levels
