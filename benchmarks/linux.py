@@ -40,7 +40,8 @@ def measure(repeats):
     """{"faults", "fresh", "pairs": a second, "lookups", "steps": {VMAs: ns, comparisons}, "host": {"untouched", "touched",
     "returned": bytes}}."""
     from tqdm import tqdm
-    contenders = {"faults": prepare_faults, "fresh": prepare_fresh_faults, "pairs": prepare_pairs} | {n: lambda n=n: prepare_lookups(n) for n in VMAS}
+    contenders = {"faults": prepare_faults, "fresh": prepare_fresh_faults, "pairs": prepare_pairs}
+    contenders |= {n: lambda n=n: prepare_lookups(n) for n in VMAS}
     with tqdm(total=1 + repeats * len(contenders), desc="linux", unit="run", disable=None) as bar:
         best = best_in_turn(contenders, repeats, lambda name: bar.update())
         host = last_json(run_child(python("benchmarks.linux")).output)
@@ -142,7 +143,8 @@ def host_memory():
 
 def text(result):
     host = {name: n / MB for name, n in result["host"].items()}
-    rows = [["demand-zero faults a second", result["faults"]], ["of fresh RAM", result["fresh"]], ["mmap and munmap, pairs a second", result["pairs"]],
+    rows = [["demand-zero faults a second", result["faults"]], ["of fresh RAM", result["fresh"]], 
+            ["mmap and munmap, pairs a second", result["pairs"]],
             *([f"ns to find one of {n:,} VMAs ({result['steps'][n]:.1f} steps)", ns] for n, ns in result["lookups"].items()),
             ["MB for 4 GiB of RAM untouched", host["untouched"]], [f"MB for {TOUCHED >> 20} MiB touched", host["touched"]],
             ["MB back after MADV_DONTNEED", host["returned"]]]

@@ -40,8 +40,9 @@ def read(w, space):
              c / total, c / (total // SIZES[row // len(METHODS)])] for row, c in enumerate(w.cost[:, meter.CYCLES])]
     return {"sizes": SIZES, "calls": w.calls, "faults": faults, "resident": w.resident, "cycles": w.cost[:, meter.CYCLES],
             "operations": w.rounds * sum(TOTAL // size for size in SIZES) * len(METHODS),
-            "grid": grid("1 MiB of objects taken, written to and freed", "object", [format_size(SIZES[row // len(METHODS)]) for row in range(ROWS)],
-                         None, ["from", "calls", "faults", "RSS", "cycles a byte", "an object"], rows)}
+            "grid": grid("1 MiB of objects taken, written to and freed", "object",
+                         [format_size(SIZES[row // len(METHODS)]) for row in range(ROWS)], None,
+                         ["from", "calls", "faults", "RSS", "cycles a byte", "an object"], rows)}
 
 
 @workload("brk-mmap", "memory for objects from brk and from mmap: calls, faults, RSS and cycles by size",

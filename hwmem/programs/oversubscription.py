@@ -28,7 +28,8 @@ def place(w, space):
     config = space.process.machine.config
     w.lengths = [int(ratio * config.memory) // P.PAGE * P.PAGE for ratio in RATIOS]
     if config.memory + config.swap <= w.lengths[-1]:
-        raise MachineError(f"oversubscription: {RATIOS[-1]:g} times memory needs as much swap and more: --with swap={format_size(2 * config.memory)}")
+        raise MachineError(f"oversubscription: {RATIOS[-1]:g} times memory needs as much swap and more: "
+                           f"--with swap={format_size(2 * config.memory)}")
     w.sums = np.zeros(ROWS, np.int64)
     meter.place(w, ROWS)
 
@@ -36,10 +37,11 @@ def place(w, space):
 def read(w, space):
     cost = w.cost.reshape(len(RATIOS), len(PATTERNS), -1)
     accesses = np.array(w.lengths) // P.PAGE * w.passes
-    rows = [[cell for pattern in range(len(PATTERNS)) for cell in cells(cost[k, pattern], int(accesses[k]))] for k in range(len(RATIOS))]
+    rows = [[cell for pattern in range(len(PATTERNS)) for cell in cells(cost[k, pattern], int(accesses[k]))]
+            for k in range(len(RATIOS))]
     return {"ratios": RATIOS, "sums": w.sums.reshape(len(RATIOS), -1), "accesses": accesses, "major": cost[..., meter.MAJOR],
-            "minor": cost[..., meter.MINOR],
-            "read": cost[..., meter.DISK_READS], "written": cost[..., meter.DISK_WRITES], "cycles": cost[..., meter.CYCLES], "operations": accesses.sum() * len(PATTERNS),
+            "minor": cost[..., meter.MINOR], "read": cost[..., meter.DISK_READS], "written": cost[..., meter.DISK_WRITES],
+            "cycles": cost[..., meter.CYCLES], "operations": accesses.sum() * len(PATTERNS),
             "grid": grid("an addition on a page: cycles, pages read from swap, pages written to it", "working set / RAM",
                          [f"{ratio:g}" for ratio in RATIOS], None,
                          [head for pattern in PATTERNS for head in (pattern, "read", "written")], rows)}

@@ -79,7 +79,8 @@ def test_a_buffer_larger_than_ram_is_filled(machine):
 
 
 @pytest.mark.parametrize("change, code", [({"fd": 99}, errno.EBADF), ({"fd": -1}, errno.EBADF), ({"address": 1}, errno.EINVAL),
-                                          ({"length": 100}, errno.EINVAL), ({"offset": 512}, errno.EINVAL), ({"offset": -P.PAGE}, errno.EINVAL)])
+                                          ({"length": 100}, errno.EINVAL), ({"offset": 512}, errno.EINVAL),
+                                          ({"offset": -P.PAGE}, errno.EINVAL)])
 def test_what_is_no_file_or_no_whole_page_is_refused(machine, fd, change, code):
     p = machine.spawn()
     right = {"fd": fd, "address": p.mmap(0, P.PAGE), "length": P.PAGE, "offset": 0}

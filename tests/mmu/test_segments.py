@@ -86,7 +86,8 @@ def host(tmp_path_factory):
         values = {"BASE": base, "LIMIT": limit, "FLAGS": flags, "OFFSET": offset, "SELECTOR": 0 if rights == "none" else 7}
         words = [f"-D{name}={value}" for name, value in values.items()] + ([f"-D{kind.upper()}"] if kind != "read" else [])
         options = "-w -m32 -nostdlib -static -ffreestanding -fno-pie -no-pie -fno-stack-protector -fcf-protection=none".split()
-        built = subprocess.run(["gcc", *options, *words, "-o", program, pathlib.Path(__file__).with_name("segment_oracle.c")], capture_output=True)
+        source = pathlib.Path(__file__).with_name("segment_oracle.c")
+        built = subprocess.run(["gcc", *options, *words, "-o", program, source], capture_output=True)
         if built.returncode:
             pytest.skip("gcc builds no 32-bit programs here")
         try:

@@ -17,7 +17,8 @@ class Mmu:
     """One core's translation: dtlb, stlb (or None), caches of level-2, -3, -4 entries; and what the kernel has mapped.
 
     An entry without the D bit does not serve a store: it is dropped, a miss, and the walk sets D (as tlb.py says).
-    A page that is not there is mapped after a walk that found nothing, then walked again. A paging-structure cache is
+    A page that is not there is mapped after a walk that found nothing, then walked again; first read, it is the zero page,
+    which the first write replaces: a fault and an INVLPG of the page. A paging-structure cache is
     fully associative up to 8 entries, above that it has sets of 8 (build.py; entries not divisible by 8: one set).
     """
 
@@ -27,7 +28,7 @@ class Mmu:
         self.paging = [SetAssociative(n // 8, 8) if n and n % 8 == 0 else SetAssociative(1, n) for n in paging]     # of level 1 (pde), 2, 3
         self.sizes = paging
         self.dirty_in = {"dtlb": {}, "stlb": {}}
-        self.present, self.dirty, self.tables = set(), set(), set()
+        self.present, self.dirty, self.zero, self.tables = set(), set(), set(), set()
         self.count = dict.fromkeys(("dtlb.hits", "dtlb.misses", "stlb.hits", "stlb.misses", "walks", "walk_accesses", "faults.minor"), 0)
 
     def access(self, asid, va, write):
@@ -39,9 +40,14 @@ class Mmu:
             return
         while not self.walk(asid, va, write):
             self.count["faults.minor"] += 1
+            if key in self.zero:
+                self.invalidate(asid, va)
             self.present.add(key)
             if write:
                 self.dirty.add(key)
+                self.zero.discard(key)
+            else:
+                self.zero.add(key)
             self.tables |= {(level, asid, va >> 12 + 9 * level) for level in (1, 2, 3)}
         self.fill("stlb", key, key in self.dirty)
         self.fill("dtlb", key, key in self.dirty)
@@ -61,8 +67,17 @@ class Mmu:
             getattr(self, name).access(key)
             self.dirty_in[name][key] = dirty
 
+    def invalidate(self, asid, va):
+        """INVLPG: translations of the page, and what the paging-structure caches know on the way to it."""
+        for tlb in (self.dtlb, self.stlb):
+            if tlb and (asid << 36 | va >> 12) in tlb:
+                tlb.drop(asid << 36 | va >> 12)
+        for level in (1, 2, 3):
+            if (asid << 36 | va >> 12 + 9 * level) in self.paging[level - 1]:
+                self.paging[level - 1].drop(asid << 36 | va >> 12 + 9 * level)
+
     def walk(self, asid, va, write):
-        """One walk; False if the page is not there."""
+        """One walk; False if the page is not there, or is the zero page and to be written."""
         self.count["walks"] += 1
         level = 3
         for low in (1, 2, 3):                               # the lowest table that a cache knows
@@ -79,7 +94,7 @@ class Mmu:
             level -= 1
         self.count["walk_accesses"] += 1
         key = asid << 36 | va >> 12
-        if key not in self.present:
+        if key not in self.present or (write and key in self.zero):
             return False
         if write and key not in self.dirty:
             self.count["walk_accesses"] += 1                # the walker sets D
@@ -199,10 +214,13 @@ def test_the_walker_sets_accessed_on_any_use_and_dirty_on_a_store(layout, levels
         access()
         return machine.counters()["cores"][0]["walk_accesses"] - before
 
-    process.load(va)
-    leaf = page_table_leaf(machine, root, va, levels)[1]
-    assert leaf & A_BIT and not leaf & D_BIT
+    process.store(va, 1)
+    _, leaf, places = page_table_leaf(machine, root, va, levels)
+    assert leaf & A_BIT and leaf & D_BIT
+    process.load(other)
+    poke_ram(machine, places[-1], width, leaf & ~D_BIT)     # as writing it to a disk leaves a page
     assert walks(lambda: process.load(va)) == levels
+    assert not page_table_leaf(machine, root, va, levels)[1] & D_BIT
     assert walks(lambda: process.store(va, 1)) == levels + 1, "every level is read, D is written"
     assert page_table_leaf(machine, root, va, levels)[1] & D_BIT
     assert walks(lambda: process.store(va, 2)) == levels
