@@ -58,6 +58,7 @@ CORE = record(
     "source",                       # where the last access was served from (params.FROM_*)
     "supplier",                     # the core that supplied the last request's line, or -1
     "llc_entry",                    # index of the LLC entry of the last request, or -1
+    "overwrites",                   # the access writes a whole line: its old data is not needed
     "in_place",                     # the last access refilled an entry without making it the most recent
     "plain",                        # no store waits and nobody watches: the memory door may take its short way
     "last_pde", "last_table",       # the pde cache's most recent entry: its key, plus one; the table
@@ -92,14 +93,17 @@ PROCESS = record(                   # a task and its mm
     ("segment_base", "i8", 6), ("segment_limit", "i8", 6), ("segment_rights", "i8", 6),
     ("guest", "i8", 32))                # a language runtime's: counts of what no emulated memory holds
 
-VMA = record(
-    "start", "end", "vm_flags", "pgoff",                # pgoff: page of the file, or of the address it was first mapped at
+VMA = record(                       # what a look-up reads lies in one line of the host's cache
+    "start", "end",
+    ("left", "i4"), ("right", "i4"), ("up", "i4"), ("weight", "i4"),    # tree (number + 1)
+    "gap", "widest",                                    # free bytes below; most of any in this subtree
+    ("prev", "i4"), ("next", "i4"),                     # list by address (number + 1)
+    ("file", "i4"), ("process", "i4"),                  # file number + 1
+    "vm_flags", "pgoff",                                # pgoff: page of the file, or of the address it was first mapped at
     "anon_vma",                                         # identity of the anonymous memory, 0: none yet
-    ("inherited", "i4"), ("file", "i4"), ("process", "i4"),     # anon_vma came by fork; file number + 1
-    ("left", "i4"), ("right", "i4"), ("up", "i4"),      # tree (number + 1)
-    ("prev", "i4"), ("next", "i4"), ("weight", "i4"),
+    ("inherited", "i4"),                                # it came by fork
     ("swap_window", "i4"), ("swap_hits", "i4"), "swap_va",      # swap read-ahead: the last window, its hits, the last fault
-    "gap", "widest")                                    # free bytes below; most of any in this subtree
+    ("pad", "i8", 2))
 
 FRAME = record(
     ("next", "i4"), ("prev", "i4"),                     # neighbours in the list it is in; 0: none
@@ -140,7 +144,7 @@ FILE = record("length", "first", "pages", "alive", "shared", "users",           
 FILES = record("cached", "dirty", "swapped", "hand", "flusher_cycles", "throttled_cycles")  # all files; swapped: of shared memory
 SWAP_OWNER = record(("file", "i4"), ("index", "i4"))        # the page of shared memory in a slot: file number + 1, page
 
-DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "hits", "misses",
+DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "make_unique", "hits", "misses",
                    "back_invalidations", "remote_requests")
 
 DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles",
@@ -205,17 +209,17 @@ def machine(align):
         ("frames", FRAMES), ("lru", LRU), ("reclaim", RECLAIM), ("swap", SWAP), ("disk", DISK), ("mm", MM), ("cursor", CURSOR), ("vmstat", VMSTAT), ("files", FILES), ("file", FILE, P.MAX_FILES),
         "vma_fresh", "vma_free", "rmap_fresh", "rmap_free",
         ("busy", BUSY, P.BUSY_SLOTS), ("align", "u1", align),
-        ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES),
+        ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS),
         ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),
         ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS),
         ("race_index", "i4", RACE_SLOTS), ("race_cell", RACE_CELL, RACE_CELLS), ("race_row", "i4", (RACE_ROWS, P.MAX_THREADS)),
         ("race_sync", SYNC, RACE_ROWS), ("race_clock", "i4", (P.MAX_THREADS, P.MAX_THREADS)), ("race", RACE, RACE_LOG),
-        ("vma", VMA, P.MAX_VMAS), ("rmap", RMAP, P.MAX_RMAPS), ("frame", FRAME, P.MAX_FRAMES),
+        ("rmap", RMAP, P.MAX_RMAPS), ("frame", FRAME, P.MAX_FRAMES),
         ("swap_map", "i4", P.MAX_SLOTS), ("swap_cache", "i4", P.MAX_SLOTS), ("page_cache", "i4", P.CACHE_SLOTS),
         ("swap_owner", SWAP_OWNER, P.MAX_SLOTS))
 
 
 _unaligned = machine(P.LINE).fields["tag"][1]
 MACHINE = machine(P.LINE + -_unaligned % P.LINE)        # a set's row of eight tags is one line of the host's cache
-assert MACHINE.fields["tag"][1] % P.LINE == 0
+assert MACHINE.fields["tag"][1] % P.LINE == MACHINE.fields["vma"][1] % P.LINE == VMA.itemsize % P.LINE == 0
 assert 0 < MACHINE.itemsize < 1 << 31                     # numpy's limit, which it does not tell

@@ -301,8 +301,20 @@ def fetch_from_llc(m, core):
 @hot
 def fetch_from_memory(m, c, line):
     m.directory.misses += 1
+    if m.core[c].overwrites:
+        claim(m, m.core[c])
+        return
     m.directory.memory_fills += 1
     m.core[c].cycles += dram_read(m, c, line)
+
+
+@apart
+def claim(m, core):
+    """A line that will be overwritten whole comes without its data (Intel: ItoM, of fast-string stores; Arm CHI: MakeUnique,
+    of DC ZVA): the way to the directory and back is all."""
+    m.directory.make_unique += 1
+    core.source = P.FROM_UPGRADE
+    core.cycles += m.cost.upgrade
 
 
 @kernel

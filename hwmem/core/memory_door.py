@@ -94,12 +94,20 @@ def serve(m, c, pa, size, kind):
     elif kind == P.DRAIN_ENTRY:
         drain_entry(m, c, pa)
     else:
-        write = 1 if kind == P.PHYSICAL_STORE else 0
-        for line_pa in range(pa, pa + size, P.LINE):
-            m.core[c].kernel_accesses += 1
-            access_physical(m, c, line_pa, write)
-            if m.observe.watching:
-                physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
+        physical_accesses(m, c, pa, size, 1 if kind == P.PHYSICAL_STORE else 0)
+
+
+@apart
+def physical_accesses(m, c, pa, size, write):
+    """The kernel's access to [pa, pa + size), line by line. Lines that it overwrites whole need not be fetched."""
+    core = m.core[c]
+    for line_pa in range(pa, pa + size, P.LINE):
+        core.kernel_accesses += 1
+        core.overwrites = 1 if write and line_pa & LAST == 0 and pa + size - line_pa >= P.LINE else 0
+        access_physical(m, c, line_pa, write)
+        if m.observe.watching:
+            physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
+    core.overwrites = 0
 
 
 @apart

@@ -16,7 +16,7 @@ the L1D and the L1 DTLB, which is where those counts come from here. Of each cor
 and of the machine:
 
     directory: gets + getx + upgrades = hits + misses = requests of all cores
-               fwd_gets + fwd_getx + remote_requests + memory_fills = misses
+               fwd_gets + fwd_getx + remote_requests + memory_fills + make_unique = misses
                inv + fwd_getx = invalidations_received of all cores
     dram:      reads = memory_fills;  row_hits + row_misses + row_conflicts = reads + writes
 
@@ -44,7 +44,7 @@ CORE_FIELDS = {
     "refused_accesses": "refused_accesses"}
 CACHE_FIELDS = ("hits", "misses", "write_back_misses", "replacements", "dirty_evictions")
 TLB_FIELDS = ("hits", "misses")         # also what is counted of the LLC by core, not by socket
-DIRECTORY_FIELDS = ("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "hits", "misses",
+DIRECTORY_FIELDS = ("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "make_unique", "hits", "misses",
                     "back_invalidations", "remote_requests")
 DRAM_FIELDS = ("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles")
 DISK_FIELDS = ("reads", "writes", "wait_cycles")

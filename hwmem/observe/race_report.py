@@ -2,10 +2,10 @@
 
     ==================
     WARNING: DATA RACE
-    Write at 0x7ffff7ffe000 by thread 1:
+    Write at 0x7ffff7ff8000 by thread 1:
       counter  8 bytes, core 1, cycle 2,204
 
-    Previous read at 0x7ffff7ffe000 by thread 0:
+    Previous read at 0x7ffff7ff8000 by thread 0:
       counter  8 bytes, core 0, cycle 2,200
     ==================
     Found 1 data race(s)

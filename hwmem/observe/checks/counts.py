@@ -21,7 +21,7 @@ CORE_IDENTITIES = (
 MACHINE_IDENTITIES = (
     "gets + getx + upgrades = hits + misses of the directory",
     "requests of the cores = requests at the directory",
-    "fwd_gets + fwd_getx + remote_requests + memory_fills = misses of the directory",
+    "fwd_gets + fwd_getx + remote_requests + memory_fills + make_unique = misses of the directory",
     "upgrades of the cores = upgrades at the directory",
     "invalidations_received = inv + fwd_getx",
     "interventions_hit_modified, at most fwd_gets + fwd_getx",
@@ -80,7 +80,7 @@ def check_machine_counts(m, found):
     forwards = d.fwd_gets + d.fwd_getx
     code = equal(found, 0, d.gets + d.getx + d.upgrades, d.hits + d.misses)
     code = code or equal(found, 1, requests, d.gets + d.getx + d.upgrades)
-    code = code or equal(found, 2, forwards + d.remote_requests + d.memory_fills, d.misses)
+    code = code or equal(found, 2, forwards + d.remote_requests + d.memory_fills + d.make_unique, d.misses)
     code = code or equal(found, 3, upgrades, d.upgrades)
     code = code or equal(found, 4, invalidated, d.inv + d.fwd_getx)
     code = code or at_most(found, 5, modified, forwards)
