@@ -69,7 +69,7 @@ def new_machine(cores, ordering):
     return machine, threads
 
 
-machine_for = functools.lru_cache(maxsize=8)(new_machine)
+machine_for = functools.lru_cache(maxsize=48)(new_machine)          # every number of threads, every ordering
 
 
 def table_of(x, row, rows):
