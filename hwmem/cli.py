@@ -111,6 +111,15 @@ def parser():
     sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"one of {', '.join(SECTIONS)} (default: an overview)")
     json_option(sub)
 
+    ordering_commands(command)
+    machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
+    command(warm_up, "warmup", "compile everything now, so that no later run has to")
+    command(None, BENCH, "how fast it is here, beside C and other simulators (hwmem bench --help)")
+    return top
+
+
+def ordering_commands(command):
+    """Litmus tests and line histories."""
     sub = command(run_litmus, "litmus", "all outcomes of litmus tests under sc, tso and relaxed")
     sub.add_argument("files", metavar="FILE", nargs="+", help="herd's x86 .litmus, or .json; plain or gzip")
     sub.add_argument("--random", type=int, default=0, metavar="N", help="also make N random runs")
@@ -130,11 +139,6 @@ def parser():
     sub.add_argument("--walk", action="store_true", help="step forwards (Enter) and backwards (b) at the prompt; q ends it")
     sub.add_argument("--protocol", choices=("msi", "mesi", "moesi", "mesif"), default="mesi", help="(default mesi)")
     sub.add_argument("-o", "--output", metavar="A0.svg", help="draw the history of line a0")
-
-    machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
-    command(warm_up, "warmup", "compile everything now, so that no later run has to")
-    command(None, BENCH, "how fast it is here, beside C and other simulators (hwmem bench --help)")
-    return top
 
 
 def json_option(sub):
@@ -242,6 +246,8 @@ def run_litmus(arguments):
     from hwmem.litmus.text import parse_state, report, results_of, summary, to_dict
     with refusing():
         tests = [test for path in arguments.files for test in read_file(path)]
+        if arguments.show and len(tests) != 1:
+            raise ValueError(f"--show takes one test, not {len(tests)}")
         results = [results_of(test, arguments.ordering, arguments.random, arguments.seed)
                    for test in tqdm(tests, desc="litmus", unit="test", delay=1.0, file=sys.stderr, leave=False)]
     if arguments.json:

@@ -18,8 +18,11 @@ from hwmem import params as P
 
 
 def record(*fields):
-    """An aligned dtype from (name, type[, shape]) with int64 for a bare name."""
-    return np.dtype([(f, "i8") if isinstance(f, str) else f for f in fields], align=True)
+    """An aligned dtype from (name, type[, shape]) with int64 for a bare name. It must need no padding: numpy would spell
+    that out, a character for each byte of it in a whole array, whenever Python hands the machine to a kernel."""
+    made = np.dtype([(f, "i8") if isinstance(f, str) else f for f in fields], align=True)
+    assert made.itemsize == sum(of.itemsize for of, *_ in made.fields.values()), (made.names, "needs padding")
+    return made
 
 
 SETS = record(
@@ -102,7 +105,7 @@ VMA = record(                       # what a look-up reads lies in one line of t
     "vm_flags", "pgoff",                                # pgoff: page of the file, or of the address it was first mapped at
     "anon_vma",                                         # identity of the anonymous memory, 0: none yet
     ("inherited", "i4"),                                # it came by fork
-    ("swap_window", "i4"), ("swap_hits", "i4"), "swap_va",      # swap read-ahead: the last window, its hits, the last fault
+    ("swap_window", "i4"), ("swap_hits", "i4"), ("unused", "i4"), "swap_va",    # swap read-ahead: last window, its hits, last fault
     ("pad", "i8", 2))
 
 FRAME = record(
@@ -177,8 +180,7 @@ CELL = record("line", "va", ("cores", "u8"), ("read", "u8"), ("wrote", "u8"),   
 
 EVENT = record("cycle", "line", "latency", ("thread", "i2"), ("core", "i2"), ("responder", "i2"),
                ("request", "i1"), ("before", "i1"), ("after", "i1"),
-               ("unused", "i1", 7))             # no padding at the end: numpy would spell it out, a character for each byte of it
-                                                # in the whole array, whenever Python hands the machine to a kernel
+               ("unused", "i1", 7))
 
 # Race detector (observe/races.py)
 RACE_CELLS = 1 << 20                # stretches of up to 8 bytes with a history of their own
@@ -186,8 +188,9 @@ RACE_SLOTS = 2 * RACE_CELLS
 RACE_ROWS = 1 << 15                 # vector clocks
 RACE_LOG = 256                      # races kept
 
-ACCESS = record("va", "cycle", ("clock", "i4"), ("thread", "i2"), ("core", "i2"), ("size", "i2"), ("kind", "i2"))
-RACE_CELL = record("key", ("next", "i4"), ("mask", "i4"), ("reported", "i4"), ("write", ACCESS), ("read", ACCESS),
+ACCESS = record("va", "cycle", ("clock", "i4"), ("thread", "i2"), ("core", "i2"), ("width", "i2"), ("kind", "i2"),
+                ("unused", "i4"))
+RACE_CELL = record("key", ("next", "i4"), ("mask", "i4"), ("reported", "i4"), ("unused", "i4"), ("write", ACCESS), ("read", ACCESS),
                    ("read_row", "i4"), ("ordered_row", "i4"))
 SYNC = record("key", "row")
 RACE = record(("now", ACCESS), ("before", ACCESS))

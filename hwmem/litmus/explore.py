@@ -204,8 +204,9 @@ def find(x, table, index, n):
     """The row with the state of row `n`, which enters the index if there is none."""
     h = 0
     for i in range(STATE, x.width):
-        h = (h ^ table[n, i]) * 0x9E3779B97F4A7C1 & (1 << 62) - 1
-        h ^= h >> 29
+        word = table[n, i]
+        h = ((h ^ word ^ word >> 30) & (1 << 30) - 1) * 0x9E3779B1
+        h ^= h >> 17
     slot = h & len(index) - 1
     while index[slot] != 0:
         here = index[slot] - 1

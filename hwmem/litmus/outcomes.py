@@ -48,6 +48,8 @@ def run(test, ordering="tso", mode="exhaustive", runs=10_000, seed=0):
         raise ValueError(f"ordering: {ordering!r} is none of {', '.join(P.ORDERINGS)}")
     if mode not in MODES:
         raise ValueError(f"mode: {mode!r} is none of {', '.join(MODES)}")
+    if mode == "random" and runs < 1:
+        raise ValueError(f"runs: takes at least 1, not {runs}")
     machine, threads = machine_for(len(test.threads), ordering)
     if mode == "exhaustive":
         return everything(test, ordering, machine.state, encode(test, threads))
@@ -67,7 +69,7 @@ def new_machine(cores, ordering):
     return machine, threads
 
 
-machine_for = functools.lru_cache(maxsize=8)(new_machine)
+machine_for = functools.lru_cache(maxsize=48)(new_machine)          # every number of threads, every ordering
 
 
 def table_of(x, row, rows):

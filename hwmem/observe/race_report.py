@@ -28,7 +28,7 @@ def table(machine, number=lambda thread: thread):
 
 def row(access, number):
     kind, cycle = int(access["kind"]), int(access["cycle"])
-    return {"address": int(access["va"]), "size": int(access["size"]), "thread": number(int(access["thread"])),
+    return {"address": int(access["va"]), "size": int(access["width"]), "thread": number(int(access["thread"])),
             "core": int(access["core"]), "cycle": None if cycle < 0 else cycle,
             "write": bool(WRITES >> (kind & ORDERED - 1) & 1), "ordered": bool(kind & ORDERED)}
 

@@ -125,12 +125,12 @@ def split(m, n, slot, mask):
 
 @kernel
 def copy_access(a, b):
-    b.va, b.cycle, b.clock, b.thread, b.core, b.size, b.kind = a.va, a.cycle, a.clock, a.thread, a.core, a.size, a.kind
+    b.va, b.cycle, b.clock, b.thread, b.core, b.width, b.kind = a.va, a.cycle, a.clock, a.thread, a.core, a.width, a.kind
 
 
 @kernel
 def note(m, a, t, va, what):
-    a.va, a.size, a.kind = va, what & P.SIZE_MASK, what >> P.KIND_SHIFT
+    a.va, a.width, a.kind = va, what & P.SIZE_MASK, what >> P.KIND_SHIFT
     a.thread, a.core, a.clock = t, m.thread[t].core, m.race_clock[t, t]
     a.cycle = m.core[m.thread[t].core].cycles
 
@@ -220,7 +220,7 @@ def report_ordered(m, n, t, va, what, other):
 def clock_only(m, n, access, other, kind):
     """What is known of an access of which only the clock is kept."""
     access.va = (m.race_cell[n].key & (1 << PROCESS_SHIFT - WORD_SHIFT) - 1) << WORD_SHIFT
-    access.size, access.cycle = 0, -1
+    access.width, access.cycle = 0, -1
     access.thread, access.core, access.kind = other, m.thread[other].core, kind
 
 

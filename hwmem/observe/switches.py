@@ -58,7 +58,7 @@ def begin_races(m):
     from hwmem.observe import races                 # noqa: F401  (its door)
     m.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
     o = m.observe
-    if o.race_cells:
+    if o.race_cells or o.race_rows:
         m.race_index[:] = 0
         m.race_sync[:] = 0
     m.race_row[:o.race_rows + 1] = 0

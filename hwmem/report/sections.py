@@ -84,8 +84,8 @@ def memory(result):
 
 
 def ordering(result):
-    """The store buffers, fences and atomics."""
+    """The store buffers, fences and atomics. Asked ahead: lines fetched before their store (relaxed); past caches: non-temporal."""
     return per_core(result, [
         ("stores", count("stores")), ("buffered", count("store_buffer.stores")), ("drained", count("store_buffer.drains")),
-        ("forwarded", count("store_buffer.forwards")), ("stalls when full", count("store_buffer.stalls")),
-        ("fences", count("fences")), ("atomics", count("atomics"))])
+        ("forwarded", count("store_buffer.forwards")), ("stalls", count("store_buffer.stalls")),
+        ("asked ahead", count("store_buffer.fetches")), ("past caches", count("store_buffer.streams")), ("fences", count("fences")), ("atomics", count("atomics"))])

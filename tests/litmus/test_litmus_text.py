@@ -1,5 +1,6 @@
 """Litmus tests as files and at the prompt: herd's text and the neutral form say the same, mistakes are told in one line."""
 import json
+import pathlib
 
 import pytest
 
@@ -9,6 +10,7 @@ from hwmem.errors import LitmusError
 from hwmem.litmus.condition import parse_condition
 from hwmem.litmus.way import steps
 
+ROOT = pathlib.Path(__file__).parent.parent.parent
 SB = """X86 SB
 "PodWR Fre PodWR Fre"
 (* store buffering *)
@@ -132,6 +134,10 @@ def test_the_command_prints_outcomes_verdicts_and_a_way(capsys, tmp_path):
     assert "0:EAX=1 1:EAX=1 under sc" in capsys.readouterr().out
     assert main(["litmus", str(file), "--show", "0:EAX=0 1:EAX=0", "--ordering", "sc"]) == 2
     assert capsys.readouterr().err == "hwmem: --show: sc does not allow 0:EAX=0 1:EAX=0\n"
+    assert main(["litmus", str(file), "--random", "-3"]) == 2
+    assert capsys.readouterr().err == "hwmem: runs: takes at least 1, not -3\n"
+    assert main(["litmus", str(file), str(file), "--show", "0:EAX=0 1:EAX=0"]) == 2
+    assert capsys.readouterr().err == "hwmem: --show takes one test, not 2\n"
     assert main(["litmus", str(file), str(file)]) == 0
     assert capsys.readouterr().out.count("never sometimes sometimes") == 2
     assert main(["litmus", str(file), "--json"]) == 0
@@ -152,3 +158,12 @@ def test_every_shortest_way_ends_where_it_says_with_empty_buffers_and_memory_in_
             for letters in step.lines.values():
                 assert letters.count(".") == 1 or not set(letters) & set("ME")
     assert max(map(len, r.shortest.values())) <= 5 + 2
+
+
+def test_the_example_in_the_document_is_what_the_command_prints(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "MP.litmus").write_text(x86(["MOV [x],$1", "MOV [y],$1"], ["MOV EAX,[y]", "MOV EBX,[x]"],
+                                            condition="exists (1:EAX=1 /\\ 1:EBX=0)").replace("X86 t", "X86 MP"))
+    assert main(["litmus", "MP.litmus"]) == 0
+    shown = (ROOT / "docs" / "ordering.md").read_text().partition("$ hwmem litmus MP.litmus\n")[2].partition("```")[0]
+    assert shown == capsys.readouterr().out
