@@ -14,11 +14,11 @@ from hwmem._jit import call_door, cold, kernel
 from hwmem.linux.vma import find_vma
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.layout import gcControllerState, variables as V
-from goalloc.words import add64, align_down, align_up
+from goalloc.layout import debug, gcControllerState, variables as V
+from goalloc.words import add64, align_down, align_up, get32
 
 SYS_MADVISE = getattr(H, "SYS_MADVISE", 28)
-MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 4, 14, 15
+MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 4, 8, 14, 15
 PROT_RW = H.PROT_READ | H.PROT_WRITE
 ANONYMOUS = H.MAP_ANONYMOUS | H.MAP_PRIVATE
 MAPPED_READY = V.gcController + gcControllerState.mappedReady
@@ -72,7 +72,8 @@ def sysUnused(m, t, v, n):
         throw(m, t, E.NOT_MAPPED, v, n)
         return
     add64(m, t, MAPPED_READY, -n)
-    madvise(m, t, v, n, MADV_DONTNEED)
+    eager = get32(m, t, V.debug + debug.madvdontneed)       # the default since Go 1.16
+    madvise(m, t, v, n, MADV_DONTNEED if eager else MADV_FREE)
 
 
 @cold
