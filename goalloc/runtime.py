@@ -27,7 +27,8 @@ from goalloc.entries import load_word, malloc_all, malloc_one, slice_grow, store
 from goalloc.errors import TEXTS, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
-from goalloc.layout import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hmap, m_, mapextra, p_, type_, variables as V
+from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hmap, m_, mapextra, p_,
+                            type_, variables as V)
 from goalloc.maps import Map
 from goalloc.proc import NEWPROC
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
@@ -61,10 +62,12 @@ class Slice(NamedTuple):
 
 
 class Runtime:
-    """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped; `gomaxprocs`: Ps, one a core, all cores if
-    None; `gogc`: percent, "off" for none (it sets the first goal; nothing collects yet); `memory_limit`: bytes, or a size such
-    as "1GiB"; `godebug`: "madvdontneed=0" or "=1"; `start`: a recorded heap to begin with (start.py). `seed`: of what is
-    random in the machine and in maps' hashes."""
+    """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
+
+    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, "off" for none (it sets the first goal; nothing collects
+    yet); `memory_limit`: bytes, or a size such as "1GiB"; `godebug`: "madvdontneed=0" or "=1"; `start`: a recorded heap to begin
+    with (start.py). `seed`: of what is random in the machine and in maps' hashes.
+    """
 
     def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, gogc=100, memory_limit=None,
                  godebug="", start=None, seed=0):
