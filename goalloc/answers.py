@@ -21,7 +21,7 @@ from goalloc import params as P
 from goalloc.bootstrap import INIT_PAGES, SET_M
 from goalloc.errors import raise_fatal
 from goalloc.inspect import Inspector
-from goalloc.layout import DATA, DATA_END, TYPES, m_, mheap, pageCache, pallocData, scavengeIndex, variables as V
+from goalloc.layout import DATA, DATA_END, TYPES, m_, mheap, pageCache, pallocData, variables as V
 from goalloc.mgcscavenge import chunkBase, index_change, index_free
 from goalloc.mpagealloc import (ALLOC, CACHE_FILL, CACHE_FLUSH, FREE, GROW, SCAV, SCAVENGE, alloc_in_chunk, chunkOf, pages_door, update)
 from goalloc.mpagecache import pageCache_alloc

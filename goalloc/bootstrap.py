@@ -2,8 +2,9 @@
 
     schedinit ── mallocinit: mheap_.init, mcache0, arena hints ── procresize: a P from the heap, with an mcache, each
 
-Reached through DOOR_RUNTIME: MALLOCINIT (memory limit), SET_M (g0, m, P), NEW_MCACHE, FLUSH_MCACHE (mcache),
-STOCK_MSPANS (P, how many), INIT_PAGES (a page allocator of its own, its lock). The order of system calls is the real one's. Go: proc.go schedinit, malloc.go mallocinit, mheap.go init.
+Reached through DOOR_RUNTIME: MALLOCINIT (memory limit, heap goal), SET_M (M, P), NEW_MCACHE, FLUSH_MCACHE (mcache), STOCK_MSPANS
+(P, how many), INIT_PAGES (a page allocator of its own, its lock). The order of system calls is the real one's. Go: proc.go
+schedinit, malloc.go mallocinit, mheap.go init.
 """
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
@@ -27,7 +28,7 @@ def runtime_door(m, t, operation, a, b):
     if operation == MALLOCINIT:
         mallocinit(m, t)
         put64(m, t, V.gcController + gcControllerState.memoryLimit, a)
-        put64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal, -1)
+        put64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal, b)
         put64(m, t, V.gcController + gcControllerState.triggered, -1)
     elif operation == SET_M:
         set_m(m, t, a, b)

@@ -9,19 +9,16 @@ from hwmem._jit import cold
 
 FIRST = 1000                            # fault codes of a Go program begin here
 # Texts take {0} and {2}, the two numbers of `throw`; {1} is the thread, as in the texts of signals (hwmem/machine.py)
-(OUT_OF_MEMORY, CANNOT_ALLOCATE, BAD_SUMMARY, GREW_HEAP, REFILL, NO_FREE_SPACE, INVALID_FREE, INVALID_STACK_FREE, INVALID_STATE,
- OVERLAPPING, NOT_RESERVED, NOT_MAPPED, CANNOT_MAP, UNALIGNED_UNUSED, MARKBITS, NO_FREE_OBJECTS, ALLOCCOUNT, UNCACHING,
- FIXALLOC, PERSISTENT_ALIGN, BAD_PRUNE, OVERLAPS, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS,
- BLOCK_TOO_LARGE, STACK_OVERFLOW, STACK_POWER, NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, NOT_IN_HEAP,
- MALLOC_DEADLOCK, NO_P, SPAN_LIST) = range(FIRST, FIRST + 36)
+(OUT_OF_MEMORY, CANNOT_ALLOCATE, BAD_SUMMARY, GREW_HEAP, INVALID_FREE, INVALID_STACK_FREE, INVALID_STATE, OVERLAPPING,
+ NOT_RESERVED, NOT_MAPPED, CANNOT_MAP, UNALIGNED_UNUSED, MARKBITS, NO_FREE_OBJECTS, ALLOCCOUNT, UNCACHING, FIXALLOC,
+ PERSISTENT_ALIGN, BAD_PRUNE, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS, STACK_OVERFLOW, STACK_POWER,
+ NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, SPAN_LIST) = range(FIRST, FIRST + 29)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
     CANNOT_ALLOCATE: "runtime: out of memory: cannot allocate {0}-byte block ({2} in use)\nfatal error: out of memory",
     BAD_SUMMARY: "fatal error: bad summary data",
     GREW_HEAP: "fatal error: grew heap, but no adequate free space found",
-    REFILL: "fatal error: refill of span with free space remaining",
-    NO_FREE_SPACE: "fatal error: span has no free space",
     INVALID_FREE: "fatal error: mheap.freeSpanLocked - invalid free",
     INVALID_STACK_FREE: "fatal error: mheap.freeSpanLocked - invalid stack free",
     INVALID_STATE: "fatal error: mheap.freeSpanLocked - invalid span state",
@@ -37,20 +34,15 @@ TEXTS = {
     FIXALLOC: "runtime: use of FixAlloc_Alloc before FixAlloc_Init\nfatal error: runtime: internal error",
     PERSISTENT_ALIGN: "fatal error: persistentalloc: align is not a power of 2",
     BAD_PRUNE: "fatal error: bad prune",
-    OVERLAPS: "fatal error: range partially overlaps",
     TOO_MANY_PAGES: "fatal error: too many pages allocated in chunk?",
     BELOW_ZERO: "fatal error: allocated pages below zero?",
     ARENA_INITIALIZED: "fatal error: arena already initialized",
     BAD_ADDRESS: "fatal error: memory reservation exceeds address space limit",
-    BLOCK_TOO_LARGE: "fatal error: out of memory",
     STACK_OVERFLOW: "runtime: goroutine stack exceeds {0}-byte limit\nfatal error: stack overflow",
     STACK_POWER: "fatal error: stack size not a power of 2",
     NOT_STACK_SPAN: "fatal error: freeing stack not in a stack span",
     BAD_SWEEPGEN: "fatal error: bad sweepgen in refill",
     ALLOCATION_RANGE: "panic: runtime: allocation size out of range",
-    NOT_IN_HEAP: "fatal error: found bad pointer in Go heap (incorrect use of unsafe or cgo?)",
-    MALLOC_DEADLOCK: "fatal error: malloc deadlock",
-    NO_P: "fatal error: mallocgc called without a P or outside bootstrapping",
     SPAN_LIST: "fatal error: mSpanList.remove",
 }
 

@@ -10,7 +10,7 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import (arenaHint, gcControllerState, heapArena, heapStatsDelta, mheap, mstats, slice_, variables as V)
 from goalloc.mem import sysAllocOS, sysFreeOS, sysMap, sysNoHugePage, sysReserve
-from goalloc.mfixalloc import fixalloc_alloc, fixalloc_free
+from goalloc.mfixalloc import fixalloc_free
 from goalloc.mgcscavenge import linear
 from goalloc.mpagealloc import GROW, pages_door
 from goalloc.mranges import move_words

@@ -74,6 +74,7 @@ g_ = struct("g", 408, stack=0, stackguard0=16, m=48, sched=56, atomicstatus=144,
 m_ = struct("m", 1008, g0=0, curg=192, p=208, id=232, mallocing=240, locks=264)
 p_ = struct("p", 8912, id=0, status=4, link=8, m=56, mcache=64, pcache=72, runqhead=400, runqtail=404, runq=408, runnext=2456,
             gFree=2464, mspancache=3528, palloc=4600, wbBuf=4712, runSafePointFn=8824, statsSeq=8828)
+debug = struct("debug", 120, madvdontneed=0)        # what GODEBUG sets; of Go's, only what is asked for here
 hmap = struct("hmap", 48, count=0, flags=8, B=9, noverflow=10, hash0=12, buckets=16, oldbuckets=24, nevacuate=32, extra=40)
 mapextra = struct("mapextra", 24, overflow=0, oldoverflow=8, nextOverflow=16)
 type_ = struct("_type", 48, Size_=0, PtrBytes=8, Hash=16, TFlag=20, Align_=21, FieldAlign_=22, Kind_=23, Equal=24, GCData=32,
@@ -97,7 +98,7 @@ DATA_SYMBOLS = (("mheap_", 92792), ("memstats", 9040), ("gcController", 392), ("
                 ("gcBitsArenas", 40), ("spanSetBlockPool", 8), ("globalAlloc", 24), ("persistentChunks", 8), ("stackpool", 256),
                 ("stackLarge", 568), ("startingStackSize", 4), ("allp", 24), ("gomaxprocs", 4), ("gcphase", 4),
                 ("gcBlackenEnabled", 4), ("writeBarrier", 16), ("sweep", 40), ("work", 576), ("sched", 1632), ("m0", 1008),
-                ("g0", 408), ("mcache0", 8), ("MemProfileRate", 8), ("staticuint64s", 2048))
+                ("g0", 408), ("mcache0", 8), ("MemProfileRate", 8), ("debug", 120), ("staticuint64s", 2048))
 TYPES = 0x60_0000                       # type descriptors and pointer masks that programs define
 GLOBALS = 0x80_0000                     # the program's own global variables
 

@@ -79,7 +79,7 @@ def tiny(m, t, c, size):
 @kernel
 def new_tiny_block(m, t, c, size):
     """16 bytes of zeros; they become the P's tiny block if they have more room left than the old one."""
-    x = next_object(m, t, c, P.tinySpanClass)
+    x, s = next_object(m, t, c, P.tinySpanClass)
     if x == 0:
         return 0
     store64(m, t, x, 0)
@@ -87,7 +87,7 @@ def new_tiny_block(m, t, c, size):
     if size < load64(m, t, c + mcache.tinyoffset) or load64(m, t, c + mcache.tiny) == 0:
         store64(m, t, c + mcache.tiny, x)
         store64(m, t, c + mcache.tinyoffset, size)
-    publish(m, t, load64(m, t, c + mcache.alloc + P.tinySpanClass * 8))
+    publish(m, t, s)
     return x
 
 
@@ -98,10 +98,9 @@ def small(m, t, c, size, typ, needzero):
     else:
         sizeclass = load8(m, t, V.size_to_class128 + (size - P.smallSizeMax + 127) // 128)
     spanclass = sizeclass << 1 | (typ == 0)
-    x = next_object(m, t, c, spanclass)
+    x, s = next_object(m, t, c, spanclass)
     if x == 0:
         return 0
-    s = load64(m, t, c + mcache.alloc + spanclass * 8)
     if needzero and load8(m, t, s + mspan.needzero):
         memclr(m, t, x, load64(m, t, s + mspan.elemsize))
     if typ:
@@ -112,8 +111,13 @@ def small(m, t, c, size, typ, needzero):
 
 @kernel
 def next_object(m, t, c, spanclass):
-    x = nextFreeFast(m, t, load64(m, t, c + mcache.alloc + spanclass * 8))
-    return x if x else call_door(m, P.DOOR_NEXT_FREE, t, c, spanclass, 0)
+    """(address of a free object or 0 after a fatal error, its span)."""
+    s = load64(m, t, c + mcache.alloc + spanclass * 8)
+    x = nextFreeFast(m, t, s)
+    if x == 0:
+        x = call_door(m, P.DOOR_NEXT_FREE, t, c, spanclass, 0)
+        s = load64(m, t, c + mcache.alloc + spanclass * 8)
+    return x, s
 
 
 @kernel

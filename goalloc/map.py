@@ -111,9 +111,10 @@ def assign(m, t, mt, h, key):
         value, b, slot, last = find_key(m, t, bucket_place(get64(m, t, h + hmap.buckets), i), key)
         if value:
             return value
-        if get64(m, t, h + hmap.oldbuckets) or not (over_load_factor(count + 1, B) or too_many_overflow(get16(m, t, h + hmap.noverflow), B)):
+        full = over_load_factor(count + 1, B)
+        if get64(m, t, h + hmap.oldbuckets) or not (full or too_many_overflow(get16(m, t, h + hmap.noverflow), B)):
             break
-        if not hash_grow(m, t, mt, h, over_load_factor(count + 1, B)):
+        if not hash_grow(m, t, mt, h, full):
             return 0
     if b == 0:
         b = newoverflow(m, t, mt, h, last)

@@ -14,8 +14,8 @@ from hwmem._jit import call_door, cold, kernel
 from hwmem.linux.vma_tree import vma_at
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.layout import gcControllerState, variables as V
-from goalloc.words import add64, align_down, align_up
+from goalloc.layout import debug, gcControllerState, variables as V
+from goalloc.words import add64, align_down, align_up, get32
 
 PROT_RW = H.PROT_READ | H.PROT_WRITE
 ANONYMOUS = H.MAP_ANONYMOUS | H.MAP_PRIVATE
@@ -70,7 +70,8 @@ def sysUnused(m, t, v, n):
         throw(m, t, E.NOT_MAPPED, v, n)
         return
     add64(m, t, MAPPED_READY, -n)
-    madvise(m, t, v, n, H.MADV_DONTNEED)
+    eager = get32(m, t, V.debug + debug.madvdontneed)       # the default since Go 1.16
+    madvise(m, t, v, n, H.MADV_DONTNEED if eager else H.MADV_FREE)
 
 
 @cold

@@ -16,12 +16,6 @@ WORDS = P.pallocChunkPages // 64
 
 
 @kernel
-def word_of(b, i):
-    """Address of the word that holds bit `i`."""
-    return b + (i >> 6) * 8
-
-
-@kernel
 def range_mask(k, i, n):
     """Which bits of word `k` lie in [i, i + n)."""
     low, high = max(i, k * 64) - k * 64, min(i + n, k * 64 + 64) - k * 64

@@ -17,7 +17,6 @@ heapArenaBytes = 64 << 20
 pagesPerArena = heapArenaBytes // pageSize
 heapArenaBitmapWords = heapArenaBytes // 8 // 64
 arenaL2Entries = 1 << 22
-minLegalPointer = 4096
 maxAlloc = 1 << heapAddrBits
 persistentChunkSize = 256 << 10
 maxPersistentBlock = 64 << 10
@@ -50,7 +49,7 @@ scavChunkFlagsMask = 63
 
 # Spans (mheap.go, mspanset.go)
 mSpanDead, mSpanInUse, mSpanManual = 0, 1, 2
-spanAllocHeap, spanAllocStack, spanAllocPtrScalarBits, spanAllocWorkBuf = 0, 1, 2, 3
+spanAllocHeap, spanAllocStack, spanAllocWorkBuf = 0, 1, 3
 spanSetBlockEntries, spanSetInitSpineCap = 512, 256
 gcBitsChunkBytes, gcBitsHeaderBytes = 64 << 10, 16
 mspanCacheEntries = 128
@@ -59,8 +58,6 @@ cacheLineSize = 64
 # Stacks (stack.go)
 fixedStack, numStackOrders, stackCacheSize = 2048, 4, 32 << 10
 
-# Collector's switches
-gcOff = 0
 maxInt64 = (1 << 63) - 1
 
 # Doors of the allocator (hwmem/_jit.py); the machine's own are below 16
@@ -71,4 +68,4 @@ maxInt64 = (1 << 63) - 1
 G, SECOND, SIZE = 0, 1, 2               # the current g (R14 of Go's ABI); a call's second result; arguments beyond three
 
 # What a process counts without emulated memory (m.process[p].guest)
-LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SLOW_MALLOCS, SLOW_MALLOC_CYCLES, SYS_CALLS = range(8)
+LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS = range(6)

@@ -27,7 +27,8 @@ from goalloc.entries import load_word, malloc_all, malloc_one, slice_grow, store
 from goalloc.errors import TEXTS, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
-from goalloc.layout import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, g_, hmap, m_, mapextra, p_, type_, variables as V
+from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hmap, m_, mapextra, p_,
+                            type_, variables as V)
 from goalloc.maps import Map
 from goalloc.proc import NEWPROC
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
@@ -37,6 +38,7 @@ from goalloc.stats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, pointer, slice_of
 
 TYPES_SIZE = GLOBALS - TYPES
+FIRST_GOAL = 4 << 20                    # heapMinimum at GOGC=100
 TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
           ("class_to_divmagic", np.uint32, class_to_divmagic), ("size_to_class8", np.uint8, size_to_class8),
           ("size_to_class128", np.uint8, size_to_class128))
@@ -60,11 +62,15 @@ class Slice(NamedTuple):
 
 
 class Runtime:
-    """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped; `gomaxprocs`: Ps, one a core, all cores if
-    None; `memory_limit`: bytes, or a size such as "1GiB"; `start`: a recorded heap to begin with (start.py). `seed`: of what is
-    random in the machine and in maps' hashes."""
+    """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
-    def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, memory_limit=None, start=None, seed=0):
+    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, "off" for none (it sets the first goal; nothing collects
+    yet); `memory_limit`: bytes, or a size such as "1GiB"; `godebug`: "madvdontneed=0" or "=1"; `start`: a recorded heap to begin
+    with (start.py). `seed`: of what is random in the machine and in maps' hashes.
+    """
+
+    def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, gogc=100, memory_limit=None,
+                 godebug="", start=None, seed=0):
         self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
         cores = self.machine.config.cores
         self.gomaxprocs = cores if gomaxprocs is None else gomaxprocs
@@ -74,6 +80,7 @@ class Runtime:
             self.gomaxprocs = 1                             # recorded heaps have one P
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
+        self.gogc, self.madvdontneed = check_gogc(gogc), check_godebug(godebug)
         self.memory_limit = P.maxInt64 if memory_limit is None else parse_size(memory_limit, "memory_limit")
         self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
         self.process = process or self.machine.spawn()
@@ -99,7 +106,10 @@ class Runtime:
         self.machine.state.thread[t].guest[P.G] = V.g0
         p.store(V.m0 + m_.g0, V.g0)
         self._door(0, SET_M, V.m0, 0)
-        self._door(0, MALLOCINIT, self.memory_limit, 0)
+        collected = self.gogc is not None and not start     # recorded heaps are not
+        self._door(0, MALLOCINIT, self.memory_limit, FIRST_GOAL * self.gogc // 100 if collected else -1)
+        p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
+        p.store(V.gcController + gcControllerState.gcPercent, self.gogc if collected else -1, size=4)
         p.store(V.startingStackSize, P.fixedStack, size=4)
         self.ps, self.gs, self._goid, self._maptype = [], [], 0, None
         if start:
@@ -302,6 +312,24 @@ class Runtime:
     def raise_error(self, t):
         raise_fatal(self.machine, t)
         self.machine.raise_fault(t)
+
+
+def check_gogc(gogc):
+    """A percentage, or None for "off"."""
+    if gogc == "off":
+        return None
+    if isinstance(gogc, bool) or not isinstance(gogc, int) or not 0 <= gogc <= 1_000_000:
+        raise ValueError(f"gogc: takes a percentage from 0 or 'off', got {gogc!r}")
+    return gogc
+
+
+def check_godebug(words):
+    """madvdontneed, 0 or 1, from a GODEBUG string."""
+    settings = dict(word.partition("=")[::2] for word in words.split(",") if word)
+    value = settings.pop("madvdontneed", "1")
+    if settings or value not in ("0", "1"):
+        raise ValueError(f"godebug: takes madvdontneed=0 or madvdontneed=1, got {words!r}")
+    return int(value)
 
 
 def check_count(n, name):

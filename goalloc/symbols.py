@@ -37,7 +37,9 @@ def variables():
         found += structure(f"memstats.heapStats[{k}]", V.memstats + k * heapStatsDelta.sizeof, heapStatsDelta)
     found += [s for s in structure("memstats", V.memstats, mstats) if s[0] != "memstats.heapStats"]
     found += structure("gcController", V.gcController, gcControllerState)
-    return found + [(f"stackpool[{k}]", V.stackpool + k * STACKPOOL_STRIDE, STACKPOOL_STRIDE, STACKPOOL_STRIDE) for k in range(numStackOrders)]
+    found += [(f"stackpool[{k}]", V.stackpool + k * STACKPOOL_STRIDE, STACKPOOL_STRIDE, STACKPOOL_STRIDE)
+              for k in range(numStackOrders)]
+    return found
 
 
 def set_blocks(look):
@@ -45,7 +47,8 @@ def set_blocks(look):
     for spanclass in range(numSpanClasses):
         for name, at in (("partial", mcentral.partial), ("full", mcentral.full)):
             for k in range(2):
-                spine, length, capacity = look.words(V.mheap_ + mheap.central + spanclass * CENTRAL_STRIDE + at + k * spanSet.sizeof + spanSet.spine, 3)
+                central = V.mheap_ + mheap.central + spanclass * CENTRAL_STRIDE
+                spine, length, capacity = look.words(central + at + k * spanSet.sizeof + spanSet.spine, 3)
                 if spine:
                     label = f"central[{spanclass}].{name}[{k}]"
                     yield f"{label}.spine", spine, 8 * capacity, 8

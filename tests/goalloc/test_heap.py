@@ -127,7 +127,8 @@ def test_the_memory_limit_makes_free_pages_go_back(runtime):
     (lambda rt: rt.mallocgc(-1), "n:"), (lambda rt: rt.mallocgc("8"), "n:"), (lambda rt: rt.malloc_many([-1]), "sizes"),
     (lambda rt: rt.malloc_many([8, 8], noscan=[True] * 3), "noscan"), (lambda rt: rt.mallocgc(8, core=2), "core"),
     (lambda rt: rt.make_slice(int64, 5, 3), "cap"), (lambda rt: rt.globals(0), "n:"), (lambda rt: rt.cycles_of("x"), "operation"),
-    (lambda rt: Runtime(machine=rt.machine, gomaxprocs=99), "gomaxprocs"),
+    (lambda rt: Runtime(machine=rt.machine, gomaxprocs=99), "gomaxprocs"), (lambda rt: Runtime(machine=rt.machine, gogc=-1), "gogc"),
+    (lambda rt: Runtime(machine=rt.machine, godebug="gctrace=1"), "godebug"),
     (lambda rt: Runtime(machine=rt.machine, memory_limit="lots"), "memory_limit")])
 def test_wrong_arguments_are_told_and_change_nothing(runtime, call, word):
     rt = runtime(gomaxprocs=2)
@@ -139,6 +140,11 @@ def test_wrong_arguments_are_told_and_change_nothing(runtime, call, word):
 def test_a_type_that_is_none_is_told(runtime):
     with pytest.raises(TypeError, match="type"):
         runtime(gomaxprocs=1).new(int)
+
+
+@pytest.mark.parametrize("gogc, goal", [(100, 4 << 20), (50, 2 << 20), (400, 16 << 20)])
+def test_the_first_goal_is_four_mib_times_gogc(runtime, gogc, goal):
+    assert runtime(gomaxprocs=1, gogc=gogc).memstats()["NextGC"] == goal
 
 
 def test_a_broken_heap_is_noticed(runtime):

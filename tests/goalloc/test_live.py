@@ -82,8 +82,9 @@ def test_fresh_histories_of_the_page_allocator_end_as_the_real_ones(environment,
     overlay = tmp_path / "overlay.json"
     overlay.write_text(json.dumps({"Replace": {f"{root}/src/runtime/oracle_test.go": str(LIVE / "overlay" / "oracle_test.go")}}))
     for k in range(2):
-        subprocess.run(["go", "test", "-vet=off", "-overlay", overlay, "-run", "^TestOracle", "-count=1", "runtime"], check=True, cwd=tmp_path,
-                       env={**environment, "ORACLE_SEED": str(seed + k), "ORACLE_OUT": str(tmp_path)}, capture_output=True)
+        command = ["go", "test", "-vet=off", "-overlay", overlay, "-run", "^TestOracle", "-count=1", "runtime"]
+        asked = {**environment, "ORACLE_SEED": str(seed + k), "ORACLE_OUT": str(tmp_path)}
+        subprocess.run(command, check=True, cwd=tmp_path, env=asked, capture_output=True)
         fresh = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("pagealloc", "pallocbits", "findbitrange64")}
         assert answers.findbitrange64(fresh["findbitrange64"]) == fresh["findbitrange64"]
         for kind, answer in (("pagealloc", answers.pagealloc), ("pallocbits", answers.pallocbits)):

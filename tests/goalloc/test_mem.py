@@ -8,7 +8,7 @@ from goalloc import mem
 from goalloc.errors import FatalError
 from goalloc.layout import gcControllerState, mstats, variables as V
 
-RESERVE, ALLOC, MAP, USED, UNUSED, FAULT, FREE = range(7)
+RESERVE, ALLOC, MAP, USED, UNUSED, FAULT, FREE, HUGE, NO_HUGE = range(9)
 STAT, READY = V.memstats + mstats.other_sys, V.gcController + gcControllerState.mappedReady
 N = 64 << 10
 
@@ -27,6 +27,10 @@ def system_memory(m, t, operation, v, n):
         mem.sysUnused(m, t, v, n)
     elif operation == FAULT:
         mem.sysFault(m, t, v, n)
+    elif operation == HUGE:
+        mem.sysHugePage(m, t, v, n)
+    elif operation == NO_HUGE:
+        mem.sysNoHugePage(m, t, v, n)
     else:
         mem.sysFree(m, t, v, n, STAT)
     return 0
@@ -84,6 +88,15 @@ def test_a_transition_that_the_states_do_not_allow_is_a_fatal_error_and_the_prog
     assert rt.counter() == counts or operation == USED
     rt.check()
     assert rt.mallocgc(100) != 0
+
+
+def test_large_pages_are_asked_for_and_change_no_bytes(memory):
+    rt, do = memory
+    v = do(ALLOC, n=4 << 20)
+    rt.process.store(v + 12345, 7)
+    do(HUGE, v, 4 << 20)
+    do(NO_HUGE, v, 4 << 20)
+    assert rt.process.load(v + 12345) == 7
 
 
 def test_sysunused_wants_whole_pages(memory):

@@ -1,0 +1,29 @@
+"""The allocator as plain Python does what the compiled one does."""
+import os
+import subprocess
+import sys
+
+PROGRAM = """
+import numpy as np
+from goalloc import Runtime, int64, pointer, struct
+rt = Runtime(gomaxprocs=1)
+node = struct("Node", left=pointer, key=int64, right=pointer)
+seen = [rt.new(node) for _ in range(70)]
+seen += rt.malloc_many([16, 1, 2, 8, 3000] * 4 + [40000]).tolist()
+g = rt.go()
+seen.append(g.push(g.sp))
+for _ in range(4):
+    g.call(312)
+m = rt.make_map()
+m.assign(range(20), range(20))
+seen += [*g.stack, m.field("buckets"), m[19], rt.process.load(seen[-1])]
+rt.check()
+print(seen, rt.memstats(), rt.machine.cycles(0))
+"""
+
+
+def test_plain_python_gives_the_same_addresses_statistics_and_cycles():
+    outputs = [subprocess.run([sys.executable, "-W", "ignore", "-c", PROGRAM], capture_output=True, text=True, env={**os.environ, **mode})
+               for mode in ({}, {"NUMBA_DISABLE_JIT": "1"})]
+    assert outputs[1].returncode == 0, outputs[1].stderr
+    assert outputs[0].stdout == outputs[1].stdout
