@@ -161,7 +161,7 @@ def test_importing_the_package_compiles_nothing():
         import json
         import hwmem.machine, hwmem.process, hwmem.kernels
         from hwmem.core.access import load64
-        from hwmem.process import touch_pages
+        from hwmem.accesses import touch_pages
         print(json.dumps([len(load64.overloads), len(touch_pages.overloads)]))
     """)
     assert compiled == [0, 0]

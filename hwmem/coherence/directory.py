@@ -313,7 +313,7 @@ def claim(m, core):
     """A line that will be overwritten whole comes without its data (Intel: ItoM, of fast-string stores; Arm CHI: MakeUnique,
     of DC ZVA): the way to the directory and back is all."""
     m.directory.make_unique += 1
-    core.source = P.FROM_UPGRADE
+    core.source = P.FROM_LLC
     core.cycles += m.cost.upgrade
 
 

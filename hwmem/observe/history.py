@@ -5,7 +5,8 @@
 
 Worked out from the event log (events.py): a request and its answer say what becomes of the core that asked, the
 protocol's table what becomes of the others. Two things happen in silence and are seen late or not at all: a store that
-makes E into M (the line stays E here until its core's next request or PUTX says M), and a core that drops a clean copy
+makes E into M (the line stays E here until its core's next request or PUTX says M; under MOESI, read by another core, S
+for what is O), and a core that drops a clean copy
 for want of room (it stays S here until it asks again).
 """
 from typing import NamedTuple

@@ -1,4 +1,5 @@
 """A line's history from the event log, against the machine's own states; the lesson, forwards and backwards."""
+import re
 import xml.etree.ElementTree as xml
 
 import numpy as np
@@ -15,6 +16,9 @@ from hwmem.observe.history import busiest, history
 from hwmem.report.history import history_table, picture
 
 
+SILENT = ("EM", "SO")           # a store that made E into M is not logged; under MOESI it becomes O where E would have become S
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_states_are_those_of_the_machine_but_for_silent_stores(protocol, seed):
     """After each of many accesses on few lines, so that none is dropped for want of room."""
@@ -27,7 +31,7 @@ def test_states_are_those_of_the_machine_but_for_silent_stores(protocol, seed):
             held = m.line(line << 6)["state"]
             now = "".join(held.get(c, "I") for c in range(4))
             told = history(log, line, 4, protocol)[-1].states
-            assert told == now or (told == now.replace("M", "E") and "M" in now), (told, now)
+            assert all(a == b or a + b in SILENT for a, b in zip(told, now, strict=True)), (told, now)
 
 
 def test_a_table_and_a_picture_tell_every_request():
@@ -90,7 +94,7 @@ def test_the_commands_print_and_draw(capsys, tmp_path):
     hwmem.run("false-sharing", threads=2, iterations=30, events=50).save(result)
     assert main(["trace-line", str(result), "counters", "-o", str(tmp_path / "l.svg")]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("counters[0] (0x7ffff7ffe000): ") and "answered by" in out
+    assert re.match(r"counters\[0\] \(0x7f[0-9a-f]+\): ", out) and "answered by" in out
     assert main(["trace-line", str(result), "nothing"]) == 2
     assert capsys.readouterr().err.startswith("hwmem: 'nothing' is on no contended line; there are counters[0]")
     hwmem.run("false-sharing", threads=2, iterations=30).save(result)
