@@ -15,6 +15,7 @@ from hwmem.linux.pages import split_huge_entry, zap_range
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma import drop_vma, insert_vma, modify_vma, pages_of, split_vma
 from hwmem.linux.vma_tree import find_vma, highest_gap, last_vma, room_end
+from hwmem.observe.hooks import memory_gone
 
 PAGE_MASK = ~(P.PAGE - 1)
 HUGE_MASK = P.HUGE_PAGE - 1
@@ -211,6 +212,8 @@ def unmap(m, t, start, end):
         freed = free_tables(m, c, p, low, high, floor, m.vma[above].start if above >= 0 else 1 << 48)
         if zapped or freed:
             shoot_down(m, c, p, low, high)
+    if m.observe.races:
+        memory_gone(m, t, low, high)
     while v != above:                                   # after their pages: with its last mapping shared memory goes
         after = m.vma[v].next - 1
         forget_mapping(m, c, p, v)

@@ -7,6 +7,7 @@
     coherence/directory.py                      log_event          a request and its answer   m.observe.events
     core/memory_door.py                         access_made        a thread's access, in program order     m.observe.races
     sched/block.py, kernels.py                  thread_edge, ...   what orders threads
+    linux/mapping.py                            memory_gone        addresses that will mean other memory
 
 The hooks only pack their arguments; what is done with them lies behind a door of its own (door.py), so that the
 machine compiles none of it. An event is so small that it is written here.
@@ -79,3 +80,8 @@ def released(m, t, key):
 @cold
 def acquired(m, t, key):
     call_door(m, P.DOOR_RACES, t, key, P.ACQUIRE << P.KIND_SHIFT, 0)
+
+
+@cold
+def memory_gone(m, t, start, end):
+    call_door(m, P.DOOR_RACES, t, start, P.MEMORY_GONE << P.KIND_SHIFT, end)

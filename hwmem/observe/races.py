@@ -30,7 +30,8 @@ PLAIN_READ, PLAIN_WRITE, ORDERED_READ, ORDERED_WRITE = range(4)
 
 
 @DOORS.door(P.DOOR_RACES)
-def races_door(m, t, va, what, ordered):
+def races_door(m, t, va, what, extra):
+    """`extra`: of an access, whether it is ordered; of MEMORY_GONE, where the range ends."""
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
     if kind == P.THREAD_EDGE:
         edge(m, t, va)
@@ -38,9 +39,22 @@ def races_door(m, t, va, what, ordered):
         release(m, t, -1 - va)
     elif kind == P.ACQUIRE:
         acquire(m, t, -1 - va)
+    elif kind == P.MEMORY_GONE:
+        forget(m, m.thread[t].process, va, extra)
     elif not PHANTOMS >> kind & 1:
-        accessed(m, t, va, size, kind | P.ORDERED if ordered or kind == P.ATOMIC else kind)
+        accessed(m, t, va, size, kind | P.ORDERED if extra or kind == P.ATOMIC else kind)
     return 0
+
+
+@cold
+def forget(m, p, start, end):
+    """What is mapped at [start, end) from now on is other memory, without a history."""
+    first, last = p << PROCESS_SHIFT - WORD_SHIFT | start >> WORD_SHIFT, p << PROCESS_SHIFT - WORD_SHIFT | end - 1 >> WORD_SHIFT
+    for n in range(m.observe.race_cells):
+        cell = m.race_cell[n]
+        if first <= cell.key <= last:
+            cell.write.clock = cell.read.clock = 0
+            cell.read_row = cell.ordered_row = 0
 
 
 @kernel

@@ -259,3 +259,17 @@ def test_a_second_observation_knows_nothing_of_the_first():
     switches.stop(m)
     p.store(0x1000, 1, core=2)
     assert len(race_report.table(m)) == 1 and race_report.dropped(m) == (0, 0)
+
+
+@pytest.mark.parametrize("mapped_again", [False, True])
+def test_memory_mapped_where_other_memory_was_has_no_history(mapped_again):
+    m = Machine(MachineConfig().replace(cores=2, memory="16MiB"))
+    switches.start(m, races=True)
+    p = m.spawn()
+    a = p.mmap(0, 8192)
+    p.store(a + 4096, 1, core=0)
+    if mapped_again:
+        p.munmap(a, 8192)
+        assert p.mmap(a, 8192, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED) == a
+    p.store(a + 4096, 1, core=1)
+    assert int(m.state.observe.race_count) == (0 if mapped_again else 1)
