@@ -17,7 +17,8 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 COLLECTIONS = pathlib.Path(os.environ.get("HWMEM_ORACLES") or TESTS.parent.parent / "shared" / "oracles") / "litmus" / "collections.json.gz"
 RECORDED_AS = {"sc": "sc", "tso": "tso", "relaxed": "pso"}
 RUNS = 2_000
-SMALL = 60                              # states: with that few, RUNS random runs see every outcome
+ROUNDS = 20                     # so many runs again, where a few outcomes have not come up
+SMALL = 60                      # states: with that few, random runs come upon every outcome
 
 
 def recorded(path):
@@ -70,7 +71,11 @@ def test_random_runs_show_only_allowed_outcomes_and_of_small_programs_all(seed, 
         assert sum(r.outcomes.values()) == RUNS
         if litmus.run(document, ordering).states <= SMALL:
             small += 1
-            assert r.outcomes.keys() == r.allowed, document["name"]
+            found, more = set(r.outcomes), 0
+            while found != r.allowed and more < ROUNDS:     # the rarest needs one thread to take eight steps in a row
+                more += 1
+                found |= litmus.run(document, ordering, "random", runs=RUNS, seed=seed + 1000 * more + n).outcomes.keys()
+            assert found == r.allowed, document["name"]
     assert small > 60
 
 
