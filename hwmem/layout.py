@@ -2,10 +2,10 @@
 
     machine ── doors[]            addresses of the cold kernels (_jit.py)
             ├─ core[c]            clock, hit filter, counters; l1d, l2, dtlb, ... are `sets` records
-            ├─ llc[socket]        a `sets` record; tag flags hold the directory state, `word` the sharers
+            ├─ llc[socket]        a `sets` record; `holder` tells the directory state, `word` the sharers
             ├─ directory, dram    counters and the state of channels and banks
             ├─ thread[t], process[p]
-            └─ tag[], word[], order[], stamp[]    the pools in which all set-associative arrays lie
+            └─ tag[], word[], order[], stamp[], holder[]    the pools in which all set-associative arrays lie
 
 A `sets` record (cache/sets.py) says where in the pools its array lies and how it is shaped. So every cache and
 TLB has the same type, is compiled once, and a small machine touches little host memory. Shapes here are
@@ -212,7 +212,7 @@ def machine(align):
         ("frames", FRAMES), ("lru", LRU), ("reclaim", RECLAIM), ("swap", SWAP), ("disk", DISK), ("mm", MM), ("cursor", CURSOR), ("vmstat", VMSTAT), ("files", FILES), ("file", FILE, P.MAX_FILES),
         "vma_fresh", "vma_free", "rmap_fresh", "rmap_free",
         ("busy", BUSY, P.BUSY_SLOTS), ("align", "u1", align),
-        ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS),
+        ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES), ("holder", "u1", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS),
         ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),
         ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS),
         ("race_index", "i4", RACE_SLOTS), ("race_cell", RACE_CELL, RACE_CELLS), ("race_row", "i4", (RACE_ROWS, P.MAX_THREADS)),

@@ -4,8 +4,9 @@ The array's entries lie in the machine's pools; a `sets` record says where and h
 rounded up to a power of two, so an entry's index tells its set and way by shift and mask:
 
     entry i = first + (set << row_shift) + way
-    m.tag[i]   | owner | key | occupied | flags |   caches: the line's physical address and its state (params.py)
-    m.word[i]  what the tag stands for              LLC: sharers; TLB: frame and rights; else unused
+    m.tag[i]    | key | occupied | flags |      caches: the line's physical address and its state (params.py)
+    m.word[i]   what the tag stands for         LLC: sharers; L1, L2: links; TLB: frame and rights
+    m.holder[i] directory state                 LLC only: what changes there most, where the host's L2 cache can keep it
 
 An invalidated line keeps its way and its age (its state is I): what gem5's MESI_Two_Level does, and what
 makes counts equal its counts. `index_of` finds that entry too; callers look at the state.
@@ -80,7 +81,7 @@ def match_wide(m, s, first, wanted):
 @kernel
 def key_of(tag):
     """The key in a tag word."""
-    return (tag & P.KEY_MASK) >> P.TAG_SHIFT
+    return tag >> P.TAG_SHIFT
 
 
 @hot
