@@ -153,7 +153,8 @@ DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "p
 DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles",
               ("open_row", "i8", (P.MAX_CHANNELS, P.MAX_BANKS)),    # row + 1; 0: precharged
               ("free_at", "i8", P.MAX_CHANNELS),
-              "channels", "channel_shift", "banks", "bank_shift", "row_lines", "row_shift", "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
+              "channels", "banks", "row_lines", "bank_shift", "row_shift",      # shifts: where a line's bank and row lie, or -1
+              "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
 
 COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram",
               "mfence", "atomic", "store_drain", "page_fault", "syscall", "context_switch", "time_slice",
