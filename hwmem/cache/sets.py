@@ -18,7 +18,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ctz64
-from hwmem.cache.match import LANES, match8, prefetch_tags
+from hwmem.cache.match import LANES, match8, prefetch_order, prefetch_tags
 from hwmem.cache.replacement import retire, rotate, touch
 
 
@@ -67,6 +67,7 @@ def prefetch_set(m, s, set_):
     prefetch_tags(m, first)
     if s.ways > LANES:
         prefetch_tags(m, first + LANES)
+    prefetch_order(m, s.order_base + set_)
 
 
 @cold
