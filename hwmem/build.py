@@ -175,8 +175,8 @@ def fill_dram(m, config):
     d = config.dram
     for s in range(config.sockets):
         dram = m.dram[s]
-        dram.channels, dram.channel_shift = d.channels, power_of_two(d.channels)
-        dram.banks, dram.bank_shift = d.banks, power_of_two(d.banks)
-        dram.row_lines, dram.row_shift = d.row_size // P.LINE, power_of_two(d.row_size // P.LINE)
+        dram.channels, dram.row_lines, dram.banks = shape = d.channels, d.row_size // P.LINE, d.banks
+        channel, place, bank = map(power_of_two, shape)
+        dram.bank_shift, dram.row_shift = (-1, -1) if min(channel, place, bank) < 0 else (channel + place, channel + place + bank)
         dram.transfer_cycles = max(1, round(P.LINE / d.bytes_per_cycle))
         dram.row_hit_cycles, dram.row_miss_cycles, dram.row_conflict_cycles = d.row_hit, d.row_miss, d.row_conflict

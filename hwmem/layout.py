@@ -2,10 +2,10 @@
 
     machine ── doors[]            addresses of the cold kernels (_jit.py)
             ├─ core[c]            clock, hit filter, counters; l1d, l2, dtlb, ... are `sets` records
-            ├─ llc[socket]        a `sets` record; tag flags hold the directory state, `word` the sharers
+            ├─ llc[socket]        a `sets` record; `holder` tells the directory state, `word` the sharers
             ├─ directory, dram    counters and the state of channels and banks
             ├─ thread[t], process[p]
-            └─ tag[], word[], order[], stamp[]    the pools in which all set-associative arrays lie
+            └─ tag[], word[], order[], stamp[], holder[]    the pools in which all set-associative arrays lie
 
 A `sets` record (cache/sets.py) says where in the pools its array lies and how it is shaped. So every cache and
 TLB has the same type, is compiled once, and a small machine touches little host memory. Shapes here are
@@ -153,7 +153,8 @@ DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "p
 DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles",
               ("open_row", "i8", (P.MAX_CHANNELS, P.MAX_BANKS)),    # row + 1; 0: precharged
               ("free_at", "i8", P.MAX_CHANNELS),
-              "channels", "channel_shift", "banks", "bank_shift", "row_lines", "row_shift", "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
+              "channels", "banks", "row_lines", "bank_shift", "row_shift",      # shifts: where a line's bank and row lie, or -1
+              "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
 
 COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram",
               "mfence", "atomic", "store_drain", "page_fault", "syscall", "context_switch", "time_slice",
@@ -212,7 +213,7 @@ def machine(align):
         ("frames", FRAMES), ("lru", LRU), ("reclaim", RECLAIM), ("swap", SWAP), ("disk", DISK), ("mm", MM), ("cursor", CURSOR), ("vmstat", VMSTAT), ("files", FILES), ("file", FILE, P.MAX_FILES),
         "vma_fresh", "vma_free", "rmap_fresh", "rmap_free",
         ("busy", BUSY, P.BUSY_SLOTS), ("align", "u1", align),
-        ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS),
+        ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES), ("holder", "u1", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS),
         ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),
         ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS),
         ("race_index", "i4", RACE_SLOTS), ("race_cell", RACE_CELL, RACE_CELLS), ("race_row", "i4", (RACE_ROWS, P.MAX_THREADS)),

@@ -23,23 +23,21 @@ HUGE_SHIFT = 21
 
 # A tag word. For caches key << TAG_SHIFT is the line's physical address.
 #
-#    | 0 | owner 6 (LLC: the core that owns an OWNED line) | key 51 | occupied 1 | flags 5 |
-#     63  62                                             57 56      6      5       4     0
+#    | 0 | key 57 | occupied 1 | flags 5 |
+#     63  62     6      5       4     0
 TAG_SHIFT = 6
-OWNER_SHIFT = 57
-KEY_MASK = (1 << OWNER_SHIFT) - (1 << 5)        # the key and the occupied bit
 OCCUPIED = 1 << 5
-STATE_MASK = 7                  # private caches: the MESI state. LLC: the directory state
+KEY_MASK = -OCCUPIED            # the key and the occupied bit
+STATE_MASK = 7                  # private caches: the MESI state
 DIRTY = 1 << 3                  # LLC: differs from memory
 REMOTE = 1 << 4                 # LLC: another socket may hold the line
-FLAGS_MASK = OCCUPIED - 1
 
 # Stable states of a line in a private cache: from E on a store needs nobody's leave. O and M are dirty.
 I, S, F, O, E, M = range(6)
 STATE_NAMES = "ISFOEM"
 
-# Directory states of an LLC line (gem5 MESI_Two_Level: M, SS, MT). GONE: another socket took it; the way is kept.
-PRESENT, SHARED, OWNED, GONE = range(4)
+# m.holder: directory states of LLC lines (gem5 MESI_Two_Level: M, SS, MT). GONE: another socket took it; the way is kept.
+PRESENT, GONE, SHARED, OWNED = range(4)         # OWNED + c: core c owns the line
 
 # Replacement policies
 LRU, WIDE_LRU, TREE_PLRU, RANDOM, NRU = range(5)

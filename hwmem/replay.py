@@ -8,19 +8,27 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
+from hwmem.cache.sets import prefetch_set, set_of
 from hwmem.core.access import is_hot
 from hwmem.mmu.tlb import forget_lines
+
+
+AHEAD = 6                       # accesses; without an MMU the LLC's set for one so far ahead is known, and the host fetches it
 
 
 @kernel
 def replay_one_core(m, t, addresses, is_store, sizes):
     """All accesses on the core of thread `t`. Returns how many were made: fewer than all if one ended the thread."""
     core = m.core[m.thread[t].core]
+    llc = m.llc[core.socket]
     i, n = 0, len(addresses)
+    ahead = AHEAD if m.has_llc and not m.mmu else n
     while i < n:
         if is_hot(core, addresses[i], np.int64(sizes[i]), is_store[i]):
             i = count_hits(core, addresses, is_store, sizes, i)
         else:
+            if i + ahead < n:
+                prefetch_set(m, llc, set_of(llc, addresses[i + ahead] >> P.LINE_SHIFT))
             touch(m, t, addresses[i], np.int64(sizes[i]), is_store[i])
             if m.thread[t].state == P.KILLED:
                 return i

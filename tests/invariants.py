@@ -71,8 +71,8 @@ def directory_entries(machine):
         llc = machine.state.llc[s]
         row = 1 << int(llc.row_shift)
         for set_, way, line, flags, word in entries(machine, llc):
-            state = flags & P.STATE_MASK
-            owner = int(machine.state.tag[int(llc["first"]) + set_ * row + way]) >> P.OWNER_SHIFT if state == OWNED else None
+            holder = int(machine.state.holder[int(llc["first"]) + set_ * row + way])
+            state, owner = min(holder, OWNED), holder - OWNED if holder >= OWNED else None
             if state != GONE:
                 found[s, line] = state, owner, word if state == SHARED else 0
     return found

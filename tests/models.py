@@ -9,7 +9,7 @@ from hwmem import params as P
 
 LINE = 64
 I, S, F, O, E, M = range(6)                             # stable states of a private copy, weakest first
-PRESENT, SHARED, OWNED, GONE = range(4)                  # directory states of an LLC line
+PRESENT, GONE, SHARED, OWNED = range(4)                  # directory states of an LLC line; OWNED + owner
 
 
 # Replacement

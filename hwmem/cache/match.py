@@ -13,7 +13,7 @@ from hwmem.layout import MACHINE
 from hwmem.params import KEY_MASK
 
 LANES = 8
-_TAG_OFFSET = MACHINE.fields["tag"][1]
+_TAG_OFFSET, _ORDER_OFFSET = MACHINE.fields["tag"][1], MACHINE.fields["order"][1]
 
 
 def match8(m, i, wanted):
@@ -45,19 +45,29 @@ def prefetch_tags(m, i):
     """Ask the host for the line of its memory that holds m.tag[i]; no effect but time."""
 
 
+def prefetch_order(m, i):
+    """The same for m.order[i]."""
+
+
 @intrinsic
-def _prefetch(typingctx, m, i):
+def _prefetch(typingctx, m, first, i):
+    """Word `i` of the array whose offset in the record is `first`."""
     def generate(context, builder, signature, args):
         pointer = ir.IntType(8).as_pointer()
-        offset = builder.add(builder.shl(args[1], ir.IntType(64)(3)), ir.IntType(64)(_TAG_OFFSET))
+        offset = builder.add(builder.shl(args[2], ir.IntType(64)(3)), args[1])
         place = builder.gep(builder.bitcast(args[0], pointer), [offset])
         i32 = ir.IntType(32)
         function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32]), "llvm.prefetch.p0")
         builder.call(function, [place, i32(0), i32(3), i32(1)])
         return context.get_dummy_value()
-    return types.void(m, types.int64), generate
+    return types.void(m, types.int64, types.int64), generate
 
 
 @overload(prefetch_tags)
 def _prefetch_tags_jitted(m, i):
-    return lambda m, i: _prefetch(m, i)
+    return lambda m, i: _prefetch(m, _TAG_OFFSET, i)
+
+
+@overload(prefetch_order)
+def _prefetch_order_jitted(m, i):
+    return lambda m, i: _prefetch(m, _ORDER_OFFSET, i)

@@ -4,8 +4,9 @@ The array's entries lie in the machine's pools; a `sets` record says where and h
 rounded up to a power of two, so an entry's index tells its set and way by shift and mask:
 
     entry i = first + (set << row_shift) + way
-    m.tag[i]   | owner | key | occupied | flags |   caches: the line's physical address and its state (params.py)
-    m.word[i]  what the tag stands for              LLC: sharers; TLB: frame and rights; else unused
+    m.tag[i]    | key | occupied | flags |      caches: the line's physical address and its state (params.py)
+    m.word[i]   what the tag stands for         LLC: sharers; L1, L2: links; TLB: frame and rights
+    m.holder[i] directory state                 LLC only: what changes there most, where the host's L2 cache can keep it
 
 An invalidated line keeps its way and its age (its state is I): what gem5's MESI_Two_Level does, and what
 makes counts equal its counts. `index_of` finds that entry too; callers look at the state.
@@ -17,7 +18,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ctz64
-from hwmem.cache.match import LANES, match8, prefetch_tags
+from hwmem.cache.match import LANES, match8, prefetch_order, prefetch_tags
 from hwmem.cache.replacement import retire, rotate, touch
 
 
@@ -66,6 +67,7 @@ def prefetch_set(m, s, set_):
     prefetch_tags(m, first)
     if s.ways > LANES:
         prefetch_tags(m, first + LANES)
+    prefetch_order(m, s.order_base + set_)
 
 
 @cold
@@ -80,7 +82,7 @@ def match_wide(m, s, first, wanted):
 @kernel
 def key_of(tag):
     """The key in a tag word."""
-    return (tag & P.KEY_MASK) >> P.TAG_SHIFT
+    return tag >> P.TAG_SHIFT
 
 
 @hot

@@ -44,7 +44,7 @@ def request(m, c, line, write, had, set_):
     core = m.core[c]
     i = lookup(m, m.llc[core.socket], set_, line) if m.has_llc else -1
     core.supplier = -1
-    if not m.lone_llc or m.observe.events or (i >= 0 and m.tag[i] & P.STATE_MASK != P.PRESENT):
+    if not m.lone_llc or m.observe.events or (i >= 0 and m.holder[i] != P.PRESENT):
         return ask_others(m, c, line, write, had, i)
     state = P.E if write else np.int64(m.protocol.next_state[P.I, PR_RD])
     if write:                                   # nobody has the line, nor did this core
@@ -55,11 +55,11 @@ def request(m, c, line, write, had, set_):
         core.llc_misses += 1
         fetch_from_memory(m, c, line)
         i = allocate(m, c, line, set_)
-        name_holder(m, c, i, state, 0)
+        name_holder(m, c, i, state)
     else:
         core.llc_hits += 1
         fetch_from_llc(m, core)
-        name_holder(m, c, i, state, m.tag[i] & P.DIRTY)
+        name_holder(m, c, i, state)
     core.llc_entry = i
     return state
 
@@ -82,7 +82,7 @@ def keep_line(m, core, line):
 def lookup(m, llc, set_, line):
     """Index of the line's valid entry in an LLC, made most recent; or -1."""
     i = index_in(m, llc, set_, line)
-    if i < 0 or m.tag[i] & P.STATE_MASK == P.GONE:
+    if i < 0 or m.holder[i] == P.GONE:
         return -1
     touch_entry(m, llc, i)
     return i
@@ -134,7 +134,7 @@ def far_copies(m, socket, line, i, write):
 @kernel
 def far_entry(m, socket, line):
     i = index_of(m, m.llc[socket], line)
-    return i if i >= 0 and m.tag[i] & P.STATE_MASK != P.GONE else -1
+    return i if i >= 0 and m.holder[i] != P.GONE else -1
 
 
 @kernel
@@ -151,19 +151,20 @@ def holders(m, c, line, i, far):
 
 @kernel
 def sharers_of(m, i):
-    """Mask of the cores that LLC entry `i` names: the owner in its tag, or the sharers in its word."""
-    state = m.tag[i] & P.STATE_MASK
-    if state == P.OWNED:
-        return bit(m.tag[i] >> P.OWNER_SHIFT)
+    """Mask of the cores that LLC entry `i` names: its owner, or the sharers in its word."""
+    state = np.int64(m.holder[i])
+    if state >= P.OWNED:
+        return bit(state - P.OWNED)
     if state == P.SHARED:
         return np.uint64(m.word[i])
     return NOBODY
 
 
 @kernel
-def set_entry(m, i, state, flags):
-    """Give LLC entry `i` a directory state and flags (DIRTY, REMOTE); no owner."""
-    m.tag[i] = m.tag[i] & (P.KEY_MASK & ~P.FLAGS_MASK) | flags | state
+def set_entry(m, i, state):
+    """LLC entry `i`, which no core holds, is PRESENT or GONE from now on; memory is current."""
+    m.tag[i] &= P.KEY_MASK
+    m.holder[i] = state
 
 
 @kernel
@@ -172,7 +173,7 @@ def find_owner(m, line, i, mask):
     if mask == NOBODY:
         return -1
     if i >= 0 and m.inclusion == P.INCLUSIVE:
-        if m.tag[i] & P.STATE_MASK == P.OWNED:
+        if m.holder[i] >= P.OWNED:
             return ctz64(mask)
         if not m.sharers_supply:
             return -1
@@ -249,8 +250,7 @@ def answer_write(m, c, line, i, far, mask, kind):
         core.cycles += m.cost.invalidate
     for s in range(m.sockets):
         if far >> s & 1:
-            e = far_entry(m, s, line)
-            set_entry(m, e, P.GONE, 0)
+            set_entry(m, far_entry(m, s, line), P.GONE)
     return owner
 
 
@@ -331,11 +331,10 @@ def take_dirty(m, c, socket, line):
 def after_far_read(m, socket, line):
     """Another socket got a copy of a line that this socket's LLC has."""
     e = far_entry(m, socket, line)
-    state = m.tag[e] & P.STATE_MASK
-    if state == P.OWNED:
+    if m.holder[e] >= P.OWNED:
         m.word[e] = np.int64(sharers_of(m, e))
-        state = P.SHARED
-    set_entry(m, e, state, m.tag[e] & P.DIRTY | P.REMOTE)
+        m.holder[e] = P.SHARED
+    m.tag[e] |= P.REMOTE
 
 
 @kernel
@@ -343,7 +342,7 @@ def grant_read(m, c, i, far, mask):
     """The state in which a reader gets the line: as if alone only when nobody can hold it."""
     alone = mask == NOBODY and far == 0
     if alone and i >= 0 and m.inclusion == P.INCLUSIVE:
-        alone = m.tag[i] & P.STATE_MASK == P.PRESENT and not m.tag[i] & P.REMOTE
+        alone = m.holder[i] == P.PRESENT and not m.tag[i] & P.REMOTE
     if alone:
         return m.protocol.next_state[P.I, PR_RD]
     if i >= 0 and m.tag[i] & P.REMOTE and m.core[c].supplier < 0:
@@ -359,7 +358,7 @@ def allocate_again(m, c, line):
     i = index_in(m, llc, set_, line)
     if i < 0:
         return allocate(m, c, line, set_)
-    put(m, i, line, P.PRESENT)
+    set_entry(m, i, P.PRESENT)
     touch_entry(m, llc, i)
     return i
 
@@ -371,15 +370,15 @@ def allocate(m, c, line, set_):
     i = take_victim(m, llc, set_)
     if m.tag[i] != 0:
         evict(m, c, llc, i)
-    put(m, i, line, P.PRESENT)
+    put(m, i, line, 0)
+    m.holder[i] = P.PRESENT
     return i
 
 
 @hot
 def evict(m, c, llc, i):
     llc.replacements += 1
-    state = m.tag[i] & P.STATE_MASK
-    if m.tag[i] & P.DIRTY or state == P.OWNED or state == P.SHARED:
+    if m.tag[i] & P.DIRTY or m.holder[i] >= P.SHARED:
         evict_used(m, c, llc, i)
 
 
@@ -407,32 +406,29 @@ def evict_used(m, c, llc, i):
 @kernel
 def update_entry(m, c, i, state, far, write):
     """The entry after core `c` was granted `state`."""
-    flags = m.tag[i] & (P.DIRTY | P.REMOTE)
     if write:
-        flags &= ~P.REMOTE
+        m.tag[i] &= ~P.REMOTE
     elif far:
-        flags |= P.REMOTE
-    if m.inclusion == P.NINE:
-        set_entry(m, i, P.PRESENT, flags)
-    else:
-        name_holder(m, c, i, state, flags)
+        m.tag[i] |= P.REMOTE
+    if m.inclusion == P.INCLUSIVE:
+        name_holder(m, c, i, state)
 
 
 @hot
-def name_holder(m, c, i, state, flags):
+def name_holder(m, c, i, state):
     """Core `c` holds entry `i`'s line in `state`: as its owner, or as one sharer more."""
     if state >= P.E:
-        m.tag[i] = m.tag[i] & (P.KEY_MASK & ~P.FLAGS_MASK) | flags | P.OWNED | c << P.OWNER_SHIFT
+        m.holder[i] = P.OWNED + c
     else:
         m.word[i] = np.int64(sharers_of(m, i) | bit(c))
-        set_entry(m, i, P.SHARED, flags)
+        m.holder[i] = P.SHARED
 
 
 @hot
 def give_up(m, i):
     """The owner of entry `i`'s line announces that it drops its clean copy (PUTX)."""
     m.directory.putx += 1
-    set_entry(m, i, P.PRESENT, m.tag[i] & (P.DIRTY | P.REMOTE))
+    m.holder[i] = P.PRESENT
 
 
 @apart
@@ -455,7 +451,7 @@ def put_back(m, c, line, state, keeps, i):
     m.directory.putx += 1
     left = sharers_of(m, i) & ~bit(c)
     if left == NOBODY:
-        set_entry(m, i, P.PRESENT, m.tag[i] & (P.DIRTY | P.REMOTE))
+        m.holder[i] = P.PRESENT
     else:
         m.word[i] = np.int64(left)
     if m.observe.events:

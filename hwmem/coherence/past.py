@@ -34,8 +34,8 @@ def write_past(m, c, line):
             meet(m, d, line, BUS_RDX)
     meet(m, c, line, BUS_RDX)
     if i >= 0:
-        set_entry(m, i, P.PRESENT, 0)
+        set_entry(m, i, P.PRESENT)
     for s in range(m.sockets):
         if far >> s & 1:
-            set_entry(m, far_entry(m, s, line), P.GONE, 0)
+            set_entry(m, far_entry(m, s, line), P.GONE)
     dram_write(m, c, line)

@@ -20,10 +20,24 @@ def home_node(m, line):
 
 
 @hot
-def divide(n, divisor, shift):
-    """n // divisor and n % divisor; by shift (>= 0) where the divisor is a power of two."""
-    if shift >= 0:
-        return n >> shift, n & divisor - 1
+def locate(d, line):
+    """Channel, bank and row of a line; by shifts (>= 0) where the numbers of all three are powers of two."""
+    if d.row_shift < 0:
+        return locate_by_division(d, line)
+    return line & d.channels - 1, line >> d.bank_shift & d.banks - 1, line >> d.row_shift
+
+
+@apart
+def locate_by_division(d, line):
+    rest, channel = divide(line, d.channels)
+    rest, place = divide(rest, d.row_lines)
+    row, bank = divide(rest, d.banks)
+    return channel, bank, row
+
+
+@kernel
+def divide(n, divisor):
+    """n // divisor and n % divisor, neither negative."""
     quotient = np.int64(np.uint64(n) // np.uint64(divisor))
     return quotient, n - quotient * divisor
 
@@ -31,15 +45,12 @@ def divide(n, divisor, shift):
 @hot
 def open_row(d, line):
     """Open the line's row in its bank; returns the cycles that takes, load to use, and the channel."""
-    rest, channel = divide(line, d.channels, d.channel_shift)
-    rest, place = divide(rest, d.row_lines, d.row_shift)
-    rest, bank = divide(rest, d.banks, d.bank_shift)
-    row = rest + 1
+    channel, bank, row = locate(d, line)
     was = d.open_row[channel, bank]
-    if was == row:
+    if was == row + 1:
         d.row_hits += 1
         return d.row_hit_cycles, channel
-    d.open_row[channel, bank] = row
+    d.open_row[channel, bank] = row + 1
     if was == 0:
         d.row_misses += 1
         return d.row_miss_cycles, channel

@@ -4,11 +4,12 @@ The memory door calls `translate`; a fault goes to the operating system through 
 processor goes through its interrupt table, and the access is tried again when the handler says so.
 """
 from hwmem import params as P
-from hwmem._jit import call_door, hot, kernel
+from hwmem._jit import call_door, cold, hot, kernel
 from hwmem.mmu.tlb import fill_first, fill_second, first_level, second_level
 from hwmem.mmu.walk import walk
 
 USER_END = 1 << 47
+NOT_USER = -1 - P.PF_USER       # as a walk's result: the handler ends the thread
 HUGE_FRAME = P.PTE_FRAME & ~(P.HUGE_PAGE - 1)
 
 
@@ -21,9 +22,12 @@ def translate(m, t, c, va, write):
     if pte == 0:
         pte = second_level(m, core, va, write) if user else 0
         if pte == 0:
-            pte = walk_or_trap(m, t, c, va, write)
+            pte = walk(m, c, va, write) if user else NOT_USER
             if pte < 0:
-                return -1
+                pte = trap(m, t, c, va, write, pte)
+                if pte < 0:
+                    return -1
+            fill_second(m, core, va, pte)
         fill_first(m, core, va, pte)
     core.leaf = pte
     if pte & P.PTE_PS:
@@ -37,14 +41,12 @@ def is_user_address(core, va):
     return va >> (47 if core.levels == 4 else 32) == 0
 
 
-@kernel
-def walk_or_trap(m, t, c, va, write):
-    """Leaf entry after a walk, and after the traps it took; -1 when the thread got a signal."""
-    core = m.core[c]
-    while True:
-        pte = walk(m, c, va, write) if is_user_address(core, va) else -1 - P.PF_USER
-        if pte >= 0:
-            fill_second(m, core, va, pte)
-            return pte
+@cold
+def trap(m, t, c, va, write, pte):
+    """Leaf entry after the traps that a walk took, the first of them for what the walk returned; -1 when the thread got a
+    signal."""
+    while pte < 0:
         if call_door(m, P.DOOR_PAGE_FAULT, t, va, write, -1 - pte) < 0:
             return -1
+        pte = walk(m, c, va, write)
+    return pte

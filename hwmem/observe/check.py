@@ -27,7 +27,7 @@ from hwmem.observe.checks.page_cache import check_page_cache
 from hwmem.observe.checks.vmas import check_all_vmas
 
 KIND_NAMES = ("anonymous pages", "pages of files", "shared pages", "pages in swap", "page tables")
-DIRECTORY_NAMES = ("PRESENT", "SHARED", "OWNED", "GONE")
+DIRECTORY_NAMES = ("PRESENT", "GONE", "SHARED", "OWNED")
 EVERYWHERE, CODE, WHERE, WHICH = -1, 4, 5, 6        # `found`: four numbers, the code, the core or socket, the array
 
 
@@ -142,9 +142,9 @@ def find(m, s, line):
 
 
 def directory_entry(m, i):
-    tag = int(m.tag[i])
-    state = tag & P.STATE_MASK
-    sharers = {P.OWNED: [tag >> P.OWNER_SHIFT], P.SHARED: cores_of(int(m.word[i]))}.get(state, [])
+    tag, holder = int(m.tag[i]), int(m.holder[i])
+    state = min(holder, P.OWNED)
+    sharers = {P.OWNED: [holder - P.OWNED], P.SHARED: cores_of(int(m.word[i]))}.get(state, [])
     return {"directory": DIRECTORY_NAMES[state], "sharers": sharers, "dirty": bool(tag & P.DIRTY), "remote": bool(tag & P.REMOTE)}
 
 

@@ -112,7 +112,7 @@ def set_state(m, i, state):
 
 def break_directory_bit(m, line):
     i = entry_of(m, m.llc[0], line)
-    m.tag[i] = int(m.tag[i]) & P.KEY_MASK & ~P.FLAGS_MASK | P.OWNED | 3 << P.OWNER_SHIFT
+    m.holder[i] = P.OWNED + 3
 
 
 def break_duplicate(m, line):

@@ -90,12 +90,12 @@ def check_copy(m, c, line, state, found):
     if m.inclusion == P.NINE or not m.has_llc:
         return 0
     i = index_of(m, m.llc[m.core[c].socket], line)
-    if i < 0 or m.tag[i] & P.STATE_MASK == P.GONE:
+    if i < 0 or m.holder[i] == P.GONE:
         return fault(found, NOT_IN_LLC, c, line, state, 0)
     if not test_bit(sharers_of(m, i), c):
         return fault(found, NOT_A_SHARER, c, line, state, np.int64(sharers_of(m, i)))
-    if state >= P.E and m.tag[i] & P.STATE_MASK != P.OWNED:
-        return fault(found, NOT_OWNED, c, line, state, m.tag[i] & P.STATE_MASK)
+    if state >= P.E and m.holder[i] < P.OWNED:
+        return fault(found, NOT_OWNED, c, line, state, m.holder[i])
     return 0
 
 
@@ -119,11 +119,12 @@ def check_llc(m, s, found):
 def check_entry(m, s, i, cores, found):
     """Entry `i` of the LLC of socket `s`, whose cores are `cores`."""
     tag, line = m.tag[i], key_of(m.tag[i])
-    state, owner = tag & P.STATE_MASK, tag >> P.OWNER_SHIFT
+    state = np.int64(m.holder[i])
+    owner = state - P.OWNED
     exact = m.inclusion == P.NINE
-    if state > P.GONE or (state != P.OWNED and owner != 0) or (exact and state != P.PRESENT and state != P.GONE):
-        return fault(found, BAD_DIRECTORY_STATE, s, line, tag, 0)
-    if state == P.OWNED and (not test_bit(cores, owner) or core_state(m, owner, line) < P.E):
+    if tag & P.STATE_MASK or owner >= m.cores or (exact and state >= P.SHARED):
+        return fault(found, BAD_DIRECTORY_STATE, s, line, tag, state)
+    if owner >= 0 and (not test_bit(cores, owner) or core_state(m, owner, line) < P.E):
         return fault(found, BAD_OWNER, s, line, owner, core_state(m, owner, line))
     sharers = sharers_of(m, i)
     if sharers & ~cores != NOBODY or (state == P.SHARED and sharers == NOBODY):
@@ -132,7 +133,7 @@ def check_entry(m, s, i, cores, found):
         return 0
     for other in range(m.sockets):
         j = index_of(m, m.llc[other], line) if other != s else -1
-        if j >= 0 and m.tag[j] & P.STATE_MASK != P.GONE:
+        if j >= 0 and m.holder[j] != P.GONE:
             if not tag & P.REMOTE:
                 return fault(found, NOT_REMOTE, s, line, 0, other)
     return 0

@@ -32,7 +32,7 @@ SENTENCES = {
     NOT_IN_LLC: "line {1:#x}: core {0} holds it in {2:S}, the inclusive LLC of its socket has it not",
     NOT_A_SHARER: "line {1:#x}: core {0} holds it in {2:S}, the directory names cores {3:mask}",
     NOT_OWNED: "line {1:#x}: core {0} holds it in {2:S}, the directory says {3:D}",
-    BAD_DIRECTORY_STATE: "LLC of socket {0}: line {1:#x} has the tag {2:#x}: no directory state, or an owner it cannot have",
+    BAD_DIRECTORY_STATE: "LLC of socket {0}: line {1:#x} has the tag {2:#x} and the directory state {3}, which it cannot have",
     BAD_OWNER: "LLC of socket {0}: line {1:#x} is owned by core {2}, which holds it in {3:S}",
     BAD_SHARERS: "LLC of socket {0}: line {1:#x} is shared by cores {2:mask}, not all of the socket",
     OTHER_SOCKET: "line {1:#x}: core {0} holds it in {2:S}, and the LLC of socket {3}, another one, has it too",
