@@ -148,9 +148,10 @@ def test_every_door_has_a_kernel_and_an_address():
     from hwmem._jit import DOORS, JIT_DISABLED
     from hwmem.machine import Machine
 
+    on_demand = ("DOOR_LIBC", "DOOR_RACES")                 # compiled for the machine that first needs them
     machine = Machine()
     for name, number in vars(P).items():
-        if name.startswith("DOOR_"):
+        if name.startswith("DOOR_") and name not in on_demand:
             assert DOORS.python[number] is not None, name
             assert JIT_DISABLED or machine.state.doors[number] != 0, name
 
