@@ -48,7 +48,7 @@ def test_contended_lines_are_named_by_structure_and_field():
 
 def test_a_program_that_takes_more_than_there_is_ends_with_one_line():
     small = MachineConfig().replace(memory="64MiB")
-    with pytest.raises(MachineError, match="out of memory"):
+    with pytest.raises(MachineError, match="Out of memory: Killed process"):
         goalloc.run("alloc-storm", small, gomaxprocs=1, allocations=20_000, size=65536)
 
 
