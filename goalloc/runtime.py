@@ -27,10 +27,10 @@ from goalloc.entries import load_word, malloc_all, malloc_one, slice_grow, store
 from goalloc.errors import TEXTS, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
-from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hmap, m_, mapextra, p_,
-                            type_, variables as V)
+from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hchan, hmap, m_, mapextra, p_,
+                            sudog, timer, type_, variables as V)
 from goalloc.maps import Map
-from goalloc.proc import NEWPROC
+from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
@@ -46,6 +46,10 @@ TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", 
 P_TYPE = Type("p", p_.sizeof, 8, (104, *range(128, 384, 8), 2480, *range(2504, 3528, 8), 4560, 8840))
 M_TYPE = Type("m", m_.sizeof, 8, (m_.g0, m_.curg, 80))
 G_TYPE = Type("g", g_.sizeof, 8, (32, 40, g_.m, 136, 312, 344, 352))
+SUDOG_TYPE = Type("sudog", sudog.sizeof, 8, (0, 8, 16, 24, 56, 64, 72, 80))
+HCHAN_TYPE = Type("hchan", hchan.sizeof, 8, (hchan.buf, hchan.elemtype, 56, 64, 72, 80))
+TIMER_TYPE = Type("timer", timer.sizeof, 8, (timer.f, 32, 40))
+LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer)         # whose addresses the runtime finds in its data (typelinks)
 HMAP_TYPE = Type("hmap", hmap.sizeof, 8, (hmap.buckets, hmap.oldbuckets, hmap.extra))
 MAPEXTRA_TYPE = Type("mapextra", mapextra.sizeof, 8, (mapextra.overflow, mapextra.oldoverflow, mapextra.nextOverflow))
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
@@ -101,8 +105,9 @@ class Runtime:
             p.write(getattr(V, name), np.array(table, dtype).tobytes())
 
     def _schedinit(self, start):
-        p = self.process
+        p, config = self.process, self.machine.config
         t = p.thread_on(0)
+        self.machine.state.process[p.number].guest[P.MILLISECOND] = round(config.frequency_ghz * 1e6)
         self.machine.state.thread[t].guest[P.G] = V.g0
         p.store(V.m0 + m_.g0, V.g0)
         self._door(0, SET_M, V.m0, 0)
@@ -111,8 +116,11 @@ class Runtime:
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
         p.store(V.gcController + gcControllerState.gcPercent, self.gogc if collected else -1, size=4)
         p.store(V.startingStackSize, P.fixedStack, size=4)
-        self.ps, self.gs, self._goid, self._maptype = [], [], 0, None
+        self.ps, self.gs, self._maptype = [], [], None
+        for i, of in enumerate(LINKED):
+            p.store(V.typelinks + 8 * i, self.type_address(of))
         if start:
+            p.store(V.allp, self.globals(1))                # in the recorded heap it is one of the objects
             rebuild(self, start)
             return
         self._bootstrap_object(8 * self.gomaxprocs, array(pointer, self.gomaxprocs), V.allp)
@@ -135,6 +143,7 @@ class Runtime:
         p.store(pp + p_.id, i, size=4)
         p.store(pp + p_.mcache, self._door(0, NEW_MCACHE, 0, 0) if i else p.load(V.mcache0))
         p.store(V.gomaxprocs, i + 1, size=4)
+        p.store(p.load(V.allp) + 8 * i, pp)
         mp, g0 = V.m0, V.g0
         if i:
             mp, g0 = self.mallocgc(M_TYPE.size, type=M_TYPE), self.mallocgc(G_TYPE.size, type=G_TYPE)
@@ -224,8 +233,7 @@ class Runtime:
 
     def go(self, core=0):
         """A goroutine that has been started and waits; its stack is empty."""
-        self._goid += 1
-        return Goroutine(self, self.call(self._p_of(core), P.DOOR_PROC, NEWPROC, self.type_address(G_TYPE), self._goid), core)
+        return Goroutine(self, self.call(self._p_of(core), P.DOOR_PROC, NEWG, 0, 0), core)
 
     def type_address(self, of):
         """Address of a type's descriptor in the program's data; written when it is first needed."""

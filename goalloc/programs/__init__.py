@@ -4,11 +4,12 @@
     storm.py        alloc-storm: objects of one size, from per-P caches or from one locked heap; mixed-sizes
     structures.py   linked-list, binary-tree, slices, strings
     churn.py        goroutine-churn
+    goroutines.py   channel, and what programs of goroutines are made of
 """
 from contextlib import contextmanager
 
 from hwmem.programs.registry import WORKLOADS
-from goalloc.programs import churn, storm, structures       # noqa: F401
+from goalloc.programs import churn, goroutines, storm, structures       # noqa: F401
 
 PROGRAMS = {name: w for name, w in WORKLOADS.items() if w.kernel.__module__.startswith("goalloc.")}
 for _name in PROGRAMS:

@@ -11,7 +11,7 @@ from hwmem.errors import MachineError
 
 SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300}, "linked-list": {"nodes": 300},
          "binary-tree": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
-         "goroutine-churn": {"goroutines": 40}}
+         "goroutine-churn": {"goroutines": 40}, "channel": {"objects": 200}}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
