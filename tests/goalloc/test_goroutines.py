@@ -3,6 +3,7 @@ from collections import deque
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from recorded import oracle
 
 import goalloc
 from goalloc import params as P
@@ -259,3 +260,42 @@ def test_what_goroutines_on_several_ps_send_arrives_once(parameters):
 
 def test_a_ps_ring_is_at_its_place():
     assert p_.runq == p_.runqhead + 8 and p_.runqtail == p_.runqhead + 4
+
+
+ORDER = oracle("goroutine_order")
+
+
+@pytest.mark.parametrize("n", ORDER["starts"])
+def test_goroutines_run_in_the_order_of_the_real_ones(one, n):
+    """Every 61st look is at the global queue first; where the count stood when the real program began is not recorded."""
+    real = ORDER["starts"][n]
+    from_global = real.index(1) if int(n) > 256 else 0          # the head of the global queue, out of turn
+    for place in range(1, int(n) + 1):
+        one.go(place)
+    one.rt.process.store(one.rt.ps[0] + p_.schedtick, -from_global % 61, size=4)
+    assert run_to_end(one) == real
+
+
+@pytest.mark.parametrize("size", ORDER["channels"])
+def test_sends_and_receives_come_in_the_order_of_the_real_ones(one, size):
+    """Four producers send 100p + k, four consumers note -(1000q + value); main starts them and waits."""
+    main, wg = 8, one.memory + 1600
+    one.go(main)
+    assert one.next() == main
+    c, noted, count = one.makechan(int(size)), [], [0] * main
+    one.sync(ADD, wg, main)
+    for i in range(main):
+        one.go(i)
+    assert one.sync(WAIT, wg) == PARKED
+    while (i := one.next()) != main:
+        while count[i] < 10:
+            value, slot = i * 100 + count[i], one.memory + 8 * i
+            if (one.send(c, value, i) if i < 4 else one.chan(CHANRECV, c, slot)) == PARKED:
+                break
+            noted.append(value if i < 4 else -((i - 4) * 1000 + one.rt.process.load(slot)))
+            count[i] += 1
+        else:
+            one.sync(ADD, wg, -1)
+            one.proc(GOEXIT, one.current())
+    assert one.sync(WAIT, wg) == DONE
+    assert noted == ORDER["channels"][size]
