@@ -18,7 +18,8 @@ READING = (
     # The command
     "goalloc.__main__", "goalloc.cli",
     # Programs that ship with it
-    "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm", "goalloc.programs.goroutines", "goalloc.programs.start",
+    "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm", "goalloc.programs.benchmarks", "goalloc.programs.goroutines",
+    "goalloc.programs.start",
     # From Python
     "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call

@@ -203,14 +203,18 @@ class Runtime:
 
     def make_map(self, core=0):
         """make(map[int]int): a Map."""
+        h = self.mallocgc(hmap.sizeof, type=HMAP_TYPE, core=core)
+        self.process.store(h + hmap.hash0, int(self._random.integers(1 << 32)), size=4, core=core)
+        return Map(self, h, self.maptype(), core)
+
+    def maptype(self):
+        """Address of the three words that map.py takes as `mt`."""
         if self._maptype is None:
             types = [self.type_address(of) for of in (MAPEXTRA_TYPE, slice_of, pointer)]
             self._maptype = self.globals(len(types))
             for i, address in enumerate(types):
                 self.process.store(self._maptype + 8 * i, address)
-        h = self.mallocgc(hmap.sizeof, type=HMAP_TYPE, core=core)
-        self.process.store(h + hmap.hash0, int(self._random.integers(1 << 32)), size=4, core=core)
-        return Map(self, h, self._maptype, core)
+        return self._maptype
 
     def globals(self, n):
         """Address of `n` new global variables that are pointers."""
