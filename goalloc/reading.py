@@ -21,7 +21,7 @@ READING = (
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm", "goalloc.programs.benchmarks", "goalloc.programs.goroutines",
     "goalloc.programs.start",
     # From Python
-    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps", "goalloc.check", "goalloc.stats", "goalloc.inspect",
+    "goalloc.experiments", "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call
     "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.sync", "goalloc.chan", "goalloc.sudog",
     # Goroutines
