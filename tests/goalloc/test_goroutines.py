@@ -12,6 +12,7 @@ from goalloc.errors import FatalError
 from goalloc.layout import g_, hchan, p_, schedt, variables as V
 from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, PC, SCHEDULE, SLEEP
 from goalloc.runtime import Runtime
+from goalloc.stack import CALL, HI
 from goalloc.sync import ADD, LOCK_SLOW, UNLOCK, WAIT
 from goalloc.types import int64
 
@@ -128,6 +129,22 @@ def test_close_releases_receivers_with_zero_and_senders_panic(one):
         one.chan(CLOSECHAN, 0)
     one.proc(GOEXIT, one.current())
     assert one.next() == 2 and one.chan(CHANRECV, c, got) == CLOSED and one.rt.process.load(got) == 0
+
+
+def test_a_stack_that_moves_takes_along_where_its_goroutine_receives(one):
+    c, p = one.makechan(0), one.rt.process
+    for place in (1, 2):
+        one.go(place)
+    assert one.next() == 2
+    gp = one.current()
+    depth = 16                                          # below the end of the stack: a variable
+    old = p.load(gp + HI)
+    assert one.chan(CHANRECV, c, old - depth) == PARKED
+    assert one.next() == 1
+    one.rt.call(0, P.DOOR_STACK, CALL, gp, 3000)        # moves it, as a collection that shrinks it would
+    assert p.load(gp + HI) != old
+    assert one.send(c, 99) == DONE
+    assert p.load(p.load(gp + HI) - depth) == 99
 
 
 def test_a_channel_larger_than_memory_panics(one):
