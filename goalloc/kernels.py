@@ -3,6 +3,7 @@
     mallocgc(m, t, size, typ)           an object, zeroed; `typ`: address of its type, 0 for no pointers    malloc.py
     growslice                           append's new array                                                  slice.py
     memclr, memmove                                                                                         memory_block.py
+    concatstrings  convT64              a + b of strings; an integer in an interface                        string.py
     write_pointer(m, t, slot, value)    *slot = value                                                       here
     read_pointer(m, t, slot)
     makechan  chansend  chanrecv  closechan                                                                 chan.py
@@ -17,10 +18,11 @@ from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
 from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, SLEEP
 from goalloc.slice import growslice
+from goalloc.string import concatstrings, convT64
 from goalloc.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
 
 __all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointer", "read_pointer", "makechan", "chansend",
-           "chanrecv", "closechan", "CLOSED", "DONE", "PARKED", "mutex_lock", "mutex_unlock", "waitgroup_add", "waitgroup_wait", "go",
+           "chanrecv", "closechan", "CLOSED", "DONE", "PARKED", "concatstrings", "convT64", "mutex_lock", "mutex_unlock", "waitgroup_add", "waitgroup_wait", "go",
            "gosched", "goexit", "sleep"]
 
 

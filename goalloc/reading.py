@@ -23,7 +23,7 @@ READING = (
     # From Python
     "goalloc.experiments", "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call
-    "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.sync", "goalloc.chan", "goalloc.sudog",
+    "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.chan", "goalloc.sudog",
     # Goroutines
     "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.park", "goalloc.runq", "goalloc.slice",
     # One allocation

@@ -23,7 +23,7 @@ from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.bootstrap import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.check import check_heap, span_at
-from goalloc.entries import load_word, malloc_all, malloc_one, slice_grow, store_word
+from goalloc.entries import box_one, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word
 from goalloc.errors import TEXTS, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
@@ -34,6 +34,7 @@ from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
+from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, pointer, slice_of
 
@@ -63,6 +64,13 @@ class Slice(NamedTuple):
     len: int
     cap: int
     type: Type
+
+
+class String(NamedTuple):
+    """A string's header: address of its bytes, how many."""
+
+    str: int
+    len: int
 
 
 class Runtime:
@@ -103,6 +111,7 @@ class Runtime:
         p.mmap(TYPES, TYPES_SIZE, flags=FIXED)
         for name, dtype, table in TABLES:
             p.write(getattr(V, name), np.array(table, dtype).tobytes())
+        p.write(V.staticuint64s, np.arange(STATIC_VALUES).tobytes())
 
     def _schedinit(self, start):
         p, config = self.process, self.machine.config
@@ -200,6 +209,14 @@ class Runtime:
         for i, value in enumerate(values):
             self.process.store(s.array + (s.len + i) * s.type.size, value, size=min(s.type.size, 8), core=core)
         return s._replace(len=needed)
+
+    def concat(self, a, b, core=0):
+        """a + b of two strings, (address, length) each; the result likewise."""
+        return String(self._run(core, concat_one, *a, *b), a[1] + b[1])
+
+    def box(self, value, core=0):
+        """The data word of an interface that holds the integer: the address where it is."""
+        return self._run(core, box_one, value)
 
     def make_map(self, core=0):
         """make(map[int]int): a Map."""

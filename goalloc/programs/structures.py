@@ -10,7 +10,7 @@ import numpy as np
 
 from hwmem.kernels import finish, kernel, load64, next_thread, store64
 from hwmem.programs.registry import parameter, workload
-from goalloc.kernels import growslice, mallocgc, memmove, read_pointer, write_pointer
+from goalloc.kernels import concatstrings, growslice, mallocgc, read_pointer, write_pointer
 from goalloc.map import mapassign
 from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
 from goalloc.types import int64, pointer, struct
@@ -170,11 +170,16 @@ def maps(m, w):
             finish(m, t)
 
 
+def place_letter(w, space):
+    start(w, space)
+    w.letter = space.map("x", 64, element=1)
+
+
 def read_strings(w, space):
     return outcome(w, space, w.gomaxprocs * w.length)
 
 
-@workload("strings", "every P adds a byte to a string, again and again", setup=place_only, values=read_strings,
+@workload("strings", "every P adds a byte to a string, again and again", setup=place_letter, values=read_strings,
           operation="concatenation", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, length=parameter(500, "bytes of the last string"))
 def strings(m, w):
     while True:
@@ -184,10 +189,9 @@ def strings(m, w):
         r = m.thread[t].local
         if r[LENGTH] == 0:
             become(m, t, w)
-        x = mallocgc(m, t, r[LENGTH] + 1, 0, False)
+        x = concatstrings(m, t, r[HEAD], r[LENGTH], w.letter, 1)
         if x == 0:
             continue
-        memmove(m, t, x, r[HEAD], r[LENGTH])
         r[HEAD] = x
         r[LENGTH] += 1
         if r[LENGTH] == w.length:
