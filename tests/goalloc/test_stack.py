@@ -1,6 +1,6 @@
 """Stacks have the sizes and come from the pages that were recorded; growing and shrinking keep what is on them."""
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from recorded import oracle
 
 from goalloc import params as P
@@ -159,6 +159,7 @@ def test_pages_of_freed_stacks_are_zero_when_they_are_objects(runtime):
 
 def test_what_is_on_a_stack_survives_its_moves(machine):
     @settings(max_examples=15)
+    @example([64, 3001, None, 64, 800, 3001, None, None, None, 64, None])
     @given(st.lists(st.one_of(st.integers(0, 1 << 62), st.none(), st.sampled_from([64, 800, 3000])), max_size=120))
     def holds(program):
         """Numbers are pushed, None pushes the address of an earlier slot, and frames of some sizes are called."""
@@ -168,9 +169,11 @@ def test_what_is_on_a_stack_survives_its_moves(machine):
             base = g.sp
             for item in program:
                 if item is None or (isinstance(item, int) and item > 3000):
-                    hi = g.stack[1]
-                    value = item if item is not None else g.sp
-                    slot = g.push(value)
+                    slot = g.push(item or 0)                # may move the stack, and with it the slot before
+                    hi, value = g.stack[1], item
+                    if item is None:
+                        value = slot + 8
+                        rt.process.store(slot, value)
                     words.append((g.stack[1] - slot, None if item is not None else hi - value, item))
                 elif item in (64, 800, 3000):
                     g.call(item)
