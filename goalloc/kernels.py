@@ -22,8 +22,8 @@ from goalloc.string import concatstrings, convT64
 from goalloc.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
 
 __all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointer", "read_pointer", "makechan", "chansend",
-           "chanrecv", "closechan", "CLOSED", "DONE", "PARKED", "concatstrings", "convT64", "mutex_lock", "mutex_unlock", "waitgroup_add", "waitgroup_wait", "go",
-           "gosched", "goexit", "sleep"]
+           "chanrecv", "closechan", "CLOSED", "DONE", "PARKED", "concatstrings", "convT64", "mutex_lock", "mutex_unlock",
+           "waitgroup_add", "waitgroup_wait", "go", "gosched", "goexit", "sleep"]
 
 
 @kernel

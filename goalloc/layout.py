@@ -74,9 +74,8 @@ g_ = struct("g", 408, stack=0, stackguard0=16, m=48, sched=56, param=136, atomic
 gobuf = struct("gobuf", 56, sp=0, pc=8, g=16, ctxt=24, ret=32, lr=40, bp=48)
 m_ = struct("m", 1008, g0=0, procid=72, curg=192, p=208, id=232, mallocing=240, locks=264, spinning=276, fastrand=288, park=328)
 p_ = struct("p", 8912, id=0, status=4, link=8, schedtick=16, m=56, mcache=64, pcache=72, goidcache=384, goidcacheend=392,
-            runqhead=400, runqtail=404, runq=408, runnext=2456,
-            gFree=2464, sudogcache=2480, sudogbuf=2504, mspancache=3528, palloc=4600, wbBuf=4712, runSafePointFn=8824, statsSeq=8828, timers=8840,
-            numTimers=8864)
+            runqhead=400, runqtail=404, runq=408, runnext=2456, gFree=2464, sudogcache=2480, sudogbuf=2504, mspancache=3528,
+            palloc=4600, wbBuf=4712, runSafePointFn=8824, statsSeq=8828, timers=8840, numTimers=8864)
 schedt = struct("schedt", 1632, goidgen=0, lock=24, pidle=80, npidle=88, nmspinning=92, runq=104, runqsize=120, gFree=160, sudoglock=192,
                 sudogcache=200)
 sudog = struct("sudog", 88, g=0, next=8, prev=16, elem=24, acquiretime=32, ticket=48, success=53, parent=56, waitlink=64, waittail=72,

@@ -62,6 +62,12 @@ def syncs(m, t, operation, a, b):
     return DONE
 
 
+@kernel
+def park(m, t, reason):
+    gopark(m, t, reason)
+    return PARKED
+
+
 # Mutex
 
 
@@ -71,7 +77,7 @@ def lock_slow(m, t, gp, mu):
     if get64(m, t, gp + g_.waiting):
         since = semacquired(m, t, gp, mu + 4)
         if since == 0:
-            return PARKED
+            return park(m, t, P.waitReasonSyncMutexLock)
     while True:
         starving = since and m.core[m.thread[t].core].cycles - since > m.process[m.thread[t].process].guest[P.MILLISECOND]
         old = get32(m, t, mu)
@@ -84,7 +90,7 @@ def lock_slow(m, t, gp, mu):
         waited = since != 0
         since = since if waited else m.core[m.thread[t].core].cycles
         if not semacquire(m, t, gp, mu + 4, waited, since):
-            return PARKED
+            return park(m, t, P.waitReasonSyncMutexLock)
 
 
 @kernel
@@ -133,11 +139,12 @@ def add(m, t, wg, delta):
 @cold
 def wait(m, t, gp, wg):
     if get64(m, t, gp + g_.waiting):
-        return DONE if semacquired(m, t, gp, wg + 8) else PARKED
+        return DONE if semacquired(m, t, gp, wg + 8) else park(m, t, P.waitReasonSemacquire)
     if get64(m, t, wg) >> 32 == 0:
         return DONE
     add64(m, t, wg, 1)
-    return DONE if semacquire(m, t, gp, wg + 8, False, m.core[m.thread[t].core].cycles) else PARKED
+    since = m.core[m.thread[t].core].cycles
+    return DONE if semacquire(m, t, gp, wg + 8, False, since) else park(m, t, P.waitReasonSemacquire)
 
 
 # Semaphores
@@ -166,7 +173,7 @@ def cansemacquire(m, t, va):
 
 @cold
 def semacquire(m, t, gp, va, lifo, since):
-    """Whether the semaphore was free; if not, the goroutine waits for it, first in line if `lifo`."""
+    """Whether the semaphore was free; if not, the goroutine is in line for it, as the first if `lifo`, and has to park."""
     if cansemacquire(m, t, va):
         return True
     s = acquireSudog(m, t)
@@ -176,17 +183,15 @@ def semacquire(m, t, gp, va, lifo, since):
         put64(m, t, s + sudog.acquiretime, since)
         put64(m, t, gp + g_.waiting, s)
         queue(m, t, s, va, lifo)
-        gopark(m, t, P.waitReasonSemacquire)
     return False
 
 
 @cold
 def semacquired(m, t, gp, va):
-    """A goroutine that waited goes on: since when it waited, or 0 if another was faster and it waits again, first in line."""
+    """A goroutine that waited goes on: since when it waited, or 0 if another was faster and it is first in line again."""
     s = get64(m, t, gp + g_.waiting)
     if get32(m, t, s + sudog.ticket) == 0 and not cansemacquire(m, t, va):
         queue(m, t, s, va, True)
-        gopark(m, t, P.waitReasonSemacquire)
         return 0
     since = get64(m, t, s + sudog.acquiretime)
     put64(m, t, gp + g_.waiting, 0)
