@@ -52,6 +52,11 @@ def parser():
     sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
     cli.json_option(sub)
 
+    sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
+    sub.add_argument("name", metavar="NAME", help="tiny, waste, fragmentation, large or linear")
+    sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sizes and of what is freed (default 0)")
+    cli.json_option(sub)
+
     sub = command(show_classes, "sizes", "the size classes")
     cli.json_option(sub)
     return top
@@ -87,6 +92,18 @@ def run_program(arguments):
             if job.parameters["gomaxprocs"] > config.cores:
                 raise ValueError(f"gomaxprocs: takes 1 to {config.cores}, the machine's cores (--with cores=N)")
         cli.show(job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=Watch()), arguments)
+
+
+def run_experiment(arguments):
+    from goalloc.experiments import EXPERIMENTS
+    from hwmem.report.table import table
+    if arguments.name not in EXPERIMENTS:
+        raise cli.Refused(f"experiment {arguments.name!r} does not exist; there are {', '.join(EXPERIMENTS)}")
+    columns, rows = EXPERIMENTS[arguments.name](arguments.seed)
+    if arguments.json:
+        cli.print_json([dict(zip(columns, row)) for row in rows])
+    else:
+        print(table(columns, rows))
 
 
 def show_classes(arguments):

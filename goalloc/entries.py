@@ -5,6 +5,7 @@ from hwmem.core.service import drain_all
 from goalloc import params as P
 from goalloc.malloc import mallocgc
 from goalloc.slice import growslice
+from goalloc.string import concatstrings, convT64
 
 
 @kernel
@@ -45,3 +46,17 @@ def store_word(m, t, va, value):
 @kernel
 def load_word(m, t, va):
     return load64(m, t, va)
+
+
+@kernel
+def concat_one(m, t, a, a_len, b, b_len):
+    x = concatstrings(m, t, a, a_len, b, b_len)
+    drain_all(m, m.thread[t].core)
+    return x
+
+
+@kernel
+def box_one(m, t, value):
+    x = convT64(m, t, value)
+    drain_all(m, m.thread[t].core)
+    return x

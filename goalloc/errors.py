@@ -12,7 +12,8 @@ FIRST = 1000                            # fault codes of a Go program begin here
 (OUT_OF_MEMORY, CANNOT_ALLOCATE, BAD_SUMMARY, GREW_HEAP, INVALID_FREE, INVALID_STACK_FREE, INVALID_STATE, OVERLAPPING,
  NOT_RESERVED, NOT_MAPPED, CANNOT_MAP, UNALIGNED_UNUSED, MARKBITS, NO_FREE_OBJECTS, ALLOCCOUNT, UNCACHING, FIXALLOC,
  PERSISTENT_ALIGN, BAD_PRUNE, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS, STACK_OVERFLOW, STACK_POWER,
- NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, SPAN_LIST) = range(FIRST, FIRST + 29)
+ NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, SPAN_LIST, DEADLOCK, SEND_CLOSED, CLOSE_CLOSED, CLOSE_NIL, CHAN_SIZE,
+ UNLOCKED, NEGATIVE_COUNTER) = range(FIRST, FIRST + 36)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -44,6 +45,13 @@ TEXTS = {
     BAD_SWEEPGEN: "fatal error: bad sweepgen in refill",
     ALLOCATION_RANGE: "panic: runtime: allocation size out of range",
     SPAN_LIST: "fatal error: mSpanList.remove",
+    DEADLOCK: "fatal error: all goroutines are asleep - deadlock!",
+    SEND_CLOSED: "panic: send on closed channel",
+    CLOSE_CLOSED: "panic: close of closed channel",
+    CLOSE_NIL: "panic: close of nil channel",
+    CHAN_SIZE: "panic: makechan: size out of range",
+    UNLOCKED: "fatal error: sync: unlock of unlocked mutex",
+    NEGATIVE_COUNTER: "panic: sync: negative WaitGroup counter",
 }
 
 

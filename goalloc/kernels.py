@@ -3,16 +3,27 @@
     mallocgc(m, t, size, typ)           an object, zeroed; `typ`: address of its type, 0 for no pointers    malloc.py
     growslice                           append's new array                                                  slice.py
     memclr, memmove                                                                                         memory_block.py
+    concatstrings  convT64              a + b of strings; an integer in an interface                        string.py
     write_pointer(m, t, slot, value)    *slot = value                                                       here
     read_pointer(m, t, slot)
+    makechan  chansend  chanrecv  closechan                                                                 chan.py
+    mutex_lock  mutex_unlock  waitgroup_add  waitgroup_wait                                                 sync.py
+    go  gosched  goexit  sleep                                                                              here
 """
-from hwmem._jit import kernel
+from hwmem._jit import call_door, kernel
 from hwmem.core.access import load64, store64
+from goalloc import params as P
+from goalloc.chan import CLOSED, DONE, PARKED, chanrecv, chansend, closechan, makechan
 from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
+from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, SLEEP
 from goalloc.slice import growslice
+from goalloc.string import concatstrings, convT64
+from goalloc.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
 
-__all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointer", "read_pointer"]
+__all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointer", "read_pointer", "makechan", "chansend",
+           "chanrecv", "closechan", "CLOSED", "DONE", "PARKED", "concatstrings", "convT64", "mutex_lock", "mutex_unlock",
+           "waitgroup_add", "waitgroup_wait", "go", "gosched", "goexit", "sleep"]
 
 
 @kernel
@@ -24,3 +35,27 @@ def write_pointer(m, t, slot, value):
 @kernel
 def read_pointer(m, t, slot):
     return load64(m, t, slot)
+
+
+@kernel
+def go(m, t, place, argument):
+    """A goroutine that begins at `place` of its program and can run next; its address."""
+    return call_door(m, P.DOOR_PROC, t, NEWPROC, place, argument)
+
+
+@kernel
+def gosched(m, t):
+    """runtime.Gosched: the running goroutine goes to the end of the global queue."""
+    call_door(m, P.DOOR_PROC, t, GOSCHED, 0, 0)
+
+
+@kernel
+def goexit(m, t, gp):
+    """The running goroutine `gp` ends."""
+    call_door(m, P.DOOR_PROC, t, GOEXIT, gp, 0)
+
+
+@kernel
+def sleep(m, t, cycles):
+    """time.Sleep: the running goroutine goes on after `cycles`."""
+    call_door(m, P.DOOR_PROC, t, SLEEP, cycles, 0)

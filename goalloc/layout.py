@@ -69,11 +69,22 @@ gcControllerState = struct("gcControllerState", 392, gcPercent=0, memoryLimit=8,
                            sweepDistMinTrigger=80, triggered=88, heapLive=104, heapScan=112, heapMarked=152, heapInUse=272,
                            heapReleased=280, heapFree=288, totalAlloc=296, totalFree=304, mappedReady=312)
 
-g_ = struct("g", 408, stack=0, stackguard0=16, m=48, sched=56, atomicstatus=144, goid=152, schedlink=160, waitreason=176,
-            gcAssistBytes=400)
-m_ = struct("m", 1008, g0=0, curg=192, p=208, id=232, mallocing=240, locks=264)
-p_ = struct("p", 8912, id=0, status=4, link=8, m=56, mcache=64, pcache=72, runqhead=400, runqtail=404, runq=408, runnext=2456,
-            gFree=2464, mspancache=3528, palloc=4600, wbBuf=4712, runSafePointFn=8824, statsSeq=8828)
+g_ = struct("g", 408, stack=0, stackguard0=16, m=48, sched=56, param=136, atomicstatus=144, goid=152, schedlink=160, waitsince=168,
+            waitreason=176, waiting=312, timer=352, gcAssistBytes=400)
+gobuf = struct("gobuf", 56, sp=0, pc=8, g=16, ctxt=24, ret=32, lr=40, bp=48)
+m_ = struct("m", 1008, g0=0, procid=72, curg=192, p=208, id=232, mallocing=240, locks=264, spinning=276, fastrand=288, park=328)
+p_ = struct("p", 8912, id=0, status=4, link=8, schedtick=16, m=56, mcache=64, pcache=72, goidcache=384, goidcacheend=392,
+            runqhead=400, runqtail=404, runq=408, runnext=2456, gFree=2464, sudogcache=2480, sudogbuf=2504, mspancache=3528,
+            palloc=4600, wbBuf=4712, runSafePointFn=8824, statsSeq=8828, timers=8840, numTimers=8864)
+schedt = struct("schedt", 1632, goidgen=0, lock=24, pidle=80, npidle=88, nmspinning=92, runq=104, runqsize=120, gFree=160, sudoglock=192,
+                sudogcache=200)
+sudog = struct("sudog", 88, g=0, next=8, prev=16, elem=24, acquiretime=32, ticket=48, success=53, parent=56, waitlink=64, waittail=72,
+               c=80)
+hchan = struct("hchan", 96, qcount=0, dataqsiz=8, buf=16, elemsize=24, closed=28, elemtype=32, sendx=40, recvx=48, recvq=56, sendq=72,
+               lock=88)
+waitq = struct("waitq", 16, first=0, last=8)
+timer = struct("timer", 72, pp=0, when=8, period=16, f=24, arg=32, seq=48, nextwhen=56, status=64)
+semaRoot = struct("semaRoot", 24, lock=0, treap=8, nwait=16)
 debug = struct("debug", 120, madvdontneed=0)        # what GODEBUG sets; of Go's, only what is asked for here
 hmap = struct("hmap", 48, count=0, flags=8, B=9, noverflow=10, hash0=12, buckets=16, oldbuckets=24, nevacuate=32, extra=40)
 mapextra = struct("mapextra", 24, overflow=0, oldoverflow=8, nextOverflow=16)
@@ -86,7 +97,8 @@ STRUCTS = {"mspan": mspan, "mSpanList": mSpanList, "mcache": mcache, "stackfreel
            "slice": slice_, "pageAlloc": pageAlloc, "scavengeIndex": scavengeIndex, "pallocData": pallocData,
            "pageCache": pageCache, "mheap": mheap, "heapArena": heapArena, "arenaHint": arenaHint, "gcBitsArena": gcBitsArena,
            "mstats": mstats, "consistentHeapStats": consistentHeapStats, "heapStatsDelta": heapStatsDelta,
-           "gcControllerState": gcControllerState, "g": g_, "m": m_, "p": p_, "hmap": hmap,
+           "gcControllerState": gcControllerState, "g": g_, "gobuf": gobuf, "m": m_, "p": p_, "schedt": schedt, "sudog": sudog,
+           "hchan": hchan, "timer": timer, "hmap": hmap,
            "mapextra": mapextra}       # those that DWARF has
 
 # The runtime's variables: (name, bytes), in the order in which they lie. Read-only tables first, on pages of their own.
@@ -98,7 +110,8 @@ DATA_SYMBOLS = (("mheap_", 92792), ("memstats", 9040), ("gcController", 392), ("
                 ("gcBitsArenas", 40), ("spanSetBlockPool", 8), ("globalAlloc", 24), ("persistentChunks", 8), ("stackpool", 256),
                 ("stackLarge", 568), ("startingStackSize", 4), ("allp", 24), ("gomaxprocs", 4), ("gcphase", 4),
                 ("gcBlackenEnabled", 4), ("writeBarrier", 16), ("sweep", 40), ("work", 576), ("sched", 1632), ("m0", 1008),
-                ("g0", 408), ("mcache0", 8), ("MemProfileRate", 8), ("debug", 120), ("staticuint64s", 2048))
+                ("g0", 408), ("mcache0", 8), ("MemProfileRate", 8), ("debug", 120), ("staticuint64s", 2048),
+                ("semtable", 16064), ("typelinks", 64))
 TYPES = 0x60_0000                       # type descriptors and pointer masks that programs define
 GLOBALS = 0x80_0000                     # the program's own global variables
 

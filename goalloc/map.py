@@ -7,7 +7,7 @@ A map grows to twice the buckets when there are more than 6 a bucket, or to the 
 16 buckets on, spare overflow buckets are allocated behind the others. Buckets hold no pointers, so the overflow buckets are
 also kept in a slice (extra.overflow), which keeps them alive. `h` is the address of an hmap, `mt` of three words: the types of
 a mapextra, of a slice header, of a pointer. The hash is not Go's (AES), but as random: what depends on it is not Go's to the
-address. Reached through DOOR_MAP. Go: map.go, map_fast64.go; no deletion and no iteration yet.
+address. Reached through DOOR_MAP. Go: map.go, map_fast64.go; no iteration yet.
 """
 import numpy as np
 
@@ -16,12 +16,12 @@ from goalloc import params as P
 from goalloc.layout import hmap, mapextra, slice_
 from goalloc.malloc import mallocgc
 from goalloc.slice import growslice, roundupsize
-from goalloc.words import get8, get16, get32, get64, put8, put16, put64
+from goalloc.words import get8, get16, get32, get64, put8, put16, put32, put64
 
 BUCKET, BUCKET_COUNT, KEYS, VALUES, OVERFLOW = 144, 8, 8, 72, 136
-EMPTY_REST, EVACUATED_X, EVACUATED_EMPTY, MIN_TOPHASH = 0, 2, 4, 5
+EMPTY_REST, EMPTY_ONE, EVACUATED_X, EVACUATED_EMPTY, MIN_TOPHASH = 0, 1, 2, 4, 5
 SAME_SIZE_GROW = 8
-ACCESS, ASSIGN = range(2)
+ACCESS, ASSIGN, DELETE = range(3)
 
 
 @kernel
@@ -38,10 +38,21 @@ def mapassign(m, t, mt, h, key):
     return call_door(m, P.DOOR_MAP, t, h, key, ASSIGN)
 
 
+@kernel
+def mapdelete(m, t, mt, h, key):
+    """delete(map, key); whether it was there."""
+    m.thread[t].guest[P.SIZE] = mt
+    return call_door(m, P.DOOR_MAP, t, h, key, DELETE)
+
+
 @DOORS.door(P.DOOR_MAP)
 def map_door(m, t, h, key, operation):
     mt = m.thread[t].guest[P.SIZE]
-    return assign(m, t, mt, h, key) if operation == ASSIGN else access(m, t, h, key)
+    if operation == ACCESS:
+        return access(m, t, h, key)
+    if operation == ASSIGN:
+        return assign(m, t, mt, h, key)
+    return delete(m, t, mt, h, key)
 
 
 @kernel
@@ -124,6 +135,47 @@ def assign(m, t, mt, h, key):
     put64(m, t, b + KEYS + slot * 8, key)
     put64(m, t, h + hmap.count, count + 1)
     return b + VALUES + slot * 8
+
+
+@cold
+def delete(m, t, mt, h, key):
+    """The slot is free; what an empty map is hashed with changes. 1 if the key was there, else 0."""
+    count = get64(m, t, h + hmap.count)
+    if count == 0:
+        return 0
+    bits = hash_of(m, t, h, key)
+    i = bits & (1 << get8(m, t, h + hmap.B)) - 1
+    if get64(m, t, h + hmap.oldbuckets):
+        grow_work(m, t, mt, h, i)
+    first = bucket_place(get64(m, t, h + hmap.buckets), i)
+    value, _, _, b = find_key(m, t, first, key)
+    if value == 0:
+        return 0
+    put64(m, t, value, 0)
+    put8(m, t, b + (value - b - VALUES) // 8, EMPTY_ONE)
+    mark_rest(m, t, first, b, (value - b - VALUES) // 8)
+    put64(m, t, h + hmap.count, count - 1)
+    if count == 1:
+        put32(m, t, h + hmap.hash0, bits & 0xFFFF_FFFF)
+    return 1
+
+
+@kernel
+def mark_rest(m, t, first, b, slot):
+    """If nothing follows slot `slot` of bucket `b` in the chain from `first`, it and the empty ones before it say so."""
+    following = b + slot + 1 if slot + 1 < BUCKET_COUNT else get64(m, t, b + OVERFLOW)
+    if following and get8(m, t, following) != EMPTY_REST:
+        return
+    while get8(m, t, b + slot) == EMPTY_ONE:
+        put8(m, t, b + slot, EMPTY_REST)
+        slot -= 1
+        if slot < 0:
+            if b == first:
+                return
+            before, slot = first, BUCKET_COUNT - 1
+            while get64(m, t, before + OVERFLOW) != b:
+                before = get64(m, t, before + OVERFLOW)
+            b = before
 
 
 @kernel

@@ -5,7 +5,7 @@ from hwmem._jit import kernel
 from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
 from goalloc.layout import hmap
-from goalloc.map import mapaccess, mapassign
+from goalloc.map import mapaccess, mapassign, mapdelete
 
 
 @kernel
@@ -30,6 +30,13 @@ def access_one(m, t, mt, h, key):
     return place != 0, load64(m, t, place) if place else 0
 
 
+@kernel
+def delete_one(m, t, mt, h, key):
+    there = mapdelete(m, t, mt, h, key)
+    drain_all(m, m.thread[t].core)
+    return there
+
+
 class Map:
     """map[int64]int64. Made by Runtime.make_map. `.address`: of its hmap."""
 
@@ -51,6 +58,11 @@ class Map:
 
     def __setitem__(self, key, value):
         self.assign([key], [value])
+
+    def __delitem__(self, key):
+        """delete(m, key); KeyError, which Go does not have, if it is not there."""
+        if not self.rt._run(self.core, delete_one, self.maptype, self.address, key):
+            raise KeyError(key)
 
     def assign(self, keys, values):
         """m[keys[i]] = values[i] for all i."""

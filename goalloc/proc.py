@@ -1,87 +1,122 @@
-"""Goroutines: a g from the heap with a stack from stack.py; dead ones are kept by their P and used again.
+"""Goroutines: a g from the heap with a stack from stack.py, made, started, ended; and how an M comes to its next one.
 
-Reached through DOOR_PROC: NEWPROC makes a goroutine that has been started and waits, GOEXIT ends one. A dead g keeps its stack
-if that has the starting size. Go: proc.go newproc1, malg, gfget, gfput (a P's list; the shared one comes with the scheduler).
+Reached through DOOR_PROC:
+
+    NEWG      a goroutine that waits: Python drives it (goroutine.py)
+    NEWPROC   go f(x): one that can run, next on this P; `a` is where it begins, `b` its argument
+    GOSCHED   the running one goes to the end of the global queue
+    GOEXIT    one ends; its g is used again                           Go: proc.go newproc, newproc1, Gosched, goexit0
+    SCHEDULE  the next one to run (schedule.py)
+    SLEEP     the running one waits for `a` cycles (time.py)
+    EXIT      main returns: the program ends
+
+                    hi
+     lo ... sp -> | goexit | four variables |           a new goroutine's stack; where it is in its program is in g.sched.pc
 """
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
-from goalloc.layout import g_, p_, variables as V
+from goalloc.gfree import gfget, gfput, set_stack
+from goalloc.layout import g_, gobuf, p_, schedt, variables as V
+from goalloc.lock import lock, unlock
 from goalloc.malloc import mallocgc
+from goalloc.park import PIDLE, current_m, dropg, notewakeup, wakep
 from goalloc.persistentalloc import current_p
-from goalloc.stack import HI, LO, SP, STACK_GUARD, STACKALLOC, STACKFREE, stack_door
-from goalloc.words import get32, get64, put32, put64
+from goalloc.runq import SCHED_LOCK, globrunqput, runqput
+from goalloc.schedule import schedule
+from goalloc.stack import HI, SP
+from goalloc.time import time_sleep
+from goalloc.words import add64, get64, put32, put64
 
-NEWPROC, GOEXIT = range(2)
-G_WAITING, G_DEAD = 4, 6
-ENTRY_BYTES = 40                        # above the first frame: room for arguments, and goexit's address
-FREE_LIST, FREE_COUNT = p_.gFree, p_.gFree + 8
+NEWG, NEWPROC, GOSCHED, GOEXIT, SCHEDULE, SLEEP, EXIT = range(7)
+VARIABLES_BYTES, ENTRY_BYTES = 32, 40   # above the first frame: variables (arguments), and goexit's address
+PC = g_.sched + gobuf.pc
+GOID_BATCH = 16
 
 
 @DOORS.door(P.DOOR_PROC)
 def procs(m, t, operation, a, b):
-    if operation == NEWPROC:
-        return newproc(m, t, a, b)
-    goexit(m, t, a)
+    if operation == SCHEDULE:
+        return schedule(m, t)
+    if operation == NEWG or operation == NEWPROC:
+        return newproc(m, t, operation == NEWPROC, a, b)
+    if operation == GOSCHED:
+        gosched(m, t)
+    elif operation == GOEXIT:
+        goexit(m, t, a)
+    elif operation == SLEEP:
+        time_sleep(m, t, a)
+    else:
+        exit_program(m, t)
     return 0
 
 
 @kernel
-def newproc(m, t, typ, goid):
-    """Address of a goroutine that waits, its stack empty; `typ`: of a g. 0 after a fatal error."""
+def newproc(m, t, start, pc, argument):
+    """Address of a new goroutine that can run (`start`) or waits; 0 after a fatal error."""
     pp = current_p(m, t)
+    gp = newproc1(m, t, pp, pc)
+    if gp == 0:
+        return 0
+    put64(m, t, get64(m, t, gp + HI) - VARIABLES_BYTES, argument)
+    put32(m, t, gp + g_.atomicstatus, P.Grunnable if start else P.Gwaiting)
+    if start:
+        runqput(m, t, pp, gp, True)
+        wakep(m, t)
+    return gp
+
+
+@kernel
+def newproc1(m, t, pp, pc):
     gp = gfget(m, t, pp)
     if gp == 0:
-        gp = mallocgc(m, t, g_.sizeof, typ)
+        gp = mallocgc(m, t, g_.sizeof, get64(m, t, V.typelinks))
         if gp == 0 or not set_stack(m, t, gp, P.fixedStack):
             return 0
-    put64(m, t, gp + SP, get64(m, t, gp + HI) - ENTRY_BYTES)
-    put64(m, t, get64(m, t, gp + SP), 0)
-    put64(m, t, gp + g_.goid, goid)
-    put32(m, t, gp + g_.atomicstatus, G_WAITING)
+    sp = get64(m, t, gp + HI) - ENTRY_BYTES
+    put64(m, t, gp + SP, sp)
+    for place in range(sp, sp + ENTRY_BYTES, 8):
+        put64(m, t, place, 0)
+    put64(m, t, gp + PC, pc)
+    put64(m, t, gp + g_.goid, next_goid(m, t, pp))
     return gp
 
 
 @kernel
-def set_stack(m, t, gp, n):
-    lo = stack_door(m, t, STACKALLOC, n, 0)
-    put64(m, t, gp + LO, lo)
-    put64(m, t, gp + HI, lo + n)
-    put64(m, t, gp + g_.stackguard0, lo + STACK_GUARD)
-    return lo != 0
+def next_goid(m, t, pp):
+    """A number that no goroutine had; a P takes 16 at a time."""
+    goid = get64(m, t, pp + p_.goidcache)
+    if goid == get64(m, t, pp + p_.goidcacheend):
+        goid = add64(m, t, V.sched + schedt.goidgen, GOID_BATCH) + 1
+        put64(m, t, pp + p_.goidcacheend, goid + GOID_BATCH)
+    put64(m, t, pp + p_.goidcache, goid + 1)
+    return goid
 
 
 @kernel
-def free_stack(m, t, gp):
-    lo = get64(m, t, gp + LO)
-    stack_door(m, t, STACKFREE, lo, get64(m, t, gp + HI) - lo)
-    put64(m, t, gp + LO, 0)
-    put64(m, t, gp + HI, 0)
-    put64(m, t, gp + g_.stackguard0, 0)
-
-
-@kernel
-def gfget(m, t, pp):
-    """A dead g of the P's, with a stack of the starting size; 0 if there is none."""
-    gp = get64(m, t, pp + FREE_LIST)
-    if gp == 0:
-        return 0
-    put64(m, t, pp + FREE_LIST, get64(m, t, gp + g_.schedlink))
-    put32(m, t, pp + FREE_COUNT, get32(m, t, pp + FREE_COUNT) - 1)
-    n, starting = get64(m, t, gp + HI) - get64(m, t, gp + LO), get32(m, t, V.startingStackSize)
-    if n and n != starting:
-        free_stack(m, t, gp)
-    if get64(m, t, gp + LO) == 0 and not set_stack(m, t, gp, starting):
-        return 0
-    return gp
+def gosched(m, t):
+    gp = m.thread[t].guest[P.G]
+    put32(m, t, gp + g_.atomicstatus, P.Grunnable)
+    dropg(m, t, gp, current_m(m, t))
+    lock(m, t, SCHED_LOCK)
+    globrunqput(m, t, gp)
+    unlock(m, t, SCHED_LOCK)
 
 
 @kernel
 def goexit(m, t, gp):
-    """The goroutine ends; its P keeps the g."""
-    pp = current_p(m, t)
-    put32(m, t, gp + g_.atomicstatus, G_DEAD)
-    if get64(m, t, gp + HI) - get64(m, t, gp + LO) != get32(m, t, V.startingStackSize):
-        free_stack(m, t, gp)
-    put64(m, t, gp + g_.schedlink, get64(m, t, pp + FREE_LIST))
-    put64(m, t, pp + FREE_LIST, gp)
-    put32(m, t, pp + FREE_COUNT, get32(m, t, pp + FREE_COUNT) + 1)
+    """The goroutine, the running one or one that waits, ends; its P keeps the g."""
+    if m.thread[t].guest[P.G] == gp:
+        dropg(m, t, gp, current_m(m, t))
+    put32(m, t, gp + g_.atomicstatus, P.Gdead)
+    gfput(m, t, current_p(m, t), gp)
+
+
+@kernel
+def exit_program(m, t):
+    """The program ends: Ms that sleep wake, and every M finishes when it asks for its next goroutine."""
+    m.process[m.thread[t].process].guest[P.EXITED] = 1
+    goexit(m, t, m.thread[t].guest[P.G])
+    pp = get64(m, t, PIDLE)
+    while pp:
+        notewakeup(m, t, get64(m, t, pp + p_.m))
+        pp = get64(m, t, pp + p_.link)

@@ -18,13 +18,19 @@ READING = (
     # The command
     "goalloc.__main__", "goalloc.cli",
     # Programs that ship with it
-    "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm", "goalloc.programs.start",
+    "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
+    "goalloc.programs.benchmarks", "goalloc.programs.goroutines",
+    "goalloc.programs.start",
     # From Python
-    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps", "goalloc.check", "goalloc.stats", "goalloc.inspect",
+    "goalloc.experiments", "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",
+    "goalloc.maps", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call
-    "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.slice", "goalloc.proc",
+    "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.chan", "goalloc.sudog",
+    # Goroutines
+    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.park", "goalloc.runq", "goalloc.slice",
     # One allocation
-    "goalloc.malloc", "goalloc.stack", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset",
+    "goalloc.malloc", "goalloc.stack", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral",
+    "goalloc.mspanset",
     "goalloc.lfstack", "goalloc.mbitmap",
     # Pages
     "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagecache", "goalloc.mpagealloc",

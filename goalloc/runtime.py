@@ -23,17 +23,18 @@ from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.bootstrap import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.check import check_heap, span_at
-from goalloc.entries import load_word, malloc_all, malloc_one, slice_grow, store_word
+from goalloc.entries import box_one, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word
 from goalloc.errors import TEXTS, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
-from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hmap, m_, mapextra, p_,
-                            type_, variables as V)
+from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hchan, hmap, m_, mapextra, p_,
+                            sudog, timer, type_, variables as V)
 from goalloc.maps import Map
-from goalloc.proc import NEWPROC
+from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
+from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, pointer, slice_of
 
@@ -46,6 +47,10 @@ TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", 
 P_TYPE = Type("p", p_.sizeof, 8, (104, *range(128, 384, 8), 2480, *range(2504, 3528, 8), 4560, 8840))
 M_TYPE = Type("m", m_.sizeof, 8, (m_.g0, m_.curg, 80))
 G_TYPE = Type("g", g_.sizeof, 8, (32, 40, g_.m, 136, 312, 344, 352))
+SUDOG_TYPE = Type("sudog", sudog.sizeof, 8, (0, 8, 16, 24, 56, 64, 72, 80))
+HCHAN_TYPE = Type("hchan", hchan.sizeof, 8, (hchan.buf, hchan.elemtype, 56, 64, 72, 80))
+TIMER_TYPE = Type("timer", timer.sizeof, 8, (timer.f, 32, 40))
+LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer)         # whose addresses the runtime finds in its data (typelinks)
 HMAP_TYPE = Type("hmap", hmap.sizeof, 8, (hmap.buckets, hmap.oldbuckets, hmap.extra))
 MAPEXTRA_TYPE = Type("mapextra", mapextra.sizeof, 8, (mapextra.overflow, mapextra.oldoverflow, mapextra.nextOverflow))
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
@@ -59,6 +64,13 @@ class Slice(NamedTuple):
     len: int
     cap: int
     type: Type
+
+
+class String(NamedTuple):
+    """A string's header: address of its bytes, how many."""
+
+    str: int
+    len: int
 
 
 class Runtime:
@@ -99,10 +111,12 @@ class Runtime:
         p.mmap(TYPES, TYPES_SIZE, flags=FIXED)
         for name, dtype, table in TABLES:
             p.write(getattr(V, name), np.array(table, dtype).tobytes())
+        p.write(V.staticuint64s, np.arange(STATIC_VALUES).tobytes())
 
     def _schedinit(self, start):
-        p = self.process
+        p, config = self.process, self.machine.config
         t = p.thread_on(0)
+        self.machine.state.process[p.number].guest[P.MILLISECOND] = round(config.frequency_ghz * 1e6)
         self.machine.state.thread[t].guest[P.G] = V.g0
         p.store(V.m0 + m_.g0, V.g0)
         self._door(0, SET_M, V.m0, 0)
@@ -111,8 +125,11 @@ class Runtime:
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
         p.store(V.gcController + gcControllerState.gcPercent, self.gogc if collected else -1, size=4)
         p.store(V.startingStackSize, P.fixedStack, size=4)
-        self.ps, self.gs, self._goid, self._maptype = [], [], 0, None
+        self.ps, self.gs, self._maptype = [], [], None
+        for i, of in enumerate(LINKED):
+            p.store(V.typelinks + 8 * i, self.type_address(of))
         if start:
+            p.store(V.allp, self.globals(1))                # in the recorded heap it is one of the objects
             rebuild(self, start)
             return
         self._bootstrap_object(8 * self.gomaxprocs, array(pointer, self.gomaxprocs), V.allp)
@@ -135,6 +152,7 @@ class Runtime:
         p.store(pp + p_.id, i, size=4)
         p.store(pp + p_.mcache, self._door(0, NEW_MCACHE, 0, 0) if i else p.load(V.mcache0))
         p.store(V.gomaxprocs, i + 1, size=4)
+        p.store(p.load(V.allp) + 8 * i, pp)
         mp, g0 = V.m0, V.g0
         if i:
             mp, g0 = self.mallocgc(M_TYPE.size, type=M_TYPE), self.mallocgc(G_TYPE.size, type=G_TYPE)
@@ -192,16 +210,28 @@ class Runtime:
             self.process.store(s.array + (s.len + i) * s.type.size, value, size=min(s.type.size, 8), core=core)
         return s._replace(len=needed)
 
+    def concat(self, a, b, core=0):
+        """a + b of two strings, (address, length) each; the result likewise."""
+        return String(self._run(core, concat_one, *a, *b), a[1] + b[1])
+
+    def box(self, value, core=0):
+        """The data word of an interface that holds the integer: the address where it is."""
+        return self._run(core, box_one, value)
+
     def make_map(self, core=0):
         """make(map[int]int): a Map."""
+        h = self.mallocgc(hmap.sizeof, type=HMAP_TYPE, core=core)
+        self.process.store(h + hmap.hash0, int(self._random.integers(1 << 32)), size=4, core=core)
+        return Map(self, h, self.maptype(), core)
+
+    def maptype(self):
+        """Address of the three words that map.py takes as `mt`."""
         if self._maptype is None:
             types = [self.type_address(of) for of in (MAPEXTRA_TYPE, slice_of, pointer)]
             self._maptype = self.globals(len(types))
             for i, address in enumerate(types):
                 self.process.store(self._maptype + 8 * i, address)
-        h = self.mallocgc(hmap.sizeof, type=HMAP_TYPE, core=core)
-        self.process.store(h + hmap.hash0, int(self._random.integers(1 << 32)), size=4, core=core)
-        return Map(self, h, self._maptype, core)
+        return self._maptype
 
     def globals(self, n):
         """Address of `n` new global variables that are pointers."""
@@ -224,8 +254,7 @@ class Runtime:
 
     def go(self, core=0):
         """A goroutine that has been started and waits; its stack is empty."""
-        self._goid += 1
-        return Goroutine(self, self.call(self._p_of(core), P.DOOR_PROC, NEWPROC, self.type_address(G_TYPE), self._goid), core)
+        return Goroutine(self, self.call(self._p_of(core), P.DOOR_PROC, NEWG, 0, 0), core)
 
     def type_address(self, of):
         """Address of a type's descriptor in the program's data; written when it is first needed."""

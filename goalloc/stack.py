@@ -13,7 +13,7 @@ from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.heapgrow import arena_of
-from goalloc.layout import (STACKPOOL_STRIDE, g_, heapArena, mSpanList, mcache, mspan, p_, stackfreelist, stackpoolItem,
+from goalloc.layout import (STACKPOOL_STRIDE, g_, heapArena, mSpanList, mcache, mspan, p_, stackfreelist, stackpoolItem, sudog,
                             variables as V)
 from goalloc.lock import lock, unlock
 from goalloc.memory_block import memmove
@@ -255,15 +255,25 @@ def copystack(m, t, gp, n):
     used, delta = hi - sp, new_lo + n - hi
     memmove(m, t, sp + delta, sp, used)
     for place in range(sp + delta, hi + delta, 8):
-        word = get64(m, t, place)
-        if lo <= word < hi:
-            put64(m, t, place, word + delta)
+        adjustpointer(m, t, place, lo, hi, delta)
+    s = get64(m, t, gp + g_.waiting)
+    while s:                                            # who sends to it has to find the new place
+        adjustpointer(m, t, s + sudog.elem, lo, hi, delta)
+        s = get64(m, t, s + sudog.waitlink)
     put64(m, t, gp + LO, new_lo)
     put64(m, t, gp + HI, new_lo + n)
     put64(m, t, gp + g_.stackguard0, new_lo + STACK_GUARD)
     put64(m, t, gp + SP, sp + delta)
     stackfree(m, t, lo, hi - lo)
     return True
+
+
+@cold
+def adjustpointer(m, t, place, lo, hi, delta):
+    """If the word at `place` points into the old stack [lo, hi), make it point into the new one. Go: adjustpointer."""
+    word = get64(m, t, place)
+    if lo <= word < hi:
+        put64(m, t, place, word + delta)
 
 
 @kernel

@@ -2,13 +2,15 @@
 
     start.py        a Go program's runtime as a workload's setup makes it
     storm.py        alloc-storm: objects of one size, from per-P caches or from one locked heap; mixed-sizes
-    structures.py   linked-list, binary-tree, slices, strings
+    structures.py   linked-list, binary-tree, slices, maps, strings
     churn.py        goroutine-churn
+    benchmarks.py   threadtest, larson
+    goroutines.py   channel, and what programs of goroutines are made of
 """
 from contextlib import contextmanager
 
 from hwmem.programs.registry import WORKLOADS
-from goalloc.programs import churn, storm, structures       # noqa: F401
+from goalloc.programs import benchmarks, churn, goroutines, storm, structures       # noqa: F401
 
 PROGRAMS = {name: w for name, w in WORKLOADS.items() if w.kernel.__module__.startswith("goalloc.")}
 for _name in PROGRAMS:

@@ -7,16 +7,15 @@ from hwmem._jit import call_door
 from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import parameter, workload
 from goalloc import params as P
-from goalloc.proc import GOEXIT, NEWPROC
+from goalloc.proc import GOEXIT, NEWG
 from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
-from goalloc.runtime import G_TYPE
 from goalloc.stack import CALL
 
 COUNT, CURRENT, DEPTH = 1, 2, 3         # a thread's registers
 
 
 def place(w, space):
-    w.typ = start(w, space).type_address(G_TYPE)
+    start(w, space)
 
 
 def read(w, space):
@@ -35,7 +34,7 @@ def goroutine_churn(m, w):
         if r[CURRENT] == 0:
             if r[COUNT] == 0:
                 become(m, t, w)
-            r[CURRENT] = call_door(m, P.DOOR_PROC, t, NEWPROC, w.typ, r[COUNT] << 8 | r[RANK])
+            r[CURRENT] = call_door(m, P.DOOR_PROC, t, NEWG, 0, 0)
         elif r[DEPTH] < w.depth:
             call_door(m, P.DOOR_STACK, t, CALL, r[CURRENT], w.frame)
             r[DEPTH] += 1

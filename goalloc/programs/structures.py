@@ -3,11 +3,15 @@
     linked-list     nodes of a list a P, pushed at the front and then walked
     binary-tree     a tree a P, built level by level
     slices          append one element at a time, from empty, again and again
+    maps            m[key] = value, with random keys
     strings         s += "x": each string is a new one, with the old one's bytes copied
 """
+import numpy as np
+
 from hwmem.kernels import finish, kernel, load64, next_thread, store64
 from hwmem.programs.registry import parameter, workload
-from goalloc.kernels import growslice, mallocgc, memmove, read_pointer, write_pointer
+from goalloc.kernels import concatstrings, growslice, mallocgc, read_pointer, write_pointer
+from goalloc.map import mapassign
 from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
 from goalloc.types import int64, pointer, struct
 
@@ -134,11 +138,48 @@ def slices(m, w):
                 finish(m, t)
 
 
+def place_maps(w, space):
+    rt = start(w, space)
+    w.maps = np.array([rt.make_map(core=i).address for i in range(w.gomaxprocs)] + [0])
+    w.maptype = rt.maptype()
+    w.drawn = space.random.permutation(w.keys)
+
+
+def read_maps(w, space):
+    held = [space.load(h) for h in w.maps[:-1].tolist()]
+    return outcome(w, space, w.gomaxprocs * w.keys) | {"held": sum(held)}
+
+
+@workload("maps", "every P fills a map of its own, from integers to integers, which grows", setup=place_maps, values=read_maps,
+          operation="assignment", scale="gomaxprocs", gomaxprocs=GOMAXPROCS,
+          keys=parameter(2_000, "keys of each map, in random order", 2, 1 << 22))
+def maps(m, w):
+    while True:
+        t = next_thread(m)
+        if t < 0:
+            return
+        r = m.thread[t].local
+        if r[COUNT] == 0:
+            become(m, t, w)
+        value = mapassign(m, t, w.maptype, w.maps[r[RANK]], w.drawn[r[COUNT]])
+        if value == 0:
+            continue
+        store64(m, t, value, r[COUNT])
+        r[COUNT] += 1
+        if r[COUNT] == w.keys:
+            finish(m, t)
+
+
+def place_letter(w, space):
+    start(w, space)
+    w.letter = space.map("x", 64, element=1)
+
+
 def read_strings(w, space):
     return outcome(w, space, w.gomaxprocs * w.length)
 
 
-@workload("strings", "every P adds a byte to a string, again and again", setup=place_only, values=read_strings,
+@workload("strings", "every P adds a byte to a string, again and again", setup=place_letter, values=read_strings,
           operation="concatenation", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, length=parameter(500, "bytes of the last string"))
 def strings(m, w):
     while True:
@@ -148,10 +189,9 @@ def strings(m, w):
         r = m.thread[t].local
         if r[LENGTH] == 0:
             become(m, t, w)
-        x = mallocgc(m, t, r[LENGTH] + 1, 0, False)
+        x = concatstrings(m, t, r[HEAD], r[LENGTH], w.letter, 1)
         if x == 0:
             continue
-        memmove(m, t, x, r[HEAD], r[LENGTH])
         r[HEAD] = x
         r[LENGTH] += 1
         if r[LENGTH] == w.length:

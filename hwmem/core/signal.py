@@ -12,8 +12,10 @@ def kill(m, t, va, write, code):
 
 @cold
 def end_by_signal(m, t, va, write, code):
-    """Thread `t` never runs again. Returns -1."""
+    """Thread `t` never runs again. Returns -1. What killed it first is what is told: the rest of its step may fault too."""
     thread = m.thread[t]
+    if thread.state == P.KILLED:
+        return -1
     thread.state = P.KILLED
     thread.fault_address = va
     thread.fault_access = write

@@ -89,7 +89,14 @@ def append_chunks(rt):
 
 def strings(rt):
     rt.mallocgc(16)                                     # the program's row, before the first
-    return rt.malloc_many(np.arange(2, 4001))
+    letter, addresses = (rt.process.mmap(0, 4096), 1), []
+    rt.process.store(letter[0], ord("x"), size=1)
+    s = letter                                          # "" + "x" is "x" itself
+    while s[1] < 4000:
+        s = rt.concat(s, letter)
+        addresses.append(s[0])
+    assert rt.process.read(*s) == b"x" * 4000
+    return addresses
 
 
 def all_classes(rt):
@@ -100,8 +107,9 @@ def all_classes(rt):
 def box_ints(rt):
     addresses = []
     for i in range(400):
+        x = rt.box(i)
         if i >= 256:                                    # smaller ones are in a static table
-            addresses.append(rt.mallocgc(8))
+            addresses.append(x)
         rt.mallocgc(16)
     return addresses
 

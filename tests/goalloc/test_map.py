@@ -60,3 +60,45 @@ def stack_allocates_the_first(rt):
     def mallocgc(n, **ignored):
         return rt.globals(n // 8)
     return mallocgc
+
+
+def test_a_map_from_which_keys_are_deleted_is_a_dict(machine):
+    @settings(max_examples=20)
+    @given(st.lists(st.tuples(st.booleans(), st.integers(0, 60)), max_size=400), st.integers(0, 100))
+    def holds(program, seed):
+        rt = Runtime(machine=machine, gomaxprocs=1, seed=seed)
+        try:
+            ours, model = rt.make_map(), {}
+            for n, (put, key) in enumerate(program):
+                if put:
+                    ours[key] = model[key] = n
+                elif key in model:
+                    del ours[key], model[key]
+                else:
+                    with pytest.raises(KeyError):
+                        del ours[key]
+                assert len(ours) == len(model)
+            for key in range(61):
+                if key in model:
+                    assert ours[key] == model[key]
+                else:
+                    with pytest.raises(KeyError):
+                        ours[key]
+        finally:
+            rt.process.exit()
+    holds()
+
+
+def test_deleting_every_key_leaves_only_slots_that_say_that_nothing_follows(runtime):
+    rt = runtime(gomaxprocs=1)
+    m = rt.make_map()
+    m.assign(range(1000), range(1000))
+    for key in np.random.default_rng(0).permutation(1000).tolist():
+        del m[key]
+    assert len(m) == 0 and m.field("oldbuckets") == 0
+    buckets, hash0 = m.field("buckets"), m.field("hash0", 4)
+    tops = [rt.process.read(buckets + i * 144, 8) for i in range(1 << m.field("B", 1))]
+    assert tops == [bytes(8)] * len(tops)
+    m[5] = 6
+    assert m[5] == 6 and m.field("hash0", 4) == hash0 and m.field("buckets") == buckets
+    rt.check()

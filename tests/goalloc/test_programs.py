@@ -11,7 +11,8 @@ from hwmem.errors import MachineError
 
 SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300}, "linked-list": {"nodes": 300},
          "binary-tree": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
-         "goroutine-churn": {"goroutines": 40}}
+         "goroutine-churn": {"goroutines": 40}, "channel": {"objects": 200},
+         "threadtest": {"rounds": 2, "objects": 800}, "larson": {"chunks": 100, "rounds": 100}, "maps": {"keys": 200}}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -24,6 +25,17 @@ def test_a_program_runs_on_four_ps_and_counts_its_operations(name):
 def test_a_list_holds_what_was_pushed():
     r = goalloc.run("linked-list", gomaxprocs=2, nodes=500)
     assert r.values["sum"] == 2 * sum(range(500)) and r.values["lists"] == 2
+
+
+def test_maps_hold_every_key():
+    assert goalloc.run("maps", gomaxprocs=3, keys=500).values["held"] == 1500
+
+
+def test_hoards_benchmarks_allocate_what_they_say():
+    own = goalloc.run("threadtest", gomaxprocs=2, goroutines=5, rounds=3, objects=500, size=24)
+    assert own.values["Mallocs"] >= 1500 == own.values["operations"]
+    r = goalloc.run("larson", gomaxprocs=4, chunks=50, rounds=70, generations=3, smallest=16, largest=64)
+    assert r.values["Mallocs"] >= 4 * (50 + 3 * 70) == r.values["operations"]
 
 
 def test_the_same_seed_gives_the_same_run():
@@ -48,7 +60,7 @@ def test_contended_lines_are_named_by_structure_and_field():
 
 def test_a_program_that_takes_more_than_there_is_ends_with_one_line():
     small = MachineConfig().replace(memory="64MiB")
-    with pytest.raises(MachineError, match="out of memory"):
+    with pytest.raises(MachineError, match="Out of memory: Killed process"):
         goalloc.run("alloc-storm", small, gomaxprocs=1, allocations=20_000, size=65536)
 
 

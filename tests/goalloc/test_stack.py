@@ -1,11 +1,15 @@
 """Stacks have the sizes and come from the pages that were recorded; growing and shrinking keep what is on them."""
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from recorded import oracle
 
+from goalloc import params as P
+from goalloc.check import span_at
 from goalloc.errors import FatalError
+from goalloc.inspect import Inspector
 from goalloc.layout import variables as V
 from goalloc.runtime import Runtime
+from goalloc.stack import STACKFREE
 
 RUN = oracle("stacks")["P1_fifo"]["run"]
 KIB = 1024
@@ -115,8 +119,47 @@ def test_reused_goroutines_get_the_adaptive_starting_size(runtime):
     assert [size(rt.go()) for _ in range(12)] == [8192] * 10 + [2048] * 2
 
 
+def test_freeing_a_span_whose_stacks_are_in_use_ends_the_program_as_go_ends_it(runtime):
+    rt = runtime(gomaxprocs=1)
+    g = rt.go()
+    s = span_at(Inspector(rt.process), g.stack[0])
+    with pytest.raises(FatalError, match="fatal error: mheap.freeSpanLocked - invalid stack free"):
+        rt.call(0, P.DOOR_ALLOC_SPAN, 0, P.spanAllocStack, s)
+    g.push(7)
+    assert g.pop() == 7
+    rt.check()
+
+
+def test_freeing_what_is_no_stack_ends_the_program_as_go_ends_it(runtime):
+    rt = runtime(gomaxprocs=1)
+    x = rt.mallocgc(32768)
+    with pytest.raises(FatalError, match="fatal error: freeing stack not in a stack span"):
+        rt.call(0, P.DOOR_STACK, STACKFREE, x, 32768)
+    assert rt.mallocgc(32768) != x
+    rt.check()
+
+
+def test_pages_of_freed_stacks_are_zero_when_they_are_objects(runtime):
+    """A stack's span is freed dirty: the spans that take its pages need zeroing, those of fresh pages do not."""
+    rt = runtime(gomaxprocs=1)
+    g = rt.go()
+    g.call(100 * KIB)
+    lo, hi = g.stack
+    rt.process.write(lo, b"x" * (hi - lo - 64 * KIB))
+    fresh = rt.span_of(rt.mallocgc(200 * KIB))
+    assert fresh["needzero"] == 0
+    g.exit()                                            # a stack that has grown is freed
+    rt.flush(rt.ps[0])
+    objects = [rt.mallocgc(128 * KIB) for _ in range(40)]  # 16 pages: not from the page cache
+    reused = [x for x in objects if lo <= x < hi]
+    assert reused and all(rt.span_of(x)["needzero"] == 1 for x in reused)
+    assert all(rt.process.read(x, 128 * KIB) == bytes(128 * KIB) for x in objects)
+    rt.check()
+
+
 def test_what_is_on_a_stack_survives_its_moves(machine):
     @settings(max_examples=15)
+    @example([64, 3001, None, 64, 800, 3001, None, None, None, 64, None])
     @given(st.lists(st.one_of(st.integers(0, 1 << 62), st.none(), st.sampled_from([64, 800, 3000])), max_size=120))
     def holds(program):
         """Numbers are pushed, None pushes the address of an earlier slot, and frames of some sizes are called."""
@@ -126,9 +169,11 @@ def test_what_is_on_a_stack_survives_its_moves(machine):
             base = g.sp
             for item in program:
                 if item is None or (isinstance(item, int) and item > 3000):
-                    hi = g.stack[1]
-                    value = item if item is not None else g.sp
-                    slot = g.push(value)
+                    slot = g.push(item or 0)                # may move the stack, and with it the slot before
+                    hi, value = g.stack[1], item
+                    if item is None:
+                        value = slot + 8
+                        rt.process.store(slot, value)
                     words.append((g.stack[1] - slot, None if item is not None else hi - value, item))
                 elif item in (64, 800, 3000):
                     g.call(item)

@@ -1,0 +1,224 @@
+"""Channels: a ring of elements under a lock, and queues of goroutines that wait to receive or to send.
+
+    a receiver waits            a sender copies its element to where the receiver wants it (`elem`), and makes it ready
+    room in the ring            a sender copies into it at sendx
+    neither                     the sender waits in sendq; who receives takes its element
+
+A call that returns PARKED has parked the running goroutine; when that runs again it makes the same call again, which then
+ends it. Reached through DOOR_CHAN. Invariant: recvq and sendq are not both in use; with elements in the ring nobody waits to
+receive, with room nobody to send. Go: chan.go.
+"""
+from hwmem._jit import DOORS, call_door, cold, kernel
+from goalloc import errors as E, params as P
+from goalloc.errors import throw
+from goalloc.layout import g_, hchan, sudog, type_, variables as V, waitq
+from goalloc.lock import lock, unlock
+from goalloc.malloc import mallocgc
+from goalloc.memory_block import memclr, memmove
+from goalloc.park import goready, gopark
+from goalloc.sudog import acquireSudog, releaseSudog
+from goalloc.words import get8, get16, get32, get64, put8, put16, put32, put64
+
+MAKECHAN, CHANSEND, CHANRECV, CLOSECHAN = range(4)
+PARKED, DONE, CLOSED = range(3)
+
+
+@kernel
+def makechan(m, t, typ, size):
+    """make(chan T, size), `typ`: of an element; the channel's address."""
+    return call_door(m, P.DOOR_CHAN, t, MAKECHAN, typ, size)
+
+
+@kernel
+def chansend(m, t, c, ep):
+    """c <- *ep: DONE or PARKED."""
+    return call_door(m, P.DOOR_CHAN, t, CHANSEND, c, ep)
+
+
+@kernel
+def chanrecv(m, t, c, ep):
+    """*ep, ok = <-c: DONE, CLOSED (not ok, and zero), or PARKED. ep = 0: the element is dropped."""
+    return call_door(m, P.DOOR_CHAN, t, CHANRECV, c, ep)
+
+
+@kernel
+def closechan(m, t, c):
+    return call_door(m, P.DOOR_CHAN, t, CLOSECHAN, c, 0)
+
+
+@DOORS.door(P.DOOR_CHAN)
+def channels(m, t, operation, a, b):
+    if operation == MAKECHAN:
+        return make(m, t, a, b)
+    if operation == CLOSECHAN:
+        close(m, t, a)
+        return 0
+    gp = m.thread[t].guest[P.G]
+    if a == 0:
+        gopark(m, t, P.waitReasonChanSendNilChan if operation == CHANSEND else P.waitReasonChanReceiveNilChan)
+        return PARKED
+    if get64(m, t, gp + g_.waiting):
+        return resumed(m, t, gp, operation)
+    lock(m, t, a + hchan.lock)
+    result = send(m, t, gp, a, b) if operation == CHANSEND else receive(m, t, gp, a, b)
+    unlock(m, t, a + hchan.lock)
+    return result
+
+
+@kernel
+def make(m, t, typ, size):
+    element = get64(m, t, typ + type_.Size_)
+    if size < 0 or (element and size > (P.maxAlloc - hchan.sizeof) // element):
+        throw(m, t, E.CHAN_SIZE, 0, 0)
+        return 0
+    pointers = get64(m, t, typ + type_.PtrBytes) != 0 and element * size > 0
+    c = mallocgc(m, t, hchan.sizeof if pointers else hchan.sizeof + element * size, get64(m, t, V.typelinks + 16) if pointers else 0)
+    if c == 0:
+        return 0
+    put64(m, t, c + hchan.buf, mallocgc(m, t, element * size, typ) if pointers else c + hchan.sizeof)
+    put16(m, t, c + hchan.elemsize, element)
+    put64(m, t, c + hchan.elemtype, typ)
+    put64(m, t, c + hchan.dataqsiz, size)
+    return c
+
+
+@cold
+def send(m, t, gp, c, ep):
+    if get32(m, t, c + hchan.closed):
+        throw(m, t, E.SEND_CLOSED, 0, 0)
+        return PARKED
+    sg = dequeue(m, t, c + hchan.recvq)
+    if sg:
+        hand_over(m, t, sg, get64(m, t, sg + sudog.elem), ep, get16(m, t, c + hchan.elemsize))
+        return DONE
+    n = get64(m, t, c + hchan.qcount)
+    if n < get64(m, t, c + hchan.dataqsiz):
+        memmove(m, t, slot(m, t, c, hchan.sendx), ep, get16(m, t, c + hchan.elemsize))
+        advance(m, t, c, hchan.sendx)
+        put64(m, t, c + hchan.qcount, n + 1)
+        return DONE
+    return wait(m, t, gp, c, hchan.sendq, ep)
+
+
+@cold
+def receive(m, t, gp, c, ep):
+    n, element = get64(m, t, c + hchan.qcount), get16(m, t, c + hchan.elemsize)
+    if get32(m, t, c + hchan.closed) and n == 0:
+        memclr(m, t, ep, element if ep else 0)
+        return CLOSED
+    sg = dequeue(m, t, c + hchan.sendq)
+    if n == 0:
+        if sg == 0:
+            return wait(m, t, gp, c, hchan.recvq, ep)
+        hand_over(m, t, sg, ep, get64(m, t, sg + sudog.elem), element)
+        return DONE
+    place = slot(m, t, c, hchan.recvx)
+    memmove(m, t, ep, place, element if ep else 0)
+    advance(m, t, c, hchan.recvx)
+    if sg:                                              # the ring is full: the sender's element takes the place
+        hand_over(m, t, sg, place, get64(m, t, sg + sudog.elem), element)
+        put64(m, t, c + hchan.sendx, get64(m, t, c + hchan.recvx))
+        return DONE
+    memclr(m, t, place, element)
+    put64(m, t, c + hchan.qcount, n - 1)
+    return DONE
+
+
+@cold
+def hand_over(m, t, sg, to, source, n):
+    """The element, from the sender's place to the receiver's, and the other goroutine is ready."""
+    memmove(m, t, to, source, n if to else 0)
+    ready(m, t, sg, 1)
+
+
+@cold
+def ready(m, t, sg, success):
+    gp = get64(m, t, sg + sudog.g)
+    put64(m, t, sg + sudog.elem, 0)
+    put64(m, t, gp + g_.param, sg)
+    put8(m, t, sg + sudog.success, success)
+    goready(m, t, gp)
+
+
+@kernel
+def slot(m, t, c, index):
+    return get64(m, t, c + hchan.buf) + get64(m, t, c + index) * get16(m, t, c + hchan.elemsize)
+
+
+@kernel
+def advance(m, t, c, index):
+    following = get64(m, t, c + index) + 1
+    put64(m, t, c + index, following if following < get64(m, t, c + hchan.dataqsiz) else 0)
+
+
+@cold
+def wait(m, t, gp, c, queue, ep):
+    """The goroutine waits at the end of a queue."""
+    sg = acquireSudog(m, t)
+    if sg == 0:
+        return PARKED
+    put64(m, t, sg + sudog.g, gp)
+    put64(m, t, sg + sudog.elem, ep)
+    put64(m, t, sg + sudog.c, c)
+    last = get64(m, t, c + queue + waitq.last)
+    put64(m, t, sg + sudog.prev, last)
+    put64(m, t, last + sudog.next if last else c + queue, sg)
+    put64(m, t, c + queue + waitq.last, sg)
+    put64(m, t, gp + g_.waiting, sg)
+    put64(m, t, gp + g_.param, 0)
+    gopark(m, t, P.waitReasonChanSend if queue == hchan.sendq else P.waitReasonChanReceive)
+    return PARKED
+
+
+@cold
+def dequeue(m, t, queue):
+    """The goroutine that has waited longest, or 0."""
+    sg = get64(m, t, queue)
+    if sg == 0:
+        return 0
+    following = get64(m, t, sg + sudog.next)
+    put64(m, t, queue, following)
+    put64(m, t, following + sudog.prev if following else queue + waitq.last, 0)
+    put64(m, t, sg + sudog.next, 0)
+    return sg
+
+
+@cold
+def resumed(m, t, gp, operation):
+    """The end of a call that had parked."""
+    sg = get64(m, t, gp + g_.waiting)
+    success = get8(m, t, sg + sudog.success)
+    put64(m, t, gp + g_.waiting, 0)
+    put64(m, t, gp + g_.param, 0)
+    releaseSudog(m, t, sg)
+    if success:
+        return DONE
+    if operation == CHANSEND:
+        throw(m, t, E.SEND_CLOSED, 0, 0)
+    return CLOSED
+
+
+@cold
+def close(m, t, c):
+    """close(c): who waits is ready, in the reverse order, receivers with zero."""
+    if c == 0 or get32(m, t, c + hchan.closed):
+        throw(m, t, E.CLOSE_CLOSED if c else E.CLOSE_NIL, 0, 0)
+        return
+    lock(m, t, c + hchan.lock)
+    put32(m, t, c + hchan.closed, 1)
+    waiters = 0
+    for queue in (c + hchan.recvq, c + hchan.sendq):
+        sg = dequeue(m, t, queue)
+        while sg:
+            ep = get64(m, t, sg + sudog.elem)
+            if ep and queue == c + hchan.recvq:
+                memclr(m, t, ep, get16(m, t, c + hchan.elemsize))
+            put64(m, t, sg + sudog.waitlink, waiters)
+            waiters = sg
+            sg = dequeue(m, t, queue)
+    unlock(m, t, c + hchan.lock)
+    while waiters:
+        following = get64(m, t, waiters + sudog.waitlink)
+        put64(m, t, waiters + sudog.waitlink, 0)
+        ready(m, t, waiters, 0)
+        waiters = following

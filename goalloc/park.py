@@ -1,0 +1,111 @@
+"""Who waits: goroutines that are parked and made ready, Ps without work, and their Ms that sleep.
+
+    gopark   running -> waiting; the M is free for another                  goready   waiting -> runnable, next on this P
+    pidle    the list of idle Ps (sched.pidle), under sched.lock            wakep     an idle P looks for work, if none does yet
+
+An M stays with its P here (nothing hands a P over while its M is in a system call), so an idle P is one whose M sleeps on its
+note, m.park: a futex, or until the P's first timer. Go: proc.go gopark, ready, wakep, startm, pidleput, pidleget;
+lock_futex.go notesleep, notewakeup.
+"""
+from hwmem import params as H
+from hwmem._jit import cold, kernel
+from hwmem.sched.block import wake
+from hwmem.sched.scheduler import sleep_until
+from goalloc import params as P
+from goalloc.layout import g_, m_, p_, schedt, variables as V
+from goalloc.lock import lock, unlock
+from goalloc.mem import system_call
+from goalloc.persistentalloc import current_p
+from goalloc.runq import SCHED_LOCK, runqput
+from goalloc.words import add32_high, add64, get32, get64, put8, put32, put64, swap64
+
+PIDLE, NPIDLE, NMSPINNING = V.sched + schedt.pidle, V.sched + schedt.npidle, V.sched + schedt.nmspinning
+
+
+@kernel
+def current_m(m, t):
+    """getg().m."""
+    return get64(m, t, m.thread[t].guest[P.G] + g_.m)
+
+
+@cold
+def gopark(m, t, reason):
+    """The running goroutine waits; its M is on g0 again. Its step ends, and its next begins when goready has named it."""
+    gp, mp = m.thread[t].guest[P.G], current_m(m, t)
+    put8(m, t, gp + g_.waitreason, reason)
+    put32(m, t, gp + g_.atomicstatus, P.Gwaiting)
+    dropg(m, t, gp, mp)
+
+
+@kernel
+def dropg(m, t, gp, mp):
+    put64(m, t, gp + g_.m, 0)
+    put64(m, t, mp + m_.curg, 0)
+    m.thread[t].guest[P.G] = get64(m, t, mp + m_.g0)
+
+
+@cold
+def goready(m, t, gp):
+    """A waiting goroutine runs next on the caller's P, or on one that is idle."""
+    put32(m, t, gp + g_.atomicstatus, P.Grunnable)
+    runqput(m, t, current_p(m, t), gp, True)
+    wakep(m, t)
+
+
+@cold
+def wakep(m, t):
+    """There is work: an idle P's M wakes and looks for it, unless one looks already."""
+    if get32(m, t, NMSPINNING) or get32(m, t, NPIDLE) == 0:
+        return
+    lock(m, t, SCHED_LOCK)
+    pp = get64(m, t, PIDLE)
+    if pp:
+        pidle_remove(m, t, pp)
+        add32_high(m, t, NMSPINNING, 1)
+    unlock(m, t, SCHED_LOCK)
+    if pp:
+        mp = get64(m, t, pp + p_.m)
+        put8(m, t, mp + m_.spinning, 1)
+        notewakeup(m, t, mp)
+
+
+@kernel
+def pidleput(m, t, pp):
+    put64(m, t, pp + p_.link, get64(m, t, PIDLE))
+    put64(m, t, PIDLE, pp)
+    put32(m, t, pp + p_.status, P.Pidle)
+    add64(m, t, NPIDLE, 1)
+
+
+@cold
+def pidle_remove(m, t, pp):
+    """Take a P from the idle ones; the lock is held."""
+    place = PIDLE
+    while get64(m, t, place) != pp:
+        place = get64(m, t, place) + p_.link
+    put64(m, t, place, get64(m, t, pp + p_.link))
+    put32(m, t, pp + p_.status, P.Prunning)
+    add64(m, t, NPIDLE, -1)
+
+
+@cold
+def notesleep(m, t, mp, until):
+    """The M sleeps until notewakeup, or the cycle `until` (NEVER: none). Ends the step."""
+    put64(m, t, mp + m_.procid, t)
+    swap64(m, t, mp + m_.park, 0)
+    if until == H.NEVER:
+        system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAIT, 0, 0)
+    else:
+        sleep_until(m, t, until)
+
+
+@cold
+def notewakeup(m, t, mp):
+    swap64(m, t, mp + m_.park, 1)
+    sleeper = get64(m, t, mp + m_.procid)
+    if m.thread[sleeper].state != H.SLEEPING:
+        system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAKE, 1, 0)
+    elif m.core[m.thread[sleeper].core].current == sleeper + 1:
+        m.thread[sleeper].state = H.RUNNABLE            # it has not left its core yet
+    else:                                               # in a futex with a time limit
+        wake(m, sleeper, m.core[m.thread[t].core].cycles + m.cost.futex)

@@ -1,0 +1,128 @@
+"""The scheduler: which goroutine an M runs next.
+
+    schedule ── findRunnable: timers, the global queue every 61st time, own queue, global queue, other Ps' queues ── execute
+             └─ nothing: the P goes to the idle ones and the M sleeps (park.py); 0 for this step
+
+A step is never interrupted, so Go's second look at all queues before sleeping has nothing to find. A program whose goroutines
+all wait ends as in Go. Go: proc.go schedule, findRunnable, stealWork, resetspinning, execute, checkdead.
+"""
+from hwmem import params as H
+from hwmem._jit import cold, kernel
+from hwmem.sched.scheduler import finish
+from goalloc import errors as E, params as P
+from goalloc.errors import throw
+from goalloc.layout import g_, m_, p_, schedt, variables as V
+from goalloc.lock import lock, unlock
+from goalloc.park import NMSPINNING, NPIDLE, current_m, notesleep, pidle_remove, pidleput, wakep
+from goalloc.persistentalloc import current_p
+from goalloc.runq import SCHED_LOCK, SIZE, globrunqget, runqget, runqsteal
+from goalloc.time import check_timers, next_timer
+from goalloc.words import add32_high, get8, get32, get64, put8, put32, put64
+
+STEAL_TRIES, FAIRNESS = 4, 61
+
+
+@cold
+def schedule(m, t):
+    """The goroutine that the M of thread `t` runs from now on; 0 if there is none, and the step ends."""
+    if m.process[m.thread[t].process].guest[P.EXITED]:
+        finish(m, t)
+        return 0
+    mp, pp = current_m(m, t), current_p(m, t)
+    if get32(m, t, pp + p_.status) == P.Pidle:          # its own timer woke it
+        lock(m, t, SCHED_LOCK)
+        pidle_remove(m, t, pp)
+        unlock(m, t, SCHED_LOCK)
+    gp = findRunnable(m, t, mp, pp)
+    if gp == 0:
+        stop(m, t, mp, pp)
+        return 0
+    if get8(m, t, mp + m_.spinning):
+        resetspinning(m, t, mp)
+        wakep(m, t)
+    execute(m, t, mp, pp, gp)
+    return gp
+
+
+@cold
+def findRunnable(m, t, mp, pp):
+    check_timers(m, t, pp)
+    if get32(m, t, pp + p_.schedtick) % FAIRNESS == 0 and get32(m, t, SIZE):
+        return from_global(m, t, pp, 1)
+    gp = runqget(m, t, pp)
+    if gp == 0 and get32(m, t, SIZE):
+        gp = from_global(m, t, pp, 0)
+    if gp:
+        return gp
+    spinning, busy = get32(m, t, NMSPINNING), get32(m, t, V.gomaxprocs) - get32(m, t, NPIDLE)
+    if get8(m, t, mp + m_.spinning) == 0:
+        if 2 * spinning >= busy:
+            return 0
+        put8(m, t, mp + m_.spinning, 1)
+        add32_high(m, t, NMSPINNING, 1)
+    return stealWork(m, t, mp, pp)
+
+
+@kernel
+def from_global(m, t, pp, most):
+    lock(m, t, SCHED_LOCK)
+    gp = globrunqget(m, t, pp, most)
+    unlock(m, t, SCHED_LOCK)
+    return gp
+
+
+@cold
+def stealWork(m, t, mp, pp):
+    """A goroutine of another P, from a random one on, with the others of half its queue; 0 if they have none. Go goes through
+    the Ps in a random order, here they follow one another from a random one."""
+    n = get32(m, t, V.gomaxprocs)
+    start = get64(m, t, mp + m_.fastrand) * 1103515245 + 12345 + get64(m, t, mp + m_.id) & 0x7FFF_FFFF
+    put64(m, t, mp + m_.fastrand, start)
+    for i in range(STEAL_TRIES * n):
+        victim = get64(m, t, get64(m, t, V.allp) + ((start >> 8) + i) % n * 8)
+        if victim != pp:
+            gp = runqsteal(m, t, pp, victim, i // n == STEAL_TRIES - 1)
+            if gp:
+                return gp
+    return 0
+
+
+@kernel
+def resetspinning(m, t, mp):
+    put8(m, t, mp + m_.spinning, 0)
+    add32_high(m, t, NMSPINNING, -1)
+
+
+@cold
+def execute(m, t, mp, pp, gp):
+    put32(m, t, pp + p_.schedtick, get32(m, t, pp + p_.schedtick) + 1)
+    put64(m, t, mp + m_.curg, gp)
+    put64(m, t, gp + g_.m, mp)
+    put32(m, t, gp + g_.atomicstatus, P.Grunning)
+    m.thread[t].guest[P.G] = gp
+
+
+@cold
+def stop(m, t, mp, pp):
+    """The P has nothing to do."""
+    if get8(m, t, mp + m_.spinning):
+        resetspinning(m, t, mp)
+    lock(m, t, SCHED_LOCK)
+    pidleput(m, t, pp)
+    unlock(m, t, SCHED_LOCK)
+    if checkdead(m, t):
+        throw(m, t, E.DEADLOCK, 0, 0)
+    else:
+        notesleep(m, t, mp, next_timer(m, t, pp))
+
+
+@cold
+def checkdead(m, t):
+    """Whether all Ps are idle and no timer will change that."""
+    n = get32(m, t, V.gomaxprocs)
+    if get32(m, t, NPIDLE) < n:
+        return False
+    for i in range(n):
+        if next_timer(m, t, get64(m, t, get64(m, t, V.allp) + 8 * i)) != H.NEVER:
+            return False
+    return True

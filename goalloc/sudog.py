@@ -1,0 +1,58 @@
+"""sudogs: who waits for what. A P keeps up to 128 for use again and shares them with the others by halves.
+
+A goroutine that waits has its sudogs in g.waiting. Go: proc.go acquireSudog, releaseSudog.
+"""
+from hwmem._jit import cold
+from goalloc.layout import p_, schedt, sudog, variables as V
+from goalloc.lock import lock, unlock
+from goalloc.malloc import mallocgc
+from goalloc.persistentalloc import current_p
+from goalloc.words import get64, put64
+
+CACHED, BUFFER, CAPACITY = p_.sudogcache + 8, p_.sudogbuf, 128
+SHARED_LOCK, SHARED = V.sched + schedt.sudoglock, V.sched + schedt.sudogcache
+
+
+@cold
+def acquireSudog(m, t):
+    """A sudog, all zero; 0 after a fatal error."""
+    pp = current_p(m, t)
+    n = get64(m, t, pp + CACHED)
+    if n == 0 and get64(m, t, SHARED):
+        n = take_shared(m, t, pp)
+    if n == 0:
+        return mallocgc(m, t, sudog.sizeof, get64(m, t, V.typelinks + 8))
+    put64(m, t, pp + CACHED, n - 1)
+    return get64(m, t, pp + BUFFER + 8 * (n - 1))
+
+
+@cold
+def take_shared(m, t, pp):
+    n = 0
+    lock(m, t, SHARED_LOCK)
+    while n < CAPACITY // 2 and get64(m, t, SHARED):
+        s = get64(m, t, SHARED)
+        put64(m, t, SHARED, get64(m, t, s + sudog.next))
+        put64(m, t, s + sudog.next, 0)
+        put64(m, t, pp + BUFFER + 8 * n, s)
+        n += 1
+    unlock(m, t, SHARED_LOCK)
+    return n
+
+
+@cold
+def releaseSudog(m, t, s):
+    pp = current_p(m, t)
+    n = get64(m, t, pp + CACHED)
+    if n == CAPACITY:
+        lock(m, t, SHARED_LOCK)
+        while n > CAPACITY // 2:
+            n -= 1
+            other = get64(m, t, pp + BUFFER + 8 * n)
+            put64(m, t, other + sudog.next, get64(m, t, SHARED))
+            put64(m, t, SHARED, other)
+        unlock(m, t, SHARED_LOCK)
+    for at in range(0, sudog.sizeof, 8):
+        put64(m, t, s + at, 0)
+    put64(m, t, pp + BUFFER + 8 * n, s)
+    put64(m, t, pp + CACHED, n + 1)

@@ -1,0 +1,50 @@
+"""The experiments show what the allocator's design promises; the waste is what the real source says."""
+import json
+
+import pytest
+from recorded import oracle
+
+from goalloc.cli import main
+from goalloc.experiments import EXPERIMENTS
+
+
+def rows(name):
+    columns, found = EXPERIMENTS[name]()
+    return [dict(zip(columns, row, strict=True)) for row in found]
+
+
+def test_tiny_objects_share_blocks_and_lines():
+    on, off = rows("tiny")
+    assert on["objects of a span"] < off["objects of a span"] == 20_000
+    assert on["span bytes"] < off["span bytes"] and on["lines"] < off["lines"]
+
+
+def test_a_span_of_the_smallest_objects_wastes_the_recorded_maximum():
+    for row, real in zip(rows("waste"), oracle("sizes")["classes"][1:], strict=True):
+        assert float(row["waste"][:-1]) == pytest.approx(real["max_waste_pct"], abs=0.005 + 1e-9)
+        assert row["span"] == real["bytes_per_span"]
+
+
+def test_longer_spans_leave_longer_runs():
+    found = rows("fragmentation")
+    assert [row["longest run"] for row in found] == sorted(row["longest run"] for row in found)
+    shares = [float(row["for 16"][:-1]) for row in found]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_a_byte_costs_less_in_larger_objects_of_spans_and_33_thousand_bytes_round_up():
+    found = rows("large")
+    small = [row["cycles a KiB"] for row in found if row["object"] <= 32768]
+    assert small == sorted(small, reverse=True)
+    assert next(row for row in found if row["object"] == 32769)["span bytes"] == 255 * 40960
+
+
+def test_a_bump_allocator_takes_less_and_is_faster_where_nothing_is_freed():
+    segregated, linear = rows("linear")
+    assert linear["bytes taken"] < segregated["bytes taken"] and linear["cycles each"] < segregated["cycles each"]
+
+
+def test_the_command_shows_them_and_refuses_others(capsys):
+    assert main(["experiment", "linear", "--json"]) == 0 and len(json.loads(capsys.readouterr().out)) == 2
+    assert main(["experiment", "tiny"]) == 0 and "tiny allocator" in capsys.readouterr().out
+    assert main(["experiment", "x"]) == 2 and "'x'" in capsys.readouterr().err
