@@ -10,7 +10,7 @@ Bytes are a host mapping at `m.disk.host`, committed as it is touched.
 """
 from hwmem import params as P
 from hwmem._jit import cold, kernel
-from hwmem.memory.ram import peek64, poke64
+from hwmem.memory.ram import copy_bytes
 
 LONG_QUEUE = 256                # pages that may wait for their transfer: 1 MiB
 
@@ -71,5 +71,5 @@ def wait_until(m, c, when):
 
 @kernel
 def copy_host(source, target):
-    for offset in range(0, P.PAGE, 8):
-        poke64(target + offset, peek64(source + offset))
+    """A page's bytes, from one host address to another."""
+    copy_bytes(source, target, P.PAGE)

@@ -15,7 +15,7 @@ Source: mm/page_alloc.c (__free_one_page, rmqueue_bulk, free_pcppages_bulk).
 """
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
-from hwmem.memory.ram import poke64, release_host
+from hwmem.memory.ram import release_host, zero_bytes
 
 DIRECT, KSWAPD = range(2)       # who reclaims (linux/reclaim.py)
 
@@ -77,9 +77,7 @@ def clear_host(m, frame, n):
     clean = m.frame[frame].state & P.FRAME_CLEAN
     m.frame[frame].state = 0
     if not clean:
-        start = m.ram_base + frame * P.PAGE
-        for host in range(start, start + n * P.PAGE, 8):
-            poke64(host, 0)
+        zero_bytes(m.ram_base + frame * P.PAGE, n * P.PAGE)
 
 
 @kernel

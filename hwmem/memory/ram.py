@@ -62,18 +62,62 @@ def release_host(address, size):
     ctypes.CDLL(None).madvise(ctypes.c_void_p(int(address)), ctypes.c_size_t(int(size)), MADV_DONTNEED)
 
 
+def zero_bytes(address, size):
+    """Zero `size` bytes of the host's memory, without an access of the machine's."""
+    ctypes.memset(int(address), 0, int(size))
+
+
+def copy_bytes(source, target, size):
+    """Copy `size` bytes within the host's memory, without an access of the machine's."""
+    ctypes.memmove(int(target), int(source), int(size))
+
+
+def _libc(name, arguments):
+    """An intrinsic that calls a function of the C library: `arguments(builder's values)` are its arguments, all words."""
+    def call(builder, args):
+        words = arguments(*args)
+        word = ir.IntType(64)
+        function = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(word, [word] * len(words)), name)
+        builder.call(function, words)
+    return call
+
+
+def _constant(value):
+    return ir.Constant(ir.IntType(64), value)
+
+
+_call_madvise = _libc("madvise", lambda address, size: [address, size, _constant(MADV_DONTNEED)])
+_call_memset = _libc("memset", lambda address, size: [address, _constant(0), size])
+_call_memcpy = _libc("memcpy", lambda source, target, size: [target, source, size])
+
+
 @intrinsic
 def _release(typingctx, address, size):
     def generate(context, builder, signature, args):
-        word = ir.IntType(64)
-        function = builder.module.globals.get("madvise") or ir.Function(
-            builder.module, ir.FunctionType(ir.IntType(32), [word, word, ir.IntType(32)]), "madvise")
-        builder.call(function, [*args, ir.IntType(32)(MADV_DONTNEED)])
+        _call_madvise(builder, args)
         return context.get_dummy_value()
     return types.void(types.int64, types.int64), generate
 
 
+@intrinsic
+def _clear(typingctx, address, size):
+    def generate(context, builder, signature, args):
+        _call_memset(builder, args)
+        return context.get_dummy_value()
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def _copy(typingctx, source, target, size):
+    def generate(context, builder, signature, args):
+        _call_memcpy(builder, args)
+        return context.get_dummy_value()
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
 overload(release_host)(lambda address, size: lambda address, size: _release(address, size))
+overload(zero_bytes)(lambda address, size: lambda address, size: _clear(address, size))
+overload(copy_bytes)(lambda source, target, size: lambda source, target, size: _copy(source, target, size))
 
 
 def map_ram(size):
