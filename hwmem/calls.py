@@ -16,6 +16,7 @@ from hwmem.linux.vma_tree import find_vma
 
 PROT_RW = P.PROT_READ | P.PROT_WRITE
 LARGEST_ERRNO = 4095
+LIMITS = {"stack": "limit_stack", "as": "limit_space", "memlock": "limit_locked"}
 
 
 @kernel
@@ -47,6 +48,14 @@ class Calls:
     def madvise(self, address, length, advice):
         """Say what the memory will be used for, or that it will not (MADV_*). madvise(2)."""
         self._call(P.SYS_MADVISE, address=address, length=length, advice=advice)
+
+    def setrlimit(self, resource, limit):
+        """RLIMIT_STACK, RLIMIT_AS or RLIMIT_MEMLOCK ("stack", "as", "memlock") in bytes; None: unlimited. setrlimit(2)."""
+        if resource not in LIMITS:
+            raise ValueError(f"resource: {resource!r} is none of {', '.join(LIMITS)}")
+        if limit is not None and not 0 <= limit < P.UNLIMITED:
+            raise ValueError(f"limit: takes bytes from 0 up, or None, not {limit!r}")
+        self.machine.state.process[self.number][LIMITS[resource]] = P.UNLIMITED if limit is None else limit
 
     def mincore(self, address, length):
         """A byte a page of [address, address + length): 1 where no disk is needed. mincore(2)."""

@@ -147,6 +147,7 @@ THP_NEVER, THP_MADVISE, THP_ALWAYS = range(3)
 THP_POLICIES = {"never": THP_NEVER, "madvise": THP_MADVISE, "always": THP_ALWAYS}
 
 KHUGEPAGED_SECONDS, KHUGEPAGED_PAGES = 10, 4096         # scan_sleep_millisecs, pages_to_scan
+MAX_PTES_SHARED = 256
 
 # Frames
 MAX_FRAMES = 1 << 23            # 32 GiB; a numpy record must stay below 2 GiB

@@ -155,11 +155,11 @@ def is_only_mapping(m, head):
 
 
 @cold
-def collapse(m, c, v, va, max_none):
+def collapse(m, c, v, va, max_none, max_shared):
     """The small pages of the 2 MiB at `va` become a huge page: copied, empty ones zero. 0, or -errno.
 
-    At most `max_none` of the 512 may be missing or the zero page. What the kernel cannot copy (shared, swapped out,
-    locked pages) makes it give up. Linux: hpage_collapse_scan_pmd, collapse_huge_page.
+    At most `max_none` of the 512 may be missing or the zero page, and `max_shared` other processes' as well. A page that
+    is swapped out makes it give up. Linux: hpage_collapse_scan_pmd, collapse_huge_page.
     """
     p = m.vma[v].process
     start = va & ~HUGE_MASK
@@ -169,7 +169,7 @@ def collapse(m, c, v, va, max_none):
     table = read_entry(m, p, middle)
     if table & P.PTE_PS:
         return 0
-    if table == 0 or not can_collapse(m, p, table & P.PTE_FRAME, max_none):
+    if table == 0 or not can_collapse(m, p, table & P.PTE_FRAME, max_none, max_shared):
         return -P.EINVAL
     prepare_anon(m, v)
     head = take_huge(m, c)
@@ -191,8 +191,8 @@ def collapse(m, c, v, va, max_none):
 
 
 @kernel
-def can_collapse(m, p, table, max_none):
-    none = 0
+def can_collapse(m, p, table, max_none, max_shared):
+    none = shared = 0
     for i in range(P.HUGE_FRAMES):
         entry = read_entry(m, p, table + 8 * i)
         if entry == 0 or (is_mapped(entry) and frame_at(entry) == 0):
@@ -201,9 +201,10 @@ def can_collapse(m, p, table, max_none):
             return False
         else:
             f = m.frame[frame_at(entry)]
-            if not f.state & P.FRAME_ANON or f.state & (P.FRAME_HEAD | P.FRAME_TAIL) or is_shared(m, frame_at(entry)):
+            if not f.state & P.FRAME_ANON or f.state & (P.FRAME_HEAD | P.FRAME_TAIL):
                 return False
-    return none <= max_none and none < P.HUGE_FRAMES
+            shared += is_shared(m, frame_at(entry))
+    return none <= max_none and none < P.HUGE_FRAMES and shared <= max_shared
 
 
 @kernel
@@ -243,7 +244,7 @@ def khugepaged(m, c, pages):
                 va = max(m.mm.khugepaged_va, m.vma[v].start + HUGE_MASK & ~HUGE_MASK)
                 while va + P.HUGE_PAGE <= m.vma[v].end and left > 0:
                     if may_be_huge(m, v, va) and m.vma[v].anon_vma and collapsible(m, c, p, va):
-                        made += collapse(m, c, v, va, m.mm.max_ptes_none) == 0
+                        made += collapse(m, c, v, va, m.mm.max_ptes_none, P.MAX_PTES_SHARED) == 0
                     left -= P.HUGE_FRAMES
                     va += P.HUGE_PAGE
                     m.mm.khugepaged_va = va

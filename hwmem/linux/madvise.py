@@ -234,7 +234,7 @@ def collapse_range(m, c, v, start, end):
     failed = 0
     va = start + HUGE_MASK & ~HUGE_MASK
     while va + P.HUGE_PAGE <= end:
-        result = collapse(m, c, v, va, P.HUGE_FRAMES)
+        result = collapse(m, c, v, va, P.HUGE_FRAMES, P.HUGE_FRAMES)
         failed = result if result else failed
         va += P.HUGE_PAGE
     return failed

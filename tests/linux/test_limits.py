@@ -1,0 +1,68 @@
+"""Limits of a process: its stack grows so far, its address space so wide, so much of it is locked."""
+import errno
+
+import pytest
+
+from hwmem.errors import SegmentationFault
+from pressure import PAGE, small_machine
+
+
+@pytest.fixture(scope="module")
+def machine():
+    return small_machine(memory="64MiB")
+
+
+@pytest.mark.parametrize("layout", ["linux-x86_64", "linux-i386"])
+def test_a_stack_grows_to_its_limit_and_no_further(machine, layout):
+    process = machine.spawn(layout)
+    start, end = next((v.start, v.end) for v in process.maps() if v.name == "[stack]")
+    process.setrlimit("stack", 1 << 20)
+    process.store(start - 8 * PAGE, 7)
+    assert process.load(start - 8 * PAGE) == 7
+    lowest = end - (1 << 20)
+    process.store(lowest, 1)
+    assert next(v.start for v in process.maps() if v.name == "[stack]") == lowest
+    with pytest.raises(SegmentationFault) as caught:
+        process.store(lowest - 8, 1)
+    assert caught.value.code == "SEGV_MAPERR"
+    process.exit()
+    machine.check()
+
+
+def test_an_address_space_at_its_limit_takes_no_more_and_gives_back(machine):
+    process = machine.spawn()
+    used = sum(v.end - v.start for v in process.maps())
+    process.setrlimit("as", used + 4 * PAGE)
+    a = process.mmap(0, 4 * PAGE)
+    for call in (lambda: process.mmap(0, PAGE), lambda: process.mremap(a, 4 * PAGE, 5 * PAGE, 1), lambda: process.sbrk(2 * PAGE)):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == errno.ENOMEM
+    process.munmap(a, PAGE)
+    assert process.mmap(0, PAGE)
+    process.setrlimit("as", None)
+    assert process.mmap(0, 64 * PAGE)
+    process.exit()
+
+
+def test_no_more_is_locked_than_allowed(machine):
+    process = machine.spawn()
+    a = process.mmap(0, 8 * PAGE)
+    process.setrlimit("memlock", 4 * PAGE)
+    process.mlock(a, 4 * PAGE)
+    with pytest.raises(OSError) as caught:
+        process.mlock(a + 4 * PAGE, PAGE)
+    assert caught.value.errno == errno.ENOMEM
+    process.munlock(a, 4 * PAGE)
+    process.mlock(a + 4 * PAGE, PAGE)
+    process.exit()
+    machine.check()
+
+
+def test_other_limits_are_refused_by_name(machine):
+    process = machine.spawn()
+    with pytest.raises(ValueError, match="resource: 'cpu' is none of stack, as, memlock"):
+        process.setrlimit("cpu", 1)
+    with pytest.raises(ValueError, match="limit: takes bytes"):
+        process.setrlimit("stack", -1)
+    process.exit()
