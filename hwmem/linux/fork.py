@@ -83,7 +83,6 @@ def copy_vma(m, c, p, q, v):
 
 @kernel
 def copy_entries(m, c, p, q, v):
-    private = not m.vma[v].vm_flags & P.VM_SHARED
     end = m.vma[v].end
     table_end, leaf = np.int64(0), np.int64(0)
     va = next_entry(m, c, p, m.vma[v].start, end)
@@ -100,15 +99,16 @@ def copy_entries(m, c, p, q, v):
             if leaf < 0:
                 return False
             beside = (leaf & ~(P.PAGE - 1)) + (place & P.PAGE - 1)      # the same entry of the child's table
-            copy_entry(m, c, p, q, va, place, beside, private)
+            copy_entry(m, c, v, q, va, place, beside)
             va += P.PAGE
         va = next_entry(m, c, p, va, end)
     return True
 
 
 @kernel
-def copy_entry(m, c, p, q, va, place, beside, private):
-    """The child's entry, at `beside`, for the page that the parent's entry at `place` leads to."""
+def copy_entry(m, c, v, q, va, place, beside):
+    """The child's entry, at `beside`, for the page that the parent's entry at `place`, in VMA `v`, leads to."""
+    p, private = m.vma[v].process, not m.vma[v].vm_flags & P.VM_SHARED
     entry = read_entry(m, p, place)
     if not is_mapped(entry):
         m.swap_map[slot_at(entry)] += 1

@@ -65,8 +65,7 @@ def insert_vma(m, p, start, end, vm_flags, pgoff, file, before, after):
     The number of the VMA that holds it, or -1 when records are exhausted. Linux: vma_merge_new_range.
     """
     left = before >= 0 and m.vma[before].end == start and follows(m, before, vm_flags, pgoff, file) and joins(m, before, 0, 0)
-    right = after >= 0 and m.vma[after].start == end and m.vma[after].vm_flags == vm_flags and m.vma[after].file == file \
-        and m.vma[after].pgoff == pgoff + (end - start >> P.PAGE_SHIFT) and joins(m, after, 0, 0) \
+    right = after >= 0 and goes_on(m, after, end, vm_flags, pgoff + (end - start >> P.PAGE_SHIFT), file) and joins(m, after, 0, 0) \
         and (not left or can_be_one(m, before, after))
     if left and right:
         share_anon(m, before, after)
@@ -89,6 +88,13 @@ def follows(m, before, vm_flags, pgoff, file):
     """Whether a mapping with these properties could go on where VMA `before` ends."""
     vma = m.vma[before]
     return vma.vm_flags == vm_flags and vma.file == file and vma.pgoff + pages_of(m, before) == pgoff
+
+
+@kernel
+def goes_on(m, after, va, vm_flags, pgoff, file):
+    """Whether VMA `after` is how a mapping with these properties, whose page at `va` would be `pgoff`, could go on there."""
+    vma = m.vma[after]
+    return vma.start == va and vma.vm_flags == vm_flags and vma.file == file and vma.pgoff == pgoff
 
 
 @kernel
@@ -157,8 +163,7 @@ def modify_vma(m, p, v, start, end, vm_flags):
     pgoff = vma.pgoff + (start - vma.start >> P.PAGE_SHIFT)
     left = at_start and before >= 0 and m.vma[before].end == start and follows(m, before, vm_flags, pgoff, vma.file) \
         and joins(m, before, vma.anon_vma, vma.inherited)
-    right = at_end and after >= 0 and m.vma[after].start == end and m.vma[after].vm_flags == vm_flags \
-        and m.vma[after].file == vma.file and m.vma[after].pgoff == pgoff + (end - start >> P.PAGE_SHIFT) \
+    right = at_end and after >= 0 and goes_on(m, after, end, vm_flags, pgoff + (end - start >> P.PAGE_SHIFT), vma.file) \
         and joins(m, after, vma.anon_vma, vma.inherited) and (not left or can_be_one(m, before, after))
     if left:
         return merge_left(m, p, v, end, right)
@@ -182,8 +187,8 @@ def extend_vma(m, p, v, end):
     """
     vma = m.vma[v]
     after = vma.next - 1
-    if after >= 0 and m.vma[after].start == end and m.vma[after].vm_flags == vma.vm_flags and m.vma[after].file == vma.file \
-            and m.vma[after].pgoff == vma.pgoff + (end - vma.start >> P.PAGE_SHIFT) and joins(m, after, vma.anon_vma, vma.inherited):
+    if after >= 0 and goes_on(m, after, end, vma.vm_flags, vma.pgoff + (end - vma.start >> P.PAGE_SHIFT), vma.file) \
+            and joins(m, after, vma.anon_vma, vma.inherited):
         share_anon(m, v, after)
         end = m.vma[after].end
         drop_vma(m, p, after)
