@@ -1,11 +1,13 @@
-"""What all tests share: this tree's packages, hypothesis without deadlines (the first call compiles), fresh seeds.
+"""What all tests share: this tree's packages, hypothesis without deadlines (the first call compiles), seeds.
 
-Set HWMEM_TEST_SEED to run the randomised tests again with a seed that a failure printed.
+A randomised test's seed comes from its name, so that two runs of the suite test the same. HWMEM_TEST_SEED=fresh asks for
+new ones, hypothesis's examples too; HWMEM_TEST_SEED=<number> repeats with a seed that a failure printed.
 """
 import os
 import pathlib
 import random
 import sys
+import zlib
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,13 +18,15 @@ for folder in (TESTS, ROOT):                                # models.py, kernels
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-settings.register_profile("hwmem", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+SEED = os.environ.get("HWMEM_TEST_SEED", "")
+settings.register_profile("hwmem", deadline=None, print_blob=True, derandomize=SEED != "fresh",
+                          suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "hwmem"))
 
 
 @pytest.fixture
-def seed():
-    """A fresh seed for this test; printed, so that a failure shows it."""
-    number = int(os.environ.get("HWMEM_TEST_SEED") or random.SystemRandom().randrange(1 << 31))
+def seed(request):
+    """A seed for this test; printed, so that a failure shows it."""
+    number = random.SystemRandom().randrange(1 << 31) if SEED == "fresh" else int(SEED or zlib.crc32(request.node.nodeid.encode()) >> 1)
     print(f"HWMEM_TEST_SEED={number}")
     return number

@@ -42,9 +42,12 @@ def file_fault(m, c, v, va, place, write):
     index = m.vma[v].pgoff + (va - m.vma[v].start >> P.PAGE_SHIFT)
     if not write and map_around(m, c, v, va, place, index):
         return 0
+    copies = write and not m.vma[v].vm_flags & P.VM_SHARED
+    if copies:
+        prepare_anon(m, v)                                  # before it is known that there is a page to copy
     if index >= pages_in(m, file):
         return -P.EFAULT
-    if write and not m.vma[v].vm_flags & P.VM_SHARED:
+    if copies:
         return copy_fault(m, c, v, va, place, index)
     found = cached_page(m, c, v, file, index)
     if found < 0:
@@ -155,7 +158,6 @@ def copy_fault(m, c, v, va, place, index):
         kernel_access(m, c, copy * P.PAGE + line, P.LINE, 1)
     copy_host(m.ram_base + source * P.PAGE, m.ram_base + copy * P.PAGE)
     m.frame[copy].state = 0
-    prepare_anon(m, v)
     enter_anon(m, p, va, copy)
     write_entry(m, c, p, place, copy * P.PAGE | OWN_ENTRY)
     return found & 1

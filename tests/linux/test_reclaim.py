@@ -57,7 +57,7 @@ def test_random_work_of_several_processes_under_pressure_is_a_dictionary_of_word
         elif roll < 0.9:
             assert p.load(va + 8, core=step % 2) == model.get((k, page), 0)
         elif roll < 0.96:
-            p.madvise(va, 3 * PAGE, [P.MADV_PAGEOUT, P.MADV_COLD, P.MADV_WILLNEED][step % 3])
+            p.madvise(va, min(3, pages - page) * PAGE, [P.MADV_PAGEOUT, P.MADV_COLD, P.MADV_WILLNEED][step % 3])
         else:
             p.madvise(va, PAGE, P.MADV_DONTNEED)
             model.pop((k, page), None)
