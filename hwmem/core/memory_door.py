@@ -35,10 +35,21 @@ def memory_door(m, t, va, what, value):
         serve(m, t, va, size, kind)
         return 0
     c = m.thread[t].core
-    core = m.core[c]
-    if core.plain == 0 or LONG_WAY >> kind & 1 or (kind == P.STORE and m.store_buffer_always) or (va & LAST) + size > P.LINE:
+    if takes_long_way(m, m.core[c], va, size, kind):
         return access(m, t, va, size, kind, value)
-    count_access(core, kind)                            # the short way: no store waits, nobody watches
+    return short_way(m, t, c, va, size, kind, value)
+
+
+@hot
+def takes_long_way(m, core, va, size, kind):
+    return core.plain == 0 or LONG_WAY >> kind & 1 or (kind == P.STORE and m.store_buffer_always) or (va & LAST) + size > P.LINE
+
+
+@hot
+def short_way(m, t, c, va, size, kind, value):
+    """An access within a line while no store waits and nobody watches. A replay has this inlined (replay.py)."""
+    core = m.core[c]
+    count_access(core, kind)
     write = 0 if READS >> kind & 1 else 1
     if m.mmu:
         pa = last_place(core, va, write)
