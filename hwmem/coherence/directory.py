@@ -30,22 +30,24 @@ from hwmem.bits import bit, ctz64, test_bit
 from hwmem.cache.sets import index_in, index_of, key_of, put, set_of, take_victim, touch_entry
 from hwmem.coherence.peers import cores_holding, meet, supplier
 from hwmem.coherence.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETS, GETX, MEM_WRITE, PR_RD, PUTX, UPGRADE
-from hwmem.memory.dram import dram_read, dram_write
+from hwmem.memory.dram import dram_read, dram_write, home_node
 from hwmem.observe.hooks import line_recalled, log_event
 
 NOBODY = np.uint64(0)
 
 
 @hot
-def request(m, c, line, write, had, set_):
-    """Core `c`, which holds `line` in `had` (I: not at all), asks for a copy or the only copy; `set_`: the LLC's for it.
+def request(m, c, line, write):
+    """Core `c`, which knows nothing of `line`, asks for a copy or the only copy; the LLC is inclusive.
     Returns the state granted, E to a writer (its L1 makes that M); core.llc_entry is the line's entry afterwards.
     """
     core = m.core[c]
-    i = lookup(m, m.llc[core.socket], set_, line) if m.has_llc else -1
+    llc = m.llc[core.socket]
+    set_ = set_of(llc, line)
+    i = lookup(m, llc, set_, line)
     core.supplier = -1
     if not m.lone_llc or m.observe.events or (i >= 0 and m.holder[i] != P.PRESENT):
-        return ask_others(m, c, line, write, had, i)
+        return ask_others(m, c, line, write, P.I, i)
     state = P.E if write else np.int64(m.protocol.next_state[P.I, PR_RD])
     if write:                                   # nobody has the line, nor did this core
         m.directory.getx += 1
@@ -53,8 +55,8 @@ def request(m, c, line, write, had, set_):
         m.directory.gets += 1
     if i < 0:
         core.llc_misses += 1
-        fetch_from_memory(m, c, line)
-        i = allocate(m, c, line, set_)
+        fetch_from_memory(m, c, line, 0)
+        i = allocate(m, c, llc, line, set_)
         name_holder(m, c, i, state)
     else:
         core.llc_hits += 1
@@ -62,6 +64,15 @@ def request(m, c, line, write, had, set_):
         name_holder(m, c, i, state)
     core.llc_entry = i
     return state
+
+
+@apart
+def request_again(m, c, line, write, had):
+    """request, of any core for any line: `c` holds it in `had` (I: not at all)."""
+    core = m.core[c]
+    llc = m.llc[core.socket]
+    core.supplier = -1
+    return ask_others(m, c, line, write, had, lookup(m, llc, set_of(llc, line), line) if m.has_llc else -1)
 
 
 @kernel
@@ -288,7 +299,7 @@ def fetch(m, c, line, i, far):
         core.source = P.FROM_REMOTE_LLC
         core.cycles += m.cost.remote_llc
     else:
-        fetch_from_memory(m, c, line)
+        fetch_from_memory(m, c, line, home_node(m, line))
 
 
 @hot
@@ -299,13 +310,13 @@ def fetch_from_llc(m, core):
 
 
 @hot
-def fetch_from_memory(m, c, line):
+def fetch_from_memory(m, c, line, node):
     m.directory.misses += 1
     if m.core[c].overwrites:
         claim(m, m.core[c])
         return
     m.directory.memory_fills += 1
-    m.core[c].cycles += dram_read(m, c, line)
+    m.core[c].cycles += dram_read(m, c, line, node)
 
 
 @apart
@@ -357,16 +368,16 @@ def allocate_again(m, c, line):
     set_ = set_of(llc, line)
     i = index_in(m, llc, set_, line)
     if i < 0:
-        return allocate(m, c, line, set_)
+        return allocate(m, c, llc, line, set_)
     set_entry(m, i, P.PRESENT)
     touch_entry(m, llc, i)
     return i
 
 
 @hot
-def allocate(m, c, line, set_):
-    """An LLC entry for `line`, PRESENT; the victim's private copies are recalled (inclusive), its data written back."""
-    llc = m.llc[m.core[c].socket]
+def allocate(m, c, llc, line, set_):
+    """An entry of the LLC's set `set_` for `line`, PRESENT; the victim's private copies are recalled (inclusive), its data
+    written back."""
     i = take_victim(m, llc, set_)
     if m.tag[i] != 0:
         evict(m, c, llc, i)

@@ -12,7 +12,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import DOORS, apart, cold, hot, kernel
-from hwmem.cache.private import HIT, access_line, access_physical, hit_line, llc_set, miss_line
+from hwmem.cache.private import HIT, access_line, access_physical, expect_request, hit_line, miss_line
 from hwmem.cache.sets import index_of
 from hwmem.coherence.directory import keep_line
 from hwmem.core.signal import kill
@@ -90,7 +90,7 @@ def find_place(m, t, c, va, write):
     """Physical address of `va`, or -1 after a fault."""
     pa = translate(m, t, c, va, write)
     if pa >= 0:
-        llc_set(m, m.core[c], pa >> P.LINE_SHIFT)       # a new page: a new line, as a rule
+        expect_request(m, m.core[c], pa >> P.LINE_SHIFT)       # a new page: a new line, as a rule
         note_page(m.core[c], va, pa)
     return pa
 

@@ -67,10 +67,9 @@ def take_bus(d, channel, now):
 
 
 @hot
-def dram_read(m, c, line):
-    """Cycles from the core's request to the line's arrival."""
+def dram_read(m, c, line, node):
+    """Cycles from the core's request to the arrival of a line that lies on `node`."""
     core = m.core[c]
-    node = home_node(m, line)
     d = m.dram[node]
     d.reads += 1
     cycles, channel = open_row(d, line)
