@@ -61,7 +61,6 @@ CORE = record(
     "source",                       # where the last access was served from (params.FROM_*)
     "supplier",                     # the core that supplied the last request's line, or -1
     "llc_entry",                    # index of the LLC entry of the last request, or -1
-    "l2_entry",                     # the same of the L2, of the last line that was new to the core
     "overwrites",                   # the access writes a whole line: its old data is not needed
     "in_place",                     # the last access refilled an entry without making it the most recent
     "plain",                        # no store waits and nobody watches: the memory door may take its short way
@@ -75,7 +74,7 @@ CORE = record(
     "current", "queue_head", "queue_tail", "slice_end",
     ("l1d", SETS), ("l2", SETS), ("dtlb", SETS), ("dtlb_2m", SETS), ("stlb", SETS),
     ("pml4e", SETS), ("pdpte", SETS), ("pde", SETS),
-    ("pad", "i8", 4))               # keeps the row off a multiple of 4096
+    ("pad", "i8", 5))               # keeps the row off a multiple of 4096
 
 THREAD = record(
     "state", "core", "process", "next",     # next thread (number + 1) in its core's run queue
@@ -154,7 +153,8 @@ DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "p
 DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles",
               ("open_row", "i8", (P.MAX_CHANNELS, P.MAX_BANKS)),    # row + 1; 0: precharged
               ("free_at", "i8", P.MAX_CHANNELS),
-              "channels", "banks", "row_lines", "bank_shift", "row_shift",      # shifts: where a line's bank and row lie, or -1
+              "channels", "banks", "row_lines", "channel_mask", "bank_mask",
+              "bank_shift", "row_shift",                        # where a line's bank and row lie, or -1
               "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
 
 COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram",

@@ -27,7 +27,7 @@ from hwmem.coherence.protocol import PR_RD
 
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
-HIT = -2
+NONE, HIT = -1, -2
 
 
 @kernel
@@ -92,8 +92,8 @@ def miss_line(m, c, line, write, i):
     if state > P.I and (write == 0 or state >= P.E):
         hit_l2(m, core, j)
     elif i < 0 and j < 0 and m.inclusion == P.INCLUSIVE:
-        state = fetch_line(m, c, line, write, set_)
-        j = core.l2_entry
+        fetch_line(m, c, line, write, set_)
+        return
     else:
         j = miss_l2(m, c, line, write, i, j)
         state = m.tag[j] & P.STATE_MASK if j >= 0 else P.E
@@ -134,16 +134,14 @@ def hit_l2(m, core, j):
 
 @hot
 def fetch_line(m, c, line, write, set_):
-    """A line that neither level knows comes into the L2, into set `set_`; the LLC is inclusive. Returns its state;
-    core.l2_entry is its entry."""
+    """A line that neither level knows comes into both, in the L2 into set `set_`; the LLC is inclusive."""
     core = m.core[c]
     core.l2.misses += 1
     j = allocate_l2(m, c, line, set_)
     state = request(m, c, line, write)
     put(m, j, line, state)
     m.word[j] = (core.llc_entry + 1) << BELOW_SHIFT
-    core.l2_entry = j
-    return state
+    fill_l1(m, c, line, P.M if write else P.E if state >= P.E else P.S, NONE, j)
 
 
 @apart

@@ -316,7 +316,8 @@ def fetch_from_memory(m, c, line, node):
         claim(m, m.core[c])
         return
     m.directory.memory_fills += 1
-    m.core[c].cycles += dram_read(m, c, line, node)
+    cycles = dram_read(m, c, line, node)
+    m.core[c].cycles += cycles
 
 
 @apart

@@ -24,7 +24,7 @@ def locate(d, line):
     """Channel, bank and row of a line; by shifts (>= 0) where the numbers of all three are powers of two."""
     if d.row_shift < 0:
         return locate_by_division(d, line)
-    return line & d.channels - 1, line >> d.bank_shift & d.banks - 1, line >> d.row_shift
+    return line & d.channel_mask, line >> d.bank_shift & d.bank_mask, line >> d.row_shift
 
 
 @apart
