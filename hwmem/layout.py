@@ -178,7 +178,7 @@ WATCHED = record("line", "va", ("held", "u8"), ("lost", "u8"), ("pending", "u8")
 
 CELL = record("line", "va", ("cores", "u8"), ("read", "u8"), ("wrote", "u8"),         # masks of cores, of bytes, of bytes
               ("slot", "i4"), ("use", "i4"), ("thread", "i4"), ("process", "i2"), ("offset", "i2"),
-              ("cycles", "i8", 3), ("served", "i8", (3, P.SOURCES)))                  # observe/contended.py
+              ("cycles", "i8", 3), "atomics", ("served", "i8", (2, P.SOURCES)))                  # observe/contended.py
 
 EVENT = record("cycle", "line", "latency", ("thread", "i2"), ("core", "i2"), ("responder", "i2"),
                ("request", "i1"), ("before", "i1"), ("after", "i1"),
