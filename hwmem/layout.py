@@ -59,10 +59,8 @@ CORE = record(
     ("miss", "i8", 4),              # by cause, when classification is on
     # identity and address space
     "source",                       # where the last access was served from (params.FROM_*)
-    "supplier",                     # the core that supplied the last request's line, or -1
     "llc_entry",                    # index of the LLC entry of the last request, or -1
     "overwrites",                   # the access writes a whole line: its old data is not needed
-    "in_place",                     # the last access refilled an entry without making it the most recent
     "plain",                        # no store waits and nobody watches: the memory door may take its short way
     "last_pde", "last_table",       # the pde cache's most recent entry: its key, plus one; the table
     "leaf", "last_huge",            # page-table entry of the last translation; the last 2 MiB page met, plus one
@@ -74,7 +72,7 @@ CORE = record(
     "current", "queue_head", "queue_tail", "slice_end",
     ("l1d", SETS), ("l2", SETS), ("dtlb", SETS), ("dtlb_2m", SETS), ("stlb", SETS),
     ("pml4e", SETS), ("pdpte", SETS), ("pde", SETS),
-    ("pad", "i8", 5))               # keeps the row off a multiple of 4096
+    ("pad", "i8", 7))               # keeps the row off a multiple of 4096
 
 THREAD = record(
     "state", "core", "process", "next",     # next thread (number + 1) in its core's run queue

@@ -28,19 +28,22 @@ from hwmem.coherence.protocol import PR_RD
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
 NONE, HIT = -1, -2
+CLEAN = 1 << P.S | 1 << P.E
 
 
 @kernel
 def access_line(m, c, line, write):
-    """Core `c` reads or writes (`write` 0/1) a physical line; charges the cycles."""
+    """Core `c` reads or writes (`write` 0/1) a physical line; charges the cycles. What hit_line returned."""
     i = hit_line(m, c, line, write)
     if i != HIT:
-        miss_elsewhere(m, c, line, write, i)
+        miss_line(m, c, line, write, i)
+    return i
 
 
 @hot
 def hit_line(m, c, line, write):
-    """HIT if the L1 served the access; else the index of the entry that has the line without the right to it, or -1."""
+    """HIT if the L1 served the access; else the index of the entry that has the line without the right to it, or NONE. Such an
+    entry is refilled in place, and does not become the most recent of its set."""
     core = m.core[c]
     l1 = core.l1d
     i = index_of(m, l1, line)
@@ -53,7 +56,6 @@ def hit_line(m, c, line, write):
             touch_entry(m, l1, i)
             core.cycles += l1.latency
             core.source = P.FROM_L1
-            core.in_place = 0
             return HIT
     return i
 
@@ -68,21 +70,14 @@ def access_physical(m, c, pa, write):
     cool(m.core[c], line)
     i = hit_line(m, c, line, write)
     if i != HIT:
-        miss_elsewhere(m, c, line, write, i)
+        miss_line(m, c, line, write, i)
 
 
 @apart
-def miss_elsewhere(m, c, line, write, i):
-    """miss_line, for all but the memory door's short way, which has it inlined."""
-    miss_line(m, c, line, write, i)
-
-
-@hot
 def miss_line(m, c, line, write, i):
-    """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
+    """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or NONE)."""
     core = m.core[c]
     core.l1d.misses += 1
-    core.in_place = 1 if i >= 0 else 0
     if not m.has_l2:
         miss_without_l2(m, c, line, write, i)
         return
@@ -139,9 +134,14 @@ def fetch_line(m, c, line, write, set_):
     core.l2.misses += 1
     j = allocate_l2(m, c, line, set_)
     state = request(m, c, line, write)
+    i = take_victim(m, core.l1d, set_of(core.l1d, line))
+    old, link = m.tag[i], m.word[i]
+    put(m, i, line, P.E + write if state >= P.E else P.S)       # E + 1 is M
+    m.word[i] = j + 1
     put(m, j, line, state)
-    m.word[j] = (core.llc_entry + 1) << BELOW_SHIFT
-    fill_l1(m, c, line, P.M if write else P.E if state >= P.E else P.S, NONE, j)
+    m.word[j] = (core.llc_entry + 1) << BELOW_SHIFT | i + 1
+    if old != 0:
+        replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
 
 
 @apart
@@ -179,7 +179,7 @@ def replace_l1(m, c, old, below):
     """The L1 entry that was tagged `old` and linked to `below` has been taken for another line."""
     m.core[c].l1d.replacements += 1
     state = old & P.STATE_MASK
-    if m.has_l2 and below >= 0 and (state == P.E or state == P.S):
+    if m.has_l2 and below >= 0 and CLEAN >> state & 1:
         m.word[below] &= ~LOW                                   # the common victim: clean, and the L2 has it
     elif state > P.I:
         evict_l1(m, c, key_of(old), state, below)

@@ -41,27 +41,28 @@ def request(m, c, line, write):
     """Core `c`, which knows nothing of `line`, asks for a copy or the only copy; the LLC is inclusive.
     Returns the state granted, E to a writer (its L1 makes that M); core.llc_entry is the line's entry afterwards.
     """
-    core = m.core[c]
-    llc = m.llc[core.socket]
+    if not m.lone_llc or m.observe.events:
+        return request_again(m, c, line, write, P.I)
+    core, llc = m.core[c], m.llc[0]
     set_ = set_of(llc, line)
-    i = lookup(m, llc, set_, line)
-    core.supplier = -1
-    if not m.lone_llc or m.observe.events or (i >= 0 and m.holder[i] != P.PRESENT):
-        return ask_others(m, c, line, write, P.I, i)
-    state = P.E if write else np.int64(m.protocol.next_state[P.I, PR_RD])
+    i = index_in(m, llc, set_, line)
+    if i >= 0:
+        touch_entry(m, llc, i)
+        if m.holder[i] != P.PRESENT:
+            return ask_others(m, c, line, write, P.I, i)
     if write:                                   # nobody has the line, nor did this core
         m.directory.getx += 1
     else:
         m.directory.gets += 1
-    if i < 0:
+    if i >= 0:
+        core.llc_hits += 1
+        fetch_from_llc(m, core)
+    else:
         core.llc_misses += 1
         fetch_from_memory(m, c, line, 0)
         i = allocate(m, c, llc, line, set_)
-        name_holder(m, c, i, state)
-    else:
-        core.llc_hits += 1
-        fetch_from_llc(m, core)
-        name_holder(m, c, i, state)
+    state = P.E if write else np.int64(m.protocol.next_state[P.I, PR_RD])
+    name_holder(m, c, i, state)
     core.llc_entry = i
     return state
 
@@ -69,9 +70,7 @@ def request(m, c, line, write):
 @apart
 def request_again(m, c, line, write, had):
     """request, of any core for any line: `c` holds it in `had` (I: not at all)."""
-    core = m.core[c]
-    llc = m.llc[core.socket]
-    core.supplier = -1
+    llc = m.llc[m.core[c].socket]
     return ask_others(m, c, line, write, had, lookup(m, llc, set_of(llc, line), line) if m.has_llc else -1)
 
 
@@ -112,10 +111,10 @@ def ask_others(m, c, line, write, had, i):
     if mask != NOBODY:
         wait_for_line(m, core, line)
     if write == 0:
-        core.supplier = answer_read(m, c, line, i, far, mask)
-        state = np.int64(grant_read(m, c, i, far, mask))
+        owner = answer_read(m, c, line, i, far, mask)
+        state = np.int64(grant_read(m, i, far, mask, owner))
     else:
-        core.supplier = answer_write(m, c, line, i, far, mask, kind)
+        owner = answer_write(m, c, line, i, far, mask, kind)
         state = P.E
     if i < 0 and m.has_llc and (kind != UPGRADE or m.inclusion == P.INCLUSIVE):
         i = allocate_again(m, c, line)
@@ -126,7 +125,7 @@ def ask_others(m, c, line, write, had, i):
         busy = busy_slot(m, line)
         busy.line, busy.until = line, core.cycles
     if m.observe.events:
-        log_event(m, c, line, kind, core.supplier, had, P.M if write else state, core.cycles - start)
+        log_event(m, c, line, kind, owner, had, P.M if write else state, core.cycles - start)
     return state
 
 
@@ -350,14 +349,14 @@ def after_far_read(m, socket, line):
 
 
 @kernel
-def grant_read(m, c, i, far, mask):
-    """The state in which a reader gets the line: as if alone only when nobody can hold it."""
+def grant_read(m, i, far, mask, owner):
+    """The state in which a reader gets the line, from `owner` or (-1) no core: as if alone only when nobody can hold it."""
     alone = mask == NOBODY and far == 0
     if alone and i >= 0 and m.inclusion == P.INCLUSIVE:
         alone = m.holder[i] == P.PRESENT and not m.tag[i] & P.REMOTE
     if alone:
         return m.protocol.next_state[P.I, PR_RD]
-    if i >= 0 and m.tag[i] & P.REMOTE and m.core[c].supplier < 0:
+    if i >= 0 and m.tag[i] & P.REMOTE and owner < 0:
         return P.S                              # a core of another socket may be the one in F
     return m.protocol.next_shared[P.I, PR_RD]
 

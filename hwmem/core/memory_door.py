@@ -65,7 +65,7 @@ def short_way(m, t, c, va, size, kind, value):
             push(m, t, c, va, pa, size, value)
             return 0
         miss_line(m, c, pa >> P.LINE_SHIFT, write, i)
-    note_line(core, va, m.ram_base + pa, write)
+    note_line(core, va, m.ram_base + pa, write, i)
     return move_bytes(m.ram_base + pa, size, kind, value)
 
 
@@ -198,11 +198,11 @@ def perform(m, t, c, va, pa, size, kind, write):
     core = m.core[c]
     start = core.cycles
     line = pa >> P.LINE_SHIFT
-    access_line(m, c, line, write)
+    i = access_line(m, c, line, write)
     if m.observe.watching:
         access_seen(m, t, c, va, line, pa & LAST, size, kind, core.cycles - start)
         return
-    note_line(core, va, m.ram_base + pa, write)
+    note_line(core, va, m.ram_base + pa, write, i)
     core.plain = 1 if core.sb_count == 0 else 0
     if core.sb_count > 0:
         slot = core.hot[line & core.hot_mask]
@@ -212,10 +212,10 @@ def perform(m, t, c, va, pa, size, kind, write):
 
 
 @hot
-def note_line(core, va, host, write):
-    """The line is now the most recent of its L1 set, unless it was refilled in place."""
+def note_line(core, va, host, write, i):
+    """The line is now the most recent of its L1 set, unless it was refilled in place (`i`: what hit_line returned)."""
     slot = core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)]
-    slot.line = 0 if core.in_place else va | LAST
+    slot.line = 0 if i >= 0 else va | LAST
     slot.store = slot.line if write else 0
     slot.host = host - (va & LAST)
 
