@@ -15,6 +15,7 @@ from hwmem._jit import DOORS, apart, cold, hot, kernel
 from hwmem.cache.private import HIT, access_line, access_physical, hit_line, llc_set, miss_line
 from hwmem.cache.sets import index_of
 from hwmem.coherence.directory import keep_line
+from hwmem.coherence.invalidations import held_value, oldest, process_all, process_due, process_everywhere, process_lines
 from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (drain_all, drain_due, drain_entry, forwarded, forwards, push, read_bytes, stream,
                                      waits_for_line, write_bytes, youngest_overlap)
@@ -108,6 +109,8 @@ def physical_accesses(m, c, pa, size, write):
         if m.observe.watching:
             physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
     core.overwrites = 0
+    if write and m.cost.early > 0:
+        process_everywhere(m, pa, size)
 
 
 @apart
@@ -120,6 +123,8 @@ def access(m, t, va, size, kind, value):
         drain_due(m, c, core.cycles)
     if kind == P.ATOMIC:
         drain_all(m, c)
+    if core.iq_count > 0:
+        process_before(m, core, kind)
     write = 0 if READS >> kind & 1 else 1
     pa = find_place(m, t, c, va, write) if m.mmu else va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
     if pa < 0:
@@ -144,11 +149,37 @@ def access(m, t, va, size, kind, value):
     elif kind == P.STORE and m.ordering != P.SC and buffered(m, core, pa):
         push(m, t, c, va, pa, size, value)
         return 0
+    if core.iq_count > 0:
+        k = early_copy(core, pa >> P.LINE_SHIFT, kind)
+        if k >= 0:
+            core.early_loads += 1
+            core.cycles += core.hit_cycles
+            return held_value(core, k, pa & LAST, size)
     perform(m, t, c, va, pa, size, kind, write)
     if kind == P.ATOMIC:
         core.cycles += m.cost.atomic
         keep_line(m, core, pa >> P.LINE_SHIFT)
     return move_bytes(m.ram_base + pa, size, kind, value)
+
+
+@cold
+def process_before(m, core, kind):
+    """Lines taken from the core that an access of this kind does not see as they were."""
+    if kind == P.ATOMIC or (kind == P.LOAD and m.observe.ordered):
+        process_all(core)
+    else:
+        process_due(core)
+
+
+@cold
+def early_copy(core, line, kind):
+    """Place in the invalidation queue of the bytes that a load of `line` gets, -1: memory's. All else goes to memory, and
+    later loads with it."""
+    k = oldest(core, line)
+    if k >= 0 and kind != P.LOAD:
+        process_lines(core, line, line)
+        return -1
+    return k
 
 
 @hot
@@ -190,6 +221,8 @@ def perform(m, t, c, va, pa, size, kind, write):
     access_line(m, c, line, write)
     if m.observe.watching:
         access_seen(m, t, c, va, line, pa & LAST, size, kind, core.cycles - start)
+        return
+    if core.iq_count > 0:
         return
     note_line(core, va, m.ram_base + pa, write)
     core.plain = 1 if core.sb_count == 0 else 0
@@ -253,6 +286,7 @@ def access_split(m, t, c, va, pa, size, kind, write, value):
         return 0
     core.split_accesses += 1
     drain_all(m, c)
+    process_all(core)
     before = core.l1d.misses
     perform_half(m, t, c, va, pa, head, kind, write)
     one = core.l1d.misses - before

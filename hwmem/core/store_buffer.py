@@ -26,6 +26,7 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, kernel
 from hwmem.cache.private import access_physical
 from hwmem.cache.sets import index_of
+from hwmem.coherence.invalidations import process_lines
 from hwmem.coherence.past import write_past
 from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.observe.hooks import access_seen
@@ -204,6 +205,8 @@ def write_entry(m, core, k):
     """The bytes of the store at position `k` go to memory, the entry out of the buffer."""
     slot = slot_of(core, k)
     write_bytes(m.ram_base + core.sb_pa[slot], core.sb_size[slot], core.sb_value[slot])
+    if core.iq_count > 0:
+        process_lines(core, core.sb_pa[slot] >> P.LINE_SHIFT, core.sb_pa[slot] >> P.LINE_SHIFT)
     core.sb_streams -= core.sb_kind[slot] == STREAM
     for j in range(k, 0, -1):
         copy_entry(core, slot_of(core, j - 1), slot_of(core, j))

@@ -81,12 +81,15 @@ def holds(test, state):
 def way(test, ordering, actions):
     """The table of a way: a row a step."""
     threads = range(len(test.threads))
+    made = steps(test, ordering, actions)
+    readers = [t for t in threads if any(step.early[t] for step in made)]
     rows = []
-    for n, step in enumerate(steps(test, ordering, actions)):
+    for n, step in enumerate(made):
         rows.append([str(n), f"P{step.core}" if step.core >= 0 else "", step.does or "(start)",
                      *(" ".join(f"{name}={value}" for name, value in step.buffers[t]) for t in threads),
+                     *(" ".join(f"{name}={value}" for name, value in step.early[t]) for t in readers),
                      " ".join(f"{name}={value}" for name, value in step.memory.items()), *step.lines.values()])
-    heads = ["step", "core", "does", *(f"buffer P{t}" for t in threads), "memory", *(f"line {name}" for name in test.locations)]
+    heads = ["step", "core", "does", *(f"buffer P{t}" for t in threads), *(f"early P{t}" for t in readers), "memory", *(f"line {name}" for name in test.locations)]
     return f"{table(heads, rows)}\nline: a letter a core, P0 first; . where it has no copy"
 
 
