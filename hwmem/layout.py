@@ -75,7 +75,7 @@ CORE = record(
     ("l1d", SETS), ("l2", SETS), ("dtlb", SETS), ("dtlb_2m", SETS), ("stlb", SETS),
     ("pml4e", SETS), ("pdpte", SETS), ("pde", SETS),
     # invalidation queue (coherence/invalidations.py), oldest first: lines, until when they wait, their words
-    "iq_count", ("iq_line", "i8", 64), ("iq_due", "i8", 64), ("iq_word", "i8", 512),
+    "iq_count", "iq_random", ("iq_line", "i8", 64), ("iq_due", "i8", 64), ("iq_word", "i8", 512),
     ("pad", "i8", 5))               # keeps the row off a multiple of 4096
 
 THREAD = record(

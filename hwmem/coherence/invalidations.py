@@ -10,7 +10,8 @@ Processed, and never seen again, are
     all lines     at the core's acquire loads, lfence, mfence, atomics; when another thread gets the core; at a TLB shootdown
     one line      when the core itself writes it; when the kernel does; when its frame gets another owner
     the oldest    when the queue is full
-    an entry      some cycles after the store (`invalidation_queue.delay`)
+    an entry      up to `invalidation_queue.delay` cycles after the store, drawn: messages for different lines do not keep
+                  their order, as in a cache whose banks are busy by turns
 
 So a core never goes back: once it has read a newer value of a line, the older one is not here. Loads only: stores,
 atomics, the kernel and the page walker go to memory.
@@ -41,6 +42,14 @@ def hold(m, d, line, due):
     core.plain = 0
     for h in range(core.hot_mask + 1):
         core.hot[h].line = core.hot[h].store = 0
+
+
+@cold
+def hold_for_a_while(m, d, line, now):
+    """hold, until some cycle within the configured delay (a linear congruential generator: Numerical Recipes, 7.1)."""
+    core = m.core[d]
+    core.iq_random = (core.iq_random * 1664525 + 1013904223 + line) & 0xFFFF_FFFF
+    hold(m, d, line, now + 1 + (core.iq_random >> 8) % m.cost.early)
 
 
 @kernel

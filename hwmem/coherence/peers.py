@@ -10,7 +10,7 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, kernel
 from hwmem.bits import bit, test_bit
 from hwmem.cache.sets import cool, index_of
-from hwmem.coherence.invalidations import hold
+from hwmem.coherence.invalidations import hold_for_a_while
 from hwmem.observe.hooks import line_lost
 
 NOBODY = np.uint64(0)
@@ -87,5 +87,5 @@ def take_away(m, c, d, line, event):
     """meet, where core `c` will write the line: what core `d` had may wait in its invalidation queue. Its state before."""
     before = meet(m, d, line, event)
     if before != P.I and m.cost.early > 0:
-        hold(m, d, line, m.core[c].cycles + m.cost.early)
+        hold_for_a_while(m, d, line, m.core[c].cycles)
     return before

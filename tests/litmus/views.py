@@ -13,8 +13,8 @@ oldest value that is not yet too old to the newest, which is memory's.
     pso       ... in their order to each location, and after those before an sfence or a release
     relaxed   the same as pso                                              views as above: loads are early
 
-`outcomes` visits every state. Pruned is only this: a store enters the buffer as soon as its thread gets there, since
-nobody can tell that from its doing so later.
+`outcomes` visits every state. Two things are pruned: a store enters the buffer as soon as its thread gets there, since
+nobody can tell that from its doing so later; and a view of a location that its thread will not load any more is memory's.
 """
 from typing import NamedTuple
 
@@ -56,6 +56,7 @@ class Program:
     def __init__(self, document, ordering):
         self.ordering = ordering
         self.threads = [list(operations(thread)) for thread in document["threads"]]
+        self.loads = [[{o[1] for o in thread[pc:] if o[0] == "load"} for pc in range(len(thread) + 1)] for thread in self.threads]
         self.observed = document["obs"]
         initial = document.get("init") or {}
         used = [o[1] for thread in self.threads for o in thread if len(o) > 1] + [n for n in (*self.observed, *initial) if ":" not in n]
@@ -110,7 +111,7 @@ class Program:
     def written(self, state, t, n, value):
         """Location `n` gets a value from thread `t`."""
         def after(u, view):
-            if u == t or self.ordering != "relaxed":
+            if u == t or self.ordering != "relaxed" or self.places[n] not in self.loads[u][state.pcs[u]]:
                 return (value,)
             return view if view[-1] == value else (*view, value)
         return state._replace(views=tuple(put(views, n, after(u, views[n])) for u, views in enumerate(state.views)))
@@ -137,8 +138,10 @@ class Program:
             state = self.renewed(state, t)
         n = self.places.index(place)
         view = state.views[t][n]
+        last = kind == "load" and place not in self.loads[t][state.pcs[t] + 1]
         for k, value in enumerate(view):
-            renewed = state if waiting else state._replace(views=put(state.views, t, put(state.views[t], n, view[k:])))
+            left = view if waiting else view[k:]
+            renewed = state._replace(views=put(state.views, t, put(state.views[t], n, left[-1:] if last else left)))
             yield self.stepped(renewed, t, register, waiting[-1] if waiting else value)
 
     def fenced(self, state, t, kind, place=None, *operands):
