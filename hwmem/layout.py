@@ -199,7 +199,7 @@ SYNC = record("key", "row")
 RACE = record(("now", ACCESS), ("before", ACCESS))
 
 OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
-                 "ordered",                     # the access is an acquire or a release (core/ordered.py)
+                 "ordered",                     # the access is an acquire or a release (core/ordered.py); or params.COMPARES, FAILS
                  "epoch", "core", "va", "cycles",                   # of the access that hooks.py hands over
                  "race_cells", "race_rows", "race_count", "races_dropped",
                  "rows", "sharing_dropped", ("pending", "i8", P.MAX_CORES), "cells", "c2c_dropped", "event_limit", "event_count")

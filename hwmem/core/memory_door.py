@@ -33,8 +33,7 @@ LONG_WAY = (1 << P.ATOMIC) | (1 << P.STREAM_STORE)
 def memory_door(m, t, va, what, value):
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
     if kind > P.PHANTOM_STORE:
-        serve(m, t, va, size, kind)
-        return 0
+        return compare(m, t, va, size, value) if kind == P.COMPARE else serve(m, t, va, size, kind)
     c = m.thread[t].core
     core = m.core[c]
     if core.plain == 0 or LONG_WAY >> kind & 1 or (kind == P.STORE and m.store_buffer_always) or (va & LAST) + size > P.LINE:
@@ -96,6 +95,16 @@ def serve(m, c, pa, size, kind):
         drain_entry(m, c, pa)
     else:
         physical_accesses(m, c, pa, size, 1 if kind == P.PHYSICAL_STORE else 0)
+    return 0
+
+
+@cold
+def compare(m, t, va, size, expected):
+    """A compare-and-swap: an atomic, of which the race detector learns whether it will succeed."""
+    m.observe.ordered = P.COMPARES
+    host = access(m, t, va, size, P.ATOMIC, expected)
+    m.observe.ordered = 0
+    return host
 
 
 @apart
@@ -130,6 +139,8 @@ def access(m, t, va, size, kind, value):
     if pa < 0:
         return -1 if kind == P.ATOMIC else 0
     if m.observe.races:
+        if m.observe.ordered == P.COMPARES and (va & LAST) + size <= P.LINE and peek64(m.ram_base + pa) != value:
+            m.observe.ordered = P.FAILS
         access_made(m, t, va, size, kind)
     if (va & LAST) + size > P.LINE:
         return access_split(m, t, c, va, pa, size, P.STORE if kind == P.STREAM_STORE else kind, write, value)
