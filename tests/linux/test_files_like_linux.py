@@ -25,7 +25,6 @@ LATER = 1 << 30                 # cycles after which all that was read ahead is 
 FAST = DiskConfig(latency=0, bytes_per_cycle=1024)
 DISK_FILE_SYSTEMS = ("ext2/ext3", "xfs", "btrfs")
 RECORDED = [json.loads(line) for line in gzip.open(file_scripts.FOLDER / "files.jsonl.gz", "rt")]
-UNEXPLAINED = (34,)
 _names = itertools.count()
 
 
@@ -162,9 +161,7 @@ def first_difference(machine, answers):
 
 
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda r: f"seed {r['seed']}")
-def test_linux_answered_the_same(machines, recorded, request):
-    if recorded["seed"] in UNEXPLAINED:
-        request.applymarker(pytest.mark.xfail(reason="one minor fault more than Linux, and we do not know why"))
+def test_linux_answered_the_same(machines, recorded):
     compare(machines, recorded["answers"])
 
 
