@@ -10,7 +10,9 @@ tests/goalloc/test_go_reading_order.py holds the files to this list.
 
 HEADERS = (
     "goalloc",                      # the names that users import
-    "goalloc.params", "goalloc.layout", "goalloc.sizeclasses", "goalloc.words", "goalloc.errors", "goalloc.types",
+    "goalloc.params", "goalloc.constants", "goalloc.layout", "goalloc.layout.rules", "goalloc.layout.pages", "goalloc.layout.heap",
+    "goalloc.layout.collector", "goalloc.layout.scheduler", "goalloc.layout.program", "goalloc.layout.variables",
+    "goalloc.sizeclasses", "goalloc.words", "goalloc.errors", "goalloc.types",
 )
 
 READING = (

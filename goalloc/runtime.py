@@ -124,6 +124,9 @@ class Runtime:
         self._door(0, MALLOCINIT, self.memory_limit, FIRST_GOAL * self.gogc // 100 if collected else -1)
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
         p.store(V.gcController + gcControllerState.gcPercent, self.gogc if collected else -1, size=4)
+        p.store(V.gcController + gcControllerState.heapMinimum, FIRST_GOAL * self.gogc // 100 if collected else FIRST_GOAL)
+        for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
+            p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
         self.ps, self.gs, self._maptype = [], [], None
         for i, of in enumerate(LINKED):

@@ -2,7 +2,7 @@
 
 Go: mstats.go readmemstats_m, mgcpacer.go heapGoalInternal.
 """
-from goalloc.layout import (consistentHeapStats, fixalloc, gcControllerState, heapStatsDelta, mheap, mspan, mstats,
+from goalloc.layout import (consistentHeapStats, fixalloc, gcControllerState, heapStatsDelta, mheap, mspan, mstats, sizes_of,
                             variables as V)
 from goalloc.params import numSizeClasses
 from goalloc.sizeclasses import class_to_size
@@ -73,8 +73,7 @@ def read_memstats(look):
     return stats
 
 
-WIDTHS = {"sweepgen": 4, "divMul": 4, "allocCount": 2, "allocCountBeforeCache": 2, "spanclass": 1, "state": 1, "needzero": 1,
-          "isUserArenaChunk": 1}
+SPAN_SIZES = sizes_of("mspan")
 SPAN_FIELDS = ("startAddr", "npages", "elemsize", "nelems", "spanclass", "freeindex", "freeIndexForScan", "allocCount", "sweepgen",
                "state", "needzero", "limit", "allocCache", "allocBits", "gcmarkBits", "divMul", "allocCountBeforeCache")
 
@@ -85,5 +84,5 @@ def read_span(look, s):
     fields = {}
     for name in SPAN_FIELDS:
         at = getattr(mspan, name)
-        fields[name] = int.from_bytes(data[at:at + WIDTHS.get(name, 8)], "little")
+        fields[name] = int.from_bytes(data[at:at + SPAN_SIZES[name]], "little")
     return fields | {"base": fields["startAddr"], "address": s}
