@@ -13,7 +13,7 @@ FIRST = 1000                            # fault codes of a Go program begin here
  NOT_RESERVED, NOT_MAPPED, CANNOT_MAP, UNALIGNED_UNUSED, MARKBITS, NO_FREE_OBJECTS, ALLOCCOUNT, UNCACHING, FIXALLOC,
  PERSISTENT_ALIGN, BAD_PRUNE, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS, STACK_OVERFLOW, STACK_POWER,
  NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, SPAN_LIST, DEADLOCK, SEND_CLOSED, CLOSE_CLOSED, CLOSE_NIL, CHAN_SIZE,
- UNLOCKED, NEGATIVE_COUNTER) = range(FIRST, FIRST + 36)
+ UNLOCKED, NEGATIVE_COUNTER, ADD_SPECIAL, REMOVE_SPECIAL, PROFILE_SET, CANNOT_ALLOCATE_MEMORY) = range(FIRST, FIRST + 40)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -52,6 +52,10 @@ TEXTS = {
     CHAN_SIZE: "panic: makechan: size out of range",
     UNLOCKED: "fatal error: sync: unlock of unlocked mutex",
     NEGATIVE_COUNTER: "panic: sync: negative WaitGroup counter",
+    ADD_SPECIAL: "fatal error: addspecial on invalid pointer",
+    REMOVE_SPECIAL: "fatal error: removespecial on invalid pointer",
+    PROFILE_SET: "fatal error: setprofilebucket: profile already set",
+    CANNOT_ALLOCATE_MEMORY: "fatal error: runtime: cannot allocate memory",
 }
 
 

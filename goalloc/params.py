@@ -77,10 +77,11 @@ maxInt64 = (1 << 63) - 1
 
 # Doors of the allocator (hwmem/_jit.py); the machine's own are below 16
 (DOOR_PERSISTENTALLOC, DOOR_PAGES, DOOR_ALLOC_SPAN, DOOR_NEXT_FREE, DOOR_ALLOC_LARGE, DOOR_HEAP_BITS, DOOR_MEMORY_BLOCK,
- DOOR_STACK, DOOR_PROC, DOOR_RUNTIME, DOOR_MAP, DOOR_CHAN, DOOR_SYNC) = range(16, 29)
+ DOOR_STACK, DOOR_PROC, DOOR_RUNTIME, DOOR_MAP, DOOR_CHAN, DOOR_SYNC, DOOR_PROFILE, DOOR_ARENA) = range(16, 31)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
-G, SECOND, SIZE = 0, 1, 2               # the current g (R14 of Go's ABI); a call's second result; arguments beyond three
+# the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles
+G, SECOND, SIZE, SITE = range(4)
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)

@@ -25,18 +25,18 @@ READING = (
     "goalloc.programs.start",
     # From Python
     "goalloc.experiments", "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",
-    "goalloc.maps", "goalloc.check", "goalloc.stats", "goalloc.inspect",
+    "goalloc.maps", "goalloc.memprofile", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call
     "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.chan", "goalloc.sudog",
     # Goroutines
     "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.park", "goalloc.runq", "goalloc.slice",
     # One allocation
-    "goalloc.malloc", "goalloc.stack", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral",
+    "goalloc.malloc", "goalloc.profilealloc", "goalloc.mprof", "goalloc.special", "goalloc.stack", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral",
     "goalloc.mspanset",
     "goalloc.lfstack", "goalloc.mbitmap",
     # Pages
     "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagecache", "goalloc.mpagealloc",
     "goalloc.msummary", "goalloc.mpallocbits", "goalloc.mgcscavenge", "goalloc.mranges",
     # Beneath
-    "goalloc.mfixalloc", "goalloc.mstats", "goalloc.persistentalloc", "goalloc.mem", "goalloc.lock",
+    "goalloc.mfixalloc", "goalloc.mstats", "goalloc.persistentalloc", "goalloc.mem", "goalloc.fastrand", "goalloc.lock",
 )

@@ -19,7 +19,7 @@ DATA_TYPES = (("mheap_", "mheap"), ("memstats", "mstats"), ("gcController", "gcC
               ("gcphase", "uint32"), ("gcBlackenEnabled", "uint32"), ("writeBarrier", "[2]uint64"), ("sweep", "sweepdata"),
               ("work", "workType"), ("sched", "schedt"), ("m0", "m"), ("g0", "g"), ("mcache0", "*mcache"),
               ("MemProfileRate", "int"), ("debug", "[30]uint32"), ("staticuint64s", "[256]uint64"), ("semtable", "[semTabSize]semtable"),
-              ("typelinks", "[8]uintptr"), ("mbuckets", "*bucket"), ("buckhash", "uintptr"), ("mProfCycle", "atomic.Uint32"),
+              ("typelinks", "[8]uintptr"), ("allgs", "[]*g"), ("allglen", "uintptr"), ("allglock", "mutex"), ("mbuckets", "*bucket"), ("buckhash", "uintptr"), ("mProfCycle", "atomic.Uint32"),
               ("profInsertLock", "mutex"), ("profMemActiveLock", "mutex"), ("profMemFutureLock", "[3]mutex"),
               ("userArenaState", "userArenaState"), ("gcCPULimiter", "gcCPULimiterState"), ("scavenge", "scavenge"),
               ("finq", "*finblock"), ("finc", "*finblock"), ("physPageSize", "uintptr"), ("physHugePageSize", "uintptr"))
