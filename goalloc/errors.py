@@ -13,7 +13,8 @@ FIRST = 1000                            # fault codes of a Go program begin here
  NOT_RESERVED, NOT_MAPPED, CANNOT_MAP, UNALIGNED_UNUSED, MARKBITS, NO_FREE_OBJECTS, ALLOCCOUNT, UNCACHING, FIXALLOC,
  PERSISTENT_ALIGN, BAD_PRUNE, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS, STACK_OVERFLOW, STACK_POWER,
  NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, SPAN_LIST, DEADLOCK, SEND_CLOSED, CLOSE_CLOSED, CLOSE_NIL, CHAN_SIZE,
- UNLOCKED, NEGATIVE_COUNTER, ADD_SPECIAL, REMOVE_SPECIAL, PROFILE_SET, CANNOT_ALLOCATE_MEMORY) = range(FIRST, FIRST + 40)
+ UNLOCKED, NEGATIVE_COUNTER, ADD_SPECIAL, REMOVE_SPECIAL, PROFILE_SET, CANNOT_ALLOCATE_MEMORY,
+ NOT_ARENA_SPAN, NOT_ARENA_CHUNK, ARENA_WASTE, ARENA_ZERO, ARENA_REFS, ARENA_DOUBLE_FREE, MISROUNDED) = range(FIRST, FIRST + 47)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -38,7 +39,8 @@ TEXTS = {
     TOO_MANY_PAGES: "fatal error: too many pages allocated in chunk?",
     BELOW_ZERO: "fatal error: allocated pages below zero?",
     ARENA_INITIALIZED: "fatal error: arena already initialized",
-    BAD_ADDRESS: "fatal error: memory reservation exceeds address space limit",
+    BAD_ADDRESS: "runtime: memory allocated by OS [{0:#x}, {2:#x}) not in usable address space: end outside usable address space\n"
+                 "fatal error: memory reservation exceeds address space limit",
     STACK_OVERFLOW: "runtime: goroutine stack exceeds {0}-byte limit\nfatal error: stack overflow",
     STACK_POWER: "fatal error: stack size not a power of 2",
     NOT_STACK_SPAN: "fatal error: freeing stack not in a stack span",
@@ -55,6 +57,13 @@ TEXTS = {
     ADD_SPECIAL: "fatal error: addspecial on invalid pointer",
     REMOVE_SPECIAL: "fatal error: removespecial on invalid pointer",
     PROFILE_SET: "fatal error: setprofilebucket: profile already set",
+    NOT_ARENA_SPAN: "fatal error: invalid span in heapArena for user arena",
+    NOT_ARENA_CHUNK: "fatal error: span is not for a user arena",
+    ARENA_WASTE: "fatal error: wasted too much memory in an arena chunk",
+    ARENA_ZERO: "fatal error: arena chunk needs zeroing, but should already be zeroed",
+    ARENA_REFS: "fatal error: full list doesn't match refs list in length",
+    ARENA_DOUBLE_FREE: "panic: arena double free",
+    MISROUNDED: "fatal error: misrounded allocation in sysAlloc",
     CANNOT_ALLOCATE_MEMORY: "fatal error: runtime: cannot allocate memory",
 }
 

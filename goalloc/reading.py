@@ -25,11 +25,13 @@ READING = (
     "goalloc.programs.start",
     # From Python
     "goalloc.experiments", "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",
-    "goalloc.maps", "goalloc.memprofile", "goalloc.check", "goalloc.stats", "goalloc.inspect",
+    "goalloc.maps", "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call
     "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.chan", "goalloc.sudog",
     # Goroutines
-    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.park", "goalloc.runq", "goalloc.slice",
+    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.park", "goalloc.runq",
+    # Arenas that programs free as a whole, and slices
+    "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
     # One allocation
     "goalloc.malloc", "goalloc.profilealloc", "goalloc.mprof", "goalloc.special", "goalloc.stack", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral",
     "goalloc.mspanset",

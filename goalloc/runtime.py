@@ -33,10 +33,12 @@ from goalloc.maps import Map
 from goalloc.memprofile import call_site, mem_profile, start_profile
 from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
+from goalloc.slices import Slice
 from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
 from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
+from goalloc.userarena import UserArena
 from goalloc.types import Type, array, check_type, pointer, slice_of
 
 TYPES_SIZE = GLOBALS - TYPES
@@ -57,15 +59,6 @@ MAPEXTRA_TYPE = Type("mapextra", mapextra.sizeof, 8, (mapextra.overflow, mapextr
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
 ENVIRONMENT = {"GODEBUG": ""}           # of programs that are started without their own
-
-
-class Slice(NamedTuple):
-    """A slice's header: address of the first element, how many, room for how many; `type`: of an element."""
-
-    array: int
-    len: int
-    cap: int
-    type: Type
 
 
 class String(NamedTuple):
@@ -265,6 +258,10 @@ class Runtime:
     def go(self, core=0):
         """A goroutine that has been started and waits; its stack is empty."""
         return Goroutine(self, self.call(self._p_of(core), P.DOOR_PROC, NEWG, 0, 0), core)
+
+    def arena(self, core=0):
+        """arena.NewArena(): memory that is freed as a whole."""
+        return UserArena(self, core)
 
     def type_address(self, of):
         """Address of a type's descriptor in the program's data; written when it is first needed."""

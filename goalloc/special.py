@@ -6,7 +6,7 @@
 span's. Without a collector every span is swept. Go: mheap.go addspecial, removespecial, setprofilebucket, freeSpecial.
 """
 from hwmem._jit import cold, kernel
-from goalloc import constants as C, errors as E, params as P
+from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.heapgrow import H, arena_of
 from goalloc.layout import heapArena, mheap, mspan, special

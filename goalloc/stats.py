@@ -75,7 +75,8 @@ def read_memstats(look):
 
 SPAN_SIZES = sizes_of("mspan")
 SPAN_FIELDS = ("startAddr", "npages", "elemsize", "nelems", "spanclass", "freeindex", "freeIndexForScan", "allocCount", "sweepgen",
-               "state", "needzero", "limit", "allocCache", "allocBits", "gcmarkBits", "divMul", "allocCountBeforeCache")
+               "state", "needzero", "limit", "allocCache", "allocBits", "gcmarkBits", "divMul", "allocCountBeforeCache",
+               "isUserArenaChunk")
 
 
 def read_span(look, s):

@@ -19,9 +19,10 @@ DATA_TYPES = (("mheap_", "mheap"), ("memstats", "mstats"), ("gcController", "gcC
               ("gcphase", "uint32"), ("gcBlackenEnabled", "uint32"), ("writeBarrier", "[2]uint64"), ("sweep", "sweepdata"),
               ("work", "workType"), ("sched", "schedt"), ("m0", "m"), ("g0", "g"), ("mcache0", "*mcache"),
               ("MemProfileRate", "int"), ("debug", "[30]uint32"), ("staticuint64s", "[256]uint64"), ("semtable", "[semTabSize]semtable"),
-              ("typelinks", "[8]uintptr"), ("allgs", "[]*g"), ("allglen", "uintptr"), ("allglock", "mutex"), ("mbuckets", "*bucket"), ("buckhash", "uintptr"), ("mProfCycle", "atomic.Uint32"),
-              ("profInsertLock", "mutex"), ("profMemActiveLock", "mutex"), ("profMemFutureLock", "[3]mutex"),
-              ("userArenaState", "userArenaState"), ("gcCPULimiter", "gcCPULimiterState"), ("scavenge", "scavenge"),
+              ("typelinks", "[8]uintptr"), ("allgs", "[]*g"), ("allglen", "uintptr"), ("allglock", "mutex"),
+              ("mbuckets", "*bucket"), ("buckhash", "uintptr"), ("mProfCycle", "atomic.Uint32"), ("profInsertLock", "mutex"),
+              ("profMemActiveLock", "mutex"), ("profMemFutureLock", "[3]mutex"), ("userArenaState", "userArenaState"),
+              ("arenaTypes", "[3]uintptr"), ("gcCPULimiter", "gcCPULimiterState"), ("scavenge", "scavenge"),
               ("finq", "*finblock"), ("finc", "*finblock"), ("physPageSize", "uintptr"), ("physHugePageSize", "uintptr"))
 TYPES = 0x60_0000                       # type descriptors and pointer masks that programs define
 GLOBALS = 0x80_0000                     # the program's own global variables
