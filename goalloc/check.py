@@ -14,7 +14,7 @@ from goalloc.params import (arenaBaseOffset, heapArenaBytes, levelLogPages, mSpa
                             mSpanManual, numSpanClasses, pageSize, pagesPerArena, pallocChunkBytes, pallocChunkPages, summaryLevels)
 from goalloc.inspect import Inspector
 from goalloc.sizeclasses import class_to_allocnpages, class_to_size
-from goalloc.stats import controller, heap_stats, read_span
+from goalloc.stats import controller, heap_stats, read_memstats, read_span
 
 UNUSED = 1                              # span class of a user arena's chunk that was freed
 PAGES = V.mheap_ + mheap.pages
@@ -227,3 +227,8 @@ def check_statistics(look, spans, chunks, caches):
     need(c["heapInUse"] + c["heapFree"] + c["heapReleased"] + nbytes[mSpanManual] == total, "HeapSys is not {}", total)
     need(c["heapInUse"] + c["heapFree"] + nbytes[mSpanManual] == s["committed"], "committed {}", s["committed"])
     need(look.word(V.mheap_ + mheap.pagesInUse) * pageSize == pages_in_use, "pagesInUse")
+    small_bytes = lambda counts: sum(n * size for n, size in zip(counts, class_to_size))            # noqa: E731
+    need(c["totalAlloc"] == s["largeAlloc"] + small_bytes(s["smallAllocCount"]), "totalAlloc {}", c["totalAlloc"])
+    need(c["totalFree"] == s["largeFree"] + small_bytes(s["smallFreeCount"]), "totalFree {}", c["totalFree"])
+    stats = read_memstats(look)
+    need(c["mappedReady"] == stats["Sys"] - s["released"], "mappedReady {} of {} mapped", c["mappedReady"], stats["Sys"])

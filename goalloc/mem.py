@@ -57,6 +57,7 @@ def sysUsed(m, t, v, n, prepared):
     """Prepared to Ready; `prepared`: how many of the bytes were Prepared."""
     if not lies_in(m, t, v, n, PROT_RW):
         throw(m, t, E.NOT_MAPPED, v, n)
+        return
     add64(m, t, MAPPED_READY, prepared)
 
 

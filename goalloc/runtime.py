@@ -33,6 +33,7 @@ from goalloc.maps import Map
 from goalloc.memprofile import call_site, mem_profile, start_profile
 from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
+from goalloc.sizestats import size_stats
 from goalloc.slices import Slice
 from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
@@ -289,6 +290,12 @@ class Runtime:
         for pp in self.ps:
             self.flush(pp)
         return read_memstats(Inspector(self.process))
+
+    def size_stats(self):
+        """What each size class has allocated and what its spans hold: a dict a class (sizestats.py). The mcaches are flushed."""
+        for pp in self.ps:
+            self.flush(pp)
+        return size_stats(Inspector(self.process))
 
     def flush(self, pp):
         """Everything that a P holds in its mcache goes back."""

@@ -31,12 +31,6 @@ const (
 
 type step struct{ count, size, scan uint64 }
 
-type stats struct {
-	HeapAlloc, HeapIdle, HeapInuse, HeapObjects, HeapReleased, HeapSys, Mallocs, Frees, TotalAlloc        uint64
-	StackInuse, StackSys, MSpanInuse, MSpanSys, MCacheInuse, MCacheSys, BuckHashSys, GCSys, OtherSys, Sys uint64
-	NextGC                                                                                                uint64
-}
-
 var (
 	steps         [maxSteps]step
 	addrs         [maxAddrs]uint64
@@ -67,11 +61,6 @@ func look(into *[10]uint64) {
 	heap, p := uintptr(unsafe.Pointer(&mheap_)), uint64(uintptr(allp[0]))
 	c := at(p, 64)
 	*into = [10]uint64{word(heap + 66104), word(heap + 66112), at(p, 72), at(p, 80), at(p, 88), at(c, 16), at(c, 24), at(p, 3528), at(p, 4608), word(heap + 92416) & 0xffffffff}
-}
-
-func pick(m *runtime.MemStats) stats {
-	return stats{m.HeapAlloc, m.HeapIdle, m.HeapInuse, m.HeapObjects, m.HeapReleased, m.HeapSys, m.Mallocs, m.Frees, m.TotalAlloc,
-		m.StackInuse, m.StackSys, m.MSpanInuse, m.MSpanSys, m.MCacheInuse, m.MCacheSys, m.BuckHashSys, m.GCSys, m.OtherSys, m.Sys, m.NextGC}
 }
 
 func state(v *[10]uint64) map[string]any {
@@ -108,5 +97,5 @@ func main() {
 	runtime.ReadMemStats(&after)
 	look(&last)
 	json.NewEncoder(os.Stdout).Encode(map[string]any{"before": state(&first), "after": state(&last),
-		"heap_map_before": rows[:r], "addresses": addrs[:k], "memstats_before": pick(&before), "memstats_after": pick(&after)})
+		"heap_map_before": rows[:r], "addresses": addrs[:k], "memstats_before": &before, "memstats_after": &after})
 }
