@@ -14,7 +14,9 @@ FIRST = 1000                            # fault codes of a Go program begin here
  PERSISTENT_ALIGN, BAD_PRUNE, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS, STACK_OVERFLOW, STACK_POWER,
  NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, SPAN_LIST, DEADLOCK, SEND_CLOSED, CLOSE_CLOSED, CLOSE_NIL, CHAN_SIZE,
  UNLOCKED, NEGATIVE_COUNTER, ADD_SPECIAL, REMOVE_SPECIAL, PROFILE_SET, CANNOT_ALLOCATE_MEMORY,
- NOT_ARENA_SPAN, NOT_ARENA_CHUNK, ARENA_WASTE, ARENA_ZERO, ARENA_REFS, ARENA_DOUBLE_FREE, MISROUNDED) = range(FIRST, FIRST + 47)
+ NOT_ARENA_SPAN, NOT_ARENA_CHUNK, ARENA_WASTE, ARENA_ZERO, ARENA_REFS, ARENA_DOUBLE_FREE, MISROUNDED, MAP_MEMORY, ARENA_MAP,
+ ARENA_METADATA, ALL_ARENAS, PAGES_MEMORY, INVALID_ARENA_FREE, REFILL_FREE, NO_FREE_SPACE,
+ SUMMARY_RESERVE) = range(FIRST, FIRST + 56)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -27,7 +29,7 @@ TEXTS = {
     OVERLAPPING: "fatal error: potentially overlapping in-use allocations detected",
     NOT_RESERVED: "fatal error: sysMap of memory that is not Reserved, at {0:#x}, {2} bytes",
     NOT_MAPPED: "fatal error: memory at {0:#x}, {2} bytes, is neither Prepared nor Ready",
-    CANNOT_MAP: "runtime: mmap({0:#x}, {2}) failed\nfatal error: runtime: cannot map pages in arena address space",
+    CANNOT_MAP: "fatal error: runtime: cannot map pages in arena address space",
     UNALIGNED_UNUSED: "fatal error: unaligned sysUnused",
     MARKBITS: "fatal error: markBits overflow",
     NO_FREE_OBJECTS: "fatal error: span has no free objects",
@@ -64,6 +66,15 @@ TEXTS = {
     ARENA_REFS: "fatal error: full list doesn't match refs list in length",
     ARENA_DOUBLE_FREE: "panic: arena double free",
     MISROUNDED: "fatal error: misrounded allocation in sysAlloc",
+    MAP_MEMORY: "fatal error: runtime: out of memory",
+    ARENA_MAP: "fatal error: out of memory allocating heap arena map",
+    ARENA_METADATA: "fatal error: out of memory allocating heap arena metadata",
+    ALL_ARENAS: "fatal error: out of memory allocating allArenas",
+    PAGES_MEMORY: "fatal error: pageAlloc: out of memory",
+    INVALID_ARENA_FREE: "fatal error: mheap.freeSpanLocked - invalid free of user arena chunk",
+    REFILL_FREE: "fatal error: refill of span with free space remaining",
+    NO_FREE_SPACE: "fatal error: span has no free space",
+    SUMMARY_RESERVE: "fatal error: failed to reserve page summary memory",
     CANNOT_ALLOCATE_MEMORY: "fatal error: runtime: cannot allocate memory",
 }
 

@@ -146,6 +146,9 @@ def add_arena(m, t, ri, register):
     l2 = get64(m, t, H + mheap.arenas)
     if l2 == 0:
         l2 = sysAllocOS(m, t, P.arenaL2Entries * 8)
+        if l2 == 0:
+            throw(m, t, E.ARENA_MAP, 0, 0)
+            return False
         sysNoHugePage(m, t, l2, P.arenaL2Entries * 8)
         put64(m, t, H + mheap.arenas, l2)
     if get64(m, t, l2 + ri * 8):
@@ -153,25 +156,29 @@ def add_arena(m, t, ri, register):
         return False
     arena = persistentalloc(m, t, heapArena.sizeof, 8, GC_MISC)
     if arena == 0:
-        throw(m, t, E.OUT_OF_MEMORY, 0, 0)
+        throw(m, t, E.ARENA_METADATA, 0, 0)
         return False
-    if register:
-        add_to_all(m, t, ri)
+    if register and not add_to_all(m, t, ri):
+        return False
     put64(m, t, l2 + ri * 8, arena)
     return True
 
 
 @kernel
 def add_to_all(m, t, ri):
-    """allArenas = append(allArenas, ri), in memory outside the heap."""
+    """allArenas = append(allArenas, ri), in memory outside the heap; False after a fatal error."""
     arenas = H + mheap.allArenas
     array, n, capacity = get64(m, t, arenas + slice_.array), get64(m, t, arenas + slice_.len), get64(m, t, arenas + slice_.cap)
     if n == capacity:
         size = max(2 * capacity * 8, P.physPageSize)
         larger = persistentalloc(m, t, size, 8, GC_MISC)
+        if larger == 0:
+            throw(m, t, E.ALL_ARENAS, 0, 0)
+            return False
         move_words(m, t, larger, array, n * 8)
         array = larger
         put64(m, t, arenas + slice_.array, array)
         put64(m, t, arenas + slice_.cap, size // 8)
     put64(m, t, array + n * 8, ri)
     put64(m, t, arenas + slice_.len, n + 1)
+    return True

@@ -37,8 +37,8 @@ READING = (
     "goalloc.mspanset",
     "goalloc.lfstack", "goalloc.mbitmap",
     # Pages
-    "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagecache", "goalloc.mpagealloc",
-    "goalloc.msummary", "goalloc.mpallocbits", "goalloc.mgcscavenge", "goalloc.mranges",
+    "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagealloc", "goalloc.mpagecache",
+    "goalloc.mpagefind", "goalloc.mpagegrow", "goalloc.mscavenge", "goalloc.msummary", "goalloc.mpallocbits", "goalloc.mgcscavenge", "goalloc.mranges",
     # Beneath
     "goalloc.mfixalloc", "goalloc.mstats", "goalloc.persistentalloc", "goalloc.mem", "goalloc.fastrand", "goalloc.lock",
 )
