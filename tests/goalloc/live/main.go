@@ -1,6 +1,6 @@
 // One run of the real allocator: reads how much to allocate, notes the heap before, allocates, prints everything as JSON.
 //
-// Standard input: a line a step, "count size scan". What is read of the runtime is read at the offsets that the tests hold
+// Standard input: a line a step, "count size scan", or a step of user arenas (arenas.go). What is read of the runtime is read at the offsets that the tests hold
 // goalloc's own layout to. Nothing is allocated on the heap between the two looks but what was asked for.
 package main
 
@@ -31,18 +31,12 @@ const (
 
 type step struct{ count, size, scan uint64 }
 
-type stats struct {
-	HeapAlloc, HeapIdle, HeapInuse, HeapObjects, HeapReleased, HeapSys, Mallocs, Frees, TotalAlloc        uint64
-	StackInuse, StackSys, MSpanInuse, MSpanSys, MCacheInuse, MCacheSys, BuckHashSys, GCSys, OtherSys, Sys uint64
-	NextGC                                                                                                uint64
-}
-
 var (
 	steps         [maxSteps]step
 	addrs         [maxAddrs]uint64
 	rows          [maxRows][7]uint64
 	before, after runtime.MemStats
-	first, last   [9]uint64
+	first, last   [10]uint64
 )
 
 func word(p uintptr) uint64      { return *(*uint64)(unsafe.Pointer(p)) }
@@ -63,20 +57,15 @@ func spans() (n int) {
 	return
 }
 
-func look(into *[9]uint64) {
+func look(into *[10]uint64) {
 	heap, p := uintptr(unsafe.Pointer(&mheap_)), uint64(uintptr(allp[0]))
 	c := at(p, 64)
-	*into = [9]uint64{word(heap + 66104), word(heap + 66112), at(p, 72), at(p, 80), at(p, 88), at(c, 16), at(c, 24), at(p, 3528), at(p, 4608)}
+	*into = [10]uint64{word(heap + 66104), word(heap + 66112), at(p, 72), at(p, 80), at(p, 88), at(c, 16), at(c, 24), at(p, 3528), at(p, 4608), word(heap + 92416) & 0xffffffff}
 }
 
-func pick(m *runtime.MemStats) stats {
-	return stats{m.HeapAlloc, m.HeapIdle, m.HeapInuse, m.HeapObjects, m.HeapReleased, m.HeapSys, m.Mallocs, m.Frees, m.TotalAlloc,
-		m.StackInuse, m.StackSys, m.MSpanInuse, m.MSpanSys, m.MCacheInuse, m.MCacheSys, m.BuckHashSys, m.GCSys, m.OtherSys, m.Sys, m.NextGC}
-}
-
-func state(v *[9]uint64) map[string]any {
+func state(v *[10]uint64) map[string]any {
 	return map[string]any{"curArena": v[:2], "pcache_base": v[2], "pcache_bits": fmt.Sprintf("%#x", v[3]),
-		"pcache_scav": fmt.Sprintf("%#x", v[4]), "tiny": v[5], "tinyoffset": v[6], "mspancache": v[7], "palloc_off": v[8]}
+		"pcache_scav": fmt.Sprintf("%#x", v[4]), "tiny": v[5], "tinyoffset": v[6], "mspancache": v[7], "palloc_off": v[8], "finalizer_nchunk": v[9]}
 }
 
 func main() {
@@ -91,6 +80,11 @@ func main() {
 	look(&first)
 	r, k := spans(), 0
 	for i := 0; i < n; i++ {
+		if steps[i].scan > 1 {
+			addrs[k] = arenaStep(steps[i].scan, steps[i].count, steps[i].size)
+			k++
+			continue
+		}
 		t := typ
 		if steps[i].scan == 0 {
 			t = nil
@@ -103,5 +97,5 @@ func main() {
 	runtime.ReadMemStats(&after)
 	look(&last)
 	json.NewEncoder(os.Stdout).Encode(map[string]any{"before": state(&first), "after": state(&last),
-		"heap_map_before": rows[:r], "addresses": addrs[:k], "memstats_before": pick(&before), "memstats_after": pick(&after)})
+		"heap_map_before": rows[:r], "addresses": addrs[:k], "memstats_before": &before, "memstats_after": &after})
 }
