@@ -8,7 +8,8 @@ memory_door.py pushes stores here; loads of the same core look here first. A rin
 An entry may leave when no entry ahead of it must go first (`stays_behind`), and that is what an ordering is:
 
     tso        all must: a FIFO (x86-TSO; Owens, Sarkar, Sewell, 2009). Only non-temporal stores pass, and are passed
-    relaxed    those of the same line, and those of an older group: sfence and a release store begin a new group
+    relaxed    those of the same line, and those of an older group: sfence and a release store begin a new group. (What
+               relaxed does to loads: coherence/invalidations.py)
 
 Its time is `due`, some cycles after the store retired, or when the entry before it has left. Draining takes the line
 (a coherence request like any other) on the buffer's time, not the core's. Under tso the entry waits for its line at
