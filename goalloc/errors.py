@@ -3,7 +3,7 @@
 A kernel calls `throw` and returns; the thread is dead (hwmem/core/signal.py), and the front end raises FatalError with the
 text. The machine goes on. What the emulated kernel refuses or a bad access stays a SegmentationFault.
 """
-from hwmem.core.signal import kill
+from hwmem.core.signal import end_by_signal
 from hwmem.errors import MachineError
 from hwmem._jit import cold
 
@@ -91,7 +91,7 @@ class FatalError(MachineError):
 def throw(m, t, code, a, b):
     """The program of thread `t` ends with error `code`; `a` and `b` are numbers its text shows."""
     if m.thread[t].fault_code == 0:                     # the first error is the one that is told
-        kill(m, t, a, b, code)
+        end_by_signal(m, t, a, b, code)
 
 
 def raise_fatal(machine, t):
