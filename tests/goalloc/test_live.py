@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import random
+import re
+import resource
 import shutil
 import subprocess
 
@@ -13,13 +15,16 @@ import numpy as np
 import pytest
 
 from goalloc import answers
+from goalloc.errors import NOT_MAPPED, NOT_RESERVED, TEXTS, FatalError
 from goalloc.layout import fixalloc, mheap, variables as V
+from goalloc.params import heapArenaBytes
 from goalloc.sizeclasses import class_to_size
 from goalloc.types import array, int32, int64, pointer, struct, uint8
 
 LIVE = pathlib.Path(__file__).resolve().parent / "live"
 ARENA_TYPES = (uint8, int32, int64, pointer, struct("node", left=pointer, right=pointer, key=int64), array(uint8, 5), array(pointer, 1000),
                struct("mixed", a=int32, b=pointer, c=uint8), array(int64, 100_000), array(pointer, 70_000))        # of live/arenas.go
+MIB = 1 << 20
 SCENARIOS = int(os.environ.get("HWMEM_LIVE", 20))
 
 
@@ -142,6 +147,42 @@ def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime,
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+
+
+def test_without_address_space_the_real_program_says_the_same(runtime, program):
+    """RLIMIT_AS: how many arenas fit beside a real binary is its own, and what of them its stacks take; the rest is said alike."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1900 << 20, 1900 << 20))         # noqa: E731
+    run = subprocess.run([program], input=f"2000 {MIB} 0", capture_output=True, text=True, env={"GOMAXPROCS": "1"}, preexec_fn=limit)
+    assert run.returncode == 2
+    real = "\n".join(run.stderr.splitlines()[:2])
+    in_use = int(re.search(r"\((\d+) in use\)", real)[1])
+    arenas = -(-in_use // heapArenaBytes)
+    assert arenas * heapArenaBytes - in_use < MIB
+    rt = runtime(gomaxprocs=1)
+    rt.process.setrlimit("as", int(rt.machine.state.process[rt.process.number].total_vm) * 4096 + (arenas - 1) * heapArenaBytes + 16 * MIB)
+    with pytest.raises(FatalError) as error:
+        rt.malloc_many(np.full(2000, MIB))
+    assert str(error.value) == real.replace(str(in_use), str(arenas * heapArenaBytes))
+
+
+def test_more_than_the_kernel_promises_ends_in_the_mapping_on_the_real_one_too(runtime, program):
+    run = subprocess.run([program], input=f"1 {1 << 42} 0", capture_output=True, text=True, env={"GOMAXPROCS": "1"})
+    assert run.returncode == 2
+    rt = runtime(gomaxprocs=1)
+    with pytest.raises(FatalError) as error:
+        rt.mallocgc(2 * (rt.machine.config.memory + rt.machine.config.swap))
+    assert str(error.value) == run.stderr.splitlines()[0] == "fatal error: runtime: out of memory"
+
+
+def test_every_fatal_error_is_worded_as_in_the_source(environment):
+    """The last line as it is thrown; of lines printed before it, the words between the numbers."""
+    root = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, env=environment, check=True).stdout.strip()
+    source = "".join(path.read_text() for folder in ("runtime", "sync") for path in pathlib.Path(root, "src", folder).glob("*.go"))
+    for code, text in TEXTS.items():
+        for line in text.split("\n") if code not in (NOT_RESERVED, NOT_MAPPED) else ():          # those two are this project's
+            thrown = re.fullmatch("(?:fatal error|panic): (.*)", line)
+            words = [f'"{thrown[1]}"'] if thrown else re.split(r"\{\d[^}]*\}|: ", line)
+            assert all(part.strip() in source for part in words), line
 
 
 def test_fresh_histories_of_the_page_allocator_end_as_the_real_ones(environment, tmp_path, seed):
