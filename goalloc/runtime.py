@@ -23,8 +23,9 @@ from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.bootstrap import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.check import check_heap, span_at
-from goalloc.entries import box_one, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word
-from goalloc.errors import TEXTS, raise_fatal
+from goalloc.entries import (box_one, box_string, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word, to_bytes,
+                             to_string)
+from goalloc.errors import MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
 from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hchan, hmap, m_, mapextra, p_,
@@ -40,7 +41,7 @@ from goalloc.stack import CACHE_CLEAR
 from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
 from goalloc.userarena import UserArena
-from goalloc.types import Type, array, check_type, pointer, slice_of
+from goalloc.types import Type, array, check_type, pointer, slice_of, string, uint8
 
 TYPES_SIZE = GLOBALS - TYPES
 FIRST_GOAL = 4 << 20                    # heapMinimum at GOGC=100
@@ -200,6 +201,9 @@ class Runtime:
         cap = check_count(n, "n") if cap is None else check_count(cap, "cap")
         if cap < n:
             raise ValueError("cap: smaller than n")
+        if cap * of.size > P.maxAlloc:
+            code = MAKESLICE_LEN if n * of.size > P.maxAlloc else MAKESLICE_CAP
+            raise FatalError(TEXTS[code], code)
         return Slice(self.mallocgc(cap * of.size, type=of, core=core), n, cap, of)
 
     def append(self, s, *values, n=None, core=0):
@@ -218,9 +222,23 @@ class Runtime:
         """a + b of two strings, (address, length) each; the result likewise."""
         return String(self._run(core, concat_one, *a, *b), a[1] + b[1])
 
-    def box(self, value, core=0):
-        """The data word of an interface that holds the integer: the address where it is."""
-        return self._run(core, box_one, value)
+    def to_bytes(self, s, core=0):
+        """[]byte(s) of a string, (address, length): a Slice."""
+        x, capacity = self._call(core, to_bytes, *s)
+        return Slice(int(x), s[1], int(capacity), uint8)
+
+    def to_string(self, b, core=0):
+        """string(b) of a Slice of bytes: (address, length)."""
+        return String(self._run(core, to_string, b.array, b.len), b.len)
+
+    def box(self, value, size=8, core=0):
+        """The data word of an interface that holds the unsigned integer of 2, 4 or 8 bytes, or the string (address, length):
+        the address where it is."""
+        if isinstance(value, tuple):
+            return self._run(core, box_string, *value, self.type_address(string))
+        if size not in (2, 4, 8) or not 0 <= value < 1 << min(8 * size, 63):
+            raise ValueError(f"value: takes an unsigned integer of 2, 4 or 8 bytes below 2^63, or a string, got {value!r}, size {size!r}")
+        return self._run(core, box_one, value, size)
 
     def make_map(self, core=0):
         """make(map[int]int): a Map."""
@@ -388,6 +406,6 @@ def check_godebug(words):
 
 
 def check_count(n, name):
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise ValueError(f"{name}: takes a count or size that is not negative, got {n!r}")
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 0 <= n <= P.maxInt64:
+        raise ValueError(f"{name}: takes a count or size from 0 to 2^63 - 1, got {n!r}")
     return int(n)
