@@ -19,6 +19,7 @@ from goalloc.errors import NOT_MAPPED, NOT_RESERVED, TEXTS, FatalError
 from goalloc.layout import fixalloc, mheap, variables as V
 from goalloc.params import heapArenaBytes
 from goalloc.sizeclasses import class_to_size
+from goalloc.slices import Slice
 from goalloc.types import array, int32, int64, pointer, struct, uint8
 
 LIVE = pathlib.Path(__file__).resolve().parent / "live"
@@ -149,6 +150,24 @@ def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime,
         rt.check()
 
 
+def test_conversions_take_the_real_ones_memory(runtime, program, seed):
+    rng = random.Random(seed)
+    steps = [(1, rng.randrange(1, 400), 0) if rng.random() < 0.2 else
+             (0, rng.choice((rng.randrange(0, 40), rng.randrange(0, 2000), rng.randrange(0, 40_000))), rng.randrange(6, 10)) for _ in range(2000)]
+    text = "\n".join("{} {} {}".format(*step) for step in steps)
+    real = json.loads(subprocess.run([program], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True).stdout)
+    rt, ours = runtime(start=real), []
+    source = rt.process.mmap(0, 40_960)
+    convert = {6: lambda n: rt.to_bytes((source, n)).array, 7: lambda n: rt.to_string(Slice(source, n, n, uint8)).str,
+               8: lambda n: rt.box(n, 4), 9: lambda n: rt.box((source, n))}
+    for _, n, kind in steps:
+        ours.append(convert[kind](n) if kind else rt.mallocgc(n))
+    heap = lambda addresses: [address if address >= 0xC000000000 else 0 for address in addresses]         # noqa: E731
+    assert heap(ours) == heap(real["addresses"]), seed
+    stats = rt.memstats()
+    assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"]
+
+
 def test_without_address_space_the_real_program_says_the_same(runtime, program):
     """RLIMIT_AS: how many arenas fit beside a real binary is its own, and what of them its stacks take; the rest is said alike."""
     limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1900 << 20, 1900 << 20))         # noqa: E731
@@ -181,7 +200,7 @@ def test_every_fatal_error_is_worded_as_in_the_source(environment):
     for code, text in TEXTS.items():
         for line in text.split("\n") if code not in (NOT_RESERVED, NOT_MAPPED) else ():          # those two are this project's
             thrown = re.fullmatch("(?:fatal error|panic): (.*)", line)
-            words = [f'"{thrown[1]}"'] if thrown else re.split(r"\{\d[^}]*\}|: ", line)
+            words = ['"' + thrown[1].removeprefix("runtime error: ") + '"'] if thrown else re.split(r"\{\d[^}]*\}|: ", line)
             assert all(part.strip() in source for part in words), line
 
 

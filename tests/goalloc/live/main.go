@@ -1,6 +1,6 @@
 // One run of the real allocator: reads how much to allocate, notes the heap before, allocates, prints everything as JSON.
 //
-// Standard input: a line a step, "count size scan", or a step of user arenas (arenas.go). What is read of the runtime is read at the offsets that the tests hold
+// Standard input: a line a step, "count size scan", or a step of user arenas (arenas.go) or of the language (language.go). What is read of the runtime is read at the offsets that the tests hold
 // goalloc's own layout to. Nothing is allocated on the heap between the two looks but what was asked for.
 package main
 
@@ -81,7 +81,11 @@ func main() {
 	r, k := spans(), 0
 	for i := 0; i < n; i++ {
 		if steps[i].scan > 1 {
-			addrs[k] = arenaStep(steps[i].scan, steps[i].count, steps[i].size)
+			if addrs[k] = 0; steps[i].scan > 5 {
+				addrs[k] = languageStep(steps[i].scan, steps[i].size)
+			} else {
+				addrs[k] = arenaStep(steps[i].scan, steps[i].count, steps[i].size)
+			}
 			k++
 			continue
 		}
