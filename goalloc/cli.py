@@ -39,7 +39,7 @@ def parser():
     cli.json_option(sub)
 
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
-    sub.add_argument("name", metavar="NAME", help="tiny, waste, fragmentation, large or linear")
+    sub.add_argument("name", metavar="NAME", help="tiny, waste, fragmentation, large, linear or caches")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sizes and of what is freed (default 0)")
     cli.json_option(sub)
 

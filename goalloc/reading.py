@@ -18,13 +18,13 @@ HEADERS = (
 READING = (
     "goalloc.reading",
     # The command
-    "goalloc.__main__", "goalloc.cli", "goalloc.report",
+    "goalloc.__main__", "goalloc.cli", "goalloc.report", "goalloc.experiments",
     # Programs that ship with it
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.goroutines",
     "goalloc.programs.start",
     # From Python
-    "goalloc.experiments", "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",
+    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",
     "goalloc.maps", "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check", "goalloc.stats",
     "goalloc.inspect",
     # What programs call
