@@ -28,8 +28,8 @@ from goalloc.entries import (box_one, box_string, concat_one, load_word, malloc_
 from goalloc.errors import MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
-from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hchan, hmap, m_, mapextra, p_,
-                            sudog, timer, type_, variables as V)
+from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
+                            pointer_words, type_, variables as V)
 from goalloc.maps import Map
 from goalloc.memprofile import call_site, mem_profile, start_profile
 from goalloc.proc import NEWG
@@ -48,16 +48,10 @@ FIRST_GOAL = 4 << 20                    # heapMinimum at GOGC=100
 TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
           ("class_to_divmagic", np.uint32, class_to_divmagic), ("size_to_class8", np.uint8, size_to_class8),
           ("size_to_class128", np.uint8, size_to_class128))
-# The runtime's own objects in the heap: their pointers to things outside it do not count
-P_TYPE = Type("p", p_.sizeof, 8, (104, *range(128, 384, 8), 2480, *range(2504, 3528, 8), 4560, 8840))
-M_TYPE = Type("m", m_.sizeof, 8, (m_.g0, m_.curg, 80))
-G_TYPE = Type("g", g_.sizeof, 8, (32, 40, g_.m, 136, 312, 344, 352))
-SUDOG_TYPE = Type("sudog", sudog.sizeof, 8, (0, 8, 16, 24, 56, 64, 72, 80))
-HCHAN_TYPE = Type("hchan", hchan.sizeof, 8, (hchan.buf, hchan.elemtype, 56, 64, 72, 80))
-TIMER_TYPE = Type("timer", timer.sizeof, 8, (timer.f, 32, 40))
+# The runtime's own objects in the heap
+P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_TYPE = (
+    Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("p", "m", "g", "sudog", "hchan", "timer", "hmap", "mapextra"))
 LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer)         # whose addresses the runtime finds in its data (typelinks)
-HMAP_TYPE = Type("hmap", hmap.sizeof, 8, (hmap.buckets, hmap.oldbuckets, hmap.extra))
-MAPEXTRA_TYPE = Type("mapextra", mapextra.sizeof, 8, (mapextra.overflow, mapextra.oldoverflow, mapextra.nextOverflow))
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
 ENVIRONMENT = {"GODEBUG": ""}           # of programs that are started without their own

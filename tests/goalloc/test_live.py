@@ -16,7 +16,7 @@ import pytest
 
 from goalloc import answers
 from goalloc.errors import NOT_MAPPED, NOT_RESERVED, TEXTS, FatalError
-from goalloc.layout import fixalloc, mheap, variables as V
+from goalloc.layout import fixalloc, mheap, pointer_words, variables as V
 from goalloc.params import heapArenaBytes
 from goalloc.sizeclasses import class_to_size
 from goalloc.slices import Slice
@@ -148,6 +148,13 @@ def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime,
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+
+
+def test_the_runtimes_objects_have_the_real_ones_pointers(program):
+    """The heap's bitmap at a real p, g and m, against what the declarations say."""
+    real = json.loads(subprocess.run([program], input="1 8 0", capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True).stdout)
+    for name, words in real["pointers"].items():
+        assert list(pointer_words(name)) == words, name
 
 
 def test_conversions_take_the_real_ones_memory(runtime, program, seed):
