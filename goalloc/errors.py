@@ -3,7 +3,7 @@
 A kernel calls `throw` and returns; the thread is dead (hwmem/core/signal.py), and the front end raises FatalError with the
 text. The machine goes on. What the emulated kernel refuses or a bad access stays a SegmentationFault.
 """
-from hwmem.core.signal import kill
+from hwmem.core.signal import end_by_signal
 from hwmem.errors import MachineError
 from hwmem._jit import cold
 
@@ -12,8 +12,11 @@ FIRST = 1000                            # fault codes of a Go program begin here
 (OUT_OF_MEMORY, CANNOT_ALLOCATE, BAD_SUMMARY, GREW_HEAP, INVALID_FREE, INVALID_STACK_FREE, INVALID_STATE, OVERLAPPING,
  NOT_RESERVED, NOT_MAPPED, CANNOT_MAP, UNALIGNED_UNUSED, MARKBITS, NO_FREE_OBJECTS, ALLOCCOUNT, UNCACHING, FIXALLOC,
  PERSISTENT_ALIGN, BAD_PRUNE, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS, STACK_OVERFLOW, STACK_POWER,
- NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, SPAN_LIST, DEADLOCK, SEND_CLOSED, CLOSE_CLOSED, CLOSE_NIL, CHAN_SIZE,
- UNLOCKED, NEGATIVE_COUNTER) = range(FIRST, FIRST + 36)
+ NOT_STACK_SPAN, BAD_SWEEPGEN, GROWSLICE_LEN, SPAN_LIST, DEADLOCK, SEND_CLOSED, CLOSE_CLOSED, CLOSE_NIL, CHAN_SIZE,
+ UNLOCKED, NEGATIVE_COUNTER, ADD_SPECIAL, REMOVE_SPECIAL, PROFILE_SET, CANNOT_ALLOCATE_MEMORY,
+ NOT_ARENA_SPAN, NOT_ARENA_CHUNK, ARENA_WASTE, ARENA_ZERO, ARENA_REFS, ARENA_DOUBLE_FREE, MISROUNDED, MAP_MEMORY, ARENA_MAP,
+ ARENA_METADATA, ALL_ARENAS, PAGES_MEMORY, INVALID_ARENA_FREE, REFILL_FREE, NO_FREE_SPACE,
+ SUMMARY_RESERVE, MAKESLICE_LEN, MAKESLICE_CAP) = range(FIRST, FIRST + 58)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -26,7 +29,7 @@ TEXTS = {
     OVERLAPPING: "fatal error: potentially overlapping in-use allocations detected",
     NOT_RESERVED: "fatal error: sysMap of memory that is not Reserved, at {0:#x}, {2} bytes",
     NOT_MAPPED: "fatal error: memory at {0:#x}, {2} bytes, is neither Prepared nor Ready",
-    CANNOT_MAP: "runtime: mmap({0:#x}, {2}) failed\nfatal error: runtime: cannot map pages in arena address space",
+    CANNOT_MAP: "fatal error: runtime: cannot map pages in arena address space",
     UNALIGNED_UNUSED: "fatal error: unaligned sysUnused",
     MARKBITS: "fatal error: markBits overflow",
     NO_FREE_OBJECTS: "fatal error: span has no free objects",
@@ -38,12 +41,13 @@ TEXTS = {
     TOO_MANY_PAGES: "fatal error: too many pages allocated in chunk?",
     BELOW_ZERO: "fatal error: allocated pages below zero?",
     ARENA_INITIALIZED: "fatal error: arena already initialized",
-    BAD_ADDRESS: "fatal error: memory reservation exceeds address space limit",
+    BAD_ADDRESS: "runtime: memory allocated by OS [{0:#x}, {2:#x}) not in usable address space: end outside usable address space\n"
+                 "fatal error: memory reservation exceeds address space limit",
     STACK_OVERFLOW: "runtime: goroutine stack exceeds {0}-byte limit\nfatal error: stack overflow",
     STACK_POWER: "fatal error: stack size not a power of 2",
     NOT_STACK_SPAN: "fatal error: freeing stack not in a stack span",
     BAD_SWEEPGEN: "fatal error: bad sweepgen in refill",
-    ALLOCATION_RANGE: "panic: runtime: allocation size out of range",
+    GROWSLICE_LEN: "panic: runtime error: growslice: len out of range",
     SPAN_LIST: "fatal error: mSpanList.remove",
     DEADLOCK: "fatal error: all goroutines are asleep - deadlock!",
     SEND_CLOSED: "panic: send on closed channel",
@@ -52,6 +56,28 @@ TEXTS = {
     CHAN_SIZE: "panic: makechan: size out of range",
     UNLOCKED: "fatal error: sync: unlock of unlocked mutex",
     NEGATIVE_COUNTER: "panic: sync: negative WaitGroup counter",
+    ADD_SPECIAL: "fatal error: addspecial on invalid pointer",
+    REMOVE_SPECIAL: "fatal error: removespecial on invalid pointer",
+    PROFILE_SET: "fatal error: setprofilebucket: profile already set",
+    NOT_ARENA_SPAN: "fatal error: invalid span in heapArena for user arena",
+    NOT_ARENA_CHUNK: "fatal error: span is not for a user arena",
+    ARENA_WASTE: "fatal error: wasted too much memory in an arena chunk",
+    ARENA_ZERO: "fatal error: arena chunk needs zeroing, but should already be zeroed",
+    ARENA_REFS: "fatal error: full list doesn't match refs list in length",
+    ARENA_DOUBLE_FREE: "panic: arena double free",
+    MISROUNDED: "fatal error: misrounded allocation in sysAlloc",
+    MAP_MEMORY: "fatal error: runtime: out of memory",
+    ARENA_MAP: "fatal error: out of memory allocating heap arena map",
+    ARENA_METADATA: "fatal error: out of memory allocating heap arena metadata",
+    ALL_ARENAS: "fatal error: out of memory allocating allArenas",
+    PAGES_MEMORY: "fatal error: pageAlloc: out of memory",
+    INVALID_ARENA_FREE: "fatal error: mheap.freeSpanLocked - invalid free of user arena chunk",
+    REFILL_FREE: "fatal error: refill of span with free space remaining",
+    NO_FREE_SPACE: "fatal error: span has no free space",
+    SUMMARY_RESERVE: "fatal error: failed to reserve page summary memory",
+    MAKESLICE_LEN: "panic: runtime error: makeslice: len out of range",
+    MAKESLICE_CAP: "panic: runtime error: makeslice: cap out of range",
+    CANNOT_ALLOCATE_MEMORY: "fatal error: runtime: cannot allocate memory",
 }
 
 
@@ -67,7 +93,7 @@ class FatalError(MachineError):
 def throw(m, t, code, a, b):
     """The program of thread `t` ends with error `code`; `a` and `b` are numbers its text shows."""
     if m.thread[t].fault_code == 0:                     # the first error is the one that is told
-        kill(m, t, a, b, code)
+        end_by_signal(m, t, a, b, code)
 
 
 def raise_fatal(machine, t):

@@ -23,47 +23,38 @@ from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.bootstrap import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.check import check_heap, span_at
-from goalloc.entries import box_one, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word
-from goalloc.errors import TEXTS, raise_fatal
+from goalloc.entries import (box_one, box_string, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word, to_bytes,
+                             to_string)
+from goalloc.errors import MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
-from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hchan, hmap, m_, mapextra, p_,
-                            sudog, timer, type_, variables as V)
+from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
+                            pointer_words, type_, variables as V)
 from goalloc.maps import Map
+from goalloc.memprofile import call_site, mem_profile, start_profile
 from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
+from goalloc.sizestats import size_stats
+from goalloc.slices import Slice
 from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
 from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
-from goalloc.types import Type, array, check_type, pointer, slice_of
+from goalloc.userarena import UserArena
+from goalloc.types import Type, array, check_type, pointer, slice_of, string, uint8
 
 TYPES_SIZE = GLOBALS - TYPES
 FIRST_GOAL = 4 << 20                    # heapMinimum at GOGC=100
 TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
           ("class_to_divmagic", np.uint32, class_to_divmagic), ("size_to_class8", np.uint8, size_to_class8),
           ("size_to_class128", np.uint8, size_to_class128))
-# The runtime's own objects in the heap: their pointers to things outside it do not count
-P_TYPE = Type("p", p_.sizeof, 8, (104, *range(128, 384, 8), 2480, *range(2504, 3528, 8), 4560, 8840))
-M_TYPE = Type("m", m_.sizeof, 8, (m_.g0, m_.curg, 80))
-G_TYPE = Type("g", g_.sizeof, 8, (32, 40, g_.m, 136, 312, 344, 352))
-SUDOG_TYPE = Type("sudog", sudog.sizeof, 8, (0, 8, 16, 24, 56, 64, 72, 80))
-HCHAN_TYPE = Type("hchan", hchan.sizeof, 8, (hchan.buf, hchan.elemtype, 56, 64, 72, 80))
-TIMER_TYPE = Type("timer", timer.sizeof, 8, (timer.f, 32, 40))
+# The runtime's own objects in the heap
+P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_TYPE = (
+    Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("p", "m", "g", "sudog", "hchan", "timer", "hmap", "mapextra"))
 LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer)         # whose addresses the runtime finds in its data (typelinks)
-HMAP_TYPE = Type("hmap", hmap.sizeof, 8, (hmap.buckets, hmap.oldbuckets, hmap.extra))
-MAPEXTRA_TYPE = Type("mapextra", mapextra.sizeof, 8, (mapextra.overflow, mapextra.oldoverflow, mapextra.nextOverflow))
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
-
-
-class Slice(NamedTuple):
-    """A slice's header: address of the first element, how many, room for how many; `type`: of an element."""
-
-    array: int
-    len: int
-    cap: int
-    type: Type
+ENVIRONMENT = {"GODEBUG": ""}           # of programs that are started without their own
 
 
 class String(NamedTuple):
@@ -77,8 +68,8 @@ class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
     `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, "off" for none (it sets the first goal; nothing collects
-    yet); `memory_limit`: bytes, or a size such as "1GiB"; `godebug`: "madvdontneed=0" or "=1"; `start`: a recorded heap to begin
-    with (start.py). `seed`: of what is random in the machine and in maps' hashes.
+    yet); `memory_limit`: bytes, or a size such as "1GiB"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
+    recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled.
     """
 
     def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, gogc=100, memory_limit=None,
@@ -92,14 +83,18 @@ class Runtime:
             self.gomaxprocs = 1                             # recorded heaps have one P
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
-        self.gogc, self.madvdontneed = check_gogc(gogc), check_godebug(godebug)
+        self.gogc, settings = check_gogc(gogc), check_godebug(godebug or ENVIRONMENT["GODEBUG"])
+        self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
         self.memory_limit = P.maxInt64 if memory_limit is None else parse_size(memory_limit, "memory_limit")
         self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
+        self.type_names, self.sites = {}, {}
         self._load_program()
         self._schedinit(start)
+        if self.memprofilerate:
+            start_profile(self, self.memprofilerate)
 
     # Starting
 
@@ -124,6 +119,9 @@ class Runtime:
         self._door(0, MALLOCINIT, self.memory_limit, FIRST_GOAL * self.gogc // 100 if collected else -1)
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
         p.store(V.gcController + gcControllerState.gcPercent, self.gogc if collected else -1, size=4)
+        p.store(V.gcController + gcControllerState.heapMinimum, FIRST_GOAL * self.gogc // 100 if collected else FIRST_GOAL)
+        for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
+            p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
         self.ps, self.gs, self._maptype = [], [], None
         for i, of in enumerate(LINKED):
@@ -159,6 +157,7 @@ class Runtime:
             p.store(mp + m_.g0, g0)
             p.store(mp + m_.id, i)
             self.machine.state.thread[p.thread_on(i)].guest[P.G] = g0
+        p.store(mp + m_.fastrand, int(self._random.integers(1 << 64, dtype=np.uint64)))
         self._door(0, SET_M, mp, pp)
         self.ps.append(pp)
         self.gs.append(g0)
@@ -196,6 +195,9 @@ class Runtime:
         cap = check_count(n, "n") if cap is None else check_count(cap, "cap")
         if cap < n:
             raise ValueError("cap: smaller than n")
+        if cap * of.size > P.maxAlloc:
+            code = MAKESLICE_LEN if n * of.size > P.maxAlloc else MAKESLICE_CAP
+            raise FatalError(TEXTS[code], code)
         return Slice(self.mallocgc(cap * of.size, type=of, core=core), n, cap, of)
 
     def append(self, s, *values, n=None, core=0):
@@ -214,9 +216,23 @@ class Runtime:
         """a + b of two strings, (address, length) each; the result likewise."""
         return String(self._run(core, concat_one, *a, *b), a[1] + b[1])
 
-    def box(self, value, core=0):
-        """The data word of an interface that holds the integer: the address where it is."""
-        return self._run(core, box_one, value)
+    def to_bytes(self, s, core=0):
+        """[]byte(s) of a string, (address, length): a Slice."""
+        x, capacity = self._call(core, to_bytes, *s)
+        return Slice(int(x), s[1], int(capacity), uint8)
+
+    def to_string(self, b, core=0):
+        """string(b) of a Slice of bytes: (address, length)."""
+        return String(self._run(core, to_string, b.array, b.len), b.len)
+
+    def box(self, value, size=8, core=0):
+        """The data word of an interface that holds the unsigned integer of 2, 4 or 8 bytes, or the string (address, length):
+        the address where it is."""
+        if isinstance(value, tuple):
+            return self._run(core, box_string, *value, self.type_address(string))
+        if size not in (2, 4, 8) or not 0 <= value < 1 << min(8 * size, 63):
+            raise ValueError(f"value: takes an unsigned integer of 2, 4 or 8 bytes below 2^63, or a string, got {value!r}, size {size!r}")
+        return self._run(core, box_one, value, size)
 
     def make_map(self, core=0):
         """make(map[int]int): a Map."""
@@ -256,10 +272,14 @@ class Runtime:
         """A goroutine that has been started and waits; its stack is empty."""
         return Goroutine(self, self.call(self._p_of(core), P.DOOR_PROC, NEWG, 0, 0), core)
 
+    def arena(self, core=0):
+        """arena.NewArena(): memory that is freed as a whole."""
+        return UserArena(self, core)
+
     def type_address(self, of):
         """Address of a type's descriptor in the program's data; written when it is first needed."""
         check_type(of)
-        key = (of.size, of.pointers)
+        key = (of.name, of.size, of.align, of.pointers)
         if key not in self._types:
             mask = of.mask()
             if self._next_type + type_.sizeof + len(mask) > GLOBALS:
@@ -269,8 +289,10 @@ class Runtime:
             self.process.store(at + type_.Size_, of.size)
             self.process.store(at + type_.PtrBytes, of.ptrdata)
             self.process.store(at + type_.GCData, at + type_.sizeof)
+            self.process.store(at + type_.Align_, of.align, size=1)
             self.process.write(at + type_.sizeof, mask)
             self._types[key] = at
+            self.type_names[at] = of.name
         return self._types[key]
 
     # Looking
@@ -280,6 +302,12 @@ class Runtime:
         for pp in self.ps:
             self.flush(pp)
         return read_memstats(Inspector(self.process))
+
+    def size_stats(self):
+        """What each size class has allocated and what its spans hold: a dict a class (sizestats.py). The mcaches are flushed."""
+        for pp in self.ps:
+            self.flush(pp)
+        return size_stats(Inspector(self.process))
 
     def flush(self, pp):
         """Everything that a P holds in its mcache goes back."""
@@ -300,6 +328,14 @@ class Runtime:
     def check(self):
         """Raise FatalError, with the values, if an invariant of the heap is broken."""
         check_heap(self)
+
+    def mem_profile(self, inuse_zero=True):
+        """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""
+        return mem_profile(self, inuse_zero)
+
+    def call_site(self, name):
+        """`with rt.call_site("parse"): ...`: for the profile, what is allocated meanwhile was allocated there."""
+        return call_site(self, name)
 
     def cycles_of(self, operation):
         """{"count", "cycles", "each"} of an operation: "mallocgc" (what malloc_many did), "lock" (the waiting)."""
@@ -353,15 +389,17 @@ def check_gogc(gogc):
 
 
 def check_godebug(words):
-    """madvdontneed, 0 or 1, from a GODEBUG string."""
-    settings = dict(word.partition("=")[::2] for word in words.split(",") if word)
-    value = settings.pop("madvdontneed", "1")
-    if settings or value not in ("0", "1"):
-        raise ValueError(f"godebug: takes madvdontneed=0 or madvdontneed=1, got {words!r}")
-    return int(value)
+    """{name: number} of what a GODEBUG string can set: madvdontneed, 0 or 1, and memprofilerate, bytes a sample."""
+    settings = {"madvdontneed": 1, "memprofilerate": 0}
+    for word in filter(None, words.split(",")):
+        name, _, value = word.partition("=")
+        if name not in settings or not value.isdecimal() or (name == "madvdontneed" and int(value) > 1):
+            raise ValueError(f"godebug: takes madvdontneed=0 or 1 and memprofilerate=BYTES, got {word!r}")
+        settings[name] = int(value)
+    return settings
 
 
 def check_count(n, name):
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise ValueError(f"{name}: takes a count or size that is not negative, got {n!r}")
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 0 <= n <= P.maxInt64:
+        raise ValueError(f"{name}: takes a count or size from 0 to 2^63 - 1, got {n!r}")
     return int(n)

@@ -1,4 +1,4 @@
-"""What the real Go 1.21.13 answered (tests/oracles/go), and the programs whose allocations it recorded, run on ours."""
+"""What the real Go 1.21.13 answered (tests/oracles/go), and the programs whose allocations it recorded, run on ours; pointer bits."""
 import functools
 import gzip
 import json
@@ -6,6 +6,9 @@ import pathlib
 
 import numpy as np
 
+from goalloc.inspect import Inspector
+from goalloc.layout import heapArena, mheap, variables as V
+from goalloc.params import heapArenaBytes
 from goalloc.sizeclasses import class_to_size
 from goalloc.types import int64, pointer, struct, uint8
 
@@ -133,3 +136,11 @@ def program(name):
         "arena_big": many([70 * mib, mib, 130 * mib, mib, 200 * mib, 8192, 64 * mib]),
         "box_ints": box_ints,
     }[name]
+
+
+def pointer_bits(rt, a, size):
+    """Offsets of the words of [a, a + size) that the heap's bitmap calls pointers."""
+    look = Inspector(rt.process)
+    arena = look.word(look.word(V.mheap_ + mheap.arenas) + (a + (1 << 47)) // heapArenaBytes * 8)
+    return [offset for offset in range(0, size, 8)
+            if look.word(arena + heapArena.bitmap + (a + offset) // 512 % (heapArenaBytes // 512) * 8) >> (a + offset) // 8 % 64 & 1]

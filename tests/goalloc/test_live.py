@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import random
+import re
+import resource
 import shutil
 import subprocess
 
@@ -13,9 +15,17 @@ import numpy as np
 import pytest
 
 from goalloc import answers
+from goalloc.errors import NOT_MAPPED, NOT_RESERVED, TEXTS, FatalError
+from goalloc.layout import fixalloc, mheap, pointer_words, variables as V
+from goalloc.params import heapArenaBytes
 from goalloc.sizeclasses import class_to_size
+from goalloc.slices import Slice
+from goalloc.types import array, int32, int64, pointer, struct, uint8
 
 LIVE = pathlib.Path(__file__).resolve().parent / "live"
+ARENA_TYPES = (uint8, int32, int64, pointer, struct("node", left=pointer, right=pointer, key=int64), array(uint8, 5), array(pointer, 1000),
+               struct("mixed", a=int32, b=pointer, c=uint8), array(int64, 100_000), array(pointer, 70_000))        # of live/arenas.go
+MIB = 1 << 20
 SCENARIOS = int(os.environ.get("HWMEM_LIVE", 20))
 
 
@@ -30,7 +40,8 @@ pytestmark = pytest.mark.skipif("go1.21.13" not in go_version(), reason=f"needs 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
     cache = os.environ.get("GOCACHE") or str(tmp_path_factory.mktemp("gocache"))
-    return {**os.environ, "GOCACHE": cache, "GOPROXY": "off", "GOFLAGS": "-trimpath"}
+    return {**os.environ, "GOCACHE": cache, "GOPROXY": "off", "GOFLAGS": "-trimpath",
+            "GOEXPERIMENT": "arenas"}
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +86,129 @@ def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, program, 
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+
+
+def random_arena_steps(rng):
+    """Rows for live/arenas.go, with allocations in the heap between them."""
+    steps, alive = [(0, 0, 2)], [0]
+    for _ in range(rng.randrange(1, 200)):
+        kind = rng.random()
+        if kind < 0.05 and len(alive) < 5 and sum(step[2] == 2 for step in steps) < 60:
+            number = 1 + max(step[0] for step in steps if step[2] == 2)
+            alive.append(number)
+            steps.append((number, 0, 2))
+        elif kind < 0.08 and alive:
+            steps.append((alive.pop(rng.randrange(len(alive))), 0, 5))
+        elif kind < 0.2:
+            steps.append((rng.choice((1, 5, 40)), rng.randrange(1, 3000), 0))
+        elif alive:
+            of = rng.randrange(len(ARENA_TYPES))
+            most = 2 if ARENA_TYPES[of].size > 100_000 else 200
+            number = rng.choice(alive)
+            steps.append((number, of, 3) if rng.random() < 0.5 else (number, rng.randrange(most) * 16 + of, 4))
+    return steps
+
+
+def begin_finalizers(rt, left):
+    """The real program has set finalizers before: `left` bytes are left of the chunk they come from."""
+    chunk, allocator = rt.process.mmap(0, 16384), V.mheap_ + mheap.specialfinalizeralloc
+    rt.process.store(allocator + fixalloc.chunk, chunk)
+    rt.process.store(allocator + fixalloc.nchunk, left, size=4)
+
+
+def do_step(rt, arenas, first, second, kind):
+    """The addresses that a step of live/arenas.go notes."""
+    if kind < 2:
+        return rt.malloc_many([second] * first, noscan=kind == 0).tolist()
+    if kind == 2:
+        arenas[first] = rt.arena()
+        rt.mallocgc(8, noscan=False)                    # the program's arena.Arena
+        return [arenas[first].address]
+    if kind == 3:
+        return [arenas[first].new(ARENA_TYPES[second])]
+    if kind == 4:
+        return [arenas[first].slice(ARENA_TYPES[second % 16], second // 16).array]
+    arenas[first].free()
+    return [0]
+
+
+def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime, program, seed):
+    for k in range(max(1, SCENARIOS // 4)):
+        steps = random_arena_steps(random.Random(seed + k))
+        text = "\n".join("{} {} {}".format(*step) for step in steps)
+        run = subprocess.run([program], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
+        real = json.loads(run.stdout)
+        rt, arenas, ours = runtime(start=real), {}, []
+        begin_finalizers(rt, real["before"]["finalizer_nchunk"])
+        zerobase = {address for address in real["addresses"] if 0 < address < 0xC000000000}
+        for step in steps:
+            ours += do_step(rt, arenas, *step)
+        ours = [max(zerobase, default=0) if 0 < address < 0xC000000000 else address for address in ours]
+        assert len(zerobase) < 2 and ours == real["addresses"], (seed + k, text)
+        stats = rt.memstats()
+        assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
+        rt.check()
+
+
+def test_the_runtimes_objects_have_the_real_ones_pointers(program):
+    """The heap's bitmap at a real p, g and m, against what the declarations say."""
+    real = json.loads(subprocess.run([program], input="1 8 0", capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True).stdout)
+    for name, words in real["pointers"].items():
+        assert list(pointer_words(name)) == words, name
+
+
+def test_conversions_take_the_real_ones_memory(runtime, program, seed):
+    rng = random.Random(seed)
+    steps = [(1, rng.randrange(1, 400), 0) if rng.random() < 0.2 else
+             (0, rng.choice((rng.randrange(0, 40), rng.randrange(0, 2000), rng.randrange(0, 40_000))), rng.randrange(6, 10)) for _ in range(2000)]
+    text = "\n".join("{} {} {}".format(*step) for step in steps)
+    real = json.loads(subprocess.run([program], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True).stdout)
+    rt, ours = runtime(start=real), []
+    source = rt.process.mmap(0, 40_960)
+    convert = {6: lambda n: rt.to_bytes((source, n)).array, 7: lambda n: rt.to_string(Slice(source, n, n, uint8)).str,
+               8: lambda n: rt.box(n, 4), 9: lambda n: rt.box((source, n))}
+    for _, n, kind in steps:
+        ours.append(convert[kind](n) if kind else rt.mallocgc(n))
+    heap = lambda addresses: [address if address >= 0xC000000000 else 0 for address in addresses]         # noqa: E731
+    assert heap(ours) == heap(real["addresses"]), seed
+    stats = rt.memstats()
+    assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"]
+
+
+def test_without_address_space_the_real_program_says_the_same(runtime, program):
+    """RLIMIT_AS: how many arenas fit beside a real binary is its own, and what of them its stacks take; the rest is said alike."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1900 << 20, 1900 << 20))         # noqa: E731
+    run = subprocess.run([program], input=f"2000 {MIB} 0", capture_output=True, text=True, env={"GOMAXPROCS": "1"}, preexec_fn=limit)
+    assert run.returncode == 2
+    real = "\n".join(run.stderr.splitlines()[:2])
+    in_use = int(re.search(r"\((\d+) in use\)", real)[1])
+    arenas = -(-in_use // heapArenaBytes)
+    assert arenas * heapArenaBytes - in_use < MIB
+    rt = runtime(gomaxprocs=1)
+    rt.process.setrlimit("as", int(rt.machine.state.process[rt.process.number].total_vm) * 4096 + (arenas - 1) * heapArenaBytes + 16 * MIB)
+    with pytest.raises(FatalError) as error:
+        rt.malloc_many(np.full(2000, MIB))
+    assert str(error.value) == real.replace(str(in_use), str(arenas * heapArenaBytes))
+
+
+def test_more_than_the_kernel_promises_ends_in_the_mapping_on_the_real_one_too(runtime, program):
+    run = subprocess.run([program], input=f"1 {1 << 42} 0", capture_output=True, text=True, env={"GOMAXPROCS": "1"})
+    assert run.returncode == 2
+    rt = runtime(gomaxprocs=1)
+    with pytest.raises(FatalError) as error:
+        rt.mallocgc(2 * (rt.machine.config.memory + rt.machine.config.swap))
+    assert str(error.value) == run.stderr.splitlines()[0] == "fatal error: runtime: out of memory"
+
+
+def test_every_fatal_error_is_worded_as_in_the_source(environment):
+    """The last line as it is thrown; of lines printed before it, the words between the numbers."""
+    root = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, env=environment, check=True).stdout.strip()
+    source = "".join(path.read_text() for folder in ("runtime", "sync") for path in pathlib.Path(root, "src", folder).glob("*.go"))
+    for code, text in TEXTS.items():
+        for line in text.split("\n") if code not in (NOT_RESERVED, NOT_MAPPED) else ():          # those two are this project's
+            thrown = re.fullmatch("(?:fatal error|panic): (.*)", line)
+            words = ['"' + thrown[1].removeprefix("runtime error: ") + '"'] if thrown else re.split(r"\{\d[^}]*\}|: ", line)
+            assert all(part.strip() in source for part in words), line
 
 
 def test_fresh_histories_of_the_page_allocator_end_as_the_real_ones(environment, tmp_path, seed):

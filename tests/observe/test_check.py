@@ -220,7 +220,8 @@ LINUX_DAMAGES = {
     "an entry of no slot": (lambda m: edit_own(m, lambda e: P.PTE_SWAP | 99999 << 12), "stands for no swap slot"),
     "a writable entry of a shared page": (lambda m: set_field(m.frame, own_page(m), "state", lambda s: s ^ P.FRAME_EXCLUSIVE), "which others may have"),
     "an entry outside all mappings": (lambda m: edit_entry(m, hole(m), lambda e: 5), "lies in no mapping"),
-    "VMAs out of order": (lambda m: set_field(m.vma, first_vma(m), "end", lambda end: end + (1 << 46)), "is out of order"),
+    "VMAs out of order": (lambda m: set_field(m.vma, first_vma(m), "start", lambda start: start + (1 << 46)), "is out of order"),
+    "an end that look-ups do not know": (lambda m: set_field(m.vma, first_vma(m), "end", lambda end: end + 4096), "the tree is wrong"),
     "a gap that is not there": (lambda m: set_field(m.vma, int(m.process[0].tree) - 1, "widest", lambda n: n + 4096), "the tree is wrong"),
     "a VMA too many": (lambda m: bump(m.process[0], "vma_count"), "its counts are others"),
     "a promise too many": (lambda m: bump(m.mm, "committed"), "said to be promised"),
@@ -262,6 +263,28 @@ def test_damage_to_linuxs_records_is_noticed_and_named(damage):
     p.munmap(b, 64 * P.PAGE)                                # so much that all TLBs are flushed: they do not notice first
     do, words = LINUX_DAMAGES[damage]
     do(m.state)
+    with pytest.raises(MachineError, match=words):
+        m.check()
+
+
+QUEUE_DAMAGES = {
+    "too many lines waiting": (lambda core: bump(core, "iq_count", 99), "core 0: 100 lines wait"),
+    "a line outside RAM": (lambda core: core.iq_line.__setitem__(0, 1 << 40), "which is not in RAM"),
+    "a filter that answers": (lambda core: core.hot["line"].__setitem__(0, 63), "hit filter|filter takes"),
+    "the short way": (lambda core: bump(core, "plain"), "may take its short way; 0 stores and 1 lines"),
+    "a line that was never counted": (lambda core: bump(core, "invalidations_processed"), "lines that wait"),
+    "more lines than messages": (lambda core: [bump(core, name, 999) for name in ("invalidations_queued", "invalidations_processed")] and None,
+                                 "at most invalidations_received")}
+
+
+@pytest.mark.parametrize("damage", QUEUE_DAMAGES)
+def test_damage_to_the_invalidation_queue_is_noticed_and_named(damage):
+    m = machine(ordering="relaxed", invalidation_queue={"delay": 1000})
+    replay(m, [(0, BASE, 8, False), (1, BASE, 8, True)])
+    m.check()
+    assert m.state.core[0].iq_count == 1
+    do, words = QUEUE_DAMAGES[damage]
+    do(m.state.core[0])
     with pytest.raises(MachineError, match=words):
         m.check()
 

@@ -1,6 +1,6 @@
 // One run of the real allocator: reads how much to allocate, notes the heap before, allocates, prints everything as JSON.
 //
-// Standard input: a line a step, "count size scan". What is read of the runtime is read at the offsets that the tests hold
+// Standard input: a line a step, "count size scan", or a step of user arenas (arenas.go) or of the language (language.go). What is read of the runtime is read at the offsets that the tests hold
 // goalloc's own layout to. Nothing is allocated on the heap between the two looks but what was asked for.
 package main
 
@@ -20,6 +20,12 @@ var mheap_ [92792]byte
 //go:linkname allp runtime.allp
 var allp []unsafe.Pointer
 
+//go:linkname allgs runtime.allgs
+var allgs []unsafe.Pointer
+
+//go:linkname allm runtime.allm
+var allm unsafe.Pointer
+
 //go:linkname mallocgc runtime.mallocgc
 func mallocgc(size uintptr, typ unsafe.Pointer, needzero bool) unsafe.Pointer
 
@@ -31,18 +37,12 @@ const (
 
 type step struct{ count, size, scan uint64 }
 
-type stats struct {
-	HeapAlloc, HeapIdle, HeapInuse, HeapObjects, HeapReleased, HeapSys, Mallocs, Frees, TotalAlloc        uint64
-	StackInuse, StackSys, MSpanInuse, MSpanSys, MCacheInuse, MCacheSys, BuckHashSys, GCSys, OtherSys, Sys uint64
-	NextGC                                                                                                uint64
-}
-
 var (
 	steps         [maxSteps]step
 	addrs         [maxAddrs]uint64
 	rows          [maxRows][7]uint64
 	before, after runtime.MemStats
-	first, last   [9]uint64
+	first, last   [10]uint64
 )
 
 func word(p uintptr) uint64      { return *(*uint64)(unsafe.Pointer(p)) }
@@ -63,20 +63,28 @@ func spans() (n int) {
 	return
 }
 
-func look(into *[9]uint64) {
+func look(into *[10]uint64) {
 	heap, p := uintptr(unsafe.Pointer(&mheap_)), uint64(uintptr(allp[0]))
 	c := at(p, 64)
-	*into = [9]uint64{word(heap + 66104), word(heap + 66112), at(p, 72), at(p, 80), at(p, 88), at(c, 16), at(c, 24), at(p, 3528), at(p, 4608)}
+	*into = [10]uint64{word(heap + 66104), word(heap + 66112), at(p, 72), at(p, 80), at(p, 88), at(c, 16), at(c, 24), at(p, 3528), at(p, 4608), word(heap + 92416) & 0xffffffff}
 }
 
-func pick(m *runtime.MemStats) stats {
-	return stats{m.HeapAlloc, m.HeapIdle, m.HeapInuse, m.HeapObjects, m.HeapReleased, m.HeapSys, m.Mallocs, m.Frees, m.TotalAlloc,
-		m.StackInuse, m.StackSys, m.MSpanInuse, m.MSpanSys, m.MCacheInuse, m.MCacheSys, m.BuckHashSys, m.GCSys, m.OtherSys, m.Sys, m.NextGC}
+// pointerWords: offsets of the words of an object that the heap's bitmap says are pointers.
+func pointerWords(object unsafe.Pointer, size uintptr) (words []uintptr) {
+	l2 := word(uintptr(unsafe.Pointer(&mheap_)) + 65944)
+	for off := uintptr(0); off < size; off += 8 {
+		p := uintptr(object) + off
+		arena := at(l2, (p+(1<<47))>>26*8)
+		if at(arena, (p>>9)%(1<<17)*8)>>((p>>3)%64)&1 != 0 {
+			words = append(words, off)
+		}
+	}
+	return
 }
 
-func state(v *[9]uint64) map[string]any {
+func state(v *[10]uint64) map[string]any {
 	return map[string]any{"curArena": v[:2], "pcache_base": v[2], "pcache_bits": fmt.Sprintf("%#x", v[3]),
-		"pcache_scav": fmt.Sprintf("%#x", v[4]), "tiny": v[5], "tinyoffset": v[6], "mspancache": v[7], "palloc_off": v[8]}
+		"pcache_scav": fmt.Sprintf("%#x", v[4]), "tiny": v[5], "tinyoffset": v[6], "mspancache": v[7], "palloc_off": v[8], "finalizer_nchunk": v[9]}
 }
 
 func main() {
@@ -91,6 +99,15 @@ func main() {
 	look(&first)
 	r, k := spans(), 0
 	for i := 0; i < n; i++ {
+		if steps[i].scan > 1 {
+			if addrs[k] = 0; steps[i].scan > 5 {
+				addrs[k] = languageStep(steps[i].scan, steps[i].size)
+			} else {
+				addrs[k] = arenaStep(steps[i].scan, steps[i].count, steps[i].size)
+			}
+			k++
+			continue
+		}
 		t := typ
 		if steps[i].scan == 0 {
 			t = nil
@@ -103,5 +120,6 @@ func main() {
 	runtime.ReadMemStats(&after)
 	look(&last)
 	json.NewEncoder(os.Stdout).Encode(map[string]any{"before": state(&first), "after": state(&last),
-		"heap_map_before": rows[:r], "addresses": addrs[:k], "memstats_before": pick(&before), "memstats_after": pick(&after)})
+		"heap_map_before": rows[:r], "addresses": addrs[:k], "memstats_before": &before, "memstats_after": &after,
+		"pointers": map[string]any{"p": pointerWords(allp[0], 8912), "g": pointerWords(allgs[1], 408), "m": pointerWords(allm, 1008)}})
 }
