@@ -69,7 +69,8 @@ READING = (
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
-    "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.past", "hwmem.coherence.directory", "hwmem.coherence.peers",
+    "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.past", "hwmem.coherence.directory", "hwmem.coherence.answer",
+    "hwmem.coherence.entry", "hwmem.coherence.peers",
     "hwmem.coherence.invalidations",
     "hwmem.coherence.protocol", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes

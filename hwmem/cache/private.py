@@ -22,7 +22,8 @@ Invariants: the core's right to a line is the stronger of its two copies; the li
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.sets import cool, index_in, index_of, key_of, prefetch_set, put, set_of, take_victim, touch_entry
-from hwmem.coherence.directory import give_up, put_back, request, request_again
+from hwmem.coherence.directory import put_back, request, request_again
+from hwmem.coherence.entry import give_up
 from hwmem.coherence.protocol import PR_RD
 
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
