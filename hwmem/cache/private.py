@@ -28,7 +28,7 @@ from hwmem.coherence.protocol import PR_RD
 
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
-NONE, HIT = -1, -2
+HIT = -2
 CLEAN = 1 << P.S | 1 << P.E
 
 
@@ -43,7 +43,7 @@ def access_line(m, c, line, write):
 
 @hot
 def hit_line(m, c, line, write):
-    """HIT if the L1 served the access; else the index of the entry that has the line without the right to it, or NONE. Such an
+    """HIT if the L1 served the access; else the index of the entry that has the line without the right to it, or -1. Such an
     entry is refilled in place, and does not become the most recent of its set."""
     core = m.core[c]
     l1 = core.l1d
@@ -76,7 +76,7 @@ def access_physical(m, c, pa, write):
 
 @apart
 def miss_line(m, c, line, write, i):
-    """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or NONE)."""
+    """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
     core = m.core[c]
     core.l1d.misses += 1
     if not m.has_l2:
