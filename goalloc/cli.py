@@ -35,7 +35,8 @@ def parser():
 
     sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")
     sub.add_argument("file", metavar="R.hwm")
-    sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"{', '.join(SECTIONS)} (default: all; profile: of runs with --memprofile)")
+    sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS,
+                     help=f"{', '.join(SECTIONS)} (default: all; profile: of runs with --memprofile)")
     cli.json_option(sub)
 
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")

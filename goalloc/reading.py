@@ -25,8 +25,8 @@ READING = (
     "goalloc.programs.start",
     # From Python
     "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",
-    "goalloc.maps", "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check", "goalloc.stats",
-    "goalloc.inspect",
+    "goalloc.maps", "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check",
+    "goalloc.stats", "goalloc.inspect",
     # What programs call
     "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.chan", "goalloc.sudog",
     # Goroutines
