@@ -17,10 +17,10 @@ from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
 from goalloc.park import goready, gopark
 from goalloc.sudog import acquireSudog, releaseSudog
-from goalloc.words import get8, get16, get32, get64, put8, put16, put32, put64
+from goalloc.words import add64, get8, get16, get32, get64, put8, put16, put32, put64
 
 MAKECHAN, CHANSEND, CHANRECV, CLOSECHAN = range(4)
-PARKED, DONE, CLOSED = range(3)
+PARKED, DONE, CLOSED, DEFAULT, YIELDED = range(5)         # how a call on channels, select or locks ended
 
 
 @kernel
@@ -60,9 +60,11 @@ def channels(m, t, operation, a, b):
     if get64(m, t, gp + g_.waiting):
         return resumed(m, t, gp, operation)
     lock(m, t, a + hchan.lock)
-    result = send(m, t, gp, a, b) if operation == CHANSEND else receive(m, t, gp, a, b)
+    status = send_now(m, t, a, b) if operation == CHANSEND else receive_now(m, t, a, b)
+    if status == PARKED:
+        wait(m, t, gp, a, hchan.sendq if operation == CHANSEND else hchan.recvq, b)
     unlock(m, t, a + hchan.lock)
-    return result
+    return status
 
 
 @kernel
@@ -83,10 +85,11 @@ def make(m, t, typ, size):
 
 
 @cold
-def send(m, t, gp, c, ep):
+def send_now(m, t, c, ep):
+    """Send without waiting: DONE, or PARKED if it has to wait; CLOSED after a panic. The lock is held."""
     if get32(m, t, c + hchan.closed):
         throw(m, t, E.SEND_CLOSED, 0, 0)
-        return PARKED
+        return CLOSED
     sg = dequeue(m, t, c + hchan.recvq)
     if sg:
         hand_over(m, t, sg, get64(m, t, sg + sudog.elem), ep, get16(m, t, c + hchan.elemsize))
@@ -97,11 +100,12 @@ def send(m, t, gp, c, ep):
         advance(m, t, c, hchan.sendx)
         put64(m, t, c + hchan.qcount, n + 1)
         return DONE
-    return wait(m, t, gp, c, hchan.sendq, ep)
+    return PARKED
 
 
 @cold
-def receive(m, t, gp, c, ep):
+def receive_now(m, t, c, ep):
+    """Receive without waiting: DONE, CLOSED, or PARKED if it has to wait. The lock is held."""
     n, element = get64(m, t, c + hchan.qcount), get16(m, t, c + hchan.elemsize)
     if get32(m, t, c + hchan.closed) and n == 0:
         memclr(m, t, ep, element if ep else 0)
@@ -109,7 +113,7 @@ def receive(m, t, gp, c, ep):
     sg = dequeue(m, t, c + hchan.sendq)
     if n == 0:
         if sg == 0:
-            return wait(m, t, gp, c, hchan.recvq, ep)
+            return PARKED
         hand_over(m, t, sg, ep, get64(m, t, sg + sudog.elem), element)
         return DONE
     place = slot(m, t, c, hchan.recvx)
@@ -156,44 +160,71 @@ def wait(m, t, gp, c, queue, ep):
     """The goroutine waits at the end of a queue."""
     sg = acquireSudog(m, t)
     if sg == 0:
-        return PARKED
-    put64(m, t, sg + sudog.g, gp)
+        return
     put64(m, t, sg + sudog.elem, ep)
-    put64(m, t, sg + sudog.c, c)
-    last = get64(m, t, c + queue + waitq.last)
-    put64(m, t, sg + sudog.prev, last)
-    put64(m, t, last + sudog.next if last else c + queue, sg)
-    put64(m, t, c + queue + waitq.last, sg)
+    enqueue(m, t, gp, c, c + queue, sg)
     put64(m, t, gp + g_.waiting, sg)
     put64(m, t, gp + g_.param, 0)
     gopark(m, t, P.waitReasonChanSend if queue == hchan.sendq else P.waitReasonChanReceive)
-    return PARKED
+
+
+@cold
+def enqueue(m, t, gp, c, queue, sg):
+    """Goroutine `gp` at the end of a queue of channel `c`, as `sg`."""
+    put64(m, t, sg + sudog.g, gp)
+    put64(m, t, sg + sudog.c, c)
+    last = get64(m, t, queue + waitq.last)
+    put64(m, t, sg + sudog.prev, last)
+    put64(m, t, last + sudog.next if last else queue, sg)
+    put64(m, t, queue + waitq.last, sg)
 
 
 @cold
 def dequeue(m, t, queue):
-    """The goroutine that has waited longest, or 0."""
-    sg = get64(m, t, queue)
-    if sg == 0:
-        return 0
-    following = get64(m, t, sg + sudog.next)
-    put64(m, t, queue, following)
-    put64(m, t, following + sudog.prev if following else queue + waitq.last, 0)
-    put64(m, t, sg + sudog.next, 0)
-    return sg
+    """The goroutine that has waited longest, or 0; one in a select only if no other channel has been faster."""
+    while True:
+        sg = get64(m, t, queue)
+        if sg == 0:
+            return 0
+        following = get64(m, t, sg + sudog.next)
+        put64(m, t, queue, following)
+        put64(m, t, following + sudog.prev if following else queue + waitq.last, 0)
+        put64(m, t, sg + sudog.next, 0)
+        if get8(m, t, sg + sudog.isSelect) == 0:
+            return sg
+        done = get64(m, t, sg + sudog.g) + g_.selectDone
+        if get32(m, t, done) == 0:
+            add64(m, t, done, 1)                        # a compare-and-swap in Go
+            return sg
+
+
+@cold
+def remove(m, t, queue, sg):
+    """Take `sg` off a queue, wherever it stands, or has stood."""
+    before, after = get64(m, t, sg + sudog.prev), get64(m, t, sg + sudog.next)
+    if before == 0 and get64(m, t, queue) != sg:
+        return                                          # dequeue has taken it
+    put64(m, t, before + sudog.next if before else queue, after)
+    put64(m, t, after + sudog.prev if after else queue + waitq.last, before)
 
 
 @cold
 def resumed(m, t, gp, operation):
     """The end of a call that had parked."""
     sg = get64(m, t, gp + g_.waiting)
-    success = get8(m, t, sg + sudog.success)
+    status = how_it_ended(m, t, sg, operation == CHANSEND)
     put64(m, t, gp + g_.waiting, 0)
     put64(m, t, gp + g_.param, 0)
     releaseSudog(m, t, sg)
-    if success:
+    return status
+
+
+@kernel
+def how_it_ended(m, t, sg, sends):
+    """What woke a goroutine that waited to send or to receive: the other side (DONE), or close, on which a sender panics."""
+    if get8(m, t, sg + sudog.success):
         return DONE
-    if operation == CHANSEND:
+    if sends:
         throw(m, t, E.SEND_CLOSED, 0, 0)
     return CLOSED
 

@@ -7,22 +7,24 @@
     write_pointer(m, t, slot, value)    *slot = value                                                       here
     read_pointer(m, t, slot)
     makechan  chansend  chanrecv  closechan                                                                 chan.py
+    selectgo                                                                                                select.py
     mutex_lock  mutex_unlock  waitgroup_add  waitgroup_wait                                                 sync.py
     go  gosched  goexit  sleep                                                                              here
 """
 from hwmem._jit import call_door, kernel
 from hwmem.core.access import load64, store64
 from goalloc import params as P
-from goalloc.chan import CLOSED, DONE, PARKED, chanrecv, chansend, closechan, makechan
+from goalloc.chan import CLOSED, DEFAULT, DONE, PARKED, YIELDED, chanrecv, chansend, closechan, makechan
 from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
 from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, SLEEP
+from goalloc.select import selectgo
 from goalloc.slice import growslice
 from goalloc.string import concatstrings, convT64
 from goalloc.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
 
 __all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointer", "read_pointer", "makechan", "chansend",
-           "chanrecv", "closechan", "CLOSED", "DONE", "PARKED", "concatstrings", "convT64", "mutex_lock", "mutex_unlock",
+           "chanrecv", "closechan", "selectgo", "CLOSED", "DEFAULT", "DONE", "PARKED", "YIELDED", "concatstrings", "convT64", "mutex_lock", "mutex_unlock",
            "waitgroup_add", "waitgroup_wait", "go", "gosched", "goexit", "sleep"]
 
 

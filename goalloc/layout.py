@@ -70,7 +70,8 @@ gcControllerState = struct("gcControllerState", 392, gcPercent=0, memoryLimit=8,
                            heapReleased=280, heapFree=288, totalAlloc=296, totalFree=304, mappedReady=312)
 
 g_ = struct("g", 408, stack=0, stackguard0=16, m=48, sched=56, param=136, atomicstatus=144, goid=152, schedlink=160, waitsince=168,
-            waitreason=176, waiting=312, timer=352, gcAssistBytes=400)
+            waitreason=176, trackingSeq=188, waiting=312, timer=352, selectDone=360,
+            gcAssistBytes=400)
 gobuf = struct("gobuf", 56, sp=0, pc=8, g=16, ctxt=24, ret=32, lr=40, bp=48)
 m_ = struct("m", 1008, g0=0, procid=72, curg=192, p=208, id=232, mallocing=240, locks=264, spinning=276, fastrand=288, park=328)
 p_ = struct("p", 8912, id=0, status=4, link=8, schedtick=16, m=56, mcache=64, pcache=72, goidcache=384, goidcacheend=392,
@@ -78,10 +79,11 @@ p_ = struct("p", 8912, id=0, status=4, link=8, schedtick=16, m=56, mcache=64, pc
             palloc=4600, wbBuf=4712, runSafePointFn=8824, statsSeq=8828, timers=8840, numTimers=8864)
 schedt = struct("schedt", 1632, goidgen=0, lock=24, pidle=80, npidle=88, nmspinning=92, runq=104, runqsize=120, gFree=160, sudoglock=192,
                 sudogcache=200)
-sudog = struct("sudog", 88, g=0, next=8, prev=16, elem=24, acquiretime=32, ticket=48, success=53, parent=56, waitlink=64, waittail=72,
+sudog = struct("sudog", 88, g=0, next=8, prev=16, elem=24, acquiretime=32, releasetime=40, ticket=48, isSelect=52, success=53, parent=56, waitlink=64, waittail=72,
                c=80)
 hchan = struct("hchan", 96, qcount=0, dataqsiz=8, buf=16, elemsize=24, closed=28, elemtype=32, sendx=40, recvx=48, recvq=56, sendq=72,
                lock=88)
+scase = struct("scase", 16, c=0, elem=8)
 waitq = struct("waitq", 16, first=0, last=8)
 timer = struct("timer", 72, pp=0, when=8, period=16, f=24, arg=32, seq=48, nextwhen=56, status=64)
 semaRoot = struct("semaRoot", 24, lock=0, treap=8, nwait=16)
@@ -111,7 +113,7 @@ DATA_SYMBOLS = (("mheap_", 92792), ("memstats", 9040), ("gcController", 392), ("
                 ("stackLarge", 568), ("startingStackSize", 4), ("allp", 24), ("gomaxprocs", 4), ("gcphase", 4),
                 ("gcBlackenEnabled", 4), ("writeBarrier", 16), ("sweep", 40), ("work", 576), ("sched", 1632), ("m0", 1008),
                 ("g0", 408), ("mcache0", 8), ("MemProfileRate", 8), ("debug", 120), ("staticuint64s", 2048),
-                ("semtable", 16064), ("typelinks", 64))
+                ("semtable", 16064), ("typelinks", 64), ("allgs", 24), ("allglen", 8), ("allglock", 8))
 TYPES = 0x60_0000                       # type descriptors and pointer masks that programs define
 GLOBALS = 0x80_0000                     # the program's own global variables
 

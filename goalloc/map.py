@@ -15,7 +15,7 @@ from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import params as P
 from goalloc.layout import hmap, mapextra, slice_
 from goalloc.malloc import mallocgc
-from goalloc.slice import growslice, roundupsize
+from goalloc.slice import append_word, roundupsize
 from goalloc.words import get8, get16, get32, get64, put8, put16, put32, put64
 
 BUCKET, BUCKET_COUNT, KEYS, VALUES, OVERFLOW = 144, 8, 8, 72, 136
@@ -207,7 +207,7 @@ def newoverflow(m, t, mt, h, b):
     if kept == 0:
         kept = mallocgc(m, t, slice_.sizeof, get64(m, t, mt + 8))
         put64(m, t, extra + mapextra.overflow, kept)
-    keep(m, t, mt, kept, spare)
+    append_word(m, t, kept, spare, get64(m, t, mt + 16))
     put64(m, t, b + OVERFLOW, spare)
     return spare
 
@@ -219,19 +219,6 @@ def make_extra(m, t, mt, h):
         extra = mallocgc(m, t, mapextra.sizeof, get64(m, t, mt))
         put64(m, t, h + hmap.extra, extra)
     return extra
-
-
-@kernel
-def keep(m, t, mt, kept, bucket):
-    """*kept = append(*kept, bucket)"""
-    array, n, capacity = get64(m, t, kept + slice_.array), get64(m, t, kept + slice_.len), get64(m, t, kept + slice_.cap)
-    if n == capacity:
-        array, capacity = growslice(m, t, (array, n, capacity), n + 1, 8, get64(m, t, mt + 16))
-        put64(m, t, kept + slice_.array, array)
-        put64(m, t, kept + slice_.cap, capacity)
-    if array:
-        put64(m, t, array + n * 8, bucket)
-        put64(m, t, kept + slice_.len, n + 1)
 
 
 # Growing

@@ -1,6 +1,7 @@
 """Who waits: goroutines that are parked and made ready, Ps without work, and their Ms that sleep.
 
     gopark   running -> waiting; the M is free for another                  goready   waiting -> runnable, next on this P
+    goyield  running -> runnable, last on this P
     pidle    the list of idle Ps (sched.pidle), under sched.lock            wakep     an idle P looks for work, if none does yet
 
 An M stays with its P here (nothing hands a P over while its M is in a system call), so an idle P is one whose M sleeps on its
@@ -35,6 +36,15 @@ def gopark(m, t, reason):
     put8(m, t, gp + g_.waitreason, reason)
     put32(m, t, gp + g_.atomicstatus, P.Gwaiting)
     dropg(m, t, gp, mp)
+
+
+@cold
+def goyield(m, t):
+    """The running goroutine goes to the end of its P's ring."""
+    gp = m.thread[t].guest[P.G]
+    put32(m, t, gp + g_.atomicstatus, P.Grunnable)
+    dropg(m, t, gp, current_m(m, t))
+    runqput(m, t, current_p(m, t), gp, False)
 
 
 @kernel

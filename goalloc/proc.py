@@ -15,17 +15,17 @@ Reached through DOOR_PROC:
 """
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
-from goalloc.gfree import gfget, gfput, set_stack
+from goalloc.fastrand import fastrand
+from goalloc.gfree import gfget, gfput, malg
 from goalloc.layout import g_, gobuf, p_, schedt, variables as V
 from goalloc.lock import lock, unlock
-from goalloc.malloc import mallocgc
 from goalloc.park import PIDLE, current_m, dropg, notewakeup, wakep
 from goalloc.persistentalloc import current_p
 from goalloc.runq import SCHED_LOCK, globrunqput, runqput
 from goalloc.schedule import schedule
 from goalloc.stack import HI, SP
 from goalloc.time import time_sleep
-from goalloc.words import add64, get64, put32, put64
+from goalloc.words import add64, get64, put8, put32, put64
 
 NEWG, NEWPROC, GOSCHED, GOEXIT, SCHEDULE, SLEEP, EXIT = range(7)
 VARIABLES_BYTES, ENTRY_BYTES = 32, 40   # above the first frame: variables (arguments), and goexit's address
@@ -69,14 +69,15 @@ def newproc(m, t, start, pc, argument):
 def newproc1(m, t, pp, pc):
     gp = gfget(m, t, pp)
     if gp == 0:
-        gp = mallocgc(m, t, g_.sizeof, get64(m, t, V.typelinks))
-        if gp == 0 or not set_stack(m, t, gp, P.fixedStack):
+        gp = malg(m, t)
+        if gp == 0:
             return 0
     sp = get64(m, t, gp + HI) - ENTRY_BYTES
     put64(m, t, gp + SP, sp)
     for place in range(sp, sp + ENTRY_BYTES, 8):
         put64(m, t, place, 0)
     put64(m, t, gp + PC, pc)
+    put8(m, t, gp + g_.trackingSeq, fastrand(m, t) & 0xFF)
     put64(m, t, gp + g_.goid, next_goid(m, t, pp))
     return gp
 

@@ -159,6 +159,7 @@ class Runtime:
             p.store(mp + m_.g0, g0)
             p.store(mp + m_.id, i)
             self.machine.state.thread[p.thread_on(i)].guest[P.G] = g0
+        p.store(mp + m_.fastrand, int(self._random.integers(1 << 64, dtype=np.uint64)))
         self._door(0, SET_M, mp, pp)
         self.ps.append(pp)
         self.gs.append(g0)

@@ -11,7 +11,8 @@ from hwmem._jit import cold, kernel
 from hwmem.sched.scheduler import finish
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.layout import g_, m_, p_, schedt, variables as V
+from goalloc.fastrand import fastrand
+from goalloc.layout import g_, m_, p_, variables as V
 from goalloc.lock import lock, unlock
 from goalloc.park import NMSPINNING, NPIDLE, current_m, notesleep, pidle_remove, pidleput, wakep
 from goalloc.persistentalloc import current_p
@@ -33,34 +34,37 @@ def schedule(m, t):
         lock(m, t, SCHED_LOCK)
         pidle_remove(m, t, pp)
         unlock(m, t, SCHED_LOCK)
-    gp = findRunnable(m, t, mp, pp)
+    gp, inheritTime = findRunnable(m, t, mp, pp)
     if gp == 0:
         stop(m, t, mp, pp)
         return 0
     if get8(m, t, mp + m_.spinning):
         resetspinning(m, t, mp)
         wakep(m, t)
-    execute(m, t, mp, pp, gp)
+    execute(m, t, mp, gp)
+    if not inheritTime:
+        put32(m, t, pp + p_.schedtick, get32(m, t, pp + p_.schedtick) + 1)
     return gp
 
 
 @cold
 def findRunnable(m, t, mp, pp):
+    """(a goroutine or 0, whether it inherits the time slice)."""
     check_timers(m, t, pp)
     if get32(m, t, pp + p_.schedtick) % FAIRNESS == 0 and get32(m, t, SIZE):
-        return from_global(m, t, pp, 1)
-    gp = runqget(m, t, pp)
+        return from_global(m, t, pp, 1), False
+    gp, inheritTime = runqget(m, t, pp)
     if gp == 0 and get32(m, t, SIZE):
         gp = from_global(m, t, pp, 0)
     if gp:
-        return gp
+        return gp, inheritTime
     spinning, busy = get32(m, t, NMSPINNING), get32(m, t, V.gomaxprocs) - get32(m, t, NPIDLE)
     if get8(m, t, mp + m_.spinning) == 0:
         if 2 * spinning >= busy:
-            return 0
+            return 0, False
         put8(m, t, mp + m_.spinning, 1)
         add32_high(m, t, NMSPINNING, 1)
-    return stealWork(m, t, mp, pp)
+    return stealWork(m, t, pp), False
 
 
 @kernel
@@ -72,19 +76,42 @@ def from_global(m, t, pp, most):
 
 
 @cold
-def stealWork(m, t, mp, pp):
-    """A goroutine of another P, from a random one on, with the others of half its queue; 0 if they have none. Go goes through
-    the Ps in a random order, here they follow one another from a random one."""
+def stealWork(m, t, pp):
+    """A goroutine of another P, with the others of half its queue; 0 if they have none. Four times through the Ps, in an order
+    that a random number and a stride without a divisor in common with their number give."""
     n = get32(m, t, V.gomaxprocs)
-    start = get64(m, t, mp + m_.fastrand) * 1103515245 + 12345 + get64(m, t, mp + m_.id) & 0x7FFF_FFFF
-    put64(m, t, mp + m_.fastrand, start)
-    for i in range(STEAL_TRIES * n):
-        victim = get64(m, t, get64(m, t, V.allp) + ((start >> 8) + i) % n * 8)
-        if victim != pp:
-            gp = runqsteal(m, t, pp, victim, i // n == STEAL_TRIES - 1)
-            if gp:
-                return gp
+    for i in range(STEAL_TRIES):
+        drawn = fastrand(m, t)
+        position, stride = drawn % n, coprime(n, drawn // n)
+        for _ in range(n):
+            victim = get64(m, t, get64(m, t, V.allp) + position * 8)
+            if victim != pp:
+                gp = runqsteal(m, t, pp, victim, i == STEAL_TRIES - 1)
+                if gp:
+                    return gp
+            position = (position + stride) % n
     return 0
+
+
+@kernel
+def gcd(a, b):
+    while b:
+        a, b = b, a % b
+    return a
+
+
+@kernel
+def coprime(n, k):
+    """Number `k`, counted around, of those from 1 to n that have no divisor in common with n. Go: proc.go randomOrder."""
+    count = 0
+    for i in range(1, n + 1):
+        count += gcd(i, n) == 1
+    k %= count
+    i = 0
+    while k >= 0:
+        i += 1
+        k -= gcd(i, n) == 1
+    return i
 
 
 @kernel
@@ -94,8 +121,7 @@ def resetspinning(m, t, mp):
 
 
 @cold
-def execute(m, t, mp, pp, gp):
-    put32(m, t, pp + p_.schedtick, get32(m, t, pp + p_.schedtick) + 1)
+def execute(m, t, mp, gp):
     put64(m, t, mp + m_.curg, gp)
     put64(m, t, gp + g_.m, mp)
     put32(m, t, gp + g_.atomicstatus, P.Grunning)

@@ -3,9 +3,10 @@ from hwmem._jit import cold, kernel
 from hwmem.core.access import load, load8
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.layout import variables as V
+from goalloc.layout import slice_, variables as V
 from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
+from goalloc.words import get64, put64
 
 DOUBLING_ENDS = 256
 
@@ -54,3 +55,17 @@ def growslice(m, t, old, needed, element, typ):
     if x:
         memmove(m, t, x, array, length * element)
     return x, capacity
+
+
+@cold
+def append_word(m, t, s, word, typ):
+    """*s = append(*s, word), `s`: address of a slice's header, `typ`: of the words. False after a fatal error."""
+    array, n, capacity = get64(m, t, s + slice_.array), get64(m, t, s + slice_.len), get64(m, t, s + slice_.cap)
+    if n == capacity:
+        array, capacity = growslice(m, t, (array, n, n), n + 1, 8, typ)
+        put64(m, t, s + slice_.array, array)
+        put64(m, t, s + slice_.cap, capacity)
+    if array:
+        put64(m, t, array + 8 * n, word)
+        put64(m, t, s + slice_.len, n + 1)
+    return array != 0

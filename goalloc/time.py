@@ -11,10 +11,10 @@ from goalloc.layout import g_, p_, timer, variables as V
 from goalloc.malloc import mallocgc
 from goalloc.park import goready, gopark
 from goalloc.persistentalloc import current_p
-from goalloc.slice import growslice
+from goalloc.slice import append_word
 from goalloc.words import get32, get64, put32, put64
 
-TIMERS, LENGTH, CAPACITY = p_.timers, p_.timers + 8, p_.timers + 16
+TIMERS, LENGTH = p_.timers, p_.timers + 8
 TYPE_TIMER, TYPE_POINTER = V.typelinks + 24, V.typelinks + 32            # runtime.py puts them there
 
 
@@ -29,11 +29,8 @@ def time_sleep(m, t, cycles):
     put64(m, t, tm + timer.when, m.core[m.thread[t].core].cycles + cycles)
     put64(m, t, tm + timer.arg + 8, gp)
     n = get64(m, t, pp + LENGTH)
-    if n == get64(m, t, pp + CAPACITY):
-        array, capacity = growslice(m, t, (get64(m, t, pp + TIMERS), n, n), n + 1, 8, get64(m, t, TYPE_POINTER))
-        put64(m, t, pp + TIMERS, array)
-        put64(m, t, pp + CAPACITY, capacity)
-    put64(m, t, pp + LENGTH, n + 1)
+    if not append_word(m, t, pp + TIMERS, tm, get64(m, t, TYPE_POINTER)):
+        return
     put32(m, t, pp + p_.numTimers, n + 1)
     siftup(m, t, get64(m, t, pp + TIMERS), n, tm)
     gopark(m, t, P.waitReasonSleep)
