@@ -57,13 +57,19 @@ def channels(m, t, operation, a, b):
     if a == 0:
         gopark(m, t, P.waitReasonChanSendNilChan if operation == CHANSEND else P.waitReasonChanReceiveNilChan)
         return PARKED
-    if get64(m, t, gp + g_.waiting):
-        return resumed(m, t, gp, operation)
-    lock(m, t, a + hchan.lock)
-    status = send_now(m, t, a, b) if operation == CHANSEND else receive_now(m, t, a, b)
+    status = resumed(m, t, gp) if get64(m, t, gp + g_.waiting) else begin(m, t, gp, operation, a, b)
+    if status == CLOSED and operation == CHANSEND:
+        throw(m, t, E.SEND_CLOSED, 0, 0)
+    return status
+
+
+@kernel
+def begin(m, t, gp, operation, c, ep):
+    lock(m, t, c + hchan.lock)
+    status = send_now(m, t, c, ep) if operation == CHANSEND else receive_now(m, t, c, ep)
     if status == PARKED:
-        wait(m, t, gp, a, hchan.sendq if operation == CHANSEND else hchan.recvq, b)
-    unlock(m, t, a + hchan.lock)
+        wait(m, t, gp, c, hchan.sendq if operation == CHANSEND else hchan.recvq, ep)
+    unlock(m, t, c + hchan.lock)
     return status
 
 
@@ -86,9 +92,8 @@ def make(m, t, typ, size):
 
 @cold
 def send_now(m, t, c, ep):
-    """Send without waiting: DONE, or PARKED if it has to wait; CLOSED after a panic. The lock is held."""
+    """Send without waiting: DONE, or PARKED if it has to wait; CLOSED, where the caller panics. The lock is held."""
     if get32(m, t, c + hchan.closed):
-        throw(m, t, E.SEND_CLOSED, 0, 0)
         return CLOSED
     sg = dequeue(m, t, c + hchan.recvq)
     if sg:
@@ -132,16 +137,17 @@ def receive_now(m, t, c, ep):
 def hand_over(m, t, sg, to, source, n):
     """The element, from the sender's place to the receiver's, and the other goroutine is ready."""
     memmove(m, t, to, source, n if to else 0)
-    ready(m, t, sg, 1)
+    goready(m, t, woken(m, t, sg, 1))
 
 
 @cold
-def ready(m, t, sg, success):
+def woken(m, t, sg, success):
+    """The goroutine of `sg`, which is told how its wait ended."""
     gp = get64(m, t, sg + sudog.g)
     put64(m, t, sg + sudog.elem, 0)
     put64(m, t, gp + g_.param, sg)
     put8(m, t, sg + sudog.success, success)
-    goready(m, t, gp)
+    return gp
 
 
 @kernel
@@ -209,10 +215,10 @@ def remove(m, t, queue, sg):
 
 
 @cold
-def resumed(m, t, gp, operation):
+def resumed(m, t, gp):
     """The end of a call that had parked."""
     sg = get64(m, t, gp + g_.waiting)
-    status = how_it_ended(m, t, sg, operation == CHANSEND)
+    status = how_it_ended(m, t, sg)
     put64(m, t, gp + g_.waiting, 0)
     put64(m, t, gp + g_.param, 0)
     releaseSudog(m, t, sg)
@@ -220,13 +226,9 @@ def resumed(m, t, gp, operation):
 
 
 @kernel
-def how_it_ended(m, t, sg, sends):
-    """What woke a goroutine that waited to send or to receive: the other side (DONE), or close, on which a sender panics."""
-    if get8(m, t, sg + sudog.success):
-        return DONE
-    if sends:
-        throw(m, t, E.SEND_CLOSED, 0, 0)
-    return CLOSED
+def how_it_ended(m, t, sg):
+    """What woke a goroutine that waited to send or to receive: the other side (DONE), or close (CLOSED)."""
+    return DONE if get8(m, t, sg + sudog.success) else CLOSED
 
 
 @cold
@@ -244,12 +246,12 @@ def close(m, t, c):
             ep = get64(m, t, sg + sudog.elem)
             if ep and queue == c + hchan.recvq:
                 memclr(m, t, ep, get16(m, t, c + hchan.elemsize))
-            put64(m, t, sg + sudog.waitlink, waiters)
-            waiters = sg
+            gp = woken(m, t, sg, 0)
+            put64(m, t, gp + g_.schedlink, waiters)
+            waiters = gp
             sg = dequeue(m, t, queue)
     unlock(m, t, c + hchan.lock)
     while waiters:
-        following = get64(m, t, waiters + sudog.waitlink)
-        put64(m, t, waiters + sudog.waitlink, 0)
-        ready(m, t, waiters, 0)
-        waiters = following
+        gp, waiters = waiters, get64(m, t, waiters + g_.schedlink)
+        put64(m, t, gp + g_.schedlink, 0)
+        goready(m, t, gp)

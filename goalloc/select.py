@@ -12,8 +12,9 @@ A call that returns PARKED is made again when the goroutine runs again, as chann
 Go: select.go selectgo.
 """
 from hwmem._jit import DOORS, call_door, cold, kernel
-from goalloc import params as P
-from goalloc.chan import DEFAULT, PARKED, enqueue, how_it_ended, receive_now, remove, send_now
+from goalloc import errors as E, params as P
+from goalloc.chan import CLOSED, DEFAULT, PARKED, enqueue, how_it_ended, receive_now, remove, send_now
+from goalloc.errors import throw
 from goalloc.fastrand import fastrandn
 from goalloc.layout import g_, hchan, scase, sudog
 from goalloc.lock import lock, unlock
@@ -35,17 +36,26 @@ def selectgo(m, t, cases, order, nsends, nrecvs, block):
 def select_door(m, t, cases, order, counts):
     gp, nsends, n = m.thread[t].guest[P.G], counts & 0xFFFF, (counts & 0xFFFF) + (counts >> NRECVS & 0xFFFF)
     if get64(m, t, gp + g_.waiting):
-        return resumed(m, t, gp, cases, order + 2 * n, nsends)
+        status = resumed(m, t, gp, cases, order + 2 * n, nsends)
+    else:
+        status = begin(m, t, gp, cases, order, (n, nsends, counts >> BLOCK))
+    if status == CLOSED and m.thread[t].guest[P.SECOND] < nsends:
+        throw(m, t, E.SEND_CLOSED, 0, 0)
+    return status
+
+
+@kernel
+def begin(m, t, gp, cases, order, counts):
+    """`counts`: (cases, how many of them send, whether to wait)."""
+    n, nsends, block = counts
     locks, count = order + 2 * n, poll_order(m, t, cases, order, n)
     lock_order(m, t, cases, order, locks, count)
     lock_all(m, t, cases, locks, count)
     status = poll(m, t, cases, order, count, nsends)
-    if status == PARKED and counts >> BLOCK == 0:
-        status = DEFAULT
-    elif status == PARKED:
+    if status == PARKED and block:
         wait(m, t, gp, cases, locks, (count, nsends))
     unlock_all(m, t, cases, locks, count)
-    return status
+    return DEFAULT if status == PARKED and not block else status
 
 
 @kernel
@@ -173,7 +183,7 @@ def resumed(m, t, gp, cases, locks, nsends):
         case, following = case_at(m, t, locks, i), get64(m, t, s + sudog.waitlink)
         if s == chosen:
             m.thread[t].guest[P.SECOND] = case
-            status = how_it_ended(m, t, s, case < nsends)
+            status = how_it_ended(m, t, s)
         else:
             remove(m, t, get64(m, t, s + sudog.c) + (hchan.sendq if case < nsends else hchan.recvq), s)
         releaseSudog(m, t, s)

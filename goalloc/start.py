@@ -10,8 +10,9 @@ given back to the kernel and taken into the cache; the rest stays free. What the
 
     mspans                      every one that is not in the map lies in the P's cache
     persistent memory           half of the P's chunk is used (without "palloc_off" in "before")
-    a stack span, two in use    the two Ms' g0s, of 16 KiB
-    a stack span, others        goroutines' first stacks of 2 KiB: main's, which has moved to a larger one, then the runtime's own
+    stack spans, one in use     main's present stack, of 8 KiB; without such a span it is the largest one
+           ...  two in use      the two Ms' g0s, of 16 KiB
+           ...  others          goroutines' first stacks of 2 KiB: main's, which has moved on, then those of the runtime's own
     goroutines                  main, which runs, and those; one sudog is free, for main has waited for them (gcenable)
 """
 from goalloc import params as P
@@ -28,6 +29,7 @@ from goalloc.stats import SYS_COUNTERS, read_memstats
 FIRST_ARENA = 0xC0_0000_0000
 P_SPANCLASS, G_SPANCLASS, SUDOG_SPANCLASS, ALLGS_SPANCLASS = 104, 46, 16, 12     # 9472, 416, 96, 64 bytes (eight pointers)
 MAIN = 1                                # the second g made: the first is m0's gsignal
+STACK_SIZES = {1: 4 * P.fixedStack, 2: 8 * P.fixedStack}        # by how many of a span are in use; else fixedStack
 HALF_A_CHUNK = P.persistentChunkSize // 2
 CHECKED = ("HeapSys", "HeapIdle", "HeapInuse", "HeapReleased", "HeapAlloc", "Mallocs", "Frees", "StackInuse", "MSpanInuse", "MSpanSys",
            "MCacheInuse", "Sys", "NextGC")
@@ -109,24 +111,29 @@ def object_of(rows, spanclass, i):
 
 def stacks_in_use(rt, count):
     """A span cut into stacks of which `count` are in use, and its free list as the P that gave its stacks back left it."""
-    size = P.stackCacheSize // 2 if count == 2 else P.fixedStack
+    size = STACK_SIZES.get(count, P.fixedStack)
     stacks = sorted(rt.call(0, P.DOOR_STACK, STACKALLOC, size, 0) for _ in range(P.stackCacheSize // size))
     half = len(stacks) // 2
     handed_out = stacks[half:] + stacks[:half]          # a cache takes half a span, from its end, and hands out the last it took
-    used = stacks if count == 2 else handed_out[1:count + 1]
+    used = handed_out[1:count + 1] if size == P.fixedStack else handed_out[:count]
     for x in stacks:
         if x not in used:
             rt.call(0, P.DOOR_STACK, STACKFREE, x, size)
     return stacks
 
 
+def stack_of_main(rows):
+    page, npages, _, _, _, count, _ = max(rows, key=lambda row: (row[5] == 1, row[1]))
+    lo, size = FIRST_ARENA + page * P.pageSize, npages * P.pageSize
+    return (lo + size // 2, lo + size // 2 + STACK_SIZES[1]) if count == 1 else (lo, lo + size)
+
+
 def add_goroutines(rt, rows):
     """The running main on its stack, the largest; how many others there are; the free sudog."""
     p, pp, gp, t = rt.process, rt.ps[0], object_of(rows, G_SPANCLASS, MAIN), rt.process.thread_on(0)
-    page, npages = max((row[:2] for row in rows if row[2] == 2), key=lambda row: row[1])
-    count = 1 + sum(row[5] for row in rows if row[2] == 2 and row[5] != 2)
-    lo = FIRST_ARENA + page * P.pageSize
-    for at, value in ((LO, lo), (HI, lo + npages * P.pageSize), (g_.m, V.m0), (g_.goid, 1)):
+    lo, hi = stack_of_main(row for row in rows if row[2] == 2)
+    count = 1 + sum(row[5] for row in rows if row[2] == 2 and row[5] not in STACK_SIZES)
+    for at, value in ((LO, lo), (HI, hi), (g_.m, V.m0), (g_.goid, 1)):
         p.store(gp + at, value)
     p.store(gp + g_.atomicstatus, P.Grunning, size=4)
     p.store(V.m0 + m_.curg, gp)

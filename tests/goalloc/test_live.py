@@ -1,6 +1,6 @@
 """Fresh scenarios, with new seeds, on the real Go and on ours: equal. Skipped where Go 1.21.13 is not installed.
 
-`pip install '.[go]'` installs it. HWMEM_LIVE: how many heap scenarios (20).
+`pip install '.[go]'` installs it. HWMEM_LIVE: how many heap scenarios (20); ten times as many programs of goroutines.
 """
 import json
 import os
@@ -10,7 +10,9 @@ import shutil
 import subprocess
 
 import numpy as np
+import orders
 import pytest
+from one_p import OneP
 
 from goalloc import answers
 from goalloc.sizeclasses import class_to_size
@@ -34,11 +36,16 @@ def environment(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def program(environment, tmp_path_factory):
-    """The real allocator's side: live/main.go, built."""
-    binary = tmp_path_factory.mktemp("live") / "live"
-    subprocess.run(["go", "build", "-o", binary, "."], cwd=LIVE, env=environment, check=True)
-    return binary
+def programs(environment, tmp_path_factory):
+    """A folder with the real side's programs, built: live (live/main.go) and order (live/order/main.go)."""
+    folder = tmp_path_factory.mktemp("live")
+    subprocess.run(["go", "build", "-o", f"{folder}/", ".", "./order"], cwd=LIVE, env=environment, check=True)
+    return folder
+
+
+def answer_of(program, text):
+    run = subprocess.run([program], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
+    return json.loads(run.stdout)
 
 
 def random_steps(rng):
@@ -62,12 +69,11 @@ def random_steps(rng):
     return steps
 
 
-def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, program, seed):
+def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, programs, seed):
     for k in range(SCENARIOS):
         steps = random_steps(random.Random(seed + k))
         text = "\n".join("{} {} {}".format(*step) for step in steps)
-        run = subprocess.run([program], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
-        real = json.loads(run.stdout)
+        real = answer_of(programs / "live", text)
         rt = runtime(start=real)
         counts = [count for count, _, _ in steps]
         sizes, scan = (np.repeat([step[i] for step in steps], counts) for i in (1, 2))
@@ -75,6 +81,15 @@ def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, program, 
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+
+
+def test_fresh_programs_of_goroutines_go_on_in_the_real_order_and_with_the_real_outcomes(runtime, programs, seed):
+    for k in range(SCENARIOS):
+        fresh = [orders.random_program(random.Random(10 * (seed + k) + i)) for i in range(10)]
+        answers_ = answer_of(programs / "order", json.dumps(fresh))
+        ours = orders.run_all(OneP(runtime(gomaxprocs=1)), fresh, answers_)
+        for i, (notes, real) in enumerate(zip(ours, answers_, strict=True)):
+            assert notes == real["Notes"], 10 * (seed + k) + i
 
 
 def test_fresh_histories_of_the_page_allocator_end_as_the_real_ones(environment, tmp_path, seed):
