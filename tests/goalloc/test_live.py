@@ -15,9 +15,12 @@ import pytest
 from one_p import OneP
 
 from goalloc import answers
+from goalloc.chan import CHANRECV
+from goalloc.proc import GOSCHED
 from goalloc.sizeclasses import class_to_size
 
 LIVE = pathlib.Path(__file__).resolve().parent / "live"
+ROUNDS = 10                             # in which main yields after a step of goroutines
 SCENARIOS = int(os.environ.get("HWMEM_LIVE", 20))
 
 
@@ -69,15 +72,62 @@ def random_steps(rng):
     return steps
 
 
+def with_goroutines(rng, steps):
+    """The steps, and between some of them goroutines begin (size 0, 0) or those that wait longest end (size 0, 1)."""
+    out, waiting = [], 0
+    for step in steps:
+        out.append(step)
+        if rng.random() < 0.03:
+            ending = rng.randrange(waiting + 1) if rng.random() < 0.4 else 0
+            count = ending or rng.choice((1, 3, 20, 150, 300))
+            waiting += -ending if ending else count
+            out.append((count, 0, int(ending > 0)))
+    return out
+
+
+def addresses_of(one, steps, real):
+    """What live/main.go notes, from ours: addresses of objects, and of goroutines' gs and stacks in the order in which they begin.
+    The count of choices that it notes before those is taken over."""
+    noted, seen = [], set()
+    main, c = one.current(), one.memory + 2048          # a channel without room, whose elements have no bytes
+    for count, size, scan in steps:
+        if size:
+            noted += one.rt.malloc_many([size] * count, noscan=not scan).tolist()
+            continue
+        noted.append(real[len(noted)])
+        one.schedtick(noted[-1])
+        for _ in range(count):
+            if scan:
+                one.send(c, 1)
+            else:
+                one.go(0)
+                others_run(one, main, c, noted, seen)
+        for _ in range(ROUNDS):
+            others_run(one, main, c, noted, seen)
+    return noted
+
+
+def others_run(one, main, c, noted, seen):
+    """main yields: who begins notes itself and waits, who has been sent something ends."""
+    one.proc(GOSCHED)
+    while one.next() is not None and (gp := one.current()) != main:
+        if gp not in seen:
+            seen.add(gp)
+            noted += [gp, one.stack(gp)[0]]
+            one.chan(CHANRECV, c)
+        else:
+            seen.discard(gp)
+            one.chan(CHANRECV, c)
+            one.end()
+
+
 def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, programs, seed):
     for k in range(SCENARIOS):
-        steps = random_steps(random.Random(seed + k))
+        steps = with_goroutines(random.Random(seed + k), random_steps(random.Random(seed + k)))
         text = "\n".join("{} {} {}".format(*step) for step in steps)
         real = answer_of(programs / "live", text)
         rt = runtime(start=real)
-        counts = [count for count, _, _ in steps]
-        sizes, scan = (np.repeat([step[i] for step in steps], counts) for i in (1, 2))
-        assert rt.malloc_many(sizes, noscan=scan == 0).tolist() == real["addresses"], seed + k
+        assert addresses_of(OneP(rt), steps, real["addresses"]) == real["addresses"], seed + k
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
