@@ -9,7 +9,6 @@ import random
 import shutil
 import subprocess
 
-import numpy as np
 import orders
 import pytest
 from one_p import OneP
