@@ -10,17 +10,17 @@ from hwmem._jit import DOORS, kernel
 from goalloc import params as P
 from goalloc.heapgrow import H
 from goalloc.layout import (CENTRAL_STRIDE, arenaHint, g_, gcControllerState, m_, mcache, mcentral, mheap, mspan, mstats, p_,
-                            variables as V)
+                            specialPinCounter, specialReachable, specialfinalizer, specialprofile, variables as V)
 from goalloc.mcache import allocmcache, releaseAll
 from goalloc.mfixalloc import fixalloc_alloc, fixalloc_init
 from goalloc.mheap import mspan_cache, new_mspan
-from goalloc.mpagealloc import pageAlloc_init
+from goalloc.mpagegrow import pageAlloc_init
 from goalloc.words import get64, put8, put32, put64
 
 MALLOCINIT, SET_M, NEW_MCACHE, FLUSH_MCACHE, STOCK_MSPANS, INIT_PAGES = range(6)
 OTHER_SYS = V.memstats + mstats.other_sys
-SPECIAL_SIZES = ((mheap.specialfinalizeralloc, 48), (mheap.specialprofilealloc, 24), (mheap.specialReachableAlloc, 24),
-                 (mheap.specialPinCounterAlloc, 24))
+SPECIAL_SIZES = ((mheap.specialfinalizeralloc, specialfinalizer.sizeof), (mheap.specialprofilealloc, specialprofile.sizeof),
+                 (mheap.specialReachableAlloc, specialReachable.sizeof), (mheap.specialPinCounterAlloc, specialPinCounter.sizeof))
 
 
 @DOORS.door(P.DOOR_RUNTIME)

@@ -14,8 +14,9 @@ from goalloc.params import (arenaBaseOffset, heapArenaBytes, levelLogPages, mSpa
                             mSpanManual, numSpanClasses, pageSize, pagesPerArena, pallocChunkBytes, pallocChunkPages, summaryLevels)
 from goalloc.inspect import Inspector
 from goalloc.sizeclasses import class_to_allocnpages, class_to_size
-from goalloc.stats import controller, heap_stats, read_span
+from goalloc.stats import controller, heap_stats, read_memstats, read_span
 
+UNUSED = 1                              # span class of a user arena's chunk that was freed
 PAGES = V.mheap_ + mheap.pages
 ALL64 = (1 << 64) - 1
 
@@ -34,6 +35,13 @@ def arenas(look):
     array, n = look.word(V.mheap_ + mheap.allArenas), look.word(V.mheap_ + mheap.allArenas + slice_.len)
     l2 = look.word(V.mheap_ + mheap.arenas)
     return [(i * heapArenaBytes + arenaBaseOffset, look.word(l2 + 8 * i)) for i in look.words(array, n)]
+
+
+def user_arenas(look, spans):
+    """The same of the arenas that user arenas' chunks lie in, which allArenas does not have."""
+    l2 = look.word(V.mheap_ + mheap.arenas)
+    numbers = sorted({linear(span["base"]) // heapArenaBytes for span in spans.values() if span["isUserArenaChunk"]})
+    return [(i * heapArenaBytes + arenaBaseOffset, look.word(l2 + 8 * i)) for i in numbers]
 
 
 def span_at(look, va):
@@ -80,7 +88,7 @@ def pages_of_spans(look, spans):
         for va in range(span["base"], span["base"] + span["npages"] * pageSize, pageSize):
             need(va not in taken, "page {:#x} is in two spans", va)
             taken[va] = span
-    for base, arena in arenas(look):
+    for base, arena in arenas(look) + user_arenas(look, spans):
         pointers = look.words(arena + heapArena.spans, pagesPerArena)
         in_use = int.from_bytes(look.read(arena + heapArena.pageInUse, pagesPerArena // 8), "little")
         for i, s in enumerate(pointers):
@@ -207,11 +215,20 @@ def check_statistics(look, spans, chunks, caches):
     c, s = controller(look), heap_stats(look)
     nbytes = {state: sum(span["npages"] for span in spans.values() if span["state"] == state) * pageSize
               for state in (mSpanInUse, mSpanManual)}
+    freed = sum(span["npages"] for span in spans.values() if span["isUserArenaChunk"] and span["spanclass"] == UNUSED) * pageSize
+    chunk_bytes = sum(span["npages"] for span in spans.values() if span["isUserArenaChunk"]) * pageSize - freed
+    pages_in_use = nbytes[mSpanInUse]
+    nbytes[mSpanInUse] -= freed                         # in quarantine: spans without memory
     released = (sum(scavenged.bit_count() for _, scavenged in chunks.values()) + sum(caches.values())) * pageSize
-    total = len(chunks) * pallocChunkBytes
+    total = len(chunks) * pallocChunkBytes + chunk_bytes
     need(c["heapInUse"] == nbytes[mSpanInUse] == s["inHeap"], "heapInUse {} of spans {}", c["heapInUse"], nbytes[mSpanInUse])
     need(s["inStacks"] + s["inWorkBufs"] + s["inPtrScalarBits"] == nbytes[mSpanManual], "manual spans {}", nbytes[mSpanManual])
     need(c["heapReleased"] == released == s["released"], "heapReleased {} of pages {}", c["heapReleased"], released)
     need(c["heapInUse"] + c["heapFree"] + c["heapReleased"] + nbytes[mSpanManual] == total, "HeapSys is not {}", total)
     need(c["heapInUse"] + c["heapFree"] + nbytes[mSpanManual] == s["committed"], "committed {}", s["committed"])
-    need(look.word(V.mheap_ + mheap.pagesInUse) * pageSize == nbytes[mSpanInUse], "pagesInUse")
+    need(look.word(V.mheap_ + mheap.pagesInUse) * pageSize == pages_in_use, "pagesInUse")
+    small_bytes = lambda counts: sum(n * size for n, size in zip(counts, class_to_size))            # noqa: E731
+    need(c["totalAlloc"] == s["largeAlloc"] + small_bytes(s["smallAllocCount"]), "totalAlloc {}", c["totalAlloc"])
+    need(c["totalFree"] == s["largeFree"] + small_bytes(s["smallFreeCount"]), "totalFree {}", c["totalFree"])
+    stats = read_memstats(look)
+    need(c["mappedReady"] == stats["Sys"] - s["released"], "mappedReady {} of {} mapped", c["mappedReady"], stats["Sys"])

@@ -49,6 +49,8 @@ def parser():
     cli.machine_options(sub)
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
+    sub.add_argument("--memprofile", type=int, default=0, metavar="BYTES",
+                     help="sample an object in so many bytes (Go's default: 524288) and show what was allocated where")
     sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
     cli.json_option(sub)
 
@@ -91,7 +93,32 @@ def run_program(arguments):
             job = Job(arguments.workload, config, arguments.seed, None, PROGRAMS[arguments.workload].parse(words))
             if job.parameters["gomaxprocs"] > config.cores:
                 raise ValueError(f"gomaxprocs: takes 1 to {config.cores}, the machine's cores (--with cores=N)")
-        cli.show(job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=Watch()), arguments)
+        cli.show(profiled_run(job, arguments, Watch()), arguments)
+    if arguments.memprofile and not arguments.json:
+        show_profile(job.space.runtime)
+
+
+def profiled_run(job, arguments, watch):
+    """The run; with --memprofile its programs sample, and the records are among the result's values."""
+    from goalloc.memprofile import mem_profile
+    from goalloc.runtime import ENVIRONMENT
+    if arguments.memprofile < 0:
+        raise cli.Refused("--memprofile: takes bytes a sample, 1 for every object")
+    ENVIRONMENT["GODEBUG"] = f"memprofilerate={arguments.memprofile}"
+    try:
+        result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch)
+    finally:
+        ENVIRONMENT["GODEBUG"] = ""
+    if arguments.memprofile:
+        result.values["memprofile"] = mem_profile(job.space.runtime)
+    return result
+
+
+def show_profile(rt):
+    from goalloc.memprofile import COLUMNS, top
+    from hwmem.report.table import table
+    print(f"\nalloc_space, by samples of one object in {rt.memprofilerate:,} bytes")
+    print(table(COLUMNS, [[row[0], f"{row[1]:.2%}", f"{row[2]:.2%}", *row[3:]] for row in top(rt)]))
 
 
 def run_experiment(arguments):

@@ -13,7 +13,10 @@ FIRST = 1000                            # fault codes of a Go program begin here
  NOT_RESERVED, NOT_MAPPED, CANNOT_MAP, UNALIGNED_UNUSED, MARKBITS, NO_FREE_OBJECTS, ALLOCCOUNT, UNCACHING, FIXALLOC,
  PERSISTENT_ALIGN, BAD_PRUNE, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS, STACK_OVERFLOW, STACK_POWER,
  NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, SPAN_LIST, DEADLOCK, SEND_CLOSED, CLOSE_CLOSED, CLOSE_NIL, CHAN_SIZE,
- UNLOCKED, NEGATIVE_COUNTER) = range(FIRST, FIRST + 36)
+ UNLOCKED, NEGATIVE_COUNTER, ADD_SPECIAL, REMOVE_SPECIAL, PROFILE_SET, CANNOT_ALLOCATE_MEMORY,
+ NOT_ARENA_SPAN, NOT_ARENA_CHUNK, ARENA_WASTE, ARENA_ZERO, ARENA_REFS, ARENA_DOUBLE_FREE, MISROUNDED, MAP_MEMORY, ARENA_MAP,
+ ARENA_METADATA, ALL_ARENAS, PAGES_MEMORY, INVALID_ARENA_FREE, REFILL_FREE, NO_FREE_SPACE,
+ SUMMARY_RESERVE) = range(FIRST, FIRST + 56)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -26,7 +29,7 @@ TEXTS = {
     OVERLAPPING: "fatal error: potentially overlapping in-use allocations detected",
     NOT_RESERVED: "fatal error: sysMap of memory that is not Reserved, at {0:#x}, {2} bytes",
     NOT_MAPPED: "fatal error: memory at {0:#x}, {2} bytes, is neither Prepared nor Ready",
-    CANNOT_MAP: "runtime: mmap({0:#x}, {2}) failed\nfatal error: runtime: cannot map pages in arena address space",
+    CANNOT_MAP: "fatal error: runtime: cannot map pages in arena address space",
     UNALIGNED_UNUSED: "fatal error: unaligned sysUnused",
     MARKBITS: "fatal error: markBits overflow",
     NO_FREE_OBJECTS: "fatal error: span has no free objects",
@@ -38,7 +41,8 @@ TEXTS = {
     TOO_MANY_PAGES: "fatal error: too many pages allocated in chunk?",
     BELOW_ZERO: "fatal error: allocated pages below zero?",
     ARENA_INITIALIZED: "fatal error: arena already initialized",
-    BAD_ADDRESS: "fatal error: memory reservation exceeds address space limit",
+    BAD_ADDRESS: "runtime: memory allocated by OS [{0:#x}, {2:#x}) not in usable address space: end outside usable address space\n"
+                 "fatal error: memory reservation exceeds address space limit",
     STACK_OVERFLOW: "runtime: goroutine stack exceeds {0}-byte limit\nfatal error: stack overflow",
     STACK_POWER: "fatal error: stack size not a power of 2",
     NOT_STACK_SPAN: "fatal error: freeing stack not in a stack span",
@@ -52,6 +56,26 @@ TEXTS = {
     CHAN_SIZE: "panic: makechan: size out of range",
     UNLOCKED: "fatal error: sync: unlock of unlocked mutex",
     NEGATIVE_COUNTER: "panic: sync: negative WaitGroup counter",
+    ADD_SPECIAL: "fatal error: addspecial on invalid pointer",
+    REMOVE_SPECIAL: "fatal error: removespecial on invalid pointer",
+    PROFILE_SET: "fatal error: setprofilebucket: profile already set",
+    NOT_ARENA_SPAN: "fatal error: invalid span in heapArena for user arena",
+    NOT_ARENA_CHUNK: "fatal error: span is not for a user arena",
+    ARENA_WASTE: "fatal error: wasted too much memory in an arena chunk",
+    ARENA_ZERO: "fatal error: arena chunk needs zeroing, but should already be zeroed",
+    ARENA_REFS: "fatal error: full list doesn't match refs list in length",
+    ARENA_DOUBLE_FREE: "panic: arena double free",
+    MISROUNDED: "fatal error: misrounded allocation in sysAlloc",
+    MAP_MEMORY: "fatal error: runtime: out of memory",
+    ARENA_MAP: "fatal error: out of memory allocating heap arena map",
+    ARENA_METADATA: "fatal error: out of memory allocating heap arena metadata",
+    ALL_ARENAS: "fatal error: out of memory allocating allArenas",
+    PAGES_MEMORY: "fatal error: pageAlloc: out of memory",
+    INVALID_ARENA_FREE: "fatal error: mheap.freeSpanLocked - invalid free of user arena chunk",
+    REFILL_FREE: "fatal error: refill of span with free space remaining",
+    NO_FREE_SPACE: "fatal error: span has no free space",
+    SUMMARY_RESERVE: "fatal error: failed to reserve page summary memory",
+    CANNOT_ALLOCATE_MEMORY: "fatal error: runtime: cannot allocate memory",
 }
 
 

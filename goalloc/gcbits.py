@@ -35,7 +35,9 @@ def newMarkBits(m, t, nelems):
     lock(m, t, V.gcBitsArenas + gcBitsArenas.lock)
     arena = new_arena(m, t)
     bits = try_alloc(m, t, arena, n)
-    if bits == 0:
+    if arena == 0:
+        throw(m, t, E.CANNOT_ALLOCATE_MEMORY, 0, 0)
+    elif bits == 0:
         throw(m, t, E.MARKBITS, 0, 0)
     else:
         put64(m, t, arena + gcBitsArena.next, get64(m, t, NEXT))

@@ -10,13 +10,13 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import (arenaHint, gcControllerState, heapArena, heapStatsDelta, mheap, mstats, slice_, variables as V)
 from goalloc.mem import sysAllocOS, sysFreeOS, sysMap, sysNoHugePage, sysReserve
-from goalloc.mfixalloc import fixalloc_free
+from goalloc.mfixalloc import fixalloc_alloc, fixalloc_free
 from goalloc.mgcscavenge import linear
 from goalloc.mpagealloc import GROW, pages_door
 from goalloc.mranges import move_words
 from goalloc.mstats import stats_acquire, stats_release
 from goalloc.persistentalloc import persistentalloc
-from goalloc.words import add64, align_up, get64, put64
+from goalloc.words import add64, align_up, get8, get64, put8, put64
 
 H = V.mheap_
 CUR_BASE, CUR_END = H + mheap.curArena, H + mheap.curArena + 8
@@ -42,7 +42,7 @@ def grow(m, t, npage):
     grown = 0
     base, end = get64(m, t, CUR_BASE), get64(m, t, CUR_END)
     if base + ask > end:
-        v, size = sysAlloc(m, t, ask)
+        v, size = sysAlloc(m, t, ask, H + mheap.arenaHints, True)
         if v == 0:
             in_use = (get64(m, t, V.gcController + gcControllerState.heapFree) + get64(m, t, HEAP_RELEASED)
                       + get64(m, t, V.gcController + gcControllerState.heapInUse))
@@ -72,39 +72,83 @@ def prepare(m, t, base, size):
 
 
 @cold
-def sysAlloc(m, t, n):
-    """Reserve `n` bytes, rounded up to arenas, at the first hint that works, and make their metadata; (address or 0, size)."""
+def sysAlloc(m, t, n, hints, register):
+    """Reserve `n` bytes, rounded up to arenas, at the first of `hints` that works, or else anywhere, and make their metadata,
+    listed in allArenas if `register`; (address or 0, size)."""
     n = align_up(n, P.heapArenaBytes)
-    v = 0
-    while v == 0:
-        hint = get64(m, t, H + mheap.arenaHints)
-        if hint == 0:
+    v = reserve_at_hint(m, t, n, hints)
+    if v == 0:
+        v, n = reserve_anywhere(m, t, n)
+        if v == 0:
             return 0, 0
-        p = get64(m, t, hint + arenaHint.addr)
-        got = sysReserve(m, t, p, n) if arenaIndex(p + n - 1) < P.arenaL2Entries else 0
-        if got == p:
-            put64(m, t, hint + arenaHint.addr, p + n)
-            v = p
-        else:
-            if got:
-                sysFreeOS(m, t, got, n)
-            put64(m, t, H + mheap.arenaHints, get64(m, t, hint + arenaHint.next))
-            fixalloc_free(m, t, H + mheap.arenaHintAlloc, hint)
+    if arenaIndex(v + n - 1) >= P.arenaL2Entries:
+        throw(m, t, E.BAD_ADDRESS, v, v + n)
+        return 0, 0
     if v & (P.heapArenaBytes - 1):
-        throw(m, t, E.BAD_ADDRESS, 0, 0)
+        throw(m, t, E.MISROUNDED, 0, 0)
         return 0, 0
     for ri in range(arenaIndex(v), arenaIndex(v + n - 1) + 1):
-        if not add_arena(m, t, ri):
+        if not add_arena(m, t, ri, register):
             return 0, 0
     return v, n
 
 
 @kernel
-def add_arena(m, t, ri):
-    """Metadata of arena number `ri`; False after a fatal error."""
+def reserve_at_hint(m, t, n, hints):
+    """`n` bytes of address space where a hint says; 0 when no hint is left. One that fails is dropped."""
+    hint = get64(m, t, hints)
+    while hint:
+        p, down = get64(m, t, hint + arenaHint.addr), get8(m, t, hint + arenaHint.down)
+        if down:
+            p -= n
+        got = sysReserve(m, t, p, n) if p >= 0 and arenaIndex(p + n - 1) < P.arenaL2Entries else 0
+        if got == p:
+            put64(m, t, hint + arenaHint.addr, p if down else p + n)
+            return p
+        if got:
+            sysFreeOS(m, t, got, n)
+        put64(m, t, hints, get64(m, t, hint + arenaHint.next))
+        fixalloc_free(m, t, H + mheap.arenaHintAlloc, hint)
+        hint = get64(m, t, hints)
+    return 0
+
+
+@kernel
+def reserve_anywhere(m, t, n):
+    """(address, size) of `n` bytes or an arena more where the kernel has room, on a multiple of an arena, and hints to grow from
+    there, up and down; (0, 0): no room. Go: sysReserveAligned."""
+    got = sysReserve(m, t, 0, n + P.heapArenaBytes)
+    if got == 0:
+        return 0, 0
+    v = align_up(got, P.heapArenaBytes)
+    if v == got:
+        n += P.heapArenaBytes
+    else:
+        sysFreeOS(m, t, got, v - got)
+        sysFreeOS(m, t, v + n, got + P.heapArenaBytes - v)
+    add_hint(m, t, v, True)
+    add_hint(m, t, v + n, False)
+    return v, n
+
+
+@kernel
+def add_hint(m, t, va, down):
+    hint, _ = fixalloc_alloc(m, t, H + mheap.arenaHintAlloc)
+    put64(m, t, hint + arenaHint.addr, va)
+    put8(m, t, hint + arenaHint.down, down)
+    put64(m, t, hint + arenaHint.next, get64(m, t, H + mheap.arenaHints))
+    put64(m, t, H + mheap.arenaHints, hint)
+
+
+@kernel
+def add_arena(m, t, ri, register):
+    """Metadata of arena number `ri`, listed if `register`; False after a fatal error."""
     l2 = get64(m, t, H + mheap.arenas)
     if l2 == 0:
         l2 = sysAllocOS(m, t, P.arenaL2Entries * 8)
+        if l2 == 0:
+            throw(m, t, E.ARENA_MAP, 0, 0)
+            return False
         sysNoHugePage(m, t, l2, P.arenaL2Entries * 8)
         put64(m, t, H + mheap.arenas, l2)
     if get64(m, t, l2 + ri * 8):
@@ -112,24 +156,29 @@ def add_arena(m, t, ri):
         return False
     arena = persistentalloc(m, t, heapArena.sizeof, 8, GC_MISC)
     if arena == 0:
-        throw(m, t, E.OUT_OF_MEMORY, 0, 0)
+        throw(m, t, E.ARENA_METADATA, 0, 0)
         return False
-    add_to_all(m, t, ri)
+    if register and not add_to_all(m, t, ri):
+        return False
     put64(m, t, l2 + ri * 8, arena)
     return True
 
 
 @kernel
 def add_to_all(m, t, ri):
-    """allArenas = append(allArenas, ri), in memory outside the heap."""
+    """allArenas = append(allArenas, ri), in memory outside the heap; False after a fatal error."""
     arenas = H + mheap.allArenas
     array, n, capacity = get64(m, t, arenas + slice_.array), get64(m, t, arenas + slice_.len), get64(m, t, arenas + slice_.cap)
     if n == capacity:
         size = max(2 * capacity * 8, P.physPageSize)
         larger = persistentalloc(m, t, size, 8, GC_MISC)
+        if larger == 0:
+            throw(m, t, E.ALL_ARENAS, 0, 0)
+            return False
         move_words(m, t, larger, array, n * 8)
         array = larger
         put64(m, t, arenas + slice_.array, array)
         put64(m, t, arenas + slice_.cap, size // 8)
     put64(m, t, array + n * 8, ri)
     put64(m, t, arenas + slice_.len, n + 1)
+    return True

@@ -8,7 +8,7 @@
 
 The fast path is inlined into whoever allocates: some twenty accesses, all of them to the lines of the P's M, mcache and
 span. `typ`: address of the type, 0 for no pointers. The object is zero if `needzero`. What the collector adds (assist,
-marking new objects, the trigger, the profile's sample) has its place after the publication barrier. Go: malloc.go.
+marking new objects, the trigger) has its place after the publication barrier, where the heap's profile asks. Go: malloc.go.
 """
 import numpy as np
 
@@ -20,6 +20,7 @@ from goalloc import params as P
 from goalloc.layout import g_, m_, mcache, mspan, p_, type_, variables as V
 from goalloc.mbitmap import heapBitsSetType
 from goalloc.memory_block import memclr
+from goalloc.profilealloc import profile
 
 
 @kernel
@@ -88,6 +89,7 @@ def new_tiny_block(m, t, c, size):
         store64(m, t, c + mcache.tiny, x)
         store64(m, t, c + mcache.tinyoffset, size)
     publish(m, t, s)
+    profile(m, t, x, s, 0)
     return x
 
 
@@ -106,6 +108,7 @@ def small(m, t, c, size, typ, needzero):
     if typ:
         note_pointers(m, t, c, x, load64(m, t, s + mspan.elemsize), size, typ)
     publish(m, t, s)
+    profile(m, t, x, s, typ)
     return x
 
 
@@ -132,6 +135,7 @@ def large(m, t, c, size, typ, needzero):
     if typ:
         note_pointers(m, t, c, x, elemsize, size, typ)
     publish(m, t, s)
+    profile(m, t, x, s, typ)
     if dirty and typ == 0:
         memclr(m, t, x, elemsize)               # no pointers to show: zeroed last, Go's delayedZeroing
     return x

@@ -62,6 +62,9 @@ def nextFree(m, t, c, spanclass, unused):
 def refill(m, t, c, spanclass):
     """The P's full span goes to the central list, one with free objects comes; emptymspan after a fatal error."""
     s = get64(m, t, span_place(c, spanclass))
+    if get16(m, t, s + mspan.allocCount) != get64(m, t, s + mspan.nelems):
+        throw(m, t, E.REFILL_FREE, 0, 0)
+        return
     if s != V.emptymspan:
         if get32(m, t, s + mspan.sweepgen) != get32(m, t, SWEEPGEN) + 3:
             throw(m, t, E.BAD_SWEEPGEN, 0, 0)
@@ -73,8 +76,11 @@ def refill(m, t, c, spanclass):
     if s == 0:
         throw(m, t, E.OUT_OF_MEMORY, 0, 0)
         return
-    put32(m, t, s + mspan.sweepgen, get32(m, t, SWEEPGEN) + 3)
     count = get16(m, t, s + mspan.allocCount)
+    if count == get64(m, t, s + mspan.nelems):
+        throw(m, t, E.NO_FREE_SPACE, 0, 0)
+        return
+    put32(m, t, s + mspan.sweepgen, get32(m, t, SWEEPGEN) + 3)
     put16(m, t, s + mspan.allocCountBeforeCache, count)
     free = get64(m, t, s + mspan.npages) * P.pageSize - count * get64(m, t, s + mspan.elemsize)
     update_heap_live(m, t, free, get64(m, t, c + mcache.scanAlloc))

@@ -48,8 +48,10 @@ def sysMap(m, t, v, n, stat):
         throw(m, t, E.NOT_RESERVED, v, n)
         return
     add64(m, t, stat, n)
-    if mmap(m, t, v, n, PROT_RW, ANONYMOUS | H.MAP_FIXED) != v:
-        throw(m, t, E.CANNOT_MAP, v, n)
+    result = system_call(m, t, H.SYS_MMAP, v, n, PROT_RW, ANONYMOUS | H.MAP_FIXED)
+    if result != v:
+        add64(m, t, stat, -n)                           # the machine goes on, and its counters agree
+        throw(m, t, E.MAP_MEMORY if result == -H.ENOMEM else E.CANNOT_MAP, 0, 0)
 
 
 @cold
@@ -57,6 +59,7 @@ def sysUsed(m, t, v, n, prepared):
     """Prepared to Ready; `prepared`: how many of the bytes were Prepared."""
     if not lies_in(m, t, v, n, PROT_RW):
         throw(m, t, E.NOT_MAPPED, v, n)
+        return
     add64(m, t, MAPPED_READY, prepared)
 
 

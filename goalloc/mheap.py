@@ -179,7 +179,7 @@ def recordspan(m, t, s):
         larger = max(ALLSPANS_BYTES // 8, capacity * 3 // 2)
         into = sysAlloc(m, t, larger * 8, V.memstats + mstats.other_sys)
         if into == 0:
-            throw(m, t, E.OUT_OF_MEMORY, 0, 0)
+            throw(m, t, E.CANNOT_ALLOCATE_MEMORY, 0, 0)
             return
         move_words(m, t, into, array, n * 8)
         put64(m, t, spans + slice_.array, into)
@@ -315,6 +315,9 @@ def may_be_freed(m, t, s, state):
     count = get16(m, t, s + mspan.allocCount)
     if state == P.mSpanManual and count == 0:
         return True
+    if state == P.mSpanInUse and get8(m, t, s + mspan.isUserArenaChunk):
+        throw(m, t, E.INVALID_ARENA_FREE, 0, 0)
+        return False
     if state == P.mSpanInUse and count == 0 and get32(m, t, s + mspan.sweepgen) == get32(m, t, H + mheap.sweepgen):
         return True
     code = E.INVALID_STACK_FREE if state == P.mSpanManual else E.INVALID_FREE if state == P.mSpanInUse else E.INVALID_STATE

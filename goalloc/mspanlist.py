@@ -1,4 +1,4 @@
-"""Doubly linked lists of spans (stack pools, large free stacks). Go: mheap.go mSpanList."""
+"""Doubly linked lists of spans (stack pools, large free stacks, user arenas' chunks). Go: mheap.go mSpanList."""
 from hwmem._jit import kernel
 from goalloc import errors as E
 from goalloc.errors import throw
@@ -17,6 +17,20 @@ def list_insert(m, t, spans, s):
     else:
         put64(m, t, spans + mSpanList.last, s)
     put64(m, t, spans + mSpanList.first, s)
+    put64(m, t, s + mspan.list, spans)
+
+
+@kernel
+def list_insertBack(m, t, spans, s):
+    """`s` becomes the last of the list at `spans`."""
+    last = get64(m, t, spans + mSpanList.last)
+    put64(m, t, s + mspan.next, 0)
+    put64(m, t, s + mspan.prev, last)
+    if last:
+        put64(m, t, last + mspan.next, s)
+    else:
+        put64(m, t, spans + mSpanList.first, s)
+    put64(m, t, spans + mSpanList.last, s)
     put64(m, t, s + mspan.list, spans)
 
 

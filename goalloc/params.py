@@ -10,13 +10,19 @@ physHugePageSize = 2 << 20
 maxTinySize, tinySpanClass = 16, 5
 maxSmallSize = 32768
 smallSizeMax, smallSizeDiv, largeSizeDiv = 1024, 8, 128
+size_to_class8Entries, size_to_class128Entries = smallSizeMax // smallSizeDiv + 1, (maxSmallSize - smallSizeMax) // largeSizeDiv + 1
 numSizeClasses, numSpanClasses = 68, 136
 heapAddrBits = 48
 arenaBaseOffset = -(1 << 47)            # 0xffff800000000000: addresses less this are a linear 48-bit space
-heapArenaBytes = 64 << 20
+logHeapArenaBytes = 26
+heapArenaBytes = 1 << logHeapArenaBytes
 pagesPerArena = heapArenaBytes // pageSize
-heapArenaBitmapWords = heapArenaBytes // 8 // 64
-arenaL2Entries = 1 << 22
+heapArenaWords = heapArenaBytes // 8
+heapArenaBitmapWords = heapArenaWords // 64
+heapArenaNoMoreBytes, pageBitsBytes = heapArenaBitmapWords // 8, pagesPerArena // 8
+arenaL1Bits = 0
+arenaL2Bits = heapAddrBits - logHeapArenaBytes - arenaL1Bits
+arenaL1Entries, arenaL2Entries = 1 << arenaL1Bits, 1 << arenaL2Bits             # of the arena map
 maxAlloc = 1 << heapAddrBits
 persistentChunkSize = 256 << 10
 maxPersistentBlock = 64 << 10
@@ -27,7 +33,8 @@ logPallocChunkPages = 9
 pallocChunkPages = 1 << logPallocChunkPages
 logPallocChunkBytes = logPallocChunkPages + pageShift
 pallocChunkBytes = 1 << logPallocChunkBytes
-pallocChunksL2Bits = 13
+pallocChunksL1Bits, pallocChunksL2Bits = 13, 13
+pallocChunksL1Entries, pallocChunksL2Entries = 1 << pallocChunksL1Bits, 1 << pallocChunksL2Bits
 summaryLevels = 5
 levelBits = (14, 3, 3, 3, 3)
 levelShift = (34, 31, 28, 25, 22)       # of the linear address
@@ -54,6 +61,8 @@ spanSetBlockEntries, spanSetInitSpineCap = 512, 256
 gcBitsChunkBytes, gcBitsHeaderBytes = 64 << 10, 16
 mspanCacheEntries = 128
 cacheLineSize = 64
+gcBitsArenaBytes = gcBitsChunkBytes - gcBitsHeaderBytes
+largeStackLists = heapAddrBits - pageShift
 
 # Stacks (stack.go)
 fixedStack, numStackOrders, stackCacheSize = 2048, 4, 32 << 10
@@ -68,10 +77,11 @@ maxInt64 = (1 << 63) - 1
 
 # Doors of the allocator (hwmem/_jit.py); the machine's own are below 16
 (DOOR_PERSISTENTALLOC, DOOR_PAGES, DOOR_ALLOC_SPAN, DOOR_NEXT_FREE, DOOR_ALLOC_LARGE, DOOR_HEAP_BITS, DOOR_MEMORY_BLOCK,
- DOOR_STACK, DOOR_PROC, DOOR_RUNTIME, DOOR_MAP, DOOR_CHAN, DOOR_SYNC, DOOR_SELECT) = range(16, 30)
+ DOOR_STACK, DOOR_PROC, DOOR_RUNTIME, DOOR_MAP, DOOR_CHAN, DOOR_SYNC, DOOR_PROFILE, DOOR_ARENA, DOOR_SELECT) = range(16, 32)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
-G, SECOND, SIZE = 0, 1, 2               # the current g (R14 of Go's ABI); a call's second result; arguments beyond three
+# the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles
+G, SECOND, SIZE, SITE = range(4)
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)

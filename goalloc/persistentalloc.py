@@ -57,7 +57,7 @@ def cut(m, t, persistent, size, align):
     if base == 0 or off + size > P.persistentChunkSize:
         base = sysAlloc(m, t, P.persistentChunkSize, OTHER_SYS)
         if base == 0:
-            throw(m, t, E.OUT_OF_MEMORY, 0, 0)
+            throw(m, t, E.CANNOT_ALLOCATE_MEMORY, 0, 0)
             return 0
         put64(m, t, persistent + persistentAlloc.base, base)
         chunks = get64(m, t, V.persistentChunks)

@@ -10,7 +10,9 @@ tests/goalloc/test_go_reading_order.py holds the files to this list.
 
 HEADERS = (
     "goalloc",                      # the names that users import
-    "goalloc.params", "goalloc.layout", "goalloc.sizeclasses", "goalloc.words", "goalloc.errors", "goalloc.types",
+    "goalloc.params", "goalloc.constants", "goalloc.layout", "goalloc.layout.rules", "goalloc.layout.pages", "goalloc.layout.heap",
+    "goalloc.layout.collector", "goalloc.layout.scheduler", "goalloc.layout.program", "goalloc.layout.variables",
+    "goalloc.sizeclasses", "goalloc.words", "goalloc.errors", "goalloc.types",
 )
 
 READING = (
@@ -23,20 +25,21 @@ READING = (
     "goalloc.programs.start",
     # From Python
     "goalloc.experiments", "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",
-    "goalloc.maps", "goalloc.check", "goalloc.stats", "goalloc.inspect",
+    "goalloc.maps", "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call
     "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.sema",
     "goalloc.select", "goalloc.chan", "goalloc.sudog",
     # Goroutines
-    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.park", "goalloc.runq", "goalloc.fastrand",
-    "goalloc.slice",
+    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.park", "goalloc.runq",
+    # Arenas that programs free as a whole, and slices
+    "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
     # One allocation
-    "goalloc.malloc", "goalloc.stack", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral",
+    "goalloc.malloc", "goalloc.profilealloc", "goalloc.mprof", "goalloc.special", "goalloc.stack", "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral",
     "goalloc.mspanset",
     "goalloc.lfstack", "goalloc.mbitmap",
     # Pages
-    "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagecache", "goalloc.mpagealloc",
-    "goalloc.msummary", "goalloc.mpallocbits", "goalloc.mgcscavenge", "goalloc.mranges",
+    "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagealloc", "goalloc.mpagecache",
+    "goalloc.mpagefind", "goalloc.mpagegrow", "goalloc.mscavenge", "goalloc.msummary", "goalloc.mpallocbits", "goalloc.mgcscavenge", "goalloc.mranges",
     # Beneath
-    "goalloc.mfixalloc", "goalloc.mstats", "goalloc.persistentalloc", "goalloc.mem", "goalloc.lock",
+    "goalloc.mfixalloc", "goalloc.mstats", "goalloc.persistentalloc", "goalloc.mem", "goalloc.fastrand", "goalloc.lock",
 )

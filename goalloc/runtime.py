@@ -30,12 +30,16 @@ from goalloc.inspect import Inspector
 from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hchan, hmap, m_, mapextra, p_,
                             sudog, timer, type_, variables as V)
 from goalloc.maps import Map
+from goalloc.memprofile import call_site, mem_profile, start_profile
 from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
+from goalloc.sizestats import size_stats
+from goalloc.slices import Slice
 from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
 from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
+from goalloc.userarena import UserArena
 from goalloc.types import Type, array, check_type, pointer, slice_of
 
 TYPES_SIZE = GLOBALS - TYPES
@@ -55,15 +59,7 @@ HMAP_TYPE = Type("hmap", hmap.sizeof, 8, (hmap.buckets, hmap.oldbuckets, hmap.ex
 MAPEXTRA_TYPE = Type("mapextra", mapextra.sizeof, 8, (mapextra.overflow, mapextra.oldoverflow, mapextra.nextOverflow))
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
-
-
-class Slice(NamedTuple):
-    """A slice's header: address of the first element, how many, room for how many; `type`: of an element."""
-
-    array: int
-    len: int
-    cap: int
-    type: Type
+ENVIRONMENT = {"GODEBUG": ""}           # of programs that are started without their own
 
 
 class String(NamedTuple):
@@ -77,8 +73,8 @@ class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
     `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, "off" for none (it sets the first goal; nothing collects
-    yet); `memory_limit`: bytes, or a size such as "1GiB"; `godebug`: "madvdontneed=0" or "=1"; `start`: a recorded heap to begin
-    with (start.py). `seed`: of what is random in the machine and in maps' hashes.
+    yet); `memory_limit`: bytes, or a size such as "1GiB"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
+    recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled.
     """
 
     def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, gogc=100, memory_limit=None,
@@ -92,14 +88,18 @@ class Runtime:
             self.gomaxprocs = 1                             # recorded heaps have one P
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
-        self.gogc, self.madvdontneed = check_gogc(gogc), check_godebug(godebug)
+        self.gogc, settings = check_gogc(gogc), check_godebug(godebug or ENVIRONMENT["GODEBUG"])
+        self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
         self.memory_limit = P.maxInt64 if memory_limit is None else parse_size(memory_limit, "memory_limit")
         self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
+        self.type_names, self.sites = {}, {}
         self._load_program()
         self._schedinit(start)
+        if self.memprofilerate:
+            start_profile(self, self.memprofilerate)
 
     # Starting
 
@@ -124,6 +124,9 @@ class Runtime:
         self._door(0, MALLOCINIT, self.memory_limit, FIRST_GOAL * self.gogc // 100 if collected else -1)
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
         p.store(V.gcController + gcControllerState.gcPercent, self.gogc if collected else -1, size=4)
+        p.store(V.gcController + gcControllerState.heapMinimum, FIRST_GOAL * self.gogc // 100 if collected else FIRST_GOAL)
+        for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
+            p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
         self.ps, self.gs, self._maptype = [], [], None
         for i, of in enumerate(LINKED):
@@ -257,10 +260,14 @@ class Runtime:
         """A goroutine that has been started and waits; its stack is empty."""
         return Goroutine(self, self.call(self._p_of(core), P.DOOR_PROC, NEWG, 0, 0), core)
 
+    def arena(self, core=0):
+        """arena.NewArena(): memory that is freed as a whole."""
+        return UserArena(self, core)
+
     def type_address(self, of):
         """Address of a type's descriptor in the program's data; written when it is first needed."""
         check_type(of)
-        key = (of.size, of.pointers)
+        key = (of.name, of.size, of.align, of.pointers)
         if key not in self._types:
             mask = of.mask()
             if self._next_type + type_.sizeof + len(mask) > GLOBALS:
@@ -270,8 +277,10 @@ class Runtime:
             self.process.store(at + type_.Size_, of.size)
             self.process.store(at + type_.PtrBytes, of.ptrdata)
             self.process.store(at + type_.GCData, at + type_.sizeof)
+            self.process.store(at + type_.Align_, of.align, size=1)
             self.process.write(at + type_.sizeof, mask)
             self._types[key] = at
+            self.type_names[at] = of.name
         return self._types[key]
 
     # Looking
@@ -281,6 +290,12 @@ class Runtime:
         for pp in self.ps:
             self.flush(pp)
         return read_memstats(Inspector(self.process))
+
+    def size_stats(self):
+        """What each size class has allocated and what its spans hold: a dict a class (sizestats.py). The mcaches are flushed."""
+        for pp in self.ps:
+            self.flush(pp)
+        return size_stats(Inspector(self.process))
 
     def flush(self, pp):
         """Everything that a P holds in its mcache goes back."""
@@ -301,6 +316,14 @@ class Runtime:
     def check(self):
         """Raise FatalError, with the values, if an invariant of the heap is broken."""
         check_heap(self)
+
+    def mem_profile(self, inuse_zero=True):
+        """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""
+        return mem_profile(self, inuse_zero)
+
+    def call_site(self, name):
+        """`with rt.call_site("parse"): ...`: for the profile, what is allocated meanwhile was allocated there."""
+        return call_site(self, name)
 
     def cycles_of(self, operation):
         """{"count", "cycles", "each"} of an operation: "mallocgc" (what malloc_many did), "lock" (the waiting)."""
@@ -354,12 +377,14 @@ def check_gogc(gogc):
 
 
 def check_godebug(words):
-    """madvdontneed, 0 or 1, from a GODEBUG string."""
-    settings = dict(word.partition("=")[::2] for word in words.split(",") if word)
-    value = settings.pop("madvdontneed", "1")
-    if settings or value not in ("0", "1"):
-        raise ValueError(f"godebug: takes madvdontneed=0 or madvdontneed=1, got {words!r}")
-    return int(value)
+    """{name: number} of what a GODEBUG string can set: madvdontneed, 0 or 1, and memprofilerate, bytes a sample."""
+    settings = {"madvdontneed": 1, "memprofilerate": 0}
+    for word in filter(None, words.split(",")):
+        name, _, value = word.partition("=")
+        if name not in settings or not value.isdecimal() or (name == "madvdontneed" and int(value) > 1):
+            raise ValueError(f"godebug: takes madvdontneed=0 or 1 and memprofilerate=BYTES, got {word!r}")
+        settings[name] = int(value)
+    return settings
 
 
 def check_count(n, name):

@@ -2,13 +2,16 @@
 
 Go: mstats.go readmemstats_m, mgcpacer.go heapGoalInternal.
 """
-from goalloc.layout import (consistentHeapStats, fixalloc, gcControllerState, heapStatsDelta, mheap, mspan, mstats,
+import struct
+
+from goalloc.layout import (consistentHeapStats, fixalloc, gcControllerState, heapStatsDelta, mheap, mspan, mstats, sizes_of,
                             variables as V)
 from goalloc.params import numSizeClasses
 from goalloc.sizeclasses import class_to_size
 
 SIGN = 1 << 63
 HEADROOM_PERCENT, MIN_HEADROOM = 3, 1 << 20
+BY_SIZE = 61                            # classes that MemStats has room for
 SYS_COUNTERS = {"MSpanSys": mstats.mspan_sys, "MCacheSys": mstats.mcache_sys, "BuckHashSys": mstats.buckhash_sys,
                 "GCSys": mstats.gcMiscSys, "OtherSys": mstats.other_sys}
 STATES = ("dead", "in use", "manual")
@@ -52,31 +55,40 @@ def heap_goal(c):
 
 
 def read_memstats(look):
-    """MemStats as a dict, BySize included. The mcaches have been flushed."""
+    """runtime.MemStats as a dict, all its fields. The mcaches have been flushed."""
     s, c = heap_stats(look), controller(look)
-    small_bytes = lambda counts: sum(n * size for n, size in zip(counts, class_to_size))      # noqa: E731
+    counter = lambda name, size=8: look.word(V.memstats + getattr(mstats, name), size)              # noqa: E731
+    small_bytes = lambda counts: sum(n * size for n, size in zip(counts, class_to_size))            # noqa: E731
     total, freed = s["largeAlloc"] + small_bytes(s["smallAllocCount"]), s["largeFree"] + small_bytes(s["smallFreeCount"])
     mallocs = s["largeAllocCount"] + sum(s["smallAllocCount"]) + s["tinyAllocCount"]
     frees = s["largeFreeCount"] + sum(s["smallFreeCount"]) + s["tinyAllocCount"]
-    stats = {"Alloc": total - freed, "TotalAlloc": total, "Mallocs": mallocs, "Frees": frees, "HeapAlloc": total - freed,
-             "HeapSys": c["heapInUse"] + c["heapFree"] + c["heapReleased"], "HeapIdle": c["heapFree"] + c["heapReleased"],
-             "HeapInuse": c["heapInUse"], "HeapReleased": c["heapReleased"], "HeapObjects": mallocs - frees,
-             "StackInuse": s["inStacks"], "StackSys": s["inStacks"] + look.word(V.memstats + mstats.stacks_sys),
-             "MSpanInuse": look.word(V.mheap_ + mheap.spanalloc + fixalloc.inuse),
-             "MCacheInuse": look.word(V.mheap_ + mheap.cachealloc + fixalloc.inuse)}
-    stats |= {name: look.word(V.memstats + at) for name, at in SYS_COUNTERS.items()}
-    stats["GCSys"] += s["inWorkBufs"] + s["inPtrScalarBits"]
-    stats["Sys"] = stats["HeapSys"] + stats["StackSys"] + sum(stats[name] for name in SYS_COUNTERS)
-    stats["NextGC"] = heap_goal(c)
-    stats["BySize"] = [{"Size": size, "Mallocs": a, "Frees": f}
-                       for size, a, f in zip(class_to_size, s["smallAllocCount"], s["smallFreeCount"])]
-    return stats
+    heap = {"HeapAlloc": total - freed, "HeapSys": c["heapInUse"] + c["heapFree"] + c["heapReleased"],
+            "HeapIdle": c["heapFree"] + c["heapReleased"], "HeapInuse": c["heapInUse"], "HeapReleased": c["heapReleased"],
+            "HeapObjects": mallocs - frees}
+    outside = {"StackInuse": s["inStacks"], "StackSys": s["inStacks"] + counter("stacks_sys"),
+               "MSpanInuse": look.word(V.mheap_ + mheap.spanalloc + fixalloc.inuse), "MSpanSys": counter("mspan_sys"),
+               "MCacheInuse": look.word(V.mheap_ + mheap.cachealloc + fixalloc.inuse), "MCacheSys": counter("mcache_sys"),
+               "BuckHashSys": counter("buckhash_sys"), "GCSys": counter("gcMiscSys") + s["inWorkBufs"] + s["inPtrScalarBits"],
+               "OtherSys": counter("other_sys")}
+    collector = {"NextGC": heap_goal(c), "LastGC": counter("last_gc_unix"), "PauseTotalNs": counter("pause_total_ns"),
+                 "PauseNs": list(look.words(V.memstats + mstats.pause_ns, 256)),
+                 "PauseEnd": list(look.words(V.memstats + mstats.pause_end, 256)), "NumGC": counter("numgc", 4),
+                 "NumForcedGC": counter("numforcedgc", 4), "GCCPUFraction": as_float(counter("gc_cpu_fraction")),
+                 "EnableGC": True, "DebugGC": False}
+    return {"Alloc": total - freed, "TotalAlloc": total, "Sys": heap["HeapSys"] + sum(n for name, n in outside.items() if name.endswith("Sys")),
+            "Lookups": 0, "Mallocs": mallocs, "Frees": frees, **heap, **outside, **collector,
+            "BySize": [{"Size": size, "Mallocs": a, "Frees": f}
+                       for size, a, f in zip(class_to_size, s["smallAllocCount"], s["smallFreeCount"])][:BY_SIZE]}
 
 
-WIDTHS = {"sweepgen": 4, "divMul": 4, "allocCount": 2, "allocCountBeforeCache": 2, "spanclass": 1, "state": 1, "needzero": 1,
-          "isUserArenaChunk": 1}
+def as_float(word):
+    return struct.unpack("<d", word.to_bytes(8, "little"))[0]
+
+
+SPAN_SIZES = sizes_of("mspan")
 SPAN_FIELDS = ("startAddr", "npages", "elemsize", "nelems", "spanclass", "freeindex", "freeIndexForScan", "allocCount", "sweepgen",
-               "state", "needzero", "limit", "allocCache", "allocBits", "gcmarkBits", "divMul", "allocCountBeforeCache")
+               "state", "needzero", "limit", "allocCache", "allocBits", "gcmarkBits", "divMul", "allocCountBeforeCache",
+               "isUserArenaChunk")
 
 
 def read_span(look, s):
@@ -85,5 +97,5 @@ def read_span(look, s):
     fields = {}
     for name in SPAN_FIELDS:
         at = getattr(mspan, name)
-        fields[name] = int.from_bytes(data[at:at + WIDTHS.get(name, 8)], "little")
+        fields[name] = int.from_bytes(data[at:at + SPAN_SIZES[name]], "little")
     return fields | {"base": fields["startAddr"], "address": s}

@@ -57,9 +57,15 @@ class Machine:
         files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)      # exec.PROGRAM
 
     def spawn(self, layout="linux-x86_64"):
-        """A new process with a program's address space; `layout` "linux-x86_64" or "linux-i386". Raises OSError."""
+        """A new process with a program's address space; `layout` "linux-x86_64" or "linux-i386". Raises OSError.
+
+        ValueError for another layout, and for linux-i386 where frame or slot numbers could be larger than its page-table
+        entries of 4 bytes hold: with more than 4 GiB of RAM, or of swap.
+        """
         if layout not in P.LAYOUTS:
             raise ValueError(f"layout: {layout!r} is none of {', '.join(P.LAYOUTS)}")
+        if layout == "linux-i386" and max(self.config.memory, self.config.swap) > 4 << 30:
+            raise ValueError("layout: linux-i386 reaches 4GiB of memory and 4GiB of swap, and this machine has more")
         return spawn(self, P.LAYOUTS[layout])
 
     def new_thread(self, number, core=0):

@@ -20,7 +20,7 @@ from hwmem.linux.filemap import file_fault
 from hwmem.linux.frames import take_zeroed
 from hwmem.linux.huge import GO_ON, huge_fault, huge_write_fault, may_be_huge, wake_khugepaged
 from hwmem.linux.oom import bury
-from hwmem.linux.page_table import find_place, make_place, read_entry
+from hwmem.linux.page_table import drop_empty_leaf, find_place, make_place, read_entry
 from hwmem.linux.swapin import do_swap_page
 from hwmem.linux.vma import stretch
 from hwmem.linux.vma_tree import find_vma
@@ -107,12 +107,19 @@ def huge_entry_fault(m, c, v, va, write):
 def small_fault(m, c, v, va, write):
     """The fault of a 4 KiB page."""
     p = m.vma[v].process
+    tables = m.process[p].table_pages
     place = make_place(m, c, p, va, 0)
     if place < 0:
         return -P.ENOMEM
     entry = read_entry(m, p, place)
+    if entry == 0 and m.vma[v].file == 0:
+        return anonymous_fault(m, c, v, va, place, write)
     if entry == 0:
-        return file_fault(m, c, v, va, place, write) if m.vma[v].file else anonymous_fault(m, c, v, va, place, write)
+        fresh = m.process[p].table_pages > tables
+        result = file_fault(m, c, v, va, place, write, fresh)
+        if fresh and result < 0:
+            drop_empty_leaf(m, c, p, va)
+        return result
     major = MINOR
     if not entry & P.PTE_P:
         major = do_swap_page(m, c, v, va, place, write)

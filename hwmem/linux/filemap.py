@@ -36,11 +36,14 @@ KEPT = P.FRAME_LOCKED | P.FRAME_MLOCKED
 
 
 @kernel
-def file_fault(m, c, v, va, place, write):
-    """The entry at `place`, of the page `va` of VMA `v`, a mapping of a file, is empty. 0 minor, 1 major, -ENOMEM, -EFAULT."""
+def file_fault(m, c, v, va, place, write, fresh):
+    """The entry at `place`, of the page `va` of VMA `v`, a mapping of a file, is empty. 0 minor, 1 major, -ENOMEM, -EFAULT.
+
+    `fresh`: the fault is the first in its leaf table.
+    """
     file = file_of(m, v)
     index = m.vma[v].pgoff + (va - m.vma[v].start >> P.PAGE_SHIFT)
-    if not write and map_around(m, c, v, va, place, index):
+    if not write and map_around(m, c, v, va, place, fresh):
         return 0
     copies = write and not m.vma[v].vm_flags & P.VM_SHARED
     if copies:
@@ -52,7 +55,7 @@ def file_fault(m, c, v, va, place, write):
     found = cached_page(m, c, v, file, index)
     if found < 0:
         return -P.ENOMEM
-    if write or m.file[file].shared or not map_around(m, c, v, va, place, index):       # after I/O the fault is tried again
+    if write or m.file[file].shared or not map_around(m, c, v, va, place, fresh):       # after I/O the fault is tried again
         map_frame(m, c, v, va, place, found >> 1)
     if write:
         make_shared_writable(m, c, v, va, place)
@@ -121,19 +124,25 @@ def cached_page(m, c, v, file, index):
 
 
 @kernel
-def map_around(m, c, v, va, place, index):
+def map_around(m, c, v, va, place, fresh):
     """Map what the cache has of the 64 KiB around `va`; whether the page at `va` was there. Linux: do_fault_around,
-    filemap_map_pages. Pages with read-ahead's mark are left out, so that a fault meets the mark."""
+    filemap_map_pages. Pages with read-ahead's mark are left out, so that a fault meets the mark. Linux 6.18 gives up where
+    it has no leaf table yet and the first page it finds is the file's last (can_map_large is meant for huge pages)."""
     vma, p, file = m.vma[v], np.int64(m.vma[v].process), file_of(m, v)
+    index = vma.pgoff + (va - vma.start >> P.PAGE_SHIFT)
     width = entry_width(m, p)
     slot = (place & P.PAGE - 1) // width
+    last = pages_in(m, file) - 1
     first = max(slot & ~(FAULT_AROUND - 1), slot - (va - vma.start >> P.PAGE_SHIFT))
-    end = min(first + FAULT_AROUND, P.PAGE // width, slot + (vma.end - va >> P.PAGE_SHIFT), slot + pages_in(m, file) - index)
+    end = min(first + FAULT_AROUND, P.PAGE // width, slot + (vma.end - va >> P.PAGE_SHIFT), slot + last + 1 - index)
     if end > first:
         kernel_access(m, c, place + (first - slot) * width, (end - first) * width, 0)
     for i in range(first - slot, end - slot):
         frame = find_page(m, file, index + i)
         if frame > 0 and has_arrived(m, m.core[c].cycles, frame) and not m.frame[frame].state & P.FRAME_READAHEAD:
+            if fresh and index + i == last and not m.file[file].shared:
+                return False
+            fresh = False
             m.file[file].misses = max(m.file[file].misses - 1, 0)
             if read_entry(m, p, place + i * width) == 0:
                 map_frame(m, c, v, va + i * P.PAGE, place + i * width, frame)

@@ -14,7 +14,7 @@ from hwmem.linux.page_table import find_place, free_tables, look_up
 from hwmem.linux.pages import split_huge_entry, zap_range
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma import drop_vma, insert_vma, modify_vma, pages_of, split_vma
-from hwmem.linux.vma_tree import find_vma, highest_gap, last_vma, room_end
+from hwmem.linux.vma_tree import find_vma, highest_gap, room_end
 from hwmem.observe.hooks import memory_gone
 
 PAGE_MASK = ~(P.PAGE - 1)
@@ -153,10 +153,8 @@ def mapping_flags(m, prot, flags, file):
 @kernel
 def add_vma(m, p, start, end, vm_flags, pgoff, file):
     """A mapping where none is (`file`: number + 1), with what is counted for it; its VMA, or -1."""
-    after = find_vma(m, p, start)
-    before = m.vma[after].prev - 1 if after >= 0 else last_vma(m, p)
     count = m.process[p].vma_count
-    v = insert_vma(m, p, start, end, vm_flags, pgoff, file, before, after)
+    v = insert_vma(m, p, start, end, vm_flags, pgoff, file)
     if v < 0:
         return -1
     m.process[p].total_vm += end - start >> P.PAGE_SHIFT

@@ -15,7 +15,7 @@ from hwmem.linux.rmap import HUGE_MAPPING, add_mapping, remove_mapping
 from hwmem.linux.shmem import count_users
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma import extend_vma, insert_vma
-from hwmem.linux.vma_tree import find_vma, last_vma, vma_at
+from hwmem.linux.vma_tree import vma_at
 
 HUGE_MASK = P.HUGE_PAGE - 1
 
@@ -109,11 +109,9 @@ def move(m, t, old, old_length, new, new_length):
     pgoff = vma.pgoff + (old - vma.start >> P.PAGE_SHIFT)
     if vma.file == 0 and vma.anon_vma == 0:
         pgoff = new >> P.PAGE_SHIFT
-    after = find_vma(m, p, new)
-    before = m.vma[after].prev - 1 if after >= 0 else last_vma(m, p)
     anon_vma, inherited, file = vma.anon_vma, vma.inherited, vma.file
     count = m.process[p].vma_count
-    w = insert_vma(m, p, new, new + new_length, vma.vm_flags, pgoff, file, before, after)
+    w = insert_vma(m, p, new, new + new_length, vma.vm_flags, pgoff, file)
     if w < 0:
         if vma.vm_flags & P.VM_ACCOUNT:
             uncharge(m, pages)
@@ -128,7 +126,11 @@ def move(m, t, old, old_length, new, new_length):
         m.process[p].locked_vm += pages
     if m.mmu:
         finish_stores(m, p)
-        move_entries(m, c, p, old, old + old_length, new)
+        moved = move_entries(m, c, p, old, old + old_length, new) - old
+        if moved < old_length:                          # no memory for a table: all goes back, where the tables are
+            move_entries(m, c, p, new, new + moved, old)
+            unmap(m, t, new, new + new_length)
+            return -P.ENOMEM
         shoot_down(m, c, p, old, old + old_length)
     unmap(m, t, old, old + old_length)
     if locked:
@@ -138,7 +140,7 @@ def move(m, t, old, old_length, new, new_length):
 
 @kernel
 def move_entries(m, c, p, start, end, new):
-    """The entries of [start, end) go to the tables of `new`."""
+    """The entries of [start, end) go to the tables of `new`; the address before which all have gone."""
     va = next_entry(m, c, p, start, end)
     while va < end:
         source = m.cursor.place
@@ -146,13 +148,14 @@ def move_entries(m, c, p, start, end, new):
         if m.cursor.huge:
             stop = (va | HUGE_MASK) + 1
             if va & HUGE_MASK or stop > end or target & HUGE_MASK or not move_huge(m, c, p, va, source, target):
-                split_huge_entry(m, c, p, va, source)
+                if not split_huge_entry(m, c, p, va, source):
+                    return va
             else:
                 va = stop
         else:
             leaf = make_place(m, c, p, target, 0)
             if leaf < 0:
-                return
+                return va
             entry = read_entry(m, p, source)
             write_entry(m, c, p, source, 0)
             write_entry(m, c, p, leaf, entry)
@@ -162,6 +165,7 @@ def move_entries(m, c, p, start, end, new):
                 add_mapping(m, frame, p, target)
             va += P.PAGE
         va = next_entry(m, c, p, va, end)
+    return end
 
 
 @cold

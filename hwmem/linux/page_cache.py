@@ -108,12 +108,13 @@ def free_place(m, i):
 
 @kernel
 def mark_dirty(m, frame):
-    """The page differs from the disk."""
+    """The page differs from the disk, and read-ahead's mark is gone from it (Linux: folio_mark_dirty; the mark's bit is
+    PG_reclaim's)."""
     f = m.frame[frame]
     if not f.state & (P.FRAME_DIRTY | P.FRAME_SWAPBACKED):
         m.file[f.file - 1].dirty += 1
         m.files.dirty += 1
-    f.state |= P.FRAME_DIRTY
+    f.state = f.state & ~P.FRAME_READAHEAD | P.FRAME_DIRTY
 
 
 @kernel

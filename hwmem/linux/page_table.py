@@ -240,3 +240,12 @@ def free_leaf_tables(m, c, p, start, end):
             freed += 1
         va += P.HUGE_PAGE
     return freed
+
+
+@cold
+def drop_empty_leaf(m, c, p, va):
+    """A fault made the leaf table of `va` and failed: the table goes, if nothing has been mapped beside `va` either. Linux makes
+    it only when there is something to map."""
+    start = va & ~(P.HUGE_PAGE - 1)
+    if next_entry(m, c, p, start, start + P.HUGE_PAGE) >= start + P.HUGE_PAGE:
+        free_leaf_tables(m, c, p, start, start + P.HUGE_PAGE)

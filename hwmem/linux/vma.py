@@ -15,7 +15,7 @@ vma_modify, is_mergeable_anon_vma), mm/rmap.c.
 """
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.linux.vma_tree import changed, link_vma, unlink_vma
+from hwmem.linux.vma_tree import changed, find_vma, last_vma, link_vma, unlink_vma
 
 
 @kernel
@@ -59,11 +59,13 @@ def new_vma(m, p, start, end, vm_flags, pgoff, file):
 
 
 @kernel
-def insert_vma(m, p, start, end, vm_flags, pgoff, file, before, after):
-    """Add a mapping between its neighbours `before` and `after` (-1: none), merged with them where it can be.
+def insert_vma(m, p, start, end, vm_flags, pgoff, file):
+    """Add a mapping where none is (`file`: number + 1, 0: anonymous), merged with its neighbours where it can be.
 
     The number of the VMA that holds it, or -1 when records are exhausted. Linux: vma_merge_new_range.
     """
+    after = find_vma(m, p, start)
+    before = m.vma[after].prev - 1 if after >= 0 else last_vma(m, p)
     left = before >= 0 and m.vma[before].end == start and follows(m, before, vm_flags, pgoff, file) and joins(m, before, 0, 0)
     right = after >= 0 and goes_on(m, after, end, vm_flags, pgoff + (end - start >> P.PAGE_SHIFT), file) and joins(m, after, 0, 0) \
         and (not left or can_be_one(m, before, after))

@@ -1,4 +1,4 @@
-"""What the real Go 1.21.13 answered (tests/oracles/go), and the programs whose allocations it recorded, run on ours."""
+"""What the real Go 1.21.13 answered (tests/oracles/go), and the programs whose allocations it recorded, run on ours; pointer bits."""
 import functools
 import gzip
 import json
@@ -9,6 +9,9 @@ import numpy as np
 from one_p import OneP
 
 from goalloc.chan import CHANRECV
+from goalloc.inspect import Inspector
+from goalloc.layout import heapArena, mheap, variables as V
+from goalloc.params import heapArenaBytes
 from goalloc.proc import GOSCHED
 from goalloc.sizeclasses import class_to_size
 from goalloc.types import int64, pointer, struct, uint8
@@ -174,3 +177,11 @@ def program(name):
         "box_ints": box_ints,
         "goroutines": lambda rt: goroutines(rt, -first_turn_out_of_order(scenarios()[name]) % 61),
     }[name]
+
+
+def pointer_bits(rt, a, size):
+    """Offsets of the words of [a, a + size) that the heap's bitmap calls pointers."""
+    look = Inspector(rt.process)
+    arena = look.word(look.word(V.mheap_ + mheap.arenas) + (a + (1 << 47)) // heapArenaBytes * 8)
+    return [offset for offset in range(0, size, 8)
+            if look.word(arena + heapArena.bitmap + (a + offset) // 512 % (heapArenaBytes // 512) * 8) >> (a + offset) // 8 % 64 & 1]

@@ -2,14 +2,14 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from recorded import pointer_bits
 
 from goalloc.errors import FatalError
 from goalloc.runtime import Runtime
 from goalloc.sizeclasses import class_to_size
 from goalloc.types import array, int32, int64, pointer, struct, uint8
-from goalloc.inspect import Inspector
-from goalloc.layout import heapArena, mheap, p_, variables as V
-from goalloc.params import heapArenaBytes, pageSize
+from goalloc.layout import p_
+from goalloc.params import pageSize
 
 SIZES = st.one_of(st.integers(1, 64), st.integers(1, 4096), st.sampled_from(class_to_size[1:]), st.integers(1, 200_000))
 
@@ -59,14 +59,6 @@ def test_random_sizes_in_one_loop_do_not_overlap(runtime, seed):
     assert stats["HeapObjects"] == stats["Mallocs"] - stats["Frees"]
     assert stats["Sys"] == sum(stats[k] for k in ("HeapSys", "StackSys", "MSpanSys", "MCacheSys", "BuckHashSys", "GCSys", "OtherSys"))
     assert stats["HeapAlloc"] <= stats["HeapInuse"]
-
-
-def pointer_bits(rt, a, size):
-    """Offsets of the words of [a, a + size) that the heap's bitmap calls pointers."""
-    look = Inspector(rt.process)
-    arena = look.word(look.word(V.mheap_ + mheap.arenas) + (a + (1 << 47)) // heapArenaBytes * 8)
-    return [offset for offset in range(0, size, 8)
-            if look.word(arena + heapArena.bitmap + (a + offset) // 512 % (heapArenaBytes // 512) * 8) >> (a + offset) // 8 % 64 & 1]
 
 
 def test_the_bitmap_has_the_types_pointers(machine):

@@ -15,11 +15,15 @@ from one_p import OneP
 
 from goalloc import answers
 from goalloc.chan import CHANRECV
+from goalloc.layout import fixalloc, mheap, variables as V
 from goalloc.proc import GOSCHED
 from goalloc.sizeclasses import class_to_size
+from goalloc.types import array, int32, int64, pointer, struct, uint8
 
 LIVE = pathlib.Path(__file__).resolve().parent / "live"
 ROUNDS = 10                             # in which main yields after a step of goroutines
+ARENA_TYPES = (uint8, int32, int64, pointer, struct("node", left=pointer, right=pointer, key=int64), array(uint8, 5), array(pointer, 1000),
+               struct("mixed", a=int32, b=pointer, c=uint8), array(int64, 100_000), array(pointer, 70_000))        # of live/arenas.go
 SCENARIOS = int(os.environ.get("HWMEM_LIVE", 20))
 
 
@@ -34,7 +38,8 @@ pytestmark = pytest.mark.skipif("go1.21.13" not in go_version(), reason=f"needs 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
     cache = os.environ.get("GOCACHE") or str(tmp_path_factory.mktemp("gocache"))
-    return {**os.environ, "GOCACHE": cache, "GOPROXY": "off", "GOFLAGS": "-trimpath"}
+    return {**os.environ, "GOCACHE": cache, "GOPROXY": "off", "GOFLAGS": "-trimpath",
+            "GOEXPERIMENT": "arenas"}
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +144,67 @@ def test_fresh_programs_of_goroutines_go_on_in_the_real_order_and_with_the_real_
         ours = orders.run_all(OneP(runtime(gomaxprocs=1)), fresh, answers_)
         for i, (notes, real) in enumerate(zip(ours, answers_, strict=True)):
             assert notes == real["Notes"], 10 * (seed + k) + i
+
+
+def random_arena_steps(rng):
+    """Rows for live/arenas.go, with allocations in the heap between them."""
+    steps, alive = [(0, 0, 2)], [0]
+    for _ in range(rng.randrange(1, 200)):
+        kind = rng.random()
+        if kind < 0.05 and len(alive) < 5 and sum(step[2] == 2 for step in steps) < 60:
+            number = 1 + max(step[0] for step in steps if step[2] == 2)
+            alive.append(number)
+            steps.append((number, 0, 2))
+        elif kind < 0.08 and alive:
+            steps.append((alive.pop(rng.randrange(len(alive))), 0, 5))
+        elif kind < 0.2:
+            steps.append((rng.choice((1, 5, 40)), rng.randrange(1, 3000), 0))
+        elif alive:
+            of = rng.randrange(len(ARENA_TYPES))
+            most = 2 if ARENA_TYPES[of].size > 100_000 else 200
+            number = rng.choice(alive)
+            steps.append((number, of, 3) if rng.random() < 0.5 else (number, rng.randrange(most) * 16 + of, 4))
+    return steps
+
+
+def begin_finalizers(rt, left):
+    """The real program has set finalizers before: `left` bytes are left of the chunk they come from."""
+    chunk, allocator = rt.process.mmap(0, 16384), V.mheap_ + mheap.specialfinalizeralloc
+    rt.process.store(allocator + fixalloc.chunk, chunk)
+    rt.process.store(allocator + fixalloc.nchunk, left, size=4)
+
+
+def do_step(rt, arenas, first, second, kind):
+    """The addresses that a step of live/arenas.go notes."""
+    if kind < 2:
+        return rt.malloc_many([second] * first, noscan=kind == 0).tolist()
+    if kind == 2:
+        arenas[first] = rt.arena()
+        rt.mallocgc(8, noscan=False)                    # the program's arena.Arena
+        return [arenas[first].address]
+    if kind == 3:
+        return [arenas[first].new(ARENA_TYPES[second])]
+    if kind == 4:
+        return [arenas[first].slice(ARENA_TYPES[second % 16], second // 16).array]
+    arenas[first].free()
+    return [0]
+
+
+def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime, programs, seed):
+    for k in range(max(1, SCENARIOS // 4)):
+        steps = random_arena_steps(random.Random(seed + k))
+        text = "\n".join("{} {} {}".format(*step) for step in steps)
+        real = answer_of(programs / "live", text)
+        rt, arenas, ours = runtime(start=real), {}, []
+        begin_finalizers(rt, real["before"]["finalizer_nchunk"])
+        zerobase = {address for address in real["addresses"] if 0 < address < 0xC000000000}
+        for step in steps:
+            ours += do_step(rt, arenas, *step)
+        ours = [max(zerobase, default=0) if 0 < address < 0xC000000000 else address for address in ours]
+        assert len(zerobase) < 2 and ours == real["addresses"], (seed + k, text)
+        stats = rt.memstats()
+        assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
+        rt.check()
 
 
 def test_fresh_histories_of_the_page_allocator_end_as_the_real_ones(environment, tmp_path, seed):

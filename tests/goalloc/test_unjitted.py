@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import numpy as np
 from goalloc import Runtime, int64, pointer, struct
-rt = Runtime(gomaxprocs=1)
+rt = Runtime(gomaxprocs=1, godebug="memprofilerate=300")
 node = struct("Node", left=pointer, key=int64, right=pointer)
 seen = [rt.new(node) for _ in range(70)]
 seen += rt.malloc_many([16, 1, 2, 8, 3000] * 4 + [40000]).tolist()
@@ -18,7 +18,7 @@ m = rt.make_map()
 m.assign(range(20), range(20))
 seen += [*g.stack, m.field("buckets"), m[19], rt.process.load(seen[-1])]
 rt.check()
-print(seen, rt.memstats(), rt.machine.cycles(0))
+print(rt.mem_profile(), seen, rt.memstats(), rt.machine.cycles(0))
 """
 
 

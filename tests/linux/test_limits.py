@@ -66,3 +66,8 @@ def test_other_limits_are_refused_by_name(machine):
     with pytest.raises(ValueError, match="limit: takes bytes"):
         process.setrlimit("stack", -1)
     process.exit()
+
+
+def test_a_32_bit_process_needs_a_machine_whose_frames_its_entries_can_number():
+    with pytest.raises(ValueError, match="4GiB"):
+        small_machine(memory="64MiB", swap="5GiB").spawn("linux-i386")

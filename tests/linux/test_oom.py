@@ -136,3 +136,17 @@ def test_mode_2_keeps_to_half_of_ram_and_all_swap():
     machine.check()
     p.exit()
     assert machine.state.mm.committed == 0
+
+
+def test_one_that_dies_while_its_memory_moves_leaves_nothing_behind():
+    machine = small_machine(swap=0)
+    p = machine.spawn()
+    used = int(machine.state.frames.used)
+    far = 300 * (2 << 20)
+    a = p.mmap(0, far, flags=GREEDY)
+    for k in range(300):                                # a table for each page
+        p.store(a + k * (2 << 20), k)
+    fill(p, p.mmap(0, 350 * PAGE), 350)
+    assert killed(lambda: p.mremap(a, far, far + (4 << 20), P.MREMAP_MAYMOVE))[0] == p.number
+    machine.check()
+    assert machine.state.frames.used <= used + 3

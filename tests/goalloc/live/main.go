@@ -1,7 +1,8 @@
 // One run of the real allocator: reads how much to allocate, notes the heap before, allocates, prints everything as JSON.
 //
 // Standard input: a line a step, "count size scan"; size 0: start goroutines, which note their g and stack and wait (scan 0), or let
-// as many of them end (scan 1); the P's count of choices (schedtick) is noted before. What is read of the runtime is read at the offsets that the tests hold
+// as many of them end (scan 1); the P's count of choices (schedtick) is noted before; or a step of user arenas (arenas.go). What is
+// read of the runtime is read at the offsets that the tests hold
 // goalloc's own layout to. Nothing is allocated on the heap between the two looks but what was asked for.
 package main
 
@@ -33,12 +34,6 @@ const (
 
 type step struct{ count, size, scan uint64 }
 
-type stats struct {
-	HeapAlloc, HeapIdle, HeapInuse, HeapObjects, HeapReleased, HeapSys, Mallocs, Frees, TotalAlloc        uint64
-	StackInuse, StackSys, MSpanInuse, MSpanSys, MCacheInuse, MCacheSys, BuckHashSys, GCSys, OtherSys, Sys uint64
-	NextGC                                                                                                uint64
-}
-
 var (
 	steps         [maxSteps]step
 	addrs         [maxAddrs]uint64
@@ -46,7 +41,7 @@ var (
 	stacks        [maxRows][2]uint64 // of the spans cut into stacks: the page, the size of one
 	pools         int
 	before, after runtime.MemStats
-	first, last   [10]uint64
+	first, last   [11]uint64
 	noted         int
 	parked        = make(chan bool)
 )
@@ -102,21 +97,16 @@ func goroutines(count uint64, start bool) {
 	}
 }
 
-func look(into *[10]uint64) {
+func look(into *[11]uint64) {
 	heap, p := uintptr(unsafe.Pointer(&mheap_)), uint64(uintptr(allp[0]))
 	c := at(p, 64)
-	*into = [10]uint64{word(heap + 66104), word(heap + 66112), at(p, 72), at(p, 80), at(p, 88), at(c, 16), at(c, 24), at(p, 3528), at(p, 4608),
-		at(p, 2488)}
+	*into = [11]uint64{word(heap + 66104), word(heap + 66112), at(p, 72), at(p, 80), at(p, 88), at(c, 16), at(c, 24), at(p, 3528), at(p, 4608),
+		at(p, 2488), word(heap+92416) & 0xffffffff}
 }
 
-func pick(m *runtime.MemStats) stats {
-	return stats{m.HeapAlloc, m.HeapIdle, m.HeapInuse, m.HeapObjects, m.HeapReleased, m.HeapSys, m.Mallocs, m.Frees, m.TotalAlloc,
-		m.StackInuse, m.StackSys, m.MSpanInuse, m.MSpanSys, m.MCacheInuse, m.MCacheSys, m.BuckHashSys, m.GCSys, m.OtherSys, m.Sys, m.NextGC}
-}
-
-func state(v *[10]uint64) map[string]any {
+func state(v *[11]uint64) map[string]any {
 	return map[string]any{"curArena": v[:2], "pcache_base": v[2], "pcache_bits": fmt.Sprintf("%#x", v[3]),
-		"pcache_scav": fmt.Sprintf("%#x", v[4]), "tiny": v[5], "tinyoffset": v[6], "mspancache": v[7], "palloc_off": v[8], "sudogs": v[9]}
+		"pcache_scav": fmt.Sprintf("%#x", v[4]), "tiny": v[5], "tinyoffset": v[6], "mspancache": v[7], "palloc_off": v[8], "sudogs": v[9], "finalizer_nchunk": v[10]}
 }
 
 func main() {
@@ -131,6 +121,10 @@ func main() {
 	look(&first)
 	r := spans()
 	for i := 0; i < n; i++ {
+		if steps[i].scan > 1 {
+			note(arenaStep(steps[i].scan, steps[i].count, steps[i].size))
+			continue
+		}
 		if steps[i].size == 0 {
 			goroutines(steps[i].count, steps[i].scan == 0)
 			continue
@@ -146,5 +140,5 @@ func main() {
 	runtime.ReadMemStats(&after)
 	look(&last)
 	json.NewEncoder(os.Stdout).Encode(map[string]any{"before": state(&first), "after": state(&last),
-		"heap_map_before": rows[:r], "stack_sizes": stacks[:pools], "addresses": addrs[:noted], "memstats_before": pick(&before), "memstats_after": pick(&after)})
+		"heap_map_before": rows[:r], "stack_sizes": stacks[:pools], "addresses": addrs[:noted], "memstats_before": &before, "memstats_after": &after})
 }

@@ -1,17 +1,12 @@
-"""Random scripts of operations on mapped files for files_oracle, and the real kernel's answers to them.
+"""Random scripts of operations on mapped files for files_oracle, which says what Linux answers about the file it is given.
 
 "file" scripts begin with nothing in the page cache, so that read-ahead shows; "warm" ones with all of it, and ask nothing
 that a device's read-ahead decides, so that any host can answer them. The recorded answers (files.jsonl.gz: one script a
 line, Linux 6.18, ext4 without large folios mounted with nodelalloc and data=writeback, read_ahead_kb 128) are what three
 runs agreed on, null elsewhere.
 """
-import json
-import pathlib
 import random
-import shutil
-import subprocess
 
-FOLDER = pathlib.Path(__file__).resolve().parent
 PAGE, WINDOW, MOST = 4096, 1 << 20, 255
 NORMAL, RANDOM, SEQUENTIAL, WILLNEED, DONTNEED = range(5)
 SHARED, PRIVATE = 1, 2
@@ -54,16 +49,3 @@ def line(rng, op, pages):
     if op == "fork":
         return f"fork {rng.randrange(256)}"
     return op if op == "fsync" else f"{op} {off} {length}"
-
-
-def build(folder):
-    """Compile the C program into `folder`: its path. Raises OSError or CalledProcessError where there is no compiler."""
-    program = pathlib.Path(folder) / "files_oracle"
-    subprocess.run([shutil.which("gcc") or "gcc", "-O1", "-static", "-o", program, FOLDER / "files_oracle.c"], check=True, capture_output=True)
-    return program
-
-
-def answers(program, lines, path):
-    """The host kernel's answers about the file `path`, address randomisation off."""
-    done = subprocess.run(["setarch", "-R", str(program), str(path)], input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
-    return [json.loads(answer) for answer in done.stdout.splitlines()]

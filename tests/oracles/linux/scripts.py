@@ -74,16 +74,16 @@ def line(rng, kind, op, off, length):
     return f"{op} {start if op in ('read', 'write', 'sum') else off} {length}"
 
 
-def build(folder):
-    """Compile the C program into `folder`: its path. Raises OSError or CalledProcessError where there is no compiler."""
-    program = pathlib.Path(folder) / "linux_oracle"
-    subprocess.run([shutil.which("gcc") or "gcc", "-O1", "-static", "-o", program, FOLDER / "linux_oracle.c"], check=True, capture_output=True)
+def build(folder, name="linux_oracle"):
+    """Compile a C program of this folder into `folder`: its path. Raises OSError or CalledProcessError where there is no compiler."""
+    program = pathlib.Path(folder) / name
+    subprocess.run([shutil.which("gcc") or "gcc", "-O1", "-static", "-o", program, FOLDER / f"{name}.c"], check=True, capture_output=True)
     return program
 
 
-def answers(program, lines):
+def answers(program, lines, *arguments):
     """The host kernel's answers, address randomisation off."""
-    done = subprocess.run(["setarch", "-R", str(program)], input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
+    done = subprocess.run(["setarch", "-R", program, *arguments], input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
     return [json.loads(answer) for answer in done.stdout.splitlines()]
 
 

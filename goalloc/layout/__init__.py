@@ -1,0 +1,26 @@
+"""The runtime's structures, Go 1.21.13 on linux/amd64, and where its variables lie.
+
+    rules.py        how Go lays out a struct: offsets computed from declarations
+    pages.py        the page allocator's, and fixed memory        heap.py         spans, caches, arenas
+    collector.py    the collector's, profiles, statistics         scheduler.py    g, m, p, channels, timers
+    program.py      slices, interfaces, maps, types               variables.py    the runtime's global variables
+
+Each structure is a namespace: `load64(m, t, s + mspan.freeindex)` reads the field freeindex of the span at s, and
+`mspan.sizeof` is its size; to a kernel they are constants. tests/goalloc/test_layout.py holds every field of 75 of them to a
+Go 1.21.13 binary's DWARF.
+"""
+from goalloc.layout.rules import TYPES as DECLARED, named, namespace, sizes_of, struct       # noqa: F401
+from goalloc.layout.pages import (addrRange, addrRanges, fixalloc, lfnode, linearAlloc, mutex, note, pageAlloc,         # noqa: F401
+                                  pageCache, pallocData, persistentAlloc, scavengeIndex)
+from goalloc.layout.heap import (CENTRAL_STRIDE, STACKPOOL_STRIDE, arenaHint, gcBitsArena, gcBitsArenas,        # noqa: F401
+                                 heapArena, liveUserArenaChunk, mSpanList, mcache, mcentral, mheap, mspan, spanSet, spanSetBlock,
+                                 stackfreelist, stackpoolItem, userArena, userArenaState)
+from goalloc.layout.collector import (bucket, consistentHeapStats, gcControllerState, heapStatsDelta,           # noqa: F401
+                                      memRecord, memRecordCycle, mstats, special, specialPinCounter, specialReachable,
+                                      specialfinalizer, specialprofile, sweepdata, workType)
+from goalloc.layout.scheduler import (g_, gobuf, hchan, m_, p_, schedt, scase, semaRoot, sudog, timer, waitq)   # noqa: F401
+from goalloc.layout.program import eface, hiter, hmap, iface, mapextra, slice_, type_                           # noqa: F401
+from goalloc.layout.variables import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, SYMBOLS, TYPES, variables     # noqa: F401
+
+struct("debug_", "madvdontneed int32")
+debug = namespace("debug", 120, {"madvdontneed": 0})    # what GODEBUG sets; of Go's, only what is asked for here

@@ -1,0 +1,58 @@
+"""Giving free pages back to the kernel: the scavenge index says where (mgcscavenge.py), this takes them, calls sysUnused, frees them.
+
+While the kernel is called the pages count as allocated, so that nobody may take them, and the heap's lock is free.
+Go: mgcscavenge.go scavenge, scavengeOne.
+"""
+from hwmem._jit import cold
+from goalloc import params as P
+from goalloc.layout import pageAlloc, pallocData
+from goalloc.lock import lock, unlock
+from goalloc.mem import sysUnused
+from goalloc.mgcscavenge import chunkBase, index_find, set_flags
+from goalloc.mpallocbits import clearRange, findScavengeCandidate, setRange
+from goalloc.mstats import account_scavenged
+from goalloc.msummary import LAST_LEVEL, alloc_in_chunk, chunkOf, lower_search, max_of, summary_place, update
+from goalloc.words import get8, get64
+
+SCAV = pageAlloc.scav
+
+
+@cold
+def scavenge(m, t, p, nbytes, force):
+    """Give `nbytes` of free pages back to the kernel, from the highest address down; the bytes that were."""
+    released = 0
+    while released < nbytes:
+        ci, page = index_find(m, t, p + SCAV, force)
+        if ci == 0:
+            break
+        released += scavengeOne(m, t, p, ci, page, nbytes - released)
+    return released
+
+
+@cold
+def scavengeOne(m, t, p, ci, searchIdx, most):
+    """Scavenge the highest run of chunk `ci` at or below `searchIdx`; the bytes, 0 if there is none (and it is remembered)."""
+    heap_lock = get64(m, t, p + pageAlloc.mheapLock)
+    lock(m, t, heap_lock)
+    chunk, n, base = chunkOf(m, t, p, ci), 0, 0
+    if max_of(get64(m, t, summary_place(m, t, p, LAST_LEVEL, ci))) >= 1:
+        base, n = findScavengeCandidate(m, t, chunk, searchIdx, 1, min(most // P.pageSize + (most % P.pageSize != 0), P.pallocChunkPages))
+    if n == 0:
+        set_flags(m, t, p + SCAV, ci, 0, P.scavChunkFlagsMask & ~P.scavChunkHasFree)
+        unlock(m, t, heap_lock)
+        return 0
+    va = chunkBase(ci) + base * P.pageSize
+    alloc_in_chunk(m, t, chunk, base, n)                # nobody may take the pages meanwhile
+    update(m, t, p, va, n, True, True)
+    set_flags(m, t, p + SCAV, ci, P.scavChunkNoHugePage, P.scavChunkFlagsMask)
+    unlock(m, t, heap_lock)
+    if get8(m, t, p + pageAlloc.test) == 0:
+        sysUnused(m, t, va, n * P.pageSize)
+        account_scavenged(m, t, n * P.pageSize)
+    lock(m, t, heap_lock)
+    lower_search(m, t, p, va)
+    clearRange(m, t, chunk, base, n)
+    update(m, t, p, va, n, True, False)
+    setRange(m, t, chunk + pallocData.scavenged, base, n)
+    unlock(m, t, heap_lock)
+    return n * P.pageSize
