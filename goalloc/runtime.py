@@ -29,6 +29,7 @@ from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
 from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hchan, hmap, m_, mapextra, p_,
                             sudog, timer, type_, variables as V)
+from goalloc.map import MAKE
 from goalloc.maps import Map
 from goalloc.memprofile import call_site, mem_profile, start_profile
 from goalloc.proc import NEWG
@@ -128,6 +129,7 @@ class Runtime:
         for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
             p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
+        p.store(V.hashkey, int(self._random.integers(1 << 64, dtype=np.uint64)))        # hashes' secret
         self.ps, self.gs, self._maptype = [], [], None
         for i, of in enumerate(LINKED):
             p.store(V.typelinks + 8 * i, self.type_address(of))
@@ -225,7 +227,7 @@ class Runtime:
     def make_map(self, core=0):
         """make(map[int]int): a Map."""
         h = self.mallocgc(hmap.sizeof, type=HMAP_TYPE, core=core)
-        self.process.store(h + hmap.hash0, int(self._random.integers(1 << 32)), size=4, core=core)
+        self.call(core, P.DOOR_MAP, h, 0, MAKE)
         return Map(self, h, self.maptype(), core)
 
     def maptype(self):

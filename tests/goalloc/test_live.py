@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 
+import mapprograms
 import orders
 import pytest
 from one_p import OneP
@@ -44,9 +45,9 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def programs(environment, tmp_path_factory):
-    """A folder with the real side's programs, built: live (live/main.go) and order (live/order/main.go)."""
+    """A folder with the real side's programs, built: live (live/main.go), order and maps (live/*/main.go)."""
     folder = tmp_path_factory.mktemp("live")
-    subprocess.run(["go", "build", "-o", f"{folder}/", ".", "./order"], cwd=LIVE, env=environment, check=True)
+    subprocess.run(["go", "build", "-o", f"{folder}/", ".", "./order", "./maps"], cwd=LIVE, env=environment, check=True)
     return folder
 
 
@@ -135,6 +136,14 @@ def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, programs,
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+
+
+def test_fresh_programs_on_maps_see_what_the_real_ones_see(runtime, programs, seed):
+    rt = runtime(gomaxprocs=1)
+    fresh = [mapprograms.random_program(random.Random(seed + k)) for k in range(SCENARIOS)]
+    for k, (program, seen) in enumerate(zip(fresh, answer_of(programs / "maps", json.dumps(fresh)), strict=True)):
+        assert mapprograms.Run(rt, program).go_through() == (seen or []), seed + k
+    rt.check()
 
 
 def test_fresh_programs_of_goroutines_go_on_in_the_real_order_and_with_the_real_outcomes(runtime, programs, seed):
