@@ -12,7 +12,7 @@ from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.chan import DONE, PARKED, YIELDED
 from goalloc.errors import throw
-from goalloc.layout import g_
+from goalloc.layout import Mutex, WaitGroup, g_
 from goalloc.park import gopark
 from goalloc.sema import semacquire, semacquired, semrelease
 from goalloc.words import add64, cas64, get32, get64, put64
@@ -73,7 +73,7 @@ def park(m, t, reason):
 def lock_slow(m, t, gp, mu):
     since = 0                                           # when the goroutine began to wait
     if get64(m, t, gp + g_.waiting):
-        since = semacquired(m, t, gp, mu + 4)
+        since = semacquired(m, t, gp, mu + Mutex.sema)
         if since == 0:
             return park(m, t, P.waitReasonSyncMutexLock)
     while True:
@@ -87,7 +87,7 @@ def lock_slow(m, t, gp, mu):
             return DONE
         waited = since != 0
         since = since if waited else m.core[m.thread[t].core].cycles
-        if not semacquire(m, t, gp, mu + 4, waited, since):
+        if not semacquire(m, t, gp, mu + Mutex.sema, waited, since):
             return park(m, t, P.waitReasonSyncMutexLock)
 
 
@@ -113,10 +113,10 @@ def unlock_mutex(m, t, mu):
         return DONE
     state = (add64(m, t, mu, -LOCKED) & 0xFFFF_FFFF) - LOCKED
     if state & STARVING:
-        return YIELDED if semrelease(m, t, mu + 4, True) else DONE
+        return YIELDED if semrelease(m, t, mu + Mutex.sema, True) else DONE
     if state >> 3 and state & (LOCKED | WOKEN) == 0:
         add64(m, t, mu, WOKEN - WAITER)
-        semrelease(m, t, mu + 4, False)
+        semrelease(m, t, mu + Mutex.sema, False)
     return DONE
 
 
@@ -132,15 +132,15 @@ def add(m, t, wg, delta):
     elif counter == 0 and waiters:
         put64(m, t, wg, 0)
         for _ in range(waiters):
-            semrelease(m, t, wg + 8, False)
+            semrelease(m, t, wg + WaitGroup.sema, False)
 
 
 @cold
 def wait(m, t, gp, wg):
     if get64(m, t, gp + g_.waiting):
-        return DONE if semacquired(m, t, gp, wg + 8) else park(m, t, P.waitReasonSemacquire)
+        return DONE if semacquired(m, t, gp, wg + WaitGroup.sema) else park(m, t, P.waitReasonSemacquire)
     if get64(m, t, wg) >> 32 == 0:
         return DONE
     add64(m, t, wg, 1)
     since = m.core[m.thread[t].core].cycles
-    return DONE if semacquire(m, t, gp, wg + 8, False, since) else park(m, t, P.waitReasonSemacquire)
+    return DONE if semacquire(m, t, gp, wg + WaitGroup.sema, False, since) else park(m, t, P.waitReasonSemacquire)

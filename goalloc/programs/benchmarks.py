@@ -9,7 +9,7 @@ Sources: Berger, McKinley, Blumofe, Wilson, 2000 (threadtest); Larson, Krishnan,
 from hwmem.kernels import kernel, load64, next_thread, store64
 from hwmem.programs.registry import parameter, workload
 from goalloc.kernels import DONE, go, goexit, mallocgc, waitgroup_add, waitgroup_wait
-from goalloc.programs.goroutines import MAIN, go_on, main_returns, running, start_main, variable, where
+from goalloc.programs.goroutines import MAIN, go_on, main_returns, place_waitgroup, running, start_main, variable, where
 from goalloc.programs.start import GOMAXPROCS, outcome
 from goalloc.types import pointer
 
@@ -20,7 +20,7 @@ DRAWS = 1 << 16
 
 def place_goroutines(w, space):
     w.typ = start_main(w, space).type_address(pointer)
-    w.done = space.map("WaitGroup", 64, element=8)
+    w.done = place_waitgroup(space, "WaitGroup")
 
 
 def read_threadtest(w, space):

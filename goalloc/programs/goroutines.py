@@ -12,10 +12,12 @@ from hwmem.programs.registry import parameter, workload
 from goalloc import params as P
 from goalloc.kernels import (CLOSED, DONE, chanrecv, chansend, closechan, go, goexit, makechan, mallocgc, waitgroup_add,
                              waitgroup_wait)
-from goalloc.layout import g_, m_
+from goalloc.inspect import Inspector
+from goalloc.layout import WaitGroup, g_, m_
 from goalloc.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
 from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
 from goalloc.stack import HI
+from goalloc.symbols import channel, structure
 from goalloc.types import int64, pointer
 
 MAIN = 0                                # where the first goroutine begins
@@ -68,11 +70,21 @@ ITEM, COUNT = 0, 1                      # a goroutine's variables
 def place_channel(w, space):
     rt = start_main(w, space)
     w.typ, w.word = rt.type_address(pointer), rt.type_address(int64)
-    w.channel, w.done, w.produced = 0, *(space.map(name, 64, element=8) for name in ("consumers' WaitGroup", "producers' WaitGroup"))
+    w.channel, w.done, w.produced = 0, place_waitgroup(space, "consumers"), place_waitgroup(space, "producers")
     w.received = w.sum = w.moved = 0
 
 
+def place_waitgroup(space, name):
+    """Address of a WaitGroup on a page of its own, whose fields reports name."""
+    wg = space.map(None, WaitGroup.sizeof)
+    for symbol in structure(name, wg, WaitGroup):
+        space.symbol(*symbol)
+    return wg
+
+
 def read_channel(w, space):
+    for symbol in channel("channel", Inspector(space.process), w.channel):
+        space.symbol(*symbol)
     return outcome(w, space, w.received) | {"received": w.received, "sum": w.sum, "from_other_p": w.moved}
 
 

@@ -58,6 +58,13 @@ def test_contended_lines_are_named_by_structure_and_field():
     assert all(row["symbol"] for row in r.c2c() if row["address"] not in range(0xC0_0000_0000, 0xC1_0000_0000))
 
 
+def test_contended_lines_of_goroutines_are_named_by_structure_and_field():
+    r = goalloc.run("channel", gomaxprocs=4, producers=6, consumers=6, objects=150, buffer=4, c2c=True)
+    named = {row["symbol"] for row in r.c2c()} | {o["symbol"] for row in r.c2c() for o in row["offsets"]}
+    assert {"channel.qcount", "channel.lock", "channel.recvq", "channel.buf[3]", "sched.npidle", "sched.pidle", "p1.runqhead",
+            "p2.runnext", "producers.state", "g1.atomicstatus"} <= named
+
+
 def test_a_program_that_takes_more_than_there_is_ends_with_one_line():
     small = MachineConfig().replace(memory="64MiB")
     with pytest.raises(MachineError, match="Out of memory: Killed process"):
