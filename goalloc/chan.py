@@ -19,7 +19,7 @@ from goalloc.park import goready, gopark
 from goalloc.sudog import acquireSudog, releaseSudog
 from goalloc.words import add64, get8, get16, get32, get64, put8, put16, put32, put64
 
-MAKECHAN, CHANSEND, CHANRECV, CLOSECHAN = range(4)
+MAKECHAN, CHANSEND, CHANRECV, CLOSECHAN, SELECTNBSEND, SELECTNBRECV = range(6)
 PARKED, DONE, CLOSED, DEFAULT, YIELDED = range(5)         # how a call on channels, select or locks ended
 
 
@@ -42,6 +42,18 @@ def chanrecv(m, t, c, ep):
 
 
 @kernel
+def selectnbsend(m, t, c, ep):
+    """select { case c <- *ep: default: }: DONE or DEFAULT."""
+    return call_door(m, P.DOOR_CHAN, t, SELECTNBSEND, c, ep)
+
+
+@kernel
+def selectnbrecv(m, t, c, ep):
+    """select { case *ep, ok = <-c: default: }: DONE, CLOSED or DEFAULT."""
+    return call_door(m, P.DOOR_CHAN, t, SELECTNBRECV, c, ep)
+
+
+@kernel
 def closechan(m, t, c):
     return call_door(m, P.DOOR_CHAN, t, CLOSECHAN, c, 0)
 
@@ -53,24 +65,28 @@ def channels(m, t, operation, a, b):
     if operation == CLOSECHAN:
         close(m, t, a)
         return 0
-    gp = m.thread[t].guest[P.G]
+    gp, sends, block = m.thread[t].guest[P.G], operation in (CHANSEND, SELECTNBSEND), operation in (CHANSEND, CHANRECV)
+    if a == 0 and not block:
+        return DEFAULT
     if a == 0:
-        gopark(m, t, P.waitReasonChanSendNilChan if operation == CHANSEND else P.waitReasonChanReceiveNilChan)
+        gopark(m, t, P.waitReasonChanSendNilChan if sends else P.waitReasonChanReceiveNilChan)
         return PARKED
-    status = resumed(m, t, gp) if get64(m, t, gp + g_.waiting) else begin(m, t, gp, operation, a, b)
-    if status == CLOSED and operation == CHANSEND:
+    status = resumed(m, t, gp) if block and get64(m, t, gp + g_.waiting) else begin(m, t, gp, (sends, block), a, b)
+    if status == CLOSED and sends:
         throw(m, t, E.SEND_CLOSED, 0, 0)
     return status
 
 
 @kernel
-def begin(m, t, gp, operation, c, ep):
+def begin(m, t, gp, how, c, ep):
+    """`how`: (whether to send, whether to wait for it)."""
+    sends, block = how
     lock(m, t, c + hchan.lock)
-    status = send_now(m, t, c, ep) if operation == CHANSEND else receive_now(m, t, c, ep)
-    if status == PARKED:
-        wait(m, t, gp, c, hchan.sendq if operation == CHANSEND else hchan.recvq, ep)
+    status = send_now(m, t, c, ep) if sends else receive_now(m, t, c, ep)
+    if status == PARKED and block:
+        wait(m, t, gp, c, hchan.sendq if sends else hchan.recvq, ep)
     unlock(m, t, c + hchan.lock)
-    return status
+    return DEFAULT if status == PARKED and not block else status
 
 
 @kernel

@@ -21,6 +21,7 @@ from goalloc.runq import SCHED_LOCK, runqput
 from goalloc.words import add32_high, add64, get32, get64, put8, put32, put64, swap64
 
 PIDLE, NPIDLE, NMSPINNING = V.sched + schedt.pidle, V.sched + schedt.npidle, V.sched + schedt.nmspinning
+LASTPOLL, POLL_UNTIL, POLLER = V.sched + schedt.lastpoll, V.sched + schedt.pollUntil, V.sched + schedt.midle      # lastpoll 0: an M polls
 
 
 @kernel
@@ -96,6 +97,34 @@ def pidle_remove(m, t, pp):
     put64(m, t, place, get64(m, t, pp + p_.link))
     put32(m, t, pp + p_.status, P.Prunning)
     add64(m, t, NPIDLE, -1)
+
+
+@cold
+def wake_poller(m, t, when):
+    """A timer runs at `when`: the M that sleeps until a later one learns of it; without one, an M without work takes its place."""
+    if get64(m, t, LASTPOLL):
+        wakep(m, t)
+    elif get64(m, t, POLL_UNTIL) > when:
+        notewakeup(m, t, get64(m, t, POLLER))
+
+
+@cold
+def poll_until(m, t, mp, until):
+    """The M sleeps until the cycle `until`, if no other does so until an earlier one: until then or NEVER. Go: netpoll's place."""
+    if until == H.NEVER or get64(m, t, LASTPOLL) == 0 and get64(m, t, POLL_UNTIL) <= until:
+        return H.NEVER
+    put64(m, t, LASTPOLL, 0)
+    put64(m, t, POLLER, mp)
+    put64(m, t, POLL_UNTIL, until)
+    return until
+
+
+@cold
+def end_poll(m, t, mp):
+    """The M is awake; if it was the one that slept until a timer's time, none is now."""
+    if get64(m, t, LASTPOLL) == 0 and get64(m, t, POLLER) == mp:
+        put64(m, t, LASTPOLL, 1)
+        put64(m, t, POLL_UNTIL, 0)
 
 
 @cold

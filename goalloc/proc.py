@@ -7,7 +7,7 @@ Reached through DOOR_PROC:
     GOSCHED   the running one goes to the end of the global queue
     GOEXIT    one ends; its g is used again                           Go: proc.go newproc, newproc1, Gosched, goexit0
     SCHEDULE  the next one to run (schedule.py)
-    SLEEP     the running one waits for `a` cycles (time.py)
+    SLEEP     the running one waits for `a` cycles (time.py); NEWTIMER, STOPTIMER, RESETTIMER
     EXIT      main returns: the program ends
 
                     hi
@@ -24,10 +24,10 @@ from goalloc.persistentalloc import current_p
 from goalloc.runq import SCHED_LOCK, globrunqput, runqput
 from goalloc.schedule import schedule
 from goalloc.stack import HI, SP
-from goalloc.time import time_sleep
+from goalloc.time import new_timer, reset_timer, stop_timer, time_sleep
 from goalloc.words import add64, get64, put8, put32, put64
 
-NEWG, NEWPROC, GOSCHED, GOEXIT, SCHEDULE, SLEEP, EXIT = range(7)
+NEWG, NEWPROC, GOSCHED, GOEXIT, SCHEDULE, SLEEP, EXIT, NEWTIMER, STOPTIMER, RESETTIMER = range(10)
 VARIABLES_BYTES, ENTRY_BYTES = 32, 40   # above the first frame: variables (arguments), and goexit's address
 PC = g_.sched + gobuf.pc
 GOID_BATCH = 16
@@ -39,6 +39,12 @@ def procs(m, t, operation, a, b):
         return schedule(m, t)
     if operation == NEWG or operation == NEWPROC:
         return newproc(m, t, operation == NEWPROC, a, b)
+    if operation == NEWTIMER:
+        return new_timer(m, t, a, b)
+    if operation == STOPTIMER:
+        return stop_timer(m, t, a)
+    if operation == RESETTIMER:
+        return reset_timer(m, t, a, b)
     if operation == GOSCHED:
         gosched(m, t)
     elif operation == GOEXIT:

@@ -28,9 +28,9 @@ READING = (
     "goalloc.maps", "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check", "goalloc.stats", "goalloc.inspect",
     # What programs call
     "goalloc.entries", "goalloc.map", "goalloc.mapiter", "goalloc.mapbuckets", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.sema",
-    "goalloc.select", "goalloc.chan", "goalloc.sudog",
+    "goalloc.select",
     # Goroutines
-    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.park", "goalloc.runq",
+    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.timers", "goalloc.chan", "goalloc.sudog", "goalloc.park", "goalloc.runq",
     # Arenas that programs free as a whole, and slices
     "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
     # One allocation

@@ -28,7 +28,7 @@ from goalloc.errors import TEXTS, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
 from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hchan, hmap, m_, mapextra, p_,
-                            sudog, timer, type_, variables as V)
+                            schedt, sudog, timer, type_, variables as V)
 from goalloc.map import MAKE
 from goalloc.maps import Map
 from goalloc.memprofile import call_site, mem_profile, start_profile
@@ -41,7 +41,7 @@ from goalloc.stack import CACHE_CLEAR
 from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
 from goalloc.userarena import UserArena
-from goalloc.types import Type, array, check_type, pointer, slice_of
+from goalloc.types import Type, array, check_type, int64, pointer, slice_of
 
 TYPES_SIZE = GLOBALS - TYPES
 FIRST_GOAL = 4 << 20                    # heapMinimum at GOGC=100
@@ -55,7 +55,8 @@ G_TYPE = Type("g", g_.sizeof, 8, (32, 40, g_.m, 136, 312, 344, 352))
 SUDOG_TYPE = Type("sudog", sudog.sizeof, 8, (0, 8, 16, 24, 56, 64, 72, 80))
 HCHAN_TYPE = Type("hchan", hchan.sizeof, 8, (hchan.buf, hchan.elemtype, 56, 64, 72, 80))
 TIMER_TYPE = Type("timer", timer.sizeof, 8, (timer.f, 32, 40))
-LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer)         # whose addresses the runtime finds in its data (typelinks)
+TIMER_OBJECT_TYPE = Type("Timer", 8 + timer.sizeof, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
+LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)       # whose addresses the runtime finds in its data (typelinks)
 HMAP_TYPE = Type("hmap", hmap.sizeof, 8, (hmap.buckets, hmap.oldbuckets, hmap.extra))
 MAPEXTRA_TYPE = Type("mapextra", mapextra.sizeof, 8, (mapextra.overflow, mapextra.oldoverflow, mapextra.nextOverflow))
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
@@ -129,6 +130,7 @@ class Runtime:
         for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
             p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
+        p.store(V.sched + schedt.lastpoll, 1)
         p.store(V.hashkey, int(self._random.integers(1 << 64, dtype=np.uint64)))        # hashes' secret
         self.ps, self.gs, self._maptype = [], [], None
         for i, of in enumerate(LINKED):

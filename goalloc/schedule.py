@@ -14,10 +14,10 @@ from goalloc.errors import throw
 from goalloc.fastrand import fastrand
 from goalloc.layout import g_, m_, p_, variables as V
 from goalloc.lock import lock, unlock
-from goalloc.park import NMSPINNING, NPIDLE, current_m, notesleep, pidle_remove, pidleput, wakep
+from goalloc.park import NMSPINNING, NPIDLE, current_m, end_poll, notesleep, pidle_remove, pidleput, poll_until, wakep
 from goalloc.persistentalloc import current_p
 from goalloc.runq import SCHED_LOCK, SIZE, globrunqget, runqget, runqsteal
-from goalloc.time import check_timers, next_timer
+from goalloc.timers import LENGTH, check_timers, wake_time
 from goalloc.words import add32_high, get8, get32, get64, put8, put32, put64
 
 STEAL_TRIES, FAIRNESS = 4, 61
@@ -30,6 +30,7 @@ def schedule(m, t):
         finish(m, t)
         return 0
     mp, pp = current_m(m, t), current_p(m, t)
+    end_poll(m, t, mp)
     if get32(m, t, pp + p_.status) == P.Pidle:          # its own timer woke it
         lock(m, t, SCHED_LOCK)
         pidle_remove(m, t, pp)
@@ -64,7 +65,7 @@ def findRunnable(m, t, mp, pp):
             return 0, False
         put8(m, t, mp + m_.spinning, 1)
         add32_high(m, t, NMSPINNING, 1)
-    return stealWork(m, t, pp), False
+    return stealWork(m, t, pp)
 
 
 @kernel
@@ -77,20 +78,26 @@ def from_global(m, t, pp, most):
 
 @cold
 def stealWork(m, t, pp):
-    """A goroutine of another P, with the others of half its queue; 0 if they have none. Four times through the Ps, in an order
-    that a random number and a stride without a divisor in common with their number give."""
+    """(a goroutine or 0, whether it inherits the time slice): of another P, with the others of half its queue, or whose timer ran,
+    which is looked at the last time. Four times through the Ps, in an order that a random number and a stride without a divisor in
+    common with their number give."""
     n = get32(m, t, V.gomaxprocs)
     for i in range(STEAL_TRIES):
         drawn = fastrand(m, t)
         position, stride = drawn % n, coprime(n, drawn // n)
         for _ in range(n):
             victim = get64(m, t, get64(m, t, V.allp) + position * 8)
+            if victim != pp and i == STEAL_TRIES - 1:
+                check_timers(m, t, victim)
+                gp, inheritTime = runqget(m, t, pp)
+                if gp:
+                    return gp, inheritTime
             if victim != pp:
                 gp = runqsteal(m, t, pp, victim, i == STEAL_TRIES - 1)
                 if gp:
-                    return gp
+                    return gp, False
             position = (position + stride) % n
-    return 0
+    return 0, False
 
 
 @kernel
@@ -139,7 +146,7 @@ def stop(m, t, mp, pp):
     if checkdead(m, t):
         throw(m, t, E.DEADLOCK, 0, 0)
     else:
-        notesleep(m, t, mp, next_timer(m, t, pp))
+        notesleep(m, t, mp, poll_until(m, t, mp, first_timer(m, t)))
 
 
 @cold
@@ -149,6 +156,15 @@ def checkdead(m, t):
     if get32(m, t, NPIDLE) < n:
         return False
     for i in range(n):
-        if next_timer(m, t, get64(m, t, get64(m, t, V.allp) + 8 * i)) != H.NEVER:
+        if get64(m, t, get64(m, t, get64(m, t, V.allp) + 8 * i) + LENGTH):
             return False
     return True
+
+
+@kernel
+def first_timer(m, t):
+    """When the first timer of all Ps may have something to do, or NEVER. Go: checkTimersNoP."""
+    first = H.NEVER
+    for i in range(get32(m, t, V.gomaxprocs)):
+        first = min(first, wake_time(m, t, get64(m, t, get64(m, t, V.allp) + 8 * i)))
+    return first
