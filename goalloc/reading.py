@@ -21,7 +21,7 @@ READING = (
     "goalloc.__main__", "goalloc.cli",
     # Programs that ship with it
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
-    "goalloc.programs.benchmarks", "goalloc.programs.goroutines",
+    "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines",
     "goalloc.programs.start",
     # From Python
     "goalloc.experiments", "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",

@@ -1,13 +1,13 @@
 """Programs whose Ps run goroutines: what their loops ask, and channel: producers and consumers.
 
-    gp = running(m, t, w)       the goroutine whose step it is; 0: the step is over, there is none
+    t, gp = next_goroutine(m, w)        the thread and the goroutine whose step it is; -1, 0 at the end
     where(m, t, gp)             its place in the program, a number; go_on(m, t, gp, place) changes it
     variable(m, t, gp, i)       address of its variable 0 to 3, on its stack; `go`'s argument is in the first
 
 A goroutine is a state machine: every step does what its place says. A call that returns PARKED is made again.
 """
 from hwmem._jit import call_door
-from hwmem.kernels import finish, kernel, load64, next_thread, store64
+from hwmem.kernels import finish, kernel, load64, store64
 from hwmem.programs.registry import parameter, workload
 from goalloc import params as P
 from goalloc.kernels import (CLOSED, DONE, chanrecv, chansend, closechan, go, goexit, makechan, mallocgc, waitgroup_add,
@@ -15,7 +15,7 @@ from goalloc.kernels import (CLOSED, DONE, chanrecv, chansend, closechan, go, go
 from goalloc.inspect import Inspector
 from goalloc.layout import WaitGroup, g_, m_
 from goalloc.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
-from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
+from goalloc.programs.start import GOMAXPROCS, RANK, next_m, outcome, start
 from goalloc.stack import HI
 from goalloc.symbols import channel, structure
 from goalloc.types import int64, pointer
@@ -24,14 +24,19 @@ MAIN = 0                                # where the first goroutine begins
 
 
 @kernel
-def running(m, t, w):
-    if m.process[m.thread[t].process].guest[P.EXITED]:
-        finish(m, t)
-        return 0
-    if m.thread[t].guest[P.G] == 0:
-        become(m, t, w)
-    gp = load64(m, t, load64(m, t, m.thread[t].guest[P.G] + g_.m) + m_.curg)
-    return gp if gp else call_door(m, P.DOOR_PROC, t, SCHEDULE, 0, 0)
+def next_goroutine(m, w):
+    """(the thread whose step it is, the goroutine that it runs); (-1, 0) when the program has ended."""
+    gp = 0
+    while gp == 0:
+        t = next_m(m, w)
+        if t < 0:
+            return -1, 0
+        if m.process[m.thread[t].process].guest[P.EXITED]:
+            finish(m, t)
+        else:
+            gp = load64(m, t, load64(m, t, m.thread[t].guest[P.G] + g_.m) + m_.curg)
+            gp = gp if gp else call_door(m, P.DOOR_PROC, t, SCHEDULE, 0, 0)
+    return t, gp
 
 
 @kernel
@@ -95,12 +100,9 @@ def read_channel(w, space):
           size=parameter(64, "bytes of an object", 16, 1 << 20))
 def producer_consumer(m, w):
     while True:
-        t = next_thread(m)
+        t, gp = next_goroutine(m, w)
         if t < 0:
             return
-        gp = running(m, t, w)
-        if gp == 0:
-            continue
         place = where(m, t, gp)
         if place == PRODUCE or place == SEND:
             produce(m, t, w, gp, place)

@@ -12,7 +12,8 @@ from hwmem.errors import MachineError
 SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300}, "linked-list": {"nodes": 300},
          "binary-tree": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
          "goroutine-churn": {"goroutines": 40}, "channel": {"objects": 200},
-         "threadtest": {"rounds": 2, "objects": 800}, "larson": {"chunks": 100, "rounds": 100}, "maps": {"keys": 200}}
+         "threadtest": {"rounds": 2, "objects": 800}, "larson": {"chunks": 100, "rounds": 100}, "maps": {"keys": 200},
+         "sleepers": {"goroutines": 9, "rounds": 4}}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

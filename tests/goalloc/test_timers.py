@@ -153,6 +153,11 @@ def test_a_p_without_work_runs_the_timers_of_a_busy_one(runtime):
     assert rt.call(1, P.DOOR_PROC, SCHEDULE, 0, 0) == g
 
 
-@pytest.mark.parametrize("gomaxprocs", [1, 4])
-def test_programs_with_goroutines_still_end(gomaxprocs):
-    assert goalloc.run("channel", gomaxprocs=gomaxprocs, objects=50).values["received"] == 200
+@pytest.mark.parametrize("parameters", [{"gomaxprocs": 1}, {"gomaxprocs": 4}, {"gomaxprocs": 4, "goroutines": 3, "rounds": 40},
+                                        {"gomaxprocs": 3, "goroutines": 200, "rounds": 5, "cycles": 5_000}])
+def test_sleepers_on_several_ps_wake_in_time(parameters):
+    """Nobody is forgotten, and with Ps that have nothing else to do nobody is late by as much as it slept."""
+    r = goalloc.run("sleepers", **parameters)
+    assert r.values["operations"] == r.parameters["goroutines"] * r.parameters["rounds"]
+    if r.parameters["goroutines"] < 100:
+        assert 0 <= r.values["late"] < r.parameters["cycles"]
