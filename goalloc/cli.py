@@ -4,39 +4,18 @@ Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one 
 """
 import sys
 
-from hwmem import __version__, cli
-from hwmem.errors import MachineError, ResultError
+from hwmem import cli
+
+SECTIONS = ("heap", "spans")            # those of report.SECTIONS, without importing it
 
 
 def main(argv=None):
     """Run the command with the words `argv` (None: the process's); the exit status."""
-    try:
-        arguments = parser().parse_args(argv)
-        arguments.run(arguments)
-        sys.stdout.flush()
-        return 0
-    except (cli.Refused, ResultError) as error:
-        return say(error, cli.USAGE)
-    except MachineError as error:
-        return say(error, cli.FAILED)
-    except KeyboardInterrupt:
-        return say("interrupted", cli.INTERRUPTED)
-
-
-def say(message, status):
-    print(f"goalloc: {message}", file=sys.stderr)
-    return status
+    return cli.carry_out(parser(), argv)
 
 
 def parser():
-    top = cli.Parser(prog="goalloc", description="Go 1.21's memory allocator on an emulated machine.", allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"goalloc {__version__}")
-    commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=cli.Parser)
-
-    def command(function, name, help):
-        sub = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
-        sub.set_defaults(run=function)
-        return sub
+    top, command = cli.command_line("goalloc", "Go 1.21's memory allocator on an emulated machine.")
 
     sub = command(list_programs, "list", "the programs with their parameters")
     sub.add_argument("workload", metavar="WORKLOAD", nargs="?", help="only this one, parameter by parameter")
@@ -51,7 +30,12 @@ def parser():
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
     sub.add_argument("--memprofile", type=int, default=0, metavar="BYTES",
                      help="sample an object in so many bytes (Go's default: 524288) and show what was allocated where")
-    sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
+    sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `goalloc report` and `hwmem report`")
+    cli.json_option(sub)
+
+    sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")
+    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"{' or '.join(SECTIONS)} (default: both)")
     cli.json_option(sub)
 
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
@@ -119,6 +103,18 @@ def show_profile(rt):
     from hwmem.report.table import table
     print(f"\nalloc_space, by samples of one object in {rt.memprofilerate:,} bytes")
     print(table(COLUMNS, [[row[0], f"{row[1]:.2%}", f"{row[2]:.2%}", *row[3:]] for row in top(rt)]))
+
+
+def show_report(arguments):
+    from goalloc.report import report
+    from hwmem.result import load_result
+    with cli.refusing():
+        result = load_result(arguments.file)
+        text = report(result, arguments.section)
+    if arguments.json:
+        cli.print_json({name: result.values[name] for name in ("memstats", "sizes")})
+    else:
+        print(text)
 
 
 def run_experiment(arguments):

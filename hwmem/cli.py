@@ -50,36 +50,45 @@ def main(argv=None):
     if words[:1] == [BENCH]:
         from benchmarks import main as bench    # a command of its own, with options of its own
         return bench(words[1:])
+    return carry_out(parser(), words)
+
+
+def carry_out(top, words):
+    """Do what the command line asks of the parser `top`'s command (None: the process's words); the exit status."""
     try:
-        arguments = parser().parse_args(words)
+        arguments = top.parse_args(words)
         arguments.run(arguments)
         sys.stdout.flush()
         return 0
     except (Refused, TraceError, ResultError, LitmusError) as error:
-        return say(error, USAGE)
+        message, status = error, USAGE
     except MachineError as error:
-        return say(error, FAILED)
+        message, status = error, FAILED
     except BrokenPipeError:                     # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        return say("interrupted", INTERRUPTED)
-
-
-def say(message, status):
-    print(f"hwmem: {message}", file=sys.stderr)
+        message, status = "interrupted", INTERRUPTED
+    print(f"{top.prog}: {message}", file=sys.stderr)
     return status
 
 
-def parser():
-    top = Parser(prog="hwmem", description="A multi-core memory system, emulated: caches, coherence, TLBs, faults.", allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"hwmem {__version__}")
+def command_line(prog, description):
+    """A parser, and a function that adds to it a subcommand that runs a function."""
+    top = Parser(prog=prog, description=description, allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"{prog} {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
     def command(function, name, help):
         sub = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
         sub.set_defaults(run=function)
         return sub
+
+    return top, command
+
+
+def parser():
+    top, command = command_line("hwmem", "A multi-core memory system, emulated: caches, coherence, TLBs, faults.")
 
     sub = command(list_workloads, "list", "the workloads with their parameters, and the presets")
     sub.add_argument("workload", metavar="WORKLOAD", nargs="?", help="only this one, parameter by parameter")

@@ -96,9 +96,9 @@ PROCESS = record(                   # a task and its mm
     ("segment_base", "i8", 6), ("segment_limit", "i8", 6), ("segment_rights", "i8", 6),
     ("guest", "i8", 32))                # a language runtime's: counts of what no emulated memory holds
 
-VMA = record(                       # what a look-up reads lies in one line of the host's cache
+VMA = record(
     "start", "end",
-    ("left", "i4"), ("right", "i4"), ("up", "i4"), ("weight", "i4"),    # tree (number + 1)
+    ("up", "i4"), ("weight", "i4"),                     # tree (number + 1)
     "gap", "widest",                                    # free bytes below; most of any in this subtree
     ("prev", "i4"), ("next", "i4"),                     # list by address (number + 1)
     ("file", "i4"), ("process", "i4"),                  # file number + 1
@@ -106,7 +106,8 @@ VMA = record(                       # what a look-up reads lies in one line of t
     "anon_vma",                                         # identity of the anonymous memory, 0: none yet
     ("inherited", "i4"),                                # it came by fork
     ("swap_window", "i4"), ("swap_hits", "i4"), ("unused", "i4"), "swap_va",    # swap read-ahead: last window, its hits, last fault
-    ("pad", "i8", 2))
+    ("pad", "i8", 3))
+VMA_NODE = record("end", ("left", "i4"), ("right", "i4"))                   # what a look-up reads of a VMA; its tree (number + 1)
 
 FRAME = record(
     ("next", "i4"), ("prev", "i4"),                     # neighbours in the list it is in; 0: none
@@ -214,6 +215,7 @@ def machine(align):
         "vma_fresh", "vma_free", "rmap_fresh", "rmap_free",
         ("busy", BUSY, P.BUSY_SLOTS), ("align", "u1", align),
         ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES), ("holder", "u1", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS),
+        ("vma_node", VMA_NODE, P.MAX_VMAS),
         ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),
         ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS),
         ("race_index", "i4", RACE_SLOTS), ("race_cell", RACE_CELL, RACE_CELLS), ("race_row", "i4", (RACE_ROWS, P.MAX_THREADS)),

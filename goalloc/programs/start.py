@@ -13,6 +13,7 @@ from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.runtime import Runtime
+from goalloc.sizestats import size_stats
 from goalloc.stats import read_memstats
 from goalloc.inspect import Inspector
 from goalloc.symbols import symbols
@@ -32,17 +33,20 @@ def start(w, space):
 
 
 def outcome(w, space, operations):
-    """What every Go program tells at its end: MemStats and waits for locks. Names its memory, for the reports."""
+    """What every Go program tells at its end: MemStats, the size classes' spans, waits for locks. Names its memory, for the
+    reports."""
     rt = space.runtime
     for name, at, size, element in symbols(rt):
         space.symbol(name, at, size, element)
     for pp in rt.ps:
         rt.flush(pp)
-    stats = read_memstats(Inspector(space.process))
+    look = Inspector(space.process)
+    stats = read_memstats(look)
     counts = space.process.machine.state.process[space.process.number].guest
     kept = ("HeapSys", "HeapInuse", "HeapAlloc", "HeapObjects", "Mallocs", "StackInuse")
     return {"operations": operations, **{name: stats[name] for name in kept},
-            "lock_waits": int(counts[P.LOCK_WAITS]), "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES])}
+            "lock_waits": int(counts[P.LOCK_WAITS]), "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES]),
+            "memstats": stats, "sizes": size_stats(look)}
 
 
 @kernel

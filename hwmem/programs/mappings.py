@@ -97,7 +97,7 @@ def depth_at(m, p, va):
     n = m.process[p].tree
     while n:
         steps += 1
-        n = m.vma[n - 1].left if m.vma[n - 1].end > va else m.vma[n - 1].right
+        n = m.vma_node[n - 1].left if m.vma_node[n - 1].end > va else m.vma_node[n - 1].right
     return steps
 
 

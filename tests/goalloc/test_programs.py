@@ -4,6 +4,7 @@ import json
 import pytest
 
 import goalloc
+import hwmem
 from goalloc.cli import main
 from goalloc.programs import PROGRAMS
 from hwmem.config import MachineConfig
@@ -90,3 +91,21 @@ def test_the_command_lists_runs_and_refuses(capsys):
 def test_hwmem_does_not_list_what_is_goallocs():
     import hwmem
     assert not set(hwmem.workloads()) & set(PROGRAMS)
+
+
+def test_a_kept_result_tells_of_the_heap(tmp_path, capsys):
+    kept, other = str(tmp_path / "go.hwm"), str(tmp_path / "other.hwm")
+    assert main(["run", "binary-tree", "--set", "depth=7", "gomaxprocs=2", "--alone", "-o", kept]) == 0
+    capsys.readouterr()
+    assert main(["report", kept, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    stats, nodes = told["memstats"], next(row for row in told["sizes"] if row["size"] == 24)
+    assert nodes["live"] == 2 * (2 ** 7 - 1) and nodes["slots"] == nodes["live"] + nodes["free"]
+    assert sum(row["span bytes"] for row in told["sizes"]) == stats["HeapInuse"]
+    assert main(["report", kept]) == 0
+    text = capsys.readouterr().out
+    assert f"{stats['HeapSys']:,}" in text and f"{nodes['span bytes']:,}" in text
+    assert main(["report", kept, "spans"]) == 0 and "HeapSys" not in capsys.readouterr().out
+    hwmem.run("false-sharing", threads=1, iterations=10).save(other)
+    assert main(["report", other]) == 2
+    assert "not a Go program's result" in capsys.readouterr().err

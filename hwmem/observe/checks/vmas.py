@@ -48,28 +48,28 @@ def fits(m, n):
     """Whether VMA n - 1 and its children know each other, are a heap by weight, and it knows the widest gap below it."""
     vma = m.vma[n - 1]
     widest = vma.gap
-    for child in (vma.left, vma.right):
+    for child in (m.vma_node[n - 1].left, m.vma_node[n - 1].right):
         if child:
             below = m.vma[child - 1]
             if below.up != n or below.weight > vma.weight:
                 return False
             widest = max(widest, below.widest)
-    return vma.widest == widest
+    return vma.widest == widest and m.vma_node[n - 1].end == vma.end
 
 
 @kernel
 def leftmost(m, n):
-    while n and m.vma[n - 1].left:
-        n = m.vma[n - 1].left
+    while n and m.vma_node[n - 1].left:
+        n = m.vma_node[n - 1].left
     return n
 
 
 @kernel
 def successor(m, n):
     """The next VMA by address, as the tree has it; 0: none."""
-    if m.vma[n - 1].right:
-        return leftmost(m, m.vma[n - 1].right)
+    if m.vma_node[n - 1].right:
+        return leftmost(m, m.vma_node[n - 1].right)
     up = m.vma[n - 1].up
-    while up and m.vma[up - 1].right == n:
+    while up and m.vma_node[up - 1].right == n:
         n, up = up, m.vma[up - 1].up
     return up
