@@ -37,8 +37,8 @@ from orders import run_all
 from recorded import oracle
 recorded, maps = oracle("goroutine_programs"), oracle("map_programs")
 one = OneP(goalloc.Runtime(gomaxprocs=1))
-ours = run_all(one, recorded["programs"][:6], recorded["answers"])
-assert ours == [answer["Notes"] for answer in recorded["answers"][:6]]
+ours = run_all(one, recorded["programs"][:3], recorded["answers"])
+assert ours == [answer["Notes"] for answer in recorded["answers"][:3]]
 k = min(range(len(maps["seen"])), key=lambda k: (len(maps["seen"][k]) < 100, len(maps["programs"][k]["Steps"])))
 assert Run(one.rt, maps["programs"][k]).go_through() == maps["seen"][k]
 one.rt.check()
