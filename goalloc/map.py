@@ -1,4 +1,4 @@
-"""Maps from int64 to int64: assignment, access, deletion, clear, and the door through which programs reach them and iterators.
+"""Maps from int64 to int64: assignment, access, deletion, clear; and the door to them and to iterators.
 
     mapassign ── find the key's slot, else the first free one ── full? ── grow: mapbuckets.py, a bucket or two at each assignment
     mapdelete ── the slot is free; at a chain's end it says that nothing follows

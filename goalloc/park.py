@@ -1,11 +1,11 @@
 """Who waits: goroutines that are parked and made ready, Ps without work, and their Ms that sleep.
 
     gopark   running -> waiting; the M is free for another                  goready   waiting -> runnable, next on this P
-    goyield  running -> runnable, last on this P
+    goyield  running -> runnable, last on this P                            poll_until  one M sleeps until the first timer of all
     pidle    the list of idle Ps (sched.pidle), under sched.lock            wakep     an idle P looks for work, if none does yet
 
 An M stays with its P here (nothing hands a P over while its M is in a system call), so an idle P is one whose M sleeps on its
-note, m.park: a futex, or until the P's first timer. Go: proc.go gopark, ready, wakep, startm, pidleput, pidleget;
+note, m.park: a futex, or until the first timer. Go: proc.go gopark, ready, wakep, startm, pidleput, pidleget;
 lock_futex.go notesleep, notewakeup.
 """
 from hwmem import params as H
@@ -18,7 +18,7 @@ from goalloc.lock import lock, unlock
 from goalloc.mem import system_call
 from goalloc.persistentalloc import current_p
 from goalloc.runq import SCHED_LOCK, runqput
-from goalloc.words import add32_high, add64, get32, get64, put8, put32, put64, swap64
+from goalloc.words import add32_high, add64, get8, get32, get64, put8, put32, put64, swap64
 
 PIDLE, NPIDLE, NMSPINNING = V.sched + schedt.pidle, V.sched + schedt.npidle, V.sched + schedt.nmspinning
 LASTPOLL, POLL_UNTIL, POLLER = V.sched + schedt.lastpoll, V.sched + schedt.pollUntil, V.sched + schedt.midle      # lastpoll 0: an M polls
@@ -116,13 +116,15 @@ def poll_until(m, t, mp, until):
     put64(m, t, LASTPOLL, 0)
     put64(m, t, POLLER, mp)
     put64(m, t, POLL_UNTIL, until)
+    put8(m, t, mp + m_.blocked, 1)
     return until
 
 
 @cold
 def end_poll(m, t, mp):
     """The M is awake; if it was the one that slept until a timer's time, none is now."""
-    if get64(m, t, LASTPOLL) == 0 and get64(m, t, POLLER) == mp:
+    if get8(m, t, mp + m_.blocked):
+        put8(m, t, mp + m_.blocked, 0)
         put64(m, t, LASTPOLL, 1)
         put64(m, t, POLL_UNTIL, 0)
 

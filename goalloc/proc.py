@@ -115,6 +115,8 @@ def goexit(m, t, gp):
     if m.thread[t].guest[P.G] == gp:
         dropg(m, t, gp, current_m(m, t))
     put32(m, t, gp + g_.atomicstatus, P.Gdead)
+    put64(m, t, gp + g_.param, 0)
+    put64(m, t, gp + g_.timer, 0)
     gfput(m, t, current_p(m, t), gp)
 
 

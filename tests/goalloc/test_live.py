@@ -13,12 +13,14 @@ import mapprograms
 import orders
 import pytest
 from one_p import OneP
+from recorded import scenarios
 
 from goalloc import answers
 from goalloc.chan import CHANRECV
 from goalloc.layout import fixalloc, mheap, variables as V
 from goalloc.proc import GOSCHED
 from goalloc.sizeclasses import class_to_size
+from goalloc.start import heap_map
 from goalloc.types import array, int32, int64, pointer, struct, uint8
 
 LIVE = pathlib.Path(__file__).resolve().parent / "live"
@@ -45,9 +47,9 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def programs(environment, tmp_path_factory):
-    """A folder with the real side's programs, built: live (live/main.go), order and maps (live/*/main.go)."""
+    """A folder with the real side's programs, built: live (live/main.go), order, maps and thousand (live/*/main.go)."""
     folder = tmp_path_factory.mktemp("live")
-    subprocess.run(["go", "build", "-o", f"{folder}/", ".", "./order", "./maps"], cwd=LIVE, env=environment, check=True)
+    subprocess.run(["go", "build", "-o", f"{folder}/", ".", "./order", "./maps", "./thousand"], cwd=LIVE, env=environment, check=True)
     return folder
 
 
@@ -136,6 +138,19 @@ def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, programs,
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+
+
+def test_the_recorded_thousand_goroutines_are_those_of_the_program_that_ours_imitates(programs):
+    recorded = scenarios()["goroutines"]
+    for _ in range(20):                                 # where the host was slow the runtime has made another M, and the heap differs
+        run = subprocess.run([programs / "thousand", "goroutines"], capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
+        real = json.loads(run.stdout)
+        if sorted(real["heap"]) == heap_map(recorded):
+            break
+    assert real["notes"] == recorded["extra"]
+    for when in ("before", "after"):                    # but for what the profile's first samples take
+        assert {name: real[when][name] for name in ("HeapAlloc", "HeapObjects", "HeapSys", "Mallocs", "StackInuse", "MSpanInuse")}.items() \
+            <= recorded[f"memstats_{when}"].items()
 
 
 def test_fresh_programs_on_maps_see_what_the_real_ones_see(runtime, programs, seed):
