@@ -11,13 +11,14 @@ receive, with room nobody to send. Go: chan.go.
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.layout import g_, hchan, sudog, type_, variables as V, waitq
+from goalloc.layout import g_, hchan, sudog, type_, variables as V
 from goalloc.lock import lock, unlock
 from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
 from goalloc.park import goready, gopark
 from goalloc.sudog import acquireSudog, releaseSudog
-from goalloc.words import add64, get8, get16, get32, get64, put8, put16, put32, put64
+from goalloc.waitq import dequeue, enqueue, woken
+from goalloc.words import get8, get16, get32, get64, put16, put32, put64
 
 MAKECHAN, CHANSEND, CHANRECV, CLOSECHAN, SELECTNBSEND, SELECTNBRECV = range(6)
 PARKED, DONE, CLOSED, DEFAULT, YIELDED = range(5)         # how a call on channels, select or locks ended
@@ -156,16 +157,6 @@ def hand_over(m, t, sg, to, source, n):
     goready(m, t, woken(m, t, sg, 1))
 
 
-@cold
-def woken(m, t, sg, success):
-    """The goroutine of `sg`, which is told how its wait ended."""
-    gp = get64(m, t, sg + sudog.g)
-    put64(m, t, sg + sudog.elem, 0)
-    put64(m, t, gp + g_.param, sg)
-    put8(m, t, sg + sudog.success, success)
-    return gp
-
-
 @kernel
 def slot(m, t, c, index):
     return get64(m, t, c + hchan.buf) + get64(m, t, c + index) * get16(m, t, c + hchan.elemsize)
@@ -188,46 +179,6 @@ def wait(m, t, gp, c, queue, ep):
     put64(m, t, gp + g_.waiting, sg)
     put64(m, t, gp + g_.param, 0)
     gopark(m, t, P.waitReasonChanSend if queue == hchan.sendq else P.waitReasonChanReceive)
-
-
-@cold
-def enqueue(m, t, gp, c, queue, sg):
-    """Goroutine `gp` at the end of a queue of channel `c`, as `sg`."""
-    put64(m, t, sg + sudog.g, gp)
-    put64(m, t, sg + sudog.c, c)
-    last = get64(m, t, queue + waitq.last)
-    put64(m, t, sg + sudog.prev, last)
-    put64(m, t, last + sudog.next if last else queue, sg)
-    put64(m, t, queue + waitq.last, sg)
-
-
-@cold
-def dequeue(m, t, queue):
-    """The goroutine that has waited longest, or 0; one in a select only if no other channel has been faster."""
-    while True:
-        sg = get64(m, t, queue)
-        if sg == 0:
-            return 0
-        following = get64(m, t, sg + sudog.next)
-        put64(m, t, queue, following)
-        put64(m, t, following + sudog.prev if following else queue + waitq.last, 0)
-        put64(m, t, sg + sudog.next, 0)
-        if get8(m, t, sg + sudog.isSelect) == 0:
-            return sg
-        done = get64(m, t, sg + sudog.g) + g_.selectDone
-        if get32(m, t, done) == 0:
-            add64(m, t, done, 1)                        # a compare-and-swap in Go
-            return sg
-
-
-@cold
-def remove(m, t, queue, sg):
-    """Take `sg` off a queue, wherever it stands, or has stood."""
-    before, after = get64(m, t, sg + sudog.prev), get64(m, t, sg + sudog.next)
-    if before == 0 and get64(m, t, queue) != sg:
-        return                                          # dequeue has taken it
-    put64(m, t, before + sudog.next if before else queue, after)
-    put64(m, t, after + sudog.prev if after else queue + waitq.last, before)
 
 
 @cold

@@ -30,7 +30,8 @@ READING = (
     "goalloc.entries", "goalloc.map", "goalloc.mapiter", "goalloc.mapbuckets", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.sema",
     "goalloc.select",
     # Goroutines
-    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.timers", "goalloc.chan", "goalloc.sudog", "goalloc.park", "goalloc.runq",
+    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.timers", "goalloc.timerheap", "goalloc.chan",
+    "goalloc.waitq", "goalloc.sudog", "goalloc.park", "goalloc.runq",
     # Arenas that programs free as a whole, and slices
     "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
     # One allocation

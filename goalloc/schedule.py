@@ -17,7 +17,8 @@ from goalloc.lock import lock, unlock
 from goalloc.park import NMSPINNING, NPIDLE, current_m, end_poll, notesleep, pidle_remove, pidleput, poll_until, wakep
 from goalloc.persistentalloc import current_p
 from goalloc.runq import SCHED_LOCK, SIZE, globrunqget, runqget, runqsteal
-from goalloc.timers import LENGTH, check_timers, wake_time
+from goalloc.timerheap import LENGTH
+from goalloc.timers import check_timers, wake_time
 from goalloc.words import add32_high, get8, get32, get64, put8, put32, put64
 
 STEAL_TRIES, FAIRNESS = 4, 61

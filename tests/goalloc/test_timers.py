@@ -11,7 +11,7 @@ from goalloc.inspect import Inspector
 from goalloc.layout import p_, timer
 from goalloc.proc import GOSCHED, NEWPROC, NEWTIMER, PC, RESETTIMER, SCHEDULE, SLEEP, STOPTIMER
 from goalloc.time import C
-from goalloc.timers import Waiting
+from goalloc.timerheap import Waiting
 
 HOUR, MAIN = 1 << 40, 7                 # cycles: much longer than all that the test computes
 
