@@ -138,13 +138,11 @@ def page_caches(look, ps, taken):
 def check_bitmaps(look, taken, caches):
     """{chunk: (bits, scavenged bits)}; a page is allocated exactly if a span or a cache has it, and then not scavenged."""
     chunks = {}
-    for ci in range(look.word(PAGES + pageAlloc.start), look.word(PAGES + pageAlloc.end)):
+    for ci in chunks_in_use(look):
         l2 = look.word(PAGES + pageAlloc.chunks + (ci >> 13) * 8)
         data = look.read(l2 + (ci & 8191) * pallocData.sizeof, pallocData.sizeof) if l2 else bytes(128)
         bits, scavenged = int.from_bytes(data[:64], "little"), int.from_bytes(data[64:], "little")
         base = ci * pallocChunkBytes + arenaBaseOffset
-        if not has_memory(look, base):
-            continue
         for i in range(pallocChunkPages):
             va = base + i * pageSize
             need(bool(bits >> i & 1) == (va in taken or va in caches), "page {:#x}: its bit is {}", va, bits >> i & 1)
@@ -158,11 +156,15 @@ def check_bitmaps(look, taken, caches):
     return chunks
 
 
-def has_memory(look, va):
-    """Whether the page allocator has been given the chunk at `va`."""
-    ranges = look.word(PAGES + pageAlloc.inUse)
-    pairs = [look.words(ranges + 16 * k, 2) for k in range(look.word(PAGES + pageAlloc.inUse + slice_.len))]
-    return any(base <= va < limit for base, limit in pairs)
+def chunks_in_use(look):
+    """Numbers of the chunks that the page allocator has been given, in order; they lie between its start and end."""
+    ranges, n = look.word(PAGES + pageAlloc.inUse), look.word(PAGES + pageAlloc.inUse + slice_.len)
+    start, end = look.word(PAGES + pageAlloc.start), look.word(PAGES + pageAlloc.end)
+    for k in range(n):
+        base, limit = look.words(ranges + 16 * k, 2)
+        numbers = range(linear(base) // pallocChunkBytes, linear(limit) // pallocChunkBytes)
+        need(start <= numbers[0] and numbers[-1] < end, "the range {:#x} is not between start and end", base)
+        yield from numbers
 
 
 def summary_of(bits, n):

@@ -6,7 +6,7 @@ import sys
 
 from hwmem import cli
 
-SECTIONS = ("heap", "spans")            # those of report.SECTIONS, without importing it
+SECTIONS = ("heap", "spans", "profile")            # those of report.SECTIONS, without importing it
 
 
 def main(argv=None):
@@ -35,11 +35,11 @@ def parser():
 
     sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")
     sub.add_argument("file", metavar="R.hwm")
-    sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"{' or '.join(SECTIONS)} (default: both)")
+    sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"{', '.join(SECTIONS)} (default: all; profile: of runs with --memprofile)")
     cli.json_option(sub)
 
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
-    sub.add_argument("name", metavar="NAME", help="tiny, waste, fragmentation, large or linear")
+    sub.add_argument("name", metavar="NAME", help="tiny, waste, fragmentation, large, linear or caches")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sizes and of what is freed (default 0)")
     cli.json_option(sub)
 
@@ -77,9 +77,11 @@ def run_program(arguments):
             job = Job(arguments.workload, config, arguments.seed, None, PROGRAMS[arguments.workload].parse(words))
             if job.parameters["gomaxprocs"] > config.cores:
                 raise ValueError(f"gomaxprocs: takes 1 to {config.cores}, the machine's cores (--with cores=N)")
-        cli.show(profiled_run(job, arguments, Watch()), arguments)
+        result = profiled_run(job, arguments, Watch())
+        cli.show(result, arguments)
     if arguments.memprofile and not arguments.json:
-        show_profile(job.space.runtime)
+        from goalloc.report import profile
+        print("\n" + profile(result))
 
 
 def profiled_run(job, arguments, watch):
@@ -94,15 +96,8 @@ def profiled_run(job, arguments, watch):
     finally:
         ENVIRONMENT["GODEBUG"] = ""
     if arguments.memprofile:
-        result.values["memprofile"] = mem_profile(job.space.runtime)
+        result.values["memprofile"] = {"rate": arguments.memprofile, "records": mem_profile(job.space.runtime)}
     return result
-
-
-def show_profile(rt):
-    from goalloc.memprofile import COLUMNS, top
-    from hwmem.report.table import table
-    print(f"\nalloc_space, by samples of one object in {rt.memprofilerate:,} bytes")
-    print(table(COLUMNS, [[row[0], f"{row[1]:.2%}", f"{row[2]:.2%}", *row[3:]] for row in top(rt)]))
 
 
 def show_report(arguments):
@@ -112,7 +107,7 @@ def show_report(arguments):
         result = load_result(arguments.file)
         text = report(result, arguments.section)
     if arguments.json:
-        cli.print_json({name: result.values[name] for name in ("memstats", "sizes")})
+        cli.print_json({name: result.values[name] for name in ("memstats", "sizes", "memprofile") if name in result.values})
     else:
         print(text)
 

@@ -5,7 +5,7 @@ from hwmem.core.service import drain_all
 from goalloc import params as P
 from goalloc.malloc import mallocgc
 from goalloc.slice import growslice
-from goalloc.string import concatstrings, convT64
+from goalloc.string import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
 
 
 @kernel
@@ -56,7 +56,28 @@ def concat_one(m, t, a, a_len, b, b_len):
 
 
 @kernel
-def box_one(m, t, value):
-    x = convT64(m, t, value)
+def box_one(m, t, value, size):
+    x = convT(m, t, value, size)
+    drain_all(m, m.thread[t].core)
+    return x
+
+
+@kernel
+def box_string(m, t, s, n, typ):
+    x = convTstring(m, t, s, n, typ)
+    drain_all(m, m.thread[t].core)
+    return x
+
+
+@kernel
+def to_bytes(m, t, s, n):
+    x, capacity = stringtoslicebyte(m, t, s, n)
+    drain_all(m, m.thread[t].core)
+    return x, capacity
+
+
+@kernel
+def to_string(m, t, b, n):
+    x = slicebytetostring(m, t, b, n)
     drain_all(m, m.thread[t].core)
     return x

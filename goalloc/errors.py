@@ -3,7 +3,7 @@
 A kernel calls `throw` and returns; the thread is dead (hwmem/core/signal.py), and the front end raises FatalError with the
 text. The machine goes on. What the emulated kernel refuses or a bad access stays a SegmentationFault.
 """
-from hwmem.core.signal import kill
+from hwmem.core.signal import end_by_signal
 from hwmem.errors import MachineError
 from hwmem._jit import cold
 
@@ -12,11 +12,11 @@ FIRST = 1000                            # fault codes of a Go program begin here
 (OUT_OF_MEMORY, CANNOT_ALLOCATE, BAD_SUMMARY, GREW_HEAP, INVALID_FREE, INVALID_STACK_FREE, INVALID_STATE, OVERLAPPING,
  NOT_RESERVED, NOT_MAPPED, CANNOT_MAP, UNALIGNED_UNUSED, MARKBITS, NO_FREE_OBJECTS, ALLOCCOUNT, UNCACHING, FIXALLOC,
  PERSISTENT_ALIGN, BAD_PRUNE, TOO_MANY_PAGES, BELOW_ZERO, ARENA_INITIALIZED, BAD_ADDRESS, STACK_OVERFLOW, STACK_POWER,
- NOT_STACK_SPAN, BAD_SWEEPGEN, ALLOCATION_RANGE, SPAN_LIST, DEADLOCK, SEND_CLOSED, CLOSE_CLOSED, CLOSE_NIL, CHAN_SIZE,
+ NOT_STACK_SPAN, BAD_SWEEPGEN, GROWSLICE_LEN, SPAN_LIST, DEADLOCK, SEND_CLOSED, CLOSE_CLOSED, CLOSE_NIL, CHAN_SIZE,
  UNLOCKED, NEGATIVE_COUNTER, ADD_SPECIAL, REMOVE_SPECIAL, PROFILE_SET, CANNOT_ALLOCATE_MEMORY,
  NOT_ARENA_SPAN, NOT_ARENA_CHUNK, ARENA_WASTE, ARENA_ZERO, ARENA_REFS, ARENA_DOUBLE_FREE, MISROUNDED, MAP_MEMORY, ARENA_MAP,
  ARENA_METADATA, ALL_ARENAS, PAGES_MEMORY, INVALID_ARENA_FREE, REFILL_FREE, NO_FREE_SPACE,
- SUMMARY_RESERVE) = range(FIRST, FIRST + 56)
+ SUMMARY_RESERVE, MAKESLICE_LEN, MAKESLICE_CAP) = range(FIRST, FIRST + 58)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -47,7 +47,7 @@ TEXTS = {
     STACK_POWER: "fatal error: stack size not a power of 2",
     NOT_STACK_SPAN: "fatal error: freeing stack not in a stack span",
     BAD_SWEEPGEN: "fatal error: bad sweepgen in refill",
-    ALLOCATION_RANGE: "panic: runtime: allocation size out of range",
+    GROWSLICE_LEN: "panic: runtime error: growslice: len out of range",
     SPAN_LIST: "fatal error: mSpanList.remove",
     DEADLOCK: "fatal error: all goroutines are asleep - deadlock!",
     SEND_CLOSED: "panic: send on closed channel",
@@ -75,6 +75,8 @@ TEXTS = {
     REFILL_FREE: "fatal error: refill of span with free space remaining",
     NO_FREE_SPACE: "fatal error: span has no free space",
     SUMMARY_RESERVE: "fatal error: failed to reserve page summary memory",
+    MAKESLICE_LEN: "panic: runtime error: makeslice: len out of range",
+    MAKESLICE_CAP: "panic: runtime error: makeslice: cap out of range",
     CANNOT_ALLOCATE_MEMORY: "fatal error: runtime: cannot allocate memory",
 }
 
@@ -91,7 +93,7 @@ class FatalError(MachineError):
 def throw(m, t, code, a, b):
     """The program of thread `t` ends with error `code`; `a` and `b` are numbers its text shows."""
     if m.thread[t].fault_code == 0:                     # the first error is the one that is told
-        kill(m, t, a, b, code)
+        end_by_signal(m, t, a, b, code)
 
 
 def raise_fatal(machine, t):

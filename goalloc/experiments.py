@@ -4,6 +4,7 @@
     waste            a span of every class filled with the smallest objects that go there
     fragmentation    spans of some lengths, half of them freed: what is left in runs that are long enough
     large            the same bytes as small and as large objects
+    caches           per-P caches against one locked heap, 1 to 16 Ps
     linear           one stream of sizes, from size classes and from a pointer that only moves on (a bump allocator)
 
 Each function returns (columns, rows). "lines": distinct lines of 64 bytes that the objects lie on.
@@ -13,9 +14,12 @@ import numpy as np
 from hwmem._jit import kernel
 from hwmem.core.access import load64, store32, store64
 from hwmem.core.service import drain_all
+from hwmem.config import MachineConfig
 from goalloc import params as P
 from goalloc.layout import g_, m_, mspan, p_
 from goalloc.malloc import mallocgc, small
+from goalloc.programs import run
+from goalloc.programs.storm import CACHES
 from goalloc.runtime import Runtime
 from goalloc.sizeclasses import class_to_size, size_classes
 
@@ -133,4 +137,16 @@ def linear(seed=0, objects=20_000):
     return ["allocator", "requested bytes", "bytes taken", "more by", "cycles each"], rows
 
 
-EXPERIMENTS = {"tiny": tiny, "waste": waste, "fragmentation": fragmentation, "large": large, "linear": linear}
+def caches(seed=0, allocations=10_000):
+    """Every P allocates 16 bytes at a time; "lines" came from another core's cache, where they had been written."""
+    config, rows = MachineConfig().replace(cores=16), []
+    for way in CACHES:
+        for ps in (1, 2, 4, 8, 16):
+            r = run("alloc-storm", config, seed, c2c=False, gomaxprocs=ps, allocations=allocations, caches=way)
+            lines = sum(core["interventions_hit_modified"] for core in r.counters["cores"])
+            rows.append([way, ps, round(r.values["operations"] / r.seconds / 1e6, 1), round(r.cost, 1), r.values["lock_waits"],
+                         round(r.values["lock_wait_cycles"] / r.values["operations"], 1), lines])
+    return ["caches", "Ps", "million a second", "cycles each", "lock waits", "cycles waited, each", "lines"], rows
+
+
+EXPERIMENTS = {"tiny": tiny, "waste": waste, "fragmentation": fragmentation, "large": large, "linear": linear, "caches": caches}

@@ -62,15 +62,15 @@ def scaleHeapSample(count, size, rate):
     return int(count * scale), int(size * scale)
 
 
-def top(rt, sample_type="alloc_space"):
-    """Rows of COLUMNS, most bytes first: where memory was allocated ("alloc_space") or is still in use ("inuse_space")."""
+def top(records, rate, sample_type="alloc_space"):
+    """Rows of COLUMNS, most bytes first: where memory was allocated ("alloc_space") or is still in use ("inuse_space"), estimated
+    from the records of mem_profile, sampled at `rate`."""
     if sample_type not in SAMPLE_TYPES:
         raise ValueError(f"sample_type: takes {' or '.join(SAMPLE_TYPES)}, got {sample_type!r}")
-    sums = {}
-    for r in mem_profile(rt):
-        in_use = sample_type == "inuse_space"
+    sums, in_use = {}, sample_type == "inuse_space"
+    for r in records:
         samples = r["AllocObjects"] - in_use * r["FreeObjects"]
-        objects, nbytes = scaleHeapSample(samples, r["AllocBytes"] - in_use * r["FreeBytes"], rt.memprofilerate)
+        objects, nbytes = scaleHeapSample(samples, r["AllocBytes"] - in_use * r["FreeBytes"], rate)
         key = (r["size"], r["type"], r["site"])
         sums[key] = [a + b for a, b in zip(sums.get(key, (0, 0, 0)), (nbytes, objects, samples))]
     total, before, rows = sum(nbytes for nbytes, _, _ in sums.values()), 0, []

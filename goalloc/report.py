@@ -1,8 +1,10 @@
-"""What a kept result tells of the heap: `goalloc report R.hwm heap`, `spans`. The figures are those of the program's end.
+"""What a kept result tells of the heap: `goalloc report R.hwm heap`, `spans`, `profile`. The figures are those of the program's end.
 
     heap    runtime.MemStats in bytes, and what one thing of it is a part of
     spans   a row a size class: what it has allocated, what its spans hold, what of their bytes no object has
+    profile what was allocated where, estimated from samples, as `pprof -top -alloc_space` tells it
 """
+from goalloc.memprofile import COLUMNS, top
 from hwmem.report.overview import header
 from hwmem.report.table import percent, table
 
@@ -29,7 +31,16 @@ def spans(result):
     return table(["class", "size", "mallocs", "frees", "spans", "slots", "live", "span bytes", "share", "unused"], rows)
 
 
-SECTIONS = {"heap": heap, "spans": spans}
+def profile(result):
+    """Raises ValueError if the run took no samples."""
+    if "memprofile" not in result.values:
+        raise ValueError(f"{result.workload} ran without --memprofile")
+    rate, records = result.values["memprofile"]["rate"], result.values["memprofile"]["records"]
+    rows = [[row[0], f"{row[1]:.2%}", f"{row[2]:.2%}", *row[3:]] for row in top(records, rate)]
+    return f"alloc_space, by samples of one object in {rate:,} bytes\n" + table(COLUMNS, rows)
+
+
+SECTIONS = {"heap": heap, "spans": spans, "profile": profile}
 
 
 def report(result, section=None):
@@ -39,4 +50,5 @@ def report(result, section=None):
         raise ValueError(f"{result.workload} is not a Go program's result; hwmem report shows it")
     if section is not None and section not in SECTIONS:
         raise ValueError(f"section: {section!r} is none of {', '.join(SECTIONS)}")
-    return "\n\n".join([header(result), *(SECTIONS[name](result) for name in ([section] if section else SECTIONS))])
+    names = [section] if section else [name for name in SECTIONS if name != "profile" or "memprofile" in result.values]
+    return "\n\n".join([header(result), *(SECTIONS[name](result) for name in names)])

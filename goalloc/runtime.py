@@ -23,12 +23,13 @@ from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.bootstrap import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.check import check_heap, span_at
-from goalloc.entries import box_one, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word
-from goalloc.errors import TEXTS, raise_fatal
+from goalloc.entries import (box_one, box_string, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word, to_bytes,
+                             to_string)
+from goalloc.errors import MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
-from goalloc.layout import (DATA, DATA_END, GLOBALS, RODATA, RODATA_END, TYPES, debug, g_, gcControllerState, hchan, hmap, m_, mapextra, p_,
-                            schedt, sudog, timer, type_, variables as V)
+from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
+                            pointer_words, schedt, type_, variables as V)
 from goalloc.map import MAKE
 from goalloc.maps import Map
 from goalloc.memprofile import call_site, mem_profile, start_profile
@@ -41,24 +42,19 @@ from goalloc.stack import CACHE_CLEAR
 from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
 from goalloc.userarena import UserArena
-from goalloc.types import Type, array, check_type, int64, pointer, slice_of
+from goalloc.types import Type, array, check_type, int64, pointer, slice_of, string, uint8
 
 TYPES_SIZE = GLOBALS - TYPES
 FIRST_GOAL = 4 << 20                    # heapMinimum at GOGC=100
 TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
           ("class_to_divmagic", np.uint32, class_to_divmagic), ("size_to_class8", np.uint8, size_to_class8),
           ("size_to_class128", np.uint8, size_to_class128))
-# The runtime's own objects in the heap: their pointers to things outside it do not count
-P_TYPE = Type("p", p_.sizeof, 8, (104, *range(128, 384, 8), 2480, *range(2504, 3528, 8), 4560, 8840))
-M_TYPE = Type("m", m_.sizeof, 8, (m_.g0, m_.curg, 80))
-G_TYPE = Type("g", g_.sizeof, 8, (32, 40, g_.m, 136, 312, 344, 352))
-SUDOG_TYPE = Type("sudog", sudog.sizeof, 8, (0, 8, 16, 24, 56, 64, 72, 80))
-HCHAN_TYPE = Type("hchan", hchan.sizeof, 8, (hchan.buf, hchan.elemtype, 56, 64, 72, 80))
-TIMER_TYPE = Type("timer", timer.sizeof, 8, (timer.f, 32, 40))
-TIMER_OBJECT_TYPE = Type("Timer", 8 + timer.sizeof, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
-LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)       # whose addresses the runtime finds in its data (typelinks)
-HMAP_TYPE = Type("hmap", hmap.sizeof, 8, (hmap.buckets, hmap.oldbuckets, hmap.extra))
-MAPEXTRA_TYPE = Type("mapextra", mapextra.sizeof, 8, (mapextra.overflow, mapextra.oldoverflow, mapextra.nextOverflow))
+# The runtime's own objects in the heap
+P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_TYPE = (
+    Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("p", "m", "g", "sudog", "hchan", "timer", "hmap", "mapextra"))
+TIMER_OBJECT_TYPE = Type("Timer", 8 + TIMER_TYPE.size, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
+# Those whose addresses the runtime finds in its data (typelinks)
+LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
 ENVIRONMENT = {"GODEBUG": ""}           # of programs that are started without their own
@@ -204,6 +200,9 @@ class Runtime:
         cap = check_count(n, "n") if cap is None else check_count(cap, "cap")
         if cap < n:
             raise ValueError("cap: smaller than n")
+        if cap * of.size > P.maxAlloc:
+            code = MAKESLICE_LEN if n * of.size > P.maxAlloc else MAKESLICE_CAP
+            raise FatalError(TEXTS[code], code)
         return Slice(self.mallocgc(cap * of.size, type=of, core=core), n, cap, of)
 
     def append(self, s, *values, n=None, core=0):
@@ -222,9 +221,23 @@ class Runtime:
         """a + b of two strings, (address, length) each; the result likewise."""
         return String(self._run(core, concat_one, *a, *b), a[1] + b[1])
 
-    def box(self, value, core=0):
-        """The data word of an interface that holds the integer: the address where it is."""
-        return self._run(core, box_one, value)
+    def to_bytes(self, s, core=0):
+        """[]byte(s) of a string, (address, length): a Slice."""
+        x, capacity = self._call(core, to_bytes, *s)
+        return Slice(int(x), s[1], int(capacity), uint8)
+
+    def to_string(self, b, core=0):
+        """string(b) of a Slice of bytes: (address, length)."""
+        return String(self._run(core, to_string, b.array, b.len), b.len)
+
+    def box(self, value, size=8, core=0):
+        """The data word of an interface that holds the unsigned integer of 2, 4 or 8 bytes, or the string (address, length):
+        the address where it is."""
+        if isinstance(value, tuple):
+            return self._run(core, box_string, *value, self.type_address(string))
+        if size not in (2, 4, 8) or not 0 <= value < 1 << min(8 * size, 63):
+            raise ValueError(f"value: takes an unsigned integer of 2, 4 or 8 bytes below 2^63, or a string, got {value!r}, size {size!r}")
+        return self._run(core, box_one, value, size)
 
     def make_map(self, core=0):
         """make(map[int]int): a Map."""
@@ -392,6 +405,6 @@ def check_godebug(words):
 
 
 def check_count(n, name):
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise ValueError(f"{name}: takes a count or size that is not negative, got {n!r}")
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 0 <= n <= P.maxInt64:
+        raise ValueError(f"{name}: takes a count or size from 0 to 2^63 - 1, got {n!r}")
     return int(n)

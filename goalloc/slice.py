@@ -45,7 +45,7 @@ def growslice(m, t, old, needed, element, typ):
         return V.zerobase, needed
     wanted = next_capacity(needed, capacity)
     if needed < 0 or wanted > P.maxAlloc // element:
-        throw(m, t, E.ALLOCATION_RANGE, 0, 0)
+        throw(m, t, E.GROWSLICE_LEN, 0, 0)
         return 0, 0
     capacity = roundupsize(m, t, wanted * element) // element
     size = capacity * element

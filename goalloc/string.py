@@ -1,15 +1,19 @@
-"""Strings and interfaces: the allocations that programs do not see.
+"""Strings, byte slices and interfaces: the allocations that programs do not see.
 
     a + b           new bytes for the result, not zeroed before they are written; one of them itself if the other is empty
-    any(v)          a word for the value, or its place in a table of the numbers below 256
+    []byte(s)       new bytes, as many as the size class has
+    string(b)       new bytes; a single byte's are in a table
+    any(v)          a place for the value; for numbers below 256 in a table, for "" in zeroVal
 
-Go: string.go concatstrings, rawstring; iface.go convT64, staticuint64s.
+Results that a program keeps on its stack (up to 32 bytes) are not modelled. Go: string.go concatstrings, rawstring,
+stringtoslicebyte, slicebytetostring; iface.go convT16, convT32, convT64, convTstring.
 """
-from hwmem._jit import kernel
-from hwmem.core.access import store64
+from hwmem._jit import cold, kernel
+from hwmem.core.access import load8, store, store64
 from goalloc.layout import variables as V
 from goalloc.malloc import mallocgc
-from goalloc.memory_block import memmove
+from goalloc.memory_block import memclr, memmove
+from goalloc.slice import roundupsize
 
 STATIC_VALUES = 256
 
@@ -34,12 +38,55 @@ def concatstrings(m, t, a, a_len, b, b_len):
     return x
 
 
+@cold
+def stringtoslicebyte(m, t, s, n):
+    """(address, capacity) of []byte(s), `n` bytes; (0, 0) after a fatal error."""
+    capacity = roundupsize(m, t, n)
+    x = mallocgc(m, t, capacity, 0, False)
+    if x == 0:
+        return 0, 0
+    if capacity > n:
+        memclr(m, t, x + n, capacity - n)
+    memmove(m, t, x, s, n)
+    return x, capacity
+
+
+@cold
+def slicebytetostring(m, t, b, n):
+    """Address of the bytes of string(b), `n` of them: 0 for none, or after a fatal error."""
+    if n == 0:
+        return 0
+    if n == 1:
+        return V.staticuint64s + 8 * load8(m, t, b)
+    x = rawstring(m, t, n)
+    if x:
+        memmove(m, t, x, b, n)
+    return x
+
+
 @kernel
-def convT64(m, t, value):
-    """The data word of an interface that holds an 8-byte integer: where the value is; 0 after a fatal error."""
+def convT(m, t, value, size):
+    """The data word of an interface that holds an unsigned integer of 2, 4 or 8 bytes: where it is; 0 after a fatal error."""
     if 0 <= value < STATIC_VALUES:
         return V.staticuint64s + 8 * value
-    x = mallocgc(m, t, 8, 0, False)
+    x = mallocgc(m, t, size, 0, False)
     if x:
-        store64(m, t, x, value)
+        store(m, t, x, size, value)
+    return x
+
+
+@kernel
+def convT64(m, t, value):
+    return convT(m, t, value, 8)
+
+
+@kernel
+def convTstring(m, t, s, n, typ):
+    """The same for a string, `typ`: the type string; "" has a place that is always zero."""
+    if n == 0:
+        return V.zeroVal
+    x = mallocgc(m, t, 16, typ)
+    if x:
+        store64(m, t, x, s)
+        store64(m, t, x + 8, n)
     return x

@@ -2,13 +2,11 @@
 from goalloc import params as P
 from goalloc.arena import ALLOC, CLONE, FREE, NEW, ONE
 from goalloc.inspect import Inspector
-from goalloc.layout import liveUserArenaChunk, mspan, userArena, variables as V
+from goalloc.layout import DECLARED, mspan, pointer_words, userArena, variables as V
 from goalloc.slices import Slice
 from goalloc.types import Type, check_type, pointer
 
-# The runtime's own objects: pointers to spans do not count
-ARENA_TYPE = Type("userArena", userArena.sizeof, 8, (userArena.refs,))
-CHUNK_TYPE = Type("liveUserArenaChunk", liveUserArenaChunk.sizeof, 8, (liveUserArenaChunk.x,))
+ARENA_TYPE, CHUNK_TYPE = (Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("userArena", "liveUserArenaChunk"))
 
 
 class UserArena:

@@ -4,12 +4,17 @@ get64(m, t, va), put64(m, t, va, value), add64(m, t, va, delta) and their narrow
 atomics, each behind one call: a slow path has hundreds, and inlined they would be most of what there is to compile. The
 fast path (malloc.py) uses the inlined ones of hwmem.kernels.
 
+What Go loads atomically where it looks at what other threads write (runqhead, npidle, a span's sweepgen, ...) is a plain
+load on amd64, and so it is here. Under relaxed ordering, where such a load might be an early one, every get* sees what
+memory has.
+
 Masks are uint64 (hwmem/bits.py) and shifts by 64 or more give no bits, as in Go.
 """
 import numpy as np
 
 from hwmem._jit import cold, kernel
 from hwmem.bits import ONE, ctz64, popcount64, test_bit
+from hwmem.coherence.invalidations import process_all
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
 
 __all__ = ["get8", "get16", "get32", "get64", "put8", "put16", "put32", "put64", "add64", "swap64", "cas64", "get_mask", "put_mask",
@@ -20,24 +25,33 @@ NONE = np.uint64(0)
 ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
+@kernel
+def load_now(m, t, va, size):
+    """A load that is not early."""
+    core = m.core[m.thread[t].core]
+    if core.iq_count > 0:
+        process_all(core)
+    return load(m, t, va, size)
+
+
 @cold
 def get64(m, t, va):
-    return load(m, t, va, 8)
+    return load_now(m, t, va, 8)
 
 
 @cold
 def get32(m, t, va):
-    return load(m, t, va, 4)
+    return load_now(m, t, va, 4)
 
 
 @cold
 def get16(m, t, va):
-    return load(m, t, va, 2)
+    return load_now(m, t, va, 2)
 
 
 @cold
 def get8(m, t, va):
-    return load(m, t, va, 1)
+    return load_now(m, t, va, 1)
 
 
 @cold

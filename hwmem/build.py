@@ -30,6 +30,7 @@ def build(config, seed=0):
     m.lone_llc = config.llc is not None and config.inclusion == "inclusive" and config.sockets == 1
     m.sharers_supply = config.protocol in ("moesi", "mesif")
     m.store_buffer_entries = config.store_buffer.entries
+    m.invalidation_entries = config.invalidation_queue.entries
     m.current_core = -1
     m.key[:] = P.NEVER
     m.frames.fresh = 1
@@ -133,6 +134,7 @@ def fill_costs(m, config):
         m.cost[name] = getattr(config.kernel, name)
     m.cost.mfence, m.cost.atomic = config.costs.mfence, config.costs.atomic
     m.cost.store_drain = config.store_buffer.drain
+    m.cost.early = config.invalidation_queue.delay if config.ordering == "relaxed" else 0
     m.cost.walker = config.walker.latency
 
 

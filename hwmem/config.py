@@ -4,6 +4,7 @@
                    ├─ dtlb, dtlb_2m, stlb   TlbConfig           core's
                    ├─ walker                WalkerConfig        paging-structure caches
                    ├─ store_buffer          StoreBufferConfig
+                   ├─ invalidation_queue    InvalidationQueueConfig
                    ├─ interconnect, dram    InterconnectConfig, DramConfig
                    ├─ disk                  DiskConfig          swap and files
                    ├─ costs, kernel         CoreCosts, KernelCosts
@@ -89,6 +90,14 @@ class WalkerConfig(Record):
 class StoreBufferConfig(Record):
     entries: int = setting(Integer(1, 64), "stores that wait")
     drain: int = setting(CYCLES, "cycles from a store to the earliest moment others see it")
+
+
+@dataclass(frozen=True)
+class InvalidationQueueConfig(Record):
+    """Under ordering relaxed only: lines that others have taken, and loads still see."""
+
+    entries: int = setting(Integer(1, 64), "lines that wait")
+    delay: int = setting(CYCLES, "cycles from another core's store to the latest moment a load may miss it; 0: no load is early")
 
 
 @dataclass(frozen=True)
@@ -219,6 +228,7 @@ class MachineConfig(Record):
     stlb: TlbConfig | None = _machine("stlb", Table(TlbConfig, True), "second-level TLB, all page sizes")
     walker: WalkerConfig = _machine("walker", Table(WalkerConfig), "paging-structure caches")
     store_buffer: StoreBufferConfig = _machine("store_buffer", Table(StoreBufferConfig), "stores on their way to the L1D")
+    invalidation_queue: InvalidationQueueConfig = _machine("invalidation_queue", Table(InvalidationQueueConfig), "lines taken away that loads still see (relaxed)")
     interconnect: InterconnectConfig = _machine("interconnect", Table(InterconnectConfig), "between caches")
     dram: DramConfig = _machine("dram", Table(DramConfig), "a socket's memory")
     disk: DiskConfig = _machine("disk", Table(DiskConfig), "where swap and files lie")

@@ -53,7 +53,7 @@ CORE = record(
     "interventions_remote", "writebacks", "walks", "walk_accesses", "kernel_accesses", "line_waits", "line_wait_cycles",
     "lock_waits", "lock_wait_cycles",       # for locks that are held only within a step (libc/lock.py)
     "faults_minor", "faults_major", "fences", "store_buffer_stalls", "store_buffer_forwards", "store_buffer_drains", "store_buffer_stores",
-    "store_buffer_fetches", "store_buffer_streams",
+    "store_buffer_fetches", "store_buffer_streams", "invalidations_queued", "invalidations_processed", "early_loads",
     "idle_cycles", "context_switches", "shootdowns_sent", "shootdowns_received",
     "refused_accesses",             # that ended in a signal
     ("miss", "i8", 4),              # by cause, when classification is on
@@ -74,6 +74,8 @@ CORE = record(
     "current", "queue_head", "queue_tail", "slice_end",
     ("l1d", SETS), ("l2", SETS), ("dtlb", SETS), ("dtlb_2m", SETS), ("stlb", SETS),
     ("pml4e", SETS), ("pdpte", SETS), ("pde", SETS),
+    # invalidation queue (coherence/invalidations.py), oldest first: lines, until when they wait, their words
+    "iq_count", "iq_random", ("iq_line", "i8", 64), ("iq_due", "i8", 64), ("iq_word", "i8", 512),
     ("pad", "i8", 5))               # keeps the row off a multiple of 4096
 
 THREAD = record(
@@ -158,7 +160,7 @@ DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "que
               "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
 
 COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram",
-              "mfence", "atomic", "store_drain", "page_fault", "syscall", "context_switch", "time_slice",
+              "mfence", "atomic", "store_drain", "early", "page_fault", "syscall", "context_switch", "time_slice",
               "shootdown", "shootdown_remote", "futex", "reclaim", "walker")
 
 PROTOCOL = record(("next_state", "i1", (6, 6)), ("next_shared", "i1", (6, 6)), ("request", "i1", (6, 6)), ("action", "u1", (6, 6)))
@@ -198,7 +200,7 @@ SYNC = record("key", "row")
 RACE = record(("now", ACCESS), ("before", ACCESS))
 
 OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
-                 "ordered",                     # the access is an acquire or a release (core/ordered.py)
+                 "ordered",                     # the access is an acquire or a release (core/ordered.py); or params.COMPARES, FAILS
                  "epoch", "core", "va", "cycles",                   # of the access that hooks.py hands over
                  "race_cells", "race_rows", "race_count", "races_dropped",
                  "rows", "sharing_dropped", ("pending", "i8", P.MAX_CORES), "cells", "c2c_dropped", "event_limit", "event_count")
@@ -207,7 +209,7 @@ def machine(align):
     return record(
         ("doors", "i8", 32), "ram_base", "ram_size",
         "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply", "lone_llc", "store_buffer_entries",
-        "store_buffer_always", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
+        "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
         ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
         ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),
         ("thread", THREAD, P.MAX_THREADS), ("process", PROCESS, P.MAX_PROCESSES),

@@ -47,9 +47,11 @@ REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU
 # Kinds of access
 # ("phantom": an access without data, which a replayed trace makes)
 # PHYSICAL_*: a core's accesses by physical address, line after line (the kernel's own). DRAIN_*: its store buffer.
-LOAD, STORE, ATOMIC, STREAM_STORE, PHANTOM_LOAD, PHANTOM_STORE, PHYSICAL_LOAD, PHYSICAL_STORE, DRAIN_DUE, DRAIN_ALL, DRAIN_ENTRY = range(11)
-COPY_LOST, COPY_RECALLED = 11, 12   # no accesses: what else the observers' door is told (observe/hooks.py)
-THREAD_EDGE, RELEASE, ACQUIRE, MEMORY_GONE = 13, 14, 15, 16     # ... and what else the race detector's
+# COMPARE: an ATOMIC that may fail; with it goes the value that it expects.
+LOAD, STORE, ATOMIC, STREAM_STORE, PHANTOM_LOAD, PHANTOM_STORE, PHYSICAL_LOAD, PHYSICAL_STORE, DRAIN_DUE, DRAIN_ALL, DRAIN_ENTRY, COMPARE = range(12)
+COPY_LOST, COPY_RECALLED = 12, 13   # no accesses: what else the observers' door is told (observe/hooks.py)
+THREAD_EDGE, RELEASE, ACQUIRE, MEMORY_GONE = 14, 15, 16, 17     # ... and what else the race detector's
+COMPARES, FAILS = 2, 3          # what m.observe.ordered says of one
 ORDERED = 16                    # with a kind: an atomic, an acquire or a release (observe/races.py)
 WRITES = 1 << STORE | 1 << ATOMIC | 1 << STREAM_STORE      # kinds of threads' accesses that write
 KIND_SHIFT = 16                 # the memory door's third argument is size | kind << KIND_SHIFT

@@ -28,7 +28,7 @@ READING = (
     "hwmem.programs.reach", "hwmem.programs.forks", "hwmem.programs.allocation", "hwmem.programs.mappings",
     "hwmem.programs.contiguous", "hwmem.programs.overlay", "hwmem.programs.meter", "hwmem.programs.barrier", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
-    "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd", "hwmem.litmus.explore", "hwmem.litmus.encode",
+    "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd", "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state", "hwmem.litmus.encode",
     "hwmem.litmus.test", "hwmem.litmus.condition",
     # Results
     "hwmem.result", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines", "hwmem.report.history", "hwmem.report.table",
@@ -70,6 +70,7 @@ READING = (
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
     "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.past", "hwmem.coherence.directory", "hwmem.coherence.peers",
+    "hwmem.coherence.invalidations",
     "hwmem.coherence.protocol", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
     "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",

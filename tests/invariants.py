@@ -141,7 +141,7 @@ def assert_identities(machine, counters=None, faults=False):
             assert core["l1d.hits"] + core["l1d.misses"] == (
                 accesses + core["split_accesses"] + core["walk_accesses"] + core["kernel_accesses"]
                 + core["store_buffer.drains"] + core["store_buffer.fetches"] - core["store_buffer.stores"]
-                - core["store_buffer.forwards"] - core["store_buffer.streams"]), core
+                - core["store_buffer.forwards"] - core["store_buffer.streams"] - core["invalidation_queue.loads"]), core
         if config.mmu and not faults:
             assert core["dtlb.hits"] + core["dtlb.misses"] == accesses + core["split_accesses"], core
         if config.mmu and config.stlb:
@@ -152,3 +152,4 @@ def assert_identities(machine, counters=None, faults=False):
         if config.llc:
             assert core["llc.hits"] + core["llc.misses"] == core[f"{last}.misses"], core
         assert core["idle_cycles"] <= core["cycles"]
+        assert core["invalidation_queue.processed"] <= core["invalidation_queue.lines"] <= core["invalidations_received"]

@@ -88,6 +88,26 @@ def sizes_of(name):
     return {field: size for field, _, size, _ in TYPES[name].fields}
 
 
+NOT_IN_HEAP = {"notInHeap", "mlink", "stackObjectBuf", "checkmarksMap"}        # and every struct with such a field
+
+
+def pointer_words(of, at=0):
+    """Offsets of the words of a type, beginning at `at`, that the collector takes for pointers: not those to what never lies in the
+    heap. Go: cmd/compile/internal/types HasPointers, reflectdata dgcptrmask."""
+    if of.startswith("*"):
+        outside = of[1:] in NOT_IN_HEAP or any(kind == "NotInHeap" for *_, kind in TYPES.get(of[1:], Layout(0, 1)).fields)
+        return () if outside else (at,)
+    if of == "interface{}":
+        return at, at + 8
+    if of.startswith(("[]", "func", "map[")) or of in ("string", "unsafe.Pointer"):
+        return (at,)
+    array = re.fullmatch(r"\[(\w+)\](.+)", of)
+    if array:
+        size = layout_of(array[2]).size
+        return tuple(word for i in range(length(array[1])) for word in pointer_words(array[2], at + i * size))
+    return tuple(word for _, offset, _, kind in TYPES[of].fields for word in pointer_words(kind, at + offset))
+
+
 named("uint8", "atomic.Uint8 atomic.Bool")
 named("uint32", "atomic.Int32 atomic.Uint32")
 named("uintptr", "guintptr muintptr puintptr")

@@ -28,7 +28,7 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit, ctz64, test_bit
 from hwmem.cache.sets import index_in, index_of, key_of, put, set_of, take_victim, touch_entry
-from hwmem.coherence.peers import cores_holding, meet, supplier
+from hwmem.coherence.peers import cores_holding, meet, supplier, take_away
 from hwmem.coherence.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETS, GETX, MEM_WRITE, PR_RD, PUTX, UPGRADE
 from hwmem.memory.dram import dram_read, dram_write
 from hwmem.observe.hooks import line_recalled, log_event
@@ -236,10 +236,10 @@ def answer_write(m, c, line, i, far, mask, kind):
             if d == owner:
                 m.directory.fwd_getx += 1
                 m.directory.misses += 1
-                charge_forward(m, c, d, meet(m, d, line, BUS_RDX))
+                charge_forward(m, c, d, take_away(m, c, d, line, BUS_RDX))
             else:
                 m.directory.inv += 1
-                meet(m, d, line, BUS_UPGR if kind == UPGRADE else BUS_RDX)
+                take_away(m, c, d, line, BUS_UPGR if kind == UPGRADE else BUS_RDX)
     if kind == UPGRADE:
         m.directory.hits += 1
         core.source = P.FROM_UPGRADE

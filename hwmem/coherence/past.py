@@ -10,7 +10,7 @@ from hwmem import params as P
 from hwmem._jit import cold
 from hwmem.bits import test_bit
 from hwmem.coherence.directory import far_copies, far_entry, holders, set_entry, wait_for_line
-from hwmem.coherence.peers import meet
+from hwmem.coherence.peers import meet, take_away
 from hwmem.coherence.protocol import BUS_RDX
 from hwmem.memory.dram import dram_write
 
@@ -31,7 +31,7 @@ def write_past(m, c, line):
         if test_bit(mask, d):
             m.core[d].invalidations_received += 1
             m.directory.inv += 1
-            meet(m, d, line, BUS_RDX)
+            take_away(m, c, d, line, BUS_RDX)
     meet(m, c, line, BUS_RDX)
     if i >= 0:
         set_entry(m, i, P.PRESENT)

@@ -10,6 +10,7 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, kernel
 from hwmem.bits import bit, test_bit
 from hwmem.cache.sets import cool, index_of
+from hwmem.coherence.invalidations import hold_for_a_while
 from hwmem.observe.hooks import line_lost
 
 NOBODY = np.uint64(0)
@@ -78,4 +79,13 @@ def meet(m, d, line, event):
     set_state(m, core.l1d, line, after if in_l1 else P.S)
     if m.has_l2:
         set_state(m, core.l2, line, P.S if in_l1 else after)
+    return before
+
+
+@kernel
+def take_away(m, c, d, line, event):
+    """meet, where core `c` will write the line: what core `d` had may wait in its invalidation queue. Its state before."""
+    before = meet(m, d, line, event)
+    if before != P.I and m.cost.early > 0:
+        hold_for_a_while(m, d, line, m.core[c].cycles)
     return before

@@ -112,11 +112,11 @@ def store8(m, t, va, value):
 
 
 @kernel
-def atomic_place(m, t, va):
+def atomic_place(m, t, va, kind, expected):
     """Host address of an 8-byte word whose line this core now holds in M, its store buffer empty; -1 after a fault."""
     core = m.core[m.thread[t].core]
     if not is_hot(core, va, 8, 1) or core.sb_free_at > core.cycles:
-        return call_door(m, P.DOOR_MEMORY, t, va, 8 | P.ATOMIC << P.KIND_SHIFT, 0)
+        return call_door(m, P.DOOR_MEMORY, t, va, 8 | kind << P.KIND_SHIFT, expected)
     core.atomics += 1
     core.cycles += core.hit_cycles + m.cost.atomic
     return hot_host(core, va)
@@ -125,7 +125,7 @@ def atomic_place(m, t, va):
 @kernel
 def fetch_add64(m, t, va, delta):
     """Add to the word at `va` atomically; returns the old value. A full fence, as x86's locked instructions are."""
-    host = atomic_place(m, t, va)
+    host = atomic_place(m, t, va, P.ATOMIC, 0)
     if host < 0:
         return 0
     old = peek64(host)
@@ -136,7 +136,7 @@ def fetch_add64(m, t, va, delta):
 @kernel
 def exchange64(m, t, va, value):
     """Put `value` at `va` atomically; returns the old value."""
-    host = atomic_place(m, t, va)
+    host = atomic_place(m, t, va, P.ATOMIC, 0)
     if host < 0:
         return 0
     old = peek64(host)
@@ -147,7 +147,7 @@ def exchange64(m, t, va, value):
 @kernel
 def compare_exchange64(m, t, va, expected, value):
     """Put `value` at `va` if it holds `expected`, atomically; returns the old value (equal to `expected`: done)."""
-    host = atomic_place(m, t, va)
+    host = atomic_place(m, t, va, P.COMPARE, expected)
     if host < 0:
         return 0
     old = peek64(host)

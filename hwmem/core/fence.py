@@ -3,11 +3,13 @@
     mfence    waits until the store buffer is empty, as every locked operation does (access.atomic_place)
     sfence    waits for nothing: later stores leave the buffer after earlier ones (a new group, store_buffer.py). That
               changes something only where stores could pass: under relaxed, and for non-temporal ones
-    lfence    loads are made in program order here: it orders nothing
+    lfence    waits for nothing: later loads see at least what memory has now (coherence/invalidations.py). That changes
+              something only under relaxed: elsewhere loads are in order
 
 All are counted; sfence and lfence cost a cycle.
 """
 from hwmem._jit import kernel
+from hwmem.coherence.invalidations import process_all
 from hwmem.core.service import drain_all
 from hwmem.core.store_buffer import begin_group
 
@@ -20,6 +22,7 @@ def mfence(m, t):
     drain_all(m, core.id)
     core.cycles = max(core.cycles, core.sb_free_at)         # the last store is on its way
     core.cycles += m.cost.mfence
+    process_all(core)
 
 
 @kernel
@@ -35,3 +38,4 @@ def lfence(m, t):
     core = m.core[m.thread[t].core]
     core.fences += 1
     core.cycles += 1
+    process_all(core)

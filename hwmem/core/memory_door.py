@@ -3,6 +3,7 @@
 access.py calls it with the thread, the address, size and kind in one word, and the value of a store.
 
     drain what is due ── translate ── forward own stores ── L1, L2, directory, DRAM ── bytes ── hit filter
+                                      └─ or (relaxed) the line as it was before another core's store (coherence/invalidations.py)
 
 An access that crosses a line is two, and both addresses are translated before either is performed. An atomic
 that crosses a line is refused with SIGBUS, as Linux's split-lock detection does.
@@ -15,6 +16,7 @@ from hwmem._jit import DOORS, apart, cold, hot, kernel
 from hwmem.cache.private import HIT, access_line, access_physical, hit_line, llc_set, miss_line
 from hwmem.cache.sets import index_of
 from hwmem.coherence.directory import keep_line
+from hwmem.coherence.invalidations import held_value, oldest, process_all, process_due, process_everywhere, process_lines
 from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (drain_all, drain_due, drain_entry, forwarded, forwards, push, read_bytes, stream,
                                      waits_for_line, write_bytes, youngest_overlap)
@@ -32,8 +34,7 @@ LONG_WAY = (1 << P.ATOMIC) | (1 << P.STREAM_STORE)
 def memory_door(m, t, va, what, value):
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
     if kind > P.PHANTOM_STORE:
-        serve(m, t, va, size, kind)
-        return 0
+        return compare(m, t, va, size, value) if kind == P.COMPARE else serve(m, t, va, size, kind)
     c = m.thread[t].core
     core = m.core[c]
     if core.plain == 0 or LONG_WAY >> kind & 1 or (kind == P.STORE and m.store_buffer_always) or (va & LAST) + size > P.LINE:
@@ -95,6 +96,16 @@ def serve(m, c, pa, size, kind):
         drain_entry(m, c, pa)
     else:
         physical_accesses(m, c, pa, size, 1 if kind == P.PHYSICAL_STORE else 0)
+    return 0
+
+
+@cold
+def compare(m, t, va, size, expected):
+    """A compare-and-swap: an atomic, of which the race detector learns whether it will succeed."""
+    m.observe.ordered = P.COMPARES
+    host = access(m, t, va, size, P.ATOMIC, expected)
+    m.observe.ordered = 0
+    return host
 
 
 @apart
@@ -108,6 +119,8 @@ def physical_accesses(m, c, pa, size, write):
         if m.observe.watching:
             physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
     core.overwrites = 0
+    if write and m.cost.early > 0:
+        process_everywhere(m, pa, size)
 
 
 @apart
@@ -120,11 +133,15 @@ def access(m, t, va, size, kind, value):
         drain_due(m, c, core.cycles)
     if kind == P.ATOMIC:
         drain_all(m, c)
+    if core.iq_count > 0:
+        process_before(m, core, kind)
     write = 0 if READS >> kind & 1 else 1
     pa = find_place(m, t, c, va, write) if m.mmu else va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
     if pa < 0:
         return -1 if kind == P.ATOMIC else 0
     if m.observe.races:
+        if m.observe.ordered == P.COMPARES and (va & LAST) + size <= P.LINE and peek64(m.ram_base + pa) != value:
+            m.observe.ordered = P.FAILS
         access_made(m, t, va, size, kind)
     if (va & LAST) + size > P.LINE:
         return access_split(m, t, c, va, pa, size, P.STORE if kind == P.STREAM_STORE else kind, write, value)
@@ -144,11 +161,37 @@ def access(m, t, va, size, kind, value):
     elif kind == P.STORE and m.ordering != P.SC and buffered(m, core, pa):
         push(m, t, c, va, pa, size, value)
         return 0
+    if core.iq_count > 0:
+        k = early_copy(core, pa >> P.LINE_SHIFT, kind)
+        if k >= 0:
+            core.early_loads += 1
+            core.cycles += core.hit_cycles
+            return held_value(core, k, pa & LAST, size)
     perform(m, t, c, va, pa, size, kind, write)
     if kind == P.ATOMIC:
         core.cycles += m.cost.atomic
         keep_line(m, core, pa >> P.LINE_SHIFT)
     return move_bytes(m.ram_base + pa, size, kind, value)
+
+
+@cold
+def process_before(m, core, kind):
+    """Lines taken from the core that an access of this kind does not see as they were."""
+    if kind == P.ATOMIC or (kind == P.LOAD and m.observe.ordered):
+        process_all(core)
+    else:
+        process_due(core)
+
+
+@cold
+def early_copy(core, line, kind):
+    """Place in the invalidation queue of the bytes that a load of `line` gets, -1: memory's. All else goes to memory, and
+    later loads with it."""
+    k = oldest(core, line)
+    if k >= 0 and kind != P.LOAD:
+        process_lines(core, line, line)
+        return -1
+    return k
 
 
 @hot
@@ -190,6 +233,8 @@ def perform(m, t, c, va, pa, size, kind, write):
     access_line(m, c, line, write)
     if m.observe.watching:
         access_seen(m, t, c, va, line, pa & LAST, size, kind, core.cycles - start)
+        return
+    if core.iq_count > 0:
         return
     note_line(core, va, m.ram_base + pa, write)
     core.plain = 1 if core.sb_count == 0 else 0
@@ -253,6 +298,7 @@ def access_split(m, t, c, va, pa, size, kind, write, value):
         return 0
     core.split_accesses += 1
     drain_all(m, c)
+    process_all(core)
     before = core.l1d.misses
     perform_half(m, t, c, va, pa, head, kind, write)
     one = core.l1d.misses - before

@@ -1,10 +1,11 @@
 """Loads and stores that say in which order others see them: acquire, release, non-temporal.
 
-    load_acquire    nothing the thread does later comes before it. Loads are made in program order here, so it is a load
+    load_acquire    nothing the thread does later comes before it, and it is never early itself: under relaxed the core's
+                    invalidation queue is processed first (coherence/invalidations.py)
     store_release   nothing the thread did before comes after it: the store begins a new group of the store buffer
     store_stream    past the caches, ordered only by sfence, mfence and atomics (x86: movnti)
 
-Under sc and tso a release store is a plain one. To the race detector acquire and release accesses are synchronisation
+Under sc and tso both are plain ones. To the race detector acquire and release accesses are synchronisation
 (observe/hooks.py), as a language's atomics are; `ordered` tells it.
 """
 from hwmem import params as P

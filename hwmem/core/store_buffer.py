@@ -8,7 +8,8 @@ memory_door.py pushes stores here; loads of the same core look here first. A rin
 An entry may leave when no entry ahead of it must go first (`stays_behind`), and that is what an ordering is:
 
     tso        all must: a FIFO (x86-TSO; Owens, Sarkar, Sewell, 2009). Only non-temporal stores pass, and are passed
-    relaxed    those of the same line, and those of an older group: sfence and a release store begin a new group
+    relaxed    those of the same line, and those of an older group: sfence and a release store begin a new group. (What
+               relaxed does to loads: coherence/invalidations.py)
 
 Its time is `due`, some cycles after the store retired, or when the entry before it has left. Draining takes the line
 (a coherence request like any other) on the buffer's time, not the core's. Under tso the entry waits for its line at
@@ -26,6 +27,7 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, kernel
 from hwmem.cache.private import access_physical
 from hwmem.cache.sets import index_of
+from hwmem.coherence.invalidations import process_lines
 from hwmem.coherence.past import write_past
 from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.observe.hooks import access_seen
@@ -204,6 +206,8 @@ def write_entry(m, core, k):
     """The bytes of the store at position `k` go to memory, the entry out of the buffer."""
     slot = slot_of(core, k)
     write_bytes(m.ram_base + core.sb_pa[slot], core.sb_size[slot], core.sb_value[slot])
+    if core.iq_count > 0:
+        process_lines(core, core.sb_pa[slot] >> P.LINE_SHIFT, core.sb_pa[slot] >> P.LINE_SHIFT)
     core.sb_streams -= core.sb_kind[slot] == STREAM
     for j in range(k, 0, -1):
         copy_entry(core, slot_of(core, j - 1), slot_of(core, j))

@@ -15,6 +15,7 @@ Source: mm/page_alloc.c (__free_one_page, rmqueue_bulk, free_pcppages_bulk).
 """
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
+from hwmem.coherence.invalidations import process_everywhere
 from hwmem.memory.ram import release_host, zero_bytes
 
 DIRECT, KSWAPD = range(2)       # who reclaims (linux/reclaim.py)
@@ -69,6 +70,8 @@ def hand_out(m, frame, n):
         f.dirty -= n
     f.used += n
     m.vmstat.pgalloc += n
+    if m.cost.early > 0:
+        process_everywhere(m, frame * P.PAGE, n * P.PAGE)
 
 
 @kernel

@@ -9,6 +9,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.bits import test_bit
+from hwmem.coherence.invalidations import process_all
 from hwmem.core.service import drain_all
 from hwmem.mmu.tlb import flush, invalidate_page
 
@@ -29,6 +30,7 @@ def shoot_down(m, c, p, start, end):
     for d in range(m.cores):
         if test_bit(mask, d):
             forget_range(m, d, m.process[p].asid, start, end)
+            process_all(m.core[d])
             if d != c:
                 m.core[c].shootdowns_sent += 1
                 m.core[c].cycles += m.cost.shootdown

@@ -1,37 +1,52 @@
 """A litmus test as arrays, for the kernels of explore.py.
 
     LITMUS record      the program: threads, code, where everything lies in a row
-    a row of a table   | 6 words of book-keeping | a state: a pc a thread | registers | memory words | store buffers |
+    a row of a table   | 6 words of book-keeping | a state: a pc a thread | registers | memory words | store buffers | early reads |
                                                                                a buffer: count, group, then per entry
                                                                                location, value, 2 * group + non-temporal
+                                                       early reads (relaxed): `pending`, then per thread count, and per read
+                                                                               location, value (by location, oldest first)
 
-Two states are the same if their words are: so the buffers' groups are counted from the oldest entry's.
+Two states are the same if their words are: so the buffers' groups are counted from the oldest entry's. `pending` is 0, or
+a location + 1 << 16 | a mask of threads: those have read it early since it last changed (explore.py).
 """
 import numpy as np
 
 from hwmem.core.store_buffer import SLOTS
 from hwmem.layout import record
-from hwmem.litmus.test import STORE, STORE_RELEASE, STORE_STREAM
+from hwmem.litmus.test import (ADD, COMPARE_EXCHANGE, EXCHANGE, LFENCE, LOAD, LOAD_ACQUIRE, MFENCE, STORE, STORE_RELEASE,
+                               STORE_STREAM)
 from hwmem.params import LINE
 
 MAX_THREADS, MAX_STEPS, MAX_LOCATIONS, MAX_REGISTERS = 16, 64, 64, 64
-MAX_PROGRESS = 2 * MAX_THREADS * MAX_STEPS
+MAX_PROGRESS = 2 * MAX_THREADS * MAX_STEPS * (MAX_THREADS + 1)
 NEXT, PROGRESS, DEPTH, PARENT, ACTION, WAYS, STATE = range(7)       # a row: book-keeping, and where the state begins
 ENTRY = 3                           # words of a buffer's entry
+READ = 2                            # ... of an early read
+STORES, ORDERING = (STORE, STORE_RELEASE, STORE_STREAM), (LOAD_ACQUIRE, MFENCE, LFENCE, EXCHANGE, ADD, COMPARE_EXCHANGE)
+PENDING_SHIFT = 16
 BASE = 4096                         # address of the first location; each has a line of its own
 NONE = -1
 
 CODE = record("operation", "location", "target", "value", "source", "expected", "expected_source")
-LITMUS = record("threads", "locations", "registers", "slots", "registers_at", "memory_at", "buffers_at", "width",
+LITMUS = record("threads", "locations", "registers", "slots", "registers_at", "memory_at", "buffers_at", "early_at", "width",
+                "reads",        # most early reads of a thread at a time; 0: none
+                "actions",      # of a thread, in a row: its next step, drains, early reads, a step that ends early reading
+                "layers",       # by how much a step brings the program on: more than early reads between two steps can
                 "count", "progress", "last_progress", "random",     # of a search: rows in use, where it is
                 ("thread", "i8", MAX_THREADS), ("steps", "i8", MAX_THREADS), ("may_drain", "i8", MAX_THREADS),
+                ("may_change", "i8", MAX_LOCATIONS),                        # a bit a thread that can change the location now
                 ("code", CODE, (MAX_THREADS, MAX_STEPS)), ("address", "i8", MAX_LOCATIONS),
                 ("stores_before", "i8", (MAX_THREADS, MAX_STEPS + 1)),      # stores of the steps before each
+                ("loads_ahead", "i1", (MAX_THREADS, MAX_STEPS + 1, MAX_LOCATIONS)),     # plain loads, from a step on, that may be early
                 ("bucket", "i8", MAX_PROGRESS + 1))                         # states to look at, by progress: row + 1
 
 
-def encode(test, threads, seed=0):
-    """The LITMUS record of a test whose thread i is the machine's thread threads[i]. Raises ValueError if it is too large."""
+def encode(test, threads, early, seed=0):
+    """The LITMUS record of a test whose thread i is the machine's thread threads[i], its loads early if they may be.
+
+    Raises ValueError if it is too large.
+    """
     x = np.zeros(1, LITMUS).view(np.recarray)[0]
     locations = test.locations
     registers = [test.registers(t) for t in range(len(test.threads))]
@@ -47,17 +62,40 @@ def encode(test, threads, seed=0):
         x.steps[t] = len(thread)
         for i, step in enumerate(thread):
             encode_step(x.code[t, i], step, locations, registers[t])
-            x.stores_before[t, i + 1] = x.stores_before[t, i] + (step.operation in (STORE, STORE_RELEASE, STORE_STREAM))
+            x.stores_before[t, i + 1] = x.stores_before[t, i] + (step.operation in STORES)
     x.slots = max(int(x.stores_before[t, n]) for t, n in enumerate(x.steps[:x.threads]))
     if x.slots >= SLOTS:
         raise ValueError(f"{test.name}: {x.slots} stores of a thread, at most {SLOTS - 1}")
     x.registers_at = STATE + x.threads
     x.memory_at = x.registers_at + x.threads * x.registers
     x.buffers_at = x.memory_at + x.locations
-    x.width = x.buffers_at + x.threads * (2 + ENTRY * x.slots)
-    x.last_progress = sum(int(n) + int(x.stores_before[t, n]) for t, n in enumerate(x.steps[:x.threads]))
+    x.early_at = x.width = x.buffers_at + x.threads * (2 + ENTRY * x.slots)
+    x.actions, x.layers = 1 + x.slots, 1
+    if early:
+        count_loads(x, test, locations)
+    x.last_progress = x.layers * sum(int(n) + int(x.stores_before[t, n]) for t, n in enumerate(x.steps[:x.threads]))
     x.random = np.random.default_rng(seed).integers(1, 1 << 62)
     return x
+
+
+def count_loads(x, test, locations):
+    """x.loads_ahead: of the loads of a location that come before what orders loads, and before a store of the thread's own
+    there, how many; and what follows from it."""
+    for t, thread in enumerate(test.threads):
+        for i in range(len(thread) - 1, -1, -1):
+            step, ahead = thread[i], x.loads_ahead[t, i]
+            if step.operation in ORDERING:
+                continue
+            ahead[:] = x.loads_ahead[t, i + 1]
+            if step.operation == LOAD:
+                ahead[locations.index(step.location)] += 1
+            elif step.operation in STORES:
+                ahead[locations.index(step.location)] = 0
+    x.reads = int(x.loads_ahead.sum(axis=2, dtype=np.int64).max())
+    if x.reads:
+        x.width += 1 + x.threads * (1 + READ * x.reads)
+        x.actions += x.locations + 1
+        x.layers = x.threads + 1
 
 
 def encode_step(code, step, locations, registers):
@@ -90,3 +128,11 @@ def buffer_of(row, x, t):
     """The entries of thread `t`'s store buffer in a row, oldest first: (location's number, value, non-temporal)."""
     at = int(x.buffers_at) + t * (2 + ENTRY * int(x.slots))
     return [(int(row[at + 2 + ENTRY * k]), int(row[at + 3 + ENTRY * k]), bool(row[at + 4 + ENTRY * k] & 1)) for k in range(int(row[at]))]
+
+
+def early_of(row, x, t):
+    """What thread `t` has read early in a row: (location's number, value), by location, oldest first."""
+    if not x.reads:
+        return []
+    at = int(x.early_at) + 1 + t * (1 + READ * int(x.reads))
+    return [(int(row[at + 1 + READ * k]), int(row[at + 2 + READ * k])) for k in range(int(row[at]))]

@@ -1,85 +1,39 @@
 """All interleavings of a litmus test, or random ones: each step is made by the machine.
 
-    a state (encode.py) ── install ──> the machine's memory and store buffers
-                                       step: one instruction, by the kernels of core/; or a drain: one entry leaves
+    a state (encode.py) ── install ──> the machine's memory, store buffers, invalidation queues
+                                       step: one instruction, by the kernels of core/; or a drain: one entry leaves;
+                                       or (relaxed) a thread reads a location early
     another state       <── extract ──
 
-Which entries may leave a buffer, what a load finds there, what a fence or a locked instruction waits for: all that
-is the machine's answer. Its caches stay as the step before left them: they decide times, never values.
+Which entries may leave a buffer, what a load finds there, what a fence or a locked instruction waits for, what a load
+that was made early sees and until when: all that is the machine's answer.
 
 `explore` visits every reachable state once. Each step brings the program on by one, and each drain too (a step that
-drains, by that much more), so states are looked at in the order of their progress, and when a state's turn comes,
-every way into it is known: WAYS counts the interleavings, DEPTH is the length of the shortest. Pruning by identical
-states is sound: what can happen next depends on nothing else.
+drains, by that much more), early reads by a fraction of that, so states are looked at in the order of their progress,
+and when a state's turn comes, every way into it is known: WAYS counts the interleavings, DEPTH is the length of the
+shortest. Pruning by identical states is sound: what can happen next depends on nothing else. early.py says which early
+reads need not be tried.
 
 `wander` takes an action at random, of those that are possible, until there are none.
+
+    an action, of thread c: c * x.actions +  0               its next step
+                                             1 + k           the entry at position k of its buffer leaves
+                                             1 + x.slots + l it reads location l early
+                                             the last        its next step, a load, is the last to see its early read
 """
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
+from hwmem.coherence.invalidations import hold, oldest, process
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load64, store64
 from hwmem.core.fence import lfence, mfence, sfence
 from hwmem.core.ordered import load_acquire64, store_release64, store_stream64
-from hwmem.core.store_buffer import PLAIN, STREAM, may_leave, slot_of
+from hwmem.core.store_buffer import may_leave
 from hwmem.litmus import test as T
+from hwmem.litmus.early import find_changers, is_awaited, may_read_early, may_step, note_reader
 from hwmem.litmus.encode import ACTION, DEPTH, ENTRY, NEXT, NONE, PARENT, PROGRESS, STATE, WAYS
-from hwmem.memory.ram import peek64, poke64
-from hwmem.mmu.tlb import forget_lines
+from hwmem.litmus.state import HOLD, buffer_at, extract, install, line_of, register_at
 
-HOLD = 1 << 40                  # when entries of an installed buffer are due: not before they are told to leave
-ACTIONS = 64                    # thread * ACTIONS: its next step; + 1 + k: the entry at position k of its buffer leaves
 MOST_WAYS = 1 << 61
-
-
-@kernel
-def register_at(x, c, number):
-    return x.registers_at + c * x.registers + number
-
-
-@kernel
-def buffer_at(x, c):
-    return x.buffers_at + c * (2 + ENTRY * x.slots)
-
-
-@kernel
-def install(m, x, table, n):
-    """The machine's memory and store buffers become those of row `n`; clocks begin anew."""
-    for i in range(x.locations):
-        poke64(m.ram_base + x.address[i], table[n, x.memory_at + i])
-    for c in range(x.threads):
-        core, at = m.core[c], buffer_at(x, c)
-        forget_lines(core)
-        core.plain = 0
-        core.cycles = core.sb_free_at = core.sb_head = core.sb_streams = 0
-        core.sb_count, core.sb_group, core.sb_next = table[n, at], table[n, at + 1], HOLD
-        for k in range(core.sb_count):
-            install_entry(x, core, table, n, at + 2 + ENTRY * k, k)
-            core.sb_thread[k] = x.thread[c]
-
-
-@kernel
-def install_entry(x, core, table, n, at, k):
-    what = table[n, at + 2]
-    core.sb_pa[k] = core.sb_va[k] = x.address[table[n, at]]
-    core.sb_size[k], core.sb_value[k], core.sb_due[k] = 8, table[n, at + 1], HOLD
-    core.sb_after[k], core.sb_kind[k] = what >> 1, STREAM if what & 1 else PLAIN
-    core.sb_streams += what & 1
-
-
-@kernel
-def extract(m, x, table, n):
-    """Row `n` gets the machine's memory and store buffers."""
-    for i in range(x.locations):
-        table[n, x.memory_at + i] = peek64(m.ram_base + x.address[i])
-    for c in range(x.threads):
-        core, at = m.core[c], buffer_at(x, c)
-        oldest = core.sb_after[core.sb_head] if core.sb_count > 0 else core.sb_group
-        table[n, at], table[n, at + 1] = core.sb_count, core.sb_group - oldest
-        for k in range(x.slots):
-            slot, entry = slot_of(core, k), at + 2 + ENTRY * k
-            there = k < core.sb_count
-            table[n, entry] = (core.sb_pa[slot] - x.address[0]) // P.LINE if there else 0
-            table[n, entry + 1] = core.sb_value[slot] if there else 0
-            table[n, entry + 2] = 2 * (core.sb_after[slot] - oldest) + (core.sb_kind[slot] == STREAM) if there else 0
 
 
 @kernel
@@ -88,11 +42,21 @@ def act(m, x, table, a, action, b):
     for i in range(x.width):
         table[b, i] = table[a, i]
     install(m, x, table, a)
-    c = action // ACTIONS
-    if action % ACTIONS == 0:
+    c, k = action // x.actions, action % x.actions
+    if x.reads:
+        table[b, x.early_at] = 0
+    if k == 0:
         step(m, x, table, b, c)
+    elif k <= x.slots:
+        call_door(m, P.DOOR_MEMORY, c, k - 1, P.DRAIN_ENTRY << P.KIND_SHIFT, 0)
+    elif k < x.actions - 1:
+        table[b, x.early_at] = table[a, x.early_at]
+        note_reader(x, table, b, c, k - 1 - x.slots)
+        hold(m, c, line_of(x, k - 1 - x.slots), HOLD)
     else:
-        call_door(m, P.DOOR_MEMORY, c, action % ACTIONS - 1, P.DRAIN_ENTRY << P.KIND_SHIFT, 0)
+        line = line_of(x, x.code[c, table[b, STATE + c]].location)
+        step(m, x, table, b, c)
+        process(m.core[c], oldest(m.core[c], line))
     extract(m, x, table, b)
 
 
@@ -139,19 +103,25 @@ def value_step(m, t, operation, va, value, expected):
 
 @kernel
 def find_drains(m, x, table, n):
-    """x.may_drain: of each thread, a bit an entry of its buffer that may leave in the state of row `n`."""
+    """x.may_drain: of each thread, a bit an entry of its buffer that may leave in the state of row `n`. And x.may_change."""
     install(m, x, table, n)
     for c in range(x.threads):
         x.may_drain[c] = 0
         for k in range(m.core[c].sb_count):
             if may_leave(m, m.core[c], k):
                 x.may_drain[c] |= 1 << k
+    if x.reads:
+        find_changers(x, table, n)
 
 
 @kernel
 def possible(x, table, n, action):
-    c, k = action // ACTIONS, action % ACTIONS - 1
-    return table[n, STATE + c] < x.steps[c] if k < 0 else x.may_drain[c] >> k & 1 == 1
+    c, k = action // x.actions, action % x.actions
+    if k == 0 or (x.reads and k == x.actions - 1):
+        return may_step(x, table, n, c, k != 0)
+    if k > x.slots:
+        return may_read_early(x, table, n, c, k - 1 - x.slots)
+    return x.may_drain[c] >> k - 1 & 1 == 1 and is_awaited(x, table, n, c, table[n, buffer_at(x, c) + 2 + ENTRY * (k - 1)])
 
 
 @kernel
@@ -162,12 +132,12 @@ def explore(m, x, table, index):
         n = x.bucket[x.progress] - 1
         if n < 0:
             x.progress += 1
-        elif x.count + x.threads * ACTIONS > len(table):
+        elif x.count + x.threads * x.actions > len(table):
             return False
         else:
             x.bucket[x.progress] = table[n, NEXT]
             find_drains(m, x, table, n)
-            for action in range(x.threads * ACTIONS):
+            for action in range(x.threads * x.actions):
                 if possible(x, table, n, action):
                     act(m, x, table, n, action, x.count)
                     arrive(x, table, index, n, action)
@@ -191,11 +161,15 @@ def arrive(x, table, index, n, action):
 
 @kernel
 def progress_of(x, table, n):
-    """Steps made and stores that have become visible."""
+    """Steps made and stores that have become visible; between two of those, early reads that wait for one."""
     done = 0
     for c in range(x.threads):
         pc = table[n, STATE + c]
         done += pc + x.stores_before[c, pc] - table[n, buffer_at(x, c)]
+    done *= x.layers
+    if x.reads:
+        for c in range(x.threads):
+            done += table[n, x.early_at] >> c & 1
     return done
 
 
@@ -255,7 +229,7 @@ def wander(m, x, table, index, runs):
 def random_action(x, table, n):
     """One of the possible actions, each as likely as the others; NONE at an end."""
     choices, chosen = 0, NONE
-    for action in range(x.threads * ACTIONS):
+    for action in range(x.threads * x.actions):
         if possible(x, table, n, action):
             choices += 1
             if draw(x) % choices == 0:

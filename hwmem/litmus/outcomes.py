@@ -4,7 +4,7 @@
     random        `runs` of them, drawn by `seed`                          counts: runs
 
 The machine is the preset "classroom" with a store buffer that holds every store of the program, and every store goes
-through it. "pso" is what files call relaxed.
+through it. What other cores take from a core waits in its invalidation queue only when the search says so (early.py).
 """
 import functools
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hwmem import params as P
+from hwmem.coherence.invalidations import SLOTS
 from hwmem.config import MachineConfig
 from hwmem.litmus.encode import ACTION, DEPTH, PARENT, PROGRESS, WAYS, encode, first_row, place
 from hwmem.litmus.explore import enter_all, explore, wander
@@ -51,16 +52,18 @@ def run(test, ordering="tso", mode="exhaustive", runs=10_000, seed=0):
     if mode == "random" and runs < 1:
         raise ValueError(f"runs: takes at least 1, not {runs}")
     machine, threads = machine_for(len(test.threads), ordering)
+    early = ordering == "relaxed"
+    every = everything(test, ordering, machine.state, encode(test, threads, early))
     if mode == "exhaustive":
-        return everything(test, ordering, machine.state, encode(test, threads))
-    allowed = everything(test, ordering, machine.state, encode(test, threads)).allowed
-    return at_random(test, ordering, machine.state, encode(test, threads, seed), runs, allowed)
+        return every
+    return at_random(test, ordering, machine.state, encode(test, threads, early, seed), runs, every.allowed)
 
 
 def new_machine(cores, ordering):
     """A machine for litmus tests, and a thread on each core."""
     config = MachineConfig.preset("classroom").replace(
-        cores=max(cores, 1), ordering=ordering, store_buffer={"entries": P.HOT_LINES, "drain": 0})
+        cores=max(cores, 1), ordering=ordering, store_buffer={"entries": P.HOT_LINES, "drain": 0},
+        invalidation_queue={"entries": SLOTS, "delay": 0})
     machine = Machine(config)
     machine.state.store_buffer_always = 1
     threads = machine.spawn().threads_on_all()

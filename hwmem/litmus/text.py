@@ -6,7 +6,7 @@ from hwmem.litmus.way import steps
 from hwmem.params import ORDERINGS
 from hwmem.report.table import table
 
-RECORDED_AS = {"sc": "sc", "tso": "tso", "relaxed": "pso"}
+RECORDED_AS = {"sc": "sc", "tso": "tso"}
 ALWAYS = {"exists": ("sometimes", "never"), "~exists": ("never", "sometimes"), "forall": ("always", "not always")}
 
 
@@ -23,7 +23,7 @@ def report(test, results, shown=None):
     parts = [f"{test.name}: {len(test.threads)} thread{'s' if len(test.threads) > 1 else ''}", program(test), outcomes(test, results)]
     if test.condition:
         parts.append("\n".join([test.condition.text, *(verdict(results[o], f"  {o:<8}") for o in ORDERINGS)]))
-    if any(RECORDED_AS[o] in test.recorded for o in ORDERINGS):
+    if any(model in test.recorded for model in RECORDED_AS.values()):
         parts.append(f"recorded sets: {recorded(test, results)}")
     ordering, state = shown or telling(test, results)
     parts.append(f"{named(test, state)} under {ordering}, the shortest way\n{way(test, ordering, results[ordering].shortest[state])}")
@@ -44,7 +44,7 @@ def outcomes(test, results):
         drawn = results["random"]
         headers.append(f"random runs, {drawn.ordering}")
         rows = [[*row, drawn.outcomes.get(state, 0)] for row, state in zip(rows, states)]
-    return f"final states, and the interleavings of steps and drains that end there\n{table(headers, rows)}"
+    return f"final states, and the interleavings of steps, drains and early reads that end there\n{table(headers, rows)}"
 
 
 def verdict(result, label):
@@ -54,7 +54,7 @@ def verdict(result, label):
 
 def recorded(test, results):
     """Whether the outcomes are those that the file has recorded, by ordering."""
-    said = {o: results[o].allowed == test.recorded[RECORDED_AS[o]] for o in ORDERINGS if RECORDED_AS[o] in test.recorded}
+    said = {o: results[o].allowed == test.recorded[RECORDED_AS[o]] for o in RECORDED_AS if RECORDED_AS[o] in test.recorded}
     return ", ".join(f"{o} {'equal' if same else 'DIFFERS'}" for o, same in said.items()) or "-"
 
 
@@ -81,12 +81,15 @@ def holds(test, state):
 def way(test, ordering, actions):
     """The table of a way: a row a step."""
     threads = range(len(test.threads))
+    made = steps(test, ordering, actions)
+    readers = [t for t in threads if any(step.early[t] for step in made)]
     rows = []
-    for n, step in enumerate(steps(test, ordering, actions)):
+    for n, step in enumerate(made):
         rows.append([str(n), f"P{step.core}" if step.core >= 0 else "", step.does or "(start)",
                      *(" ".join(f"{name}={value}" for name, value in step.buffers[t]) for t in threads),
+                     *(" ".join(f"{name}={value}" for name, value in step.early[t]) for t in readers),
                      " ".join(f"{name}={value}" for name, value in step.memory.items()), *step.lines.values()])
-    heads = ["step", "core", "does", *(f"buffer P{t}" for t in threads), "memory", *(f"line {name}" for name in test.locations)]
+    heads = ["step", "core", "does", *(f"buffer P{t}" for t in threads), *(f"early P{t}" for t in readers), "memory", *(f"line {name}" for name in test.locations)]
     return f"{table(heads, rows)}\nline: a letter a core, P0 first; . where it has no copy"
 
 

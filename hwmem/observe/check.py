@@ -2,7 +2,7 @@
 
     check_machine ── checks/arrays.py      caches and TLBs as arrays: places, duplicates, replacement state
                   ├─ checks/coherence.py   single writer or many readers; the directory against the caches; inclusion
-                  ├─ checks/core.py        hit filter, store buffer
+                  ├─ checks/core.py        hit filter, store buffer, invalidation queue
                   ├─ checks/memory.py      page tables, TLBs
                   ├─ checks/vmas.py        mappings
                   ├─ checks/frames.py      frames, LRU lists, reverse mappings, swap slots
@@ -19,7 +19,7 @@ from hwmem.errors import MachineError
 from hwmem.observe.checks import counts, faults
 from hwmem.observe.checks.arrays import ARRAYS, DTLB, L1D, PML4E, array_of, check_array
 from hwmem.observe.checks.coherence import check_llc, check_private
-from hwmem.observe.checks.core import check_filter, check_store_buffer
+from hwmem.observe.checks.core import check_filter, check_invalidations, check_store_buffer
 from hwmem.observe.checks.counts import check_core_counts, check_machine_counts
 from hwmem.observe.checks.frames import check_core_lists, check_each_frame, check_free_blocks, check_lru, check_slots
 from hwmem.observe.checks.memory import check_all_tables, check_last_table, check_paging_cache, check_tlb
@@ -71,7 +71,8 @@ def check_core(m, c, found):
             code = check_paging_cache(m, array_of(core, k), len(ARRAYS) - k, found)
         if code:
             return code
-    return check_last_table(m, c, found) or check_filter(m, c, found) or check_store_buffer(m, c, found) or check_core_counts(m, c, found)
+    return (check_last_table(m, c, found) or check_filter(m, c, found) or check_store_buffer(m, c, found)
+            or check_invalidations(m, c, found) or check_core_counts(m, c, found))
 
 
 class Number(int):

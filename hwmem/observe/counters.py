@@ -6,11 +6,12 @@ the L1D and the L1 DTLB, which is where those counts come from here. Of each cor
 
     l1d.hits + l1d.misses     = loads + stores + atomics + split_accesses + walk_accesses + kernel_accesses
                                 + store_buffer.drains + store_buffer.fetches - store_buffer.stores - store_buffer.forwards
-                                - store_buffer.streams - refused_accesses
+                                - store_buffer.streams - invalidation_queue.loads - refused_accesses
     dtlb.hits + dtlb.misses   = loads + stores + atomics + split_accesses      (give or take refused_accesses)
     stlb.hits + stlb.misses   = dtlb.misses <= walks                           (without an STLB: dtlb.misses <= walks)
     l2.hits + l2.misses       = l1d.misses
     llc.hits + llc.misses     = misses of the last private level = requests of the core
+    invalidation_queue.lines  = invalidation_queue.processed + lines that wait; at most invalidations_received
     miss.cold + capacity + true_sharing + false_sharing + upgrades = l1d.misses    (while observe/sharing.py classifies)
 
 and of the machine:
@@ -39,6 +40,8 @@ CORE_FIELDS = {
     "store_buffer.stores": "store_buffer_stores", "store_buffer.drains": "store_buffer_drains",
     "store_buffer.forwards": "store_buffer_forwards", "store_buffer.stalls": "store_buffer_stalls",
     "store_buffer.fetches": "store_buffer_fetches", "store_buffer.streams": "store_buffer_streams",
+    "invalidation_queue.lines": "invalidations_queued", "invalidation_queue.processed": "invalidations_processed",
+    "invalidation_queue.loads": "early_loads",
     "cycles": "cycles", "idle_cycles": "idle_cycles", "context_switches": "context_switches",
     "shootdowns.sent": "shootdowns_sent", "shootdowns.received": "shootdowns_received",
     "refused_accesses": "refused_accesses"}

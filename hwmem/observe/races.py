@@ -31,7 +31,7 @@ PLAIN_READ, PLAIN_WRITE, ORDERED_READ, ORDERED_WRITE = range(4)
 
 @DOORS.door(P.DOOR_RACES)
 def races_door(m, t, va, what, extra):
-    """`extra`: of an access, whether it is ordered; of MEMORY_GONE, where the range ends."""
+    """`extra`: of an access, whether it is ordered (or FAILS); of MEMORY_GONE, where the range ends."""
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
     if kind == P.THREAD_EDGE:
         edge(m, t, va)
@@ -42,7 +42,7 @@ def races_door(m, t, va, what, extra):
     elif kind == P.MEMORY_GONE:
         forget(m, m.thread[t].process, va, extra)
     elif not PHANTOMS >> kind & 1:
-        accessed(m, t, va, size, kind | P.ORDERED if extra or kind == P.ATOMIC else kind)
+        accessed(m, t, va, size, kind | P.ORDERED if extra or kind == P.ATOMIC else kind, extra != P.FAILS)
     return 0
 
 
@@ -58,8 +58,9 @@ def forget(m, p, start, end):
 
 
 @kernel
-def accessed(m, t, va, size, kind):
-    """An access, word by word; an ordered one also takes over or hands on what is known at its address."""
+def accessed(m, t, va, size, kind, succeeds):
+    """An access, word by word; an ordered one also takes over or hands on what is known at its address. An atomic that fails
+    only takes over, as in Go and C++."""
     write = P.WRITES >> (kind & P.ORDERED - 1) & 1
     place = m.thread[t].process << PROCESS_SHIFT | va
     if kind & P.ORDERED and (not write or kind & P.ORDERED - 1 == P.ATOMIC):
@@ -69,7 +70,7 @@ def accessed(m, t, va, size, kind):
         start, end = max(va, word << WORD_SHIFT), min(va + size, word + 1 << WORD_SHIFT)
         mask = (1 << end - (word << WORD_SHIFT)) - (1 << start - (word << WORD_SHIFT))
         cells_of(m, t, m.thread[t].process << PROCESS_SHIFT - WORD_SHIFT | word, mask, va, size | kind << P.KIND_SHIFT)
-    if kind & P.ORDERED and write:
+    if kind & P.ORDERED and write and succeeds:
         release(m, t, place)
 
 

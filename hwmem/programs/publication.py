@@ -5,7 +5,8 @@
 
 The flag (the pointer) is written by a release store, or with release=false by a plain one. Where stores leave in order
 (sc, tso) that makes no difference; where they may pass each other (relaxed) a reader then finds the flag without the
-data. Every message and object has a line of its own in memory that was used long ago, as an allocator would give it:
+data. It is read by an acquire load, or with acquire=false by a plain one; where loads may be early (relaxed) a reader may
+have read the data before the flag, if its core has had the line: with little memory, in which lines come again. Every message and object has a line of its own in memory that was used long ago, as an allocator would give it:
 its line comes from afar while the flag's is near, so the flag is first. Threads have other work to do between looks, of
 ever different length, so that they come at any moment.
 
@@ -45,6 +46,11 @@ def publish(m, t, w, va, value):
 
 
 @kernel
+def observe(m, t, w, va):
+    return load_acquire64(m, t, va) if w.acquire else load64(m, t, va)
+
+
+@kernel
 def other_work(m, t, r):
     """Up to LONGEST_WORK cycles, by a linear congruential generator (Numerical Recipes, 7.1)."""
     r[CHANCE] = (r[CHANCE] * 1664525 + 1013904223 + r[RANK]) & 0xFFFF_FFFF
@@ -54,6 +60,7 @@ def other_work(m, t, r):
 @workload("message-passing", "one thread writes data and then a flag, another waits for the flag and reads the data",
           setup=place_messages, values=read_messages, operation="message", against=("release", (True, False)),
           rounds=parameter(5_000, "messages", 1, 1 << 17), release=parameter(True, "the flag is written by a release store"),
+          acquire=parameter(True, "the flag is read by an acquire load"),
           memory=parameter("32MiB", "bytes in which the messages lie, one a line", 4096, 1 << 30))
 def message_passing(m, w):
     while True:
@@ -89,7 +96,7 @@ def receive(m, t, w, r):
     """One step of the reader."""
     number = r[COUNT] + 1
     if r[STATE] == LOOK:
-        if load_acquire64(m, t, w.flag) == number:
+        if observe(m, t, w, w.flag) == number:
             r[STATE] = READ
         else:
             other_work(m, t, r)
@@ -119,6 +126,7 @@ def read_objects(w, space):
           setup=place_objects, values=read_objects, operation="use", against=("release", (True, False)),
           threads=parameter(4, "threads", 1, 64), rounds=parameter(3_000, "objects", 1, 1 << 17),
           release=parameter(True, "the pointer is written by a release store"),
+          acquire=parameter(True, "the pointer is read by an acquire load"),
           memory=parameter("32MiB", "bytes in which the objects lie, one a line", 4096, 1 << 30))
 def double_checked_locking(m, w):
     while True:
@@ -136,7 +144,7 @@ def get(m, t, w, r):
     """One step towards the object; the next state."""
     state, pointer, fresh = r[STATE], w.pointers + 8 * r[COUNT], w.objects + (r[COUNT] + 1) % w.lines * LINE
     if state == CHECK or state == CHECK_AGAIN:
-        r[SEEN] = load_acquire64(m, t, pointer)
+        r[SEEN] = observe(m, t, w, pointer)
         if state == CHECK:
             return USE if r[SEEN] else LOCK
         return UNLOCK if r[SEEN] else MAKE

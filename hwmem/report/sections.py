@@ -84,8 +84,9 @@ def memory(result):
 
 
 def ordering(result):
-    """The store buffers, fences and atomics. Asked ahead: lines fetched before their store (relaxed); past caches: non-temporal."""
+    """The store buffers, fences and atomics. Asked ahead: lines fetched before their store, early: loads that missed another's
+    store (both relaxed); past caches: non-temporal."""
     return per_core(result, [
         ("stores", count("stores")), ("buffered", count("store_buffer.stores")), ("drained", count("store_buffer.drains")),
         ("forwarded", count("store_buffer.forwards")), ("stalls", count("store_buffer.stalls")),
-        ("asked ahead", count("store_buffer.fetches")), ("past caches", count("store_buffer.streams")), ("fences", count("fences")), ("atomics", count("atomics"))])
+        ("asked ahead", count("store_buffer.fetches")), ("past caches", count("store_buffer.streams")), ("early", count("invalidation_queue.loads")), ("fences", count("fences")), ("atomics", count("atomics"))])

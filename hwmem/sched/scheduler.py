@@ -15,6 +15,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
 from hwmem.bits import bit
+from hwmem.coherence.invalidations import process_all
 from hwmem.core.service import drain_all, drain_due
 from hwmem.mmu.tlb import forget_lines, forget_pages
 from hwmem.sched.block import enqueue, leave_core, wake
@@ -126,6 +127,7 @@ def load_address_space(m, c, p):
     core.process = p
     core.root = process.root
     core.levels = process.levels
+    process_all(core)
     process.cores = np.int64(np.uint64(process.cores) | bit(c))
 
 

@@ -44,6 +44,16 @@ def test_a_bump_allocator_takes_less_and_is_faster_where_nothing_is_freed():
     assert linear["bytes taken"] < segregated["bytes taken"] and linear["cycles each"] < segregated["cycles each"]
 
 
+def test_caches_of_their_own_let_ps_allocate_beside_one_another():
+    found = {(row["caches"], row["Ps"]): row for row in rows("caches")}
+    speed = lambda way, ps: found[way, ps]["million a second"]             # noqa: E731
+    assert speed("per-p", 4) > 2.5 * speed("per-p", 1) and speed("shared", 16) < 1.5 * speed("shared", 1)
+    assert speed("per-p", 16) > 10 * speed("shared", 16)
+    waits = [found["shared", ps]["cycles waited, each"] for ps in (1, 2, 4, 8, 16)]
+    assert waits[0] == 0 and waits == sorted(waits)
+    assert all(found["shared", ps]["lines"] > 4 * found["per-p", ps]["lines"] for ps in (2, 4, 8, 16))
+
+
 def test_the_command_shows_them_and_refuses_others(capsys):
     assert main(["experiment", "linear", "--json"]) == 0 and len(json.loads(capsys.readouterr().out)) == 2
     assert main(["experiment", "tiny"]) == 0 and "tiny allocator" in capsys.readouterr().out

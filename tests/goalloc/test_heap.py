@@ -8,7 +8,7 @@ from goalloc.errors import FatalError
 from goalloc.runtime import Runtime
 from goalloc.sizeclasses import class_to_size
 from goalloc.types import array, int32, int64, pointer, struct, uint8
-from goalloc.layout import p_
+from goalloc.layout import p_, variables as V
 from goalloc.params import pageSize
 
 SIZES = st.one_of(st.integers(1, 64), st.integers(1, 4096), st.sampled_from(class_to_size[1:]), st.integers(1, 200_000))
@@ -116,7 +116,7 @@ def test_the_memory_limit_makes_free_pages_go_back(runtime):
 
 
 @pytest.mark.parametrize("call, word", [
-    (lambda rt: rt.mallocgc(-1), "n:"), (lambda rt: rt.mallocgc("8"), "n:"), (lambda rt: rt.malloc_many([-1]), "sizes"),
+    (lambda rt: rt.mallocgc(-1), "n:"), (lambda rt: rt.mallocgc(1 << 63), "n:"), (lambda rt: rt.box(-1), "value:"), (lambda rt: rt.mallocgc("8"), "n:"), (lambda rt: rt.malloc_many([-1]), "sizes"),
     (lambda rt: rt.malloc_many([8, 8], noscan=[True] * 3), "noscan"), (lambda rt: rt.mallocgc(8, core=2), "core"),
     (lambda rt: rt.make_slice(int64, 5, 3), "cap"), (lambda rt: rt.globals(0), "n:"), (lambda rt: rt.cycles_of("x"), "operation"),
     (lambda rt: Runtime(machine=rt.machine, gomaxprocs=99), "gomaxprocs"), (lambda rt: Runtime(machine=rt.machine, gogc=-1), "gogc"),
@@ -152,3 +152,39 @@ def test_a_broken_heap_is_noticed(runtime):
     rt.process.store(rt.ps[0] + p_.pcache + 8, -1)
     with pytest.raises(FatalError, match="page cache"):
         rt.check()
+
+
+def test_strings_and_bytes_are_copied_and_single_bytes_are_not(runtime):
+    rt = runtime(gomaxprocs=1)
+    text = bytes(range(1, 100))
+    at = rt.process.mmap(0, 4096)
+    rt.process.write(at, text)
+    b = rt.to_bytes((at, 99))
+    assert (b.len, b.cap) == (99, 112) and rt.process.read(b.array, 112) == text + bytes(13)
+    rt.process.store(b.array, ord("x"), size=1)
+    s = rt.to_string(b)
+    assert s.str != b.array and rt.process.read(*s) == b"x" + text[1:]
+    assert rt.to_string(b._replace(len=1)).str == V.staticuint64s + 8 * ord("x") and rt.to_string(b._replace(len=0)) == (0, 0)
+    assert rt.process.read(rt.to_string(b._replace(len=1)).str, 1) == b"x"
+
+
+def test_boxed_values_lie_where_go_puts_them(runtime):
+    rt = runtime(gomaxprocs=1)
+    assert [rt.box(v, size) for v, size in ((0, 8), (255, 2), (255, 4))] == [V.staticuint64s + 8 * v for v in (0, 255, 255)]
+    boxes = [rt.box(1000, 2), rt.box(1001, 4), rt.box(1002, 8)]             # pieces of one tiny block: 2, then 4, then 8 aligned
+    assert [b - boxes[0] for b in boxes] == [0, 4, 8]
+    assert [rt.process.load(b, size=size) for b, size in zip(boxes, (2, 4, 8))] == [1000, 1001, 1002]
+    assert rt.box((0, 0)) == V.zeroVal
+    word = rt.box((boxes[0], 5))
+    assert (rt.process.load(word), rt.process.load(word + 8)) == (boxes[0], 5) and rt.span_of(word)["spanclass"] == 2 << 1
+    assert pointer_bits(rt, word, 16) == [0]
+
+
+@pytest.mark.parametrize("n, cap, words", [(1 << 60, None, "len"), (0, 1 << 50, "cap")])
+def test_a_slice_too_long_panics(runtime, n, cap, words):
+    rt = runtime(gomaxprocs=1)
+    with pytest.raises(FatalError, match=f"panic: runtime error: makeslice: {words} out of range"):
+        rt.make_slice(int64, n, cap)
+    with pytest.raises(FatalError, match="panic: runtime error: growslice: len out of range"):
+        rt.append(rt.make_slice(int64, 1), n=1 << 60)
+    rt.check()

@@ -6,10 +6,13 @@ import json
 import os
 import pathlib
 import random
+import re
+import resource
 import shutil
 import subprocess
 
 import mapprograms
+import numpy as np
 import orders
 import pytest
 from one_p import OneP
@@ -17,9 +20,12 @@ from recorded import scenarios
 
 from goalloc import answers
 from goalloc.chan import CHANRECV
-from goalloc.layout import fixalloc, mheap, variables as V
+from goalloc.errors import NOT_MAPPED, NOT_RESERVED, TEXTS, FatalError
+from goalloc.layout import fixalloc, mheap, pointer_words, variables as V
+from goalloc.params import heapArenaBytes
 from goalloc.proc import GOSCHED
 from goalloc.sizeclasses import class_to_size
+from goalloc.slices import Slice
 from goalloc.start import heap_map
 from goalloc.types import array, int32, int64, pointer, struct, uint8
 
@@ -27,6 +33,7 @@ LIVE = pathlib.Path(__file__).resolve().parent / "live"
 ROUNDS = 10                             # in which main yields after a step of goroutines
 ARENA_TYPES = (uint8, int32, int64, pointer, struct("node", left=pointer, right=pointer, key=int64), array(uint8, 5), array(pointer, 1000),
                struct("mixed", a=int32, b=pointer, c=uint8), array(int64, 100_000), array(pointer, 70_000))        # of live/arenas.go
+MIB = 1 << 20
 SCENARIOS = int(os.environ.get("HWMEM_LIVE", 20))
 
 
@@ -51,6 +58,11 @@ def programs(environment, tmp_path_factory):
     folder = tmp_path_factory.mktemp("live")
     subprocess.run(["go", "build", "-o", f"{folder}/", ".", "./order", "./maps", "./thousand"], cwd=LIVE, env=environment, check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def program(programs):
+    return programs / "live"
 
 
 def answer_of(program, text):
@@ -128,11 +140,11 @@ def others_run(one, main, c, noted, seen):
             one.end()
 
 
-def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, programs, seed):
+def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, program, seed):
     for k in range(SCENARIOS):
         steps = with_goroutines(random.Random(seed + k), random_steps(random.Random(seed + k)))
         text = "\n".join("{} {} {}".format(*step) for step in steps)
-        real = answer_of(programs / "live", text)
+        real = answer_of(program, text)
         rt = runtime(start=real)
         assert addresses_of(OneP(rt), steps, real["addresses"]) == real["addresses"], seed + k
         stats = rt.memstats()
@@ -214,11 +226,11 @@ def do_step(rt, arenas, first, second, kind):
     return [0]
 
 
-def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime, programs, seed):
+def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime, program, seed):
     for k in range(max(1, SCENARIOS // 4)):
         steps = random_arena_steps(random.Random(seed + k))
         text = "\n".join("{} {} {}".format(*step) for step in steps)
-        real = answer_of(programs / "live", text)
+        real = answer_of(program, text)
         rt, arenas, ours = runtime(start=real), {}, []
         begin_finalizers(rt, real["before"]["finalizer_nchunk"])
         zerobase = {address for address in real["addresses"] if 0 < address < 0xC000000000}
@@ -229,6 +241,67 @@ def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime,
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+
+
+def test_the_runtimes_objects_have_the_real_ones_pointers(program):
+    """The heap's bitmap at a real p, g and m, against what the declarations say."""
+    real = answer_of(program, "1 8 0")
+    for name, words in real["pointers"].items():
+        assert list(pointer_words(name)) == words, name
+
+
+def test_conversions_take_the_real_ones_memory(runtime, program, seed):
+    rng = random.Random(seed)
+    steps = [(1, rng.randrange(1, 400), 0) if rng.random() < 0.2 else
+             (0, rng.choice((rng.randrange(0, 40), rng.randrange(0, 2000), rng.randrange(0, 40_000))), rng.randrange(6, 10)) for _ in range(2000)]
+    text = "\n".join("{} {} {}".format(*step) for step in steps)
+    real = answer_of(program, text)
+    rt, ours = runtime(start=real), []
+    source = rt.process.mmap(0, 40_960)
+    convert = {6: lambda n: rt.to_bytes((source, n)).array, 7: lambda n: rt.to_string(Slice(source, n, n, uint8)).str,
+               8: lambda n: rt.box(n, 4), 9: lambda n: rt.box((source, n))}
+    for _, n, kind in steps:
+        ours.append(convert[kind](n) if kind else rt.mallocgc(n))
+    heap = lambda addresses: [address if address >= 0xC000000000 else 0 for address in addresses]         # noqa: E731
+    assert heap(ours) == heap(real["addresses"]), seed
+    stats = rt.memstats()
+    assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"]
+
+
+def test_without_address_space_the_real_program_says_the_same(runtime, program):
+    """RLIMIT_AS: how many arenas fit beside a real binary is its own, and what of them its stacks take; the rest is said alike."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1900 << 20, 1900 << 20))         # noqa: E731
+    run = subprocess.run([program], input=f"2000 {MIB} 0", capture_output=True, text=True, env={"GOMAXPROCS": "1"}, preexec_fn=limit)
+    assert run.returncode == 2
+    real = "\n".join(run.stderr.splitlines()[:2])
+    in_use = int(re.search(r"\((\d+) in use\)", real)[1])
+    arenas = -(-in_use // heapArenaBytes)
+    assert arenas * heapArenaBytes - in_use < MIB
+    rt = runtime(gomaxprocs=1)
+    rt.process.setrlimit("as", int(rt.machine.state.process[rt.process.number].total_vm) * 4096 + (arenas - 1) * heapArenaBytes + 16 * MIB)
+    with pytest.raises(FatalError) as error:
+        rt.malloc_many(np.full(2000, MIB))
+    assert str(error.value) == real.replace(str(in_use), str(arenas * heapArenaBytes))
+
+
+def test_more_than_the_kernel_promises_ends_in_the_mapping_on_the_real_one_too(runtime, program):
+    run = subprocess.run([program], input=f"1 {1 << 42} 0", capture_output=True, text=True, env={"GOMAXPROCS": "1"})
+    assert run.returncode == 2
+    rt = runtime(gomaxprocs=1)
+    with pytest.raises(FatalError) as error:
+        rt.mallocgc(2 * (rt.machine.config.memory + rt.machine.config.swap))
+    assert str(error.value) == run.stderr.splitlines()[0] == "fatal error: runtime: out of memory"
+
+
+def test_every_fatal_error_is_worded_as_in_the_source(environment):
+    """The last line as it is thrown; of lines printed before it, the words between the numbers."""
+    root = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, env=environment, check=True).stdout.strip()
+    source = "".join(path.read_text() for folder in ("runtime", "sync") for path in pathlib.Path(root, "src", folder).glob("*.go"))
+    for code, text in TEXTS.items():
+        for line in text.split("\n") if code not in (NOT_RESERVED, NOT_MAPPED) else ():          # those two are this project's
+            thrown = re.fullmatch("(?:fatal error|panic): (.*)", line)
+            words = ['"' + thrown[1].removeprefix("runtime error: ") + '"'] if thrown else re.split(r"\{\d[^}]*\}|: ", line)
+            assert all(part.strip() in source for part in words), line
 
 
 def test_fresh_histories_of_the_page_allocator_end_as_the_real_ones(environment, tmp_path, seed):

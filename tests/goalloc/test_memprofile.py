@@ -32,7 +32,7 @@ def test_at_rate_1_every_object_is_counted_exactly(runtime):
     records = {(r["type"], r["size"], r["site"], r["m"]): (r["AllocObjects"], r["AllocBytes"]) for r in rt.mem_profile()}
     assert records == {("Node", 24, "build", 0): (30, 720), ("noscan", 112, "build", 1): (50, 5600),
                        ("noscan", 40960, "", 0): (20, 819_200), ("noscan", 16, "", 0): (16, 256)}
-    assert [row[:4] for row in top(rt)[:2]] == [[819_200, pytest.approx(0.992, abs=1e-3), pytest.approx(0.992, abs=1e-3), 20],
+    assert [row[:4] for row in top(rt.mem_profile(), 1)[:2]] == [[819_200, pytest.approx(0.992, abs=1e-3), pytest.approx(0.992, abs=1e-3), 20],
                                                 [5600, pytest.approx(0.0068, abs=1e-4), pytest.approx(0.9988, abs=1e-4), 50]]
     rt.check()
 
@@ -50,7 +50,7 @@ def test_the_estimate_is_right_within_its_error(runtime):
     wanted = {16: 60_000, 200: 20_000, 2048: 4_000, 20_000: 300}
     for size, n in wanted.items():
         rt.malloc_many(np.full(n, size))
-    rows = {row[5]: row for row in top(rt)}
+    rows = {row[5]: row for row in top(rt.mem_profile(), rate)}
     for size, n in wanted.items():
         taken = class_to_size[size_class(size)]
         p = 1 - math.exp(-taken / rate)
@@ -140,10 +140,12 @@ def test_estimates_are_pprofs():
     assert scaleHeapSample(10, 5120, 512) == (15, 8099)             # 10 / (1 - 1/e), 5120 / (1 - 1/e)
 
 
-def test_the_command_prints_the_profile_after_the_run(capsys):
+def test_the_command_prints_the_profile_after_the_run_and_keeps_it(capsys, tmp_path):
     from goalloc.cli import main
-    assert main(["run", "binary-tree", "--alone", "--gomaxprocs", "1", "--memprofile", "1"]) == 0
+    kept = str(tmp_path / "r.hwm")
+    assert main(["run", "binary-tree", "--alone", "--gomaxprocs", "1", "--memprofile", "1", "-o", kept]) == 0
     table = capsys.readouterr().out.split("alloc_space")[1].splitlines()
     assert table[1].split()[:3] == ["flat", "flat%", "sum%"] and any(row.endswith("24  node") for row in table)
+    assert main(["report", kept, "profile"]) == 0 and capsys.readouterr().out.split("alloc_space")[1].splitlines() == table
     assert main(["run", "binary-tree", "--memprofile", "-3"]) == 2
     assert "memprofile" in capsys.readouterr().err

@@ -24,6 +24,13 @@ def test_a_program_runs_on_four_ps_and_counts_its_operations(name):
     assert [core for core, c in enumerate(r.counters["cores"]) if c["loads"]] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("name", ["channel", "threadtest", "mixed-sizes", "linked-list"])
+def test_a_program_does_the_same_where_loads_and_stores_pass_each_other(name):
+    own, relaxed = (goalloc.run(name, config=MachineConfig().replace(ordering=ordering), gomaxprocs=4, **SMALL[name]).values for ordering in ("tso", "relaxed"))
+    assert {key: relaxed[key] for key in ("operations", "Mallocs", "HeapObjects", "HeapAlloc")} == {
+        key: own[key] for key in ("operations", "Mallocs", "HeapObjects", "HeapAlloc")}
+
+
 def test_a_list_holds_what_was_pushed():
     r = goalloc.run("linked-list", gomaxprocs=2, nodes=500)
     assert r.values["sum"] == 2 * sum(range(500)) and r.values["lists"] == 2

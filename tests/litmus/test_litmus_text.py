@@ -162,7 +162,7 @@ def test_every_shortest_way_ends_where_it_says_with_empty_buffers_and_memory_in_
 
 def test_the_example_in_the_document_is_what_the_command_prints(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "MP.litmus").write_text(x86(["MOV [x],$1", "MOV [y],$1"], ["MOV EAX,[y]", "MOV EBX,[x]"],
+    (tmp_path / "MP.litmus").write_text(x86(["MOV [x],$1", "SFENCE", "MOV [y],$1"], ["MOV EAX,[y]", "MOV EBX,[x]"],
                                             condition="exists (1:EAX=1 /\\ 1:EBX=0)").replace("X86 t", "X86 MP"))
     assert main(["litmus", "MP.litmus"]) == 0
     shown = (ROOT / "docs" / "ordering.md").read_text().partition("$ hwmem litmus MP.litmus\n")[2].partition("```")[0]

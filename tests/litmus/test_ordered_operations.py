@@ -11,7 +11,7 @@ from invariants import assert_consistent
 ORDERINGS = ("sc", "tso", "relaxed")
 
 
-def message_passing(*writer, reader="load"):
+def message_passing(*writer, reader="load_acquire"):
     """The writer's operations; the reader looks at y, then at x. Whether it can see the flag y without the data x."""
     test = {"threads": [list(map(list, writer)), [[reader, "y", "r0"], ["load", "x", "r1"]]], "obs": ["1:r0", "1:r1"]}
     return [(1, 0) in litmus.run(test, ordering).allowed for ordering in ORDERINGS]
@@ -28,8 +28,8 @@ def message_passing(*writer, reader="load"):
     ((("sfence",),), ("store_nt", "y", 1), [False, False, False]),
 ])
 def test_data_comes_before_its_flag_where_something_orders_the_stores(middle, last, broken):
-    for reader in ("load", "load_acquire"):
-        assert message_passing(("store", "x", 1), *middle, last, reader=reader) == broken
+    assert message_passing(("store", "x", 1), *middle, last) == broken
+    assert message_passing(("store", "x", 1), *middle, last, reader="load") == [*broken[:2], True], "relaxed: loads are not in order either"
 
 
 @pytest.mark.parametrize("middle, broken", [((), [False, True, True]), ((("sfence",),), [False, False, False]), ((("mfence",),), [False, False, False])])

@@ -267,6 +267,28 @@ def test_damage_to_linuxs_records_is_noticed_and_named(damage):
         m.check()
 
 
+QUEUE_DAMAGES = {
+    "too many lines waiting": (lambda core: bump(core, "iq_count", 99), "core 0: 100 lines wait"),
+    "a line outside RAM": (lambda core: core.iq_line.__setitem__(0, 1 << 40), "which is not in RAM"),
+    "a filter that answers": (lambda core: core.hot["line"].__setitem__(0, 63), "hit filter|filter takes"),
+    "the short way": (lambda core: bump(core, "plain"), "may take its short way; 0 stores and 1 lines"),
+    "a line that was never counted": (lambda core: bump(core, "invalidations_processed"), "lines that wait"),
+    "more lines than messages": (lambda core: [bump(core, name, 999) for name in ("invalidations_queued", "invalidations_processed")] and None,
+                                 "at most invalidations_received")}
+
+
+@pytest.mark.parametrize("damage", QUEUE_DAMAGES)
+def test_damage_to_the_invalidation_queue_is_noticed_and_named(damage):
+    m = machine(ordering="relaxed", invalidation_queue={"delay": 1000})
+    replay(m, [(0, BASE, 8, False), (1, BASE, 8, True)])
+    m.check()
+    assert m.state.core[0].iq_count == 1
+    do, words = QUEUE_DAMAGES[damage]
+    do(m.state.core[0])
+    with pytest.raises(MachineError, match=words):
+        m.check()
+
+
 def test_every_sentence_can_be_said():
     assert set(SENTENCES) == set(range(1, len(SENTENCES) + 1))
     assert len(set(CORE_IDENTITIES + MACHINE_IDENTITIES)) == len(CORE_IDENTITIES) + len(MACHINE_IDENTITIES)

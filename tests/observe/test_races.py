@@ -8,13 +8,13 @@ import hwmem
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.config import MachineConfig
-from hwmem.kernels import (exchange64, fetch_add64, finish, futex_wait, futex_wake, happens_after, happens_before, joined, load, load_acquire,
+from hwmem.kernels import (compare_exchange64, exchange64, fetch_add64, finish, futex_wait, futex_wake, happens_after, happens_before, joined, load, load_acquire,
                            next_thread, sleep_until, store, store_release, store_stream)
 from hwmem.machine import Machine
 from hwmem.observe import race_report, switches
 from hwmem.sched.block import enqueue
 
-READ, WRITE, ACQUIRE, RELEASE, ADD, STREAM, LOCK, UNLOCK, WAIT, WAKE, JOIN, SEND, RECEIVE, SLEEP, END, SPIN = range(16)
+READ, WRITE, ACQUIRE, RELEASE, ADD, STREAM, LOCK, UNLOCK, WAIT, WAKE, JOIN, SEND, RECEIVE, SLEEP, END, SPIN, TRY = range(17)
 DATA, SYNC = 0x1000, 0x2000
 ORDERINGS = ("sc", "tso", "relaxed")
 
@@ -54,6 +54,8 @@ def make(m, t, threads, operation, a, b):
         fetch_add64(m, t, a, 1)
     elif operation == STREAM:
         store_stream(m, t, a, b, 1)
+    elif operation == TRY:
+        compare_exchange64(m, t, a, b, 7)
     elif operation == LOCK:
         return exchange64(m, t, a, 1) == 0
     elif operation == UNLOCK:
@@ -210,6 +212,15 @@ def test_neighbouring_bytes_do_not_race_and_overlapping_ones_do():
     assert run([[(WRITE, DATA, 4)], [(WRITE, DATA + 4, 4)], [(WRITE, DATA + 8, 1)]])[0] == []
     races = run([[(WRITE, DATA, 8)], [(SLEEP, 9000, 0), (WRITE, DATA + 7, 1)], [(SLEEP, 99_000, 0), (READ, DATA, 1)]])[0]
     assert {(race["now"]["address"], race["before"]["address"]) for race in races} == {(DATA + 7, DATA), (DATA, DATA)}
+
+
+@pytest.mark.parametrize("ordering", ORDERINGS)
+def test_a_compare_and_swap_that_fails_takes_over_what_is_known_and_hands_on_nothing(ordering):
+    late = [(SLEEP, 20_000, 0)]
+    for expected, fails in ((0, False), (5, True)):
+        giver, taker = [(WRITE, DATA, 8), (TRY, SYNC, expected)], [*late, (ACQUIRE, SYNC, 8), (READ, DATA, 8)]
+        assert bool(run([giver, taker], ordering)[0]) == fails
+        assert run([[(WRITE, DATA, 8), (RELEASE, SYNC, 8)], [*late, (TRY, SYNC, expected), (READ, DATA, 8)]], ordering)[0] == []
 
 
 def test_an_access_across_a_line_is_watched_on_both_sides():

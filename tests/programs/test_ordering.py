@@ -29,6 +29,16 @@ def test_what_is_published_by_a_plain_store_is_seen_unmade_where_stores_pass_eac
     assert run("double-checked-locking", "relaxed", rounds=100)["made"] == 100
 
 
+@pytest.mark.parametrize("name, wrong", [("message-passing", "stale"), ("double-checked-locking", "unmade")])
+def test_what_is_looked_for_by_a_plain_load_is_seen_unmade_where_loads_are_early(name, wrong, seed):
+    """In memory that the reader has read before, so that its lines can wait in the reader's invalidation queue."""
+    for ordering in ("sc", "tso", "relaxed"):
+        assert run(name, ordering, seed, rounds=1000, memory="4KiB")[wrong] == 0
+        assert (run(name, ordering, rounds=2000, memory="4KiB", acquire=False)[wrong] > 0) == (ordering == "relaxed")
+    config = hwmem.MachineConfig().replace(ordering="relaxed", invalidation_queue={"delay": 0})
+    assert hwmem.run(name, config, rounds=2000, memory="4KiB", acquire=False, c2c=False).values[wrong] == 0
+
+
 @pytest.mark.parametrize("ordering", ["sc", "tso", "relaxed"])
 def test_nodes_that_come_back_are_stolen_from_a_stack_without_a_guard(ordering, seed):
     guarded = run("treiber-stack", ordering, seed, iterations=800)

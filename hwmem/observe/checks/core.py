@@ -1,4 +1,4 @@
-"""A core's own shortcuts: the hit filter promises nothing untrue, the store buffer is in order."""
+"""A core's own shortcuts: the hit filter promises nothing untrue, the store buffer is in order, and so is the invalidation queue."""
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.cache.sets import index_of
@@ -7,7 +7,8 @@ from hwmem.mmu.tlb import STORE_NEEDS, key_2m, key_4k
 from hwmem.mmu.translate import HUGE_FRAME
 from hwmem.observe.checks.arrays import is_recent
 from hwmem.observe.checks.faults import (BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDER, HOT_NOT_IN_L1, HOT_NOT_RECENT,
-                                         HOT_PAGE, HOT_SLOT, HOT_STORE, HOT_TRANSLATION, HOT_WAITING, NOT_PLAIN, fault)
+                                         HOT_PAGE, HOT_SLOT, HOT_STORE, HOT_TRANSLATION, HOT_WAITING, NOT_PLAIN, QUEUE_COUNT,
+                                         QUEUE_ENTRY, QUEUE_FILTER, fault)
 from hwmem.observe.checks.memory import leaf_of, process_of
 
 LAST = P.LINE - 1
@@ -17,8 +18,8 @@ LAST = P.LINE - 1
 def check_filter(m, c, found):
     """Every line and every page in the hit filter of core `c`."""
     core = m.core[c]
-    if core.plain and (core.sb_count > 0 or m.observe.watching):
-        return fault(found, NOT_PLAIN, c, core.sb_count, m.observe.watching, 0)
+    if core.plain and (core.sb_count > 0 or core.iq_count > 0 or m.observe.watching):
+        return fault(found, NOT_PLAIN, c, core.sb_count, m.observe.watching, core.iq_count)
     for h in range(core.hot_mask + 1):
         hot = core.hot[h]
         if hot.line != 0 or hot.store != 0:
@@ -100,4 +101,20 @@ def check_store_buffer(m, c, found):
         if order < last:
             return fault(found, BUFFER_ORDER, c, slot, order, 0)
         last = order
+    return 0
+
+
+@kernel
+def check_invalidations(m, c, found):
+    """The invalidation queue of core `c`: none unless loads may be early, and nothing in the hit filter while a line waits."""
+    core = m.core[c]
+    room = m.invalidation_entries if m.cost.early > 0 else 0
+    if not 0 <= core.iq_count <= room:
+        return fault(found, QUEUE_COUNT, c, core.iq_count, room, 0)
+    for k in range(core.iq_count):
+        if not 0 <= core.iq_line[k] < m.ram_size >> P.LINE_SHIFT:
+            return fault(found, QUEUE_ENTRY, c, k, core.iq_line[k], 0)
+    for h in range(core.hot_mask + 1):
+        if core.iq_count > 0 and (core.hot[h].line != 0 or core.hot[h].store != 0):
+            return fault(found, QUEUE_FILTER, c, core.hot[h].line & ~LAST, core.iq_count, 0)
     return 0

@@ -10,14 +10,16 @@ CORE_IDENTITIES = (
     "accesses that left the hit filter, at most loads + stores + atomics",
     "l1d.hits + l1d.misses = accesses + split_accesses + walk_accesses + kernel_accesses"
     " + store_buffer.drains + store_buffer.fetches - store_buffer.stores - store_buffer.forwards - store_buffer.streams"
-    " - refused_accesses",
+    " - invalidation_queue.loads - refused_accesses",
     "l2.hits + l2.misses = l1d.misses",
     "llc.hits + llc.misses = misses of the last private level",
     "store_buffer.stores - store_buffer.drains = stores that wait",
     "dtlb.hits + dtlb.misses = accesses + split_accesses, give or take refused_accesses",
     "stlb.hits + stlb.misses = dtlb.misses",
     "walks, at least one for each miss of the last TLB",
-    "misses by cause, at most l1d.misses - upgrades")
+    "misses by cause, at most l1d.misses - upgrades",
+    "invalidation_queue.lines - invalidation_queue.processed = lines that wait",
+    "invalidation_queue.lines, at most invalidations_received")
 MACHINE_IDENTITIES = (
     "gets + getx + upgrades = hits + misses of the directory",
     "requests of the cores = requests at the directory",
@@ -46,7 +48,7 @@ def check_core_counts(m, c, found):
     l1, slow, refused = core.l1d, core.slow_accesses, core.refused_accesses
     buffered = core.store_buffer_stores - core.store_buffer_drains
     reached_l1 = (slow + core.split_accesses + core.walk_accesses + core.kernel_accesses - buffered
-                  - core.store_buffer_forwards + core.store_buffer_fetches - core.store_buffer_streams - refused)
+                  - core.store_buffer_forwards + core.store_buffer_fetches - core.store_buffer_streams - core.early_loads - refused)
     private = core.l2.misses if m.has_l2 else l1.misses
     tlb, stlb = core.dtlb.hits + core.dtlb.misses, core.stlb
     last_tlb = stlb.misses if stlb.ways else core.dtlb.misses
@@ -59,7 +61,9 @@ def check_core_counts(m, c, found):
     code = code or (at_most(found, 5, abs(tlb - slow - core.split_accesses), refused) if m.mmu else 0)
     code = code or (equal(found, 6, stlb.hits + stlb.misses, core.dtlb.misses) if stlb.ways else 0)
     code = code or at_most(found, 7, last_tlb, core.walks)
-    return code or at_most(found, 8, causes, l1.misses - core.upgrades)
+    code = code or at_most(found, 8, causes, l1.misses - core.upgrades)
+    code = code or equal(found, 9, core.invalidations_queued - core.invalidations_processed, core.iq_count)
+    return code or at_most(found, 10, core.invalidations_queued, core.invalidations_received)
 
 
 @kernel

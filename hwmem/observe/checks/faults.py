@@ -8,13 +8,13 @@ from hwmem._jit import kernel
  BAD_STATE, BAD_FLAGS, TWO_COPIES, TWO_OWNERS, BAD_LINK, LOST_BY_L2, NOT_IN_LLC, NOT_A_SHARER, NOT_OWNED,
  BAD_DIRECTORY_STATE, BAD_OWNER, BAD_SHARERS, OTHER_SOCKET, NOT_REMOTE,
  HOT_SLOT, HOT_NOT_IN_L1, HOT_NOT_RECENT, HOT_STORE, HOT_WAITING, HOT_TRANSLATION, HOT_PAGE,
- NOT_PLAIN, BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDER,
+ NOT_PLAIN, BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDER, QUEUE_COUNT, QUEUE_ENTRY, QUEUE_FILTER,
  BAD_BLOCK, BUDDIES, BLOCK_COUNT, BAD_CORE_LIST, FRAME_COUNTS, FRAME_TWICE, LOST_FRAME, BAD_HUGE,
  BAD_LRU, LRU_PAGES, WRONG_LIST, RMAP_MISSING, RMAP_COUNT, RMAP_RECORDS, SLOT_COUNT, SLOT_CACHE, SLOTS_USED,
  CACHE_PLACE, CACHE_COUNT, WRITTEN_UNSEEN, FILE_USERS,
  BAD_FRAME, BAD_SLOT, NOT_EXCLUSIVE, OUTSIDE_VMA, PROCESS_PAGES, VMA_ORDER, VMA_TREE, VMA_COUNTS, COMMITTED,
  TLB_NO_PROCESS, TLB_WRONG, TLB_RIGHTS, PAGING_CACHE, LAST_TABLE,
- BAD_COUNT) = range(1, 68)
+ BAD_COUNT) = range(1, 71)
 
 SENTENCES = {
     NOT_OCCUPIED: "{array} of {owner}: entry {0} holds {1:#x} without the occupied bit",
@@ -44,10 +44,13 @@ SENTENCES = {
     HOT_WAITING: "core {0}: the hit filter has {1:#x}, for which a store is waiting",
     HOT_TRANSLATION: "core {0}: the hit filter takes {1:#x} to be physical {2:#x}; its page-table entry is {3:#x}",
     HOT_PAGE: "core {0}: the hit filter has the page of {1:#x}; it is not the most recent of its TLB set, or lacks a right",
-    NOT_PLAIN: "core {0}: the memory door may take its short way; {1} stores are waiting, watching is {2}",
+    NOT_PLAIN: "core {0}: the memory door may take its short way; {1} stores and {3} lines are waiting, watching is {2}",
     BUFFER_COUNT: "core {0}: {1} stores are waiting, the store buffer has {2} entries",
     BUFFER_ENTRY: "core {0}: entry {1} of the store buffer: {3} bytes at physical {2:#x}",
     BUFFER_ORDER: "core {0}: entry {1} of the store buffer is due at {2}, before the one ahead of it",
+    QUEUE_COUNT: "core {0}: {1} lines wait in the invalidation queue, which has room for {2}",
+    QUEUE_ENTRY: "core {0}: entry {1} of the invalidation queue is line {2:#x}, which is not in RAM",
+    QUEUE_FILTER: "core {0}: the hit filter has {1:#x} though {2} lines wait in the invalidation queue",
     BAD_BLOCK: "free frames: frame {0:#x} (state {2:#x}) cannot be in a block of order {1}, or is there twice, or linked wrongly",
     BUDDIES: "free frames: {0:#x} and its buddy {1:#x}, both free and of order {2}, are not joined",
     BLOCK_COUNT: "free frames: {0} blocks of order {1} are counted, {2} are in the list",

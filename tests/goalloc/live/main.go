@@ -1,8 +1,8 @@
 // One run of the real allocator: reads how much to allocate, notes the heap before, allocates, prints everything as JSON.
 //
 // Standard input: a line a step, "count size scan"; size 0: start goroutines, which note their g and stack and wait (scan 0), or let
-// as many of them end (scan 1); the P's count of choices (schedtick) is noted before; or a step of user arenas (arenas.go). What is
-// read of the runtime is read at the offsets that the tests hold
+// as many of them end (scan 1); the P's count of choices (schedtick) is noted before; or a step of user arenas (arenas.go) or of
+// the language (language.go). What is read of the runtime is read at the offsets that the tests hold
 // goalloc's own layout to. Nothing is allocated on the heap between the two looks but what was asked for.
 package main
 
@@ -21,6 +21,12 @@ var mheap_ [92792]byte
 
 //go:linkname allp runtime.allp
 var allp []unsafe.Pointer
+
+//go:linkname allgs runtime.allgs
+var allgs []unsafe.Pointer
+
+//go:linkname allm runtime.allm
+var allm unsafe.Pointer
 
 //go:linkname mallocgc runtime.mallocgc
 func mallocgc(size uintptr, typ unsafe.Pointer, needzero bool) unsafe.Pointer
@@ -104,6 +110,19 @@ func look(into *[11]uint64) {
 		at(p, 2488), word(heap+92416) & 0xffffffff}
 }
 
+// pointerWords: offsets of the words of an object that the heap's bitmap says are pointers.
+func pointerWords(object unsafe.Pointer, size uintptr) (words []uintptr) {
+	l2 := word(uintptr(unsafe.Pointer(&mheap_)) + 65944)
+	for off := uintptr(0); off < size; off += 8 {
+		p := uintptr(object) + off
+		arena := at(l2, (p+(1<<47))>>26*8)
+		if at(arena, (p>>9)%(1<<17)*8)>>((p>>3)%64)&1 != 0 {
+			words = append(words, off)
+		}
+	}
+	return
+}
+
 func state(v *[11]uint64) map[string]any {
 	return map[string]any{"curArena": v[:2], "pcache_base": v[2], "pcache_bits": fmt.Sprintf("%#x", v[3]),
 		"pcache_scav": fmt.Sprintf("%#x", v[4]), "tiny": v[5], "tinyoffset": v[6], "mspancache": v[7], "palloc_off": v[8], "sudogs": v[9], "finalizer_nchunk": v[10]}
@@ -122,7 +141,11 @@ func main() {
 	r := spans()
 	for i := 0; i < n; i++ {
 		if steps[i].scan > 1 {
-			note(arenaStep(steps[i].scan, steps[i].count, steps[i].size))
+			if steps[i].scan > 5 {
+				note(languageStep(steps[i].scan, steps[i].size))
+			} else {
+				note(arenaStep(steps[i].scan, steps[i].count, steps[i].size))
+			}
 			continue
 		}
 		if steps[i].size == 0 {
@@ -140,5 +163,6 @@ func main() {
 	runtime.ReadMemStats(&after)
 	look(&last)
 	json.NewEncoder(os.Stdout).Encode(map[string]any{"before": state(&first), "after": state(&last),
-		"heap_map_before": rows[:r], "stack_sizes": stacks[:pools], "addresses": addrs[:noted], "memstats_before": &before, "memstats_after": &after})
+		"heap_map_before": rows[:r], "stack_sizes": stacks[:pools], "addresses": addrs[:noted], "memstats_before": &before, "memstats_after": &after,
+		"pointers": map[string]any{"p": pointerWords(allp[0], 8912), "g": pointerWords(allgs[1], 408), "m": pointerWords(allm, 1008)}})
 }
