@@ -86,7 +86,6 @@ def run_program(arguments):
 
 def profiled_run(job, arguments, watch):
     """The run; with --memprofile its programs sample, and the records are among the result's values."""
-    from goalloc.memprofile import mem_profile
     from goalloc.runtime import ENVIRONMENT
     if arguments.memprofile < 0:
         raise cli.Refused("--memprofile: takes bytes a sample, 1 for every object")
@@ -96,7 +95,7 @@ def profiled_run(job, arguments, watch):
     finally:
         ENVIRONMENT["GODEBUG"] = ""
     if arguments.memprofile:
-        result.values["memprofile"] = {"rate": arguments.memprofile, "records": mem_profile(job.space.runtime)}
+        result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
     return result
 
 

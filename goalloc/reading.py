@@ -36,7 +36,7 @@ READING = (
     # User arenas, and slices
     "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
     # One allocation, and whether the heap's profile takes it
-    "goalloc.malloc", "goalloc.profilealloc", "goalloc.mprof", "goalloc.special", "goalloc.stack", "goalloc.memory_block",
+    "goalloc.malloc", "goalloc.profilealloc", "goalloc.sample", "goalloc.mprof", "goalloc.special", "goalloc.stack", "goalloc.memory_block",
     "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset", "goalloc.lfstack", "goalloc.mbitmap",
     # Pages
     "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagealloc", "goalloc.mpagecache",

@@ -32,7 +32,6 @@ from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_EN
                             pointer_words, schedt, type_, variables as V)
 from goalloc.map import MAKE
 from goalloc.maps import Map
-from goalloc.memprofile import call_site, mem_profile, start_profile
 from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.sizestats import size_stats
@@ -41,7 +40,6 @@ from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
 from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
-from goalloc.userarena import UserArena
 from goalloc.types import Type, array, check_type, int64, pointer, slice_of, string, uint8
 
 TYPES_SIZE = GLOBALS - TYPES
@@ -89,7 +87,7 @@ class Runtime:
         self.gogc, settings = check_gogc(gogc), check_godebug(godebug or ENVIRONMENT["GODEBUG"])
         self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
         self.memory_limit = P.maxInt64 if memory_limit is None else parse_size(memory_limit, "memory_limit")
-        self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
+        self.load_doors()
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
@@ -97,6 +95,7 @@ class Runtime:
         self._load_program()
         self._schedinit(start)
         if self.memprofilerate:
+            from goalloc.memprofile import start_profile
             start_profile(self, self.memprofilerate)
 
     # Starting
@@ -279,6 +278,7 @@ class Runtime:
 
     def arena(self, core=0):
         """arena.NewArena(): memory that is freed as a whole."""
+        from goalloc.userarena import UserArena
         return UserArena(self, core)
 
     def type_address(self, of):
@@ -336,10 +336,12 @@ class Runtime:
 
     def mem_profile(self, inuse_zero=True):
         """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""
+        from goalloc.memprofile import mem_profile
         return mem_profile(self, inuse_zero)
 
     def call_site(self, name):
         """`with rt.call_site("parse"): ...`: for the profile, what is allocated meanwhile was allocated there."""
+        from goalloc.memprofile import call_site
         return call_site(self, name)
 
     def cycles_of(self, operation):
@@ -352,6 +354,10 @@ class Runtime:
         return {"count": count, "cycles": cycles, "each": cycles / count if count else 0.0}
 
     # What stands behind
+
+    def load_doors(self):
+        """Machine code for the doors that have been imported; few programs need the profile's and user arenas'."""
+        self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
 
     def _door(self, core, operation, a, b):
         return self.call(core, P.DOOR_RUNTIME, operation, a, b)

@@ -150,6 +150,7 @@ def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, program, 
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+        runtime.end(rt)
 
 
 def test_the_recorded_thousand_goroutines_are_those_of_the_program_that_ours_imitates(programs):
@@ -241,6 +242,7 @@ def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime,
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+        runtime.end(rt)
 
 
 def test_the_runtimes_objects_have_the_real_ones_pointers(program):
