@@ -18,7 +18,7 @@ from itertools import accumulate, groupby
 import numpy as np
 
 from hwmem import params as P
-from hwmem.observe.contended import A_LOAD, A_STORE, AN_ATOMIC, HITM_HERE, HITM_REMOTE, OTHER_LOADS
+from hwmem.observe.contended import HITM_HERE, HITM_REMOTE, OTHER_LOADS, READS, WRITES
 
 SERVED_BY = {"l1": (P.FROM_L1,), "l2": (P.FROM_L2,), "llc": (P.FROM_LLC, P.FROM_CLEAN), "upgrade": (P.FROM_UPGRADE,),
              "lcl_hitm": (P.FROM_HITM,), "rmt_hitm": (P.FROM_REMOTE_HITM,), "rmt_llc": (P.FROM_REMOTE_LLC, P.FROM_REMOTE_CLEAN),
@@ -70,7 +70,7 @@ def line_row(line, names):
             "symbol": names.of(address, address + P.LINE),
             "sharing": "true" if communicated else "false",
             "threads": sorted({o["thread"] for o in offsets}), "cores": sorted({c for o in offsets for c in o["cores"]}),
-            **counts(sum(cell["served"] for cell in line)), "offsets": offsets}
+            **counts(*(sum(cell[field] for cell in line) for field in ("served", "atomics"))), "offsets": offsets}
 
 
 def communicated_bytes(line):
@@ -88,7 +88,7 @@ def communicated_bytes(line):
 
 def offset_row(cell, communicated, names):
     """What one thread did at one offset."""
-    count = counts(cell["served"])
+    count = counts(cell["served"], cell["atomics"])
     address = int(cell["va"])
     loads = count["loads"] + count["atomics"] - count["load_hitm"]
     return {"offset": int(cell["offset"]), "thread": int(cell["thread"]), "process": int(cell["process"]),
@@ -100,16 +100,17 @@ def offset_row(cell, communicated, names):
             "load_cycles": mean(cell["cycles"][OTHER_LOADS], loads)}
 
 
-def counts(served):
-    """perf's columns from accesses by kind and source. loads + atomics = l1 + l2 + llc + rmt_llc + upgrade + load_hitm + dram."""
+def counts(served, atomics):
+    """perf's columns from accesses by kind and source, and atomics. loads + atomics = l1 + l2 + llc + rmt_llc + upgrade +
+    load_hitm + dram."""
     by = {name: served[:, list(sources)].sum(axis=1) for name, sources in SERVED_BY.items()}
-    loads = {name: int(n[A_LOAD] + n[AN_ATOMIC]) for name, n in by.items()}
-    stores = int(served[A_STORE].sum())
+    loads = {name: int(n[READS]) for name, n in by.items()}
+    stores, atomics = int(served[WRITES].sum()), int(atomics)
     lcl, rmt = int(by["lcl_hitm"].sum()), int(by["rmt_hitm"].sum())
     return {"records": int(served.sum()), "hitm": lcl + rmt, "lcl_hitm": lcl, "rmt_hitm": rmt,
             "load_hitm": loads["lcl_hitm"] + loads["rmt_hitm"],
-            "loads": int(served[A_LOAD].sum()), "stores": stores, "atomics": int(served[AN_ATOMIC].sum()),
-            "store_l1_hit": int(by["l1"][A_STORE]), "store_l1_miss": stores - int(by["l1"][A_STORE]),
+            "loads": int(served[READS].sum()) - atomics, "stores": stores, "atomics": atomics,
+            "store_l1_hit": int(by["l1"][WRITES]), "store_l1_miss": stores - int(by["l1"][WRITES]),
             "lcl_dram": loads["lcl_dram"], "rmt_dram": loads["rmt_dram"],
             "llc_ld_miss": loads["lcl_dram"] + loads["rmt_dram"] + loads["rmt_hitm"] + loads["rmt_llc"],
             "load_l1_hit": loads["l1"], "load_l2_hit": loads["l2"], "load_llc_hit": loads["llc"],
