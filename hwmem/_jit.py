@@ -27,7 +27,7 @@ import sys
 import threading
 
 import numba
-from llvmlite.binding import Linkage
+from llvmlite.binding import Linkage, parse_assembly
 from numba import types
 from numba.core import caching
 from numba.core.codegen import JITCodeLibrary
@@ -207,6 +207,14 @@ class WholeLibrary(JITCodeLibrary):
             if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
                 function.linkage = "internal"
         super()._optimize_final_module()
+
+    def serialize_using_object_code(self):
+        """numba caches the module beside the machine code, for callers to link. Nothing links an entry: of its module only the
+        names of what it defines are kept, by which numba finds the code."""
+        self._ensure_finalized()
+        defined = (f.name for f in self._final_module.functions if not f.is_declaration and f.linkage != Linkage.internal)
+        stubs = parse_assembly("\n".join(f'define void @"{name}"() {{ ret void }}' for name in defined))
+        return self.name, "object", (self._get_compiled_object(), stubs.as_bitcode())
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

@@ -178,6 +178,7 @@ def fill_dram(m, config):
     for s in range(config.sockets):
         dram = m.dram[s]
         dram.channels, dram.row_lines, dram.banks = shape = d.channels, d.row_size // P.LINE, d.banks
+        dram.channel_mask, dram.bank_mask = d.channels - 1, d.banks - 1
         channel, place, bank = map(power_of_two, shape)
         dram.bank_shift, dram.row_shift = (-1, -1) if min(channel, place, bank) < 0 else (channel + place, channel + place + bank)
         dram.transfer_cycles = max(1, round(P.LINE / d.bytes_per_cycle))

@@ -59,10 +59,8 @@ CORE = record(
     ("miss", "i8", 4),              # by cause, when classification is on
     # identity and address space
     "source",                       # where the last access was served from (params.FROM_*)
-    "supplier",                     # the core that supplied the last request's line, or -1
     "llc_entry",                    # index of the LLC entry of the last request, or -1
     "overwrites",                   # the access writes a whole line: its old data is not needed
-    "in_place",                     # the last access refilled an entry without making it the most recent
     "plain",                        # no store waits and nobody watches: the memory door may take its short way
     "last_pde", "last_table",       # the pde cache's most recent entry: its key, plus one; the table
     "leaf", "last_huge",            # page-table entry of the last translation; the last 2 MiB page met, plus one
@@ -76,7 +74,7 @@ CORE = record(
     ("pml4e", SETS), ("pdpte", SETS), ("pde", SETS),
     # invalidation queue (coherence/invalidations.py), oldest first: lines, until when they wait, their words
     "iq_count", "iq_random", ("iq_line", "i8", 64), ("iq_due", "i8", 64), ("iq_word", "i8", 512),
-    ("pad", "i8", 5))               # keeps the row off a multiple of 4096
+    ("pad", "i8", 7))               # keeps the row off a multiple of 4096
 
 THREAD = record(
     "state", "core", "process", "next",     # next thread (number + 1) in its core's run queue
@@ -156,7 +154,8 @@ DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "p
 DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles",
               ("open_row", "i8", (P.MAX_CHANNELS, P.MAX_BANKS)),    # row + 1; 0: precharged
               ("free_at", "i8", P.MAX_CHANNELS),
-              "channels", "banks", "row_lines", "bank_shift", "row_shift",      # shifts: where a line's bank and row lie, or -1
+              "channels", "banks", "row_lines", "channel_mask", "bank_mask",
+              "bank_shift", "row_shift",                        # where a line's bank and row lie, or -1
               "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
 
 COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram",
@@ -180,7 +179,7 @@ WATCHED = record("line", "va", ("held", "u8"), ("lost", "u8"), ("pending", "u8")
 
 CELL = record("line", "va", ("cores", "u8"), ("read", "u8"), ("wrote", "u8"),         # masks of cores, of bytes, of bytes
               ("slot", "i4"), ("use", "i4"), ("thread", "i4"), ("process", "i2"), ("offset", "i2"),
-              ("cycles", "i8", 3), ("served", "i8", (3, P.SOURCES)))                  # observe/contended.py
+              ("cycles", "i8", 3), "atomics", ("served", "i8", (2, P.SOURCES)))                  # observe/contended.py
 
 EVENT = record("cycle", "line", "latency", ("thread", "i2"), ("core", "i2"), ("responder", "i2"),
                ("request", "i1"), ("before", "i1"), ("after", "i1"),

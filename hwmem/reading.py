@@ -39,7 +39,7 @@ READING = (
     # The machine from Python
     "hwmem.second_compiler", "hwmem.machine", "hwmem.files", "hwmem.process", "hwmem.segments", "hwmem.calls", "hwmem.accesses",
     "hwmem.proc", "hwmem.proc.smaps", "hwmem.proc.maps", "hwmem.proc.status", "hwmem.proc.walk", "hwmem.proc.pagemap",
-    "hwmem.proc.memory", "hwmem.prompt", "hwmem.replay", "hwmem.observation",
+    "hwmem.proc.memory", "hwmem.prompt", "hwmem.replay", "hwmem.eight", "hwmem.observation",
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events", "hwmem.observe.history", "hwmem.observe.race_report",
     "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core", "hwmem.observe.checks.coherence",
     "hwmem.observe.checks.memory", "hwmem.observe.checks.vmas", "hwmem.observe.checks.frames", "hwmem.observe.checks.page_cache", "hwmem.observe.checks.arrays",
@@ -69,7 +69,8 @@ READING = (
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
-    "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.past", "hwmem.coherence.directory", "hwmem.coherence.peers",
+    "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.past", "hwmem.coherence.directory", "hwmem.coherence.answer",
+    "hwmem.coherence.entry", "hwmem.coherence.peers",
     "hwmem.coherence.invalidations",
     "hwmem.coherence.protocol", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes

@@ -7,9 +7,13 @@ caller's, a process whose one mapping spans the whole address space stands in fo
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import call_door, cold, kernel
+from hwmem._jit import call_door, cold, hot, kernel
+from hwmem.bits import ctz64, popcount64
+from hwmem.cache.match import LANES
 from hwmem.cache.sets import prefetch_set, set_of
-from hwmem.core.access import is_hot
+from hwmem.core.access import is_hot, is_hot_store
+from hwmem.core.memory_door import short_way, takes_long_way
+from hwmem.eight import stores8, within8
 from hwmem.mmu.tlb import forget_lines
 
 
@@ -19,38 +23,49 @@ AHEAD = 6                       # accesses; without an MMU the LLC's set for one
 @kernel
 def replay_one_core(m, t, addresses, is_store, sizes):
     """All accesses on the core of thread `t`. Returns how many were made: fewer than all if one ended the thread."""
-    core = m.core[m.thread[t].core]
+    c = m.thread[t].core
+    core = m.core[c]
     llc = m.llc[core.socket]
     i, n = 0, len(addresses)
+    addresses_at, is_store_at, sizes_at = np.int64(addresses.ctypes.data), np.int64(is_store.ctypes.data), np.int64(sizes.ctypes.data)
     ahead = AHEAD if m.has_llc and not m.mmu else n
     while i < n:
-        if is_hot(core, addresses[i], np.int64(sizes[i]), is_store[i]):
-            i = count_hits(core, addresses, is_store, sizes, i)
+        va, size = addresses[i], np.int64(sizes[i])
+        if is_hot(core, va, size, is_store[i]):
+            if i + LANES <= n:
+                at = np.int64(i)
+                run = within8(addresses_at + 8 * at, sizes_at + 2 * at, va & -P.LINE)
+                i += count_hits(core, va, run, stores8(is_store_at + at))
+            else:
+                count_hit(core, is_store[i])
+                i += 1
+            continue
+        if i + ahead < n:
+            prefetch_set(m, llc, set_of(llc, addresses[i + ahead] >> P.LINE_SHIFT))
+        kind = P.PHANTOM_STORE if is_store[i] else P.PHANTOM_LOAD
+        if takes_long_way(m, core, va, size, kind):
+            touch(m, t, va, size, is_store[i])
         else:
-            if i + ahead < n:
-                prefetch_set(m, llc, set_of(llc, addresses[i + ahead] >> P.LINE_SHIFT))
-            touch(m, t, addresses[i], np.int64(sizes[i]), is_store[i])
-            if m.thread[t].state == P.KILLED:
-                return i
-            i += 1
-    forget_addresses(m, m.thread[t].core)
+            short_way(m, t, c, va, size, kind, 0)
+        if m.thread[t].state == P.KILLED:
+            return i
+        i += 1
+    forget_addresses(m, c)
     return n
 
 
-@kernel
-def count_hits(core, addresses, is_store, sizes, i):
-    """Access `i` is a hit that the filter knows; after a load so are the loads of its line that follow. Index of the next."""
-    first = i
-    i += 1
-    if is_store[first]:
-        core.stores += 1
-    else:
-        line = addresses[first] | P.LINE - 1
-        while i < len(addresses) and not is_store[i] and (addresses[i] | P.LINE - 1) == line and addresses[i] + np.int64(sizes[i]) <= line + 1:
-            i += 1
-        core.loads += i - first
-    core.cycles += core.hit_cycles * (i - first)
-    return i
+@hot
+def count_hits(core, va, within, stores):
+    """The access to `va` is a hit that the filter knows; so are those that follow it `within` its line, `stores` only where
+    they may go ahead (masks of eight accesses, this one the first). How many were counted."""
+    if not is_hot_store(core, va):
+        within &= ~stores
+    hits = ctz64(np.uint64(~within))
+    stores = popcount64(np.uint64(stores & (1 << hits) - 1))
+    core.loads += hits - stores
+    core.stores += stores
+    core.cycles += core.hit_cycles * hits
+    return hits
 
 
 @kernel

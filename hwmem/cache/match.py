@@ -21,6 +21,17 @@ def match8(m, i, wanted):
     return sum((int(m.tag[i + k]) & KEY_MASK == wanted) << k for k in range(LANES))
 
 
+def splat(builder, value):
+    """Eight lanes of `value`."""
+    lane0 = builder.insert_element(ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined), value, ir.IntType(32)(0))
+    return builder.shuffle_vector(lane0, lane0, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+
+
+def as_mask(builder, lanes):
+    """A compare's eight results as an integer, lane k at bit k."""
+    return builder.zext(builder.bitcast(lanes, ir.IntType(LANES)), ir.IntType(64))
+
+
 @intrinsic
 def _compare(typingctx, m, i, wanted):
     def generate(context, builder, signature, args):
@@ -29,10 +40,7 @@ def _compare(typingctx, m, i, wanted):
         offset = builder.add(builder.shl(args[1], i64(3)), i64(_TAG_OFFSET))
         tags = builder.load(builder.bitcast(builder.gep(base, [offset]), vector.as_pointer()), align=8)
         keys = builder.and_(tags, ir.Constant(vector, [KEY_MASK] * LANES))
-        lane0 = builder.insert_element(ir.Constant(vector, ir.Undefined), args[2], ir.IntType(32)(0))
-        all_lanes = builder.shuffle_vector(lane0, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
-        equal = builder.icmp_signed("==", keys, all_lanes)
-        return builder.zext(builder.bitcast(equal, ir.IntType(LANES)), i64)
+        return as_mask(builder, builder.icmp_signed("==", keys, splat(builder, args[2])))
     return types.int64(m, types.int64, types.int64), generate
 
 

@@ -21,26 +21,30 @@ Invariants: the core's right to a line is the stronger of its two copies; the li
 """
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
-from hwmem.cache.sets import cool, index_of, key_of, prefetch_set, put, set_of, take_victim, touch_entry
-from hwmem.coherence.directory import give_up, put_back, request
+from hwmem.cache.sets import cool, index_in, index_of, key_of, prefetch_set, put, set_of, take_victim, touch_entry
+from hwmem.coherence.directory import put_back, request, request_again
+from hwmem.coherence.entry import give_up
 from hwmem.coherence.protocol import PR_RD
 
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
-HIT = -2
+NONE, HIT = -1, -2
+CLEAN = 1 << P.S | 1 << P.E
 
 
 @kernel
 def access_line(m, c, line, write):
-    """Core `c` reads or writes (`write` 0/1) a physical line; charges the cycles."""
+    """Core `c` reads or writes (`write` 0/1) a physical line; charges the cycles. What hit_line returned."""
     i = hit_line(m, c, line, write)
     if i != HIT:
-        miss_elsewhere(m, c, line, write, i)
+        miss_line(m, c, line, write, i)
+    return i
 
 
 @hot
 def hit_line(m, c, line, write):
-    """HIT if the L1 served the access; else the index of the entry that has the line without the right to it, or -1."""
+    """HIT if the L1 served the access; else the index of the entry that has the line without the right to it, or NONE. Such an
+    entry is refilled in place, and does not become the most recent of its set."""
     core = m.core[c]
     l1 = core.l1d
     i = index_of(m, l1, line)
@@ -53,7 +57,6 @@ def hit_line(m, c, line, write):
             touch_entry(m, l1, i)
             core.cycles += l1.latency
             core.source = P.FROM_L1
-            core.in_place = 0
             return HIT
     return i
 
@@ -68,46 +71,53 @@ def access_physical(m, c, pa, write):
     cool(m.core[c], line)
     i = hit_line(m, c, line, write)
     if i != HIT:
-        miss_elsewhere(m, c, line, write, i)
+        miss_line(m, c, line, write, i)
 
 
 @apart
-def miss_elsewhere(m, c, line, write, i):
-    """miss_line, for all but the memory door's short way, which has it inlined."""
-    miss_line(m, c, line, write, i)
+def miss_line(m, c, line, write, i):
+    """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or NONE)."""
+    core = m.core[c]
+    core.l1d.misses += 1
+    if not m.has_l2:
+        miss_without_l2(m, c, line, write, i)
+        return
+    set_ = set_of(core.l2, line)
+    j = index_in(m, core.l2, set_, line)
+    state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
+    if state > P.I and (write == 0 or state >= P.E):
+        hit_l2(m, core, j)
+    elif i < 0 and j < 0 and m.inclusion == P.INCLUSIVE:
+        fetch_line(m, c, line, write, set_)
+        return
+    else:
+        j = miss_l2(m, c, line, write, i, j)
+        state = m.tag[j] & P.STATE_MASK if j >= 0 else P.E
+    fill_l1(m, c, line, P.M if write else P.E if state >= P.E else P.S, i, j)
 
 
 @hot
-def miss_line(m, c, line, write, i):
-    """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
-    core = m.core[c]
-    core.l1d.misses += 1
-    core.in_place = 1 if i >= 0 else 0
-    had = m.tag[i] & P.STATE_MASK if i >= 0 else P.I
-    if m.has_l2:
-        below = index_of(m, core.l2, line)
-        state = m.tag[below] & P.STATE_MASK if below >= 0 else P.I
-        if state > P.I and (write == 0 or state >= P.E):
-            hit_l2(m, core, below)
-        else:
-            below = miss_l2(m, c, line, write, max(had, state), below)
-            state = m.tag[below] & P.STATE_MASK if below >= 0 else P.E
-        state = P.E if state >= P.E else P.S
-    else:
-        if i < 0 and m.inclusion == P.INCLUSIVE:
-            i = allocate_l1_early(m, c, line)
-        state = request(m, c, line, write, had, llc_set(m, core, line))
-        below = core.llc_entry
-    old, link = 0, 0
+def fill_l1(m, c, line, state, i, below):
+    """The line comes into the L1, into entry `i` (-1: a victim's) in `state`; `below`: its entry in the next level, or -1."""
+    l1, old, link = m.core[c].l1d, 0, 0
     if i < 0:
-        i = take_victim(m, core.l1d, set_of(core.l1d, line))
+        i = take_victim(m, l1, set_of(l1, line))
         old, link = m.tag[i], m.word[i]
-    m.tag[i] = line << P.TAG_SHIFT | P.OCCUPIED | (P.M if write else state)
+    put(m, i, line, state)
     m.word[i] = below + 1
     if m.has_l2 and below >= 0:
         m.word[below] = m.word[below] & ~LOW | i + 1
     if old != 0:
         replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
+
+
+@apart
+def miss_without_l2(m, c, line, write, i):
+    had = m.tag[i] & P.STATE_MASK if i >= 0 else P.I
+    if i < 0 and m.inclusion == P.INCLUSIVE:
+        i = allocate_l1_early(m, c, line)
+    state = request_again(m, c, line, write, had)
+    fill_l1(m, c, line, P.M if write else state, i, m.core[c].llc_entry)
 
 
 @hot
@@ -119,14 +129,32 @@ def hit_l2(m, core, j):
 
 
 @hot
-def miss_l2(m, c, line, write, had, j):
-    """The core has `line` in `had`; entry `j` of the L2 (-1: none) has the right that is needed afterwards. Returns it."""
+def fetch_line(m, c, line, write, set_):
+    """A line that neither level knows comes into both, in the L2 into set `set_`; the LLC is inclusive."""
     core = m.core[c]
     core.l2.misses += 1
-    set_ = llc_set(m, core, line)
+    j = allocate_l2(m, c, line, set_)
+    state = request(m, c, line, write)
+    i = take_victim(m, core.l1d, set_of(core.l1d, line))
+    old, link = m.tag[i], m.word[i]
+    put(m, i, line, P.E + write if state >= P.E else P.S)       # E + 1 is M
+    m.word[i] = j + 1
+    put(m, j, line, state)
+    m.word[j] = (core.llc_entry + 1) << BELOW_SHIFT | i + 1
+    if old != 0:
+        replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
+
+
+@apart
+def miss_l2(m, c, line, write, i, j):
+    """Any other miss: the L1's entry `i` or the L2's `j` (-1: none) has the tag, or no LLC includes them. The L2's entry has
+    the right that is needed afterwards. Returns it."""
+    core = m.core[c]
+    core.l2.misses += 1
+    had = max(m.tag[i] & P.STATE_MASK if i >= 0 else P.I, m.tag[j] & P.STATE_MASK if j >= 0 else P.I)
     if j < 0 and had == P.I and m.inclusion == P.INCLUSIVE:
-        j = allocate_l2(m, c, line)
-    state = request(m, c, line, write, had, set_)
+        j = allocate_l2_late(m, c, line)
+    state = request_again(m, c, line, write, had)
     if had > P.I:                                               # an upgrade: the data was here
         if j >= 0:
             state = P.M if m.tag[j] & P.STATE_MASK == P.O else P.E
@@ -140,14 +168,11 @@ def miss_l2(m, c, line, write, had, j):
 
 
 @hot
-def llc_set(m, core, line):
-    """The set of the LLC that will be searched for `line`, which the host begins to fetch; 0 without an LLC."""
-    if not m.has_llc:
-        return 0
-    llc = m.llc[core.socket]
-    set_ = set_of(llc, line)
-    prefetch_set(m, llc, set_)
-    return set_
+def expect_request(m, core, line):
+    """The host begins to fetch the set of the LLC that will be searched for `line`."""
+    if m.has_llc:
+        llc = m.llc[core.socket]
+        prefetch_set(m, llc, set_of(llc, line))
 
 
 @hot
@@ -155,7 +180,7 @@ def replace_l1(m, c, old, below):
     """The L1 entry that was tagged `old` and linked to `below` has been taken for another line."""
     m.core[c].l1d.replacements += 1
     state = old & P.STATE_MASK
-    if m.has_l2 and below >= 0 and (state == P.E or state == P.S):
+    if m.has_l2 and below >= 0 and CLEAN >> state & 1:
         m.word[below] &= ~LOW                                   # the common victim: clean, and the L2 has it
     elif state > P.I:
         evict_l1(m, c, key_of(old), state, below)
@@ -175,17 +200,16 @@ def allocate_l1_early(m, c, line):
 
 @cold
 def allocate_l2_late(m, c, line):
-    return allocate_l2(m, c, line)
+    return allocate_l2(m, c, line, set_of(m.core[c].l2, line))
 
 
 @hot
-def allocate_l2(m, c, line):
-    """An entry of the L2 for `line`, in state I until the caller sets it.
+def allocate_l2(m, c, line, set_):
+    """An entry of the L2's set `set_` for `line`, in state I until the caller sets it.
 
     The core keeps its right to the victim while the L1 holds a copy.
     """
-    l2 = m.core[c].l2
-    j = take_victim(m, l2, set_of(l2, line))
+    j = take_victim(m, m.core[c].l2, set_)
     if m.tag[j] != 0:
         evict_l2(m, c, m.tag[j], m.word[j])
     put(m, j, line, P.I)

@@ -9,7 +9,8 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import cold
 from hwmem.bits import test_bit
-from hwmem.coherence.directory import far_copies, far_entry, holders, set_entry, wait_for_line
+from hwmem.coherence.directory import wait_for_line
+from hwmem.coherence.entry import far_copies, far_entry, holders, set_entry
 from hwmem.coherence.peers import meet, take_away
 from hwmem.coherence.protocol import BUS_RDX
 from hwmem.memory.dram import dram_write

@@ -38,6 +38,12 @@ def is_hot(core, va, size, store):
 
 
 @kernel
+def is_hot_store(core, va):
+    """Whether the line of `va`, an access to which is_hot, may also be stored to."""
+    return core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)].store == (va | LAST)
+
+
+@kernel
 def hot_host(core, va):
     """Host address of `va`, whose access is_hot."""
     return core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)].host + (va & LAST)

@@ -13,7 +13,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import DOORS, apart, cold, hot, kernel
-from hwmem.cache.private import HIT, access_line, access_physical, hit_line, llc_set, miss_line
+from hwmem.cache.private import HIT, access_line, access_physical, expect_request, hit_line, miss_line
 from hwmem.cache.sets import index_of
 from hwmem.coherence.directory import keep_line
 from hwmem.coherence.invalidations import held_value, oldest, process_all, process_due, process_everywhere, process_lines
@@ -36,10 +36,21 @@ def memory_door(m, t, va, what, value):
     if kind > P.PHANTOM_STORE:
         return compare(m, t, va, size, value) if kind == P.COMPARE else serve(m, t, va, size, kind)
     c = m.thread[t].core
-    core = m.core[c]
-    if core.plain == 0 or LONG_WAY >> kind & 1 or (kind == P.STORE and m.store_buffer_always) or (va & LAST) + size > P.LINE:
+    if takes_long_way(m, m.core[c], va, size, kind):
         return access(m, t, va, size, kind, value)
-    count_access(core, kind)                            # the short way: no store waits, nobody watches
+    return short_way(m, t, c, va, size, kind, value)
+
+
+@hot
+def takes_long_way(m, core, va, size, kind):
+    return core.plain == 0 or LONG_WAY >> kind & 1 or (kind == P.STORE and m.store_buffer_always) or (va & LAST) + size > P.LINE
+
+
+@hot
+def short_way(m, t, c, va, size, kind, value):
+    """An access within a line while no store waits and nobody watches. A replay has this inlined (replay.py)."""
+    core = m.core[c]
+    count_access(core, kind)
     write = 0 if READS >> kind & 1 else 1
     if m.mmu:
         pa = last_place(core, va, write)
@@ -55,7 +66,7 @@ def memory_door(m, t, va, what, value):
             push(m, t, c, va, pa, size, value)
             return 0
         miss_line(m, c, pa >> P.LINE_SHIFT, write, i)
-    note_line(core, va, m.ram_base + pa, write)
+    note_line(core, va, m.ram_base + pa, write, i)
     return move_bytes(m.ram_base + pa, size, kind, value)
 
 
@@ -80,7 +91,7 @@ def find_place(m, t, c, va, write):
     """Physical address of `va`, or -1 after a fault."""
     pa = translate(m, t, c, va, write)
     if pa >= 0:
-        llc_set(m, m.core[c], pa >> P.LINE_SHIFT)       # a new page: a new line, as a rule
+        expect_request(m, m.core[c], pa >> P.LINE_SHIFT)       # a new page: a new line, as a rule
         note_page(m.core[c], va, pa)
     return pa
 
@@ -230,13 +241,13 @@ def perform(m, t, c, va, pa, size, kind, write):
     core = m.core[c]
     start = core.cycles
     line = pa >> P.LINE_SHIFT
-    access_line(m, c, line, write)
+    i = access_line(m, c, line, write)
     if m.observe.watching:
         access_seen(m, t, c, va, line, pa & LAST, size, kind, core.cycles - start)
         return
     if core.iq_count > 0:
         return
-    note_line(core, va, m.ram_base + pa, write)
+    note_line(core, va, m.ram_base + pa, write, i)
     core.plain = 1 if core.sb_count == 0 else 0
     if core.sb_count > 0:
         slot = core.hot[line & core.hot_mask]
@@ -246,10 +257,10 @@ def perform(m, t, c, va, pa, size, kind, write):
 
 
 @hot
-def note_line(core, va, host, write):
-    """The line is now the most recent of its L1 set, unless it was refilled in place."""
+def note_line(core, va, host, write, i):
+    """The line is now the most recent of its L1 set, unless it was refilled in place (`i`: what hit_line returned)."""
     slot = core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)]
-    slot.line = 0 if core.in_place else va | LAST
+    slot.line = 0 if i >= 0 else va | LAST
     slot.store = slot.line if write else 0
     slot.host = host - (va & LAST)
 

@@ -1,8 +1,8 @@
 """DRAM: channels with a bus each, banks with an open row each.
 
-coherence/directory.py comes here for a line that no cache has, and with dirty lines that leave the last cache.
-A line lies on one node (lines are interleaved over the sockets page by page), there on one channel (line by
-line), in one bank and row. A read costs what its row asks for (open: hit; precharged: miss; another row open:
+The directory (coherence/answer.py, entry.py) comes here for a line that no cache has, and with dirty lines that leave
+the last cache. A line lies on one node (lines are interleaved over the sockets page by page), there on one channel
+(line by line), in one bank and row. A read costs what its row asks for (open: hit; precharged: miss; another row open:
 conflict) and waits until the channel's bus is free; a write is posted: it takes the bus, nobody waits for it.
 
 Invariant: row_hits + row_misses + row_conflicts = reads + writes.
@@ -24,7 +24,7 @@ def locate(d, line):
     """Channel, bank and row of a line; by shifts (>= 0) where the numbers of all three are powers of two."""
     if d.row_shift < 0:
         return locate_by_division(d, line)
-    return line & d.channels - 1, line >> d.bank_shift & d.banks - 1, line >> d.row_shift
+    return line & d.channel_mask, line >> d.bank_shift & d.bank_mask, line >> d.row_shift
 
 
 @apart
@@ -67,10 +67,9 @@ def take_bus(d, channel, now):
 
 
 @hot
-def dram_read(m, c, line):
-    """Cycles from the core's request to the line's arrival."""
+def dram_read(m, c, line, node):
+    """Cycles from the core's request to the arrival of a line that lies on `node`."""
     core = m.core[c]
-    node = home_node(m, line)
     d = m.dram[node]
     d.reads += 1
     cycles, channel = open_row(d, line)

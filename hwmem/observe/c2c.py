@@ -12,12 +12,13 @@ stores that found the line modified in another core; perf's samples are loads on
 among the loads, and `atomics` says how many there are. A load never hits a fill buffer, since loads do not overlap
 here. There is no code address and no source line: a symbol is that of the data.
 """
-from itertools import groupby
+from bisect import bisect_right
+from itertools import accumulate, groupby
 
 import numpy as np
 
 from hwmem import params as P
-from hwmem.observe.contended import A_LOAD, A_STORE, AN_ATOMIC, HITM_HERE, HITM_REMOTE, OTHER_LOADS
+from hwmem.observe.contended import HITM_HERE, HITM_REMOTE, OTHER_LOADS, READS, WRITES
 
 SERVED_BY = {"l1": (P.FROM_L1,), "l2": (P.FROM_L2,), "llc": (P.FROM_LLC, P.FROM_CLEAN), "upgrade": (P.FROM_UPGRADE,),
              "lcl_hitm": (P.FROM_HITM,), "rmt_hitm": (P.FROM_REMOTE_HITM,), "rmt_llc": (P.FROM_REMOTE_LLC, P.FROM_REMOTE_CLEAN),
@@ -48,7 +49,8 @@ def table(cells, symbols=()):
         cells = snapshot(cells)
     order = np.lexsort((cells["thread"], cells["offset"], cells["use"], cells["line"]))
     lines = [list(group) for _, group in groupby(cells[order], key=lambda cell: (cell["line"], cell["use"]))]
-    rows = [line_row(line, symbols) for line in lines if is_contended(line)]
+    names = Names(symbols)
+    rows = [line_row(line, names) for line in lines if is_contended(line)]
     total = sum(row["hitm"] for row in rows)
     for row in rows:
         row["hitm_percent"] = 100 * row["hitm"] / total if total else 0.0
@@ -60,15 +62,15 @@ def is_contended(line):
     return int(cores).bit_count() > 1 and wrote != 0
 
 
-def line_row(line, symbols):
+def line_row(line, names):
     communicated = communicated_bytes(line)
-    offsets = [offset_row(cell, communicated, symbols) for cell in line]
+    offsets = [offset_row(cell, communicated, names) for cell in line]
     address = int(line[0]["va"] & LINE_BYTES)
     return {"address": address, "physical": int(line[0]["line"]) << P.LINE_SHIFT,
-            "symbol": symbol_of(symbols, address, address + P.LINE),
+            "symbol": names.of(address, address + P.LINE),
             "sharing": "true" if communicated else "false",
             "threads": sorted({o["thread"] for o in offsets}), "cores": sorted({c for o in offsets for c in o["cores"]}),
-            **counts(sum(cell["served"] for cell in line)), "offsets": offsets}
+            **counts(*(sum(cell[field] for cell in line) for field in ("served", "atomics"))), "offsets": offsets}
 
 
 def communicated_bytes(line):
@@ -84,13 +86,13 @@ def communicated_bytes(line):
     return both & wrote
 
 
-def offset_row(cell, communicated, symbols):
+def offset_row(cell, communicated, names):
     """What one thread did at one offset."""
-    count = counts(cell["served"])
+    count = counts(cell["served"], cell["atomics"])
     address = int(cell["va"])
     loads = count["loads"] + count["atomics"] - count["load_hitm"]
     return {"offset": int(cell["offset"]), "thread": int(cell["thread"]), "process": int(cell["process"]),
-            "symbol": symbol_of(symbols, address, address + 1),
+            "symbol": names.of(address, address + 1),
             "sharing": "true" if communicated & (int(cell["read"]) | int(cell["wrote"])) else "false",
             "cores": [c for c in range(P.MAX_CORES) if int(cell["cores"]) >> c & 1], **count,
             "lcl_hitm_cycles": mean(cell["cycles"][HITM_HERE], count["lcl_hitm"]),
@@ -98,16 +100,17 @@ def offset_row(cell, communicated, symbols):
             "load_cycles": mean(cell["cycles"][OTHER_LOADS], loads)}
 
 
-def counts(served):
-    """perf's columns from accesses by kind and source. loads + atomics = l1 + l2 + llc + rmt_llc + upgrade + load_hitm + dram."""
+def counts(served, atomics):
+    """perf's columns from accesses by kind and source, and atomics. loads + atomics = l1 + l2 + llc + rmt_llc + upgrade +
+    load_hitm + dram."""
     by = {name: served[:, list(sources)].sum(axis=1) for name, sources in SERVED_BY.items()}
-    loads = {name: int(n[A_LOAD] + n[AN_ATOMIC]) for name, n in by.items()}
-    stores = int(served[A_STORE].sum())
+    loads = {name: int(n[READS]) for name, n in by.items()}
+    stores, atomics = int(served[WRITES].sum()), int(atomics)
     lcl, rmt = int(by["lcl_hitm"].sum()), int(by["rmt_hitm"].sum())
     return {"records": int(served.sum()), "hitm": lcl + rmt, "lcl_hitm": lcl, "rmt_hitm": rmt,
             "load_hitm": loads["lcl_hitm"] + loads["rmt_hitm"],
-            "loads": int(served[A_LOAD].sum()), "stores": stores, "atomics": int(served[AN_ATOMIC].sum()),
-            "store_l1_hit": int(by["l1"][A_STORE]), "store_l1_miss": stores - int(by["l1"][A_STORE]),
+            "loads": int(served[READS].sum()) - atomics, "stores": stores, "atomics": atomics,
+            "store_l1_hit": int(by["l1"][WRITES]), "store_l1_miss": stores - int(by["l1"][WRITES]),
             "lcl_dram": loads["lcl_dram"], "rmt_dram": loads["rmt_dram"],
             "llc_ld_miss": loads["lcl_dram"] + loads["rmt_dram"] + loads["rmt_hitm"] + loads["rmt_llc"],
             "load_l1_hit": loads["l1"], "load_l2_hit": loads["l2"], "load_llc_hit": loads["llc"],
@@ -118,16 +121,23 @@ def mean(total, n):
     return float(total) / n if n else 0.0
 
 
-def symbol_of(symbols, start, end):
-    """The variable in [start, end) as "name", "name+8" or "name[3]"; of several the first; "" if there is none."""
-    inside = [s for s in symbols if s[0] < end and start < s[1]]
-    if not inside:
-        return ""
-    first, _, name, *element = min(inside)
-    into = max(0, start - first)
-    if element:
-        name, into = f"{name}[{into // element[0]}]", into % element[0]
-    return f"{name}+{into}" if into else name
+class Names:
+    """The program's variables, of which it may have many: `ends[i]` is where the last of the first i + 1 ends."""
+
+    def __init__(self, symbols):
+        self.symbols = sorted(symbols)
+        self.ends = list(accumulate((s[1] for s in self.symbols), max))
+
+    def of(self, start, end):
+        """The variable in [start, end) as "name", "name+8" or "name[3]"; of several the first; "" if there is none."""
+        i = bisect_right(self.ends, start)
+        if i == len(self.symbols) or self.symbols[i][0] >= end:
+            return ""
+        first, _, name, *element = self.symbols[i]
+        into = max(0, start - first)
+        if element:
+            name, into = f"{name}[{into // element[0]}]", into % element[0]
+        return f"{name}+{into}" if into else name
 
 
 LINE_COLUMNS = (

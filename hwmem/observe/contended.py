@@ -7,7 +7,8 @@ offset and thread:
 
     m.cell[n]   line, slot, use, offset, thread     the key; m.cell_index is the hash table that finds it
                 read, wrote                         masks of the bytes touched: they tell true from false sharing
-                served[kind, source]                accesses: load, store, atomic, by where they were served from
+                served[kind, source]                accesses: loads and atomics, stores, by where they were served from
+                atomics                             how many of the first kind are atomics
                 cycles[3]                           of HITMs in the socket, HITMs of another one, other loads and atomics
 
 Before its first event a line costs one look-up, and of its accesses only which bytes its last writer wrote is
@@ -26,6 +27,7 @@ from hwmem.layout import CELL_SLOTS, CELLS
 NOTHING = np.uint64(0)
 QUIET, CALLED, CONTENDED = range(3)         # CALLED: by an event, since when no thread has come
 A_LOAD, A_STORE, AN_ATOMIC = range(3)
+READS, WRITES = range(2)                    # rows of `served`
 HITM_HERE, HITM_REMOTE, OTHER_LOADS = range(3)
 
 
@@ -65,7 +67,9 @@ def fill(m, n, touched, what, source):
         cell.read |= touched
     if what != A_LOAD:
         cell.wrote |= touched
-    cell.served[what, source] += 1
+    cell.served[WRITES if what == A_STORE else READS, source] += 1
+    if what == AN_ATOMIC:
+        cell.atomics += 1
     if source == P.FROM_HITM:
         cell.cycles[HITM_HERE] += m.observe.cycles
     elif source == P.FROM_REMOTE_HITM:

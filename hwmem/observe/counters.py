@@ -23,9 +23,11 @@ and of the machine:
 
 Machine.check() holds the counters to them (checks/counts.py).
 """
+import functools
+
 import numpy as np
 
-from hwmem.layout import VMSTAT_NAMES
+from hwmem.layout import MACHINE, VMSTAT_NAMES
 from hwmem.observe.sharing import FALSE_SHARING
 
 CORE_FIELDS = {
@@ -54,47 +56,75 @@ DISK_FIELDS = ("reads", "writes", "wait_cycles")
 MISS_CAUSES = ("miss.cold", "miss.capacity", "miss.true_sharing", "miss.false_sharing")
 
 
-def core_counts(machine, c):
-    """Name -> count of one core."""
-    core = machine.state.core[c]
-    counts = {name: int(core[field]) for name, field in CORE_FIELDS.items()}
-    filtered = counts["loads"] + counts["stores"] + counts["atomics"] - int(core.slow_accesses)
+@functools.lru_cache(maxsize=16)
+def plan(cores, sockets, mmu):
+    """What the counters of such a machine are made of: lists and dicts whose leaves are sums, [(word of the record, weight)]."""
+    each = [core_plan(c, mmu) for c in range(cores)]
+    llc = {f: [(word("llc", s, f), 1) for s in range(sockets)] for f in CACHE_FIELDS}
+    return {"cores": each,
+            "llc": llc | {f: [part for core in each for part in core[f"llc.{f}"]] for f in TLB_FIELDS},
+            "directory": {f: [(word("directory", f), 1)] for f in DIRECTORY_FIELDS},
+            "dram": {f: [(word("dram", s, f), 1) for s in range(sockets)] for f in DRAM_FIELDS},
+            "linux": {f: [(word("vmstat", f), 1)] for f in VMSTAT_NAMES} | {f"disk.{f}": [(word("disk", f), 1)] for f in DISK_FIELDS}}
+
+
+def core_plan(c, mmu):
+    """Name -> sum, of one core."""
+    def field(*path):
+        return [(word("core", c, *path), 1)]
+    sums = {name: field(path) for name, path in CORE_FIELDS.items()}
+    filtered = sums["loads"] + sums["stores"] + sums["atomics"] + [(word("core", c, "slow_accesses"), -1)]
     for level in ("l1d", "l2"):
-        counts |= {f"{level}.{field}": int(core[level][field]) for field in CACHE_FIELDS}
+        sums |= {f"{level}.{name}": field(level, name) for name in CACHE_FIELDS}
     for tlb in ("dtlb", "stlb"):
-        counts |= {f"{tlb}.{field}": int(core[tlb][field]) for field in TLB_FIELDS}
-    counts["l1d.hits"] += filtered
-    if machine.config.mmu:
-        counts["dtlb.hits"] += filtered
-    counts |= dict(zip(MISS_CAUSES, map(int, core.miss)))
-    counts[MISS_CAUSES[FALSE_SHARING]] += int(machine.state.observe.pending[c])
-    return counts
+        sums |= {f"{tlb}.{name}": field(tlb, name) for name in TLB_FIELDS}
+    sums["l1d.hits"] += filtered
+    if mmu:
+        sums["dtlb.hits"] += filtered
+    sums |= {name: field("miss", cause) for cause, name in enumerate(MISS_CAUSES)}
+    sums[MISS_CAUSES[FALSE_SHARING]] += [(word("observe", "pending", c), 1)]
+    return sums
 
 
-def tree(machine):
-    """All counters since the machine was made: lists and dicts with int leaves."""
-    m, config = machine.state, machine.config
-    sockets = range(config.sockets)
-    cores = [core_counts(machine, c) for c in range(config.cores)]
-    llc = {f: sum(int(m.llc[s][f]) for s in sockets) for f in CACHE_FIELDS}
-    return {"cores": cores,
-            "llc": llc | {f: sum(core[f"llc.{f}"] for core in cores) for f in TLB_FIELDS},
-            "directory": {f: int(m.directory[f]) for f in DIRECTORY_FIELDS},
-            "dram": {f: sum(int(m.dram[s][f]) for s in sockets) for f in DRAM_FIELDS},
-            "linux": {f: int(m.vmstat[f]) for f in VMSTAT_NAMES} | {f"disk.{f}": int(m.disk[f]) for f in DISK_FIELDS}}
+def word(*path):
+    """Number of the 8-byte word of the record that `path`, names of fields and indices, leads to."""
+    dtype, offset = MACHINE, 0
+    for step in path:
+        if isinstance(step, str):
+            dtype, begin = dtype.fields[step][:2]
+            offset += begin
+        else:
+            dtype = dtype.base
+            offset += step * dtype.itemsize
+    return offset // 8
+
+
+@functools.lru_cache(maxsize=16)
+def gathered(cores, sockets, mmu):
+    """The plan's leaves in order, as arrays: words, their weights, where each leaf's begin."""
+    sums = leaves(plan(cores, sockets, mmu))
+    words, weights = np.array([part for parts in sums for part in parts]).T
+    return words, weights, np.cumsum([0] + [len(parts) for parts in sums[:-1]])
 
 
 def leaves(node):
     if isinstance(node, dict):
-        node = list(node.values())
-    if isinstance(node, list):
-        return [leaf for child in node for leaf in leaves(child)]
-    return [node]
+        node = node.values()
+    elif isinstance(node[0], tuple):
+        return [node]
+    return [leaf for child in node for leaf in leaves(child)]
+
+
+def shape_of(machine):
+    return machine.config.cores, machine.config.sockets, machine.config.mmu
 
 
 def raw(machine):
     """The counters as one int64 vector, to subtract."""
-    return np.array(leaves(tree(machine)), dtype=np.int64)
+    words, weights, begin = gathered(*shape_of(machine))
+    first = machine.state.doors                             # the record's first field
+    record = np.lib.stride_tricks.as_strided(first, (MACHINE.itemsize // 8,), (8,))
+    return np.add.reduceat(record[words] * weights, begin)
 
 
 def named(machine, vector):
@@ -104,13 +134,13 @@ def named(machine, vector):
     def fill(node):
         if isinstance(node, dict):
             return {name: fill(child) for name, child in node.items()}
-        if isinstance(node, list):
-            return [fill(child) for child in node]
-        return next(values)
-    return with_totals(machine, fill(tree(machine)))
+        if isinstance(node[0], tuple):
+            return next(values)
+        return [fill(child) for child in node]
+    return with_totals(fill(plan(*shape_of(machine))))
 
 
-def with_totals(machine, counts):
+def with_totals(counts):
     """Adds "tlb", the sums over cores."""
     names = [n for n in counts["cores"][0] if n.startswith(("dtlb.", "stlb.", "walk"))]
     counts["tlb"] = {n: sum(c[n] for c in counts["cores"]) for n in names}

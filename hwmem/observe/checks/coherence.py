@@ -1,7 +1,7 @@
 """Coherence at rest: a writer is alone, owners are single, the directory knows who has what.
 
 A core's copy of a line is the stronger of its L1D's and L2's. The directory may name cores that left in silence, only in
-state SHARED; where the LLC is not inclusive, it has no record of its own that could be wrong (directory.py).
+state SHARED; where the LLC is not inclusive, it has no record of its own that could be wrong (coherence/entry.py).
 """
 import numpy as np
 
@@ -10,7 +10,7 @@ from hwmem._jit import kernel
 from hwmem.bits import bit, test_bit
 from hwmem.cache.private import BELOW_SHIFT, LOW
 from hwmem.cache.sets import index_of, key_of
-from hwmem.coherence.directory import far_entry, sharers_of
+from hwmem.coherence.entry import far_entry, sharers_of
 from hwmem.coherence.peers import core_state
 from hwmem.coherence.protocol import PR_RD
 from hwmem.observe.checks.faults import (BAD_DIRECTORY_STATE, BAD_FLAGS, BAD_LINK, BAD_OWNER, BAD_SHARERS, BAD_STATE,

@@ -1,0 +1,51 @@
+"""Eight accesses of a replay looked at at once: how many go on within one line, and which of them store.
+
+replay.py comes here with the host addresses of its arrays' elements, for to hand an array on would count a reference. Each
+answer is a mask, bit k for access k; LLVM makes a few vector instructions of it. The caller sees to it that there are eight.
+"""
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+from hwmem.cache.match import LANES, as_mask, splat
+from hwmem.memory.ram import peek8, peek16, peek64
+from hwmem.params import LINE
+
+VECTOR = ir.VectorType(ir.IntType(64), LANES)
+
+
+def within8(addresses, sizes, start):
+    """Which accesses lie within the line that begins at `start`."""
+    return sum((0 <= peek64(addresses + 8 * k) - start <= LINE - peek16(sizes + 2 * k)) << k for k in range(LANES))
+
+
+def stores8(is_store):
+    """Which accesses are stores."""
+    return sum((peek8(is_store + k) != 0) << k for k in range(LANES))
+
+
+def _load8(builder, place, bits):
+    vector = ir.VectorType(ir.IntType(bits), LANES)
+    return builder.load(builder.inttoptr(place, vector.as_pointer()), align=1)
+
+
+@intrinsic
+def _within(typingctx, addresses, sizes, start):
+    def generate(context, builder, signature, args):
+        offset = builder.sub(_load8(builder, args[0], 64), splat(builder, args[2]))
+        last = builder.sub(ir.Constant(VECTOR, [LINE] * LANES), builder.zext(_load8(builder, args[1], 16), VECTOR))
+        above = builder.icmp_signed(">=", offset, ir.Constant(VECTOR, [0] * LANES))
+        return as_mask(builder, builder.and_(above, builder.icmp_signed("<=", offset, last)))
+    return types.int64(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def _stores(typingctx, is_store):
+    def generate(context, builder, signature, args):
+        flags = _load8(builder, args[0], 8)
+        return as_mask(builder, builder.icmp_signed("!=", flags, ir.Constant(flags.type, [0] * LANES)))
+    return types.int64(types.int64), generate
+
+
+overload(within8)(lambda addresses, sizes, start: lambda addresses, sizes, start: _within(addresses, sizes, start))
+overload(stores8)(lambda is_store: lambda is_store: _stores(is_store))
