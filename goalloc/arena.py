@@ -22,7 +22,7 @@ from goalloc.malloc import mallocgc
 from goalloc.mbitmap import bitmap_place, flush_bits, pad_bits, write_bits, write_element, writer_at
 from goalloc.memory_block import memmove
 from goalloc.persistentalloc import current_p
-from goalloc.profilealloc import profile
+from goalloc.sample import profile
 from goalloc.slice import append_word
 from goalloc.special import addspecial, free_special, new_special, removespecial, spanOf
 from goalloc.words import ONE as BIT, align_down, align_up, get8, get64, get_mask, put8, put64

@@ -11,8 +11,8 @@ from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.errors import throw
 from goalloc.heapgrow import H, sysAlloc
-from goalloc.layout import (addrRange, gcControllerState, heapStatsDelta, liveUserArenaChunk, mSpanList, mheap, mspan, slice_, userArenaState,
-                            variables as V)
+from goalloc.layout import (addrRange, gcControllerState, heapStatsDelta, liveUserArenaChunk, mSpanList, mheap, mspan, slice_,
+                            userArenaState, variables as V)
 from goalloc.lock import lock, unlock
 from goalloc.mbitmap import flush_bits, writer_at
 from goalloc.mcentral import SWEEPGEN, central_of, fullSwept

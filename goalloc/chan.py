@@ -11,16 +11,17 @@ receive, with room nobody to send. Go: chan.go.
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.layout import g_, hchan, sudog, type_, variables as V, waitq
+from goalloc.layout import g_, hchan, sudog, type_, variables as V
 from goalloc.lock import lock, unlock
 from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
 from goalloc.park import goready, gopark
 from goalloc.sudog import acquireSudog, releaseSudog
-from goalloc.words import get8, get16, get32, get64, put8, put16, put32, put64
+from goalloc.waitq import dequeue, enqueue, woken
+from goalloc.words import get8, get16, get32, get64, put16, put32, put64
 
-MAKECHAN, CHANSEND, CHANRECV, CLOSECHAN = range(4)
-PARKED, DONE, CLOSED = range(3)
+MAKECHAN, CHANSEND, CHANRECV, CLOSECHAN, SELECTNBSEND, SELECTNBRECV = range(6)
+PARKED, DONE, CLOSED, DEFAULT, YIELDED = range(5)         # how a call on channels, select or locks ended
 
 
 @kernel
@@ -42,6 +43,18 @@ def chanrecv(m, t, c, ep):
 
 
 @kernel
+def selectnbsend(m, t, c, ep):
+    """select { case c <- *ep: default: }: DONE or DEFAULT."""
+    return call_door(m, P.DOOR_CHAN, t, SELECTNBSEND, c, ep)
+
+
+@kernel
+def selectnbrecv(m, t, c, ep):
+    """select { case *ep, ok = <-c: default: }: DONE, CLOSED or DEFAULT."""
+    return call_door(m, P.DOOR_CHAN, t, SELECTNBRECV, c, ep)
+
+
+@kernel
 def closechan(m, t, c):
     return call_door(m, P.DOOR_CHAN, t, CLOSECHAN, c, 0)
 
@@ -53,16 +66,28 @@ def channels(m, t, operation, a, b):
     if operation == CLOSECHAN:
         close(m, t, a)
         return 0
-    gp = m.thread[t].guest[P.G]
+    gp, sends, block = m.thread[t].guest[P.G], operation in (CHANSEND, SELECTNBSEND), operation in (CHANSEND, CHANRECV)
+    if a == 0 and not block:
+        return DEFAULT
     if a == 0:
-        gopark(m, t, P.waitReasonChanSendNilChan if operation == CHANSEND else P.waitReasonChanReceiveNilChan)
+        gopark(m, t, P.waitReasonChanSendNilChan if sends else P.waitReasonChanReceiveNilChan)
         return PARKED
-    if get64(m, t, gp + g_.waiting):
-        return resumed(m, t, gp, operation)
-    lock(m, t, a + hchan.lock)
-    result = send(m, t, gp, a, b) if operation == CHANSEND else receive(m, t, gp, a, b)
-    unlock(m, t, a + hchan.lock)
-    return result
+    status = resumed(m, t, gp) if block and get64(m, t, gp + g_.waiting) else begin(m, t, gp, (sends, block), a, b)
+    if status == CLOSED and sends:
+        throw(m, t, E.SEND_CLOSED, 0, 0)
+    return status
+
+
+@kernel
+def begin(m, t, gp, how, c, ep):
+    """`how`: (whether to send, whether to wait for it)."""
+    sends, block = how
+    lock(m, t, c + hchan.lock)
+    status = send_now(m, t, c, ep) if sends else receive_now(m, t, c, ep)
+    if status == PARKED and block:
+        wait(m, t, gp, c, hchan.sendq if sends else hchan.recvq, ep)
+    unlock(m, t, c + hchan.lock)
+    return DEFAULT if status == PARKED and not block else status
 
 
 @kernel
@@ -83,10 +108,10 @@ def make(m, t, typ, size):
 
 
 @cold
-def send(m, t, gp, c, ep):
+def send_now(m, t, c, ep):
+    """Send without waiting: DONE, or PARKED if it has to wait; CLOSED, where the caller panics. The lock is held."""
     if get32(m, t, c + hchan.closed):
-        throw(m, t, E.SEND_CLOSED, 0, 0)
-        return PARKED
+        return CLOSED
     sg = dequeue(m, t, c + hchan.recvq)
     if sg:
         hand_over(m, t, sg, get64(m, t, sg + sudog.elem), ep, get16(m, t, c + hchan.elemsize))
@@ -97,11 +122,12 @@ def send(m, t, gp, c, ep):
         advance(m, t, c, hchan.sendx)
         put64(m, t, c + hchan.qcount, n + 1)
         return DONE
-    return wait(m, t, gp, c, hchan.sendq, ep)
+    return PARKED
 
 
 @cold
-def receive(m, t, gp, c, ep):
+def receive_now(m, t, c, ep):
+    """Receive without waiting: DONE, CLOSED, or PARKED if it has to wait. The lock is held."""
     n, element = get64(m, t, c + hchan.qcount), get16(m, t, c + hchan.elemsize)
     if get32(m, t, c + hchan.closed) and n == 0:
         memclr(m, t, ep, element if ep else 0)
@@ -109,7 +135,7 @@ def receive(m, t, gp, c, ep):
     sg = dequeue(m, t, c + hchan.sendq)
     if n == 0:
         if sg == 0:
-            return wait(m, t, gp, c, hchan.recvq, ep)
+            return PARKED
         hand_over(m, t, sg, ep, get64(m, t, sg + sudog.elem), element)
         return DONE
     place = slot(m, t, c, hchan.recvx)
@@ -128,16 +154,7 @@ def receive(m, t, gp, c, ep):
 def hand_over(m, t, sg, to, source, n):
     """The element, from the sender's place to the receiver's, and the other goroutine is ready."""
     memmove(m, t, to, source, n if to else 0)
-    ready(m, t, sg, 1)
-
-
-@cold
-def ready(m, t, sg, success):
-    gp = get64(m, t, sg + sudog.g)
-    put64(m, t, sg + sudog.elem, 0)
-    put64(m, t, gp + g_.param, sg)
-    put8(m, t, sg + sudog.success, success)
-    goready(m, t, gp)
+    goready(m, t, woken(m, t, sg, 1))
 
 
 @kernel
@@ -156,46 +173,29 @@ def wait(m, t, gp, c, queue, ep):
     """The goroutine waits at the end of a queue."""
     sg = acquireSudog(m, t)
     if sg == 0:
-        return PARKED
-    put64(m, t, sg + sudog.g, gp)
+        return
     put64(m, t, sg + sudog.elem, ep)
-    put64(m, t, sg + sudog.c, c)
-    last = get64(m, t, c + queue + waitq.last)
-    put64(m, t, sg + sudog.prev, last)
-    put64(m, t, last + sudog.next if last else c + queue, sg)
-    put64(m, t, c + queue + waitq.last, sg)
+    enqueue(m, t, gp, c, c + queue, sg)
     put64(m, t, gp + g_.waiting, sg)
     put64(m, t, gp + g_.param, 0)
     gopark(m, t, P.waitReasonChanSend if queue == hchan.sendq else P.waitReasonChanReceive)
-    return PARKED
 
 
 @cold
-def dequeue(m, t, queue):
-    """The goroutine that has waited longest, or 0."""
-    sg = get64(m, t, queue)
-    if sg == 0:
-        return 0
-    following = get64(m, t, sg + sudog.next)
-    put64(m, t, queue, following)
-    put64(m, t, following + sudog.prev if following else queue + waitq.last, 0)
-    put64(m, t, sg + sudog.next, 0)
-    return sg
-
-
-@cold
-def resumed(m, t, gp, operation):
+def resumed(m, t, gp):
     """The end of a call that had parked."""
     sg = get64(m, t, gp + g_.waiting)
-    success = get8(m, t, sg + sudog.success)
+    status = how_it_ended(m, t, sg)
     put64(m, t, gp + g_.waiting, 0)
     put64(m, t, gp + g_.param, 0)
     releaseSudog(m, t, sg)
-    if success:
-        return DONE
-    if operation == CHANSEND:
-        throw(m, t, E.SEND_CLOSED, 0, 0)
-    return CLOSED
+    return status
+
+
+@kernel
+def how_it_ended(m, t, sg):
+    """What woke a goroutine that waited to send or to receive: the other side (DONE), or close (CLOSED)."""
+    return DONE if get8(m, t, sg + sudog.success) else CLOSED
 
 
 @cold
@@ -213,12 +213,12 @@ def close(m, t, c):
             ep = get64(m, t, sg + sudog.elem)
             if ep and queue == c + hchan.recvq:
                 memclr(m, t, ep, get16(m, t, c + hchan.elemsize))
-            put64(m, t, sg + sudog.waitlink, waiters)
-            waiters = sg
+            gp = woken(m, t, sg, 0)
+            put64(m, t, gp + g_.schedlink, waiters)
+            waiters = gp
             sg = dequeue(m, t, queue)
     unlock(m, t, c + hchan.lock)
     while waiters:
-        following = get64(m, t, waiters + sudog.waitlink)
-        put64(m, t, waiters + sudog.waitlink, 0)
-        ready(m, t, waiters, 0)
-        waiters = following
+        gp, waiters = waiters, get64(m, t, waiters + g_.schedlink)
+        put64(m, t, gp + g_.schedlink, 0)
+        goready(m, t, gp)

@@ -35,7 +35,8 @@ def parser():
 
     sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")
     sub.add_argument("file", metavar="R.hwm")
-    sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"{', '.join(SECTIONS)} (default: all; profile: of runs with --memprofile)")
+    sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS,
+                     help=f"{', '.join(SECTIONS)} (default: all; profile: of runs with --memprofile)")
     cli.json_option(sub)
 
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
@@ -86,7 +87,6 @@ def run_program(arguments):
 
 def profiled_run(job, arguments, watch):
     """The run; with --memprofile its programs sample, and the records are among the result's values."""
-    from goalloc.memprofile import mem_profile
     from goalloc.runtime import ENVIRONMENT
     if arguments.memprofile < 0:
         raise cli.Refused("--memprofile: takes bytes a sample, 1 for every object")
@@ -96,7 +96,7 @@ def profiled_run(job, arguments, watch):
     finally:
         ENVIRONMENT["GODEBUG"] = ""
     if arguments.memprofile:
-        result.values["memprofile"] = {"rate": arguments.memprofile, "records": mem_profile(job.space.runtime)}
+        result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
     return result
 
 

@@ -1,15 +1,20 @@
 """Dead goroutines, kept with their stacks to be used again: a list a P, and one for all where a P has 64.
 
-A stack is kept if it has the starting size. Go: proc.go gfput, gfget, malg.
+A stack is kept if it has the starting size. Where there is none, a new g is made and listed with all others in allgs. Go: proc.go
+gfput, gfget, malg, allgadd.
 """
 from hwmem._jit import cold, kernel
-from goalloc.layout import g_, p_, schedt, variables as V
+from goalloc import params as P
+from goalloc.layout import g_, p_, schedt, slice_, variables as V
 from goalloc.lock import lock, unlock
+from goalloc.malloc import mallocgc
+from goalloc.slice import append_word
 from goalloc.stack import HI, LO, STACK_GUARD, STACKALLOC, STACKFREE, stack_door
 from goalloc.words import get32, get64, put32, put64
 
 FREE_LIST, FREE_COUNT = p_.gFree, p_.gFree + 8
 MOST, KEPT = 64, 32
+TYPE_G, TYPE_POINTER = V.typelinks, V.typelinks + 32                    # runtime.py puts them there
 SHARED_LOCK, WITH_STACK, WITHOUT_STACK, SHARED_COUNT = (V.sched + schedt.gFree + at for at in (0, 8, 16, 24))
 
 
@@ -21,6 +26,19 @@ def set_stack(m, t, gp, n):
     put64(m, t, gp + HI, lo + n)
     put64(m, t, gp + g_.stackguard0, lo + STACK_GUARD)
     return lo != 0
+
+
+@cold
+def malg(m, t):
+    """A new g with a stack of 2 KiB, in the list of all; 0 after a fatal error."""
+    gp = mallocgc(m, t, g_.sizeof, get64(m, t, TYPE_G))
+    if gp == 0 or not set_stack(m, t, gp, P.fixedStack):
+        return 0
+    lock(m, t, V.allglock)
+    append_word(m, t, V.allgs, gp, get64(m, t, TYPE_POINTER))
+    put64(m, t, V.allglen, get64(m, t, V.allgs + slice_.len))
+    unlock(m, t, V.allglock)
+    return gp
 
 
 @kernel
@@ -47,14 +65,14 @@ def pop(m, t, place):
 
 @cold
 def gfput(m, t, pp, gp):
-    """A dead g goes to the P's list; of 64, half go to the shared one."""
+    """A dead g goes to the P's list; of 64, all but 31 go to the shared one."""
     if get64(m, t, gp + HI) - get64(m, t, gp + LO) != get32(m, t, V.startingStackSize):
         free_stack(m, t, gp)
     push(m, t, pp + FREE_LIST, gp)
     n = get32(m, t, pp + FREE_COUNT) + 1
     if n >= MOST:
         lock(m, t, SHARED_LOCK)
-        while n > KEPT:
+        while n >= KEPT:
             gp = pop(m, t, pp + FREE_LIST)
             push(m, t, WITH_STACK if get64(m, t, gp + LO) else WITHOUT_STACK, gp)
             put32(m, t, SHARED_COUNT, get32(m, t, SHARED_COUNT) + 1)

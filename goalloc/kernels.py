@@ -6,24 +6,26 @@
     concatstrings  convT64              a + b of strings; an integer in an interface                        string.py
     write_pointer(m, t, slot, value)    *slot = value                                                       here
     read_pointer(m, t, slot)
-    makechan  chansend  chanrecv  closechan                                                                 chan.py
+    makechan  chansend  chanrecv  closechan  selectnbsend  selectnbrecv                                     chan.py
+    selectgo                                                                                                select.py
     mutex_lock  mutex_unlock  waitgroup_add  waitgroup_wait                                                 sync.py
-    go  gosched  goexit  sleep                                                                              here
+    go  gosched  goexit  sleep  newtimer  stoptimer  resettimer                                             here
 """
 from hwmem._jit import call_door, kernel
 from hwmem.core.access import load64, store64
 from goalloc import params as P
-from goalloc.chan import CLOSED, DONE, PARKED, chanrecv, chansend, closechan, makechan
+from goalloc.chan import CLOSED, DEFAULT, DONE, PARKED, YIELDED, chanrecv, chansend, closechan, makechan, selectnbrecv, selectnbsend
 from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
-from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, SLEEP
+from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, NEWTIMER, RESETTIMER, SLEEP, STOPTIMER
+from goalloc.select import selectgo
 from goalloc.slice import growslice
 from goalloc.string import concatstrings, convT64
 from goalloc.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
 
 __all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointer", "read_pointer", "makechan", "chansend",
-           "chanrecv", "closechan", "CLOSED", "DONE", "PARKED", "concatstrings", "convT64", "mutex_lock", "mutex_unlock",
-           "waitgroup_add", "waitgroup_wait", "go", "gosched", "goexit", "sleep"]
+           "chanrecv", "closechan", "selectnbsend", "selectnbrecv", "selectgo", "CLOSED", "DEFAULT", "DONE", "PARKED", "YIELDED", "concatstrings", "convT64", "mutex_lock", "mutex_unlock",
+           "waitgroup_add", "waitgroup_wait", "go", "gosched", "goexit", "sleep", "newtimer", "stoptimer", "resettimer"]
 
 
 @kernel
@@ -57,5 +59,23 @@ def goexit(m, t, gp):
 
 @kernel
 def sleep(m, t, cycles):
-    """time.Sleep: the running goroutine goes on after `cycles`."""
+    """time.Sleep: the running goroutine goes on after `cycles`, and its step ends if there are any."""
     call_door(m, P.DOOR_PROC, t, SLEEP, cycles, 0)
+
+
+@kernel
+def newtimer(m, t, cycles, period):
+    """time.NewTimer, or with a period NewTicker: its address, where the address of its channel lies, which gets the cycle."""
+    return call_door(m, P.DOOR_PROC, t, NEWTIMER, cycles, period)
+
+
+@kernel
+def stoptimer(m, t, timer):
+    """timer.Stop(): whether it would still have run."""
+    return call_door(m, P.DOOR_PROC, t, STOPTIMER, timer, 0)
+
+
+@kernel
+def resettimer(m, t, timer, cycles):
+    """timer.Reset(cycles): whether it would still have run."""
+    return call_door(m, P.DOOR_PROC, t, RESETTIMER, timer, cycles)

@@ -20,7 +20,7 @@ from goalloc import params as P
 from goalloc.layout import g_, m_, mcache, mspan, p_, type_, variables as V
 from goalloc.mbitmap import heapBitsSetType
 from goalloc.memory_block import memclr
-from goalloc.profilealloc import profile
+from goalloc.sample import profile
 
 
 @kernel

@@ -1,27 +1,25 @@
-"""Maps from int64 to int64: buckets of eight, overflow buckets, growth by moving a bucket or two at each assignment.
+"""Maps from int64 to int64: assignment, access, deletion, clear; and the door to them and to iterators.
 
-    hmap:    count | flags B noverflow hash0 | buckets | oldbuckets | nevacuate | extra        2^B buckets
-    bucket:  tophash [8]uint8 | keys [8]int64 | values [8]int64 | overflow                     144 bytes, no pointers
+    mapassign ── find the key's slot, else the first free one ── full? ── grow: mapbuckets.py, a bucket or two at each assignment
+    mapdelete ── the slot is free; at a chain's end it says that nothing follows
 
-A map grows to twice the buckets when there are more than 6 a bucket, or to the same number when too many have overflowed. From
-16 buckets on, spare overflow buckets are allocated behind the others. Buckets hold no pointers, so the overflow buckets are
-also kept in a slice (extra.overflow), which keeps them alive. `h` is the address of an hmap, `mt` of three words: the types of
-a mapextra, of a slice header, of a pointer. The hash is not Go's (AES), but as random: what depends on it is not Go's to the
-address. Reached through DOOR_MAP. Go: map.go, map_fast64.go; no iteration yet.
+The hash is the one that Go has for processors without AES instructions, and its secret is the runtime's: with the real one's
+secret and random state everything is as in the real map, the order of a range too. Reached through DOOR_MAP. Go: map.go,
+map_fast64.go.
 """
-import numpy as np
-
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import params as P
-from goalloc.layout import hmap, mapextra, slice_
+from goalloc.fastrand import fastrand
+from goalloc.layout import hmap, mapextra
 from goalloc.malloc import mallocgc
-from goalloc.slice import growslice, roundupsize
-from goalloc.words import get8, get16, get32, get64, put8, put16, put32, put64
+from goalloc.mapbuckets import (BUCKET, BUCKET_COUNT, EMPTY_ONE, EMPTY_REST, KEYS, OVERFLOW, SAME_SIZE_GROW, VALUES, access, bucket_place,
+                                find_key, grow_work, hash_grow, hash_of, newoverflow, noldbuckets, over_load_factor, spare_ones,
+                                too_many_overflow, tophash, with_spare)
+from goalloc.mapiter import iter_init, iter_next
+from goalloc.memory_block import memclr
+from goalloc.words import get8, get16, get64, put8, put16, put32, put64
 
-BUCKET, BUCKET_COUNT, KEYS, VALUES, OVERFLOW = 144, 8, 8, 72, 136
-EMPTY_REST, EMPTY_ONE, EVACUATED_X, EVACUATED_EMPTY, MIN_TOPHASH = 0, 1, 2, 4, 5
-SAME_SIZE_GROW = 8
-ACCESS, ASSIGN, DELETE = range(3)
+ACCESS, ASSIGN, DELETE, CLEAR, ITER_INIT, ITER_NEXT, MAKE = range(7)
 
 
 @kernel
@@ -52,61 +50,42 @@ def map_door(m, t, h, key, operation):
         return access(m, t, h, key)
     if operation == ASSIGN:
         return assign(m, t, mt, h, key)
-    return delete(m, t, mt, h, key)
+    if operation == DELETE:
+        return delete(m, t, mt, h, key)
+    if operation == ITER_INIT:
+        iter_init(m, t, mt, h, key)
+    elif operation == ITER_NEXT:
+        iter_next(m, t, h)
+    elif operation == CLEAR:
+        clear(m, t, h)
+    else:
+        put32(m, t, h + hmap.hash0, fastrand(m, t))
+    return 0
 
 
 @kernel
-def hash_of(m, t, h, key):
-    """64 well-mixed bits, non-negative (Steele, Lea, Flood, 2014: splitmix64's finaliser)."""
-    x = np.uint64(np.int64(key)) + np.uint64(get32(m, t, h + hmap.hash0)) * np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.int64((x ^ (x >> np.uint64(31))) >> np.uint64(1))
+def makemap(m, t, h):
+    """The hmap at `h`, all zero, is an empty map with a hash of its own."""
+    return call_door(m, P.DOOR_MAP, t, h, 0, MAKE)
 
 
 @kernel
-def tophash(bits):
-    top = bits >> 55
-    return top + MIN_TOPHASH if top < MIN_TOPHASH else top
+def mapiterinit(m, t, mt, h, it):
+    """range over the map: the hiter at `it`, all zero, stands at the first entry."""
+    m.thread[t].guest[P.SIZE] = mt
+    return call_door(m, P.DOOR_MAP, t, h, it, ITER_INIT)
 
 
 @kernel
-def bucket_place(buckets, i):
-    return buckets + i * BUCKET
+def mapiternext(m, t, it):
+    """The hiter stands at the next entry: its key and elem are their addresses, 0 after the last."""
+    return call_door(m, P.DOOR_MAP, t, it, 0, ITER_NEXT)
 
 
 @kernel
-def find_key(m, t, b, key):
-    """(address of the key's value or 0, bucket of the first empty slot or 0, the slot, the last bucket) of a bucket's chain."""
-    free, slot = 0, 0
-    while True:
-        for i in range(BUCKET_COUNT):
-            top = get8(m, t, b + i)
-            if top < MIN_TOPHASH:
-                if free == 0:
-                    free, slot = b, i
-                if top == EMPTY_REST:
-                    return 0, free, slot, b
-            elif get64(m, t, b + KEYS + i * 8) == key:
-                return b + VALUES + i * 8, free, slot, b
-        following = get64(m, t, b + OVERFLOW)
-        if following == 0:
-            return 0, free, slot, b
-        b = following
-
-
-@cold
-def access(m, t, h, key):
-    buckets, old = get64(m, t, h + hmap.buckets), get64(m, t, h + hmap.oldbuckets)
-    if buckets == 0 or get64(m, t, h + hmap.count) == 0:
-        return 0
-    bits = hash_of(m, t, h, key)
-    b = bucket_place(buckets, bits & (1 << get8(m, t, h + hmap.B)) - 1)
-    if old:
-        before = bucket_place(old, bits & noldbuckets(m, t, h) - 1)
-        if not evacuated(m, t, before):
-            b = before
-    return find_key(m, t, b, key)[0]
+def mapclear(m, t, h):
+    """clear(map)."""
+    return call_door(m, P.DOOR_MAP, t, h, 0, CLEAR)
 
 
 @cold
@@ -139,7 +118,7 @@ def assign(m, t, mt, h, key):
 
 @cold
 def delete(m, t, mt, h, key):
-    """The slot is free; what an empty map is hashed with changes. 1 if the key was there, else 0."""
+    """The slot is free; a map that is empty now gets another hash. 1 if the key was there, else 0."""
     count = get64(m, t, h + hmap.count)
     if count == 0:
         return 0
@@ -156,7 +135,7 @@ def delete(m, t, mt, h, key):
     mark_rest(m, t, first, b, (value - b - VALUES) // 8)
     put64(m, t, h + hmap.count, count - 1)
     if count == 1:
-        put32(m, t, h + hmap.hash0, bits & 0xFFFF_FFFF)
+        put32(m, t, h + hmap.hash0, fastrand(m, t))
     return 1
 
 
@@ -178,173 +157,35 @@ def mark_rest(m, t, first, b, slot):
             b = before
 
 
-@kernel
-def over_load_factor(count, B):
-    return count > BUCKET_COUNT and count > 12 * ((1 << B) // 2)
-
-
-@kernel
-def too_many_overflow(noverflow, B):
-    return noverflow >= 1 << min(B, 15)
-
-
 @cold
-def newoverflow(m, t, mt, h, b):
-    """An overflow bucket behind bucket `b`: a spare one, or new; 0 after a fatal error."""
-    extra = make_extra(m, t, mt, h)
-    if extra == 0:
-        return 0
-    spare = get64(m, t, extra + mapextra.nextOverflow)
-    if spare == 0:
-        spare = mallocgc(m, t, BUCKET, 0)
-    elif get64(m, t, spare + OVERFLOW) == 0:
-        put64(m, t, extra + mapextra.nextOverflow, spare + BUCKET)
-    else:                                       # the last spare one is marked by a pointer
-        put64(m, t, spare + OVERFLOW, 0)
-        put64(m, t, extra + mapextra.nextOverflow, 0)
-    put16(m, t, h + hmap.noverflow, min(get16(m, t, h + hmap.noverflow) + 1, 0xFFFF))
-    kept = get64(m, t, extra + mapextra.overflow)
-    if kept == 0:
-        kept = mallocgc(m, t, slice_.sizeof, get64(m, t, mt + 8))
-        put64(m, t, extra + mapextra.overflow, kept)
-    keep(m, t, mt, kept, spare)
-    put64(m, t, b + OVERFLOW, spare)
-    return spare
-
-
-@kernel
-def make_extra(m, t, mt, h):
-    extra = get64(m, t, h + hmap.extra)
-    if extra == 0:
-        extra = mallocgc(m, t, mapextra.sizeof, get64(m, t, mt))
-        put64(m, t, h + hmap.extra, extra)
-    return extra
-
-
-@kernel
-def keep(m, t, mt, kept, bucket):
-    """*kept = append(*kept, bucket)"""
-    array, n, capacity = get64(m, t, kept + slice_.array), get64(m, t, kept + slice_.len), get64(m, t, kept + slice_.cap)
-    if n == capacity:
-        array, capacity = growslice(m, t, (array, n, capacity), n + 1, 8, get64(m, t, mt + 16))
-        put64(m, t, kept + slice_.array, array)
-        put64(m, t, kept + slice_.cap, capacity)
-    if array:
-        put64(m, t, array + n * 8, bucket)
-        put64(m, t, kept + slice_.len, n + 1)
-
-
-# Growing
-
-
-@cold
-def hash_grow(m, t, mt, h, larger):
-    """New buckets, twice as many or as many; False after a fatal error."""
-    flags, B = get8(m, t, h + hmap.flags), get8(m, t, h + hmap.B)
-    if larger:
-        B += 1
-    else:
-        flags |= SAME_SIZE_GROW
-    buckets, spare = make_buckets(m, t, B)
-    if buckets == 0:
-        return False
-    put64(m, t, h + hmap.oldbuckets, get64(m, t, h + hmap.buckets))
-    put64(m, t, h + hmap.buckets, buckets)
-    put8(m, t, h + hmap.B, B)
-    put8(m, t, h + hmap.flags, flags)
-    put64(m, t, h + hmap.nevacuate, 0)
+def clear(m, t, h):
+    """All slots are free, and growing is over; the buckets stay. Iterators that are under way find nothing more."""
+    if get64(m, t, h + hmap.count) == 0:
+        return
+    old = get64(m, t, h + hmap.oldbuckets)
+    if old:
+        mark_empty(m, t, old, noldbuckets(m, t, h))
+    buckets, B = get64(m, t, h + hmap.buckets), get8(m, t, h + hmap.B)
+    mark_empty(m, t, buckets, 1 << B)
+    put8(m, t, h + hmap.flags, get8(m, t, h + hmap.flags) & ~SAME_SIZE_GROW)
+    for at in (hmap.oldbuckets, hmap.nevacuate, hmap.count):
+        put64(m, t, h + at, 0)
     put16(m, t, h + hmap.noverflow, 0)
+    put32(m, t, h + hmap.hash0, fastrand(m, t))
     extra = get64(m, t, h + hmap.extra)
-    if extra and get64(m, t, extra + mapextra.overflow):
-        put64(m, t, extra + mapextra.oldoverflow, get64(m, t, extra + mapextra.overflow))
-        put64(m, t, extra + mapextra.overflow, 0)
-    if spare:
-        extra = make_extra(m, t, mt, h)
+    n = with_spare(m, t, B)
+    memclr(m, t, buckets, n * BUCKET)
+    spare = spare_ones(m, t, buckets, B, n)
+    if extra:
+        memclr(m, t, extra, mapextra.sizeof)
         put64(m, t, extra + mapextra.nextOverflow, spare)
-    return True
 
 
 @kernel
-def make_buckets(m, t, B):
-    """(address of 2^B buckets, address of the first spare one or 0)."""
-    base = n = 1 << B
-    if B >= 4:
-        n += 1 << B - 4
-        n = roundupsize(m, t, n * BUCKET) // BUCKET
-    buckets = mallocgc(m, t, n * BUCKET, 0)
-    if n == base or buckets == 0:
-        return buckets, 0
-    put64(m, t, bucket_place(buckets, n - 1) + OVERFLOW, buckets)
-    return buckets, bucket_place(buckets, base)
-
-
-@kernel
-def noldbuckets(m, t, h):
-    same = get8(m, t, h + hmap.flags) & SAME_SIZE_GROW
-    return 1 << get8(m, t, h + hmap.B) - (0 if same else 1)
-
-
-@kernel
-def evacuated(m, t, b):
-    return EVACUATED_X <= get8(m, t, b) < MIN_TOPHASH
-
-
-@kernel
-def grow_work(m, t, mt, h, i):
-    """Move the old bucket of bucket `i`, and one more."""
-    evacuate(m, t, mt, h, i & noldbuckets(m, t, h) - 1)
-    if get64(m, t, h + hmap.oldbuckets):
-        evacuate(m, t, mt, h, get64(m, t, h + hmap.nevacuate))
-
-
-@cold
-def evacuate(m, t, mt, h, i):
-    """Move old bucket `i` and its chain to the one or two new ones."""
-    old, n = get64(m, t, h + hmap.oldbuckets), noldbuckets(m, t, h)
-    b = bucket_place(old, i)
-    if not evacuated(m, t, b):
-        buckets, same = get64(m, t, h + hmap.buckets), get8(m, t, h + hmap.flags) & SAME_SIZE_GROW
-        x, y, nx, ny = bucket_place(buckets, i), bucket_place(buckets, i + n), 0, 0
+def mark_empty(m, t, buckets, n):
+    """Every slot of `n` buckets, and of those that they overflow into, is empty."""
+    for i in range(n):
+        b = bucket_place(buckets, i)
         while b:
-            for k in range(BUCKET_COUNT):
-                top = get8(m, t, b + k)
-                if top < MIN_TOPHASH:
-                    put8(m, t, b + k, EVACUATED_EMPTY)
-                    continue
-                up = 1 if not same and hash_of(m, t, h, get64(m, t, b + KEYS + k * 8)) & n else 0
-                put8(m, t, b + k, EVACUATED_X + up)
-                if up:
-                    y, ny = move_entry(m, t, mt, h, b, k, (y, ny, top))
-                else:
-                    x, nx = move_entry(m, t, mt, h, b, k, (x, nx, top))
+            put64(m, t, b, EMPTY_REST)
             b = get64(m, t, b + OVERFLOW)
-    if i == get64(m, t, h + hmap.nevacuate):
-        advance(m, t, h, old, n)
-
-
-@kernel
-def move_entry(m, t, mt, h, b, k, to):
-    """Entry `k` of bucket `b` to `to`, (bucket, slot, tophash); the next place (bucket, slot)."""
-    bucket, slot, top = to
-    if slot == BUCKET_COUNT:
-        bucket, slot = newoverflow(m, t, mt, h, bucket), 0
-    put8(m, t, bucket + slot, top)
-    put64(m, t, bucket + KEYS + slot * 8, get64(m, t, b + KEYS + k * 8))
-    put64(m, t, bucket + VALUES + slot * 8, get64(m, t, b + VALUES + k * 8))
-    return bucket, slot + 1
-
-
-@kernel
-def advance(m, t, h, old, n):
-    """Past the buckets that have been moved; after the last, growing is over."""
-    i = get64(m, t, h + hmap.nevacuate) + 1
-    stop = min(i + 1024, n)
-    while i != stop and evacuated(m, t, bucket_place(old, i)):
-        i += 1
-    put64(m, t, h + hmap.nevacuate, i)
-    if i == n:
-        put64(m, t, h + hmap.oldbuckets, 0)
-        extra = get64(m, t, h + hmap.extra)
-        if extra:
-            put64(m, t, extra + mapextra.oldoverflow, 0)
-        put8(m, t, h + hmap.flags, get8(m, t, h + hmap.flags) & ~SAME_SIZE_GROW)

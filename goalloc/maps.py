@@ -4,8 +4,9 @@ import numpy as np
 from hwmem._jit import kernel
 from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
-from goalloc.layout import hmap
-from goalloc.map import mapaccess, mapassign, mapdelete
+from goalloc import params as P
+from goalloc.layout import hiter, hmap
+from goalloc.map import CLEAR, ITER_INIT, ITER_NEXT, mapaccess, mapassign, mapdelete
 
 
 @kernel
@@ -61,8 +62,28 @@ class Map:
 
     def __delitem__(self, key):
         """delete(m, key); KeyError, which Go does not have, if it is not there."""
-        if not self.rt._run(self.core, delete_one, self.maptype, self.address, key):
+        if not self.discard(key):
             raise KeyError(key)
+
+    def discard(self, key):
+        """delete(m, key); whether it was there."""
+        return bool(self.rt._run(self.core, delete_one, self.maptype, self.address, key))
+
+    def items(self):
+        """for k, v := range m: (key, value) of its entries from a random one on. The map may change meanwhile."""
+        p, it, t = self.rt.process, self.rt.globals(hiter.sizeof // 8), self.rt.process.thread_on(self.core)
+        self.rt.machine.state.thread[t].guest[P.SIZE] = self.maptype
+        self.rt.call(self.core, P.DOOR_MAP, self.address, it, ITER_INIT)
+        while key := p.load(it + hiter.key, core=self.core):
+            yield p.load(key, core=self.core), p.load(p.load(it + hiter.elem, core=self.core), core=self.core)
+            self.rt.call(self.core, P.DOOR_MAP, it, 0, ITER_NEXT)
+
+    def __iter__(self):
+        return (key for key, _ in self.items())
+
+    def clear(self):
+        """clear(m)."""
+        self.rt.call(self.core, P.DOOR_MAP, self.address, 0, CLEAR)
 
     def assign(self, keys, values):
         """m[keys[i]] = values[i] for all i."""

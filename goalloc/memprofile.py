@@ -10,7 +10,8 @@ from goalloc import params as P
 from goalloc.inspect import Inspector
 from goalloc.layout import bucket, memRecordCycle, variables as V
 from goalloc.mprof import FRAMES, RECORD
-from goalloc.profilealloc import MEM_PROFILE, START
+from goalloc import profilealloc                     # noqa: F401  (the door)
+from goalloc.sample import MEM_PROFILE, START
 
 COLUMNS = ("flat", "flat%", "sum%", "objects", "samples", "size", "type", "site")
 SAMPLE_TYPES = ("alloc_space", "inuse_space")
@@ -18,6 +19,7 @@ SAMPLE_TYPES = ("alloc_space", "inuse_space")
 
 def start_profile(rt, rate):
     """Sample from now on, one object in `rate` bytes on average; 0 ends it."""
+    rt.load_doors()
     for core in range(rt.gomaxprocs):
         rt.call(core, P.DOOR_PROFILE, START, rate, 0)
 
@@ -39,6 +41,7 @@ def call_site(rt, name):
 
 def mem_profile(rt, inuse_zero=True):
     """runtime.MemProfile: a dict a record, the latest bucket first; without `inuse_zero` only those with objects in use."""
+    rt.load_doors()
     rt.call(0, P.DOOR_PROFILE, MEM_PROFILE, 0, 0)
     look = Inspector(rt.process)
     sites = {number: name for name, number in rt.sites.items()}

@@ -3,7 +3,8 @@
     summary[0] ─ 2^14 words of 16 GiB ... summary[4] ─ a word a chunk (msummary.py)      a radix tree, searched from above
     chunks[l1][l2] ─ bitmaps of 512 pages a chunk (mpallocbits.py), and which of the pages are scavenged
 
-    ALLOC, FREE  here, with mpagefind.py     CACHE_FILL, CACHE_FLUSH  mpagecache.py     GROW  mpagegrow.py     SCAVENGE  mscavenge.py
+    ALLOC, FREE   here, with mpagefind.py         CACHE_FILL, CACHE_FLUSH   mpagecache.py
+    GROW          mpagegrow.py                    SCAVENGE                  mscavenge.py
 
 No page below searchAddr is free. `p` is the address of a pageAlloc; the heap's lock is held, but for `test` ones. Pages are
 counted, addresses are real. Reached through DOOR_PAGES. Go: mpagealloc.go.

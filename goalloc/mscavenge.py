@@ -1,4 +1,4 @@
-"""Giving free pages back to the kernel: the scavenge index says where (mgcscavenge.py), this takes them, calls sysUnused, frees them.
+"""Giving free pages back to the kernel: where the scavenge index says (mgcscavenge.py) they are taken, sysUnused, and free again.
 
 While the kernel is called the pages count as allocated, so that nobody may take them, and the heap's lock is free.
 Go: mgcscavenge.go scavenge, scavengeOne.

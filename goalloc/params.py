@@ -70,14 +70,14 @@ fixedStack, numStackOrders, stackCacheSize = 2048, 4, 32 << 10
 # Goroutines and Ps (runtime2.go)
 Gidle, Grunnable, Grunning, Gsyscall, Gwaiting, Gdead = 0, 1, 2, 3, 4, 6
 Pidle, Prunning = 0, 1
-waitReasonChanReceiveNilChan, waitReasonChanSendNilChan, waitReasonChanReceive, waitReasonChanSend = 3, 4, 14, 15
-waitReasonSemacquire, waitReasonSleep, waitReasonSyncMutexLock = 18, 19, 21
+waitReasonChanReceiveNilChan, waitReasonChanSendNilChan, waitReasonSelect, waitReasonSelectNoCases = 3, 4, 9, 10
+waitReasonChanReceive, waitReasonChanSend, waitReasonSemacquire, waitReasonSleep, waitReasonSyncMutexLock = 14, 15, 18, 19, 21
 
 maxInt64 = (1 << 63) - 1
 
 # Doors of the allocator (hwmem/_jit.py); the machine's own are below 16
 (DOOR_PERSISTENTALLOC, DOOR_PAGES, DOOR_ALLOC_SPAN, DOOR_NEXT_FREE, DOOR_ALLOC_LARGE, DOOR_HEAP_BITS, DOOR_MEMORY_BLOCK,
- DOOR_STACK, DOOR_PROC, DOOR_RUNTIME, DOOR_MAP, DOOR_CHAN, DOOR_SYNC, DOOR_PROFILE, DOOR_ARENA) = range(16, 31)
+ DOOR_STACK, DOOR_PROC, DOOR_RUNTIME, DOOR_MAP, DOOR_CHAN, DOOR_SYNC, DOOR_PROFILE, DOOR_ARENA, DOOR_SELECT) = range(16, 32)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
 # the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles

@@ -1,10 +1,11 @@
 """Who waits: goroutines that are parked and made ready, Ps without work, and their Ms that sleep.
 
     gopark   running -> waiting; the M is free for another                  goready   waiting -> runnable, next on this P
+    goyield  running -> runnable, last on this P                            poll_until  one M sleeps until the first timer of all
     pidle    the list of idle Ps (sched.pidle), under sched.lock            wakep     an idle P looks for work, if none does yet
 
 An M stays with its P here (nothing hands a P over while its M is in a system call), so an idle P is one whose M sleeps on its
-note, m.park: a futex, or until the P's first timer. Go: proc.go gopark, ready, wakep, startm, pidleput, pidleget;
+note, m.park: a futex, or until the first timer. Go: proc.go gopark, ready, wakep, startm, pidleput, pidleget;
 lock_futex.go notesleep, notewakeup.
 """
 from hwmem import params as H
@@ -17,9 +18,10 @@ from goalloc.lock import lock, unlock
 from goalloc.mem import system_call
 from goalloc.persistentalloc import current_p
 from goalloc.runq import SCHED_LOCK, runqput
-from goalloc.words import add32_high, add64, get32, get64, put8, put32, put64, swap64
+from goalloc.words import add32_high, add64, get8, get32, get64, put8, put32, put64, swap64
 
 PIDLE, NPIDLE, NMSPINNING = V.sched + schedt.pidle, V.sched + schedt.npidle, V.sched + schedt.nmspinning
+LASTPOLL, POLL_UNTIL, POLLER = V.sched + schedt.lastpoll, V.sched + schedt.pollUntil, V.sched + schedt.midle      # lastpoll 0: an M polls
 
 
 @kernel
@@ -35,6 +37,15 @@ def gopark(m, t, reason):
     put8(m, t, gp + g_.waitreason, reason)
     put32(m, t, gp + g_.atomicstatus, P.Gwaiting)
     dropg(m, t, gp, mp)
+
+
+@cold
+def goyield(m, t):
+    """The running goroutine goes to the end of its P's ring."""
+    gp = m.thread[t].guest[P.G]
+    put32(m, t, gp + g_.atomicstatus, P.Grunnable)
+    dropg(m, t, gp, current_m(m, t))
+    runqput(m, t, current_p(m, t), gp, False)
 
 
 @kernel
@@ -86,6 +97,36 @@ def pidle_remove(m, t, pp):
     put64(m, t, place, get64(m, t, pp + p_.link))
     put32(m, t, pp + p_.status, P.Prunning)
     add64(m, t, NPIDLE, -1)
+
+
+@cold
+def wake_poller(m, t, when):
+    """A timer runs at `when`: the M that sleeps until a later one learns of it; without one, an M without work takes its place."""
+    if get64(m, t, LASTPOLL):
+        wakep(m, t)
+    elif get64(m, t, POLL_UNTIL) > when:
+        notewakeup(m, t, get64(m, t, POLLER))
+
+
+@cold
+def poll_until(m, t, mp, until):
+    """The M sleeps until the cycle `until`, if no other does so until an earlier one: until then or NEVER. Go: netpoll's place."""
+    if until == H.NEVER or get64(m, t, LASTPOLL) == 0 and get64(m, t, POLL_UNTIL) <= until:
+        return H.NEVER
+    put64(m, t, LASTPOLL, 0)
+    put64(m, t, POLLER, mp)
+    put64(m, t, POLL_UNTIL, until)
+    put8(m, t, mp + m_.blocked, 1)
+    return until
+
+
+@cold
+def end_poll(m, t, mp):
+    """The M is awake; if it was the one that slept until a timer's time, none is now."""
+    if get8(m, t, mp + m_.blocked):
+        put8(m, t, mp + m_.blocked, 0)
+        put64(m, t, LASTPOLL, 1)
+        put64(m, t, POLL_UNTIL, 0)
 
 
 @cold

@@ -7,7 +7,7 @@ Reached through DOOR_PROC:
     GOSCHED   the running one goes to the end of the global queue
     GOEXIT    one ends; its g is used again                           Go: proc.go newproc, newproc1, Gosched, goexit0
     SCHEDULE  the next one to run (schedule.py)
-    SLEEP     the running one waits for `a` cycles (time.py)
+    SLEEP     the running one waits for `a` cycles (time.py); NEWTIMER, STOPTIMER, RESETTIMER
     EXIT      main returns: the program ends
 
                     hi
@@ -15,19 +15,19 @@ Reached through DOOR_PROC:
 """
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
-from goalloc.gfree import gfget, gfput, set_stack
+from goalloc.fastrand import fastrand
+from goalloc.gfree import gfget, gfput, malg
 from goalloc.layout import g_, gobuf, p_, schedt, variables as V
 from goalloc.lock import lock, unlock
-from goalloc.malloc import mallocgc
 from goalloc.park import PIDLE, current_m, dropg, notewakeup, wakep
 from goalloc.persistentalloc import current_p
 from goalloc.runq import SCHED_LOCK, globrunqput, runqput
 from goalloc.schedule import schedule
 from goalloc.stack import HI, SP
-from goalloc.time import time_sleep
-from goalloc.words import add64, get64, put32, put64
+from goalloc.time import new_timer, reset_timer, stop_timer, time_sleep
+from goalloc.words import add64, get64, put8, put32, put64
 
-NEWG, NEWPROC, GOSCHED, GOEXIT, SCHEDULE, SLEEP, EXIT = range(7)
+NEWG, NEWPROC, GOSCHED, GOEXIT, SCHEDULE, SLEEP, EXIT, NEWTIMER, STOPTIMER, RESETTIMER = range(10)
 VARIABLES_BYTES, ENTRY_BYTES = 32, 40   # above the first frame: variables (arguments), and goexit's address
 PC = g_.sched + gobuf.pc
 GOID_BATCH = 16
@@ -39,6 +39,12 @@ def procs(m, t, operation, a, b):
         return schedule(m, t)
     if operation == NEWG or operation == NEWPROC:
         return newproc(m, t, operation == NEWPROC, a, b)
+    if operation == NEWTIMER:
+        return new_timer(m, t, a, b)
+    if operation == STOPTIMER:
+        return stop_timer(m, t, a)
+    if operation == RESETTIMER:
+        return reset_timer(m, t, a, b)
     if operation == GOSCHED:
         gosched(m, t)
     elif operation == GOEXIT:
@@ -69,14 +75,15 @@ def newproc(m, t, start, pc, argument):
 def newproc1(m, t, pp, pc):
     gp = gfget(m, t, pp)
     if gp == 0:
-        gp = mallocgc(m, t, g_.sizeof, get64(m, t, V.typelinks))
-        if gp == 0 or not set_stack(m, t, gp, P.fixedStack):
+        gp = malg(m, t)
+        if gp == 0:
             return 0
     sp = get64(m, t, gp + HI) - ENTRY_BYTES
     put64(m, t, gp + SP, sp)
     for place in range(sp, sp + ENTRY_BYTES, 8):
         put64(m, t, place, 0)
     put64(m, t, gp + PC, pc)
+    put8(m, t, gp + g_.trackingSeq, fastrand(m, t) & 0xFF)
     put64(m, t, gp + g_.goid, next_goid(m, t, pp))
     return gp
 
@@ -108,6 +115,8 @@ def goexit(m, t, gp):
     if m.thread[t].guest[P.G] == gp:
         dropg(m, t, gp, current_m(m, t))
     put32(m, t, gp + g_.atomicstatus, P.Gdead)
+    put64(m, t, gp + g_.param, 0)
+    put64(m, t, gp + g_.timer, 0)
     gfput(m, t, current_p(m, t), gp)
 
 

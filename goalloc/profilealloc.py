@@ -2,35 +2,26 @@
 
     rate 0   none (the default here; Go's is 512 KiB)     rate 1   every object     else   when a P has allocated nextSample bytes
 
-A sample goes to its bucket (mprof.py), and the next one is drawn from the M's random numbers. `typ`: address of the type. Reached
-through DOOR_PROFILE: SAMPLE (object, its span), FREE (object, bytes), NEXT_CYCLE, FLUSH, MEM_PROFILE, START (rate), as the P
-whose next sample is drawn. Go: malloc.go profilealloc, nextSample, fastexprand; fastlog2.go.
+A sample goes to its bucket (mprof.py), and the next one is drawn from the M's random numbers. Behind DOOR_PROFILE (sample.py), as
+the P whose next sample it is; compiled when a program first has a rate. Go: malloc.go profilealloc, nextSample, fastexprand;
+fastlog2.go.
 """
 import math
 
-from hwmem._jit import DOORS, call_door, kernel
-from hwmem.core.access import load64
+from hwmem._jit import DOORS, kernel
 from goalloc import constants as C, params as P
 from goalloc.fastrand import fastrandn
 from goalloc.layout import mcache, mspan, p_, variables as V
 from goalloc.mprof import free_profiled, mProf_Flush, mProf_Malloc, mProf_NextCycle, publish_profile
 from goalloc.persistentalloc import current_p
+from goalloc.sample import FLUSH, FREE, MEM_PROFILE, NEXT_CYCLE, SAMPLE
 from goalloc.words import get64, put64
 
-SAMPLE, FREE, NEXT_CYCLE, FLUSH, MEM_PROFILE, START = range(6)
 RANDOM_BITS = 26
 MINUS_LOG2 = -math.log(2)
 MOST_MEAN = 0x700_0000
 LOGARITHMS = tuple(math.log2(1 + i / (1 << C.fastlogNumBits)) for i in range((1 << C.fastlogNumBits) + 1))
 SCALE = 1 << 20                         # steps between two of them
-
-
-@kernel
-def profile(m, t, x, s, typ):
-    """Every allocation asks whether it is to be sampled: object `x` of the span `s`."""
-    if load64(m, t, V.MemProfileRate) > 0:
-        m.thread[t].guest[P.SECOND] = typ
-        call_door(m, P.DOOR_PROFILE, t, SAMPLE, x, s)
 
 
 @DOORS.door(P.DOOR_PROFILE)

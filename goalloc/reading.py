@@ -21,20 +21,22 @@ READING = (
     "goalloc.__main__", "goalloc.cli", "goalloc.report", "goalloc.experiments",
     # Programs that ship with it
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
-    "goalloc.programs.benchmarks", "goalloc.programs.goroutines",
+    "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines",
     "goalloc.programs.start",
     # From Python
     "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",
-    "goalloc.maps", "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check", "goalloc.stats",
-    "goalloc.inspect",
+    "goalloc.maps", "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check",
+    "goalloc.stats", "goalloc.inspect",
     # What programs call
-    "goalloc.entries", "goalloc.map", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.chan", "goalloc.sudog",
+    "goalloc.entries", "goalloc.map", "goalloc.mapiter", "goalloc.mapbuckets", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.sema",
+    "goalloc.select",
     # Goroutines
-    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.park", "goalloc.runq",
+    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.timers", "goalloc.timerheap", "goalloc.chan",
+    "goalloc.waitq", "goalloc.sudog", "goalloc.park", "goalloc.runq",
     # User arenas, and slices
     "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
     # One allocation, and whether the heap's profile takes it
-    "goalloc.malloc", "goalloc.profilealloc", "goalloc.mprof", "goalloc.special", "goalloc.stack", "goalloc.memory_block",
+    "goalloc.malloc", "goalloc.profilealloc", "goalloc.sample", "goalloc.mprof", "goalloc.special", "goalloc.stack", "goalloc.memory_block",
     "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset", "goalloc.lfstack", "goalloc.mbitmap",
     # Pages
     "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagealloc", "goalloc.mpagecache",

@@ -60,16 +60,16 @@ def take(m, t, pp, n):
 
 @cold
 def runqget(m, t, pp):
-    """The P's next goroutine, or 0."""
+    """(the P's next goroutine or 0, whether it inherits the time slice of the one that made it ready)."""
     gp = get64(m, t, pp + p_.runnext)
     if gp:
         cas64(m, t, pp + p_.runnext, gp, 0)
-        return gp
+        return gp, True
     if runq_length(m, t, pp) == 0:
-        return 0
+        return 0, False
     gp = get64(m, t, pp + slot(get32(m, t, pp + p_.runqhead)))
     take(m, t, pp, 1)
-    return gp
+    return gp, False
 
 
 @cold

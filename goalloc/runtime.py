@@ -29,9 +29,9 @@ from goalloc.errors import MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, rais
 from goalloc.goroutine import Goroutine
 from goalloc.inspect import Inspector
 from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
-                            pointer_words, type_, variables as V)
+                            pointer_words, schedt, type_, variables as V)
+from goalloc.map import MAKE
 from goalloc.maps import Map
-from goalloc.memprofile import call_site, mem_profile, start_profile
 from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.sizestats import size_stats
@@ -40,8 +40,7 @@ from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
 from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
-from goalloc.userarena import UserArena
-from goalloc.types import Type, array, check_type, pointer, slice_of, string, uint8
+from goalloc.types import Type, array, check_type, int64, pointer, slice_of, string, uint8
 
 TYPES_SIZE = GLOBALS - TYPES
 FIRST_GOAL = 4 << 20                    # heapMinimum at GOGC=100
@@ -51,7 +50,9 @@ TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", 
 # The runtime's own objects in the heap
 P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_TYPE = (
     Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("p", "m", "g", "sudog", "hchan", "timer", "hmap", "mapextra"))
-LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer)         # whose addresses the runtime finds in its data (typelinks)
+TIMER_OBJECT_TYPE = Type("Timer", 8 + TIMER_TYPE.size, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
+# Those whose addresses the runtime finds in its data (typelinks)
+LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
 ENVIRONMENT = {"GODEBUG": ""}           # of programs that are started without their own
@@ -86,7 +87,7 @@ class Runtime:
         self.gogc, settings = check_gogc(gogc), check_godebug(godebug or ENVIRONMENT["GODEBUG"])
         self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
         self.memory_limit = P.maxInt64 if memory_limit is None else parse_size(memory_limit, "memory_limit")
-        self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
+        self.load_doors()
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
@@ -94,6 +95,7 @@ class Runtime:
         self._load_program()
         self._schedinit(start)
         if self.memprofilerate:
+            from goalloc.memprofile import start_profile
             start_profile(self, self.memprofilerate)
 
     # Starting
@@ -123,6 +125,8 @@ class Runtime:
         for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
             p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
+        p.store(V.sched + schedt.lastpoll, 1)
+        p.store(V.hashkey, int(self._random.integers(1 << 64, dtype=np.uint64)))        # hashes' secret
         self.ps, self.gs, self._maptype = [], [], None
         for i, of in enumerate(LINKED):
             p.store(V.typelinks + 8 * i, self.type_address(of))
@@ -237,7 +241,7 @@ class Runtime:
     def make_map(self, core=0):
         """make(map[int]int): a Map."""
         h = self.mallocgc(hmap.sizeof, type=HMAP_TYPE, core=core)
-        self.process.store(h + hmap.hash0, int(self._random.integers(1 << 32)), size=4, core=core)
+        self.call(core, P.DOOR_MAP, h, 0, MAKE)
         return Map(self, h, self.maptype(), core)
 
     def maptype(self):
@@ -274,6 +278,7 @@ class Runtime:
 
     def arena(self, core=0):
         """arena.NewArena(): memory that is freed as a whole."""
+        from goalloc.userarena import UserArena
         return UserArena(self, core)
 
     def type_address(self, of):
@@ -331,10 +336,12 @@ class Runtime:
 
     def mem_profile(self, inuse_zero=True):
         """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""
+        from goalloc.memprofile import mem_profile
         return mem_profile(self, inuse_zero)
 
     def call_site(self, name):
         """`with rt.call_site("parse"): ...`: for the profile, what is allocated meanwhile was allocated there."""
+        from goalloc.memprofile import call_site
         return call_site(self, name)
 
     def cycles_of(self, operation):
@@ -347,6 +354,10 @@ class Runtime:
         return {"count": count, "cycles": cycles, "each": cycles / count if count else 0.0}
 
     # What stands behind
+
+    def load_doors(self):
+        """Machine code for the doors that have been imported; few programs need the profile's and user arenas'."""
+        self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
 
     def _door(self, core, operation, a, b):
         return self.call(core, P.DOOR_RUNTIME, operation, a, b)

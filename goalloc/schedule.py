@@ -11,12 +11,14 @@ from hwmem._jit import cold, kernel
 from hwmem.sched.scheduler import finish
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.layout import g_, m_, p_, schedt, variables as V
+from goalloc.fastrand import fastrand
+from goalloc.layout import g_, m_, p_, variables as V
 from goalloc.lock import lock, unlock
-from goalloc.park import NMSPINNING, NPIDLE, current_m, notesleep, pidle_remove, pidleput, wakep
+from goalloc.park import NMSPINNING, NPIDLE, current_m, end_poll, notesleep, pidle_remove, pidleput, poll_until, wakep
 from goalloc.persistentalloc import current_p
 from goalloc.runq import SCHED_LOCK, SIZE, globrunqget, runqget, runqsteal
-from goalloc.time import check_timers, next_timer
+from goalloc.timerheap import LENGTH
+from goalloc.timers import check_timers, wake_time
 from goalloc.words import add32_high, get8, get32, get64, put8, put32, put64
 
 STEAL_TRIES, FAIRNESS = 4, 61
@@ -29,38 +31,42 @@ def schedule(m, t):
         finish(m, t)
         return 0
     mp, pp = current_m(m, t), current_p(m, t)
+    end_poll(m, t, mp)
     if get32(m, t, pp + p_.status) == P.Pidle:          # its own timer woke it
         lock(m, t, SCHED_LOCK)
         pidle_remove(m, t, pp)
         unlock(m, t, SCHED_LOCK)
-    gp = findRunnable(m, t, mp, pp)
+    gp, inheritTime = findRunnable(m, t, mp, pp)
     if gp == 0:
         stop(m, t, mp, pp)
         return 0
     if get8(m, t, mp + m_.spinning):
         resetspinning(m, t, mp)
         wakep(m, t)
-    execute(m, t, mp, pp, gp)
+    execute(m, t, mp, gp)
+    if not inheritTime:
+        put32(m, t, pp + p_.schedtick, get32(m, t, pp + p_.schedtick) + 1)
     return gp
 
 
 @cold
 def findRunnable(m, t, mp, pp):
+    """(a goroutine or 0, whether it inherits the time slice)."""
     check_timers(m, t, pp)
     if get32(m, t, pp + p_.schedtick) % FAIRNESS == 0 and get32(m, t, SIZE):
-        return from_global(m, t, pp, 1)
-    gp = runqget(m, t, pp)
+        return from_global(m, t, pp, 1), False
+    gp, inheritTime = runqget(m, t, pp)
     if gp == 0 and get32(m, t, SIZE):
         gp = from_global(m, t, pp, 0)
     if gp:
-        return gp
+        return gp, inheritTime
     spinning, busy = get32(m, t, NMSPINNING), get32(m, t, V.gomaxprocs) - get32(m, t, NPIDLE)
     if get8(m, t, mp + m_.spinning) == 0:
         if 2 * spinning >= busy:
-            return 0
+            return 0, False
         put8(m, t, mp + m_.spinning, 1)
         add32_high(m, t, NMSPINNING, 1)
-    return stealWork(m, t, mp, pp)
+    return stealWork(m, t, pp)
 
 
 @kernel
@@ -72,19 +78,48 @@ def from_global(m, t, pp, most):
 
 
 @cold
-def stealWork(m, t, mp, pp):
-    """A goroutine of another P, from a random one on, with the others of half its queue; 0 if they have none. Go goes through
-    the Ps in a random order, here they follow one another from a random one."""
+def stealWork(m, t, pp):
+    """(a goroutine or 0, whether it inherits the time slice): of another P, with the others of half its queue, or whose timer ran,
+    which is looked at the last time. Four times through the Ps, in an order that a random number and a stride without a divisor in
+    common with their number give."""
     n = get32(m, t, V.gomaxprocs)
-    start = get64(m, t, mp + m_.fastrand) * 1103515245 + 12345 + get64(m, t, mp + m_.id) & 0x7FFF_FFFF
-    put64(m, t, mp + m_.fastrand, start)
-    for i in range(STEAL_TRIES * n):
-        victim = get64(m, t, get64(m, t, V.allp) + ((start >> 8) + i) % n * 8)
-        if victim != pp:
-            gp = runqsteal(m, t, pp, victim, i // n == STEAL_TRIES - 1)
-            if gp:
-                return gp
-    return 0
+    for i in range(STEAL_TRIES):
+        drawn = fastrand(m, t)
+        position, stride = drawn % n, coprime(n, drawn // n)
+        for _ in range(n):
+            victim = get64(m, t, get64(m, t, V.allp) + position * 8)
+            if victim != pp and i == STEAL_TRIES - 1:
+                check_timers(m, t, victim)
+                gp, inheritTime = runqget(m, t, pp)
+                if gp:
+                    return gp, inheritTime
+            if victim != pp:
+                gp = runqsteal(m, t, pp, victim, i == STEAL_TRIES - 1)
+                if gp:
+                    return gp, False
+            position = (position + stride) % n
+    return 0, False
+
+
+@kernel
+def gcd(a, b):
+    while b:
+        a, b = b, a % b
+    return a
+
+
+@kernel
+def coprime(n, k):
+    """Number `k`, counted around, of those from 1 to n that have no divisor in common with n. Go: proc.go randomOrder."""
+    count = 0
+    for i in range(1, n + 1):
+        count += gcd(i, n) == 1
+    k %= count
+    i = 0
+    while k >= 0:
+        i += 1
+        k -= gcd(i, n) == 1
+    return i
 
 
 @kernel
@@ -94,8 +129,7 @@ def resetspinning(m, t, mp):
 
 
 @cold
-def execute(m, t, mp, pp, gp):
-    put32(m, t, pp + p_.schedtick, get32(m, t, pp + p_.schedtick) + 1)
+def execute(m, t, mp, gp):
     put64(m, t, mp + m_.curg, gp)
     put64(m, t, gp + g_.m, mp)
     put32(m, t, gp + g_.atomicstatus, P.Grunning)
@@ -113,7 +147,7 @@ def stop(m, t, mp, pp):
     if checkdead(m, t):
         throw(m, t, E.DEADLOCK, 0, 0)
     else:
-        notesleep(m, t, mp, next_timer(m, t, pp))
+        notesleep(m, t, mp, poll_until(m, t, mp, first_timer(m, t)))
 
 
 @cold
@@ -123,6 +157,15 @@ def checkdead(m, t):
     if get32(m, t, NPIDLE) < n:
         return False
     for i in range(n):
-        if next_timer(m, t, get64(m, t, get64(m, t, V.allp) + 8 * i)) != H.NEVER:
+        if get64(m, t, get64(m, t, get64(m, t, V.allp) + 8 * i) + LENGTH):
             return False
     return True
+
+
+@kernel
+def first_timer(m, t):
+    """When the first timer of all Ps may have something to do, or NEVER. Go: checkTimersNoP."""
+    first = H.NEVER
+    for i in range(get32(m, t, V.gomaxprocs)):
+        first = min(first, wake_time(m, t, get64(m, t, get64(m, t, V.allp) + 8 * i)))
+    return first

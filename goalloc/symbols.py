@@ -1,16 +1,21 @@
 """Names for the runtime's memory, so that reports on contended lines say which structure and field is shared.
 
     mheap_.lock, mheap_.central[5].partial[0].index, memstats.heapStats[0].smallAllocCount[2], gcController.heapLive,
-    p1.statsSeq, mcache1.alloc[5], mspan(0xc000012000).allocCount, heapArena0.spans, ...
+    p1.statsSeq, p1.runq[17], m1.fastrand, sched.lock, g7.atomicstatus, mcache1.alloc[5], mspan(0xc000012000).allocCount, ...
+
+What a program has itself, it names: hchan.qcount, mutex.state of a channel or lock are named by channel() and by structure().
 """
 from goalloc.check import all_spans, arenas
 from goalloc.inspect import Inspector
-from goalloc.layout import (CENTRAL_STRIDE, STACKPOOL_STRIDE, SYMBOLS, gcControllerState, heapArena, heapStatsDelta, mcache,
-                            mcentral, mheap, mspan, mstats, p_, pageAlloc, pallocData, slice_, spanSet, spanSetBlock, variables as V)
+from goalloc.layout import (CENTRAL_STRIDE, STACKPOOL_STRIDE, SYMBOLS, g_, gcControllerState, hchan, heapArena, heapStatsDelta, m_,
+                            mcache, mcentral, mheap, mspan, mstats, p_, pageAlloc, pallocData, schedt, semaRoot, slice_, spanSet,
+                            spanSetBlock, sudog, variables as V)
 from goalloc.params import gcBitsChunkBytes, numSpanClasses, numStackOrders, summaryLevels
+from goalloc.sema import ROOT_STRIDE, ROOTS
 
 ARRAYS = ("smallAllocCount", "smallFreeCount", "alloc", "spans", "bitmap", "runq")      # of words, named one by one
-WHOLE = ("mheap_", "memstats", "gcController", "stackpool")         # named field by field
+BY_FIELD = {"gcController": gcControllerState, "sched": schedt, "m0": m_, "g0": g_}
+WHOLE = ("mheap_", "memstats", "stackpool", "semtable", *BY_FIELD)  # named in parts
 
 
 def fields(space, end=None):
@@ -36,7 +41,10 @@ def variables():
     for k in range(3):
         found += structure(f"memstats.heapStats[{k}]", V.memstats + k * heapStatsDelta.sizeof, heapStatsDelta)
     found += [s for s in structure("memstats", V.memstats, mstats) if s[0] != "memstats.heapStats"]
-    found += structure("gcController", V.gcController, gcControllerState)
+    for name, space in BY_FIELD.items():
+        found += structure(name, getattr(V, name), space)
+    for k in range(ROOTS):
+        found += structure(f"semtable[{k}]", V.semtable + k * ROOT_STRIDE, semaRoot)
     found += [(f"stackpool[{k}]", V.stackpool + k * STACKPOOL_STRIDE, STACKPOOL_STRIDE, STACKPOOL_STRIDE)
               for k in range(numStackOrders)]
     return found
@@ -71,15 +79,34 @@ def page_structures(look):
     yield "arenas", look.word(V.mheap_ + mheap.arenas), 8 << 22, 8
 
 
+def goroutines(look):
+    """The gs that there are, by number, and the sudogs with which they wait."""
+    for g in look.words(look.word(V.allgs), look.word(V.allgs + slice_.len)):
+        goid = look.word(g + g_.goid)
+        yield from structure(f"g{goid}", g, g_)
+        s = look.word(g + g_.waiting)
+        if s:
+            yield from structure(f"g{goid}.waiting", s, sudog)
+
+
+def channel(name, look, c):
+    """A channel, and its ring of elements."""
+    size, n = look.word(c + hchan.elemsize, 2), look.word(c + hchan.dataqsiz)
+    return structure(name, c, hchan) + ([(f"{name}.buf", look.word(c + hchan.buf), size * n, size)] if size * n else [])
+
+
 def symbols(rt):
     """(name, start, size, element) of all that the runtime has: its variables, and what exists now on the heap's side."""
     look, found = Inspector(rt.process), variables()
     for i, pp in enumerate(rt.ps):
         found += structure(f"p{i}", pp, p_) + structure(f"mcache{i}", look.word(pp + p_.mcache), mcache)
+        if i:
+            mp = look.word(pp + p_.m)
+            found += structure(f"m{i}", mp, m_) + structure(f"m{i}.g0", look.word(mp + m_.g0), g_)
     for i, (_, arena) in enumerate(arenas(look)):
         found += structure(f"heapArena{i}", arena, heapArena)
     for base, span in all_spans(look).items():
         found += structure(f"mspan({base:#x})", span["address"], mspan)
-    found += [*set_blocks(look), *page_structures(look)]
+    found += [*goroutines(look), *set_blocks(look), *page_structures(look)]
     chunk = look.word(V.gcBitsArenas + 16)
     return found + ([("gcBits", chunk, gcBitsChunkBytes, 8)] if chunk else [])

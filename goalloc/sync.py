@@ -1,26 +1,24 @@
-"""sync.Mutex and sync.WaitGroup, and the semaphores on which goroutines wait for them.
+"""sync.Mutex and sync.WaitGroup, on semaphores (sema.py).
 
     Mutex       state: waiters << 3 | starving 4 | woken 2 | locked 1;  sema             8 bytes
     WaitGroup   state: counter << 32 | waiters;  sema                                   12 bytes
 
 Normal mode: who unlocks wakes the goroutine that waited longest, which competes with those that come. One that has waited a
-millisecond makes the mutex starving: it is handed over, and who comes queues at the end. Semaphores are hashed by address into
-251 roots; a root is a list here, where Go has a treap. Goroutines do not spin before they wait, as Go's do on several Ps.
-Calls end with PARKED or DONE, as channels' do, through DOOR_SYNC. Go: sync/mutex.go, sync/waitgroup.go, runtime/sema.go.
+millisecond makes the mutex starving: it is handed over, and who comes queues at the end. Goroutines do not spin before they wait,
+as Go's do on several Ps. Calls end with PARKED or DONE, as channels' do, through DOOR_SYNC; an unlock that hands the mutex over
+ends with YIELDED: it is done, and the goroutine runs again after the others of its P. Go: sync/mutex.go, sync/waitgroup.go.
 """
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
-from goalloc.chan import DONE, PARKED
+from goalloc.chan import DONE, PARKED, YIELDED
 from goalloc.errors import throw
-from goalloc.layout import g_, semaRoot, sudog, variables as V
-from goalloc.lock import lock, unlock
-from goalloc.park import goready, gopark
-from goalloc.sudog import acquireSudog, releaseSudog
-from goalloc.words import add32_high, add64, cas64, get32, get64, put32, put64
+from goalloc.layout import Mutex, WaitGroup, g_
+from goalloc.park import gopark
+from goalloc.sema import semacquire, semacquired, semrelease
+from goalloc.words import add64, cas64, get32, get64, put64
 
 LOCK_SLOW, UNLOCK, ADD, WAIT = range(4)
 LOCKED, WOKEN, STARVING, WAITER = 1, 2, 4, 8
-ROOTS, ROOT_STRIDE = 251, 64
 
 
 @kernel
@@ -33,6 +31,7 @@ def mutex_lock(m, t, mu):
 
 @kernel
 def mutex_unlock(m, t, mu):
+    """mu.Unlock(): DONE or YIELDED."""
     return call_door(m, P.DOOR_SYNC, t, UNLOCK, mu, 0)
 
 
@@ -56,9 +55,8 @@ def syncs(m, t, operation, a, b):
     if operation == WAIT:
         return wait(m, t, gp, a)
     if operation == UNLOCK:
-        unlock_mutex(m, t, a)
-    else:
-        add(m, t, a, b)
+        return unlock_mutex(m, t, a)
+    add(m, t, a, b)
     return DONE
 
 
@@ -75,7 +73,7 @@ def park(m, t, reason):
 def lock_slow(m, t, gp, mu):
     since = 0                                           # when the goroutine began to wait
     if get64(m, t, gp + g_.waiting):
-        since = semacquired(m, t, gp, mu + 4)
+        since = semacquired(m, t, gp, mu + Mutex.sema)
         if since == 0:
             return park(m, t, P.waitReasonSyncMutexLock)
     while True:
@@ -89,7 +87,7 @@ def lock_slow(m, t, gp, mu):
             return DONE
         waited = since != 0
         since = since if waited else m.core[m.thread[t].core].cycles
-        if not semacquire(m, t, gp, mu + 4, waited, since):
+        if not semacquire(m, t, gp, mu + Mutex.sema, waited, since):
             return park(m, t, P.waitReasonSyncMutexLock)
 
 
@@ -112,13 +110,14 @@ def claim(m, t, mu, awoke, starving):
 def unlock_mutex(m, t, mu):
     if get32(m, t, mu) & LOCKED == 0:
         throw(m, t, E.UNLOCKED, 0, 0)
-        return
+        return DONE
     state = (add64(m, t, mu, -LOCKED) & 0xFFFF_FFFF) - LOCKED
     if state & STARVING:
-        semrelease(m, t, mu + 4, True)
-    elif state >> 3 and state & (LOCKED | WOKEN) == 0:
+        return YIELDED if semrelease(m, t, mu + Mutex.sema, True) else DONE
+    if state >> 3 and state & (LOCKED | WOKEN) == 0:
         add64(m, t, mu, WOKEN - WAITER)
-        semrelease(m, t, mu + 4, False)
+        semrelease(m, t, mu + Mutex.sema, False)
+    return DONE
 
 
 # WaitGroup
@@ -133,123 +132,15 @@ def add(m, t, wg, delta):
     elif counter == 0 and waiters:
         put64(m, t, wg, 0)
         for _ in range(waiters):
-            semrelease(m, t, wg + 8, False)
+            semrelease(m, t, wg + WaitGroup.sema, False)
 
 
 @cold
 def wait(m, t, gp, wg):
     if get64(m, t, gp + g_.waiting):
-        return DONE if semacquired(m, t, gp, wg + 8) else park(m, t, P.waitReasonSemacquire)
+        return DONE if semacquired(m, t, gp, wg + WaitGroup.sema) else park(m, t, P.waitReasonSemacquire)
     if get64(m, t, wg) >> 32 == 0:
         return DONE
     add64(m, t, wg, 1)
     since = m.core[m.thread[t].core].cycles
-    return DONE if semacquire(m, t, gp, wg + 8, False, since) else park(m, t, P.waitReasonSemacquire)
-
-
-# Semaphores
-
-
-@kernel
-def root_of(va):
-    return V.semtable + (va >> 3) % ROOTS * ROOT_STRIDE
-
-
-@kernel
-def add32(m, t, va, delta):
-    if va & 4:
-        add32_high(m, t, va, delta)
-    else:
-        add64(m, t, va, delta)
-
-
-@kernel
-def cansemacquire(m, t, va):
-    if get32(m, t, va) == 0:
-        return False
-    add32(m, t, va, -1)
-    return True
-
-
-@cold
-def semacquire(m, t, gp, va, lifo, since):
-    """Whether the semaphore was free; if not, the goroutine is in line for it, as the first if `lifo`, and has to park."""
-    if cansemacquire(m, t, va):
-        return True
-    s = acquireSudog(m, t)
-    if s:
-        put64(m, t, s + sudog.g, gp)
-        put64(m, t, s + sudog.elem, va)
-        put64(m, t, s + sudog.acquiretime, since)
-        put64(m, t, gp + g_.waiting, s)
-        queue(m, t, s, va, lifo)
-    return False
-
-
-@cold
-def semacquired(m, t, gp, va):
-    """A goroutine that waited goes on: since when it waited, or 0 if another was faster and it is first in line again."""
-    s = get64(m, t, gp + g_.waiting)
-    if get32(m, t, s + sudog.ticket) == 0 and not cansemacquire(m, t, va):
-        queue(m, t, s, va, True)
-        return 0
-    since = get64(m, t, s + sudog.acquiretime)
-    put64(m, t, gp + g_.waiting, 0)
-    releaseSudog(m, t, s)
-    return since
-
-
-@cold
-def semrelease(m, t, va, handoff):
-    """The semaphore is free, or with `handoff` the first waiter's; a waiter is ready."""
-    add32(m, t, va, 1)
-    root = root_of(va)
-    if get32(m, t, root + semaRoot.nwait) == 0:
-        return
-    lock(m, t, root)
-    s = dequeue(m, t, root, va)
-    unlock(m, t, root)
-    if s:
-        if handoff and cansemacquire(m, t, va):
-            put32(m, t, s + sudog.ticket, 1)
-        goready(m, t, get64(m, t, s + sudog.g))
-
-
-@cold
-def queue(m, t, s, va, lifo):
-    """Put a sudog into its root's list, whose first has the last in `waittail`."""
-    root = root_of(va)
-    lock(m, t, root)
-    add64(m, t, root + semaRoot.nwait, 1)
-    head = get64(m, t, root + semaRoot.treap)
-    last = get64(m, t, head + sudog.waittail) if head else s
-    if head == 0 or lifo:
-        put64(m, t, s + sudog.next, head)
-        put64(m, t, s + sudog.waittail, last)
-        put64(m, t, root + semaRoot.treap, s)
-    else:
-        put64(m, t, last + sudog.next, s)
-        put64(m, t, head + sudog.waittail, s)
-    unlock(m, t, root)
-
-
-@cold
-def dequeue(m, t, root, va):
-    """The first sudog of the list that waits for `va`, or 0."""
-    head, before = get64(m, t, root + semaRoot.treap), 0
-    s = head
-    while s and get64(m, t, s + sudog.elem) != va:
-        before, s = s, get64(m, t, s + sudog.next)
-    if s == 0:
-        return 0
-    following = get64(m, t, s + sudog.next)
-    if before:
-        put64(m, t, before + sudog.next, following)
-    else:
-        put64(m, t, root + semaRoot.treap, following)
-    first = get64(m, t, root + semaRoot.treap)
-    if first and (before == 0 or following == 0):
-        put64(m, t, first + sudog.waittail, before if following == 0 else get64(m, t, s + sudog.waittail))
-    put64(m, t, s + sudog.next, 0)
-    add64(m, t, root + semaRoot.nwait, -1)
-    return s
+    return DONE if semacquire(m, t, gp, wg + WaitGroup.sema, False, since) else park(m, t, P.waitReasonSemacquire)

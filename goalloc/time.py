@@ -1,89 +1,74 @@
-"""time.Sleep: a timer a goroutine, in its P's heap of timers; the earliest is the root.
+"""time.Sleep, and time.Timers and Tickers, whose channel gets the time: what programs do with timers (timers.py).
 
-A heap of four children a node, as Go's. The P looks at it whenever it schedules, and an idle one's M sleeps until the root's time.
-Times are cycles of the machine, Go's are nanoseconds. Timers are not stolen. Go: time.go timeSleep, siftupTimer, siftdownTimer,
-runtimer.
+    Timer, Ticker:  C, a channel with room for one time | the timer                        80 bytes
+
+Reached through DOOR_PROC. An M that sleeps until the first timer learns of an earlier one (wake_poller). Go: time.go timeSleep,
+time/sleep.go, time/tick.go, netpoll.go.
 """
-from hwmem import params as H
 from hwmem._jit import cold, kernel
 from goalloc import params as P
-from goalloc.layout import g_, p_, timer, variables as V
+from goalloc.chan import makechan
+from goalloc.layout import g_, timer, variables as V
 from goalloc.malloc import mallocgc
-from goalloc.park import goready, gopark
-from goalloc.persistentalloc import current_p
-from goalloc.slice import growslice
-from goalloc.words import get32, get64, put32, put64
+from goalloc.park import gopark, wake_poller
+from goalloc.timers import ARG, GOROUTINE_READY, SEND_TIME, addtimer, deltimer, modtimer
+from goalloc.words import get64, put64
 
-TIMERS, LENGTH, CAPACITY = p_.timers, p_.timers + 8, p_.timers + 16
-TYPE_TIMER, TYPE_POINTER = V.typelinks + 24, V.typelinks + 32            # runtime.py puts them there
+TYPE_TIMER, TYPE_TIME, TYPE_TIMER_OBJECT = V.typelinks + 24, V.typelinks + 40, V.typelinks + 48      # runtime.py puts them there
+C, R, TIMER_SIZE = 0, 8, 80
+
+
+@kernel
+def now(m, t):
+    return m.core[m.thread[t].core].cycles
 
 
 @cold
 def time_sleep(m, t, cycles):
-    """The running goroutine waits for `cycles`."""
-    gp, pp = m.thread[t].guest[P.G], current_p(m, t)
+    """The running goroutine waits for `cycles`; not at all if there are none."""
+    if cycles <= 0:
+        return
+    gp = m.thread[t].guest[P.G]
     tm = get64(m, t, gp + g_.timer)
     if tm == 0:
         tm = mallocgc(m, t, timer.sizeof, get64(m, t, TYPE_TIMER))
         put64(m, t, gp + g_.timer, tm)
-    put64(m, t, tm + timer.when, m.core[m.thread[t].core].cycles + cycles)
-    put64(m, t, tm + timer.arg + 8, gp)
-    n = get64(m, t, pp + LENGTH)
-    if n == get64(m, t, pp + CAPACITY):
-        array, capacity = growslice(m, t, (get64(m, t, pp + TIMERS), n, n), n + 1, 8, get64(m, t, TYPE_POINTER))
-        put64(m, t, pp + TIMERS, array)
-        put64(m, t, pp + CAPACITY, capacity)
-    put64(m, t, pp + LENGTH, n + 1)
-    put32(m, t, pp + p_.numTimers, n + 1)
-    siftup(m, t, get64(m, t, pp + TIMERS), n, tm)
+    put64(m, t, tm + timer.f, GOROUTINE_READY)
+    put64(m, t, tm + ARG, gp)
+    when = now(m, t) + cycles
+    modtimer(m, t, tm, when)
+    wake_poller(m, t, when)
     gopark(m, t, P.waitReasonSleep)
 
 
-@kernel
-def when(m, t, timers, i):
-    return get64(m, t, get64(m, t, timers + 8 * i) + timer.when)
-
-
-@kernel
-def siftup(m, t, timers, i, tm):
-    """`tm` goes from place `i` towards the root."""
-    while i > 0 and get64(m, t, tm + timer.when) < when(m, t, timers, (i - 1) // 4):
-        put64(m, t, timers + 8 * i, get64(m, t, timers + 8 * ((i - 1) // 4)))
-        i = (i - 1) // 4
-    put64(m, t, timers + 8 * i, tm)
-
-
-@kernel
-def siftdown(m, t, timers, n, tm):
-    """`tm` goes from the root of `n` timers towards the leaves."""
-    i = 0
-    while 4 * i + 1 < n:
-        child = 4 * i + 1
-        for other in range(child + 1, min(child + 4, n)):
-            if when(m, t, timers, other) < when(m, t, timers, child):
-                child = other
-        if when(m, t, timers, child) >= get64(m, t, tm + timer.when):
-            break
-        put64(m, t, timers + 8 * i, get64(m, t, timers + 8 * child))
-        i = child
-    put64(m, t, timers + 8 * i, tm)
-
-
-@kernel
-def next_timer(m, t, pp):
-    """The cycle of the P's first timer, or NEVER."""
-    return when(m, t, get64(m, t, pp + TIMERS), 0) if get32(m, t, pp + p_.numTimers) else H.NEVER
+@cold
+def new_timer(m, t, cycles, period):
+    """time.NewTimer(cycles), or with a period NewTicker: its address; 0 after a fatal error."""
+    c = makechan(m, t, get64(m, t, TYPE_TIME), 1)
+    x = mallocgc(m, t, TIMER_SIZE, get64(m, t, TYPE_TIMER_OBJECT))
+    if x == 0:
+        return 0
+    when = now(m, t) + max(cycles, 0)
+    put64(m, t, x + C, c)
+    put64(m, t, x + R + timer.when, when)
+    put64(m, t, x + R + timer.period, period)
+    put64(m, t, x + R + timer.f, SEND_TIME)
+    put64(m, t, x + R + ARG, c)
+    addtimer(m, t, x + R)
+    wake_poller(m, t, when)
+    return x
 
 
 @cold
-def check_timers(m, t, pp):
-    """Goroutines whose time has come are ready."""
-    while next_timer(m, t, pp) <= m.core[m.thread[t].core].cycles:
-        timers, n = get64(m, t, pp + TIMERS), get64(m, t, pp + LENGTH) - 1
-        gp, last = get64(m, t, get64(m, t, timers) + timer.arg + 8), get64(m, t, timers + 8 * n)
-        put64(m, t, timers + 8 * n, 0)
-        put64(m, t, pp + LENGTH, n)
-        put32(m, t, pp + p_.numTimers, n)
-        if n:
-            siftdown(m, t, timers, n, last)
-        goready(m, t, gp)
+def stop_timer(m, t, x):
+    """x.Stop(): whether it would still have run."""
+    return deltimer(m, t, x + R)
+
+
+@cold
+def reset_timer(m, t, x, cycles):
+    """x.Reset(cycles): whether it would still have run."""
+    when = now(m, t) + max(cycles, 0)
+    pending = modtimer(m, t, x + R, when)
+    wake_poller(m, t, when)
+    return pending

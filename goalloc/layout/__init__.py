@@ -18,7 +18,7 @@ from goalloc.layout.heap import (CENTRAL_STRIDE, STACKPOOL_STRIDE, arenaHint, gc
 from goalloc.layout.collector import (bucket, consistentHeapStats, gcControllerState, heapStatsDelta,           # noqa: F401
                                       memRecord, memRecordCycle, mstats, special, specialPinCounter, specialReachable,
                                       specialfinalizer, specialprofile, sweepdata, workType)
-from goalloc.layout.scheduler import (g_, gobuf, hchan, m_, p_, schedt, scase, semaRoot, sudog, timer, waitq)   # noqa: F401
+from goalloc.layout.scheduler import (Mutex, WaitGroup, g_, gobuf, hchan, m_, p_, schedt, scase, semaRoot, sudog, timer, waitq)   # noqa: F401
 from goalloc.layout.program import eface, hiter, hmap, iface, mapextra, slice_, type_                           # noqa: F401
 from goalloc.layout.variables import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, SYMBOLS, TYPES, variables     # noqa: F401
 

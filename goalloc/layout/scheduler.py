@@ -1,4 +1,5 @@
-"""Goroutines, Ms and Ps, and what they wait for. Go: runtime2.go, chan.go, sema.go, time.go."""
+"""Goroutines, Ms and Ps, and what they wait for. Go: runtime2.go, chan.go, sema.go, time.go, sync/mutex.go,
+sync/waitgroup.go."""
 from goalloc.layout.rules import named, struct
 from goalloc.layout import collector                    # noqa: F401  (declares what is used here)
 from goalloc.params import cacheLineSize
@@ -78,3 +79,6 @@ timer = struct("timer", """
     pp puintptr; when, period int64; f func; arg interface{}; seq uintptr; nextwhen int64; status atomic.Uint32""")
 semaRoot = struct("semaRoot", "lock mutex; treap *sudog; nwait atomic.Uint32")
 struct("semtable", f"semaRoot; _ [{cacheLineSize - semaRoot.sizeof}]byte")               # each on a line of its own
+struct("noCopy", "")
+Mutex = struct("Mutex", "state int32; sema uint32")
+WaitGroup = struct("WaitGroup", "noCopy noCopy; state atomic.Uint64; sema uint32")

@@ -5,12 +5,13 @@
     structures.py   linked-list, binary-tree, slices, maps, strings
     churn.py        goroutine-churn
     benchmarks.py   threadtest, larson
+    sleepers.py     sleepers
     goroutines.py   channel, and what programs of goroutines are made of
 """
 from contextlib import contextmanager
 
 from hwmem.programs.registry import WORKLOADS
-from goalloc.programs import benchmarks, churn, goroutines, storm, structures       # noqa: F401
+from goalloc.programs import benchmarks, churn, goroutines, sleepers, storm, structures       # noqa: F401
 
 PROGRAMS = {name: w for name, w in WORKLOADS.items() if w.kernel.__module__.startswith("goalloc.")}
 for _name in PROGRAMS:

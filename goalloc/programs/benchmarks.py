@@ -6,10 +6,10 @@
 A dropped object is garbage that nothing collects yet: what is compared is allocation and its contention. A step is one object.
 Sources: Berger, McKinley, Blumofe, Wilson, 2000 (threadtest); Larson, Krishnan, 1998 (larson 10 7 8 1000 10000 1 P).
 """
-from hwmem.kernels import kernel, load64, next_thread, store64
+from hwmem.kernels import kernel, load64, store64
 from hwmem.programs.registry import parameter, workload
 from goalloc.kernels import DONE, go, goexit, mallocgc, waitgroup_add, waitgroup_wait
-from goalloc.programs.goroutines import MAIN, go_on, main_returns, running, start_main, variable, where
+from goalloc.programs.goroutines import MAIN, go_on, main_returns, next_goroutine, place_waitgroup, start_main, variable, where
 from goalloc.programs.start import GOMAXPROCS, outcome
 from goalloc.types import pointer
 
@@ -20,7 +20,7 @@ DRAWS = 1 << 16
 
 def place_goroutines(w, space):
     w.typ = start_main(w, space).type_address(pointer)
-    w.done = space.map("WaitGroup", 64, element=8)
+    w.done = place_waitgroup(space, "WaitGroup")
 
 
 def read_threadtest(w, space):
@@ -33,12 +33,9 @@ def read_threadtest(w, space):
           size=parameter(8, "bytes of an object", 8, 1 << 20))
 def threadtest(m, w):
     while True:
-        t = next_thread(m)
+        t, gp = next_goroutine(m, w)
         if t < 0:
             return
-        gp = running(m, t, w)
-        if gp == 0:
-            continue
         place = where(m, t, gp)
         if place == WORK:
             fill(m, t, w, gp)
@@ -88,12 +85,9 @@ def read_larson(w, space):
           chunks=parameter(1_000, "objects of an array"), rounds=parameter(1_000, "objects that each goroutine replaces"))
 def larson(m, w):
     while True:
-        t = next_thread(m)
+        t, gp = next_goroutine(m, w)
         if t < 0:
             return
-        gp = running(m, t, w)
-        if gp == 0:
-            continue
         place = where(m, t, gp)
         if place == WORK:
             replace(m, t, w, gp)

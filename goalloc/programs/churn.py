@@ -4,14 +4,13 @@ A goroutine needs a g and a stack of 2 KiB; deep calls make the stack grow, and 
 step is one goroutine started, one call, or one end.
 """
 from hwmem._jit import call_door
-from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import parameter, workload
 from goalloc import params as P
 from goalloc.proc import GOEXIT, NEWG
-from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
+from goalloc.programs.start import GOMAXPROCS, count_step, next_m, outcome, start
 from goalloc.stack import CALL
 
-COUNT, CURRENT, DEPTH = 1, 2, 3         # a thread's registers
+CURRENT, DEPTH = 2, 3                   # a thread's registers
 
 
 def place(w, space):
@@ -27,13 +26,11 @@ def read(w, space):
           depth=parameter(8, "calls of each, one inside the other", 0), frame=parameter(312, "bytes of a function's frame", 0, 1 << 20))
 def goroutine_churn(m, w):
     while True:
-        t = next_thread(m)
+        t = next_m(m, w)
         if t < 0:
             return
         r = m.thread[t].local
         if r[CURRENT] == 0:
-            if r[COUNT] == 0:
-                become(m, t, w)
             r[CURRENT] = call_door(m, P.DOOR_PROC, t, NEWG, 0, 0)
         elif r[DEPTH] < w.depth:
             call_door(m, P.DOOR_STACK, t, CALL, r[CURRENT], w.frame)
@@ -41,6 +38,4 @@ def goroutine_churn(m, w):
         else:
             call_door(m, P.DOOR_PROC, t, GOEXIT, r[CURRENT], 0)
             r[CURRENT] = r[DEPTH] = 0
-            r[COUNT] += 1
-            if r[COUNT] == w.goroutines:
-                finish(m, t)
+            count_step(m, t, w.goroutines)

@@ -1,35 +1,42 @@
 """Programs whose Ps run goroutines: what their loops ask, and channel: producers and consumers.
 
-    gp = running(m, t, w)       the goroutine whose step it is; 0: the step is over, there is none
+    t, gp = next_goroutine(m, w)        the thread and the goroutine whose step it is; -1, 0 at the end
     where(m, t, gp)             its place in the program, a number; go_on(m, t, gp, place) changes it
     variable(m, t, gp, i)       address of its variable 0 to 3, on its stack; `go`'s argument is in the first
 
 A goroutine is a state machine: every step does what its place says. A call that returns PARKED is made again.
 """
 from hwmem._jit import call_door
-from hwmem.kernels import finish, kernel, load64, next_thread, store64
+from hwmem.kernels import finish, kernel, load64, store64
 from hwmem.programs.registry import parameter, workload
 from goalloc import params as P
 from goalloc.kernels import (CLOSED, DONE, chanrecv, chansend, closechan, go, goexit, makechan, mallocgc, waitgroup_add,
                              waitgroup_wait)
-from goalloc.layout import g_, m_
+from goalloc.inspect import Inspector
+from goalloc.layout import WaitGroup, g_, m_
 from goalloc.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
-from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
+from goalloc.programs.start import GOMAXPROCS, RANK, next_m, outcome, start
 from goalloc.stack import HI
+from goalloc.symbols import channel, structure
 from goalloc.types import int64, pointer
 
 MAIN = 0                                # where the first goroutine begins
 
 
 @kernel
-def running(m, t, w):
-    if m.process[m.thread[t].process].guest[P.EXITED]:
-        finish(m, t)
-        return 0
-    if m.thread[t].guest[P.G] == 0:
-        become(m, t, w)
-    gp = load64(m, t, load64(m, t, m.thread[t].guest[P.G] + g_.m) + m_.curg)
-    return gp if gp else call_door(m, P.DOOR_PROC, t, SCHEDULE, 0, 0)
+def next_goroutine(m, w):
+    """(the thread whose step it is, the goroutine that it runs); (-1, 0) when the program has ended."""
+    gp = 0
+    while gp == 0:
+        t = next_m(m, w)
+        if t < 0:
+            return -1, 0
+        if m.process[m.thread[t].process].guest[P.EXITED]:
+            finish(m, t)
+        else:
+            gp = load64(m, t, load64(m, t, m.thread[t].guest[P.G] + g_.m) + m_.curg)
+            gp = gp if gp else call_door(m, P.DOOR_PROC, t, SCHEDULE, 0, 0)
+    return t, gp
 
 
 @kernel
@@ -68,11 +75,21 @@ ITEM, COUNT = 0, 1                      # a goroutine's variables
 def place_channel(w, space):
     rt = start_main(w, space)
     w.typ, w.word = rt.type_address(pointer), rt.type_address(int64)
-    w.channel, w.done, w.produced = 0, *(space.map(name, 64, element=8) for name in ("consumers' WaitGroup", "producers' WaitGroup"))
+    w.channel, w.done, w.produced = 0, place_waitgroup(space, "consumers"), place_waitgroup(space, "producers")
     w.received = w.sum = w.moved = 0
 
 
+def place_waitgroup(space, name):
+    """Address of a WaitGroup on a page of its own, whose fields reports name."""
+    wg = space.map(None, WaitGroup.sizeof)
+    for symbol in structure(name, wg, WaitGroup):
+        space.symbol(*symbol)
+    return wg
+
+
 def read_channel(w, space):
+    for symbol in channel("channel", Inspector(space.process), w.channel):
+        space.symbol(*symbol)
     return outcome(w, space, w.received) | {"received": w.received, "sum": w.sum, "from_other_p": w.moved}
 
 
@@ -83,12 +100,9 @@ def read_channel(w, space):
           size=parameter(64, "bytes of an object", 16, 1 << 20))
 def producer_consumer(m, w):
     while True:
-        t = next_thread(m)
+        t, gp = next_goroutine(m, w)
         if t < 0:
             return
-        gp = running(m, t, w)
-        if gp == 0:
-            continue
         place = where(m, t, gp)
         if place == PRODUCE or place == SEND:
             produce(m, t, w, gp, place)

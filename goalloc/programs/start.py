@@ -1,12 +1,15 @@
 """A Go program as a workload: its runtime is started by the workload's setup, thread i is the M of P i.
 
-    w.g[i]      the g of thread i, which its first step puts into the thread's register (become)
+    w.g[i]      the g of thread i, which its first step puts into the thread's register
     w.threads   gomaxprocs
+
+    t = next_m(m, w)                    whose step it is, in the loop of every program: ... count_step(m, t, how many) ends a step
 """
 import numpy as np
 
 from hwmem._jit import kernel
 from hwmem.errors import MachineError
+from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.runtime import Runtime
@@ -16,7 +19,7 @@ from goalloc.inspect import Inspector
 from goalloc.symbols import symbols
 
 GOMAXPROCS = parameter(4, "Ps; P i runs on core i", 1, 64)
-RANK = 0                                # a thread's first register
+RANK, COUNT = 0, 1                      # a thread's first registers; how many steps it has done
 
 
 def start(w, space):
@@ -47,6 +50,18 @@ def outcome(w, space, operations):
 
 
 @kernel
-def become(m, t, w):
-    """The thread is from now on the M of its P."""
-    m.thread[t].guest[P.G] = w.g[m.thread[t].local[RANK]]
+def next_m(m, w):
+    """The thread whose step it is, as the M of its P; -1 when all have finished."""
+    t = next_thread(m)
+    if t >= 0 and m.thread[t].guest[P.G] == 0:          # its first step
+        m.thread[t].guest[P.G] = w.g[m.thread[t].local[RANK]]
+    return t
+
+
+@kernel
+def count_step(m, t, n):
+    """One of the thread's `n` steps is done; after the last it finishes."""
+    r = m.thread[t].local
+    r[COUNT] += 1
+    if r[COUNT] == n:
+        finish(m, t)

@@ -7,15 +7,14 @@ A step is one allocation.
 """
 import numpy as np
 
-from hwmem.kernels import finish, next_thread, store64
+from hwmem.kernels import store64
 from hwmem.programs.registry import parameter, workload
 from goalloc.kernels import mallocgc
 from goalloc.layout import p_
 from goalloc.lock import lock, unlock
-from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
+from goalloc.programs.start import COUNT, GOMAXPROCS, RANK, count_step, next_m, outcome, start
 from goalloc.types import pointer
 
-COUNT = 1                               # a thread's register
 CACHES = ("per-p", "shared")
 SHARED = 1
 SIZES = 4096                            # of mixed-sizes: as many are drawn and used in turn
@@ -30,8 +29,6 @@ def place_storm(w, space):
             space.process.store(pp + p_.mcache, space.process.load(rt.ps[0] + p_.mcache))
 
 
-
-
 def read_storm(w, space):
     return outcome(w, space, w.gomaxprocs * w.allocations)
 
@@ -43,22 +40,17 @@ def read_storm(w, space):
           write=parameter(True, "whether the first word is written"), caches=parameter("per-p", "whose spans", choices=CACHES))
 def alloc_storm(m, w):
     while True:
-        t = next_thread(m)
+        t = next_m(m, w)
         if t < 0:
             return
-        r = m.thread[t].local
-        if r[COUNT] == 0:
-            become(m, t, w)
         if w.caches == SHARED:
             lock(m, t, w.lock)
         x = mallocgc(m, t, w.size, w.typ)
         if w.caches == SHARED:
             unlock(m, t, w.lock)
         if x and w.write and w.size >= 8:
-            store64(m, t, x, r[RANK])
-        r[COUNT] += 1
-        if r[COUNT] == w.allocations:
-            finish(m, t)
+            store64(m, t, x, m.thread[t].local[RANK])
+        count_step(m, t, w.allocations)
 
 
 def place_mixed(w, space):
@@ -76,13 +68,9 @@ def read_mixed(w, space):
           largest=parameter(65536, "bytes of the largest", 1, 1 << 26))
 def mixed_sizes(m, w):
     while True:
-        t = next_thread(m)
+        t = next_m(m, w)
         if t < 0:
             return
         r = m.thread[t].local
-        if r[COUNT] == 0:
-            become(m, t, w)
         mallocgc(m, t, w.sizes[(r[COUNT] * 7 + r[RANK] * 1031) % SIZES], 0)
-        r[COUNT] += 1
-        if r[COUNT] == w.allocations:
-            finish(m, t)
+        count_step(m, t, w.allocations)

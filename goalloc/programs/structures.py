@@ -8,14 +8,14 @@
 """
 import numpy as np
 
-from hwmem.kernels import finish, kernel, load64, next_thread, store64
+from hwmem.kernels import finish, kernel, load64, store64
 from hwmem.programs.registry import parameter, workload
 from goalloc.kernels import concatstrings, growslice, mallocgc, read_pointer, write_pointer
 from goalloc.map import mapassign
-from goalloc.programs.start import GOMAXPROCS, RANK, become, outcome, start
+from goalloc.programs.start import COUNT, GOMAXPROCS, RANK, count_step, next_m, outcome, start
 from goalloc.types import int64, pointer, struct
 
-COUNT, HEAD, LENGTH, CAPACITY, SUM, BEGUN = range(1, 7)          # a thread's registers
+HEAD, LENGTH, CAPACITY, SUM = range(2, 6)                       # a thread's registers
 NODE = struct("node", left=pointer, right=pointer, key=int64)
 LEFT, RIGHT, KEY = NODE.offsets["left"], NODE.offsets["right"], NODE.offsets["key"]
 NODE_SIZE, WORD = NODE.size, 8
@@ -42,12 +42,10 @@ def place_list(w, space):
           scale="gomaxprocs", gomaxprocs=GOMAXPROCS, nodes=parameter(10_000, "nodes of each list"))
 def linked_list(m, w):
     while True:
-        t = next_thread(m)
+        t = next_m(m, w)
         if t < 0:
             return
         r = m.thread[t].local
-        if r[COUNT] == 0:
-            become(m, t, w)
         if r[COUNT] < w.nodes:
             push_node(m, t, w, r)
         elif r[HEAD] == 0:
@@ -78,12 +76,10 @@ def read_tree(w, space):
           scale="gomaxprocs", gomaxprocs=GOMAXPROCS, depth=parameter(12, "levels of each tree", 1, 24))
 def binary_tree(m, w):
     while True:
-        t = next_thread(m)
+        t = next_m(m, w)
         if t < 0:
             return
         r = m.thread[t].local
-        if r[COUNT] == 0:
-            become(m, t, w)
         if not add_leaf(m, t, w, r) or r[COUNT] == (1 << w.depth) - 1:
             finish(m, t)
 
@@ -118,13 +114,10 @@ def read_appends(w, space):
           slices=parameter(10, "slices that each P fills"))
 def slices(m, w):
     while True:
-        t = next_thread(m)
+        t = next_m(m, w)
         if t < 0:
             return
         r = m.thread[t].local
-        if r[BEGUN] == 0:
-            become(m, t, w)
-            r[BEGUN] = 1
         if r[LENGTH] == r[CAPACITY]:
             r[HEAD], r[CAPACITY] = growslice(m, t, (r[HEAD], r[LENGTH], r[CAPACITY]), r[LENGTH] + 1, WORD, 0)
             if r[HEAD] == 0:
@@ -132,10 +125,8 @@ def slices(m, w):
         store64(m, t, r[HEAD] + r[LENGTH] * WORD, r[LENGTH])
         r[LENGTH] += 1
         if r[LENGTH] == w.elements:
-            r[COUNT] += 1
             r[HEAD] = r[LENGTH] = r[CAPACITY] = 0
-            if r[COUNT] == w.slices:
-                finish(m, t)
+            count_step(m, t, w.slices)
 
 
 def place_maps(w, space):
@@ -155,19 +146,15 @@ def read_maps(w, space):
           keys=parameter(2_000, "keys of each map, in random order", 2, 1 << 22))
 def maps(m, w):
     while True:
-        t = next_thread(m)
+        t = next_m(m, w)
         if t < 0:
             return
         r = m.thread[t].local
-        if r[COUNT] == 0:
-            become(m, t, w)
         value = mapassign(m, t, w.maptype, w.maps[r[RANK]], w.drawn[r[COUNT]])
         if value == 0:
             continue
         store64(m, t, value, r[COUNT])
-        r[COUNT] += 1
-        if r[COUNT] == w.keys:
-            finish(m, t)
+        count_step(m, t, w.keys)
 
 
 def place_letter(w, space):
@@ -183,16 +170,13 @@ def read_strings(w, space):
           operation="concatenation", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, length=parameter(500, "bytes of the last string"))
 def strings(m, w):
     while True:
-        t = next_thread(m)
+        t = next_m(m, w)
         if t < 0:
             return
         r = m.thread[t].local
-        if r[LENGTH] == 0:
-            become(m, t, w)
         x = concatstrings(m, t, r[HEAD], r[LENGTH], w.letter, 1)
         if x == 0:
             continue
         r[HEAD] = x
         r[LENGTH] += 1
-        if r[LENGTH] == w.length:
-            finish(m, t)
+        count_step(m, t, w.length)

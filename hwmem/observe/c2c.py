@@ -12,7 +12,8 @@ stores that found the line modified in another core; perf's samples are loads on
 among the loads, and `atomics` says how many there are. A load never hits a fill buffer, since loads do not overlap
 here. There is no code address and no source line: a symbol is that of the data.
 """
-from itertools import groupby
+from bisect import bisect_right
+from itertools import accumulate, groupby
 
 import numpy as np
 
@@ -48,7 +49,8 @@ def table(cells, symbols=()):
         cells = snapshot(cells)
     order = np.lexsort((cells["thread"], cells["offset"], cells["use"], cells["line"]))
     lines = [list(group) for _, group in groupby(cells[order], key=lambda cell: (cell["line"], cell["use"]))]
-    rows = [line_row(line, symbols) for line in lines if is_contended(line)]
+    names = Names(symbols)
+    rows = [line_row(line, names) for line in lines if is_contended(line)]
     total = sum(row["hitm"] for row in rows)
     for row in rows:
         row["hitm_percent"] = 100 * row["hitm"] / total if total else 0.0
@@ -60,12 +62,12 @@ def is_contended(line):
     return int(cores).bit_count() > 1 and wrote != 0
 
 
-def line_row(line, symbols):
+def line_row(line, names):
     communicated = communicated_bytes(line)
-    offsets = [offset_row(cell, communicated, symbols) for cell in line]
+    offsets = [offset_row(cell, communicated, names) for cell in line]
     address = int(line[0]["va"] & LINE_BYTES)
     return {"address": address, "physical": int(line[0]["line"]) << P.LINE_SHIFT,
-            "symbol": symbol_of(symbols, address, address + P.LINE),
+            "symbol": names.of(address, address + P.LINE),
             "sharing": "true" if communicated else "false",
             "threads": sorted({o["thread"] for o in offsets}), "cores": sorted({c for o in offsets for c in o["cores"]}),
             **counts(*(sum(cell[field] for cell in line) for field in ("served", "atomics"))), "offsets": offsets}
@@ -84,13 +86,13 @@ def communicated_bytes(line):
     return both & wrote
 
 
-def offset_row(cell, communicated, symbols):
+def offset_row(cell, communicated, names):
     """What one thread did at one offset."""
     count = counts(cell["served"], cell["atomics"])
     address = int(cell["va"])
     loads = count["loads"] + count["atomics"] - count["load_hitm"]
     return {"offset": int(cell["offset"]), "thread": int(cell["thread"]), "process": int(cell["process"]),
-            "symbol": symbol_of(symbols, address, address + 1),
+            "symbol": names.of(address, address + 1),
             "sharing": "true" if communicated & (int(cell["read"]) | int(cell["wrote"])) else "false",
             "cores": [c for c in range(P.MAX_CORES) if int(cell["cores"]) >> c & 1], **count,
             "lcl_hitm_cycles": mean(cell["cycles"][HITM_HERE], count["lcl_hitm"]),
@@ -119,16 +121,23 @@ def mean(total, n):
     return float(total) / n if n else 0.0
 
 
-def symbol_of(symbols, start, end):
-    """The variable in [start, end) as "name", "name+8" or "name[3]"; of several the first; "" if there is none."""
-    inside = [s for s in symbols if s[0] < end and start < s[1]]
-    if not inside:
-        return ""
-    first, _, name, *element = min(inside)
-    into = max(0, start - first)
-    if element:
-        name, into = f"{name}[{into // element[0]}]", into % element[0]
-    return f"{name}+{into}" if into else name
+class Names:
+    """The program's variables, of which it may have many: `ends[i]` is where the last of the first i + 1 ends."""
+
+    def __init__(self, symbols):
+        self.symbols = sorted(symbols)
+        self.ends = list(accumulate((s[1] for s in self.symbols), max))
+
+    def of(self, start, end):
+        """The variable in [start, end) as "name", "name+8" or "name[3]"; of several the first; "" if there is none."""
+        i = bisect_right(self.ends, start)
+        if i == len(self.symbols) or self.symbols[i][0] >= end:
+            return ""
+        first, _, name, *element = self.symbols[i]
+        into = max(0, start - first)
+        if element:
+            name, into = f"{name}[{into // element[0]}]", into % element[0]
+        return f"{name}+{into}" if into else name
 
 
 LINE_COLUMNS = (

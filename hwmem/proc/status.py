@@ -55,7 +55,7 @@ def status(process):
 
 
 def status_text(process):
-    number, task = process.number + 1, process.record
+    number = process.number + 1
     head = (("Name", COMM), ("State", "R (running)"), ("Tgid", number), ("Pid", number), ("PPid", parent_of(process)))
     tail = (("THP_enabled", int(process.machine.state.mm.thp != P.THP_NEVER)), ("Threads", process.thread_count()))
     return "".join([f"{name}:\t{value}\n" for name, value in head] +

@@ -19,13 +19,18 @@ def machine():
 
 @pytest.fixture
 def runtime(machine):
-    """Runtimes on the machine, ended after the test."""
+    """Runtimes on the machine, ended after the test; `runtime.end(rt)`: before, by tests that start many."""
     from goalloc.runtime import Runtime
     started = []
 
     def start(**arguments):
         started.append(Runtime(machine=machine, **arguments))
         return started[-1]
+
+    def end(rt):
+        started.remove(rt)
+        rt.process.exit()
+    start.end = end
     yield start
     for rt in started:
         rt.process.exit()

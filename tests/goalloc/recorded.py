@@ -6,9 +6,13 @@ import pathlib
 
 import numpy as np
 
+from one_p import OneP
+
+from goalloc.chan import CHANRECV
 from goalloc.inspect import Inspector
 from goalloc.layout import heapArena, mheap, variables as V
 from goalloc.params import heapArenaBytes
+from goalloc.proc import GOSCHED
 from goalloc.sizeclasses import class_to_size
 from goalloc.types import int64, pointer, struct, uint8
 
@@ -117,6 +121,43 @@ def box_ints(rt):
     return addresses
 
 
+class Goroutines(list):
+    """The g of each goroutine in the order in which they begin; `rows`: offsets of g and stack from the first's, stack size."""
+
+    rows = ()
+
+
+def goroutines(rt, schedtick):
+    """main starts goroutines and yields after each; a goroutine notes itself in a row of three words and waits for a channel.
+
+        var c chan int
+        first, firstStack := uintptr(0), uintptr(0)
+        for i := 0; i < 1000; i++ { go func() { ...note, using first and firstStack...; <-c }(); runtime.Gosched() }
+    """
+    one, started = OneP(rt), Goroutines()
+    one.schedtick(schedtick)
+    rt.malloc_many([8, 8])                              # the two variables, which the closures share
+    main, c = one.current(), one.memory                 # what c points to has no room and no sender
+    for _ in range(1000):
+        rt.mallocgc(24, noscan=False)                   # the closure
+        one.go(0)
+        one.proc(GOSCHED)
+        while one.next() is not None and one.current() != main:
+            started.append(one.current())
+            rt.mallocgc(24)
+            one.chan(CHANRECV, c)
+    stacks = [one.stack(gp) for gp in started]
+    started.rows = [[gp - started[0], lo - stacks[0][0], hi - lo] for gp, (lo, hi) in zip(started, stacks)]
+    return started
+
+
+def first_turn_out_of_order(recorded):
+    """How many goroutines ran before main was taken out of turn for the first time, every 61st choice being the global queue's.
+    (The real program's count stands at 4, and the finalizers' goroutine, which has not run yet, takes the next choice.)"""
+    offsets = [row[0] for row in recorded["extra"]]
+    return next(i for i in range(len(offsets)) if offsets[i] - offsets[i + 1] == class_to_size[23])
+
+
 def program(name):
     mib = 1 << 20
     return {
@@ -135,6 +176,7 @@ def program(name):
         "arena_cross": many([mib] * 300),
         "arena_big": many([70 * mib, mib, 130 * mib, mib, 200 * mib, 8192, 64 * mib]),
         "box_ints": box_ints,
+        "goroutines": lambda rt: goroutines(rt, -first_turn_out_of_order(scenarios()[name]) % 61),
     }[name]
 
 

@@ -3,57 +3,25 @@ from collections import deque
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from one_p import OneP
 from recorded import oracle
 
 import goalloc
 from goalloc import params as P
-from goalloc.chan import CHANRECV, CHANSEND, CLOSECHAN, CLOSED, DONE, MAKECHAN, PARKED
+from goalloc.chan import CHANRECV, CHANSEND, CLOSECHAN, CLOSED, DONE, PARKED, YIELDED
 from goalloc.errors import FatalError
 from goalloc.layout import g_, hchan, p_, schedt, variables as V
-from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, PC, SCHEDULE, SLEEP
+from goalloc.proc import GOSCHED, PC, SLEEP
 from goalloc.runtime import Runtime
 from goalloc.stack import CALL, HI
 from goalloc.sync import ADD, LOCK_SLOW, UNLOCK, WAIT
-from goalloc.types import int64
-
-
-class OneP:
-    """A runtime with one P whose goroutines are told what to do, in the order in which they run."""
-
-    def __init__(self, rt):
-        self.rt, self.memory = rt, rt.mallocgc(4096)
-
-    def proc(self, operation, a=0, b=0):
-        return self.rt.call(0, P.DOOR_PROC, operation, a, b)
-
-    def go(self, place):
-        return self.proc(NEWPROC, place)
-
-    def next(self):
-        """The place in its program of the goroutine that runs next."""
-        gp = self.proc(SCHEDULE)
-        return gp and self.rt.process.load(gp + PC)
-
-    def current(self):
-        return int(self.rt.machine.state.thread[self.rt.process.thread_on(0)].guest[P.G])
-
-    def chan(self, operation, a, b=0):
-        return self.rt.call(0, P.DOOR_CHAN, operation, a, b)
-
-    def makechan(self, size):
-        return self.chan(MAKECHAN, self.rt.type_address(int64), size)
-
-    def send(self, c, value, slot=0):
-        self.rt.process.store(self.memory + 8 * slot, value)
-        return self.chan(CHANSEND, c, self.memory + 8 * slot)
-
-    def sync(self, operation, a, b=0):
-        return self.rt.call(0, P.DOOR_SYNC, operation, a, b)
 
 
 @pytest.fixture
 def one(runtime):
-    return OneP(runtime(gomaxprocs=1))
+    one = OneP(runtime(gomaxprocs=1))
+    one.schedtick(1)                                    # 60 choices more before one begins with the global queue
+    return one
 
 
 def run_to_end(one):
@@ -65,7 +33,7 @@ def run_to_end(one):
         except FatalError as error:
             assert "all goroutines are asleep - deadlock!" in str(error)
             return order
-        one.proc(GOEXIT, one.current())
+        one.end()
 
 
 def test_the_last_goroutine_started_runs_first_and_the_others_in_their_order(one):
@@ -89,7 +57,7 @@ def test_gosched_lets_all_others_run_first(one):
     assert one.next() == 2
     one.proc(GOSCHED)
     assert one.next() == 1
-    one.proc(GOEXIT, one.current())
+    one.end()
     assert one.next() == 2
 
 
@@ -97,7 +65,7 @@ def test_goroutines_have_numbers_and_are_used_again(one):
     first = one.go(1)
     assert one.rt.process.load(first + g_.goid) == 1
     assert one.next() == 1
-    one.proc(GOEXIT, first)
+    one.end()
     again = one.go(1)
     assert again == first and one.rt.process.load(again + g_.goid) == 2
 
@@ -108,7 +76,7 @@ def test_an_unbuffered_send_waits_for_its_receiver(one):
         one.go(place)
     assert one.next() == 2 and one.send(c, 42) == PARKED
     assert one.next() == 1 and one.chan(CHANRECV, c, got) == DONE and one.rt.process.load(got) == 42
-    one.proc(GOEXIT, one.current())
+    one.end()
     assert one.next() == 2 and one.send(c, 42) == DONE
 
 
@@ -127,7 +95,7 @@ def test_close_releases_receivers_with_zero_and_senders_panic(one):
         one.chan(CLOSECHAN, c)
     with pytest.raises(FatalError, match="panic: close of nil channel"):
         one.chan(CLOSECHAN, 0)
-    one.proc(GOEXIT, one.current())
+    one.end()
     assert one.next() == 2 and one.chan(CHANRECV, c, got) == CLOSED and one.rt.process.load(got) == 0
 
 
@@ -169,7 +137,7 @@ def test_channels_keep_the_order_of_what_was_sent(machine):
                     assert one.chan(CHANSEND if program[j] else CHANRECV, c, place) == DONE
                     if not program[j]:
                         assert rt.process.load(place) == received[j]
-                    one.proc(GOEXIT, one.current())
+                    one.end()
                 if sends:
                     done = one.send(c, i, i)
                     if receivers:
@@ -189,7 +157,7 @@ def test_channels_keep_the_order_of_what_was_sent(machine):
                     ring.extend([senders.popleft()] if senders else [])
                     assert rt.process.load(one.memory + 8 * i) == ring.popleft()
                 assert done == DONE
-                one.proc(GOEXIT, one.current())
+                one.end()
                 assert rt.process.load(c + hchan.qcount) == len(ring)
             rt.check()
         finally:
@@ -207,10 +175,10 @@ def test_a_mutex_excludes_and_its_waiters_get_it_in_their_order(one):
         assert one.next() == place and one.sync(LOCK_SLOW, mu) == PARKED
     assert one.next() == 3
     one.sync(UNLOCK, mu)
-    one.proc(GOEXIT, one.current())
+    one.end()
     assert one.next() == 1 and one.sync(LOCK_SLOW, mu) == DONE
     one.sync(UNLOCK, mu)
-    one.proc(GOEXIT, one.current())
+    one.end()
     assert one.next() == 2 and one.sync(LOCK_SLOW, mu) == DONE
     one.sync(UNLOCK, mu)
     assert one.rt.process.load(mu) == 0
@@ -232,10 +200,10 @@ def test_who_waited_a_millisecond_is_handed_the_mutex(one):
     one.proc(GOSCHED)
     assert one.next() == 1 and one.sync(LOCK_SLOW, mu) == PARKED
     assert one.rt.process.load(mu, size=4) == 8 | 4 | 1     # a waiter, starving, locked
-    assert one.next() == 2
-    one.sync(UNLOCK, mu)
-    assert one.sync(LOCK_SLOW, mu) == PARKED                # starving: it queues
+    assert one.next() == 2 and one.sync(UNLOCK, mu) == YIELDED
     assert one.next() == 1 and one.sync(LOCK_SLOW, mu) == DONE
+    one.proc(GOSCHED)
+    assert one.next() == 2 and one.sync(LOCK_SLOW, mu) == PARKED
 
 
 def test_a_waitgroup_waits_for_all(one):
@@ -248,7 +216,7 @@ def test_a_waitgroup_waits_for_all(one):
     for place in (1, 2):
         assert one.next() == place
         one.sync(ADD, wg, -1)
-        one.proc(GOEXIT, one.current())
+        one.end()
     assert one.next() == 3 and one.sync(WAIT, wg) == DONE
     with pytest.raises(FatalError, match="panic: sync: negative WaitGroup counter"):
         one.sync(ADD, wg, -1)
@@ -286,10 +254,10 @@ ORDER = oracle("goroutine_order")
 def test_goroutines_run_in_the_order_of_the_real_ones(one, n):
     """Every 61st look is at the global queue first; where the count stood when the real program began is not recorded."""
     real = ORDER["starts"][n]
-    from_global = real.index(1) if int(n) > 256 else 0          # the head of the global queue, out of turn
+    from_global = real.index(1) if int(n) > 256 else 1          # the head of the global queue, out of turn; the first one inherits
     for place in range(1, int(n) + 1):
         one.go(place)
-    one.rt.process.store(one.rt.ps[0] + p_.schedtick, -from_global % 61, size=4)
+    one.schedtick((1 - from_global) % 61)
     assert run_to_end(one) == real
 
 
@@ -313,6 +281,6 @@ def test_sends_and_receives_come_in_the_order_of_the_real_ones(one, size):
             count[i] += 1
         else:
             one.sync(ADD, wg, -1)
-            one.proc(GOEXIT, one.current())
+            one.end()
     assert one.sync(WAIT, wg) == DONE
     assert noted == ORDER["channels"][size]

@@ -1,6 +1,6 @@
 """Fresh scenarios, with new seeds, on the real Go and on ours: equal. Skipped where Go 1.21.13 is not installed.
 
-`pip install '.[go]'` installs it. HWMEM_LIVE: how many heap scenarios (20).
+`pip install '.[go]'` installs it. HWMEM_LIVE: how many heap scenarios (20); ten times as many programs of goroutines.
 """
 import json
 import os
@@ -11,18 +11,26 @@ import resource
 import shutil
 import subprocess
 
+import mapprograms
 import numpy as np
+import orders
 import pytest
+from one_p import OneP
+from recorded import scenarios
 
 from goalloc import answers
+from goalloc.chan import CHANRECV
 from goalloc.errors import NOT_MAPPED, NOT_RESERVED, TEXTS, FatalError
 from goalloc.layout import fixalloc, mheap, pointer_words, variables as V
 from goalloc.params import heapArenaBytes
+from goalloc.proc import GOSCHED
 from goalloc.sizeclasses import class_to_size
 from goalloc.slices import Slice
+from goalloc.start import heap_map
 from goalloc.types import array, int32, int64, pointer, struct, uint8
 
 LIVE = pathlib.Path(__file__).resolve().parent / "live"
+ROUNDS = 10                             # in which main yields after a step of goroutines
 ARENA_TYPES = (uint8, int32, int64, pointer, struct("node", left=pointer, right=pointer, key=int64), array(uint8, 5), array(pointer, 1000),
                struct("mixed", a=int32, b=pointer, c=uint8), array(int64, 100_000), array(pointer, 70_000))        # of live/arenas.go
 MIB = 1 << 20
@@ -45,11 +53,21 @@ def environment(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def program(environment, tmp_path_factory):
-    """The real allocator's side: live/main.go, built."""
-    binary = tmp_path_factory.mktemp("live") / "live"
-    subprocess.run(["go", "build", "-o", binary, "."], cwd=LIVE, env=environment, check=True)
-    return binary
+def programs(environment, tmp_path_factory):
+    """A folder with the real side's programs, built: live (live/main.go), order, maps and thousand (live/*/main.go)."""
+    folder = tmp_path_factory.mktemp("live")
+    subprocess.run(["go", "build", "-o", f"{folder}/", ".", "./order", "./maps", "./thousand"], cwd=LIVE, env=environment, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def program(programs):
+    return programs / "live"
+
+
+def answer_of(program, text):
+    run = subprocess.run([program], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
+    return json.loads(run.stdout)
 
 
 def random_steps(rng):
@@ -73,19 +91,96 @@ def random_steps(rng):
     return steps
 
 
+def with_goroutines(rng, steps):
+    """The steps, and between some of them goroutines begin (size 0, 0) or those that wait longest end (size 0, 1)."""
+    out, waiting = [], 0
+    for step in steps:
+        out.append(step)
+        if rng.random() < 0.03:
+            ending = rng.randrange(waiting + 1) if rng.random() < 0.4 else 0
+            count = ending or rng.choice((1, 3, 20, 150, 300))
+            waiting += -ending if ending else count
+            out.append((count, 0, int(ending > 0)))
+    return out
+
+
+def addresses_of(one, steps, real):
+    """What live/main.go notes, from ours: addresses of objects, and of goroutines' gs and stacks in the order in which they begin.
+    The count of choices that it notes before those is taken over."""
+    noted, seen = [], set()
+    main, c = one.current(), one.memory + 2048          # a channel without room, whose elements have no bytes
+    for count, size, scan in steps:
+        if size:
+            noted += one.rt.malloc_many([size] * count, noscan=not scan).tolist()
+            continue
+        noted.append(real[len(noted)])
+        one.schedtick(noted[-1])
+        for _ in range(count):
+            if scan:
+                one.send(c, 1)
+            else:
+                one.go(0)
+                others_run(one, main, c, noted, seen)
+        for _ in range(ROUNDS):
+            others_run(one, main, c, noted, seen)
+    return noted
+
+
+def others_run(one, main, c, noted, seen):
+    """main yields: who begins notes itself and waits, who has been sent something ends."""
+    one.proc(GOSCHED)
+    while one.next() is not None and (gp := one.current()) != main:
+        if gp not in seen:
+            seen.add(gp)
+            noted += [gp, one.stack(gp)[0]]
+            one.chan(CHANRECV, c)
+        else:
+            seen.discard(gp)
+            one.chan(CHANRECV, c)
+            one.end()
+
+
 def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, program, seed):
     for k in range(SCENARIOS):
-        steps = random_steps(random.Random(seed + k))
+        steps = with_goroutines(random.Random(seed + k), random_steps(random.Random(seed + k)))
         text = "\n".join("{} {} {}".format(*step) for step in steps)
-        run = subprocess.run([program], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
-        real = json.loads(run.stdout)
+        real = answer_of(program, text)
         rt = runtime(start=real)
-        counts = [count for count, _, _ in steps]
-        sizes, scan = (np.repeat([step[i] for step in steps], counts) for i in (1, 2))
-        assert rt.malloc_many(sizes, noscan=scan == 0).tolist() == real["addresses"], seed + k
+        assert addresses_of(OneP(rt), steps, real["addresses"]) == real["addresses"], seed + k
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+        runtime.end(rt)
+
+
+def test_the_recorded_thousand_goroutines_are_those_of_the_program_that_ours_imitates(programs):
+    recorded = scenarios()["goroutines"]
+    for _ in range(20):                                 # where the host was slow the runtime has made another M, and the heap differs
+        run = subprocess.run([programs / "thousand", "goroutines"], capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
+        real = json.loads(run.stdout)
+        if sorted(real["heap"]) == heap_map(recorded):
+            break
+    assert real["notes"] == recorded["extra"]
+    for when in ("before", "after"):                    # but for what the profile's first samples take
+        assert {name: real[when][name] for name in ("HeapAlloc", "HeapObjects", "HeapSys", "Mallocs", "StackInuse", "MSpanInuse")}.items() \
+            <= recorded[f"memstats_{when}"].items()
+
+
+def test_fresh_programs_on_maps_see_what_the_real_ones_see(runtime, programs, seed):
+    rt = runtime(gomaxprocs=1)
+    fresh = [mapprograms.random_program(random.Random(seed + k)) for k in range(SCENARIOS)]
+    for k, (program, seen) in enumerate(zip(fresh, answer_of(programs / "maps", json.dumps(fresh)), strict=True)):
+        assert mapprograms.Run(rt, program).go_through() == (seen or []), seed + k
+    rt.check()
+
+
+def test_fresh_programs_of_goroutines_go_on_in_the_real_order_and_with_the_real_outcomes(runtime, programs, seed):
+    for k in range(SCENARIOS):
+        fresh = [orders.random_program(random.Random(10 * (seed + k) + i)) for i in range(10)]
+        answers_ = answer_of(programs / "order", json.dumps(fresh))
+        ours = orders.run_all(OneP(runtime(gomaxprocs=1)), fresh, answers_)
+        for i, (notes, real) in enumerate(zip(ours, answers_, strict=True)):
+            assert notes == real["Notes"], 10 * (seed + k) + i
 
 
 def random_arena_steps(rng):
@@ -136,8 +231,7 @@ def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime,
     for k in range(max(1, SCENARIOS // 4)):
         steps = random_arena_steps(random.Random(seed + k))
         text = "\n".join("{} {} {}".format(*step) for step in steps)
-        run = subprocess.run([program], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
-        real = json.loads(run.stdout)
+        real = answer_of(program, text)
         rt, arenas, ours = runtime(start=real), {}, []
         begin_finalizers(rt, real["before"]["finalizer_nchunk"])
         zerobase = {address for address in real["addresses"] if 0 < address < 0xC000000000}
@@ -148,11 +242,12 @@ def test_fresh_programs_of_arenas_get_the_real_addresses_and_statistics(runtime,
         stats = rt.memstats()
         assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"], seed + k
         rt.check()
+        runtime.end(rt)
 
 
 def test_the_runtimes_objects_have_the_real_ones_pointers(program):
     """The heap's bitmap at a real p, g and m, against what the declarations say."""
-    real = json.loads(subprocess.run([program], input="1 8 0", capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True).stdout)
+    real = answer_of(program, "1 8 0")
     for name, words in real["pointers"].items():
         assert list(pointer_words(name)) == words, name
 
@@ -162,7 +257,7 @@ def test_conversions_take_the_real_ones_memory(runtime, program, seed):
     steps = [(1, rng.randrange(1, 400), 0) if rng.random() < 0.2 else
              (0, rng.choice((rng.randrange(0, 40), rng.randrange(0, 2000), rng.randrange(0, 40_000))), rng.randrange(6, 10)) for _ in range(2000)]
     text = "\n".join("{} {} {}".format(*step) for step in steps)
-    real = json.loads(subprocess.run([program], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True).stdout)
+    real = answer_of(program, text)
     rt, ours = runtime(start=real), []
     source = rt.process.mmap(0, 40_960)
     convert = {6: lambda n: rt.to_bytes((source, n)).array, 7: lambda n: rt.to_string(Slice(source, n, n, uint8)).str,

@@ -1,8 +1,9 @@
-"""Maps hold what was put in, and grow when and to where the real ones grow."""
+"""Maps hold what was put in, grow when and to where the real ones grow, and a range over one sees what Go's rules say."""
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from recorded import run_lengths, scenarios
+from mapprograms import Run
+from recorded import oracle, run_lengths, scenarios
 
 from goalloc.runtime import Runtime
 
@@ -101,4 +102,52 @@ def test_deleting_every_key_leaves_only_slots_that_say_that_nothing_follows(runt
     assert tops == [bytes(8)] * len(tops)
     m[5] = 6
     assert m[5] == 6 and m.field("hash0", 4) == hash0 and m.field("buckets") == buckets
+    rt.check()
+
+
+def test_ranges_and_growth_are_the_real_ones(runtime):
+    """Random programs, recorded: the order in which a range sees the entries, also while the map changes, and the hmap's fields."""
+    recorded = oracle("map_programs")
+    rt = runtime(gomaxprocs=1)
+    for k, (program, seen) in enumerate(zip(recorded["programs"], recorded["seen"], strict=True)):
+        assert Run(rt, program).go_through() == seen, k
+    rt.check()
+
+
+def test_a_range_sees_every_key_that_stays_once(machine):
+    @settings(max_examples=25)
+    @given(st.integers(0, 150), st.lists(st.tuples(st.booleans(), st.integers(0, 200)), max_size=80), st.integers(0, 100))
+    def holds(size, changes, seed):
+        """Between two entries a key is put in or deleted. One that is deleted before it is seen is not seen."""
+        rt = Runtime(machine=machine, gomaxprocs=1, seed=seed)
+        try:
+            ours, model, changes = rt.make_map(), {}, list(changes)
+            ours.assign(range(size), range(size))
+            model.update((key, key) for key in range(size))
+            stayed, seen = set(model), []
+            for key, value in ours.items():
+                assert model[key] == value
+                seen.append(key)
+                if changes:
+                    put, other = changes.pop()
+                    if put:
+                        ours[other] = model[other] = 1000 + len(changes)
+                    else:
+                        assert ours.discard(other) == (model.pop(other, None) is not None)
+                        stayed.discard(other)
+            assert all(seen.count(key) == 1 for key in stayed)
+        finally:
+            rt.process.exit()
+    holds()
+
+
+def test_a_cleared_map_is_empty_and_keeps_its_buckets(runtime):
+    rt = runtime(gomaxprocs=1)
+    m = rt.make_map()
+    m.assign(range(500), range(500))
+    buckets, hash0 = m.field("buckets"), m.field("hash0", 4)
+    m.clear()
+    assert (len(m), list(m), m.field("buckets"), m.field("oldbuckets")) == (0, [], buckets, 0) and m.field("hash0", 4) != hash0
+    m.assign(range(300), range(300))
+    assert sorted(m.items()) == [(i, i) for i in range(300)] and m.field("buckets") == buckets
     rt.check()

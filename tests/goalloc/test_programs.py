@@ -13,7 +13,8 @@ from hwmem.errors import MachineError
 SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300}, "linked-list": {"nodes": 300},
          "binary-tree": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
          "goroutine-churn": {"goroutines": 40}, "channel": {"objects": 200},
-         "threadtest": {"rounds": 2, "objects": 800}, "larson": {"chunks": 100, "rounds": 100}, "maps": {"keys": 200}}
+         "threadtest": {"rounds": 2, "objects": 800}, "larson": {"chunks": 100, "rounds": 100}, "maps": {"keys": 200},
+         "sleepers": {"goroutines": 9, "rounds": 4}}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -64,6 +65,13 @@ def test_contended_lines_are_named_by_structure_and_field():
     assert any(name.startswith("gcController.heapLive") for name in names)
     assert any(name.startswith("mheap_.central[5].") for name in names)
     assert all(row["symbol"] for row in r.c2c() if row["address"] not in range(0xC0_0000_0000, 0xC1_0000_0000))
+
+
+def test_contended_lines_of_goroutines_are_named_by_structure_and_field():
+    r = goalloc.run("channel", gomaxprocs=4, producers=6, consumers=6, objects=150, buffer=4, c2c=True)
+    named = {row["symbol"] for row in r.c2c()} | {o["symbol"] for row in r.c2c() for o in row["offsets"]}
+    assert {"channel.qcount", "channel.lock", "channel.recvq", "channel.buf[3]", "sched.npidle", "sched.pidle", "p1.runqhead",
+            "p2.runnext", "producers.state", "g1.atomicstatus"} <= named
 
 
 def test_a_program_that_takes_more_than_there_is_ends_with_one_line():

@@ -27,3 +27,26 @@ def test_plain_python_gives_the_same_addresses_statistics_and_cycles():
                for mode in ({}, {"NUMBA_DISABLE_JIT": "1"})]
     assert outputs[1].returncode == 0, outputs[1].stderr
     assert outputs[0].stdout == outputs[1].stdout
+
+
+GOROUTINES = """
+import goalloc
+from mapprograms import Run
+from one_p import OneP
+from orders import run_all
+from recorded import oracle
+recorded, maps = oracle("goroutine_programs"), oracle("map_programs")
+one = OneP(goalloc.Runtime(gomaxprocs=1))
+ours = run_all(one, recorded["programs"][:3], recorded["answers"])
+assert ours == [answer["Notes"] for answer in recorded["answers"][:3]]
+k = min(range(len(maps["seen"])), key=lambda k: (len(maps["seen"][k]) < 100, len(maps["programs"][k]["Steps"])))
+assert Run(one.rt, maps["programs"][k]).go_through() == maps["seen"][k]
+one.rt.check()
+"""
+
+
+def test_plain_python_runs_goroutines_and_maps_as_the_real_ones_were_recorded():
+    here = os.path.dirname(os.path.abspath(__file__))
+    env = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.pathsep.join([here, *sys.path])}
+    run = subprocess.run([sys.executable, "-W", "error::RuntimeWarning", "-c", GOROUTINES], capture_output=True, text=True, env=env)
+    assert run.returncode == 0, run.stderr

@@ -157,10 +157,17 @@ def test_two_owners_of_one_frame_do_not_meet():
 
 
 def test_symbols_are_named_by_element_or_by_distance():
-    symbols = [(100, 140, "ring", 8), (200, 230, "header")]
-    assert [c2c.symbol_of(symbols, at, at + 1) for at in (100, 117, 139, 150, 200, 212)] == \
-        ["ring[0]", "ring[2]+1", "ring[4]+7", "", "header", "header+12"]
-    assert c2c.symbol_of(symbols, 64, 128) == "ring[0]"
+    names = c2c.Names([(200, 230, "header"), (100, 140, "ring", 8)])
+    assert [names.of(at, at + 1) for at in (99, 100, 117, 139, 140, 200, 212, 230)] == \
+        ["", "ring[0]", "ring[2]+1", "ring[4]+7", "", "header", "header+12", ""]
+    assert names.of(64, 128) == "ring[0]"
+
+
+def test_of_variables_one_inside_another_the_outer_one_names_the_place():
+    names = c2c.Names([(100, 108, "inner"), (64, 192, "outer"), (300, 308, "last"), (100, 104, "first")])
+    assert [names.of(at, at + 1) for at in (70, 101, 150, 191, 192, 299, 300)] == \
+        ["outer+6", "outer+37", "outer+86", "outer+127", "", "", "last"]
+    assert names.of(192, 320) == "last"
 
 
 def test_the_text_has_both_tables_in_120_columns():

@@ -1,6 +1,8 @@
 // One run of the real allocator: reads how much to allocate, notes the heap before, allocates, prints everything as JSON.
 //
-// Standard input: a line a step, "count size scan", or a step of user arenas (arenas.go) or of the language (language.go). What is read of the runtime is read at the offsets that the tests hold
+// Standard input: a line a step, "count size scan"; size 0: start goroutines, which note their g and stack and wait (scan 0), or let
+// as many of them end (scan 1); the P's count of choices (schedtick) is noted before; or a step of user arenas (arenas.go) or of
+// the language (language.go). What is read of the runtime is read at the offsets that the tests hold
 // goalloc's own layout to. Nothing is allocated on the heap between the two looks but what was asked for.
 package main
 
@@ -33,6 +35,7 @@ const (
 	maxSteps = 4096
 	maxAddrs = 1 << 20
 	maxRows  = 1 << 14
+	rounds   = 10
 )
 
 type step struct{ count, size, scan uint64 }
@@ -41,8 +44,12 @@ var (
 	steps         [maxSteps]step
 	addrs         [maxAddrs]uint64
 	rows          [maxRows][7]uint64
+	stacks        [maxRows][2]uint64 // of the spans cut into stacks: the page, the size of one
+	pools         int
 	before, after runtime.MemStats
-	first, last   [10]uint64
+	first, last   [11]uint64
+	noted         int
+	parked        = make(chan bool)
 )
 
 func word(p uintptr) uint64      { return *(*uint64)(unsafe.Pointer(p)) }
@@ -58,15 +65,49 @@ func spans() (n int) {
 			continue
 		}
 		rows[n] = [7]uint64{(at(s, 24) - 0xc000000000) / 8192, at(s, 32), state, at(s, 104) >> 16 & 0xff, at(s, 48), at(s, 104) & 0xffff, at(s, 56)}
+		if state == 2 && rows[n][5] > 0 {
+			stacks[pools] = [2]uint64{rows[n][0], at(s, 112)}
+			pools++
+		}
 		n++
 	}
 	return
 }
 
-func look(into *[10]uint64) {
+// note notes an address that the program was given.
+func note(address uint64) {
+	addrs[noted] = address
+	noted++
+}
+
+func wait() {
+	g := at(at(uint64(uintptr(allp[0])), 56), 192)
+	note(g)
+	note(at(g, 0))
+	<-parked
+}
+
+func goroutines(count uint64, start bool) {
+	runtime.Gosched() // allocating may have taken so long that sysmon wants the P to choose again
+	note(at(uint64(uintptr(allp[0])), 16) & 0xffffffff)
+	for i := uint64(0); i < count; i++ {
+		if start {
+			go wait()
+			runtime.Gosched()
+		} else {
+			parked <- true
+		}
+	}
+	for i := 0; i < rounds; i++ { // all have had their turn, although main is sometimes taken before them
+		runtime.Gosched()
+	}
+}
+
+func look(into *[11]uint64) {
 	heap, p := uintptr(unsafe.Pointer(&mheap_)), uint64(uintptr(allp[0]))
 	c := at(p, 64)
-	*into = [10]uint64{word(heap + 66104), word(heap + 66112), at(p, 72), at(p, 80), at(p, 88), at(c, 16), at(c, 24), at(p, 3528), at(p, 4608), word(heap + 92416) & 0xffffffff}
+	*into = [11]uint64{word(heap + 66104), word(heap + 66112), at(p, 72), at(p, 80), at(p, 88), at(c, 16), at(c, 24), at(p, 3528), at(p, 4608),
+		at(p, 2488), word(heap+92416) & 0xffffffff}
 }
 
 // pointerWords: offsets of the words of an object that the heap's bitmap says are pointers.
@@ -82,9 +123,9 @@ func pointerWords(object unsafe.Pointer, size uintptr) (words []uintptr) {
 	return
 }
 
-func state(v *[10]uint64) map[string]any {
+func state(v *[11]uint64) map[string]any {
 	return map[string]any{"curArena": v[:2], "pcache_base": v[2], "pcache_bits": fmt.Sprintf("%#x", v[3]),
-		"pcache_scav": fmt.Sprintf("%#x", v[4]), "tiny": v[5], "tinyoffset": v[6], "mspancache": v[7], "palloc_off": v[8], "finalizer_nchunk": v[9]}
+		"pcache_scav": fmt.Sprintf("%#x", v[4]), "tiny": v[5], "tinyoffset": v[6], "mspancache": v[7], "palloc_off": v[8], "sudogs": v[9], "finalizer_nchunk": v[10]}
 }
 
 func main() {
@@ -97,15 +138,18 @@ func main() {
 	typ := *(*unsafe.Pointer)(unsafe.Pointer(uintptr((*[2]unsafe.Pointer)(unsafe.Pointer(&pointer))[0]) + 48)) // its element
 	runtime.ReadMemStats(&before)
 	look(&first)
-	r, k := spans(), 0
+	r := spans()
 	for i := 0; i < n; i++ {
 		if steps[i].scan > 1 {
-			if addrs[k] = 0; steps[i].scan > 5 {
-				addrs[k] = languageStep(steps[i].scan, steps[i].size)
+			if steps[i].scan > 5 {
+				note(languageStep(steps[i].scan, steps[i].size))
 			} else {
-				addrs[k] = arenaStep(steps[i].scan, steps[i].count, steps[i].size)
+				note(arenaStep(steps[i].scan, steps[i].count, steps[i].size))
 			}
-			k++
+			continue
+		}
+		if steps[i].size == 0 {
+			goroutines(steps[i].count, steps[i].scan == 0)
 			continue
 		}
 		t := typ
@@ -113,13 +157,12 @@ func main() {
 			t = nil
 		}
 		for j := uint64(0); j < steps[i].count; j++ {
-			addrs[k] = uint64(uintptr(mallocgc(uintptr(steps[i].size), t, true)))
-			k++
+			note(uint64(uintptr(mallocgc(uintptr(steps[i].size), t, true))))
 		}
 	}
 	runtime.ReadMemStats(&after)
 	look(&last)
 	json.NewEncoder(os.Stdout).Encode(map[string]any{"before": state(&first), "after": state(&last),
-		"heap_map_before": rows[:r], "addresses": addrs[:k], "memstats_before": &before, "memstats_after": &after,
+		"heap_map_before": rows[:r], "stack_sizes": stacks[:pools], "addresses": addrs[:noted], "memstats_before": &before, "memstats_after": &after,
 		"pointers": map[string]any{"p": pointerWords(allp[0], 8912), "g": pointerWords(allgs[1], 408), "m": pointerWords(allm, 1008)}})
 }
