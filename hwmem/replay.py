@@ -8,7 +8,7 @@ caller's, a process whose one mapping spans the whole address space stands in fo
                     └─ else the memory door's short way, in this loop; its long way through the door
     many cores  hit filter, or the door, access by access
 
-Cost of one core, on the host: about 2 ns a line for hits in order, 20 ns for a miss of all levels.
+Cost of one core, on the host: about 2 ns for one of a run of hits, 20 ns for a miss of all levels.
 """
 import numpy as np
 
