@@ -57,6 +57,15 @@ def test_a_kept_result_reports_what_the_run_printed_and_every_section(capsys, tm
     assert json.loads(called(capsys, "report", file, "--json")[1])["workload"] == "false-sharing"
 
 
+def test_a_result_that_is_older_than_a_counter_is_reported_without_it():
+    r = hwmem.run("false-sharing", threads=1, iterations=10)
+    with_all = REPORT_SECTIONS["ordering"](r)
+    for counts in r.counters["cores"]:
+        del counts["invalidation_queue.loads"]
+    before, after = (text.splitlines()[-1].split() for text in (with_all, REPORT_SECTIONS["ordering"](r)))
+    assert [a for a, b in zip(after, before) if a != b] == ["-"]
+
+
 def test_a_trace_is_replayed_and_its_result_kept(capsys, tmp_path):
     file = tmp_path / "t.hwm"
     status, out, err = called(capsys, "trace", TRACE, "--core", 1, "-o", file)

@@ -17,7 +17,8 @@ def per_core(result, columns):
 
 
 def count(name):
-    return lambda counts: counts[name]
+    """Of a core's counters; a result may be older than a counter."""
+    return lambda counts: counts.get(name, "-")
 
 
 def miss_ratio(level):
@@ -89,4 +90,5 @@ def ordering(result):
     return per_core(result, [
         ("stores", count("stores")), ("buffered", count("store_buffer.stores")), ("drained", count("store_buffer.drains")),
         ("forwarded", count("store_buffer.forwards")), ("stalls", count("store_buffer.stalls")),
-        ("asked ahead", count("store_buffer.fetches")), ("past caches", count("store_buffer.streams")), ("early", count("invalidation_queue.loads")), ("fences", count("fences")), ("atomics", count("atomics"))])
+        ("asked ahead", count("store_buffer.fetches")), ("past caches", count("store_buffer.streams")),
+        ("early", count("invalidation_queue.loads")), ("fences", count("fences")), ("atomics", count("atomics"))])
