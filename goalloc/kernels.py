@@ -24,8 +24,9 @@ from goalloc.string import concatstrings, convT64
 from goalloc.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
 
 __all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointer", "read_pointer", "makechan", "chansend",
-           "chanrecv", "closechan", "selectnbsend", "selectnbrecv", "selectgo", "CLOSED", "DEFAULT", "DONE", "PARKED", "YIELDED", "concatstrings", "convT64", "mutex_lock", "mutex_unlock",
-           "waitgroup_add", "waitgroup_wait", "go", "gosched", "goexit", "sleep", "newtimer", "stoptimer", "resettimer"]
+           "chanrecv", "closechan", "selectnbsend", "selectnbrecv", "selectgo", "CLOSED", "DEFAULT", "DONE", "PARKED", "YIELDED",
+           "concatstrings", "convT64", "mutex_lock", "mutex_unlock", "waitgroup_add", "waitgroup_wait", "go", "gosched", "goexit",
+           "sleep", "newtimer", "stoptimer", "resettimer"]
 
 
 @kernel

@@ -10,9 +10,9 @@ tests/goalloc/test_go_reading_order.py holds the files to this list.
 
 HEADERS = (
     "goalloc",                      # the names that users import
-    "goalloc.params", "goalloc.constants", "goalloc.layout", "goalloc.layout.rules", "goalloc.layout.pages", "goalloc.layout.heap",
-    "goalloc.layout.collector", "goalloc.layout.scheduler", "goalloc.layout.program", "goalloc.layout.variables",
-    "goalloc.sizeclasses", "goalloc.words", "goalloc.errors", "goalloc.types",
+    "goalloc.params", "goalloc.constants", "goalloc.layout", "goalloc.layout.rules", "goalloc.layout.pages",
+    "goalloc.layout.heap", "goalloc.layout.collector", "goalloc.layout.scheduler", "goalloc.layout.program",
+    "goalloc.layout.variables", "goalloc.sizeclasses", "goalloc.words", "goalloc.errors", "goalloc.types",
 )
 
 READING = (
@@ -21,23 +21,23 @@ READING = (
     "goalloc.__main__", "goalloc.cli", "goalloc.report", "goalloc.experiments",
     # Programs that ship with it
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
-    "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines",
-    "goalloc.programs.start",
+    "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start",
     # From Python
-    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",
-    "goalloc.maps", "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check",
-    "goalloc.stats", "goalloc.inspect",
+    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps",
+    "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check", "goalloc.stats",
+    "goalloc.inspect",
     # What programs call
-    "goalloc.entries", "goalloc.map", "goalloc.mapiter", "goalloc.mapbuckets", "goalloc.kernels", "goalloc.string", "goalloc.sync", "goalloc.sema",
-    "goalloc.select",
+    "goalloc.entries", "goalloc.map", "goalloc.mapiter", "goalloc.mapbuckets", "goalloc.kernels", "goalloc.string",
+    "goalloc.sync", "goalloc.sema", "goalloc.select",
     # Goroutines
     "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.timers", "goalloc.timerheap", "goalloc.chan",
     "goalloc.waitq", "goalloc.sudog", "goalloc.park", "goalloc.runq",
     # User arenas, and slices
     "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
     # One allocation, and whether the heap's profile takes it
-    "goalloc.malloc", "goalloc.profilealloc", "goalloc.sample", "goalloc.mprof", "goalloc.special", "goalloc.stack", "goalloc.memory_block",
-    "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset", "goalloc.lfstack", "goalloc.mbitmap",
+    "goalloc.malloc", "goalloc.profilealloc", "goalloc.sample", "goalloc.mprof", "goalloc.special", "goalloc.stack",
+    "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset", "goalloc.lfstack",
+    "goalloc.mbitmap",
     # Pages
     "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagealloc", "goalloc.mpagecache",
     "goalloc.mpagefind", "goalloc.mpagegrow", "goalloc.mscavenge", "goalloc.msummary", "goalloc.mpallocbits",

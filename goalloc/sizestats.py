@@ -9,8 +9,8 @@ from goalloc.stats import heap_stats
 
 
 def size_stats(look):
-    """A dict a class, large objects (class 0, a span each) first: "class", "size", "mallocs", "frees" (blocks, as BySize counts them; what the mcaches
-    hold has been flushed), "spans", "slots", "live", "free" (objects), "span bytes", "tail" (bytes)."""
+    """A dict a class, large objects (class 0, a span each) first: "class", "size", "mallocs", "frees" (blocks, as BySize counts
+    them; what the mcaches hold has been flushed), "spans", "slots", "live", "free" (objects), "span bytes", "tail" (bytes)."""
     counts = heap_stats(look)
     mallocs = [counts["largeAllocCount"], *counts["smallAllocCount"][1:]]
     frees = [counts["largeFreeCount"], *counts["smallFreeCount"][1:]]

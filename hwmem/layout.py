@@ -66,7 +66,8 @@ CORE = record(
     "leaf", "last_huge",            # page-table entry of the last translation; the last 2 MiB page met, plus one
     "id", "socket", "process", "asid", "root", "levels",
     # store buffer: a ring (core/store_buffer.py)
-    "sb_head", "sb_count", "sb_free_at", "sb_next", "sb_group", "sb_streams", ("sb_pa", "i8", 64), ("sb_size", "i8", 64), ("sb_value", "i8", 64),
+    "sb_head", "sb_count", "sb_free_at", "sb_next", "sb_group", "sb_streams",
+    ("sb_pa", "i8", 64), ("sb_size", "i8", 64), ("sb_value", "i8", 64),
     ("sb_due", "i8", 64), ("sb_thread", "i8", 64), ("sb_va", "i8", 64), ("sb_after", "i8", 64), ("sb_kind", "i8", 64),
     # scheduler: run queue as a linked list of threads (number + 1; 0 ends it)
     "current", "queue_head", "queue_tail", "slice_end",
@@ -207,16 +208,17 @@ OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
 def machine(align):
     return record(
         ("doors", "i8", 32), "ram_base", "ram_size",
-        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply", "lone_llc", "store_buffer_entries",
-        "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
+        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply", "lone_llc",
+        "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
         ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
         ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),
         ("thread", THREAD, P.MAX_THREADS), ("process", PROCESS, P.MAX_PROCESSES),
-        ("frames", FRAMES), ("lru", LRU), ("reclaim", RECLAIM), ("swap", SWAP), ("disk", DISK), ("mm", MM), ("cursor", CURSOR), ("vmstat", VMSTAT), ("files", FILES), ("file", FILE, P.MAX_FILES),
+        ("frames", FRAMES), ("lru", LRU), ("reclaim", RECLAIM), ("swap", SWAP), ("disk", DISK), ("mm", MM), ("cursor", CURSOR),
+        ("vmstat", VMSTAT), ("files", FILES), ("file", FILE, P.MAX_FILES),
         "vma_fresh", "vma_free", "rmap_fresh", "rmap_free",
         ("busy", BUSY, P.BUSY_SLOTS), ("align", "u1", align),
-        ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES), ("holder", "u1", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS),
-        ("vma_node", VMA_NODE, P.MAX_VMAS),
+        ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES),
+        ("holder", "u1", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS), ("vma_node", VMA_NODE, P.MAX_VMAS),
         ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),
         ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS),
         ("race_index", "i4", RACE_SLOTS), ("race_cell", RACE_CELL, RACE_CELLS), ("race_row", "i4", (RACE_ROWS, P.MAX_THREADS)),

@@ -48,7 +48,8 @@ REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU
 # ("phantom": an access without data, which a replayed trace makes)
 # PHYSICAL_*: a core's accesses by physical address, line after line (the kernel's own). DRAIN_*: its store buffer.
 # COMPARE: an ATOMIC that may fail; with it goes the value that it expects.
-LOAD, STORE, ATOMIC, STREAM_STORE, PHANTOM_LOAD, PHANTOM_STORE, PHYSICAL_LOAD, PHYSICAL_STORE, DRAIN_DUE, DRAIN_ALL, DRAIN_ENTRY, COMPARE = range(12)
+(LOAD, STORE, ATOMIC, STREAM_STORE, PHANTOM_LOAD, PHANTOM_STORE, PHYSICAL_LOAD, PHYSICAL_STORE, DRAIN_DUE, DRAIN_ALL, DRAIN_ENTRY,
+ COMPARE) = range(12)
 COPY_LOST, COPY_RECALLED = 12, 13   # no accesses: what else the observers' door is told (observe/hooks.py)
 THREAD_EDGE, RELEASE, ACQUIRE, MEMORY_GONE = 14, 15, 16, 17     # ... and what else the race detector's
 COMPARES, FAILS = 2, 3          # what m.observe.ordered says of one
@@ -84,7 +85,8 @@ PF_USER = 1 << 2
 DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE, DOOR_RECLAIM, DOOR_LIBC, DOOR_RACES = range(8)
 
 # Where an access was served from (core.source)
-FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM, FROM_UPGRADE = range(11)
+(FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM,
+ FROM_UPGRADE) = range(11)
 SOURCES = 11
 
 # Thread states

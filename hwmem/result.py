@@ -89,7 +89,8 @@ class Result:
             names = {offset["symbol"] for offset in row["offsets"]}
             if what in names or f"{row['address']:#x}" == what or what in {name.partition("[")[0] for name in names}:
                 return row["physical"] >> LINE_SHIFT
-        raise ValueError(f"{what!r:.60} is on no contended line; there are {', '.join(self.line_name(r['physical'] >> LINE_SHIFT) for r in self.lines[:5]) or 'none'}")
+        known = ", ".join(self.line_name(row["physical"] >> LINE_SHIFT) for row in self.lines[:5])
+        raise ValueError(f"{what!r:.60} is on no contended line; there are {known or 'none'}")
 
     def line_name(self, line):
         """The variables of a physical line, if it was contended; else its address."""

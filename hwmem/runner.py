@@ -34,11 +34,13 @@ def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2
         **parameters):
     """Run the workload `name` (see hwmem.workloads()) and return its Result.
 
-    `config`: MachineConfig, None: generic, with what the workload wants of a machine. `seed`: an int, of all that is random. `progress`: a bar on stderr.
+    `config`: MachineConfig, None: generic, with what the workload wants of a machine. `seed`: an int, of all that is random.
+    `progress`: a bar on stderr.
     `cores`: numbers of the cores its threads run on, thread i on cores[i % len(cores)]; None: all, in order.
     `compare`: run it also as the workload's declaration says it should be compared (Result.comparison).
     `c2c`: watch contended lines (Result.c2c()); None: if it has several threads. `classify`: count misses by cause.
-    `events`: how many coherence requests to log (Result.events). `races`: look for data races (Result.races). Observing costs time on the host, and no cycle.
+    `events`: how many coherence requests to log (Result.events). `races`: look for data races (Result.races). Observing
+    costs time on the host, and no cycle.
     Raises TypeError or ValueError, one line, for arguments that are wrong; SegmentationFault or MachineError if the
     program did not end well.
     """

@@ -14,6 +14,12 @@ TRACE = pathlib.Path(__file__).parent / "trace" / "data" / "gzip.lackey.xz"
 SMALL = ["--set", "iterations=300"]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compiled():
+    """The first run of all says on stderr that it compiles."""
+    hwmem.run("false-sharing", threads=1, iterations=10)
+
+
 def called(capsys, *words):
     """Exit status, stdout, stderr."""
     status = main([str(w) for w in words])

@@ -2,10 +2,11 @@
 
 vma.py keeps what the VMAs say right; here is how they are found. A treap: a binary search tree that is a heap by a
 weight that a VMA's record number gives it, so its depth is logarithmic whatever the order of insertions. `gap` is the
-free room between a VMA and its predecessor (a growing stack's guard taken off), `widest` the most of any VMA in its subtree: so the highest gap of a wanted
-length is found on one way down, as Linux did by the same figures until 6.0 (rb_subtree_gap; now its maple tree).
-A list by address (`prev`, `next`) goes with it. Links are record numbers + 1. What a look-up reads on its way down, a VMA's
-end and its children, lies together in m.vma_node, four VMAs to a line of the host's cache.
+free room between a VMA and its predecessor (a growing stack's guard taken off), `widest` the most of any VMA in its
+subtree: so the highest gap of a wanted length is found on one way down, as Linux did by the same figures until 6.0
+(rb_subtree_gap; now its maple tree). A list by address (`prev`, `next`) goes with it. Links are record numbers + 1. What a
+look-up reads on its way down, a VMA's end and its children, lies together in m.vma_node, four VMAs to a line of the
+host's cache.
 
 Cost: O(log n) for each of them; 65,530 VMAs are about 40 steps deep.
 """

@@ -89,7 +89,8 @@ def way(test, ordering, actions):
                      *(" ".join(f"{name}={value}" for name, value in step.buffers[t]) for t in threads),
                      *(" ".join(f"{name}={value}" for name, value in step.early[t]) for t in readers),
                      " ".join(f"{name}={value}" for name, value in step.memory.items()), *step.lines.values()])
-    heads = ["step", "core", "does", *(f"buffer P{t}" for t in threads), *(f"early P{t}" for t in readers), "memory", *(f"line {name}" for name in test.locations)]
+    heads = ["step", "core", "does", *(f"buffer P{t}" for t in threads), *(f"early P{t}" for t in readers), "memory",
+             *(f"line {name}" for name in test.locations)]
     return f"{table(heads, rows)}\nline: a letter a core, P0 first; . where it has no copy"
 
 

@@ -6,9 +6,11 @@
 The flag (the pointer) is written by a release store, or with release=false by a plain one. Where stores leave in order
 (sc, tso) that makes no difference; where they may pass each other (relaxed) a reader then finds the flag without the
 data. It is read by an acquire load, or with acquire=false by a plain one; where loads may be early (relaxed) a reader may
-have read the data before the flag, if its core has had the line: with little memory, in which lines come again. Every message and object has a line of its own in memory that was used long ago, as an allocator would give it:
-its line comes from afar while the flag's is near, so the flag is first. Threads have other work to do between looks, of
-ever different length, so that they come at any moment.
+have read the data before the flag, if its core has had the line: with little memory, in which lines come again.
+
+Every message and object has a line of its own in memory that was used long ago, as an allocator would give it: its line
+comes from afar while the flag's is near, so the flag is first. Threads have other work to do between looks, of ever
+different length, so that they come at any moment.
 
 Sources: Sewell et al., "x86-TSO", 2010 (MP); Bacon et al., "The 'double-checked locking is broken' declaration", 2000.
 """

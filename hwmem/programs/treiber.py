@@ -6,8 +6,8 @@ Between a pop's look at the head and its compare-and-swap others may pop h, pop 
 before (A, B, A), the swap succeeds, and n, which somebody owns, is on the stack. With guard="counter" the head also
 counts its changes, so that it is not as before.
 
-Threads take a node, own it for a while and put it back; now and then one is interrupted after its look. A node that is taken while it is owned counts in `stolen`;
-`left` is how many nodes are on the stack in the end.
+Threads take a node, own it for a while and put it back; now and then one is interrupted after its look. A
+node that is taken while it is owned counts in `stolen`; `left` is how many nodes are on the stack in the end.
 
     head: | changes 32 | node's number 32 |  (0: empty)        a node, one line:  next | owners
 
