@@ -47,6 +47,8 @@ def trap(m, t, c, va, write, pte):
     signal."""
     while pte < 0:
         if call_door(m, P.DOOR_PAGE_FAULT, t, va, write, -1 - pte) < 0:
+            core = m.core[c]                            # the TLBs have dropped an entry that lacks the right; so does the filter
+            core.hot_page[va >> P.PAGE_SHIFT & core.page_mask].page = 0
             return -1
         pte = walk(m, c, va, write)
     return pte

@@ -82,6 +82,17 @@ def test_a_mapping_refuses_what_its_rights_do_not_give(process, name):
     works(process)
 
 
+@pytest.mark.parametrize("name", [name for name in ACCESSES if ACCESSES[name][1] == "write"])
+def test_a_refused_write_costs_the_page_its_place_in_the_tlb_and_in_the_hit_filter(process, name):
+    a = process.mmap(0, PAGE, prot=P.PROT_READ)
+    assert process.load(a) == process.load(a) == 0
+    assert signal_of(process, name, a) == (a, "SEGV_ACCERR")
+    process.machine.check()
+    before = process.machine.counters()["cores"][0]["dtlb.misses"]
+    assert process.load(a) == 0
+    assert process.machine.counters()["cores"][0]["dtlb.misses"] == before + 1
+
+
 def test_above_three_gigabytes_a_32_bit_process_has_nothing(machine):
     process = machine.spawn("linux-i386")
     low = process.mmap(0, PAGE)
