@@ -51,16 +51,14 @@ def parser():
 
 def list_programs(arguments):
     from goalloc.programs import workloads
-    from hwmem.report.table import table, text
+    from hwmem.report.table import table
     described = workloads()
     if arguments.workload and arguments.workload not in described:
         raise cli.Refused(f"workload {arguments.workload!r} does not exist; goalloc list shows them")
     if arguments.json:
         cli.print_json({arguments.workload: described[arguments.workload]} if arguments.workload else described)
     elif arguments.workload:
-        print(f"{arguments.workload}: {described[arguments.workload]['description']}\n")
-        print(table(["parameter", "default", "takes", "is"],
-                    [[n, text(p["default"]), p["takes"], p["doc"]] for n, p in described[arguments.workload]["parameters"].items()]))
+        cli.show_parameters(arguments.workload, described[arguments.workload])
     else:
         print(table(["workload", "runs"], [[n, w["description"]] for n, w in described.items()]))
 

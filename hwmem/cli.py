@@ -175,7 +175,7 @@ def configuration(arguments, workload=None):
 def list_workloads(arguments):
     from hwmem.config import MachineConfig, presets
     from hwmem.programs import find, workloads
-    from hwmem.report.table import table, text
+    from hwmem.report.table import table
     if arguments.workload:
         with refusing():
             described = {arguments.workload: find(arguments.workload).describe()}
@@ -185,16 +185,22 @@ def list_workloads(arguments):
     if arguments.json:
         print_json(described if arguments.workload else {"workloads": described, "presets": machines})
     elif arguments.workload:
-        print(f"{arguments.workload}: {described[arguments.workload]['description']}\n")
         one = described[arguments.workload]
-        print(table(["parameter", "default", "takes", "is"],
-                    [[n, text(p["default"]), p["takes"], p["doc"]] for n, p in one["parameters"].items()]))
+        show_parameters(arguments.workload, one)
         if one["machine"]:
             print(f"\nruns --with {' '.join(f'{n}={v}' for n, v in one['machine'].items())}, unless --with or --config say otherwise")
     else:
         print(table(["workload", "runs"], [[n, w["description"]] for n, w in described.items()]), end="\n\n")
         print(table(["preset", "machine"], list(machines.items())), end="\n\n")
         print("hwmem list WORKLOAD: its parameters; hwmem config --preset P: the machine's settings")
+
+
+def show_parameters(name, described):
+    """What a workload is, parameter by parameter; `described`: what its describe() says."""
+    from hwmem.report.table import table, text
+    print(f"{name}: {described['description']}\n")
+    print(table(["parameter", "default", "takes", "is"],
+                [[n, text(p["default"]), p["takes"], p["doc"]] for n, p in described["parameters"].items()]))
 
 
 def run_workload(arguments):

@@ -17,21 +17,17 @@ import pathlib
 import platform
 import random
 import subprocess
-import sys
 
 import pytest
 
 import hwmem
-
-FOLDER = pathlib.Path(__file__).parent / "oracles" / "linux"
-sys.path.insert(0, str(FOLDER))
-import scripts  # noqa: E402
+from linux.host_memory import need_linux
+from oracles.linux import scripts
 
 KINDS = ("basic", "thp", "swap")
-RECORDED = [json.loads(line) for kind in KINDS for line in gzip.decompress((FOLDER / f"{kind}.jsonl.gz").read_bytes()).splitlines()]
+RECORDED = [json.loads(line) for kind in KINDS for line in gzip.decompress((scripts.FOLDER / f"{kind}.jsonl.gz").read_bytes()).splitlines()]
 LAZYFREE = 5                            # of a VMA's figures
 BATCHED_KIB = 30 * 4
-OLDEST = (6, 17)
 LIVE_SCRIPTS, LIVE_STEPS = 12, 120
 
 
@@ -70,11 +66,7 @@ def test_every_answer_is_the_one_that_linux_gave(recorded):
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     """The C program that asks the host's kernel; skipped where that cannot be, or would be another kernel's answers."""
-    version = tuple(int(n) for n in platform.release().split("-")[0].split(".")[:2]) if sys.platform == "linux" else (0,)
-    if version < OLDEST:
-        pytest.skip(f"the answers are those of Linux 6.17 and later, this is {platform.system()} {platform.release()}")
-    if platform.machine() != "x86_64":
-        pytest.skip(f"the emulated kernel is x86-64's, this is {platform.machine()}")
+    need_linux()
     try:
         program = scripts.build(tmp_path_factory.mktemp("linux"))
         scripts.answers(program, ["map 0 4096 3"])

@@ -114,7 +114,7 @@ def invalidate_page(m, c, va):
             forget(m, core.pdpte, key)
         else:
             forget(m, core.pml4e, key)
-    core.hot_page[va >> P.PAGE_SHIFT & core.page_mask].page = 0
+    forget_page(core, va)
     forget_lines(core)
 
 
@@ -133,9 +133,15 @@ def flush(m, c):
     forget_lines(core)
 
 
+@kernel
+def forget_page(core, va):
+    """The hit filter (core/access.py) forgets the page of `va`, and what shares its slot."""
+    core.hot_page[va >> P.PAGE_SHIFT & core.page_mask].page = 0
+
+
 @cold
 def forget_pages(core):
-    """The hit filter (core/access.py) forgets every page."""
+    """The hit filter forgets every page."""
     for h in range(P.HOT_PAGES):
         core.hot_page[h].page = 0
 

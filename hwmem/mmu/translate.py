@@ -5,7 +5,7 @@ processor goes through its interrupt table, and the access is tried again when t
 """
 from hwmem import params as P
 from hwmem._jit import call_door, cold, hot, kernel
-from hwmem.mmu.tlb import fill_first, fill_second, first_level, second_level
+from hwmem.mmu.tlb import fill_first, fill_second, first_level, forget_page, second_level
 from hwmem.mmu.walk import walk
 
 USER_END = 1 << 47
@@ -47,8 +47,7 @@ def trap(m, t, c, va, write, pte):
     signal."""
     while pte < 0:
         if call_door(m, P.DOOR_PAGE_FAULT, t, va, write, -1 - pte) < 0:
-            core = m.core[c]                            # the TLBs have dropped an entry that lacks the right; so does the filter
-            core.hot_page[va >> P.PAGE_SHIFT & core.page_mask].page = 0
+            forget_page(m.core[c], va)                  # the TLBs have dropped an entry that lacks the right
             return -1
         pte = walk(m, c, va, write)
     return pte

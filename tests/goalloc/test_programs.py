@@ -5,8 +5,9 @@ import pytest
 
 import goalloc
 import hwmem
-from goalloc.cli import main
+from goalloc.cli import SECTIONS, main
 from goalloc.programs import PROGRAMS
+from goalloc.report import SECTIONS as REPORT_SECTIONS
 from hwmem.config import MachineConfig
 from hwmem.errors import MachineError
 
@@ -109,6 +110,7 @@ def test_a_kept_result_tells_of_the_heap(tmp_path, capsys):
     stats, nodes = told["memstats"], next(row for row in told["sizes"] if row["size"] == 24)
     assert nodes["live"] == 2 * (2 ** 7 - 1) and nodes["slots"] == nodes["live"] + nodes["free"]
     assert sum(row["span bytes"] for row in told["sizes"]) == stats["HeapInuse"]
+    assert SECTIONS == tuple(REPORT_SECTIONS)
     assert main(["report", kept]) == 0
     text = capsys.readouterr().out
     assert f"{stats['HeapSys']:,}" in text and f"{nodes['span bytes']:,}" in text

@@ -16,6 +16,7 @@ FLAGS = re.compile(r"VmFlags: (?P<codes>([a-z]{2} )+)\n")
 
 
 def need_linux():
+    """Skip where the host's kernel is another one than the emulated, or older."""
     version = tuple(int(n) for n in platform.release().split("-")[0].split(".")[:2]) if sys.platform == "linux" else (0,)
     if version < OLDEST or platform.machine() != "x86_64":
         pytest.skip(f"compares with Linux 6.17 or later on x86-64, this is {platform.system()} {platform.release()} on {platform.machine()}")
