@@ -4,6 +4,7 @@
 pages of a megabyte, "thp" ones 2 MiB units with MADV_HUGEPAGE, "swap" ones with MADV_PAGEOUT. The recorded answers
 (*.jsonl.gz: one script a line, Linux 6.18, THP "madvise", 64 MiB of swap) are what five runs agreed on, null elsewhere.
 """
+import functools
 import json
 import pathlib
 import random
@@ -15,6 +16,7 @@ PAGE, HUGE, WINDOW = 4096, 2 << 20, 64 << 20
 DONTNEED, WILLNEED, FREE, HUGEPAGE, NOHUGEPAGE, PAGEOUT = 4, 3, 8, 14, 15, 21
 NO_ADVICE = 999
 RIGHTS_RW, RIGHTS_R, RIGHTS_NONE = 3, 1, 0
+RUNS = 3
 ADVICE = {"basic": [DONTNEED, DONTNEED, FREE, FREE, WILLNEED, NO_ADVICE], "thp": [HUGEPAGE, HUGEPAGE, NOHUGEPAGE, DONTNEED, FREE],
           "swap": [PAGEOUT, PAGEOUT, DONTNEED, FREE, WILLNEED]}
 WEIGHTS = {"map": 10, "unmap": 8, "protect": 10, "advise": 16, "read": 14, "write": 18, "fill": 4, "sum": 6, "mincore": 4, "remap": 3,
@@ -85,6 +87,14 @@ def answers(program, lines, *arguments):
     """The host kernel's answers, address randomisation off."""
     done = subprocess.run(["setarch", "-R", program, *arguments], input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
     return [json.loads(answer) for answer in done.stdout.splitlines()]
+
+
+def settled(program, lines, *arguments):
+    """What three runs on the host's kernel agree on, None elsewhere.
+
+    One run may be disturbed: reclaim, DAMON and whoever writes to drop_caches take pages of a script's file out of the
+    cache, which the script did not ask for."""
+    return functools.reduce(agreed, (answers(program, lines, *arguments) for _ in range(RUNS)))
 
 
 def agreed(first, second):
