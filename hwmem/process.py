@@ -12,7 +12,8 @@ bad access SegmentationFault. It gets a thread on a core when it first does some
 import numpy as np
 
 from hwmem import params as P
-from hwmem.accesses import Accesses, check_address
+from hwmem.accesses import Accesses
+from hwmem.arguments import check_address
 from hwmem.calls import Calls, result_of
 from hwmem.errors import MachineError
 from hwmem.proc import maps, pagemap, smaps, status

@@ -42,7 +42,7 @@ READING = (
     # The machine from Python
     "hwmem.second_compiler", "hwmem.machine", "hwmem.files", "hwmem.process", "hwmem.segments", "hwmem.calls", "hwmem.accesses",
     "hwmem.proc", "hwmem.proc.smaps", "hwmem.proc.maps", "hwmem.proc.status", "hwmem.proc.walk", "hwmem.proc.pagemap",
-    "hwmem.proc.memory", "hwmem.prompt", "hwmem.replay", "hwmem.eight", "hwmem.observation", "hwmem.observe",
+    "hwmem.proc.memory", "hwmem.prompt", "hwmem.replay", "hwmem.arguments", "hwmem.eight", "hwmem.observation", "hwmem.observe",
     "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events", "hwmem.observe.history",
     "hwmem.observe.race_report", "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core",
     "hwmem.observe.checks.coherence", "hwmem.observe.checks.memory", "hwmem.observe.checks.vmas", "hwmem.observe.checks.frames",

@@ -16,7 +16,6 @@ from numba import typeof
 from hwmem import comparison
 from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
-from hwmem.config_record import Integer
 from hwmem.errors import MachineError
 from hwmem.machine import Machine
 from hwmem.observation import UNWATCHED, Watch
@@ -25,7 +24,6 @@ from hwmem.programs.registry import as_values_sees
 from hwmem.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
-SEED = Integer(0, (1 << 63) - 1)
 BAR_PERIOD_SECONDS = 0.1
 START_SPREAD_CYCLES = 1000      # no two threads of a real program start in the same cycle; what the seed decides
 
@@ -52,11 +50,11 @@ class Job:
 
     def __init__(self, name, config=None, seed=0, cores=None, parameters=()):
         self.workload, self.on = find(name), cores
-        self.seed = SEED.check("seed", seed)
         self.parameters = self.workload.settle(dict(parameters))
-        self.machine = Machine(config or self.workload.config(), seed)
+        self.machine = Machine(self.workload.config() if config is None else config, seed)
+        self.seed = self.machine.seed
         self.cores = self._checked(cores)
-        self.random = np.random.default_rng(seed)
+        self.random = np.random.default_rng(self.seed)
 
     def set_up(self):
         """The program's variables in memory, its threads, and the kernel's machine code, whose making is not measured."""
