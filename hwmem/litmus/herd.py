@@ -20,7 +20,7 @@ import re
 from hwmem.errors import LitmusError
 from hwmem.litmus.condition import parse_condition
 from hwmem.litmus.test import (ADD, COMPARE_EXCHANGE, EXCHANGE, HIDDEN, LFENCE, LOAD, MFENCE, MOVE, SFENCE, STORE, STORE_STREAM,
-                               Instruction, Test, checked, from_dict)
+                               Instruction, Test, checked, from_dict, number)
 
 ARCHITECTURES = ("X86", "X86_64")
 COMMENT = re.compile(r"\(\*.*?\*\)", re.S)
@@ -41,7 +41,10 @@ def parse(source):
         return from_dict(source)
     if not isinstance(source, str):
         raise LitmusError(f"litmus test: takes a dict or text, not {type(source).__name__}")
-    return read_text(source, "litmus test")[0]
+    tests = read_text(source, "litmus test")
+    if len(tests) > 1:
+        raise LitmusError(f"litmus test: takes one test, not {len(tests)}")
+    return tests[0]
 
 
 def read_file(path):
@@ -62,6 +65,8 @@ def read_text(text, place):
     except json.JSONDecodeError as error:
         raise LitmusError(f"{place}:{error.lineno}: {error.msg}") from None
     tests = document.get("tests", [document]) if isinstance(document, dict) else document
+    if not isinstance(tests, list) or not tests:
+        raise LitmusError(f"{place}: not a litmus test: \"tests\" takes a list of them")
     return [from_dict(one, place if len(tests) == 1 else f"{place}: test {number}") for number, one in enumerate(tests)]
 
 
@@ -107,7 +112,7 @@ class Herd:
         for at, entry in self.pieces(start, end, ";"):
             found = re.fullmatch(r"(?:[\w ]+?\s+)?\*?(\d+\s*:\s*%?\w+|\[?\w+\]?)\s*(?:=\s*(-?\w+))?", entry)
             try:
-                values[self.state_name(found[1].strip("[]"))] = int(found[2] or "0", 0)
+                values[self.state_name(found[1].strip("[]"))] = number(int(found[2] or "0", 0))
             except (TypeError, ValueError):
                 self.refuse(at, f"initial state: {entry!r:.60} is not name=number")
         return values
@@ -186,7 +191,7 @@ def operand(text):
     if text.lstrip("%").upper() in REGISTERS:
         return "register", register_name(text)
     try:
-        return "number", int(text.lstrip("$"), 0)
+        return "number", number(int(text.lstrip("$"), 0))
     except ValueError:
         return None
 
