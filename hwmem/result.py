@@ -116,6 +116,9 @@ class Result:
                     np.save(buffer, self.events, allow_pickle=False)
                     archive.writestr("events.npy", buffer.getvalue())
             os.replace(temporary, target)
+        except OSError as error:
+            error.filename = os.fspath(path)                # not the temporary file's
+            raise
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -20,6 +20,7 @@ from hwmem.errors import MachineError
 from hwmem.machine import Machine
 from hwmem.observation import UNWATCHED, Watch
 from hwmem.programs import Space, find
+from hwmem.programs.file import compiled
 from hwmem.programs.registry import as_values_sees
 from hwmem.result import Result, symbol_at
 from hwmem.sched.block import enqueue
@@ -39,7 +40,7 @@ def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2
     `c2c`: watch contended lines (Result.c2c()); None: if it has several threads. `classify`: count misses by cause.
     `events`: how many coherence requests to log (Result.events). `races`: look for data races (Result.races). Observing
     costs time on the host, and no cycle.
-    Raises TypeError or ValueError, one line, for arguments that are wrong; SegmentationFault or MachineError if the
+    Raises TypeError or ValueError, one line, for arguments that are wrong and kernels that do not compile; SegmentationFault or MachineError if the
     program did not end well.
     """
     return Job(name, config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events, races))
@@ -69,7 +70,7 @@ class Job:
         self.threads = [self.machine.new_thread(number, self.cores[i % len(self.cores)])
                         for i in range(getattr(frame, "threads", 1))]
         if not JIT_DISABLED:
-            self.workload.kernel.compile((typeof(self.machine.state), typeof(self.w)))
+            compiled(self.workload.kernel, typeof(self.machine.state), typeof(self.w))
 
     def _checked(self, cores):
         if cores is None:

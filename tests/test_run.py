@@ -76,7 +76,7 @@ def test_threads_run_on_the_cores_they_are_given_to():
 @pytest.mark.parametrize("given, message", [
     ({"cores": [4]}, "core: 4 is not one of the 4 cores, 0 to 3"), ({"cores": []}, "cores: takes at least one core"),
     ({"seed": -1}, "seed must be an integer from 0 to 9223372036854775807, not -1"),
-    ({"events": -1}, "events: takes 0 to 1048576, not -1")])
+    ({"events": -1}, "events must be an integer from 0 to 1048576, not -1")])
 def test_wrong_arguments_are_refused_in_one_line(given, message):
     with pytest.raises(ValueError) as caught:
         hwmem.run("false-sharing", **given)

@@ -132,6 +132,9 @@ def workload(name, description, setup=no_setup, values=no_values, operation="ste
     for word in parameters:
         if word in RESERVED:
             raise ValueError(f"{name}.{word}: the name of an argument of hwmem.run")
+    for word, function in (("setup", setup), ("values", values)):
+        if not callable(function):
+            raise TypeError(f"{name}.{word}: takes a function, not {type(function).__name__}")
     record = make_dataclass("Parameters", [(n, object, field) for n, field in parameters.items()], bases=(Record,), frozen=True,
                             namespace={"rules": rules})
 
