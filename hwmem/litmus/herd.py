@@ -23,7 +23,7 @@ from hwmem.litmus.test import (ADD, COMPARE_EXCHANGE, EXCHANGE, HIDDEN, LFENCE, 
                                Instruction, Test, checked, from_dict, number)
 
 ARCHITECTURES = ("X86", "X86_64")
-COMMENT = re.compile(r"\(\*.*?\*\)", re.S)
+COMMENT = re.compile(r"\(\*.*?\*\)|#[^\n]*", re.S)
 TAIL = re.compile(r"^\s*(~?\s*(exists|forall)|locations)\b", re.M)
 MEMORY = re.compile(r"\[\s*(\w+)\s*\]|\(\s*([A-Za-z_]\w*)\s*\)|([A-Za-z_]\w*)\s*\(\s*%rip\s*\)")
 FENCES = {"MFENCE": MFENCE, "SFENCE": SFENCE, "LFENCE": LFENCE}
@@ -94,6 +94,7 @@ class Herd:
         initial = self.initial(opened + 1, closed)
         threads, listing = self.program(closed + 1, end)
         observed, condition = self.tail(end)
+        initial = {name: 0 for name in observed if is_register(name, len(threads))} | initial
         test = Test(head[2] or "litmus", threads, observed, initial, condition, listing=listing)
         try:
             return checked(test)
@@ -180,6 +181,12 @@ class Herd:
 def register_name(word):
     word = word.strip().lstrip("%").upper()
     return REGISTERS.get(word, word)
+
+
+def is_register(name, threads):
+    """Whether one of so many threads has the register, be it in the program or not."""
+    thread, _, register = name.partition(":")
+    return thread.isdecimal() and int(thread) < threads and register in REGISTERS.values()
 
 
 def operand(text):

@@ -62,6 +62,17 @@ def test_one_thread_computes_what_the_processor_would(instructions, init, final)
         assert litmus.run(test, ordering).allowed == {tuple(final[name] for name in test.observed)}
 
 
+def test_a_register_that_the_program_does_not_name_holds_0():
+    test = litmus.parse(x86(["NOP", "MOV [x],$1"], condition="forall (0:EAX=0 /\\ x=1)"))
+    assert litmus.run(test).allowed == {(0, 1)} and litmus.run(test).holds
+
+
+def test_a_remark_after_a_row_is_no_column():
+    rows = SB.splitlines()
+    rows[5] += " #(a)Wx1 | (b)Wy1 | (c)"
+    assert litmus.run("\n".join(rows)).outcomes == litmus.run(SB).outcomes
+
+
 def test_the_atandt_order_is_source_first():
     test = litmus.parse(x86(["movq $3, %rbx", "lock xaddq %rbx, (x)", "addl $4,%ebx", "movq %rbx, y(%rip)"], init="x=10",
                             condition="locations [x; y;]", arch="X86_64"))
