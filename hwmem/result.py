@@ -138,7 +138,11 @@ def load_result(path):
                           f"hwmem {__version__} reads format {FORMAT}")
     try:
         fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in ("events", "races")}
-        return Result(**fields | {"config": MachineConfig.from_dict(document["config"]), "events": events, "races": document.get("races")})
+        fields |= {"config": MachineConfig.from_dict(document["config"]), "events": events, "races": document.get("races")}
+        for name, field_of in Result.__dataclass_fields__.items():
+            if not isinstance(fields[name], field_of.type):
+                raise TypeError(f"{name} is {fields[name]!r:.40}")
+        return Result(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ResultError(f"{path}: damaged: {error}") from None
 

@@ -174,6 +174,8 @@ def rewrite(path, change):
     (lambda p: rewrite(p, lambda d: d.update(format=99, version="7.0")), "format 99, written by hwmem 7.0; hwmem .* reads format 1"),
     (lambda p: rewrite(p, lambda d: d.pop("cycles")), "damaged: 'cycles'"),
     (lambda p: rewrite(p, lambda d: d["config"].update(cores=99)), "damaged: cores must be"),
+    (lambda p: rewrite(p, lambda d: d.update(cycles={})), "damaged: cycles is {}"),
+    (lambda p: rewrite(p, lambda d: d.update(races=3)), "damaged: races is 3"),
 ])
 def test_a_file_that_is_no_result_is_refused_in_one_line(saved, spoil, message):
     spoil(saved[1])
