@@ -124,7 +124,10 @@ class Result:
 
 
 def load_result(path):
-    """The Result saved at `path`. Raises OSError if it cannot be read, ResultError, one line, if it is something else."""
+    """The Result saved at `path`. Raises OSError if it cannot be read, ResultError, one line, if it is something else,
+    TypeError for what is no path."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path: takes a string or a path, not {type(path).__name__}")
     try:
         with zipfile.ZipFile(path) as archive:
             document = json.loads(archive.read("result.json"))

@@ -16,6 +16,7 @@ from numba import typeof
 from hwmem import comparison
 from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
+from hwmem.arguments import int64_array
 from hwmem.errors import MachineError
 from hwmem.machine import Machine
 from hwmem.observation import UNWATCHED, Watch
@@ -75,9 +76,10 @@ class Job:
     def _checked(self, cores):
         if cores is None:
             return list(range(self.machine.config.cores))
-        if not cores:
+        numbers = int64_array("cores", cores)
+        if not len(numbers):
             raise ValueError("cores: takes at least one core")
-        return [self.machine.check_core(c) for c in cores]
+        return [self.machine.check_core(c) for c in numbers]
 
     def run(self, progress=False, compare=False, watch=UNWATCHED):
         """The measured phase, and what came of it."""

@@ -83,6 +83,17 @@ def test_wrong_arguments_are_refused_in_one_line(given, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("given, message", [
+    ({"config": "generic"}, "config: takes a MachineConfig, not str"), ({"cores": "0,1"}, "cores: takes ints of 64 bits, not <U3"),
+    ({"seed": "1"}, "seed must be an integer"), ({"events": 1.5}, "events must be an integer from 0 to 1048576, not 1.5")])
+def test_arguments_of_another_kind_are_refused_by_name(given, message):
+    with pytest.raises(TypeError) as caught:
+        hwmem.run("false-sharing", **given)
+    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+    with pytest.raises(TypeError, match="^path: "):
+        hwmem.load_result(None)
+
+
 def test_a_comparison_runs_the_variants_at_every_scale():
     r = hwmem.run("false-sharing", compare=True, **SMALL)
     grid = r.comparison
