@@ -280,7 +280,7 @@ def run_litmus(arguments):
     from hwmem.litmus.text import parse_state, report, results_of, summary, to_dict
     with refusing():
         tests = [test for path in arguments.files for test in read_file(path)]
-        if arguments.show and len(tests) != 1:
+        if arguments.show is not None and len(tests) != 1:
             raise ValueError(f"--show takes one test, not {len(tests)}")
         results = [results_of(test, arguments.ordering, arguments.random, arguments.seed)
                    for test in tqdm(tests, desc="litmus", unit="test", delay=1.0, file=sys.stderr, leave=False)]
@@ -288,7 +288,7 @@ def run_litmus(arguments):
         print_json([to_dict(*one) for one in zip(tests, results)])
         return
     shown = None
-    if arguments.show:
+    if arguments.show is not None:
         with refusing():
             shown = arguments.ordering, parse_state(tests[0], arguments.show)
         if shown[1] not in results[0][arguments.ordering].shortest:

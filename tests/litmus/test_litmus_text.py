@@ -162,6 +162,8 @@ def test_the_command_prints_outcomes_verdicts_and_a_way(capsys, tmp_path):
     assert "0:EAX=1 1:EAX=1 under sc" in capsys.readouterr().out
     assert main(["litmus", str(file), "--show", "0:EAX=0 1:EAX=0", "--ordering", "sc"]) == 2
     assert capsys.readouterr().err == "hwmem: --show: sc does not allow 0:EAX=0 1:EAX=0\n"
+    assert main(["litmus", str(file), "--show", ""]) == 2
+    assert capsys.readouterr().err == "hwmem: --show takes 0:EAX=VALUE 1:EAX=VALUE, not ''\n"
     assert main(["litmus", str(file), "--random", "-3"]) == 2
     assert capsys.readouterr().err == "hwmem: runs must be an integer from 1 to 1000000000000, not -3\n"
     assert main(["litmus", str(file), str(file), "--show", "0:EAX=0 1:EAX=0"]) == 2
