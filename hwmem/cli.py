@@ -1,7 +1,7 @@
 """The command `hwmem`: arguments in, a table or a JSON document out.
 
     main ── parser ── a function a subcommand ── 0, or a refusal
-                                                   Refused, TraceError, ... (errors.py)              2: wrong usage or input
+                                                   Refused, TraceError, ... (errors.py)             2: wrong usage or input
                                                    MachineError                                     1: the emulated program failed
 
 Tables and documents go to stdout, progress and the one line of a refusal to stderr. What a subcommand needs is imported
@@ -166,7 +166,8 @@ def output_option(sub, metavar, help, required=False):
 def new_file(path):
     """A file that can be written: what is asked before the work that fills it."""
     folder = os.path.dirname(path) or "."
-    for wrong, code in ((not os.path.isdir(folder), errno.ENOENT), (os.path.isdir(path), errno.EISDIR), (not os.access(folder, os.W_OK), errno.EACCES)):
+    for wrong, code in ((not os.path.isdir(folder), errno.ENOENT), (os.path.isdir(path), errno.EISDIR),
+                        (not os.access(folder, os.W_OK), errno.EACCES)):
         if wrong:
             raise argparse.ArgumentTypeError(f"{path}: {os.strerror(code)}")
     return path

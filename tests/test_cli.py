@@ -125,9 +125,9 @@ def test_a_python_file_runs_as_the_workload_it_registers(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("line, wrong, said", [
-    (2, "import nothing_of_that_name", "ModuleNotFoundError: No module named 'nothing_of_that_name'"), (2, "def f(:", "SyntaxError: invalid syntax"),
-    (5, "    1 // 0", "ZeroDivisionError: integer division or modulo by zero"), (6, "@hwmem.workload('broken', '', setup=3)", "TypeError: broken.setup"),
-    (8, "    next_thread(m, m)", "TypingError: "),
+    (2, "import nothing_of_that_name", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+    (2, "def f(:", "SyntaxError: invalid syntax"), (5, "    1 // 0", "ZeroDivisionError: integer division or modulo by zero"),
+    (6, "@hwmem.workload('broken', '', setup=3)", "TypeError: broken.setup: takes a function, not int"), (8, "    next_thread(m, m)", "TypingError: "),
 ])
 def test_what_is_wrong_in_a_python_file_is_told_with_its_line(capsys, tmp_path, line, wrong, said):
     file = tmp_path / "broken.py"

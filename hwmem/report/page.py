@@ -45,8 +45,12 @@ def contended(result):
     rows = result.c2c()[:MOST_LINES]
     if not rows:
         return []
-    return ["<h2>Who touches which bytes</h2>",
-            *(f"<div class='line'><b>{escape(variables(row))}: {row['sharing']} sharing, {row['hitm']:,} HITMs</b>{cells(row)}</div>" for row in rows)]
+    return ["<h2>Who touches which bytes</h2>", *map(line, rows)]
+
+
+def line(row):
+    said = f"{variables(row)}: {row['sharing']} sharing, {row['hitm']:,} HITMs"
+    return f"<div class='line'><b>{escape(said)}</b>{cells(row)}</div>"
 
 
 def cells(row):
@@ -74,11 +78,10 @@ def letter(thread):
 
 def busiest_history(result):
     """The picture of the line with the most requests, from its first one on; of a run without a log, nothing."""
-    line = None if result.events is None else busiest(result.events)
-    if line is None:
+    number = None if result.events is None else busiest(result.events)
+    if number is None:
         return []
     cores = result.config.cores
-    moments = history(result.events, line, cores, result.config.protocol)
-    shown = moments[:MOST_MOMENTS]
-    title = f"{result.line_name(line)}: the first {len(shown)} of {len(moments)} requests" if len(moments) > len(shown) else result.line_name(line)
-    return ["<h2>One line's history</h2>", picture(shown, cores, title)]
+    moments = history(result.events, number, cores, result.config.protocol)
+    title = f"{result.line_name(number)}: {min(len(moments), MOST_MOMENTS)} of {len(moments)} requests"
+    return ["<h2>One line's history</h2>", picture(moments[:MOST_MOMENTS], cores, title)]
