@@ -48,27 +48,27 @@ def to_int64(name, value):
 def int64_array(name, values):
     """Ints of up to 64 bits as an int64 array of one dimension, modulo 2**64; one int as an array of one. Raises TypeError
     or ValueError that names the argument."""
-    array = np.atleast_1d(as_array(name, values))
-    if array.size and array.dtype.kind not in "iu":
-        raise TypeError(f"{name}: takes ints of 64 bits, not {array.dtype}")
+    array = np.atleast_1d(as_array(name, values, "iu"))
     if array.ndim != 1:
         raise ValueError(f"{name}: takes one dimension, not shape {array.shape}")
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
 def filled(name, values, kinds, shape):
-    """`values` as an array of `shape`, which one value fills; `kinds`: of numpy's dtypes, "iu" for ints."""
-    array = as_array(name, values)
-    if array.size and array.dtype.kind not in kinds:
-        raise TypeError(f"{name}: takes {'ints' if kinds == 'iu' else 'true and false'}, not {array.dtype}")
+    """`values` as an array of `shape`, which one value fills. Raises as `as_array` does."""
+    array = as_array(name, values, kinds)
     try:
         return np.broadcast_to(array, shape)
     except ValueError:
         raise ValueError(f"{name}: takes one value, or an array of shape {shape}, not {array.shape}") from None
 
 
-def as_array(name, values):
+def as_array(name, values, kinds):
+    """`values` as an array whose dtype is one of numpy's `kinds`, "iu" for ints. Raises TypeError or ValueError."""
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
     except ValueError:                                      # rows of unequal length
         raise ValueError(f"{name}: takes one dimension") from None
+    if array.size and array.dtype.kind not in kinds:
+        raise TypeError(f"{name}: takes {'ints of 64 bits' if kinds == 'iu' else 'true and false'}, not {array.dtype}")
+    return array

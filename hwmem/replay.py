@@ -14,7 +14,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import call_door, cold, hot, kernel
-from hwmem.arguments import filled, int64_array
+from hwmem.arguments import as_array, filled, int64_array
 from hwmem.bits import ctz64, popcount64
 from hwmem.cache.match import LANES
 from hwmem.cache.sets import prefetch_set, set_of
@@ -131,7 +131,8 @@ def as_arrays(addresses, is_store, sizes):
     ValueError that names the array."""
     addresses = int64_array("addresses", addresses)
     is_store = np.ascontiguousarray(filled("is_store", is_store, "biu", addresses.shape), dtype=np.bool_)
-    sizes = filled("sizes", 8 if sizes is None else sizes, "iu", addresses.shape)
-    if sizes.size and not (0 < sizes.min() and sizes.max() < 1 << 16):
+    sizes = as_array("sizes", 8 if sizes is None else sizes, "iu")
+    if sizes.size and not (0 < sizes.min() and (sizes.dtype == np.uint16 or sizes.max() < 1 << 16)):
         raise ValueError(f"sizes: takes 1 to 65535 bytes, got {sizes.min()} to {sizes.max()}")
-    return addresses, is_store, np.ascontiguousarray(sizes, dtype=np.uint16)
+    sizes = filled("sizes", sizes.astype(np.uint16, copy=False), "iu", addresses.shape)
+    return addresses, is_store, np.ascontiguousarray(sizes)
