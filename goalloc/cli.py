@@ -30,7 +30,7 @@ def parser():
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
     sub.add_argument("--memprofile", type=int, default=0, metavar="BYTES",
                      help="sample an object in so many bytes (Go's default: 524288) and show what was allocated where")
-    sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `goalloc report` and `hwmem report`")
+    cli.output_option(sub, "R.hwm", "keep the result, for `goalloc report` and `hwmem report`")
     cli.json_option(sub)
 
     sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")

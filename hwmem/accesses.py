@@ -8,12 +8,12 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
+from hwmem.arguments import check_address, check_bytes, check_count, check_size, int64_array, to_int64
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
 from hwmem.core.fence import lfence, mfence, sfence
 from hwmem.core.service import drain_all
 from hwmem.prompt import enter, place_thread
 
-SIZES = (1, 2, 4, 8)
 FENCES = ("mfence", "sfence", "lfence")
 ADD, EXCHANGE, COMPARE_EXCHANGE = range(3)
 
@@ -82,23 +82,24 @@ class Accesses:
 
     def load(self, address, size=8, core=0):
         """The `size` bytes (1, 2, 4, 8) at `address`, little-endian."""
-        check_size(size)
-        return self._enter(core, P.DOOR_MEMORY, check_address(address), size | P.LOAD << P.KIND_SHIFT, 0)
+        return self._enter(core, P.DOOR_MEMORY, check_address(address), check_size(size) | P.LOAD << P.KIND_SHIFT, 0)
 
     def store(self, address, value, size=8, core=0):
         """Write the low `size` bytes of `value`."""
-        check_size(size)
-        self._enter(core, P.DOOR_MEMORY, check_address(address), size | P.STORE << P.KIND_SHIFT, to_int64("value", value))
+        self._enter(core, P.DOOR_MEMORY, check_address(address), check_size(size) | P.STORE << P.KIND_SHIFT, to_int64("value", value))
 
     def read(self, address, n, core=0):
         """`n` bytes, by loads."""
-        data = np.zeros(check_count(n), np.uint8)
+        try:
+            data = np.zeros(check_count(n), np.uint8)
+        except MemoryError:
+            raise ValueError(f"n: {n} bytes are more than this host can hold") from None
         self._run(core, copy_bytes, check_address(address), data, False)
         return data.tobytes()
 
     def write(self, address, data, core=0):
         """Write bytes, by stores."""
-        self._run(core, copy_bytes, check_address(address), np.frombuffer(bytes(data), np.uint8).copy(), True)
+        self._run(core, copy_bytes, check_address(address), np.frombuffer(check_bytes(data), np.uint8).copy(), True)
 
     def fetch_add(self, address, value, core=0):
         """Add atomically to the 8 bytes at `address`; the old value."""
@@ -120,10 +121,9 @@ class Accesses:
 
     def load_many(self, addresses, size=8, core=0):
         """Load from every address of an int64 array, in order, in one jitted loop; an int64 array of values."""
-        check_size(size)
-        addresses = np.ascontiguousarray(addresses, dtype=np.int64)
+        addresses = int64_array("addresses", addresses)
         values = np.zeros(len(addresses), np.int64)
-        self._run(core, load_all, addresses, size, values)
+        self._run(core, load_all, addresses, check_size(size), values)
         return values
 
     def touch(self, address, n, write=True, core=0):
@@ -132,39 +132,13 @@ class Accesses:
 
     def _enter(self, core, door, a, b, d):
         t = self.thread_on(core)
-        result = enter(self.machine.state, door, t, core, a, b, d)
+        result = enter(self.machine.state, door, t, int(core), a, b, d)
         self.machine.raise_fault(t)
         return int(result)
 
     def _run(self, core, operation, *arguments):
         t = self.thread_on(core)
-        place_thread(self.machine.state, t, core)
+        place_thread(self.machine.state, t, int(core))
         result = operation(self.machine.state, t, *arguments)
         self.machine.raise_fault(t)
         return result if result is None else int(result)
-
-
-def check_size(size):
-    if size not in SIZES:
-        raise ValueError(f"size: {size!r} is none of 1, 2, 4, 8")
-
-
-def check_address(address):
-    return to_int64("address", address)
-
-
-def check_count(n):
-    """A number of bytes."""
-    if to_int64("n", n) < 0:
-        raise ValueError(f"n: {n} is no number of bytes")
-    return int(n)
-
-
-def to_int64(name, value):
-    """An int of up to 64 bits as int64, modulo 2**64. Raises TypeError or ValueError that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name}: takes an int, not {type(value).__name__}")
-    value = int(value)
-    if not -(1 << 63) <= value < 1 << 64:
-        raise ValueError(f"{name}: {value} does not fit 64 bits")
-    return value - (1 << 64) if value >= 1 << 63 else value

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.accesses import to_int64
+from hwmem.arguments import to_int64
 from hwmem.linux.madvise import is_resident
 from hwmem.linux.vma_tree import find_vma
 
@@ -51,9 +51,9 @@ class Calls:
 
     def setrlimit(self, resource, limit):
         """RLIMIT_STACK, RLIMIT_AS or RLIMIT_MEMLOCK ("stack", "as", "memlock") in bytes; None: unlimited. setrlimit(2)."""
-        if resource not in LIMITS:
+        if not isinstance(resource, str) or resource not in LIMITS:
             raise ValueError(f"resource: {resource!r} is none of {', '.join(LIMITS)}")
-        if limit is not None and not 0 <= limit < P.UNLIMITED:
+        if limit is not None and not 0 <= to_int64("limit", limit) < P.UNLIMITED:
             raise ValueError(f"limit: takes bytes from 0 up, or None, not {limit!r}")
         self.machine.state.process[self.number][LIMITS[resource]] = P.UNLIMITED if limit is None else limit
 
@@ -88,15 +88,17 @@ class Calls:
     def brk(self, address):
         """Move the end of the heap; the end. 0 asks where it is. brk(2)."""
         end = self._call(P.SYS_BRK, address=address)
-        if end < address:
+        if end < address % (1 << 64):
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         return end
 
     def sbrk(self, increment):
         """Move the end of the heap by `increment` bytes; where it was. sbrk(3)."""
         end = self.brk(0)
-        if increment:
-            self.brk(max(end + to_int64("increment", increment), 1))
+        if to_int64("increment", increment):
+            if not 0 <= end + increment < 1 << 64:
+                raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+            self.brk(max(end + increment, 1))
         return end
 
     def mlock(self, address, length):

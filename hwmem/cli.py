@@ -1,20 +1,21 @@
 """The command `hwmem`: arguments in, a table or a JSON document out.
 
     main ── parser ── a function a subcommand ── 0, or a refusal
-                                                   Refused, TraceError, ResultError, LitmusError    2: wrong usage or input
+                                                   Refused, TraceError, ... (errors.py)             2: wrong usage or input
                                                    MachineError                                     1: the emulated program failed
 
 Tables and documents go to stdout, progress and the one line of a refusal to stderr. What a subcommand needs is imported
 when it runs, so that `--help`, mistakes and reports answer at once.
 """
 import argparse
+import errno
 import json
 import os
 import sys
 from contextlib import contextmanager
 
 from hwmem import __version__
-from hwmem.errors import LitmusError, MachineError, ResultError, TraceError
+from hwmem.errors import LitmusError, MachineError, ResultError, TraceError, WorkloadError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 ORDERINGS = ("sc", "tso", "relaxed")
@@ -60,7 +61,7 @@ def carry_out(top, words):
         arguments.run(arguments)
         sys.stdout.flush()
         return 0
-    except (Refused, TraceError, ResultError, LitmusError) as error:
+    except (Refused, TraceError, ResultError, LitmusError, WorkloadError) as error:
         message, status = error, USAGE
     except MachineError as error:
         message, status = error, FAILED
@@ -98,13 +99,13 @@ def parser():
     sub.add_argument("workload", metavar="WORKLOAD", help="a name from `hwmem list`, or a Python file that registers a workload")
     sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="the workload's parameters")
     machine_options(sub)
-    sub.add_argument("--cores", metavar="0,1,...", help="cores its threads run on, in order (default: all)")
+    sub.add_argument("--cores", type=core_numbers, metavar="0,1,...", help="cores its threads run on, in order (default: all)")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
     sub.add_argument("--classify", action="store_true", help="count misses by cause: cold, capacity, true and false sharing")
     sub.add_argument("--events", type=int, default=0, metavar="N", help="log the first N coherence requests into the result")
     sub.add_argument("--races", action="store_true", help="look for data races")
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
-    sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
+    output_option(sub, "R.hwm", "keep the result, for `hwmem report`")
     json_option(sub)
 
     sub = command(replay_trace, "trace", "replay a recorded trace of a program's loads and stores")
@@ -112,13 +113,17 @@ def parser():
     sub.add_argument("--format", metavar="F", help="its format, when the first lines do not tell")
     machine_options(sub)
     sub.add_argument("--core", type=int, default=0, metavar="N", help="the core that makes the accesses (default 0)")
-    sub.add_argument("-o", "--output", metavar="R.hwm", help="keep the result, for `hwmem report`")
+    output_option(sub, "R.hwm", "keep the result, for `hwmem report`")
     json_option(sub)
 
     sub = command(show_report, "report", "tables from a result that was kept")
     sub.add_argument("file", metavar="R.hwm")
     sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"one of {', '.join(SECTIONS)} (default: an overview)")
     json_option(sub)
+
+    sub = command(write_page, "html", "a kept result as one HTML file that needs nothing beside itself")
+    sub.add_argument("file", metavar="R.hwm")
+    output_option(sub, "R.html", "the file to write", required=True)
 
     ordering_commands(command)
     machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
@@ -140,18 +145,39 @@ def ordering_commands(command):
     sub = command(trace_line, "trace-line", "the history of one line, request by request, from a result with --events")
     sub.add_argument("file", metavar="R.hwm")
     sub.add_argument("line", metavar="LINE", nargs="?", help="a variable's name or an address (default: the line with the most requests)")
-    sub.add_argument("-o", "--output", metavar="LINE.svg", help="also draw it")
+    output_option(sub, "LINE.svg", "also draw it")
     json_option(sub)
 
     sub = command(show_classroom, "classroom", "the MESI protocol step by step, on three cores and four lines")
     sub.add_argument("--step", type=int, metavar="N", help="show it after N steps (default: all)")
     sub.add_argument("--walk", action="store_true", help="step forwards (Enter) and backwards (b) at the prompt; q ends it")
     sub.add_argument("--protocol", choices=("msi", "mesi", "moesi", "mesif"), default="mesi", help="(default mesi)")
-    sub.add_argument("-o", "--output", metavar="A0.svg", help="draw the history of line a0")
+    output_option(sub, "A0.svg", "draw the history of line a0")
 
 
 def json_option(sub):
     sub.add_argument("--json", action="store_true", help="one JSON document instead of tables")
+
+
+def output_option(sub, metavar, help, required=False):
+    sub.add_argument("-o", "--output", type=new_file, metavar=metavar, required=required, help=help)
+
+
+def new_file(path):
+    """A file that can be written: what is asked before the work that fills it."""
+    folder = os.path.dirname(path) or "."
+    for wrong, code in ((not os.path.isdir(folder), errno.ENOENT), (os.path.isdir(path), errno.EISDIR),
+                        (not os.access(folder, os.W_OK), errno.EACCES)):
+        if wrong:
+            raise argparse.ArgumentTypeError(f"{path}: {os.strerror(code)}")
+    return path
+
+
+def core_numbers(text):
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes numbers, such as 0,1, not {text!r:.60}") from None
 
 
 def machine_options(sub):
@@ -205,32 +231,18 @@ def show_parameters(name, described):
 
 def run_workload(arguments):
     from hwmem.observation import Watch
+    from hwmem.observe.switches import EVENTS
     from hwmem.programs import find
+    from hwmem.programs.file import blaming, workload_name
     from hwmem.runner import Job
     name = workload_name(arguments.workload)
     with refusing():
         config = configuration(arguments, find(name))
-        cores = [int(c) for c in arguments.cores.split(",")] if arguments.cores else None
-        job = Job(name, config, arguments.seed, cores, find(name).parse(arguments.set))
-    watch = Watch(classify=arguments.classify, events=arguments.events, races=arguments.races)
-    show(job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch), arguments)
-
-
-def workload_name(word):
-    """The name of a workload; for a Python file, which is run, of the last one it registers."""
-    if not word.endswith(".py"):
-        return word
-    from importlib.util import module_from_spec, spec_from_file_location
-    from hwmem.programs import WORKLOADS
-    known = set(WORKLOADS)
-    if not os.path.isfile(word):
-        raise Refused(f"{word}: no such file")
-    spec = spec_from_file_location(os.path.basename(word)[:-3], word)
-    spec.loader.exec_module(module_from_spec(spec))
-    new = [name for name in WORKLOADS if name not in known]
-    if not new:
-        raise Refused(f"{word}: registers no workload")
-    return new[-1]
+        watch = Watch(classify=arguments.classify, events=EVENTS.check("--events", arguments.events), races=arguments.races)
+        job = Job(name, config, arguments.seed, arguments.cores, find(name).parse(arguments.set))
+    with blaming(arguments.workload):
+        result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch)
+    show(result, arguments)
 
 
 def replay_trace(arguments):
@@ -255,13 +267,21 @@ def show_report(arguments):
         print(report(result, arguments.section))
 
 
+def write_page(arguments):
+    from hwmem.report.page import page
+    from hwmem.result import load_result
+    with refusing():
+        result = load_result(arguments.file)
+    draw(arguments.output, page(result))
+
+
 def run_litmus(arguments):
     from tqdm import tqdm
     from hwmem.litmus import read_file
     from hwmem.litmus.text import parse_state, report, results_of, summary, to_dict
     with refusing():
         tests = [test for path in arguments.files for test in read_file(path)]
-        if arguments.show and len(tests) != 1:
+        if arguments.show is not None and len(tests) != 1:
             raise ValueError(f"--show takes one test, not {len(tests)}")
         results = [results_of(test, arguments.ordering, arguments.random, arguments.seed)
                    for test in tqdm(tests, desc="litmus", unit="test", delay=1.0, file=sys.stderr, leave=False)]
@@ -269,7 +289,7 @@ def run_litmus(arguments):
         print_json([to_dict(*one) for one in zip(tests, results)])
         return
     shown = None
-    if arguments.show:
+    if arguments.show is not None:
         with refusing():
             shown = arguments.ordering, parse_state(tests[0], arguments.show)
         if shown[1] not in results[0][arguments.ordering].shortest:
@@ -312,9 +332,11 @@ def show_classroom(arguments):
     print(lesson.text())
 
 
-def draw(path, svg):
-    with refusing(), open(path, "w", encoding="utf-8") as file:
-        file.write(svg)
+def draw(path, text):
+    """A picture or a page, whole or not at all."""
+    from hwmem.config_file import write
+    with refusing():
+        write(path, text)
 
 
 def show_config(arguments):

@@ -132,5 +132,8 @@ def write(path, text):
     try:
         temporary.write_text(text, encoding="utf-8", newline="\n")
         os.replace(temporary, target)
+    except OSError as error:
+        error.filename = os.fspath(path)                    # not the temporary file's
+        raise
     finally:
         temporary.unlink(missing_ok=True)

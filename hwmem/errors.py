@@ -38,3 +38,7 @@ class LitmusError(ValueError):
 
 class ResultError(ValueError):
     """A file that is not a saved result, or one this version cannot read."""
+
+
+class WorkloadError(ValueError):
+    """A Python file whose workload cannot be run: one line, "file:line: reason"."""

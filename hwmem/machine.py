@@ -15,8 +15,10 @@ import numpy as np
 from hwmem import files
 from hwmem import params as P
 from hwmem._jit import DOORS, first_run_bar
+from hwmem.arguments import int64_array, to_int64
 from hwmem.build import build
 from hwmem.config import MachineConfig
+from hwmem.config_record import Integer
 from hwmem.core import memory_door                     # noqa: F401  (its door)
 from hwmem.errors import Abort, MachineError, SegmentationFault
 from hwmem.layout import MACHINE
@@ -27,10 +29,11 @@ from hwmem.memory.ram import map_ram
 from hwmem.observe import check, counters
 from hwmem.observe import door as observe_door         # noqa: F401  (its door)
 from hwmem.proc import memory
-from hwmem.process import spawn
+from hwmem.process import Process, spawn
 from hwmem.prompt import place_thread
 from hwmem.replay import as_arrays, replay_cores, replay_one_core
 
+SEED = Integer(0, (1 << 63) - 1)
 SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENERAL_PROTECTION: "SI_KERNEL"}
 OTHER_SIGNALS = {P.STACK_FAULT: "bus error: not in the stack segment (SI_KERNEL, address {:#x}), thread {}",
                  P.BUS_ADRALN: "bus error: a locked operation crosses a line, at {:#x}, thread {}",
@@ -41,13 +44,15 @@ OTHER_SIGNALS = {P.STACK_FAULT: "bus error: not in the stack segment (SI_KERNEL,
 class Machine:
     """An emulated machine. `config`: MachineConfig or None (generic); `seed`: of what is random in it (an int).
 
-    Raises ValueError for a configuration that cannot be run. `.state` is the record that kernels take.
+    Raises TypeError or ValueError for other arguments. `.state` is the record that kernels take.
     """
 
     def __init__(self, config=None, seed=0):
+        if not isinstance(config, MachineConfig | None):
+            raise TypeError(f"config: takes a MachineConfig, not {type(config).__name__}")
         self.config = config or MachineConfig()
-        self.seed = seed
-        self.state = build(self.config, seed)
+        self.seed = SEED.check("seed", seed)
+        self.state = build(self.config, self.seed)
         self._ram, self.state.ram_base = map_ram(self.config.memory)
         self._disk, self.state.disk.host = map_ram(self.config.swap + P.FILE_PAGES * P.PAGE)
         self.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
@@ -62,7 +67,7 @@ class Machine:
         ValueError for another layout, and for linux-i386 where frame or slot numbers could be larger than its page-table
         entries of 4 bytes hold: with more than 4 GiB of RAM, or of swap.
         """
-        if layout not in P.LAYOUTS:
+        if not isinstance(layout, str) or layout not in P.LAYOUTS:
             raise ValueError(f"layout: {layout!r} is none of {', '.join(P.LAYOUTS)}")
         if layout == "linux-i386" and max(self.config.memory, self.config.swap) > 4 << 30:
             raise ValueError("layout: linux-i386 reaches 4GiB of memory and 4GiB of swap, and this machine has more")
@@ -89,8 +94,8 @@ class Machine:
         self._free_threads.append(t)
 
     def check_core(self, core):
-        """`core` as an int in range; ValueError otherwise."""
-        if not 0 <= core < self.config.cores:
+        """`core` as an int in range; TypeError or ValueError otherwise."""
+        if not 0 <= to_int64("core", core) < self.config.cores:
             raise ValueError(f"core: {core} is not one of the {self.config.cores} cores, 0 to {self.config.cores - 1}")
         return int(core)
 
@@ -121,9 +126,9 @@ class Machine:
 
         `trace`: what open_trace returned, or (addresses, is_store[, sizes]) as arrays or scalars that fill.
         `core`: one core, or an array that gives each access its core. `process`: whose memory it is; None: a new
-        process whose one mapping is the whole address space. Raises ValueError, SegmentationFault.
+        process whose one mapping is the whole address space. Raises TypeError, ValueError, SegmentationFault.
         """
-        owner = process or self._trace_process()
+        owner = self._own(process) or self._trace_process()
         before = counters.raw(self)
         try:
             for block in blocks_of(trace):
@@ -137,8 +142,8 @@ class Machine:
         m = self.state
         addresses, is_store, sizes = as_arrays(*block)
         if isinstance(core, (int, np.integer)):
-            t = owner.thread_on(self.check_core(core))
-            place_thread(m, t, core)
+            t = owner.thread_on(core)
+            place_thread(m, t, int(core))
             replay_one_core(m, t, addresses, is_store, sizes)
             self.raise_fault(t)
             return
@@ -147,7 +152,15 @@ class Machine:
             place_thread(m, t, c)
         replay_cores(m, threads, addresses, is_store, sizes, core)
         for t in threads:
-            self.raise_fault(t)
+            self.raise_fault(int(t))
+
+    def _own(self, process):
+        """`process` if it is one of this machine's, or None; TypeError or ValueError otherwise."""
+        if not isinstance(process, Process | None):
+            raise TypeError(f"process: takes a Process, not {type(process).__name__}")
+        if process and process.machine is not self:
+            raise ValueError("process: lives on another machine")
+        return process
 
     def _trace_process(self):
         process = self.spawn()
@@ -176,7 +189,7 @@ class Machine:
 
         `process`: whose address; None: the last one spawned. Raises ValueError if the page is not mapped.
         """
-        owner = process or (self.processes[-1] if self.processes else None)
+        owner = self._own(process) or (self.processes[-1] if self.processes else None)
         return check.line_holders(self, owner.physical(address) if owner else address)
 
     def create_file(self, name, data_or_size):
@@ -231,7 +244,7 @@ def blocks_of(trace):
 
 
 def as_cores(machine, core, n):
-    core = np.ascontiguousarray(core, dtype=np.int64)
+    core = int64_array("core", core)
     if core.shape != (n,):
         raise ValueError(f"core: takes one core, or an array of {n} cores, not shape {core.shape}")
     if n and not (0 <= core.min() and core.max() < machine.config.cores):

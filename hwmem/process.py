@@ -12,7 +12,8 @@ bad access SegmentationFault. It gets a thread on a core when it first does some
 import numpy as np
 
 from hwmem import params as P
-from hwmem.accesses import Accesses, check_address
+from hwmem.accesses import Accesses
+from hwmem.arguments import check_address, check_count
 from hwmem.calls import Calls, result_of
 from hwmem.errors import MachineError
 from hwmem.proc import maps, pagemap, smaps, status
@@ -127,7 +128,7 @@ class Process(Calls, Accesses, Segments):
     def pagemap_words(self, address, n):
         """/proc/PID/pagemap's words for the pages of [address, address + n): a uint64 array."""
         self._has_tables()
-        return pagemap.words(self, check_address(address), n)
+        return pagemap.words(self, check_address(address), check_count(n))
 
     def physical(self, address):
         """Physical address of a virtual one. Raises ValueError if its page is not mapped."""

@@ -27,13 +27,13 @@ READING = (
     "hwmem.programs.heap", "hwmem.programs.regression", "hwmem.programs.faults", "hwmem.programs.returning",
     "hwmem.programs.oversubscription", "hwmem.programs.reach", "hwmem.programs.forks", "hwmem.programs.allocation",
     "hwmem.programs.mappings", "hwmem.programs.contiguous", "hwmem.programs.overlay", "hwmem.programs.meter",
-    "hwmem.programs.barrier", "hwmem.programs.registry", "hwmem.programs.space",
+    "hwmem.programs.barrier", "hwmem.programs.file", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
     "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd",
     "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state", "hwmem.litmus.encode", "hwmem.litmus.test",
     "hwmem.litmus.condition",
     # Results
-    "hwmem.result", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
+    "hwmem.result", "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
     "hwmem.report.history", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
@@ -42,7 +42,7 @@ READING = (
     # The machine from Python
     "hwmem.second_compiler", "hwmem.machine", "hwmem.files", "hwmem.process", "hwmem.segments", "hwmem.calls", "hwmem.accesses",
     "hwmem.proc", "hwmem.proc.smaps", "hwmem.proc.maps", "hwmem.proc.status", "hwmem.proc.walk", "hwmem.proc.pagemap",
-    "hwmem.proc.memory", "hwmem.prompt", "hwmem.replay", "hwmem.eight", "hwmem.observation", "hwmem.observe",
+    "hwmem.proc.memory", "hwmem.prompt", "hwmem.replay", "hwmem.arguments", "hwmem.eight", "hwmem.observation", "hwmem.observe",
     "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events", "hwmem.observe.history",
     "hwmem.observe.race_report", "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core",
     "hwmem.observe.checks.coherence", "hwmem.observe.checks.memory", "hwmem.observe.checks.vmas", "hwmem.observe.checks.frames",

@@ -14,6 +14,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import call_door, cold, hot, kernel
+from hwmem.arguments import as_array, filled, int64_array
 from hwmem.bits import ctz64, popcount64
 from hwmem.cache.match import LANES
 from hwmem.cache.sets import prefetch_set, set_of
@@ -126,15 +127,12 @@ def touch_long(m, t, va, size, kind):
 
 
 def as_arrays(addresses, is_store, sizes):
-    """The three arrays as int64, bool, uint16 of one length; a scalar size or None (8) fills."""
-    addresses = np.ascontiguousarray(addresses, dtype=np.int64)
-    is_store = np.ascontiguousarray(np.broadcast_to(np.asarray(is_store, dtype=np.bool_), addresses.shape))
-    return addresses, is_store, as_sizes(8 if sizes is None else sizes, addresses.shape)
-
-
-def as_sizes(sizes, shape):
-    """Sizes in bytes as a uint16 array of `shape`. Raises ValueError for what does not fit."""
-    sizes = np.asarray(sizes)
-    if sizes.dtype != np.uint16 and sizes.size and not (0 < sizes.min() and sizes.max() < 1 << 16):
+    """The three arrays as int64, bool, uint16 of one length; a scalar fills, and None (8) as size. Raises TypeError or
+    ValueError that names the array."""
+    addresses = int64_array("addresses", addresses)
+    is_store = np.ascontiguousarray(filled("is_store", is_store, "biu", addresses.shape), dtype=np.bool_)
+    sizes = as_array("sizes", 8 if sizes is None else sizes, "iu")
+    if sizes.size and not (0 < sizes.min() and (sizes.dtype == np.uint16 or sizes.max() < 1 << 16)):
         raise ValueError(f"sizes: takes 1 to 65535 bytes, got {sizes.min()} to {sizes.max()}")
-    return np.ascontiguousarray(np.broadcast_to(sizes.astype(np.uint16, copy=False), shape))
+    sizes = filled("sizes", sizes.astype(np.uint16, copy=False), "iu", addresses.shape)
+    return addresses, is_store, np.ascontiguousarray(sizes)

@@ -116,12 +116,18 @@ class Result:
                     np.save(buffer, self.events, allow_pickle=False)
                     archive.writestr("events.npy", buffer.getvalue())
             os.replace(temporary, target)
+        except OSError as error:
+            error.filename = os.fspath(path)                # not the temporary file's
+            raise
         finally:
             temporary.unlink(missing_ok=True)
 
 
 def load_result(path):
-    """The Result saved at `path`. Raises OSError if it cannot be read, ResultError, one line, if it is something else."""
+    """The Result saved at `path`. Raises OSError if it cannot be read, ResultError, one line, if it is something else,
+    TypeError for what is no path."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path: takes a string or a path, not {type(path).__name__}")
     try:
         with zipfile.ZipFile(path) as archive:
             document = json.loads(archive.read("result.json"))
@@ -135,7 +141,11 @@ def load_result(path):
                           f"hwmem {__version__} reads format {FORMAT}")
     try:
         fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in ("events", "races")}
-        return Result(**fields | {"config": MachineConfig.from_dict(document["config"]), "events": events, "races": document.get("races")})
+        fields |= {"config": MachineConfig.from_dict(document["config"]), "events": events, "races": document.get("races")}
+        for name, field_of in Result.__dataclass_fields__.items():
+            if not isinstance(fields[name], field_of.type):
+                raise TypeError(f"{name} is {fields[name]!r:.40}")
+        return Result(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ResultError(f"{path}: damaged: {error}") from None
 

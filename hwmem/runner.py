@@ -16,16 +16,16 @@ from numba import typeof
 from hwmem import comparison
 from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
-from hwmem.config_record import Integer
+from hwmem.arguments import int64_array
 from hwmem.errors import MachineError
 from hwmem.machine import Machine
 from hwmem.observation import UNWATCHED, Watch
 from hwmem.programs import Space, find
+from hwmem.programs.file import compiled
 from hwmem.programs.registry import as_values_sees
 from hwmem.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
-SEED = Integer(0, (1 << 63) - 1)
 BAR_PERIOD_SECONDS = 0.1
 START_SPREAD_CYCLES = 1000      # no two threads of a real program start in the same cycle; what the seed decides
 
@@ -41,7 +41,7 @@ def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2
     `c2c`: watch contended lines (Result.c2c()); None: if it has several threads. `classify`: count misses by cause.
     `events`: how many coherence requests to log (Result.events). `races`: look for data races (Result.races). Observing
     costs time on the host, and no cycle.
-    Raises TypeError or ValueError, one line, for arguments that are wrong; SegmentationFault or MachineError if the
+    Raises TypeError or ValueError, one line, for arguments that are wrong and kernels that do not compile; SegmentationFault or MachineError if the
     program did not end well.
     """
     return Job(name, config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events, races))
@@ -52,11 +52,11 @@ class Job:
 
     def __init__(self, name, config=None, seed=0, cores=None, parameters=()):
         self.workload, self.on = find(name), cores
-        self.seed = SEED.check("seed", seed)
         self.parameters = self.workload.settle(dict(parameters))
-        self.machine = Machine(config or self.workload.config(), seed)
+        self.machine = Machine(self.workload.config() if config is None else config, seed)
+        self.seed = self.machine.seed
         self.cores = self._checked(cores)
-        self.random = np.random.default_rng(seed)
+        self.random = np.random.default_rng(self.seed)
 
     def set_up(self):
         """The program's variables in memory, its threads, and the kernel's machine code, whose making is not measured."""
@@ -71,14 +71,15 @@ class Job:
         self.threads = [self.machine.new_thread(number, self.cores[i % len(self.cores)])
                         for i in range(getattr(frame, "threads", 1))]
         if not JIT_DISABLED:
-            self.workload.kernel.compile((typeof(self.machine.state), typeof(self.w)))
+            compiled(self.workload.kernel, typeof(self.machine.state), typeof(self.w))
 
     def _checked(self, cores):
         if cores is None:
             return list(range(self.machine.config.cores))
-        if not cores:
+        numbers = int64_array("cores", cores)
+        if not len(numbers):
             raise ValueError("cores: takes at least one core")
-        return [self.machine.check_core(c) for c in cores]
+        return [self.machine.check_core(c) for c in numbers]
 
     def run(self, progress=False, compare=False, watch=UNWATCHED):
         """The measured phase, and what came of it."""

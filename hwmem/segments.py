@@ -8,7 +8,7 @@ The half of Process (process.py) that knows segments; what they do is in mmu/seg
 from typing import NamedTuple
 
 from hwmem import params as P
-from hwmem.accesses import check_size, to_int64
+from hwmem.arguments import check_size, to_int64
 from hwmem.mmu import segment as S
 
 RIGHTS = {"rw": S.FLAT_DATA, "r": S.FLAT_DATA & ~S.WRITABLE, "rw down": S.FLAT_DATA | S.EXPAND_DOWN,
@@ -57,13 +57,11 @@ class Segments:
 
     def load_segment(self, name, offset, size=8, core=0):
         """The value at `offset` of a segment; as load() otherwise. SegmentationFault (SI_KERNEL), MachineError for ss."""
-        check_size(size)
-        return self._run(core, S.load_segment, self._register(name), to_int64("offset", offset), size)
+        return self._run(core, S.load_segment, self._register(name), to_int64("offset", offset), check_size(size))
 
     def store_segment(self, name, offset, value, size=8, core=0):
         """Write `value` at `offset` of a segment."""
-        check_size(size)
-        self._run(core, S.store_segment, self._register(name), to_int64("offset", offset), size, to_int64("value", value))
+        self._run(core, S.store_segment, self._register(name), to_int64("offset", offset), check_size(size), to_int64("value", value))
 
     def _register(self, name):
         if self.layout != P.LINUX_I386:

@@ -3,11 +3,13 @@ import json
 import pathlib
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
 import hwmem
 from hwmem.cli import SECTIONS, main
+from hwmem.programs import WORKLOADS
 from hwmem.report import SECTIONS as REPORT_SECTIONS
 
 TRACE = pathlib.Path(__file__).parent / "trace" / "data" / "gzip.lackey.xz"
@@ -122,6 +124,46 @@ def test_a_python_file_runs_as_the_workload_it_registers(capsys, tmp_path):
     assert called(capsys, "run", tmp_path / "empty.py") == (2, "", f"hwmem: {tmp_path}/empty.py: registers no workload\n")
 
 
+@pytest.mark.parametrize("line, wrong, said", [
+    (2, "import nothing_of_that_name", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+    (2, "def f(:", "SyntaxError: invalid syntax"), (5, "    1 // 0", "ZeroDivisionError: integer division or modulo by zero"),
+    (6, "@hwmem.workload('broken', '', setup=3)", "TypeError: broken.setup: takes a function, not int"), (8, "    next_thread(m, m)", "TypingError: "),
+])
+def test_what_is_wrong_in_a_python_file_is_told_with_its_line(capsys, tmp_path, line, wrong, said):
+    file = tmp_path / "broken.py"
+    lines = ["import hwmem", "", "from hwmem.kernels import next_thread", "def setup(w, space):", "    pass",
+             "@hwmem.workload('broken', 'does nothing', setup=setup)", "def broken(m, w):", "    pass"]
+    lines[line - 1] = wrong
+    file.write_text("\n".join(lines))
+    status, out, err = called(capsys, "run", file)
+    WORKLOADS.pop("broken", None)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"hwmem: {file}:{line}: {said}")
+
+
+def test_a_kernel_that_the_compiler_chokes_on_is_told_at_its_first_line(capsys, tmp_path):
+    file = tmp_path / "broken.py"
+    file.write_text("import hwmem\n\n@hwmem.workload('broken', 'does nothing')\ndef broken(m, w):\n    m.current_core = w.missing\n")
+    assert called(capsys, "run", file) == (2, "", f"hwmem: {file}:3: KeyError: 'missing'\n")
+    with pytest.raises(ValueError, match="broken.py:3: KeyError"):
+        hwmem.run("broken")
+    WORKLOADS.pop("broken")
+
+
+def test_a_page_holds_every_section_the_bytes_of_each_line_and_a_picture(capsys, tmp_path):
+    kept, file = tmp_path / "r.hwm", tmp_path / "r.html"
+    called(capsys, "run", "false-sharing", *SMALL, "--events", 30, "--races", "-o", kept)
+    assert called(capsys, "html", kept, "-o", file) == (0, "", "")
+    text = file.read_text()
+    document = ElementTree.fromstring(text.partition("\n")[2].replace("<meta charset='utf-8'>", ""))
+    shown = [part.text.rstrip("\n") for part in document.iter("pre")]
+    assert shown[1:] == [called(capsys, "report", kept, s)[1].split("\n\n", 1)[1].rstrip("\n") for s in SECTIONS]
+    owners = [cell.text for cell in document.find(".//div[@class='line']").iter("i")]
+    assert "".join(owners) == "0" * 8 + "1" * 8 + "2" * 8 + "3" * 8 + "." * 32
+    assert document.find(".//{http://www.w3.org/2000/svg}svg") is not None
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
 @pytest.mark.parametrize("words, said", [
     ("", "the following arguments are required: COMMAND (see hwmem --help)"),
     ("walk", "argument COMMAND: invalid choice: 'walk'"),
@@ -136,9 +178,16 @@ def test_a_python_file_runs_as_the_workload_it_registers(capsys, tmp_path):
     ("run false-sharing --preset pentium", "preset must be one of"),
     ("run false-sharing --with cores=0", "cores must be an integer from 1 to 64, not 0"),
     ("run false-sharing --cores 0,7", "core: 7 is not one of the 4 cores, 0 to 3"),
+    ("run false-sharing --cores one,two", "argument --cores: takes numbers, such as 0,1, not 'one,two'"),
+    ("run false-sharing --events -1", "--events must be an integer from 0 to 1048576, not -1"),
+    ("run false-sharing --events 1048577", "--events must be an integer from 0 to 1048576, not 1048577"),
+    ("run false-sharing -o /", "argument -o/--output: /: Is a directory"),
+    ("classroom -o nowhere/a.svg", "argument -o/--output: nowhere/a.svg: No such file or directory"),
+    (f"html {__file__} -o r.html", f"{__file__}: not a result of hwmem"),
+    ("html r.hwm", "the following arguments are required: -o/--output"),
     ("run false-sharing --config nowhere.toml", "nowhere.toml: No such file or directory"),
     ("run nowhere.py", "nowhere.py: no such file"),
-    ("run false-sharing --alone -o nowhere/r.hwm --set iterations=9", "No such file or directory"),
+    ("run false-sharing -o nowhere/r.hwm", "argument -o/--output: nowhere/r.hwm: No such file or directory (see hwmem run --help)"),
     ("trace nowhere.xz", "nowhere.xz: no such file or directory"),
     (f"trace {__file__}", f"{__file__}:1: neither lackey, din, xdin"),
     (f"trace {TRACE} --core 4", "--core takes 0 to 3, not 4"),
@@ -165,7 +214,7 @@ def test_a_program_that_fails_ends_with_1_and_one_line(capsys):
 
 
 def test_every_subcommand_has_help(capsys):
-    for words in ([], ["list"], ["run"], ["trace"], ["report"], ["litmus"], ["trace-line"], ["classroom"], ["config"], ["warmup"]):
+    for words in ([], ["list"], ["run"], ["trace"], ["report"], ["litmus"], ["trace-line"], ["classroom"], ["config"], ["warmup"], ["html"]):
         with pytest.raises(SystemExit) as end:
             main([*words, "--help"])
         assert end.value.code == 0 and capsys.readouterr().out.startswith("usage: hwmem")

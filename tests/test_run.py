@@ -76,11 +76,22 @@ def test_threads_run_on_the_cores_they_are_given_to():
 @pytest.mark.parametrize("given, message", [
     ({"cores": [4]}, "core: 4 is not one of the 4 cores, 0 to 3"), ({"cores": []}, "cores: takes at least one core"),
     ({"seed": -1}, "seed must be an integer from 0 to 9223372036854775807, not -1"),
-    ({"events": -1}, "events: takes 0 to 1048576, not -1")])
+    ({"events": -1}, "events must be an integer from 0 to 1048576, not -1")])
 def test_wrong_arguments_are_refused_in_one_line(given, message):
     with pytest.raises(ValueError) as caught:
         hwmem.run("false-sharing", **given)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("given, message", [
+    ({"config": "generic"}, "config: takes a MachineConfig, not str"), ({"cores": "0,1"}, "cores: takes ints of 64 bits, not <U3"),
+    ({"seed": "1"}, "seed must be an integer"), ({"events": 1.5}, "events must be an integer from 0 to 1048576, not 1.5")])
+def test_arguments_of_another_kind_are_refused_by_name(given, message):
+    with pytest.raises(TypeError) as caught:
+        hwmem.run("false-sharing", **given)
+    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+    with pytest.raises(TypeError, match="^path: "):
+        hwmem.load_result(None)
 
 
 def test_a_comparison_runs_the_variants_at_every_scale():
@@ -174,6 +185,8 @@ def rewrite(path, change):
     (lambda p: rewrite(p, lambda d: d.update(format=99, version="7.0")), "format 99, written by hwmem 7.0; hwmem .* reads format 1"),
     (lambda p: rewrite(p, lambda d: d.pop("cycles")), "damaged: 'cycles'"),
     (lambda p: rewrite(p, lambda d: d["config"].update(cores=99)), "damaged: cores must be"),
+    (lambda p: rewrite(p, lambda d: d.update(cycles={})), "damaged: cycles is {}"),
+    (lambda p: rewrite(p, lambda d: d.update(races=3)), "damaged: races is 3"),
 ])
 def test_a_file_that_is_no_result_is_refused_in_one_line(saved, spoil, message):
     spoil(saved[1])

@@ -193,11 +193,12 @@ def drain_entry(m, c, k):
 
 @apart
 def take_line(m, c, slot):
-    """The line of the store in `slot`, to be written; observers see the store when its line is first asked for."""
+    """The line of the store in `slot`, to be written; observers see the store when its line is first asked for, and again
+    when it must be asked for once more since another core has taken it."""
     core = m.core[c]
     start, pa, size = core.cycles, core.sb_pa[slot], core.sb_size[slot]
     access_physical(m, c, pa, 1)
-    if m.observe.watching and core.sb_kind[slot] == PLAIN:
+    if m.observe.watching and (core.sb_kind[slot] == PLAIN or core.source != P.FROM_L1):
         access_seen(m, core.sb_thread[slot], c, core.sb_va[slot], pa >> P.LINE_SHIFT, pa & P.LINE - 1, size, P.STORE, core.cycles - start)
 
 

@@ -247,7 +247,7 @@ def sys_mincore(m, t, start, length, vector):
     if start & P.PAGE - 1:
         return -P.EINVAL
     end = start + round_up(length)
-    if start < 0 or end < start:
+    if start < 0 or length < 0 or end < start:
         return -P.ENOMEM
     va = start
     v = find_vma(m, p, va)

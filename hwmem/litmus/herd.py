@@ -20,10 +20,10 @@ import re
 from hwmem.errors import LitmusError
 from hwmem.litmus.condition import parse_condition
 from hwmem.litmus.test import (ADD, COMPARE_EXCHANGE, EXCHANGE, HIDDEN, LFENCE, LOAD, MFENCE, MOVE, SFENCE, STORE, STORE_STREAM,
-                               Instruction, Test, checked, from_dict)
+                               Instruction, Test, checked, from_dict, number)
 
 ARCHITECTURES = ("X86", "X86_64")
-COMMENT = re.compile(r"\(\*.*?\*\)", re.S)
+COMMENT = re.compile(r"\(\*.*?\*\)|#[^\n]*", re.S)
 TAIL = re.compile(r"^\s*(~?\s*(exists|forall)|locations)\b", re.M)
 MEMORY = re.compile(r"\[\s*(\w+)\s*\]|\(\s*([A-Za-z_]\w*)\s*\)|([A-Za-z_]\w*)\s*\(\s*%rip\s*\)")
 FENCES = {"MFENCE": MFENCE, "SFENCE": SFENCE, "LFENCE": LFENCE}
@@ -41,7 +41,10 @@ def parse(source):
         return from_dict(source)
     if not isinstance(source, str):
         raise LitmusError(f"litmus test: takes a dict or text, not {type(source).__name__}")
-    return read_text(source, "litmus test")[0]
+    tests = read_text(source, "litmus test")
+    if len(tests) > 1:
+        raise LitmusError(f"litmus test: takes one test, not {len(tests)}")
+    return tests[0]
 
 
 def read_file(path):
@@ -62,6 +65,8 @@ def read_text(text, place):
     except json.JSONDecodeError as error:
         raise LitmusError(f"{place}:{error.lineno}: {error.msg}") from None
     tests = document.get("tests", [document]) if isinstance(document, dict) else document
+    if not isinstance(tests, list) or not tests:
+        raise LitmusError(f"{place}: not a litmus test: \"tests\" takes a list of them")
     return [from_dict(one, place if len(tests) == 1 else f"{place}: test {number}") for number, one in enumerate(tests)]
 
 
@@ -89,6 +94,7 @@ class Herd:
         initial = self.initial(opened + 1, closed)
         threads, listing = self.program(closed + 1, end)
         observed, condition = self.tail(end)
+        initial = {name: 0 for name in observed if is_register(name, len(threads))} | initial
         test = Test(head[2] or "litmus", threads, observed, initial, condition, listing=listing)
         try:
             return checked(test)
@@ -107,7 +113,7 @@ class Herd:
         for at, entry in self.pieces(start, end, ";"):
             found = re.fullmatch(r"(?:[\w ]+?\s+)?\*?(\d+\s*:\s*%?\w+|\[?\w+\]?)\s*(?:=\s*(-?\w+))?", entry)
             try:
-                values[self.state_name(found[1].strip("[]"))] = int(found[2] or "0", 0)
+                values[self.state_name(found[1].strip("[]"))] = number(int(found[2] or "0", 0))
             except (TypeError, ValueError):
                 self.refuse(at, f"initial state: {entry!r:.60} is not name=number")
         return values
@@ -177,6 +183,12 @@ def register_name(word):
     return REGISTERS.get(word, word)
 
 
+def is_register(name, threads):
+    """Whether one of so many threads has the register, be it in the program or not."""
+    thread, _, register = name.partition(":")
+    return thread.isdecimal() and int(thread) < threads and register in REGISTERS.values()
+
+
 def operand(text):
     """("memory", location), ("register", name), ("number", value), or None."""
     text = text.strip()
@@ -186,7 +198,7 @@ def operand(text):
     if text.lstrip("%").upper() in REGISTERS:
         return "register", register_name(text)
     try:
-        return "number", int(text.lstrip("$"), 0)
+        return "number", number(int(text.lstrip("$"), 0))
     except ValueError:
         return None
 

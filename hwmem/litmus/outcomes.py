@@ -14,28 +14,35 @@ import numpy as np
 from hwmem import params as P
 from hwmem.coherence.invalidations import SLOTS
 from hwmem.config import MachineConfig
+from hwmem.config_record import Integer
 from hwmem.litmus.encode import ACTION, DEPTH, PARENT, PROGRESS, WAYS, encode, first_row, place
 from hwmem.litmus.explore import enter_all, explore, wander
 from hwmem.litmus.herd import parse
-from hwmem.machine import Machine
+from hwmem.machine import SEED, Machine
 from hwmem.prompt import place_thread
 
 MODES = ("exhaustive", "random")
+RUNS = Integer(1, 10**12)
 FIRST_ROWS = 1 << 14
 MOST_WORDS = 1 << 28            # of a table: 2 GiB
+MOST_WORDS_BESIDE = 1 << 26     # of the one that random runs are compared with
+
+
+class TooManyStates(ValueError):
+    """More than a table holds."""
 
 
 @dataclass
 class Outcomes:
     """`outcomes`: final state, a tuple in the order of test.observed -> how many interleavings or runs ended there;
-    `allowed`: the set of states that the ordering allows (exhaustive mode: those of `outcomes`); `states`: of those
-    the machine passed through, how many."""
+    `allowed`: the set of states that the ordering allows (exhaustive mode: those of `outcomes`; random mode: None if there are
+    too many states to find out); `states`: of those the machine passed through, how many."""
 
     test: object
     ordering: str
     mode: str
     outcomes: dict
-    allowed: set
+    allowed: set | None
     states: int
     holds: bool | None                          # the condition's verdict on the outcomes
     shortest: dict = field(default_factory=dict)        # exhaustive mode: final state -> actions of a shortest way there
@@ -49,14 +56,16 @@ def run(test, ordering="tso", mode="exhaustive", runs=10_000, seed=0):
         raise ValueError(f"ordering: {ordering!r} is none of {', '.join(P.ORDERINGS)}")
     if mode not in MODES:
         raise ValueError(f"mode: {mode!r} is none of {', '.join(MODES)}")
-    if mode == "random" and runs < 1:
-        raise ValueError(f"runs: takes at least 1, not {runs}")
+    runs, seed = RUNS.check("runs", runs), SEED.check("seed", seed)
     machine, threads = machine_for(len(test.threads), ordering)
     early = ordering == "relaxed"
-    every = everything(test, ordering, machine.state, encode(test, threads, early))
     if mode == "exhaustive":
-        return every
-    return at_random(test, ordering, machine.state, encode(test, threads, early, seed), runs, every.allowed)
+        return everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS)
+    try:
+        allowed = everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS_BESIDE).allowed
+    except TooManyStates:
+        allowed = None
+    return at_random(test, ordering, machine.state, encode(test, threads, early, seed), runs, allowed)
 
 
 def new_machine(cores, ordering):
@@ -84,11 +93,11 @@ def table_of(x, row, rows):
     return table, index
 
 
-def everything(test, ordering, m, x):
+def everything(test, ordering, m, x, most):
     table, index = table_of(x, first_row(test, x), FIRST_ROWS)
     x.bucket[0] = 1
     while not explore(m, x, table, index):
-        table, index = grown(x, table)
+        table, index = grown(x, table, most)
     ends = {}
     last = table[:x.count]
     for n in np.flatnonzero(last[:, PROGRESS] == x.last_progress):
@@ -100,14 +109,16 @@ def everything(test, ordering, m, x):
         best = min(rows, key=lambda n: last[n, DEPTH])
         if key not in shortest or last[best, DEPTH] < len(shortest[key]):
             shortest[key] = way_to(last, best)
-    return summed(test, ordering, "exhaustive", ways, None, int(x.count), shortest)
+    every = summed(test, ordering, "exhaustive", ways, None, int(x.count), shortest)
+    every.allowed = set(every.outcomes)
+    return every
 
 
 def at_random(test, ordering, m, x, runs, allowed):
     table, index = table_of(x, first_row(test, x), FIRST_ROWS)
     done = wander(m, x, table, index, runs)
     while done < runs:
-        table, index = grown(x, table)
+        table, index = grown(x, table, MOST_WORDS)
         done += wander(m, x, table, index, runs - done)
     ways = {}
     for row in table[1:x.count]:
@@ -116,11 +127,11 @@ def at_random(test, ordering, m, x, runs, allowed):
     return summed(test, ordering, "random", ways, allowed, int(x.count), {})
 
 
-def grown(x, table):
-    """Twice the table, and its index, anew."""
+def grown(x, table, most):
+    """Twice the table, and its index, anew. Raises TooManyStates where that is more than `most` words."""
     rows = 2 * len(table)
-    if rows * x.width > MOST_WORDS:
-        raise ValueError(f"the program has more than {len(table):,} states: too many to look at them all")
+    if rows * x.width > most:
+        raise TooManyStates(f"the program has more than {len(table):,} states: too many to look at them all")
     larger = np.zeros((rows, table.shape[1]), np.int64)
     larger[:len(table)] = table
     index = np.zeros(2 * rows, np.int64)
@@ -137,7 +148,7 @@ def summed(test, ordering, mode, ways, allowed, states, shortest):
     for state, count in sorted(ways.items()):
         outcomes[state[:len(test.observed)]] = outcomes.get(state[:len(test.observed)], 0) + count
     holds = test.condition.verdict([dict(zip(test.names, s)) for s in ways]) if test.condition else None
-    return Outcomes(test, ordering, mode, outcomes, set(outcomes) if allowed is None else allowed, states, holds, shortest)
+    return Outcomes(test, ordering, mode, outcomes, allowed, states, holds, shortest)
 
 
 def way_to(table, n):

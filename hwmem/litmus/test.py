@@ -73,6 +73,8 @@ class Test:
 def number(word):
     if isinstance(word, bool) or not isinstance(word, int):
         raise ValueError(f"{word!r:.40} is not a whole number")
+    if not -(1 << 63) <= word < 1 << 63:
+        raise ValueError(f"{word} does not fit a signed word of 64 bits")
     return word
 
 
@@ -115,6 +117,8 @@ def from_dict(document, place="litmus test"):
     try:
         if not isinstance(document, dict) or not isinstance(document.get("threads"), list) or not document["threads"]:
             raise ValueError("not a litmus test: no list \"threads\"")
+        if not isinstance(document.get("init") or {}, dict) or not isinstance(document.get("cond") or "", str):
+            raise ValueError("\"init\" takes an object of numbers, \"cond\" a condition as text")
         threads = [[step for operation in thread for step in instructions(operation)] for thread in document["threads"]]
         listing = [[" ".join(map(str, operation)) for operation in thread] for thread in document["threads"]]
         test = Test(str(document.get("name", "litmus")), threads, tuple(document.get("obs") or ()),

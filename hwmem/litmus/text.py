@@ -108,7 +108,7 @@ def to_dict(test, results):
     return {"name": test.name, "observed": list(test.observed), "condition": test.condition.text if test.condition else None,
             "results": {name: {"ordering": r.ordering, "mode": r.mode, "holds": r.holds, "states": r.states,
                                "outcomes": [[list(state), count] for state, count in r.outcomes.items()],
-                               "allowed": sorted(map(list, r.allowed))} for name, r in results.items()}}
+                               "allowed": None if r.allowed is None else sorted(map(list, r.allowed))} for name, r in results.items()}}
 
 
 def parse_state(test, text):

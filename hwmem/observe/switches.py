@@ -11,18 +11,20 @@ import numba
 import numpy as np
 
 from hwmem._jit import DOORS, first_run_bar
+from hwmem.config_record import Integer
 from hwmem.layout import CELL, EVENT_SLOTS, MACHINE
 from hwmem.observe.sharing import FALSE_SHARING
+
+EVENTS = Integer(0, EVENT_SLOTS)
 
 
 def start(machine, classify=False, c2c=False, events=0, races=False):
     """Begin an observation: miss causes (`classify`), contended lines (`c2c`), the first `events` coherence
     requests, data races (`races`).
 
-    Raises ValueError for more events than the log holds.
+    Raises TypeError or ValueError for more events than the log holds.
     """
-    if not 0 <= events <= EVENT_SLOTS:
-        raise ValueError(f"events: takes 0 to {EVENT_SLOTS}, not {events}")
+    events = EVENTS.check("events", events)
     stop(machine)
     m = machine.state
     o = m.observe

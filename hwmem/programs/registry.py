@@ -18,7 +18,7 @@ are its registers, m.thread[t].local: sixteen int64, of which the first is the t
 Parameters are checked as configurations are (config_record.py), with the same words.
 """
 from collections.abc import Callable
-from dataclasses import dataclass, make_dataclass
+from dataclasses import Field, dataclass, make_dataclass
 from difflib import get_close_matches
 from types import SimpleNamespace
 
@@ -129,9 +129,15 @@ def workload(name, description, setup=no_setup, values=no_values, operation="ste
     configuration is given, {"memory": "64MiB"}. `parameters`: made by `parameter`. Raises ValueError for a name that
     is taken.
     """
-    for word in parameters:
+    for word, declared in parameters.items():
         if word in RESERVED:
             raise ValueError(f"{name}.{word}: the name of an argument of hwmem.run")
+        if not isinstance(declared, Field):
+            raise TypeError(f"{name}.{word}: takes what hwmem.parameter returns, not {type(declared).__name__}")
+        declared.metadata["kind"].check(f"{name}.{word}: its default", declared.default)
+    for word, function in (("setup", setup), ("values", values)):
+        if not callable(function):
+            raise TypeError(f"{name}.{word}: takes a function, not {type(function).__name__}")
     record = make_dataclass("Parameters", [(n, object, field) for n, field in parameters.items()], bases=(Record,), frozen=True,
                             namespace={"rules": rules})
 
@@ -151,7 +157,7 @@ def grid(title, row, rows, column, columns, cells):
 
 def find(name):
     """The Workload of that name. Raises ValueError, with the name that was probably meant."""
-    if name not in WORKLOADS:
+    if not isinstance(name, str) or name not in WORKLOADS:
         close = get_close_matches(str(name), WORKLOADS, 1)
         raise ValueError(f"workload {name!r} does not exist; {f'did you mean {close[0]}?' if close else 'hwmem list shows them'}")
     return WORKLOADS[name]

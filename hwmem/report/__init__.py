@@ -4,6 +4,8 @@
     lines.py        contended lines, byte by byte; the event log; data races
     sections.py     caches, tlb, faults, memory, ordering
     table.py        numbers in columns
+    history.py      a line's history as a table and as a picture
+    page.py         all of it as one HTML file
 """
 from hwmem.report.lines import events_table, lines_table, races_text
 from hwmem.report.overview import header, overview

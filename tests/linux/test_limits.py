@@ -29,6 +29,18 @@ def test_a_stack_grows_to_its_limit_and_no_further(machine, layout):
     machine.check()
 
 
+def test_a_heap_end_beyond_every_address_and_a_range_of_all_of_them_are_no_memory(machine):
+    process = machine.spawn()
+    a, end = process.mmap(0, 4 * PAGE), process.brk(0)
+    for call in (lambda: process.brk(-1), lambda: process.brk((1 << 64) - PAGE), lambda: process.sbrk(-end - PAGE),
+                 lambda: process.mincore(a, -1), lambda: process.mincore(a, (1 << 64) - PAGE)):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == errno.ENOMEM
+    assert process.brk(0) == end
+    process.exit()
+
+
 def test_an_address_space_at_its_limit_takes_no_more_and_gives_back(machine):
     process = machine.spawn()
     used = sum(v.end - v.start for v in process.maps())

@@ -62,6 +62,17 @@ def test_one_thread_computes_what_the_processor_would(instructions, init, final)
         assert litmus.run(test, ordering).allowed == {tuple(final[name] for name in test.observed)}
 
 
+def test_a_register_that_the_program_does_not_name_holds_0():
+    test = litmus.parse(x86(["NOP", "MOV [x],$1"], condition="forall (0:EAX=0 /\\ x=1)"))
+    assert litmus.run(test).allowed == {(0, 1)} and litmus.run(test).holds
+
+
+def test_a_remark_after_a_row_is_no_column():
+    rows = SB.splitlines()
+    rows[5] += " #(a)Wx1 | (b)Wy1 | (c)"
+    assert litmus.run("\n".join(rows)).outcomes == litmus.run(SB).outcomes
+
+
 def test_the_atandt_order_is_source_first():
     test = litmus.parse(x86(["movq $3, %rbx", "lock xaddq %rbx, (x)", "addl $4,%ebx", "movq %rbx, y(%rip)"], init="x=10",
                             condition="locations [x; y;]", arch="X86_64"))
@@ -91,6 +102,8 @@ def test_conditions_are_read_as_herd_reads_them(text, holds):
     ("X86 t\n{ }\n P0 ;\n MOV [x],$1 ;\n\nexists (x=1 /\\ y)\n", 6, "'=' expected"),
     ("X86 t\n{ }\n P0 ;\n MOV [x],$1 ;\nexists (3:EAX=1)\n", 5, "'3:EAX' is no register or location"),
     ("X86 t\n{ }\n P0 ;\n MOV [x],$1 ;\n~forall x=1\n", 5, "'~forall' is none of"),
+    ("X86 t\n{ }\n P0 ;\n MOV [x],$18446744073709551616 ;\n", 4, "is not understood"),
+    ("X86 t\n{ x=9223372036854775808; }\n P0 ;\n MFENCE ;\n", 2, "is not name=number"),
     ("{\n \"threads\": [,]\n}", 2, "Expecting value"),
 ])
 def test_a_mistake_is_told_with_file_line_and_reason(capsys, tmp_path, text, line, told):
@@ -106,6 +119,10 @@ def test_a_mistake_is_told_with_file_line_and_reason(capsys, tmp_path, text, lin
     ({}, "no list"), ({"threads": [[["jump", "x"]]]}, "'jump x' is no operation"), ({"threads": [[["store", "x"]]]}, "too few"),
     ({"threads": [[["store", "x", "one"]]]}, "not a whole number"), ({"threads": [[["mfence"]]], "obs": ["0:r9"]}, "'0:r9' is no register"),
     ({"threads": [["mfence"]]}, "not an operation"), ({"threads": [[["store", 5, 1]]]}, "not a name"), ({"threads": [[["mfence"]]], "cond": "x"}, "expected"),
+    ({"threads": [[["mfence"]]], "cond": 5}, "condition as text"), ({"threads": [[["mfence"]]], "init": 5}, "object of numbers"),
+    ({"threads": [[["store", "x", 1 << 63]]]}, "does not fit a signed word"), ({"threads": [[["mfence"]]], "init": {"x": -1 << 64}}, "does not fit"),
+    ('{"tests": []}', "a list of them"), ('{"tests": 5}', "a list of them"), ("[]", "a list of them"),
+    ('[{"threads": [[["mfence"]]]}, {"threads": [[["mfence"]]]}]', "one test, not 2"),
 ])
 def test_a_mistake_in_the_neutral_form_is_told(document, told):
     with pytest.raises(LitmusError, match=told):
@@ -119,6 +136,17 @@ def test_what_is_no_mode_or_ordering_is_refused():
         litmus.run(NEUTRAL_SB, mode="some")
     with pytest.raises(ValueError, match="17 threads, at most 16"):
         litmus.run({"threads": [[["mfence"]]] * 17})
+    with pytest.raises(TypeError, match="^runs"):
+        litmus.run(NEUTRAL_SB, mode="random", runs="many")
+    with pytest.raises(TypeError, match="^seed"):
+        litmus.run(NEUTRAL_SB, mode="random", seed="1")
+
+
+def test_random_runs_need_no_count_of_all_interleavings():
+    threads = [[["store", "x", 2 * t + 1], ["load", "y", "a"], ["store", "y", 2 * t + 2], ["load", "x", "b"]] * 2 for t in range(6)]
+    r = litmus.run({"threads": threads, "obs": [f"{t}:a" for t in range(6)] + ["x", "y"]}, mode="random", runs=300, seed=1)
+    assert sum(r.outcomes.values()) == 300 and r.allowed is None and len(r.outcomes) > 100
+    assert all(state[-2] % 2 == 1 and state[-1] % 2 == 0 for state in r.outcomes)
 
 
 def test_the_command_prints_outcomes_verdicts_and_a_way(capsys, tmp_path):
@@ -134,8 +162,10 @@ def test_the_command_prints_outcomes_verdicts_and_a_way(capsys, tmp_path):
     assert "0:EAX=1 1:EAX=1 under sc" in capsys.readouterr().out
     assert main(["litmus", str(file), "--show", "0:EAX=0 1:EAX=0", "--ordering", "sc"]) == 2
     assert capsys.readouterr().err == "hwmem: --show: sc does not allow 0:EAX=0 1:EAX=0\n"
+    assert main(["litmus", str(file), "--show", ""]) == 2
+    assert capsys.readouterr().err == "hwmem: --show takes 0:EAX=VALUE 1:EAX=VALUE, not ''\n"
     assert main(["litmus", str(file), "--random", "-3"]) == 2
-    assert capsys.readouterr().err == "hwmem: runs: takes at least 1, not -3\n"
+    assert capsys.readouterr().err == "hwmem: runs must be an integer from 1 to 1000000000000, not -3\n"
     assert main(["litmus", str(file), str(file), "--show", "0:EAX=0 1:EAX=0"]) == 2
     assert capsys.readouterr().err == "hwmem: --show takes one test, not 2\n"
     assert main(["litmus", str(file), str(file)]) == 0

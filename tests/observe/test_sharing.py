@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from observed import BASE, ENDLESS, SMALL, accesses, machine, random_trace, replay
 
+import hwmem
 from hwmem.observe import switches
 from hwmem.observe.counters import MISS_CAUSES
 
@@ -174,6 +175,16 @@ def test_stores_that_waited_in_a_buffer_and_the_kernels_accesses_have_causes_too
         assert sum(c[cause] for cause in MISS_CAUSES) + c["upgrades"] == c["l1d.misses"]
     assert counts[0]["miss.true_sharing"] >= 10         # the counter, at the very least
     assert counts[3]["miss.false_sharing"] >= 8         # its own 8 bytes of the first line
+
+
+@pytest.mark.parametrize("ordering", ["sc", "tso", "relaxed"])
+@pytest.mark.parametrize("name, settings", [("false-sharing", {"iterations": 200}), ("true-sharing", {"iterations": 200, "atomic": False}),
+                                            ("spin-lock", {"iterations": 50})])
+def test_in_a_programs_run_every_miss_has_one_cause_and_every_hit_in_a_modified_line_is_in_the_table(name, settings, ordering):
+    r = hwmem.run(name, hwmem.MachineConfig().replace(ordering=ordering, mmu=False), seed=1, classify=True, **settings)
+    for c in r.counters["cores"]:
+        assert sum(c[cause] for cause in MISS_CAUSES) + c["upgrades"] == c["l1d.misses"]
+    assert sum(row["hitm"] for row in r.c2c()) == sum(c["interventions_hit_modified"] for c in r.counters["cores"]) > 0
 
 
 def test_more_lines_than_the_table_holds_are_counted_as_dropped_and_nothing_is_lost():

@@ -79,6 +79,16 @@ def test_a_parameter_may_not_take_the_name_of_an_argument_of_run():
         hwmem.workload("test-other", "", seed=hwmem.parameter(1, ""))
 
 
+@pytest.mark.parametrize("given, message", [
+    ({"threads": 3}, "test-other.threads: takes what hwmem.parameter returns, not int"),
+    ({"threads": hwmem.parameter(9, "", 1, 8)}, "test-other.threads: its default must be an integer from 1 to 8, not 9"),
+    ({"size": hwmem.parameter("1KB", "")}, "test-other.size: its default must be bytes"),
+    ({"setup": 3}, "test-other.setup: takes a function, not int"), ({"values": {}}, "test-other.values: takes a function, not dict")])
+def test_a_declaration_that_no_run_could_use_is_refused_when_it_is_made(given, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        hwmem.workload("test-other", "", **given)
+
+
 def test_a_name_belongs_to_the_module_that_registered_it_first():
     def intruder(m, w):
         pass
