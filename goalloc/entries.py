@@ -3,9 +3,9 @@ from hwmem._jit import kernel
 from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
 from goalloc import params as P
+from goalloc.gostring import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
 from goalloc.malloc import mallocgc
 from goalloc.slice import growslice
-from goalloc.string import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
 
 
 @kernel

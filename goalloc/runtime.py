@@ -27,6 +27,7 @@ from goalloc.entries import (box_one, box_string, concat_one, load_word, malloc_
                              to_string)
 from goalloc.errors import MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
 from goalloc.goroutine import Goroutine
+from goalloc.gostring import STATIC_VALUES
 from goalloc.inspect import Inspector
 from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
                             pointer_words, schedt, type_, variables as V)
@@ -38,7 +39,6 @@ from goalloc.sizestats import size_stats
 from goalloc.slices import Slice
 from goalloc.start import rebuild
 from goalloc.stack import CACHE_CLEAR
-from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, int64, pointer, slice_of, string, uint8
 

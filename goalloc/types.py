@@ -40,7 +40,7 @@ slice_of = Type("slice", 24, 8, (0,))
 def array(element, n):
     """[n]element. Raises TypeError, ValueError."""
     check_type(element)
-    if not isinstance(n, int) or n < 0:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise ValueError(f"n: takes a count, got {n!r}")
     pointers = tuple(i * element.size + offset for i in range(n) for offset in element.pointers)
     return Type(f"[{n}]{element.name}", n * element.size, element.align, pointers)
@@ -56,6 +56,8 @@ def struct(name, /, **fields):
         pointers += [at + offset for offset in of.pointers]
         at += of.size
         align = max(align, of.align)
+    if at and of.size == 0:
+        at += 1                                         # a pointer to the last field points into the struct
     return Type(name, -(-at // align) * align, align, tuple(pointers), offsets)
 
 

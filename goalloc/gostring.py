@@ -5,8 +5,9 @@
     string(b)       new bytes; a single byte's are in a table
     any(v)          a place for the value; for numbers below 256 in a table, for "" in zeroVal
 
-Results that a program keeps on its stack (up to 32 bytes) are not modelled. Go: string.go concatstrings, rawstring,
-stringtoslicebyte, slicebytetostring; iface.go convT16, convT32, convT64, convTstring.
+Results that a program keeps on its stack (up to 32 bytes) are not modelled. Not called string.py, as Go's file is, for goalloc.string
+is a type. Go: string.go concatstrings, rawstring, stringtoslicebyte, slicebytetostring; iface.go convT16, convT32, convT64,
+convTstring.
 """
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load8, store, store64
