@@ -5,6 +5,7 @@ from hwmem.core.service import drain_all
 from goalloc import params as P
 from goalloc.gostring import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
 from goalloc.malloc import mallocgc
+from goalloc.memory_block import memclr
 from goalloc.slice import growslice
 
 
@@ -35,6 +36,12 @@ def slice_grow(m, t, old, needed, element, typ):
     x, capacity = growslice(m, t, old, needed, element, typ)
     drain_all(m, m.thread[t].core)
     return x, capacity
+
+
+@kernel
+def clear(m, t, x, nbytes):
+    memclr(m, t, x, nbytes)
+    drain_all(m, m.thread[t].core)
 
 
 @kernel

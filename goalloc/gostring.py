@@ -11,6 +11,8 @@ convTstring.
 """
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load8, store, store64
+from goalloc import errors as E, params as P
+from goalloc.errors import throw
 from goalloc.layout import variables as V
 from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
@@ -32,6 +34,9 @@ def concatstrings(m, t, a, a_len, b, b_len):
         return a
     if a_len == 0:
         return b
+    if a_len > P.maxInt64 - b_len:
+        throw(m, t, E.STRING_TOO_LONG, 0, 0)
+        return 0
     x = rawstring(m, t, a_len + b_len)
     if x:
         memmove(m, t, x, a, a_len)

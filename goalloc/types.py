@@ -7,6 +7,8 @@
 """
 from dataclasses import dataclass, field
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Type:
@@ -35,6 +37,7 @@ pointer = Type("pointer", 8, 8, (0,))
 string = Type("string", 16, 8, (0,))
 interface = Type("interface", 16, 8, (0, 8))
 slice_of = Type("slice", 24, 8, (0,))
+FLOATS = {float32: "<f4", float64: "<f8"}
 
 
 def array(element, n):
@@ -59,6 +62,21 @@ def struct(name, /, **fields):
     if at and of.size == 0:
         at += 1                                         # a pointer to the last field points into the struct
     return Type(name, -(-at // align) * align, align, tuple(pointers), offsets)
+
+
+def encode(of, value):
+    """The bytes of a value of a type: of an int, modulo the type's size and as the first word of a larger type; of a float; of a
+    tuple of words; or bytes as they are. Raises TypeError, ValueError."""
+    if isinstance(value, (bytes, bytearray)) and len(value) == of.size:
+        return bytes(value)
+    if isinstance(value, tuple) and 8 * len(value) <= of.size:
+        return b"".join(encode(uint64, word) for word in value).ljust(of.size, b"\0")
+    if isinstance(value, float) and of in FLOATS:
+        return np.array(value, FLOATS[of]).tobytes()
+    if isinstance(value, (int, np.integer)):
+        size = min(of.size, 8)
+        return (int(value) & (1 << 8 * size) - 1).to_bytes(size, "little").ljust(of.size, b"\0")
+    raise TypeError(f"value: {value!r:.60} is none of {of.name}")
 
 
 def check_type(of, what="type"):

@@ -60,6 +60,32 @@ def test_more_than_the_kernel_promises_ends_in_the_mapping(runtime):
     assert dies(rt, lambda: rt.mallocgc(2 * memory)) == "fatal error: runtime: out of memory"
 
 
+def test_a_mapping_that_fails_ends_at_once_and_what_was_there_stays(runtime):
+    rt = runtime(gomaxprocs=1)
+    before = rt.memstats()["HeapSys"]
+    with pytest.raises(FatalError):
+        rt.mallocgc(16 << 30)
+    assert rt.memstats()["HeapSys"] - before < 64 * MIB             # the rest of the arena that was left, and nothing unmapped
+    rt.check()
+    for x in rt.malloc_many(np.full(80, MIB)):
+        rt.process.touch(int(x), MIB)
+    rt.check()
+
+
+@pytest.mark.parametrize("size, block", [((1 << 63) - 1, 1 << 63), (1 << 62, 1 << 62), ((1 << 47) - 8192, 1 << 47)])
+def test_sizes_beyond_the_address_space_are_refused_in_the_real_ones_words(runtime, size, block):
+    """What Go 1.21.13 prints for a mallocgc of as many bytes, but for the heap in use."""
+    rt = runtime(gomaxprocs=1)
+    text = dies(rt, lambda: rt.mallocgc(size))
+    assert text == f"runtime: out of memory: cannot allocate {block}-byte block (4194304 in use)\nfatal error: out of memory"
+    rt.check()
+
+
+def test_a_string_too_long_for_a_length_is_refused(runtime):
+    rt = runtime(gomaxprocs=1)
+    assert dies(rt, lambda: rt.concat((0, 1 << 62), (0, 1 << 62))) == "fatal error: string concatenation too long"
+
+
 def test_a_program_that_uses_more_memory_than_there_is_is_killed():
     """No Go program notices: the kernel promises address space and kills who touches too much of it."""
     machine = Machine(MachineConfig().replace(cores=1, memory="64MiB", swap="0"))
