@@ -42,7 +42,7 @@ def check_godebug(words):
     return settings
 
 
-def check_places(config, machine, process):
+def check_places(config, machine=None, process=None):
     """What a program runs on: each None or of its kind."""
     for name, given, kind in (("config", config, MachineConfig), ("machine", machine, Machine), ("process", process, Process)):
         if given is not None and not isinstance(given, kind):
