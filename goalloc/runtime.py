@@ -102,8 +102,10 @@ class Runtime:
     # Starting
 
     def _load_program(self):
-        """What execve does: map the program's segments, and the read-only tables in them."""
+        """What execve does: map the program's segments, and the read-only tables in them. ValueError where something lies already."""
         p = self.process
+        if any(vma.start < DATA_END and RODATA < vma.end for vma in p.maps()):
+            raise ValueError("process: runs a program already")
         p.mmap(RODATA, RODATA_END - RODATA, flags=FIXED)
         p.mmap(DATA, DATA_END - DATA, flags=FIXED)
         p.mmap(TYPES, TYPES_SIZE, flags=FIXED)

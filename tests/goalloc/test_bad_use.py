@@ -14,6 +14,7 @@ from goalloc.errors import FatalError
 from goalloc.inspect import Inspector
 from goalloc.layout import arenaHint, mheap, mspan, p_, mcache, variables as V
 from goalloc.runtime import Runtime
+from goalloc.types import int64
 
 MIB = 1 << 20
 HINTS = V.mheap_ + mheap.arenaHints
@@ -79,6 +80,27 @@ def test_sizes_beyond_the_address_space_are_refused_in_the_real_ones_words(runti
     text = dies(rt, lambda: rt.mallocgc(size))
     assert text == f"runtime: out of memory: cannot allocate {block}-byte block (4194304 in use)\nfatal error: out of memory"
     rt.check()
+
+
+def test_a_slice_too_long_for_an_arena_ends_as_the_real_one(runtime):
+    """Go: userArenaNextFree, where the bytes do not fit a word, and newarray."""
+    rt = runtime(gomaxprocs=1)
+    arena = rt.arena()
+    assert dies(rt, lambda: arena.slice(int64, 1 << 61)) == "fatal error: out of memory"
+    assert dies(rt, lambda: arena.slice(int64, 1 << 50)) == "panic: runtime: allocation size out of range"
+    rt.check()
+
+
+def test_a_program_that_has_exited_is_not_looked_at_and_one_that_runs_is_not_started_again(machine):
+    rt = Runtime(machine=machine, gomaxprocs=1)
+    x = rt.mallocgc(8)
+    with pytest.raises(ValueError, match="process: runs a program already"):
+        Runtime(process=rt.process)
+    rt.check()
+    rt.process.exit()
+    for look in (rt.check, rt.memstats, lambda: rt.span_of(x), lambda: rt.mallocgc(8)):
+        with pytest.raises(ValueError, match="exited"):
+            look()
 
 
 def test_a_string_too_long_for_a_length_is_refused(runtime):
