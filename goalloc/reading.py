@@ -23,9 +23,9 @@ READING = (
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start",
     # From Python
-    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine",
-    "goalloc.maps", "goalloc.userarena", "goalloc.arguments", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check", "goalloc.stats",
-    "goalloc.inspect",
+    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps",
+    "goalloc.userarena", "goalloc.arguments", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check",
+    "goalloc.stats", "goalloc.inspect",
     # What programs call
     "goalloc.entries", "goalloc.map", "goalloc.mapiter", "goalloc.mapbuckets", "goalloc.kernels", "goalloc.gostring",
     "goalloc.sync", "goalloc.sema", "goalloc.select",
