@@ -228,7 +228,8 @@ class Runtime:
                 self.process.store(at + i * size, int.from_bytes(value, "little"), size=size, core=core)
             else:
                 self.process.write(at + i * size, value, core=core)
-        self._run(core, clear, at + len(values) * size, (count - len(values)) * size)
+        if count > len(values):
+            self._run(core, clear, at + len(values) * size, (count - len(values)) * size)
         return s._replace(len=needed)
 
     def concat(self, a, b, core=0):

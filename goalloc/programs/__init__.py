@@ -2,7 +2,7 @@
 
     start.py        a Go program's runtime as a workload's setup makes it
     storm.py        alloc-storm: objects of one size, from per-P caches or from one locked heap; mixed-sizes
-    structures.py   linked-list, binary-tree, slices, maps, strings
+    structures.py   linked-list, binary-trees, slices, maps, strings
     churn.py        goroutine-churn
     benchmarks.py   threadtest, larson
     sleepers.py     sleepers

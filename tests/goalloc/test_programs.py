@@ -12,7 +12,7 @@ from hwmem.config import MachineConfig
 from hwmem.errors import MachineError
 
 SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300}, "linked-list": {"nodes": 300},
-         "binary-tree": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
+         "binary-trees": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
          "goroutine-churn": {"goroutines": 40}, "channel": {"objects": 200},
          "threadtest": {"rounds": 2, "objects": 800}, "larson": {"chunks": 100, "rounds": 100}, "maps": {"keys": 200},
          "sleepers": {"goroutines": 9, "rounds": 4}}
@@ -134,7 +134,7 @@ def test_hwmem_does_not_list_what_is_goallocs():
 
 def test_a_kept_result_tells_of_the_heap(tmp_path, capsys):
     kept, other = str(tmp_path / "go.hwm"), str(tmp_path / "other.hwm")
-    assert main(["run", "binary-tree", "--set", "depth=7", "gomaxprocs=2", "--alone", "-o", kept]) == 0
+    assert main(["run", "binary-trees", "--set", "depth=7", "gomaxprocs=2", "--alone", "-o", kept]) == 0
     capsys.readouterr()
     assert main(["report", kept, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
