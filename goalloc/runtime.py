@@ -95,6 +95,7 @@ class Runtime:
         self.type_names, self.sites = {}, {}
         self._load_program()
         self._schedinit(start)
+        self.machine.state.process[self.process.number].guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0        # of the program, not of starting
         if self.memprofilerate:
             from goalloc.memprofile import start_profile
             start_profile(self, self.memprofilerate)
@@ -365,7 +366,7 @@ class Runtime:
         return call_site(self, name)
 
     def cycles_of(self, operation):
-        """{"count", "cycles", "each"} of an operation: "mallocgc" (what malloc_many did), "lock" (the waiting)."""
+        """{"count", "cycles", "each"} of an operation: "mallocgc" (by new, mallocgc, make_slice, malloc_many), "lock" (the waiting)."""
         counts = self.machine.state.process[self.process.number].guest
         slots = {"mallocgc": (P.MALLOCS, P.MALLOC_CYCLES), "lock": (P.LOCK_WAITS, P.LOCK_WAIT_CYCLES)}
         if not isinstance(operation, str) or operation not in slots:

@@ -136,6 +136,21 @@ def test_the_memory_limit_makes_free_pages_go_back(runtime):
     assert rt.memstats()["HeapInuse"] >= 200 * 65536
 
 
+def test_the_cycles_of_allocating_are_those_of_every_call(runtime):
+    rt = runtime(gomaxprocs=2)
+    assert rt.cycles_of("mallocgc") == {"count": 0, "cycles": 0, "each": 0.0}
+    before = rt.machine.cycles(1)
+    rt.mallocgc(40_000, core=1)
+    rt.new(int64, core=1)
+    rt.make_slice(pointer, 5, core=1)
+    rt.malloc_many([16] * 7, core=1)
+    told = rt.cycles_of("mallocgc")
+    assert told["count"] == 10 and 0 < told["cycles"] <= rt.machine.cycles(1) - before
+    with pytest.raises(FatalError):
+        rt.malloc_many([16, 1 << 50, 16])
+    assert rt.cycles_of("mallocgc")["count"] == 11
+
+
 @pytest.mark.parametrize("call, word", [
     (lambda rt: rt.mallocgc(-1), "n:"), (lambda rt: rt.mallocgc(1 << 63), "n:"), (lambda rt: rt.box(-1), "value:"), (lambda rt: rt.mallocgc("8"), "n:"), (lambda rt: rt.malloc_many([-1]), "sizes"),
     (lambda rt: rt.malloc_many([8, 8], noscan=[True] * 3), "noscan"), (lambda rt: rt.mallocgc(8, core=2), "core"),
