@@ -1,6 +1,7 @@
 """What users give a Runtime, checked: one line that names the argument. TypeError for another kind, ValueError for another value."""
 import numpy as np
 
+from hwmem import params as H
 from hwmem.accesses import to_int64
 from hwmem.config import MachineConfig
 from hwmem.machine import Machine
@@ -47,6 +48,8 @@ def check_places(config, machine=None, process=None):
     for name, given, kind in (("config", config, MachineConfig), ("machine", machine, Machine), ("process", process, Process)):
         if given is not None and not isinstance(given, kind):
             raise TypeError(f"{name}: takes a hwmem.{kind.__name__}, not {type(given).__name__}")
+    if process is not None and process.layout != H.LINUX_X86_64:
+        raise ValueError("process: takes one of layout linux-x86_64, as Go's amd64 programs have")
 
 
 def check_gomaxprocs(gomaxprocs, cores, recorded):

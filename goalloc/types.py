@@ -37,6 +37,7 @@ pointer = Type("pointer", 8, 8, (0,))
 string = Type("string", 16, 8, (0,))
 interface = Type("interface", 16, 8, (0, 8))
 slice_of = Type("slice", 24, 8, (0,))
+MOST_POINTERS = 1 << 23                 # whose mask takes a MiB of the program's data
 FLOATS = {float32: "<f4", float64: "<f8"}
 
 
@@ -45,7 +46,9 @@ def array(element, n):
     check_type(element)
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise ValueError(f"n: takes a count, got {n!r}")
-    pointers = tuple(i * element.size + offset for i in range(n) for offset in element.pointers)
+    if n * len(element.pointers) > MOST_POINTERS:
+        raise ValueError(f"n: takes fewer elements of {element.name}: a type has at most {MOST_POINTERS:,} pointers, got {n}")
+    pointers = tuple(i * element.size + offset for i in range(n if element.pointers else 0) for offset in element.pointers)
     return Type(f"[{n}]{element.name}", n * element.size, element.align, pointers)
 
 

@@ -103,6 +103,12 @@ def test_a_program_that_has_exited_is_not_looked_at_and_one_that_runs_is_not_sta
             look()
 
 
+def test_a_process_of_32_bits_is_refused():
+    machine = Machine(MachineConfig().replace(cores=1, memory="1GiB"))
+    with pytest.raises(ValueError, match="process: takes one of layout linux-x86_64"):
+        Runtime(process=machine.spawn(layout="linux-i386"))
+
+
 def test_a_string_too_long_for_a_length_is_refused(runtime):
     rt = runtime(gomaxprocs=1)
     assert dies(rt, lambda: rt.concat((0, 1 << 62), (0, 1 << 62))) == "fatal error: string concatenation too long"

@@ -16,6 +16,12 @@ def test_a_structs_size_is_the_real_ones(fields, size):
     assert of.size == size and of.size % of.align == 0
 
 
+def test_an_array_may_be_large_but_not_its_mask():
+    assert array(int64, 1 << 40).size == 1 << 43 and array(int64, 1 << 40).pointers == ()
+    with pytest.raises(ValueError, match="n: takes fewer"):
+        array(pointer, 1 << 40)
+
+
 def test_pointers_are_those_of_the_fields_and_elements():
     of = struct("T", x=uint8, inner=INNER, several=array(INNER, 2), text=string, any=interface)
     assert of.pointers == (16, 32, 48, 56, 72, 80) and of.ptrdata == 88
