@@ -121,9 +121,19 @@ def as_ranges(allocated, scavenged):
     return [(SCAVENGED, i, n) for i, n in scavenged or ()], [(ALLOCATE, i, n) for i, n in allocated or ()]
 
 
+def a_case(case, *names):
+    """A copy of a recorded case. Raises TypeError or ValueError if it has not the form."""
+    if not isinstance(case, dict):
+        raise TypeError(f"case: takes a recorded case, a dict, not {type(case).__name__}")
+    missing = [name for name in names if name not in case]
+    if missing:
+        raise ValueError(f"case: has no {', '.join(missing)}")
+    return copy.deepcopy(case)
+
+
 def pagealloc(case):
     """A case of pagealloc.json.gz."""
-    case = copy.deepcopy(case)
+    case = a_case(case, "chunks", "init_alloc", "init_scav", "ops", "final_alloc_words", "final_scav_words")
     bench = Bench(machine())
     try:
         bench.door(P.DOOR_RUNTIME, INIT_PAGES, PAGES, V.mheap_ + mheap.lock)
@@ -169,12 +179,12 @@ def relative(va):
 
 def pallocbits(case):
     """A case of pallocbits.json.gz."""
-    case = copy.deepcopy(case)
+    case = a_case(case, "alloc", "scavenged", "finds", "scavenge_candidates")
     bench = bits_bench()
     scavenged, allocated = as_ranges(case["alloc"], case["scavenged"])
-    finds = np.array(case["finds"], np.int64)
-    summary, candidates = np.zeros(3, np.int64), np.array(case["scavenge_candidates"], np.int64)
-    bench.run(search_chunk, CHUNK, np.array(allocated + scavenged, np.int64), finds, summary, candidates)
+    finds, candidates = (np.array(case[name] or [], np.int64).reshape(-1, n) for name, n in (("finds", 4), ("scavenge_candidates", 5)))
+    summary = np.zeros(3, np.int64)
+    bench.run(search_chunk, CHUNK, np.array(allocated + scavenged, np.int64).reshape(-1, 3), finds, summary, candidates)
     case["finds"], case["summary"], case["scavenge_candidates"] = finds.tolist(), summary.tolist(), candidates.tolist()
     return case
 
@@ -186,6 +196,7 @@ def bits_bench():
 
 def findbitrange64(rows):
     """The rows of findbitrange64.json.gz."""
+    rows = [a_case(row, "bits", "npages") for row in rows]
     words = np.array([int(row["bits"], 16) for row in rows], np.uint64)
     found = np.zeros(len(rows), np.int64)
     search_words(words, np.array([row["npages"] for row in rows], np.int64), found)

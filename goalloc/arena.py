@@ -117,7 +117,7 @@ def alloc(m, t, a, typ, n):
     size = get64(m, t, typ + type_.Size_)
     if n > 0:
         if size > P.maxAlloc // n:
-            throw(m, t, E.OUT_OF_MEMORY, 0, 0)
+            throw(m, t, E.ALLOCATION_SIZE, 0, 0)
             return 0
         size *= n
     if size == 0 or n == 0:

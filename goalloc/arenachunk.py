@@ -41,7 +41,8 @@ def allocUserArenaChunk(m, t):
     if s == 0:
         return 0
     base = get64(m, t, s + mspan.startAddr)
-    sysMap(m, t, base, CHUNK, HEAP_RELEASED)
+    if not sysMap(m, t, base, CHUNK, HEAP_RELEASED):
+        return 0
     sysUsed(m, t, base, CHUNK, CHUNK)
     initSpan(m, t, s, P.spanAllocHeap, 0, base, C.userArenaChunkPages)
     put8(m, t, s + mspan.isUserArenaChunk, 1)

@@ -2,6 +2,8 @@
 
     every page is in exactly one span, in a page cache, or free          spans of a page <-> mspan <-> allspans
     allocBits and freeindex agree with allocCount                        cached bits with the bitmap
+    free objects of a span that needs no zeroing are zero                a span's pages have been counted as used (zeroedBase)
+    spans without pointers have no pointer bits                          limits and divisors are those of the size
     summaries agree with the bitmaps                                     at all five levels
     HeapSys = HeapInuse + HeapIdle, and what else ties the statistics
 
@@ -10,10 +12,10 @@ Raises FatalError. Reads as a debugger does; the cost is Python's and grows with
 from goalloc.errors import FatalError
 from goalloc.layout import (heapArena, mcache, mheap, p_, pageAlloc, pageCache, pallocData, scavengeIndex, slice_,
                             variables as V)
-from goalloc.params import (arenaBaseOffset, heapArenaBytes, levelLogPages, mSpanDead, mSpanInUse,
-                            mSpanManual, numSpanClasses, pageSize, pagesPerArena, pallocChunkBytes, pallocChunkPages, summaryLevels)
+from goalloc.params import (arenaBaseOffset, heapArenaBytes, levelLogPages, maxTinySize, mSpanDead, mSpanInUse, mSpanManual,
+                            numSpanClasses, pageSize, pagesPerArena, pallocChunkBytes, pallocChunkPages, summaryLevels, tinySpanClass)
 from goalloc.inspect import Inspector
-from goalloc.sizeclasses import class_to_allocnpages, class_to_size
+from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size
 from goalloc.stats import controller, heap_stats, read_memstats, read_span
 
 UNUSED = 1                              # span class of a user arena's chunk that was freed
@@ -73,6 +75,8 @@ def check_heap(rt):
     for span in spans.values():
         if span["state"] == mSpanInUse:
             check_objects(look, span)
+            check_contents(look, span)
+    check_zeroed(look, spans)
     caches = page_caches(look, rt.ps, taken)
     chunks = check_bitmaps(look, taken, caches)
     check_summaries(look, chunks)
@@ -107,9 +111,13 @@ def check_objects(look, span):
     if sizeclass:
         need(span["elemsize"] == class_to_size[sizeclass] and span["npages"] == class_to_allocnpages[sizeclass],
              "span at {:#x} is not of class {}", span["base"], sizeclass)
+        need(span["divMul"] == class_to_divmagic[sizeclass], "span at {:#x} divides by {}", span["base"], span["divMul"])
+        need(span["limit"] == span["base"] + nelems * span["elemsize"], "span at {:#x} ends at {:#x}", span["base"], span["limit"])
+    need(nbytes - pageSize < span["limit"] - span["base"] <= nbytes, "span at {:#x} ends at {:#x}", span["base"], span["limit"])
     need(nelems == (nbytes // span["elemsize"]), "span at {:#x} has {} objects", span["base"], nelems)
     need(span["freeindex"] <= nelems and span["allocCount"] <= nelems and span["freeIndexForScan"] <= span["freeindex"],
          "span at {:#x}: freeindex {}, allocCount {} of {}", span["base"], span["freeindex"], span["allocCount"], nelems)
+    need(span["allocBits"] % 8 == 0 == span["gcmarkBits"] % 8, "span at {:#x}: bits at {:#x}", span["base"], span["allocBits"])
     bits = int.from_bytes(look.read(span["allocBits"], -(-nelems // 64) * 8), "little") & (1 << nelems) - 1
     free = ~bits & (1 << nelems) - 1 & -1 << span["freeindex"]
     need(nelems - free.bit_count() == span["allocCount"], "span at {:#x}: allocCount {}, bits say {}", span["base"],
@@ -119,6 +127,34 @@ def check_objects(look, span):
         want = ~bits >> span["freeindex"] & (1 << min(cached, nelems - span["freeindex"])) - 1
         have = span["allocCache"] & (1 << min(cached, nelems - span["freeindex"])) - 1
         need(want == have or span["allocCache"] == ALL64, "span at {:#x}: allocCache {:#x}", span["base"], span["allocCache"])
+
+
+def check_contents(look, span):
+    """Free objects are zero where they are handed out as they are, and pointer bits are none where there are no pointers."""
+    if span["isUserArenaChunk"]:
+        return
+    base, size, nelems = span["base"], span["elemsize"], span["nelems"]
+    first = span["freeindex"]
+    if not span["needzero"] and first < nelems:
+        data = look.read(base + first * size, (nelems - first) * size)
+        taken = int.from_bytes(look.read(span["allocBits"], -(-nelems // 64) * 8), "little") >> first
+        for i in range(nelems - first) if any(data) else ():
+            need(taken >> i & 1 or not any(data[i * size:(i + 1) * size]), "free object {:#x} is not zero", base + (first + i) * size)
+    if span["spanclass"] & 1:
+        arena = look.word(look.word(V.mheap_ + mheap.arenas) + linear(base) // heapArenaBytes * 8)
+        nbytes = min(span["npages"] * pageSize, heapArenaBytes - linear(base) % heapArenaBytes)
+        bits = look.read(arena + heapArena.bitmap + base % heapArenaBytes // 64, nbytes // 64)
+        need(not any(bits), "span at {:#x} has pointer bits and no pointers", base)
+
+
+def check_zeroed(look, spans):
+    """What lies in an arena from its zeroedBase on has never been in a span."""
+    zeroed = {base: look.word(arena + heapArena.zeroedBase) for base, arena in arenas(look)}
+    for span in spans.values():
+        end = span["base"] + span["npages"] * pageSize
+        for base in range(span["base"] & -heapArenaBytes, end, heapArenaBytes):
+            used = min(end - base, heapArenaBytes)
+            need(zeroed.get(base, used) >= used, "the arena at {:#x} is said to be new from {:#x} on", base, zeroed.get(base))
 
 
 def page_caches(look, ps, taken):
@@ -203,6 +239,10 @@ def check_mcaches(look, ps):
     sweepgen, held = look.word(V.mheap_ + mheap.sweepgen, 4), set()
     for pp in ps:
         c = look.word(pp + p_.mcache)
+        block, offset = look.words(c + mcache.tiny, 2)
+        s = span_at(look, block) if block else 0
+        whole = s and block % maxTinySize == 0 and read_span(look, s)["spanclass"] == tinySpanClass and offset <= maxTinySize
+        need(whole or block == offset == 0, "tiny block {:#x}, {} bytes used", block, offset)
         for spanclass, s in enumerate(look.words(c + mcache.alloc, numSpanClasses)):
             if s != V.emptymspan:
                 span = read_span(look, s)

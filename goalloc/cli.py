@@ -3,6 +3,7 @@
 Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one line says what.
 """
 import sys
+from contextlib import ExitStack
 
 from hwmem import cli
 
@@ -24,6 +25,8 @@ def parser():
     sub = command(run_program, "run", "run a Go program on an emulated machine")
     sub.add_argument("workload", metavar="WORKLOAD", help="a name from `goalloc list`")
     sub.add_argument("--gomaxprocs", type=int, metavar="N", help="Ps, one a core")
+    sub.add_argument("--gogc", type=percent, default=100, metavar="N", help="percent that the heap may grow, or off (default 100)")
+    sub.add_argument("--memlimit", default="off", metavar="B", help="memory limit, such as 64MiB (default off)")
     sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="the program's parameters")
     cli.machine_options(sub)
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
@@ -49,6 +52,11 @@ def parser():
     return top
 
 
+def percent(text):
+    """A number, or what else was written, for check_gogc to take or refuse."""
+    return int(text) if text.isdecimal() else text
+
+
 def list_programs(arguments):
     from goalloc.programs import workloads
     from hwmem.report.table import table
@@ -64,38 +72,27 @@ def list_programs(arguments):
 
 
 def run_program(arguments):
-    from goalloc.programs import PROGRAMS, registered
+    from goalloc.programs import PROGRAMS, environment, fit, registered
     from hwmem.observation import Watch
     from hwmem.runner import Job
     config = cli.configuration(arguments)
     if arguments.workload not in PROGRAMS:
         raise cli.Refused(f"workload {arguments.workload!r} does not exist; goalloc list shows them")
     words = arguments.set + ([f"gomaxprocs={arguments.gomaxprocs}"] if arguments.gomaxprocs is not None else [])
-    with registered():
+    if arguments.memprofile < 0:
+        raise cli.Refused("--memprofile: takes bytes a sample, 1 for every object")
+    with registered(), ExitStack() as stack:
         with cli.refusing():
-            job = Job(arguments.workload, config, arguments.seed, None, PROGRAMS[arguments.workload].parse(words))
-            if job.parameters["gomaxprocs"] > config.cores:
-                raise ValueError(f"gomaxprocs: takes 1 to {config.cores}, the machine's cores (--with cores=N)")
-        result = profiled_run(job, arguments, Watch())
+            job = Job(arguments.workload, config, arguments.seed, None, fit(config, PROGRAMS[arguments.workload].parse(words)))
+            stack.enter_context(environment(GOGC=arguments.gogc, GOMEMLIMIT=arguments.memlimit,
+                                            GODEBUG=f"memprofilerate={arguments.memprofile}"))
+        result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=Watch())
+        if arguments.memprofile:
+            result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
         cli.show(result, arguments)
     if arguments.memprofile and not arguments.json:
         from goalloc.report import profile
         print("\n" + profile(result))
-
-
-def profiled_run(job, arguments, watch):
-    """The run; with --memprofile its programs sample, and the records are among the result's values."""
-    from goalloc.runtime import ENVIRONMENT
-    if arguments.memprofile < 0:
-        raise cli.Refused("--memprofile: takes bytes a sample, 1 for every object")
-    ENVIRONMENT["GODEBUG"] = f"memprofilerate={arguments.memprofile}"
-    try:
-        result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch)
-    finally:
-        ENVIRONMENT["GODEBUG"] = ""
-    if arguments.memprofile:
-        result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
-    return result
 
 
 def show_report(arguments):
@@ -111,10 +108,13 @@ def show_report(arguments):
 
 
 def run_experiment(arguments):
+    from goalloc.arguments import check_seed
     from goalloc.experiments import EXPERIMENTS
     from hwmem.report.table import table
     if arguments.name not in EXPERIMENTS:
         raise cli.Refused(f"experiment {arguments.name!r} does not exist; there are {', '.join(EXPERIMENTS)}")
+    with cli.refusing():
+        check_seed(arguments.seed)
     columns, rows = EXPERIMENTS[arguments.name](arguments.seed)
     if arguments.json:
         cli.print_json([dict(zip(columns, row)) for row in rows])

@@ -3,14 +3,25 @@ from hwmem._jit import kernel
 from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
 from goalloc import params as P
+from goalloc.gostring import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
 from goalloc.malloc import mallocgc
+from goalloc.memory_block import memclr
 from goalloc.slice import growslice
-from goalloc.string import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
+
+
+@kernel
+def account(m, t, n, start):
+    """`n` objects have been allocated since the cycle `start` of the thread's core (Runtime.cycles_of)."""
+    counts = m.process[m.thread[t].process].guest
+    counts[P.MALLOCS] += n
+    counts[P.MALLOC_CYCLES] += m.core[m.thread[t].core].cycles - start
 
 
 @kernel
 def malloc_one(m, t, size, typ, needzero):
+    start = m.core[m.thread[t].core].cycles
     x = mallocgc(m, t, size, typ, needzero)
+    account(m, t, x != 0, start)
     drain_all(m, m.thread[t].core)
     return x
 
@@ -18,16 +29,14 @@ def malloc_one(m, t, size, typ, needzero):
 @kernel
 def malloc_all(m, t, sizes, types, addresses):
     """addresses[i] = mallocgc(sizes[i], types[i]); `types` may have one element for all. Stops at a fatal error."""
-    core = m.core[m.thread[t].core]
-    counts = m.process[m.thread[t].process].guest
-    start = core.cycles
-    for i in range(len(sizes)):
-        addresses[i] = mallocgc(m, t, sizes[i], types[i if len(types) > 1 else 0])
-        if addresses[i] == 0:
+    start, done = m.core[m.thread[t].core].cycles, 0
+    while done < len(sizes):
+        addresses[done] = mallocgc(m, t, sizes[done], types[done if len(types) > 1 else 0])
+        if addresses[done] == 0:
             break
-    counts[P.MALLOCS] += len(sizes)
-    counts[P.MALLOC_CYCLES] += core.cycles - start
-    drain_all(m, core.id)
+        done += 1
+    account(m, t, done, start)
+    drain_all(m, m.thread[t].core)
 
 
 @kernel
@@ -35,6 +44,12 @@ def slice_grow(m, t, old, needed, element, typ):
     x, capacity = growslice(m, t, old, needed, element, typ)
     drain_all(m, m.thread[t].core)
     return x, capacity
+
+
+@kernel
+def clear(m, t, x, nbytes):
+    memclr(m, t, x, nbytes)
+    drain_all(m, m.thread[t].core)
 
 
 @kernel

@@ -16,7 +16,7 @@ FIRST = 1000                            # fault codes of a Go program begin here
  UNLOCKED, NEGATIVE_COUNTER, ADD_SPECIAL, REMOVE_SPECIAL, PROFILE_SET, CANNOT_ALLOCATE_MEMORY,
  NOT_ARENA_SPAN, NOT_ARENA_CHUNK, ARENA_WASTE, ARENA_ZERO, ARENA_REFS, ARENA_DOUBLE_FREE, MISROUNDED, MAP_MEMORY, ARENA_MAP,
  ARENA_METADATA, ALL_ARENAS, PAGES_MEMORY, INVALID_ARENA_FREE, REFILL_FREE, NO_FREE_SPACE,
- SUMMARY_RESERVE, MAKESLICE_LEN, MAKESLICE_CAP) = range(FIRST, FIRST + 58)
+ SUMMARY_RESERVE, MAKESLICE_LEN, MAKESLICE_CAP, STRING_TOO_LONG, ALLOCATION_SIZE) = range(FIRST, FIRST + 60)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -77,6 +77,8 @@ TEXTS = {
     SUMMARY_RESERVE: "fatal error: failed to reserve page summary memory",
     MAKESLICE_LEN: "panic: runtime error: makeslice: len out of range",
     MAKESLICE_CAP: "panic: runtime error: makeslice: cap out of range",
+    ALLOCATION_SIZE: "panic: runtime: allocation size out of range",
+    STRING_TOO_LONG: "fatal error: string concatenation too long",
     CANNOT_ALLOCATE_MEMORY: "fatal error: runtime: cannot allocate memory",
 }
 
@@ -101,7 +103,7 @@ def raise_fatal(machine, t):
     thread = machine.state.thread[t]
     code = int(thread.fault_code)
     if code >= FIRST:
-        a, b = int(thread.fault_address), int(thread.fault_access)
+        a, b = (int(number) & (1 << 64) - 1 for number in (thread.fault_address, thread.fault_access))
         thread.fault_code = 0
         machine.raise_fault(t)                          # leaves the thread as after any fault
         thread.state = 0

@@ -32,7 +32,7 @@ class Goroutine:
     def call(self, frame):
         """Call a function whose frame takes `frame` bytes, a multiple of 8; the stack grows if it has to."""
         self._alive()
-        if not isinstance(frame, int) or frame < 0 or frame % 8:
+        if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0 or frame % 8:
             raise ValueError(f"frame: takes a multiple of 8 bytes, got {frame!r}")
         self.rt.call(self.core, P.DOOR_STACK, CALL, self.address, frame)
         self.frames.append(frame + 8)

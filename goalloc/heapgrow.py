@@ -41,8 +41,9 @@ def grow(m, t, npage):
     ask = align_up(npage, P.pallocChunkPages) * P.pageSize
     grown = 0
     base, end = get64(m, t, CUR_BASE), get64(m, t, CUR_END)
-    if base + ask > end:
-        v, size = sysAlloc(m, t, ask, H + mheap.arenaHints, True)
+    possible = npage <= P.maxAlloc >> P.pageShift       # else the bytes may not fit a word
+    if not possible or ask > end - base:
+        v, size = sysAlloc(m, t, ask, H + mheap.arenaHints, True) if possible else (0, 0)
         if v == 0:
             in_use = (get64(m, t, V.gcController + gcControllerState.heapFree) + get64(m, t, HEAP_RELEASED)
                       + get64(m, t, V.gcController + gcControllerState.heapInUse))
@@ -52,18 +53,20 @@ def grow(m, t, npage):
             put64(m, t, CUR_END, v + size)
         else:
             if end > base:                              # the rest of the old arena, before it is left
-                grown += prepare(m, t, base, end - base)
+                grown = prepare(m, t, base, end - base)
             put64(m, t, CUR_BASE, v)
             put64(m, t, CUR_END, v + size)
     base = get64(m, t, CUR_BASE)
     put64(m, t, CUR_BASE, base + ask)
-    return grown + prepare(m, t, base, ask)
+    asked = prepare(m, t, base, ask)
+    return grown + asked if asked else 0
 
 
 @kernel
 def prepare(m, t, base, size):
-    """Reserved memory becomes free pages, which count as released."""
-    sysMap(m, t, base, size, HEAP_RELEASED)
+    """Reserved memory becomes free pages, which count as released; `size`, or 0 after a fatal error."""
+    if not sysMap(m, t, base, size, HEAP_RELEASED):
+        return 0
     stats = stats_acquire(m, t)
     add64(m, t, stats + heapStatsDelta.released, size)
     stats_release(m, t)

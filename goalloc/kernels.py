@@ -3,7 +3,7 @@
     mallocgc(m, t, size, typ)           an object, zeroed; `typ`: address of its type, 0 for no pointers    malloc.py
     growslice                           append's new array                                                  slice.py
     memclr, memmove                                                                                         memory_block.py
-    concatstrings  convT64              a + b of strings; an integer in an interface                        string.py
+    concatstrings  convT64              a + b of strings; an integer in an interface                        gostring.py
     write_pointer(m, t, slot, value)    *slot = value                                                       here
     read_pointer(m, t, slot)
     makechan  chansend  chanrecv  closechan  selectnbsend  selectnbrecv                                     chan.py
@@ -15,12 +15,12 @@ from hwmem._jit import call_door, kernel
 from hwmem.core.access import load64, store64
 from goalloc import params as P
 from goalloc.chan import CLOSED, DEFAULT, DONE, PARKED, YIELDED, chanrecv, chansend, closechan, makechan, selectnbrecv, selectnbsend
+from goalloc.gostring import concatstrings, convT64
 from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
 from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, NEWTIMER, RESETTIMER, SLEEP, STOPTIMER
 from goalloc.select import selectgo
 from goalloc.slice import growslice
-from goalloc.string import concatstrings, convT64
 from goalloc.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
 
 __all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointer", "read_pointer", "makechan", "chansend",

@@ -2,11 +2,14 @@
 import numpy as np
 
 from hwmem._jit import kernel
+from hwmem.accesses import to_int64
 from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
 from goalloc import params as P
-from goalloc.layout import hiter, hmap
+from goalloc.layout import hiter, hmap, sizes_of
 from goalloc.map import CLEAR, ITER_INIT, ITER_NEXT, mapaccess, mapassign, mapdelete
+
+FIELDS = tuple(sizes_of("hmap"))
 
 
 @kernel
@@ -38,6 +41,14 @@ def delete_one(m, t, mt, h, key):
     return there
 
 
+def whole_numbers(given, name):
+    """An int64 array of integers; TypeError for others."""
+    given = np.asarray(given)
+    if given.size and given.dtype.kind not in "iu":
+        raise TypeError(f"{name}: takes integers of 64 bits, not {given.dtype}")
+    return np.ascontiguousarray(given, dtype=np.int64)
+
+
 class Map:
     """map[int64]int64. Made by Runtime.make_map. `.address`: of its hmap."""
 
@@ -46,19 +57,21 @@ class Map:
 
     def field(self, name, size=8):
         """A field of the hmap, such as "count", "B" (1 byte) or "noverflow" (2)."""
+        if name not in FIELDS:
+            raise ValueError(f"name: {name!r} is none of {', '.join(FIELDS)}")
         return self.rt.process.load(self.address + getattr(hmap, name), size=size, core=self.core)
 
     def __len__(self):
         return self.field("count")
 
     def __getitem__(self, key):
-        found, value = self.rt._call(self.core, access_one, self.maptype, self.address, key)
+        found, value = self.rt._call(self.core, access_one, self.maptype, self.address, to_int64("key", key))
         if not found:
             raise KeyError(key)
         return int(value)
 
     def __setitem__(self, key, value):
-        self.assign([key], [value])
+        self.assign([to_int64("key", key)], [to_int64("value", value)])
 
     def __delitem__(self, key):
         """delete(m, key); KeyError, which Go does not have, if it is not there."""
@@ -67,7 +80,7 @@ class Map:
 
     def discard(self, key):
         """delete(m, key); whether it was there."""
-        return bool(self.rt._run(self.core, delete_one, self.maptype, self.address, key))
+        return bool(self.rt._run(self.core, delete_one, self.maptype, self.address, to_int64("key", key)))
 
     def items(self):
         """for k, v := range m: (key, value) of its entries from a random one on. The map may change meanwhile."""
@@ -92,7 +105,7 @@ class Map:
 
     def assign_stepwise(self, keys, values):
         """The same; yields how many were made whenever the map has got other buckets, and at the end."""
-        keys, values = (np.ascontiguousarray(a, dtype=np.int64) for a in (keys, values))
+        keys, values = whole_numbers(keys, "keys"), whole_numbers(values, "values")
         if keys.shape != values.shape or keys.ndim != 1:
             raise ValueError("values: takes as many as there are keys")
         done = 0

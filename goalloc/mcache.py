@@ -105,10 +105,7 @@ def count_allocations(m, t, c, s, spanclass):
 @DOORS.door(P.DOOR_ALLOC_LARGE)
 def allocLarge(m, t, size, noscan, unused):
     """A span of its own for an object above 32 KiB; 0 after a fatal error."""
-    if size + P.pageSize < size:
-        throw(m, t, E.OUT_OF_MEMORY, 0, 0)
-        return 0
-    npages = (size + P.pageSize - 1) >> P.pageShift
+    npages = (size >> P.pageShift) + (size & P.pageSize - 1 != 0)
     s = alloc_span(m, t, npages, P.spanAllocHeap, noscan)
     if s == 0:
         throw(m, t, E.OUT_OF_MEMORY, 0, 0)

@@ -43,15 +43,16 @@ def sysAllocOS(m, t, n):
 
 @cold
 def sysMap(m, t, v, n, stat):
-    """Reserved to Prepared."""
+    """Reserved to Prepared; False after a fatal error."""
     if not lies_in(m, t, v, n, H.PROT_NONE):
         throw(m, t, E.NOT_RESERVED, v, n)
-        return
+        return False
     add64(m, t, stat, n)
     result = system_call(m, t, H.SYS_MMAP, v, n, PROT_RW, ANONYMOUS | H.MAP_FIXED)
     if result != v:
         add64(m, t, stat, -n)                           # the machine goes on, and its counters agree
         throw(m, t, E.MAP_MEMORY if result == -H.ENOMEM else E.CANNOT_MAP, 0, 0)
+    return result == v
 
 
 @cold

@@ -24,10 +24,10 @@ READING = (
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start",
     # From Python
     "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps",
-    "goalloc.userarena", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check", "goalloc.stats",
-    "goalloc.inspect",
+    "goalloc.userarena", "goalloc.arguments", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check",
+    "goalloc.stats", "goalloc.inspect",
     # What programs call
-    "goalloc.entries", "goalloc.map", "goalloc.mapiter", "goalloc.mapbuckets", "goalloc.kernels", "goalloc.string",
+    "goalloc.entries", "goalloc.map", "goalloc.mapiter", "goalloc.mapbuckets", "goalloc.kernels", "goalloc.gostring",
     "goalloc.sync", "goalloc.sema", "goalloc.select",
     # Goroutines
     "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.timers", "goalloc.timerheap", "goalloc.chan",

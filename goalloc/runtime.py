@@ -15,18 +15,21 @@ import numpy as np
 
 from hwmem import params as H
 from hwmem._jit import DOORS, first_run_bar
+from hwmem.accesses import to_int64
 from hwmem.config import MachineConfig
 from hwmem.layout import MACHINE
 from hwmem.machine import OTHER_SIGNALS, Machine
 from hwmem.prompt import enter, place_thread
-from hwmem.units import parse_size
 from goalloc import params as P
+from goalloc.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
+                               check_sizes, check_slice, check_string)
 from goalloc.bootstrap import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.check import check_heap, span_at
-from goalloc.entries import (box_one, box_string, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word, to_bytes,
-                             to_string)
-from goalloc.errors import MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
+from goalloc.entries import (box_one, box_string, clear, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word,
+                             to_bytes, to_string)
+from goalloc.errors import GROWSLICE_LEN, MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
 from goalloc.goroutine import Goroutine
+from goalloc.gostring import STATIC_VALUES
 from goalloc.inspect import Inspector
 from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
                             pointer_words, schedt, type_, variables as V)
@@ -36,11 +39,10 @@ from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.sizestats import size_stats
 from goalloc.slices import Slice
-from goalloc.start import rebuild
+from goalloc.start import check_start, rebuild
 from goalloc.stack import CACHE_CLEAR
-from goalloc.string import STATIC_VALUES
 from goalloc.stats import STATES, read_memstats, read_span
-from goalloc.types import Type, array, check_type, int64, pointer, slice_of, string, uint8
+from goalloc.types import Type, array, check_type, encode, int64, pointer, slice_of, string, uint8
 
 TYPES_SIZE = GLOBALS - TYPES
 FIRST_GOAL = 4 << 20                    # heapMinimum at GOGC=100
@@ -55,7 +57,7 @@ TIMER_OBJECT_TYPE = Type("Timer", 8 + TIMER_TYPE.size, 8, (0, *(8 + at for at in
 LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)
 OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
-ENVIRONMENT = {"GODEBUG": ""}           # of programs that are started without their own
+ENVIRONMENT = {"GODEBUG": "", "GOGC": 100, "GOMEMLIMIT": "off"}         # of programs that are started without their own
 
 
 class String(NamedTuple):
@@ -69,24 +71,23 @@ class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
     `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, "off" for none (it sets the first goal; nothing collects
-    yet); `memory_limit`: bytes, or a size such as "1GiB"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
+    yet); `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
     recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled.
     """
 
     def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, gogc=100, memory_limit=None,
                  godebug="", start=None, seed=0):
+        check_places(config, machine, process)
+        seed = check_seed(seed)
+        if start is not None:
+            check_start(start)
+        self.gogc, self.memory_limit = check_gogc(gogc), check_limit(memory_limit)
+        settings = check_godebug(godebug or ENVIRONMENT["GODEBUG"])
+        self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
         self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
-        cores = self.machine.config.cores
-        self.gomaxprocs = cores if gomaxprocs is None else gomaxprocs
-        if not isinstance(self.gomaxprocs, int) or not 1 <= self.gomaxprocs <= cores:
-            raise ValueError(f"gomaxprocs: takes 1 to {cores}, the machine's cores, got {gomaxprocs!r}")
-        if start and self.gomaxprocs > 1:
-            self.gomaxprocs = 1                             # recorded heaps have one P
+        self.gomaxprocs = check_gomaxprocs(gomaxprocs, self.machine.config.cores, start is not None)
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
-        self.gogc, settings = check_gogc(gogc), check_godebug(godebug or ENVIRONMENT["GODEBUG"])
-        self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
-        self.memory_limit = P.maxInt64 if memory_limit is None else parse_size(memory_limit, "memory_limit")
         self.load_doors()
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
@@ -94,6 +95,7 @@ class Runtime:
         self.type_names, self.sites = {}, {}
         self._load_program()
         self._schedinit(start)
+        self.machine.state.process[self.process.number].guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0        # of the program, not of starting
         if self.memprofilerate:
             from goalloc.memprofile import start_profile
             start_profile(self, self.memprofilerate)
@@ -101,8 +103,10 @@ class Runtime:
     # Starting
 
     def _load_program(self):
-        """What execve does: map the program's segments, and the read-only tables in them."""
+        """What execve does: map the program's segments, and the read-only tables in them. ValueError where something lies already."""
         p = self.process
+        if any(vma.start < DATA_END and RODATA < vma.end for vma in p.maps()):
+            raise ValueError("process: runs a program already")
         p.mmap(RODATA, RODATA_END - RODATA, flags=FIXED)
         p.mmap(DATA, DATA_END - DATA, flags=FIXED)
         p.mmap(TYPES, TYPES_SIZE, flags=FIXED)
@@ -117,7 +121,7 @@ class Runtime:
         self.machine.state.thread[t].guest[P.G] = V.g0
         p.store(V.m0 + m_.g0, V.g0)
         self._door(0, SET_M, V.m0, 0)
-        collected = self.gogc is not None and not start     # recorded heaps are not
+        collected = self.gogc is not None and start is None     # recorded heaps are not
         self._door(0, MALLOCINIT, self.memory_limit, FIRST_GOAL * self.gogc // 100 if collected else -1)
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
         p.store(V.gcController + gcControllerState.gcPercent, self.gogc if collected else -1, size=4)
@@ -130,7 +134,7 @@ class Runtime:
         self.ps, self.gs, self._maptype = [], [], None
         for i, of in enumerate(LINKED):
             p.store(V.typelinks + 8 * i, self.type_address(of))
-        if start:
+        if start is not None:
             p.store(V.allp, self.globals(1))                # in the recorded heap it is one of the objects
             rebuild(self, start)
             return
@@ -176,15 +180,15 @@ class Runtime:
     def mallocgc(self, n, noscan=True, needzero=True, type=None, core=0):
         """`n` bytes without pointers, or values of `type`; `noscan=False` without a type: all words are pointers. Its address."""
         of = type if type is not None else None if noscan else pointer
+        if of is not None:
+            check_type(of)
         typ = self.type_address(of) if of and of.pointers else 0
         return self._run(core, malloc_one, check_count(n, "n"), typ, bool(needzero))
 
     def malloc_many(self, sizes, noscan=True, type=None, core=0):
         """Addresses (int64 array) of objects of `sizes` bytes each, allocated in one jitted loop. `noscan`: one, or an array;
         `type`: of all of them, instead."""
-        sizes = np.ascontiguousarray(sizes, dtype=np.int64)
-        if sizes.ndim != 1 or (len(sizes) and sizes.min() < 0):
-            raise ValueError("sizes: takes an array of sizes, none negative")
+        sizes = check_sizes(sizes)
         plain = np.atleast_1d(np.asarray(noscan, bool))
         if len(plain) not in (1, len(sizes)):
             raise ValueError(f"noscan: takes one value or {len(sizes)}, got {len(plain)}")
@@ -205,36 +209,50 @@ class Runtime:
         return Slice(self.mallocgc(cap * of.size, type=of, core=core), n, cap, of)
 
     def append(self, s, *values, n=None, core=0):
-        """append(s, values...): the slice, moved if it had no room. `n` elements without values stay zero."""
-        count = len(values) if n is None else n
-        needed = s.len + count
+        """append(s, values...): the slice, moved if it had no room. `n`: how many elements; those without values are zero. A value is
+        an int, a float, a tuple of words (a string, a struct of words), or the element's bytes (types.py encode)."""
+        check_slice(s, "s")
+        encoded = [encode(s.type, value) for value in values]
+        count = len(values) if n is None else check_count(n, "n")
+        if count < len(values):
+            raise ValueError(f"n: {n} is less than the {len(values)} values")
+        needed, size = s.len + count, s.type.size
+        if needed > P.maxInt64:
+            raise FatalError(TEXTS[GROWSLICE_LEN], GROWSLICE_LEN)
         if needed > s.cap:
             typ = self.type_address(s.type) if s.type.pointers else 0
-            x, cap = self._call(core, slice_grow, (s.array, s.len, s.cap), needed, s.type.size, typ)
+            x, cap = self._call(core, slice_grow, (s.array, s.len, s.cap), needed, size, typ)
             s = s._replace(array=int(x), cap=int(cap))
-        for i, value in enumerate(values):
-            self.process.store(s.array + (s.len + i) * s.type.size, value, size=min(s.type.size, 8), core=core)
+        at = s.array + s.len * size
+        for i, value in enumerate(encoded):
+            if size in (1, 2, 4, 8):
+                self.process.store(at + i * size, int.from_bytes(value, "little"), size=size, core=core)
+            else:
+                self.process.write(at + i * size, value, core=core)
+        if count > len(values):
+            self._run(core, clear, at + len(values) * size, (count - len(values)) * size)
         return s._replace(len=needed)
 
     def concat(self, a, b, core=0):
         """a + b of two strings, (address, length) each; the result likewise."""
-        return String(self._run(core, concat_one, *a, *b), a[1] + b[1])
+        return String(self._run(core, concat_one, *check_string(a, "a"), *check_string(b, "b")), a[1] + b[1])
 
     def to_bytes(self, s, core=0):
         """[]byte(s) of a string, (address, length): a Slice."""
-        x, capacity = self._call(core, to_bytes, *s)
+        x, capacity = self._call(core, to_bytes, *check_string(s, "s"))
         return Slice(int(x), s[1], int(capacity), uint8)
 
     def to_string(self, b, core=0):
         """string(b) of a Slice of bytes: (address, length)."""
+        check_slice(b, "b")
         return String(self._run(core, to_string, b.array, b.len), b.len)
 
     def box(self, value, size=8, core=0):
         """The data word of an interface that holds the unsigned integer of 2, 4 or 8 bytes, or the string (address, length):
         the address where it is."""
         if isinstance(value, tuple):
-            return self._run(core, box_string, *value, self.type_address(string))
-        if size not in (2, 4, 8) or not 0 <= value < 1 << min(8 * size, 63):
+            return self._run(core, box_string, *check_string(value, "value"), self.type_address(string))
+        if size not in (2, 4, 8) or isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < 1 << min(8 * size, 63):
             raise ValueError(f"value: takes an unsigned integer of 2, 4 or 8 bytes below 2^63, or a string, got {value!r}, size {size!r}")
         return self._run(core, box_one, value, size)
 
@@ -267,14 +285,15 @@ class Runtime:
 
     def write_pointer(self, slot, value, core=0):
         """*slot = value."""
-        self._run(core, store_word, slot, value)
+        self._run(core, store_word, to_int64("slot", slot), to_int64("value", value))
 
     def read_pointer(self, slot, core=0):
-        return self._run(core, load_word, slot)
+        return self._run(core, load_word, to_int64("slot", slot))
 
     def go(self, core=0):
         """A goroutine that has been started and waits; its stack is empty."""
-        return Goroutine(self, self.call(self._p_of(core), P.DOOR_PROC, NEWG, 0, 0), core)
+        core = check_core(core, self.gomaxprocs)
+        return Goroutine(self, self.call(core, P.DOOR_PROC, NEWG, 0, 0), core)
 
     def arena(self, core=0):
         """arena.NewArena(): memory that is freed as a whole."""
@@ -323,6 +342,8 @@ class Runtime:
     def span_of(self, address):
         """The span that holds an address, as a dict of its fields, or None."""
         look = Inspector(self.process)
+        if isinstance(address, bool) or not isinstance(address, (int, np.integer)):
+            raise TypeError(f"address: takes an int, not {type(address).__name__}")
         s = span_at(look, int(address))
         if not s:
             return None
@@ -345,10 +366,10 @@ class Runtime:
         return call_site(self, name)
 
     def cycles_of(self, operation):
-        """{"count", "cycles", "each"} of an operation: "mallocgc" (what malloc_many did), "lock" (the waiting)."""
+        """{"count", "cycles", "each"} of an operation: "mallocgc" (by new, mallocgc, make_slice, malloc_many), "lock" (the waiting)."""
         counts = self.machine.state.process[self.process.number].guest
         slots = {"mallocgc": (P.MALLOCS, P.MALLOC_CYCLES), "lock": (P.LOCK_WAITS, P.LOCK_WAIT_CYCLES)}
-        if operation not in slots:
+        if not isinstance(operation, str) or operation not in slots:
             raise ValueError(f"operation: {operation!r} is none of {', '.join(slots)}")
         count, cycles = (int(counts[k]) for k in slots[operation])
         return {"count": count, "cycles": cycles, "each": cycles / count if count else 0.0}
@@ -374,43 +395,13 @@ class Runtime:
         return result if result is None else int(result)
 
     def _call(self, core, operation, *arguments):
-        t = self.process.thread_on(self._p_of(core))
+        core = check_core(core, self.gomaxprocs)
+        t = self.process.thread_on(core)
         place_thread(self.machine.state, t, core)
         result = operation(self.machine.state, t, *arguments)
         self.raise_error(t)
         return result
 
-    def _p_of(self, core):
-        if not 0 <= core < self.gomaxprocs:
-            raise ValueError(f"core: {core} has no P; there are {self.gomaxprocs}")
-        return core
-
     def raise_error(self, t):
         raise_fatal(self.machine, t)
         self.machine.raise_fault(t)
-
-
-def check_gogc(gogc):
-    """A percentage, or None for "off"."""
-    if gogc == "off":
-        return None
-    if isinstance(gogc, bool) or not isinstance(gogc, int) or not 0 <= gogc <= 1_000_000:
-        raise ValueError(f"gogc: takes a percentage from 0 or 'off', got {gogc!r}")
-    return gogc
-
-
-def check_godebug(words):
-    """{name: number} of what a GODEBUG string can set: madvdontneed, 0 or 1, and memprofilerate, bytes a sample."""
-    settings = {"madvdontneed": 1, "memprofilerate": 0}
-    for word in filter(None, words.split(",")):
-        name, _, value = word.partition("=")
-        if name not in settings or not value.isdecimal() or (name == "madvdontneed" and int(value) > 1):
-            raise ValueError(f"godebug: takes madvdontneed=0 or 1 and memprofilerate=BYTES, got {word!r}")
-        settings[name] = int(value)
-    return settings
-
-
-def check_count(n, name):
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 0 <= n <= P.maxInt64:
-        raise ValueError(f"{name}: takes a count or size from 0 to 2^63 - 1, got {n!r}")
-    return int(n)

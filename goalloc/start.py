@@ -39,6 +39,23 @@ def heap_map(scenario):
     return next(sorted(rows) for key, rows in scenario.items() if key.startswith("heap_map_before"))
 
 
+def check_start(scenario):
+    """Raises TypeError or ValueError if it has not the form above."""
+    if not isinstance(scenario, dict):
+        raise TypeError(f"start: takes a recorded heap, a dict, not {type(scenario).__name__}")
+    wanted = {"before": ("pcache_base", "pcache_bits", "pcache_scav", "tiny", "tinyoffset"),
+              "memstats_before": (*CHECKED, *SYS_COUNTERS)}
+    for key, names in wanted.items():
+        if not isinstance(scenario.get(key), dict):
+            raise ValueError(f"start: has no {key!r} with what was recorded")
+        missing = [name for name in names if name not in scenario[key]]
+        if missing:
+            raise ValueError(f"start: {key!r} has no {', '.join(missing)}")
+    rows = next((rows for key, rows in scenario.items() if key.startswith("heap_map_before")), None)
+    if not isinstance(rows, list) or not all(isinstance(row, (list, tuple)) and len(row) == 7 for row in rows):
+        raise ValueError("start: has no heap_map_before with rows of seven numbers")
+
+
 def rebuild(rt, scenario):
     """Make the heap of `rt`, which has no P yet, the recorded one, and its P. Raises ValueError where that does not succeed."""
     before = scenario["before"]

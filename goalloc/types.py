@@ -7,6 +7,8 @@
 """
 from dataclasses import dataclass, field
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Type:
@@ -35,14 +37,18 @@ pointer = Type("pointer", 8, 8, (0,))
 string = Type("string", 16, 8, (0,))
 interface = Type("interface", 16, 8, (0, 8))
 slice_of = Type("slice", 24, 8, (0,))
+MOST_POINTERS = 1 << 23                 # whose mask takes a MiB of the program's data
+FLOATS = {float32: "<f4", float64: "<f8"}
 
 
 def array(element, n):
     """[n]element. Raises TypeError, ValueError."""
     check_type(element)
-    if not isinstance(n, int) or n < 0:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise ValueError(f"n: takes a count, got {n!r}")
-    pointers = tuple(i * element.size + offset for i in range(n) for offset in element.pointers)
+    if n * len(element.pointers) > MOST_POINTERS:
+        raise ValueError(f"n: takes fewer elements of {element.name}: a type has at most {MOST_POINTERS:,} pointers, got {n}")
+    pointers = tuple(i * element.size + offset for i in range(n if element.pointers else 0) for offset in element.pointers)
     return Type(f"[{n}]{element.name}", n * element.size, element.align, pointers)
 
 
@@ -56,7 +62,24 @@ def struct(name, /, **fields):
         pointers += [at + offset for offset in of.pointers]
         at += of.size
         align = max(align, of.align)
+    if at and of.size == 0:
+        at += 1                                         # a pointer to the last field points into the struct
     return Type(name, -(-at // align) * align, align, tuple(pointers), offsets)
+
+
+def encode(of, value):
+    """The bytes of a value of a type: of an int, modulo the type's size and as the first word of a larger type; of a float; of a
+    tuple of words; or bytes as they are. Raises TypeError, ValueError."""
+    if isinstance(value, (bytes, bytearray)) and len(value) == of.size:
+        return bytes(value)
+    if isinstance(value, tuple) and 8 * len(value) <= of.size:
+        return b"".join(encode(uint64, word) for word in value).ljust(of.size, b"\0")
+    if isinstance(value, float) and of in FLOATS:
+        return np.array(value, FLOATS[of]).tobytes()
+    if isinstance(value, (int, np.integer)):
+        size = min(of.size, 8)
+        return (int(value) & (1 << 8 * size) - 1).to_bytes(size, "little").ljust(of.size, b"\0")
+    raise TypeError(f"value: {value!r:.60} is none of {of.name}")
 
 
 def check_type(of, what="type"):

@@ -1,6 +1,9 @@
 """A user arena as Python drives it. Go: package arena."""
+from hwmem.accesses import to_int64
 from goalloc import params as P
 from goalloc.arena import ALLOC, CLONE, FREE, NEW, ONE
+from goalloc.arguments import check_count
+from goalloc.errors import OUT_OF_MEMORY, TEXTS, FatalError
 from goalloc.inspect import Inspector
 from goalloc.layout import DECLARED, mspan, pointer_words, userArena, variables as V
 from goalloc.slices import Slice
@@ -33,12 +36,15 @@ class UserArena:
         cap = n if cap is None else cap
         if not isinstance(n, int) or not isinstance(cap, int) or not 0 <= n <= cap:
             raise ValueError(f"n: takes a count from 0 to cap, got {n!r} and {cap!r}")
+        if cap * of.size >= 1 << 64:
+            raise FatalError(TEXTS[OUT_OF_MEMORY], OUT_OF_MEMORY)
+        check_count(cap, "cap")
         return Slice(self._call(ALLOC, self.address, self.rt.type_address(of), cap), n, cap, of)
 
     def clone(self, address, of):
         """arena.Clone: address of a copy in the heap, or `address` itself if it does not lie in an arena."""
         check_type(of)
-        return self._call(CLONE, address, self.rt.type_address(of), of.size)
+        return self._call(CLONE, to_int64("address", address), self.rt.type_address(of), of.size)
 
     def free(self):
         """Arena.Free: all of it is gone. Raises FatalError the second time."""

@@ -5,31 +5,55 @@
 
     t = next_m(m, w)                    whose step it is, in the loop of every program: ... count_step(m, t, how many) ends a step
 """
+from contextlib import contextmanager
+
 import numpy as np
 
 from hwmem._jit import kernel
-from hwmem.errors import MachineError
 from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import parameter
 from goalloc import params as P
-from goalloc.runtime import Runtime
+from goalloc.arguments import check_godebug, check_gogc, check_limit
+from goalloc.runtime import ENVIRONMENT, Runtime
 from goalloc.sizestats import size_stats
 from goalloc.stats import read_memstats
 from goalloc.inspect import Inspector
 from goalloc.symbols import symbols
 
-GOMAXPROCS = parameter(4, "Ps; P i runs on core i", 1, 64)
+DEFAULT_PS = 4
+GOMAXPROCS = parameter(DEFAULT_PS, "Ps; P i runs on core i", 1, 64)
 RANK, COUNT = 0, 1                      # a thread's first registers; how many steps it has done
 
 
 def start(w, space):
     """The runtime of a program with `w.gomaxprocs` Ps, in the workload's process."""
-    if w.gomaxprocs > space.process.machine.config.cores:
-        raise MachineError(f"gomaxprocs: {w.gomaxprocs} Ps need as many cores; the machine has {space.process.machine.config.cores}")
-    space.runtime = Runtime(process=space.process, gomaxprocs=w.gomaxprocs)
+    space.runtime = Runtime(process=space.process, gomaxprocs=w.gomaxprocs, gogc=ENVIRONMENT["GOGC"],
+                            memory_limit=ENVIRONMENT["GOMEMLIMIT"], seed=space.process.machine.seed)
     w.threads = w.gomaxprocs
     w.g = np.array(space.runtime.gs + [0], np.int64)    # never an array of one, which would be a number
     return space.runtime
+
+
+@contextmanager
+def environment(**variables):
+    """Inside, programs are started with these of GODEBUG, GOGC and GOMEMLIMIT. Raises TypeError or ValueError as Runtime does."""
+    check_godebug(variables.get("GODEBUG", "")), check_gogc(variables.get("GOGC", 100)), check_limit(variables.get("GOMEMLIMIT"))
+    before = dict(ENVIRONMENT)
+    ENVIRONMENT.update(variables)
+    try:
+        yield
+    finally:
+        ENVIRONMENT.update(before)
+
+
+def fit(config, parameters):
+    """`parameters` with no more Ps than the machine has cores. Raises ValueError if more are asked for, or it has no MMU."""
+    if not config.mmu:
+        raise ValueError("mmu: a Go program needs an MMU")
+    ps = parameters.get("gomaxprocs", min(DEFAULT_PS, config.cores))
+    if isinstance(ps, int) and ps > config.cores:
+        raise ValueError(f"gomaxprocs: takes 1 to {config.cores}, the machine's cores (--with cores=N), got {ps}")
+    return parameters | {"gomaxprocs": ps}
 
 
 def outcome(w, space, operations):
@@ -46,7 +70,7 @@ def outcome(w, space, operations):
     kept = ("HeapSys", "HeapInuse", "HeapAlloc", "HeapObjects", "Mallocs", "StackInuse")
     return {"operations": operations, **{name: stats[name] for name in kept},
             "lock_waits": int(counts[P.LOCK_WAITS]), "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES]),
-            "memstats": stats, "sizes": size_stats(look)}
+            "memstats": stats, "sizes": size_stats(look), "environment": dict(ENVIRONMENT)}
 
 
 @kernel

@@ -1,7 +1,7 @@
 """Linked structures, slices and strings: what programs build, an allocation a step.
 
     linked-list     nodes of a list a P, pushed at the front and then walked
-    binary-tree     a tree a P, built level by level
+    binary-trees    a tree a P, built level by level
     slices          append one element at a time, from empty, again and again
     maps            m[key] = value, with random keys
     strings         s += "x": each string is a new one, with the old one's bytes copied
@@ -72,9 +72,9 @@ def read_tree(w, space):
     return outcome(w, space, w.gomaxprocs * ((1 << w.depth) - 1))
 
 
-@workload("binary-tree", "every P builds a complete tree, top down", setup=place_nodes, values=read_tree, operation="node",
+@workload("binary-trees", "every P builds a complete binary tree, top down", setup=place_nodes, values=read_tree, operation="node",
           scale="gomaxprocs", gomaxprocs=GOMAXPROCS, depth=parameter(12, "levels of each tree", 1, 24))
-def binary_tree(m, w):
+def binary_trees(m, w):
     while True:
         t = next_m(m, w)
         if t < 0:

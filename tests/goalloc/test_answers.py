@@ -19,5 +19,14 @@ def test_searches_in_a_chunks_bitmap_find_what_was_recorded():
         assert answers.pallocbits(case) == case, f"case {i}"
 
 
+def test_a_case_without_questions_has_no_answers_and_one_of_another_form_is_refused():
+    nothing = {"alloc": None, "scavenged": None, "finds": None, "summary": [9, 9, 9], "scavenge_candidates": []}
+    assert answers.pallocbits(nothing) == nothing | {"finds": [], "summary": [512, 512, 512]} and answers.findbitrange64([]) == []
+    for call, error, word in ((lambda: answers.pagealloc({}), ValueError, "chunks"), (lambda: answers.pallocbits(5), TypeError, "case"),
+                              (lambda: answers.findbitrange64([{"bits": "0x1"}]), ValueError, "npages")):
+        with pytest.raises(error, match=word):
+            call()
+
+
 def test_runs_of_ones_are_found_where_recorded():
     assert answers.findbitrange64(oracle("findbitrange64")) == oracle("findbitrange64")

@@ -14,6 +14,7 @@ from goalloc.errors import FatalError
 from goalloc.inspect import Inspector
 from goalloc.layout import arenaHint, mheap, mspan, p_, mcache, variables as V
 from goalloc.runtime import Runtime
+from goalloc.types import int64
 
 MIB = 1 << 20
 HINTS = V.mheap_ + mheap.arenaHints
@@ -58,6 +59,59 @@ def test_more_than_the_kernel_promises_ends_in_the_mapping(runtime):
     rt = runtime(gomaxprocs=1)
     memory = rt.machine.config.memory + rt.machine.config.swap
     assert dies(rt, lambda: rt.mallocgc(2 * memory)) == "fatal error: runtime: out of memory"
+
+
+def test_a_mapping_that_fails_ends_at_once_and_what_was_there_stays(runtime):
+    rt = runtime(gomaxprocs=1)
+    before = rt.memstats()["HeapSys"]
+    with pytest.raises(FatalError):
+        rt.mallocgc(16 << 30)
+    assert rt.memstats()["HeapSys"] - before < 64 * MIB             # the rest of the arena that was left, and nothing unmapped
+    rt.check()
+    for x in rt.malloc_many(np.full(80, MIB)):
+        rt.process.touch(int(x), MIB)
+    rt.check()
+
+
+@pytest.mark.parametrize("size, block", [((1 << 63) - 1, 1 << 63), (1 << 62, 1 << 62), ((1 << 47) - 8192, 1 << 47)])
+def test_sizes_beyond_the_address_space_are_refused_in_the_real_ones_words(runtime, size, block):
+    """What Go 1.21.13 prints for a mallocgc of as many bytes, but for the heap in use."""
+    rt = runtime(gomaxprocs=1)
+    text = dies(rt, lambda: rt.mallocgc(size))
+    assert text == f"runtime: out of memory: cannot allocate {block}-byte block (4194304 in use)\nfatal error: out of memory"
+    rt.check()
+
+
+def test_a_slice_too_long_for_an_arena_ends_as_the_real_one(runtime):
+    """Go: userArenaNextFree, where the bytes do not fit a word, and newarray."""
+    rt = runtime(gomaxprocs=1)
+    arena = rt.arena()
+    assert dies(rt, lambda: arena.slice(int64, 1 << 61)) == "fatal error: out of memory"
+    assert dies(rt, lambda: arena.slice(int64, 1 << 50)) == "panic: runtime: allocation size out of range"
+    rt.check()
+
+
+def test_a_program_that_has_exited_is_not_looked_at_and_one_that_runs_is_not_started_again(machine):
+    rt = Runtime(machine=machine, gomaxprocs=1)
+    x = rt.mallocgc(8)
+    with pytest.raises(ValueError, match="process: runs a program already"):
+        Runtime(process=rt.process)
+    rt.check()
+    rt.process.exit()
+    for look in (rt.check, rt.memstats, lambda: rt.span_of(x), lambda: rt.mallocgc(8)):
+        with pytest.raises(ValueError, match="exited"):
+            look()
+
+
+def test_a_process_of_32_bits_is_refused():
+    machine = Machine(MachineConfig().replace(cores=1, memory="1GiB"))
+    with pytest.raises(ValueError, match="process: takes one of layout linux-x86_64"):
+        Runtime(process=machine.spawn(layout="linux-i386"))
+
+
+def test_a_string_too_long_for_a_length_is_refused(runtime):
+    rt = runtime(gomaxprocs=1)
+    assert dies(rt, lambda: rt.concat((0, 1 << 62), (0, 1 << 62))) == "fatal error: string concatenation too long"
 
 
 def test_a_program_that_uses_more_memory_than_there_is_is_killed():

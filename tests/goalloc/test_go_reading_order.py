@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+import goalloc
 from goalloc.reading import HEADERS, READING
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -26,6 +27,12 @@ def imports(path, package):
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return {name for name in found if name.partition(".")[0] == package}
+
+
+def test_no_file_hides_a_name_that_users_import():
+    """Importing a file makes it an attribute of the package."""
+    modules = {name.removeprefix("goalloc.") for name in FILES}
+    assert modules & set(goalloc.__all__) == {"answers"}
 
 
 def test_every_file_stands_in_the_order_once():

@@ -1,4 +1,6 @@
 """What must be true of a heap whatever a program allocates: no two objects overlap, new memory is zero, everything agrees."""
+from struct import pack as struct_pack
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -7,7 +9,7 @@ from recorded import pointer_bits
 from goalloc.errors import FatalError
 from goalloc.runtime import Runtime
 from goalloc.sizeclasses import class_to_size
-from goalloc.types import array, int32, int64, pointer, struct, uint8
+from goalloc.types import array, float32, float64, int32, int64, pointer, string, struct, uint8
 from goalloc.layout import p_, variables as V
 from goalloc.params import pageSize
 
@@ -92,6 +94,25 @@ def test_an_append_keeps_the_elements(runtime):
     assert (nodes.len, nodes.cap) == (4, 6)
 
 
+def test_an_append_takes_values_of_every_type(runtime):
+    rt = runtime(gomaxprocs=1)
+    cases = [(uint8, (1, 300, -1), b"\1\x2c\xff"), (array(uint8, 3), (0x010203, b"abc"), b"\3\2\1abc"), (float64, (1.5, -2.0), struct_pack("<2d", 1.5, -2)),
+             (float32, (0.5,), struct_pack("<f", 0.5)), (string, ((4096, 7),), struct_pack("<2q", 4096, 7)),
+             (struct("N", p=pointer, q=pointer, k=int64), ((1, 2, -3), 5), struct_pack("<6q", 1, 2, -3, 5, 0, 0)), (struct("none"), (0, 0), b"")]
+    for of, values, want in cases:
+        s = rt.append(rt.make_slice(of, 0), *values)
+        assert (s.len, rt.process.read(s.array, len(want))) == (len(values), want), of.name
+    with pytest.raises(TypeError, match="value"):
+        rt.append(rt.make_slice(int64, 0), "text")
+
+
+def test_elements_appended_without_values_are_zero_whatever_lay_there(runtime):
+    rt = runtime(gomaxprocs=1)
+    s = rt.append(rt.make_slice(int64, 0, 8), *range(1, 9))
+    s = rt.append(s._replace(len=2), -1, n=4)
+    assert (s.len, np.frombuffer(rt.process.read(s.array, 64), np.int64).tolist()) == (6, [1, 2, -1, 0, 0, 0, 7, 8])
+
+
 def test_pointers_and_globals_are_the_programs_memory(runtime):
     rt = runtime(gomaxprocs=1)
     slots = rt.globals(1000)
@@ -115,16 +136,49 @@ def test_the_memory_limit_makes_free_pages_go_back(runtime):
     assert rt.memstats()["HeapInuse"] >= 200 * 65536
 
 
+def test_the_cycles_of_allocating_are_those_of_every_call(runtime):
+    rt = runtime(gomaxprocs=2)
+    assert rt.cycles_of("mallocgc") == {"count": 0, "cycles": 0, "each": 0.0}
+    before = rt.machine.cycles(1)
+    rt.mallocgc(40_000, core=1)
+    rt.new(int64, core=1)
+    rt.make_slice(pointer, 5, core=1)
+    rt.malloc_many([16] * 7, core=1)
+    told = rt.cycles_of("mallocgc")
+    assert told["count"] == 10 and 0 < told["cycles"] <= rt.machine.cycles(1) - before
+    with pytest.raises(FatalError):
+        rt.malloc_many([16, 1 << 50, 16])
+    assert rt.cycles_of("mallocgc")["count"] == 11
+
+
 @pytest.mark.parametrize("call, word", [
     (lambda rt: rt.mallocgc(-1), "n:"), (lambda rt: rt.mallocgc(1 << 63), "n:"), (lambda rt: rt.box(-1), "value:"), (lambda rt: rt.mallocgc("8"), "n:"), (lambda rt: rt.malloc_many([-1]), "sizes"),
     (lambda rt: rt.malloc_many([8, 8], noscan=[True] * 3), "noscan"), (lambda rt: rt.mallocgc(8, core=2), "core"),
     (lambda rt: rt.make_slice(int64, 5, 3), "cap"), (lambda rt: rt.globals(0), "n:"), (lambda rt: rt.cycles_of("x"), "operation"),
     (lambda rt: Runtime(machine=rt.machine, gomaxprocs=99), "gomaxprocs"), (lambda rt: Runtime(machine=rt.machine, gogc=-1), "gogc"),
     (lambda rt: Runtime(machine=rt.machine, godebug="gctrace=1"), "godebug"),
-    (lambda rt: Runtime(machine=rt.machine, memory_limit="lots"), "memory_limit")])
+    (lambda rt: Runtime(machine=rt.machine, memory_limit="lots"), "memory_limit"),
+    (lambda rt: Runtime(machine=rt.machine, memory_limit=1 << 63), "memory_limit"), (lambda rt: Runtime(machine=rt.machine, seed=-1), "seed"),
+    (lambda rt: Runtime(machine=rt.machine, gomaxprocs=True), "gomaxprocs"), (lambda rt: Runtime(machine=rt.machine, start={}), "start"),
+    (lambda rt: rt.append(rt.make_slice(int64, 2), n=-1), "n:"), (lambda rt: rt.append(rt.make_slice(int64, 0), 1, 2, n=1), "n:"),
+    (lambda rt: rt.to_bytes((0, -1)), "s:"), (lambda rt: rt.concat((0, 0), (0, -1)), "b:")])
 def test_wrong_arguments_are_told_and_change_nothing(runtime, call, word):
     rt = runtime(gomaxprocs=2)
     with pytest.raises(ValueError, match=word):
+        call(rt)
+    rt.check()
+
+
+@pytest.mark.parametrize("call, word", [
+    (lambda rt: rt.mallocgc(8, type=5), "type"), (lambda rt: rt.mallocgc(8, core="0"), "core"), (lambda rt: rt.span_of("x"), "address"),
+    (lambda rt: rt.malloc_many([1.5]), "sizes"), (lambda rt: rt.malloc_many(["a"]), "sizes"), (lambda rt: rt.append(5, 1), "s:"),
+    (lambda rt: rt.write_pointer(0, "x"), "value"), (lambda rt: rt.read_pointer(None), "slot"), (lambda rt: rt.concat(5, 6), "a:"),
+    (lambda rt: rt.to_string("x"), "b:"), (lambda rt: Runtime(machine=rt.machine, start=5), "start"),
+    (lambda rt: Runtime(machine=rt.machine, godebug=5), "godebug"), (lambda rt: Runtime(machine=rt.machine, seed="a"), "seed"),
+    (lambda rt: Runtime(machine=5), "machine"), (lambda rt: Runtime(config="generic"), "config"), (lambda rt: Runtime(process=5), "process")])
+def test_arguments_of_a_wrong_kind_are_told_and_change_nothing(runtime, call, word):
+    rt = runtime(gomaxprocs=2)
+    with pytest.raises(TypeError, match=word):
         call(rt)
     rt.check()
 

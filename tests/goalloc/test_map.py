@@ -141,6 +141,18 @@ def test_a_range_sees_every_key_that_stays_once(machine):
     holds()
 
 
+@pytest.mark.parametrize("call, error, word", [
+    (lambda m: m["one"], TypeError, "key"), (lambda m: m.discard(None), TypeError, "key"), (lambda m: m.assign([1.5], [2]), TypeError, "keys"),
+    (lambda m: m.assign([1], ["x"]), TypeError, "values"), (lambda m: m.assign([1], [1, 2]), ValueError, "values"),
+    (lambda m: m.__setitem__("x", 1), TypeError, "key"), (lambda m: m.field("size"), ValueError, "name")])
+def test_keys_and_values_that_are_none_are_refused(runtime, call, error, word):
+    m = runtime(gomaxprocs=1).make_map()
+    m[1] = 2
+    with pytest.raises(error, match=word):
+        call(m)
+    assert dict(m.items()) == {1: 2}
+
+
 def test_a_cleared_map_is_empty_and_keeps_its_buckets(runtime):
     rt = runtime(gomaxprocs=1)
     m = rt.make_map()

@@ -143,9 +143,9 @@ def test_estimates_are_pprofs():
 def test_the_command_prints_the_profile_after_the_run_and_keeps_it(capsys, tmp_path):
     from goalloc.cli import main
     kept = str(tmp_path / "r.hwm")
-    assert main(["run", "binary-tree", "--alone", "--gomaxprocs", "1", "--memprofile", "1", "-o", kept]) == 0
+    assert main(["run", "binary-trees", "--alone", "--gomaxprocs", "1", "--memprofile", "1", "-o", kept]) == 0
     table = capsys.readouterr().out.split("alloc_space")[1].splitlines()
     assert table[1].split()[:3] == ["flat", "flat%", "sum%"] and any(row.endswith("24  node") for row in table)
     assert main(["report", kept, "profile"]) == 0 and capsys.readouterr().out.split("alloc_space")[1].splitlines() == table
-    assert main(["run", "binary-tree", "--memprofile", "-3"]) == 2
+    assert main(["run", "binary-trees", "--memprofile", "-3"]) == 2
     assert "memprofile" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from hwmem.config import MachineConfig
 from hwmem.errors import MachineError
 
 SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300}, "linked-list": {"nodes": 300},
-         "binary-tree": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
+         "binary-trees": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
          "goroutine-churn": {"goroutines": 40}, "channel": {"objects": 200},
          "threadtest": {"rounds": 2, "objects": 800}, "larson": {"chunks": 100, "rounds": 100}, "maps": {"keys": 200},
          "sleepers": {"goroutines": 9, "rounds": 4}}
@@ -53,6 +53,32 @@ def test_the_same_seed_gives_the_same_run():
     assert first.to_dict() | {"wall_seconds": 0} == again.to_dict() | {"wall_seconds": 0}
 
 
+def test_the_seed_is_also_that_of_the_programs_hashes():
+    one, other = (goalloc.run("maps", gomaxprocs=1, keys=300, seed=seed, classify=False) for seed in (1, 2))
+    assert one.values["held"] == other.values["held"] == 300 and one.cycles != other.cycles
+
+
+def test_a_programs_environment_sets_its_first_goal_and_is_kept_with_the_result():
+    """The first goal is 4 MiB * GOGC / 100 (Go: mgcpacer.go heapMinimum); without GOGC what the memory limit allows."""
+    run = lambda **environment: goalloc.run("linked-list", gomaxprocs=1, nodes=50, **environment).values         # noqa: E731
+    assert [run(gogc=gogc)["memstats"]["NextGC"] for gogc in (100, 50, 200)] == [4 << 20, 2 << 20, 8 << 20]
+    limited = run(gogc="off", memory_limit="64MiB")
+    assert 32 << 20 < limited["memstats"]["NextGC"] < 64 << 20
+    assert limited["environment"] == {"GOGC": "off", "GOMEMLIMIT": "64MiB", "GODEBUG": ""}
+    with pytest.raises(ValueError, match="gogc"):
+        run(gogc="many")
+    assert run()["memstats"]["NextGC"] == 4 << 20
+
+
+def test_a_program_has_no_more_ps_than_its_machine_has_cores():
+    two = MachineConfig().replace(cores=2)
+    assert goalloc.run("linked-list", two, nodes=50).parameters["gomaxprocs"] == 2
+    with pytest.raises(ValueError, match="gomaxprocs: takes 1 to 2"):
+        goalloc.run("linked-list", two, nodes=50, gomaxprocs=3)
+    with pytest.raises(ValueError, match="mmu"):
+        goalloc.run("linked-list", MachineConfig().replace(mmu=False), nodes=50)
+
+
 def test_caches_of_their_own_keep_ps_apart_and_a_locked_heap_makes_them_wait():
     own, shared = (goalloc.run("alloc-storm", gomaxprocs=4, allocations=1000, caches=caches, c2c=True) for caches in ("per-p", "shared"))
     assert shared.cost > 3 * own.cost
@@ -86,11 +112,16 @@ def test_the_command_lists_runs_and_refuses(capsys):
     listed = capsys.readouterr().out
     assert all(name in listed for name in PROGRAMS)
     assert main(["list", "strings"]) == 0 and "gomaxprocs" in capsys.readouterr().out
-    assert main(["run", "strings", "--gomaxprocs", "2", "--set", "length=40", "--json", "--alone"]) == 0
-    assert json.loads(capsys.readouterr().out)["parameters"] == {"gomaxprocs": 2, "length": 40}
+    assert main(["run", "strings", "--gomaxprocs", "2", "--set", "length=40", "--json", "--alone", "--gogc", "50", "--memlimit",
+                 "1GiB"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["parameters"] == {"gomaxprocs": 2, "length": 40} and told["values"]["memstats"]["NextGC"] == 2 << 20
     assert main(["sizes", "--json"]) == 0 and len(json.loads(capsys.readouterr().out)) == 67
     for words, told in ((["run", "strings", "--gomaxprocs", "9"], "gomaxprocs"), (["run", "string"], "'string'"), (["list", "x"], "'x'"),
-                        (["run", "strings", "--set", "size=3"], "size"), (["walk"], "walk")):
+                        (["run", "strings", "--set", "size=3"], "size"), (["walk"], "walk"),
+                        (["run", "strings", "--gogc", "many"], "gogc"), (["run", "strings", "--memlimit", "lots"], "memory_limit"),
+                        (["run", "strings", "--with", "mmu=false"], "mmu"), (["run", "strings", "--memprofile", "-1"], "--memprofile"),
+                        (["experiment", "linear", "--seed", "-1"], "seed"), (["experiment", "lines"], "lines")):
         assert main(words) == 2
         out, err = capsys.readouterr()
         assert out == "" and err.count("\n") == 1 and told in err
@@ -103,7 +134,7 @@ def test_hwmem_does_not_list_what_is_goallocs():
 
 def test_a_kept_result_tells_of_the_heap(tmp_path, capsys):
     kept, other = str(tmp_path / "go.hwm"), str(tmp_path / "other.hwm")
-    assert main(["run", "binary-tree", "--set", "depth=7", "gomaxprocs=2", "--alone", "-o", kept]) == 0
+    assert main(["run", "binary-trees", "--set", "depth=7", "gomaxprocs=2", "--alone", "-o", kept]) == 0
     capsys.readouterr()
     assert main(["report", kept, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -5,11 +5,14 @@
     string(b)       new bytes; a single byte's are in a table
     any(v)          a place for the value; for numbers below 256 in a table, for "" in zeroVal
 
-Results that a program keeps on its stack (up to 32 bytes) are not modelled. Go: string.go concatstrings, rawstring,
-stringtoslicebyte, slicebytetostring; iface.go convT16, convT32, convT64, convTstring.
+Results that a program keeps on its stack (up to 32 bytes) are not modelled. Not called string.py, as Go's file is, for goalloc.string
+is a type. Go: string.go concatstrings, rawstring, stringtoslicebyte, slicebytetostring; iface.go convT16, convT32, convT64,
+convTstring.
 """
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load8, store, store64
+from goalloc import errors as E, params as P
+from goalloc.errors import throw
 from goalloc.layout import variables as V
 from goalloc.malloc import mallocgc
 from goalloc.memory_block import memclr, memmove
@@ -31,6 +34,9 @@ def concatstrings(m, t, a, a_len, b, b_len):
         return a
     if a_len == 0:
         return b
+    if a_len > P.maxInt64 - b_len:
+        throw(m, t, E.STRING_TOO_LONG, 0, 0)
+        return 0
     x = rawstring(m, t, a_len + b_len)
     if x:
         memmove(m, t, x, a, a_len)

@@ -1,0 +1,108 @@
+"""What users give a Runtime, checked: one line that names the argument. TypeError for another kind, ValueError for another value."""
+import numpy as np
+
+from hwmem import params as H
+from hwmem.accesses import to_int64
+from hwmem.config import MachineConfig
+from hwmem.machine import Machine
+from hwmem.process import Process
+from hwmem.units import parse_size
+from goalloc import params as P
+from goalloc.slices import Slice
+
+
+def check_gogc(gogc):
+    """A percentage, or None for "off"."""
+    if gogc == "off":
+        return None
+    if isinstance(gogc, bool) or not isinstance(gogc, int) or not 0 <= gogc <= 1_000_000:
+        raise ValueError(f"gogc: takes a percentage from 0 or 'off', got {gogc!r}")
+    return gogc
+
+
+def check_limit(limit):
+    """Bytes; None and "off", as in GOMEMLIMIT, are as many as Go counts."""
+    if limit is None or limit == "off":
+        return P.maxInt64
+    nbytes = parse_size(limit, "memory_limit")
+    if nbytes > P.maxInt64:
+        raise ValueError(f"memory_limit: takes less than 2^63 bytes, got {limit!r}")
+    return nbytes
+
+
+def check_godebug(words):
+    """{name: number} of what a GODEBUG string can set: madvdontneed, 0 or 1, and memprofilerate, bytes a sample."""
+    settings = {"madvdontneed": 1, "memprofilerate": 0}
+    if not isinstance(words, str):
+        raise TypeError(f"godebug: takes a string, such as 'madvdontneed=0', not {type(words).__name__}")
+    for word in filter(None, words.split(",")):
+        name, _, value = word.partition("=")
+        if name not in settings or not value.isdecimal() or (name == "madvdontneed" and int(value) > 1):
+            raise ValueError(f"godebug: takes madvdontneed=0 or 1 and memprofilerate=BYTES, got {word!r}")
+        settings[name] = int(value)
+    return settings
+
+
+def check_places(config, machine=None, process=None):
+    """What a program runs on: each None or of its kind."""
+    for name, given, kind in (("config", config, MachineConfig), ("machine", machine, Machine), ("process", process, Process)):
+        if given is not None and not isinstance(given, kind):
+            raise TypeError(f"{name}: takes a hwmem.{kind.__name__}, not {type(given).__name__}")
+    if process is not None and process.layout != H.LINUX_X86_64:
+        raise ValueError("process: takes one of layout linux-x86_64, as Go's amd64 programs have")
+
+
+def check_gomaxprocs(gomaxprocs, cores, recorded):
+    """How many Ps; all cores if None, but one of a recorded heap."""
+    if gomaxprocs is None:
+        return 1 if recorded else cores
+    if isinstance(gomaxprocs, bool) or not isinstance(gomaxprocs, int) or not 1 <= gomaxprocs <= cores:
+        raise ValueError(f"gomaxprocs: takes 1 to {cores}, the machine's cores, got {gomaxprocs!r}")
+    if recorded and gomaxprocs > 1:
+        raise ValueError(f"gomaxprocs: takes 1 with a recorded heap, which has one P, got {gomaxprocs}")
+    return gomaxprocs
+
+
+def check_seed(seed):
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed: takes an int, not {type(seed).__name__}")
+    if seed < 0:
+        raise ValueError(f"seed: takes an integer from 0, got {seed}")
+    return int(seed)
+
+
+def check_core(core, ps):
+    """The number of a core that has a P."""
+    if isinstance(core, bool) or not isinstance(core, (int, np.integer)):
+        raise TypeError(f"core: takes an int, not {type(core).__name__}")
+    if not 0 <= core < ps:
+        raise ValueError(f"core: {core} has no P; there are {ps}")
+    return int(core)
+
+
+def check_count(n, name):
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 0 <= n <= P.maxInt64:
+        raise ValueError(f"{name}: takes a count or size from 0 to 2^63 - 1, got {n!r}")
+    return int(n)
+
+
+def check_sizes(sizes):
+    """A contiguous int64 array of sizes."""
+    given = np.atleast_1d(np.asarray(sizes))
+    if given.size and given.dtype.kind not in "iu":
+        raise TypeError(f"sizes: takes an array of whole numbers, not of {given.dtype}")
+    if given.ndim != 1 or (given.size and not 0 <= int(given.min()) <= int(given.max()) <= P.maxInt64):
+        raise ValueError("sizes: takes an array of sizes, none negative")
+    return np.ascontiguousarray(given, dtype=np.int64)
+
+
+def check_string(value, name):
+    """(address, length) of a string."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise TypeError(f"{name}: takes a string, (address, length), not {value!r:.60}")
+    return to_int64(name, value[0]), check_count(value[1], name)
+
+
+def check_slice(value, name):
+    if not isinstance(value, Slice):
+        raise TypeError(f"{name}: takes a goalloc.Slice, such as make_slice gives, not {type(value).__name__}")
