@@ -18,6 +18,8 @@ from hwmem.linux.vma_tree import find_vma, highest_gap, room_end
 from hwmem.observe.hooks import memory_gone
 
 PAGE_MASK = ~(P.PAGE - 1)
+LAST_PAGE = P.UNLIMITED & PAGE_MASK
+MAP_TYPE = 0x0F                 # the bits of flags that say what is seen by whom
 HUGE_MASK = P.HUGE_PAGE - 1
 DATA_FLAGS = P.VM_READ | P.VM_WRITE | P.VM_ACCOUNT
 
@@ -25,6 +27,21 @@ DATA_FLAGS = P.VM_READ | P.VM_WRITE | P.VM_ACCOUNT
 @kernel
 def round_up(n):
     return n + P.PAGE - 1 & PAGE_MASK
+
+
+@kernel
+def range_end(start, length):
+    """Where the pages of [start, start + length) end, both being 64 bits without a sign: below `start` if that is beyond all
+    addresses, LAST_PAGE if it is no number of 63 bits."""
+    n = round_up(length)
+    end = start + n
+    if n == 0:
+        return start
+    if start < 0:
+        return end if n > 0 and end < 0 else start - 1
+    if end < 0:
+        return LAST_PAGE
+    return end if n > 0 else -1
 
 
 @kernel
@@ -37,7 +54,7 @@ def sys_mmap(m, t, address, length, prot, flags):
         return -P.EINVAL
     if not flags & P.MAP_ANONYMOUS and not (0 <= file < P.MAX_FILES and m.file[file].alive and m.file[file].shared == 0):
         return -P.EBADF
-    if length == 0 or flags & (P.MAP_PRIVATE | P.MAP_SHARED) in (0, P.MAP_PRIVATE | P.MAP_SHARED):
+    if length == 0:
         return -P.EINVAL
     length = round_up(length)
     if length <= 0 or m.process[p].vma_count > P.MAX_MAP_COUNT:
@@ -45,6 +62,10 @@ def sys_mmap(m, t, address, length, prot, flags):
     address = place(m, p, address, length, flags, offset if file >= 0 else -1)
     if address < 0:
         return address
+    if flags & P.MAP_LOCKED and m.process[p].locked_vm + (length >> P.PAGE_SHIFT) > m.process[p].limit_locked >> P.PAGE_SHIFT:
+        return -P.EAGAIN
+    if flags & MAP_TYPE not in (P.MAP_PRIVATE, P.MAP_SHARED) or (flags & P.MAP_GROWSDOWN and (file >= 0 or flags & P.MAP_SHARED)):
+        return -P.EINVAL
     return map_at(m, t, address, length, prot, flags, file)
 
 
@@ -108,8 +129,6 @@ def map_at(m, t, address, length, prot, flags, file):
     vm_flags = mapping_flags(m, prot, flags, file)
     if m.process[p].total_vm - mapped_in(m, p, address, address + length) + pages > m.process[p].limit_space >> P.PAGE_SHIFT:
         return -P.ENOMEM
-    if vm_flags & P.VM_LOCKED and m.process[p].locked_vm + pages > m.process[p].limit_locked >> P.PAGE_SHIFT:
-        return -P.EAGAIN
     failed = unmap(m, t, address, address + length)
     if failed:
         return failed
@@ -127,7 +146,7 @@ def map_at(m, t, address, length, prot, flags, file):
         m.process[p].locked_vm += pages
         lock_pages(m, m.thread[t].core, p, address, address + length)
     elif flags & P.MAP_POPULATE:
-        populate(m, m.thread[t].core, p, address, address + length, prot & P.PROT_WRITE != 0)
+        populate(m, m.thread[t].core, p, address, address + length)
     return address
 
 
