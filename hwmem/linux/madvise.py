@@ -20,7 +20,7 @@ from hwmem.linux.filemap import cached_at
 from hwmem.linux.huge import collapse, split_page
 from hwmem.linux.lru import lru_move
 from hwmem.linux.mapping import modify_mapping, range_end, round_up
-from hwmem.linux.page_table import (frame_at, free_leaf_tables, is_mapped, look_up, next_entry, read_entry,
+from hwmem.linux.page_table import (find_place, frame_at, free_leaf_tables, is_mapped, look_up, next_entry, read_entry,
                                     write_entry)
 from hwmem.linux.pages import put_swap, zap_range
 from hwmem.linux.readahead import will_need
@@ -104,7 +104,7 @@ def advise(m, t, v, start, end, advice):
     if new < 0:
         return -P.EINVAL
     if new != flags and modify_mapping(m, c, v, start, end, new) < 0:
-        return -P.ENOMEM
+        return -P.EAGAIN
     return 0
 
 
@@ -228,16 +228,21 @@ def cool_page(m, c, p, place, frame, out):
 
 @cold
 def collapse_range(m, c, v, start, end):
-    """MADV_COLLAPSE: every aligned 2 MiB of the range; pages missing are no hindrance. The last failure's -errno, or 0."""
+    """MADV_COLLAPSE: every aligned 2 MiB of the range; pages missing are no hindrance, but where there is no table yet it ends.
+    The last failure's -errno, or 0. Linux: madvise_collapse, __thp_vma_allowable_orders."""
     vma = m.vma[v]
-    if vma.file or vma.vm_flags & (P.VM_SPECIAL | P.VM_NOHUGEPAGE) or vma.end - P.HUGE_PAGE & ~HUGE_MASK < vma.start:
+    if vma.file or vma.anon_vma == 0 or vma.vm_flags & (P.VM_SPECIAL | P.VM_NOHUGEPAGE):
+        return -P.EINVAL
+    va, end = start + HUGE_MASK & ~HUGE_MASK, end & ~HUGE_MASK
+    if va > end or vma.end - P.HUGE_PAGE & ~HUGE_MASK < vma.start:
         return -P.EINVAL
     failed = 0
-    va = start + HUGE_MASK & ~HUGE_MASK
-    while va + P.HUGE_PAGE <= end:
-        result = collapse(m, c, v, va, P.HUGE_FRAMES, P.HUGE_FRAMES)
+    for unit in range(va, end, P.HUGE_PAGE):
+        middle = find_place(m, c, vma.process, unit, 1)
+        if middle < 0 or read_entry(m, vma.process, middle) == 0:
+            return -P.EINVAL
+        result = collapse(m, c, v, unit, P.HUGE_FRAMES, P.HUGE_FRAMES)
         failed = result if result else failed
-        va += P.HUGE_PAGE
     return failed
 
 

@@ -13,7 +13,7 @@ from hwmem.linux.shmem import count_users, get_file, new_shmem, put_file
 from hwmem.linux.page_table import find_place, free_tables, look_up
 from hwmem.linux.pages import split_huge_entry, zap_range
 from hwmem.linux.shootdown import finish_stores, shoot_down
-from hwmem.linux.vma import drop_vma, insert_vma, modify_vma, pages_of, split_vma
+from hwmem.linux.vma import cut_vma, drop_vma, insert_vma, modify_vma, pages_of
 from hwmem.linux.vma_tree import find_vma, highest_gap, room_end
 from hwmem.observe.hooks import memory_gone
 
@@ -204,12 +204,14 @@ def sys_munmap(m, t, address, length):
 
 @kernel
 def unmap(m, t, start, end):
-    """Take [start, end) out of every mapping; 0, or -ENOMEM where a VMA would have to be split once too often."""
+    """Take [start, end) out of every mapping; 0, or -ENOMEM where that would leave more VMAs than vm.max_map_count."""
     p, c = m.thread[t].process, m.thread[t].core
     v = find_vma(m, p, start)
     if v < 0 or m.vma[v].start >= end:
         return 0
     if m.vma[v].start < start:
+        if end < m.vma[v].end and m.process[p].vma_count >= P.MAX_MAP_COUNT:
+            return -P.ENOMEM
         v = split_mapping(m, p, v, start)
         if v < 0:
             return -P.ENOMEM
@@ -263,8 +265,8 @@ def part_at(m, c, p, va):
 
 @kernel
 def split_mapping(m, p, v, va):
-    """split_vma, for a mapping of a file too."""
-    upper = split_vma(m, p, v, va)
+    """cut_vma, for a mapping of a file too."""
+    upper = cut_vma(m, p, v, va)
     if upper >= 0 and m.vma[v].file:
         get_file(m, m.vma[v].file - 1)
     return upper

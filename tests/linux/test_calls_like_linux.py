@@ -165,6 +165,19 @@ def test_a_mapping_that_moves_may_lose_what_lies_beyond_its_end(process):
     assert ranges(process) == [(32, 33, RW)]
 
 
+def test_collapsing_ends_where_nothing_was_touched_yet(process):
+    unit = 2 << 20
+    for touched, offset, length, failure, huge in (((), 0, unit, errno.EINVAL, 0), ((), 0, unit // 2, errno.EINVAL, 0), ((0,), 0, unit, 0, 1),
+                                                   ((1,), 0, 2 * unit, errno.EINVAL, 0), ((0,), 0, 2 * unit, errno.EINVAL, 1),
+                                                   ((0,), unit // 2, unit, 0, 0), ((0,), PAGE, PAGE, errno.EINVAL, 0)):
+        process.mmap(BASE, 2 * unit, RW, FIXED)
+        for k in touched:
+            process.store(BASE + k * unit, 1)
+        assert answer(process.madvise, BASE + offset, length, P.MADV_COLLAPSE) == (-failure or None)
+        assert process.smaps_rollup()["AnonHugePages"] == huge * unit
+        process.munmap(BASE, 2 * unit)
+
+
 def calls(rng, n):
     """`n` random calls on the window, as (name, arguments)."""
     for _ in range(n):

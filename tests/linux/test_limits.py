@@ -3,8 +3,13 @@ import errno
 
 import pytest
 
+import hwmem
 from hwmem.errors import SegmentationFault
+from hwmem.params import MAX_MAP_COUNT
 from pressure import PAGE, small_machine
+
+BASE = 0x2800_0000_0000
+FIXED = hwmem.MAP_PRIVATE | hwmem.MAP_ANONYMOUS | hwmem.MAP_FIXED
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +60,31 @@ def test_no_more_is_locked_than_allowed(machine):
     assert caught.value.errno == errno.ENOMEM
     process.munlock(a, 4 * PAGE)
     process.mlock(a + 4 * PAGE, PAGE)
+    process.exit()
+    machine.check()
+
+
+def test_a_process_with_all_the_mappings_it_may_have_can_still_give_some_back(machine):
+    process = machine.spawn()
+    room = process.mmap(BASE - (64 << 20), 8 * PAGE)
+    count = len(process.maps())
+    for k in range(MAX_MAP_COUNT - count):
+        process.mmap(BASE + k * PAGE, PAGE, 1 + 2 * (k & 1), FIXED)
+    refused = [(lambda: process.munmap(room + PAGE, PAGE), errno.ENOMEM), (lambda: process.mprotect(room, PAGE, 1), errno.ENOMEM),
+               (lambda: process.madvise(room, PAGE, hwmem.MADV_DONTFORK), errno.EAGAIN), (lambda: process.mlock(room, PAGE), errno.ENOMEM),
+               (lambda: process.mremap(room, PAGE, PAGE, 3, BASE - (32 << 20)), errno.ENOMEM)]
+    for call, failure in refused:
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == failure
+    process.mmap(BASE + (1 << 40), PAGE)                    # one above the limit, as Linux lets it
+    process.munmap(room, PAGE)
+    process.munmap(room + 7 * PAGE, PAGE)
+    for call in (lambda: process.mmap(0, PAGE, 0), lambda: process.munmap(room + 2 * PAGE, PAGE)):
+        with pytest.raises(OSError, match="Cannot allocate"):
+            call()
+    process.munmap(BASE, 16 * PAGE)
+    assert process.mremap(room + PAGE, PAGE, PAGE, 3, BASE - (32 << 20))
     process.exit()
     machine.check()
 
