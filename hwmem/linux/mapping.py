@@ -62,6 +62,8 @@ def sys_mmap(m, t, address, length, prot, flags):
     address = place(m, p, address, length, flags, offset if file >= 0 else -1)
     if address < 0:
         return address
+    if flags & P.MAP_LOCKED and m.process[p].limit_locked == 0:
+        return -P.EPERM
     if flags & P.MAP_LOCKED and m.process[p].locked_vm + (length >> P.PAGE_SHIFT) > m.process[p].limit_locked >> P.PAGE_SHIFT:
         return -P.EAGAIN
     if flags & MAP_TYPE not in (P.MAP_PRIVATE, P.MAP_SHARED) or (flags & P.MAP_GROWSDOWN and (file >= 0 or flags & P.MAP_SHARED)):
@@ -123,17 +125,21 @@ def has_room(m, p, start, end):
 
 @kernel
 def map_at(m, t, address, length, prot, flags, file):
-    """Map [address, address + length), where something else may lie."""
+    """Map [address, address + length), where something else may lie: what is refused leaves it there, cut at the ends."""
     p = m.thread[t].process
     pages = length >> P.PAGE_SHIFT
     vm_flags = mapping_flags(m, prot, flags, file)
-    if m.process[p].total_vm - mapped_in(m, p, address, address + length) + pages > m.process[p].limit_space >> P.PAGE_SHIFT:
+    old = mapped_in(m, p, address, address + length, 0)
+    promised = mapped_in(m, p, address, address + length, P.VM_ACCOUNT) if vm_flags & P.VM_ACCOUNT else 0
+    more = pages - promised if vm_flags & P.VM_ACCOUNT else 0
+    if m.process[p].total_vm - old + pages > m.process[p].limit_space >> P.PAGE_SHIFT or (more and not charge(m, p, more)):
+        cut_out(m, m.thread[t].core, p, address, address + length)
         return -P.ENOMEM
     failed = unmap(m, t, address, address + length)
     if failed:
+        uncharge(m, more)
         return failed
-    if vm_flags & P.VM_ACCOUNT and not charge(m, p, pages):
-        return -P.ENOMEM
+    m.mm.committed += promised                          # the old mappings' promise, which this one has taken over
     pgoff = m.sys[5] >> P.PAGE_SHIFT if file >= 0 else 0 if flags & P.MAP_SHARED else address >> P.PAGE_SHIFT
     if file < 0 and flags & P.MAP_SHARED:
         file = new_shmem(m, pages)
@@ -183,12 +189,13 @@ def add_vma(m, p, start, end, vm_flags, pgoff, file):
 
 
 @kernel
-def mapped_in(m, p, start, end):
-    """Mapped pages of [start, end)."""
+def mapped_in(m, p, start, end, vm_flags):
+    """Mapped pages of [start, end), as far as their VMAs have `vm_flags`."""
     pages = 0
     v = find_vma(m, p, start)
     while v >= 0 and m.vma[v].start < end:
-        pages += min(end, m.vma[v].end) - max(start, m.vma[v].start) >> P.PAGE_SHIFT
+        if m.vma[v].vm_flags & vm_flags == vm_flags:
+            pages += min(end, m.vma[v].end) - max(start, m.vma[v].start) >> P.PAGE_SHIFT
         v = m.vma[v].next - 1
     return pages
 
@@ -261,6 +268,19 @@ def part_at(m, c, p, va):
     if m.mmu and va & HUGE_MASK and m.process[p].levels == 4 and look_up(m, p, va) & P.PTE_PS:
         split_huge_entry(m, c, p, va, find_place(m, c, p, va, 1))
         shoot_down(m, c, p, va & ~HUGE_MASK, (va | HUGE_MASK) + 1)
+
+
+@kernel
+def cut_out(m, c, p, start, end):
+    """VMAs end at `start` and begin at `end`, if vm.max_map_count lets them. Linux: vms_gather_munmap_vmas, before the limits."""
+    v = find_vma(m, p, start)
+    if v < 0 or (m.vma[v].start < start and end < m.vma[v].end and m.process[p].vma_count >= P.MAX_MAP_COUNT):
+        return
+    for va in (start, end):
+        v = find_vma(m, p, va)
+        if v >= 0 and m.vma[v].start < va:
+            part_at(m, c, p, va)
+            split_mapping(m, p, v, va)
 
 
 @kernel

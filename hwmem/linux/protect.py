@@ -12,7 +12,7 @@ from hwmem.linux.page_table import frame_at, is_mapped, next_entry, read_entry, 
 from hwmem.linux.pages import split_huge_entry
 from hwmem.linux.populate import lock_pages, mark_frames
 from hwmem.linux.shootdown import finish_stores, shoot_down
-from hwmem.linux.mapping import modify_mapping, range_end
+from hwmem.linux.mapping import mapped_in, modify_mapping, range_end
 from hwmem.linux.vma_tree import find_vma
 
 HUGE_MASK = P.HUGE_PAGE - 1
@@ -135,6 +135,8 @@ def sys_munlock(m, t, start, length):
 @kernel
 def lock_range(m, t, start, length, locked):
     p, c = m.thread[t].process, m.thread[t].core
+    if locked and m.process[p].limit_locked == 0:
+        return -P.EPERM
     length += start & P.PAGE - 1
     start &= ~(P.PAGE - 1)
     end = range_end(start, length)
@@ -142,7 +144,7 @@ def lock_range(m, t, start, length, locked):
         return -P.EINVAL
     if start == end:
         return 0
-    pages = end - start >> P.PAGE_SHIFT
+    pages = (end - start >> P.PAGE_SHIFT) - mapped_in(m, p, start, end, P.VM_LOCKED)
     if locked and m.process[p].locked_vm + pages > m.process[p].limit_locked >> P.PAGE_SHIFT:
         return -P.ENOMEM
     at = start

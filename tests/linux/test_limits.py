@@ -50,6 +50,37 @@ def test_an_address_space_at_its_limit_takes_no_more_and_gives_back(machine):
     process.exit()
 
 
+def test_a_mapping_that_is_refused_leaves_what_was_there_cut_at_its_ends(machine):
+    process = machine.spawn()
+    process.mmap(BASE, 8 * PAGE, flags=FIXED)
+    process.store(BASE + 3 * PAGE, 7)
+    process.setrlimit("as", sum(v.end - v.start for v in process.maps()) + PAGE)
+    with pytest.raises(OSError, match="Cannot allocate"):
+        process.mmap(BASE + 2 * PAGE, 8 * PAGE, flags=FIXED)
+    assert process.load(BASE + 3 * PAGE) == 7
+    assert [(v.end - v.start) // PAGE for v in process.maps() if v.start >> 32 == BASE >> 32] == [2, 6]
+    process.mmap(BASE + 2 * PAGE, 7 * PAGE, flags=FIXED)
+    assert process.load(BASE + 3 * PAGE) == 0
+    process.exit()
+    machine.check()
+
+
+def test_a_promise_that_is_refused_leaves_what_was_there_and_one_in_its_place_is_kept():
+    machine = small_machine(memory="16MiB", swap="0", vm={"overcommit_memory": 2, "overcommit_ratio": 50})
+    process = machine.spawn()
+    size = 4 << 20
+    process.mmap(BASE, size, flags=FIXED)
+    process.store(BASE, 7)
+    promised = machine.meminfo()["Committed_AS"]
+    with pytest.raises(OSError, match="Cannot allocate"):
+        process.mmap(BASE, 4 * size, flags=FIXED)
+    assert process.load(BASE) == 7 and machine.meminfo()["Committed_AS"] == promised
+    process.mmap(BASE, size, flags=FIXED)                   # in the place of its like: no more is promised
+    assert process.load(BASE) == 0 and machine.meminfo()["Committed_AS"] == promised
+    process.exit()
+    machine.check()
+
+
 def test_no_more_is_locked_than_allowed(machine):
     process = machine.spawn()
     a = process.mmap(0, 8 * PAGE)
@@ -60,6 +91,13 @@ def test_no_more_is_locked_than_allowed(machine):
     assert caught.value.errno == errno.ENOMEM
     process.munlock(a, 4 * PAGE)
     process.mlock(a + 4 * PAGE, PAGE)
+    process.setrlimit("memlock", 2 * PAGE)
+    process.mlock(a + 4 * PAGE, 2 * PAGE)                   # of which one is locked already
+    process.setrlimit("memlock", 0)
+    for call in (lambda: process.mlock(a, PAGE), lambda: process.mmap(0, PAGE, flags=FIXED & ~hwmem.MAP_FIXED | hwmem.MAP_LOCKED)):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == errno.EPERM
     process.exit()
     machine.check()
 
