@@ -9,7 +9,7 @@ from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.disk import start_read, wait_until
 from hwmem.linux.fault import handle_fault
-from hwmem.linux.populate import is_ready, populate
+from hwmem.linux.populate import is_ready, populate_for
 from hwmem.linux.page_cache import find_page
 from hwmem.linux.page_table import frame_at, look_up
 from hwmem.linux.shootdown import finish_stores
@@ -27,7 +27,7 @@ def sys_pread(m, t, file, va, length, offset):
         return -P.EINVAL
     length = min(length, max(m.file[file].length - offset, 0))
     pages = length + P.PAGE - 1 >> P.PAGE_SHIFT
-    if populate(m, c, p, va, va + pages * P.PAGE, 1) < 0:
+    if populate_for(m, c, p, va, va + pages * P.PAGE, True) < 0:
         return -P.EFAULT
     finish_stores(m, p)
     done = m.core[c].cycles

@@ -22,7 +22,7 @@ from hwmem.linux.huge import GO_ON, huge_fault, huge_write_fault, may_be_huge, w
 from hwmem.linux.oom import bury
 from hwmem.linux.page_table import drop_empty_leaf, find_place, make_place, read_entry
 from hwmem.linux.swapin import do_swap_page
-from hwmem.linux.vma import stretch
+from hwmem.linux.vma import prepare_anon, stretch
 from hwmem.linux.vma_tree import find_vma
 
 MINOR, MAJOR = 0, 1             # results of a fault; below zero: it failed, -ENOMEM or -EFAULT (beyond a file's end)
@@ -140,17 +140,28 @@ def grow_stack(m, p, v, va):
     """
     vma = m.vma[v]
     start = va & ~(P.PAGE - 1)
-    if not vma.vm_flags & P.VM_GROWSDOWN or vma.end - start > m.process[p].limit_stack:
+    if not vma.vm_flags & P.VM_GROWSDOWN or start < P.MMAP_MIN or vma.end - start > m.process[p].limit_stack:
         return False
     below = vma.prev - 1
-    if below >= 0 and m.vma[below].vm_flags & P.VM_ACCESS and start - m.vma[below].end < P.STACK_GUARD:
+    if below >= 0 and guards(m, below) and start - m.vma[below].end < P.STACK_GUARD:
         return False
     grown = vma.start - start >> P.PAGE_SHIFT
+    locked = grown if vma.vm_flags & P.VM_LOCKED else 0
     if m.process[p].total_vm + grown > m.process[p].limit_space >> P.PAGE_SHIFT:
+        return False
+    if locked and m.process[p].locked_vm + locked > m.process[p].limit_locked >> P.PAGE_SHIFT:
         return False
     if vma.vm_flags & P.VM_ACCOUNT and not charge(m, p, grown):
         return False
+    prepare_anon(m, v)
     m.process[p].total_vm += grown
+    m.process[p].locked_vm += locked
     vma.pgoff -= grown
     stretch(m, v, start, vma.end)
     return True
+
+
+@kernel
+def guards(m, v):
+    """Whether a stack keeps its distance from VMA `v` below it: not from another stack, nor from what nobody may touch."""
+    return m.vma[v].vm_flags & P.VM_ACCESS != 0 and not m.vma[v].vm_flags & P.VM_GROWSDOWN

@@ -15,12 +15,12 @@ from hwmem._jit import cold, kernel
 from hwmem.core.access import store8
 from hwmem.linux.aging import deactivate
 from hwmem.linux.evict import page_out
-from hwmem.linux.populate import populate
+from hwmem.linux.populate import populate_for
 from hwmem.linux.filemap import cached_at
 from hwmem.linux.huge import collapse, split_page
 from hwmem.linux.lru import lru_move
-from hwmem.linux.mapping import modify_mapping, round_up
-from hwmem.linux.page_table import (frame_at, free_leaf_tables, is_mapped, look_up, next_entry, read_entry,
+from hwmem.linux.mapping import modify_mapping, range_end, round_up
+from hwmem.linux.page_table import (find_place, frame_at, free_leaf_tables, is_mapped, look_up, next_entry, read_entry,
                                     write_entry)
 from hwmem.linux.pages import put_swap, zap_range
 from hwmem.linux.readahead import will_need
@@ -40,13 +40,13 @@ def sys_madvise(m, t, start, length, advice):
     p = m.thread[t].process
     if not is_advice(advice) or start & P.PAGE - 1:
         return -P.EINVAL
-    end = start + round_up(length)
-    if end < start or start < 0:
+    end = range_end(start, length)
+    if end < start or (end == start and length):
         return -P.EINVAL
     if end == start:
         return 0
     if advice == P.MADV_POPULATE_READ or advice == P.MADV_POPULATE_WRITE:
-        return populate(m, m.thread[t].core, p, start, end, advice == P.MADV_POPULATE_WRITE)
+        return populate_for(m, m.thread[t].core, p, start, end, advice == P.MADV_POPULATE_WRITE)
     finish_stores(m, p)
     hole = False
     at = start
@@ -85,7 +85,7 @@ def advise(m, t, v, start, end, advice):
             shoot_down(m, c, p, start, end)
         return 0
     if advice == P.MADV_FREE:
-        if m.vma[v].file or flags & P.VM_SPECIAL:
+        if m.vma[v].file or flags & KEPT:
             return -P.EINVAL
         return lazily_free(m, c, v, start, end)
     if advice == P.MADV_WILLNEED:
@@ -104,7 +104,7 @@ def advise(m, t, v, start, end, advice):
     if new < 0:
         return -P.EINVAL
     if new != flags and modify_mapping(m, c, v, start, end, new) < 0:
-        return -P.ENOMEM
+        return -P.EAGAIN
     return 0
 
 
@@ -112,9 +112,9 @@ def advise(m, t, v, start, end, advice):
 def advised_flags(flags, advice):
     """vm_flags after an advice that changes only them; -1: it does not apply."""
     if advice == P.MADV_HUGEPAGE:
-        return -1 if flags & P.VM_SPECIAL else flags & ~P.VM_NOHUGEPAGE | P.VM_HUGEPAGE
+        return flags & ~P.VM_NOHUGEPAGE | P.VM_HUGEPAGE
     if advice == P.MADV_NOHUGEPAGE:
-        return -1 if flags & P.VM_SPECIAL else flags & ~P.VM_HUGEPAGE | P.VM_NOHUGEPAGE
+        return flags & ~P.VM_HUGEPAGE | P.VM_NOHUGEPAGE
     if advice == P.MADV_DONTFORK:
         return flags | P.VM_DONTCOPY
     if advice == P.MADV_DOFORK:
@@ -228,15 +228,21 @@ def cool_page(m, c, p, place, frame, out):
 
 @cold
 def collapse_range(m, c, v, start, end):
-    """MADV_COLLAPSE: every aligned 2 MiB of the range; pages missing are no hindrance. The last failure's -errno, or 0."""
-    if m.vma[v].file or m.vma[v].vm_flags & (P.VM_SPECIAL | P.VM_NOHUGEPAGE):
+    """MADV_COLLAPSE: every aligned 2 MiB of the range; pages missing are no hindrance, but where there is no table yet it ends.
+    The last failure's -errno, or 0. Linux: madvise_collapse, __thp_vma_allowable_orders."""
+    vma = m.vma[v]
+    if vma.file or vma.anon_vma == 0 or vma.vm_flags & (P.VM_SPECIAL | P.VM_NOHUGEPAGE):
+        return -P.EINVAL
+    va, end = start + HUGE_MASK & ~HUGE_MASK, end & ~HUGE_MASK
+    if va > end or vma.end - P.HUGE_PAGE & ~HUGE_MASK < vma.start:
         return -P.EINVAL
     failed = 0
-    va = start + HUGE_MASK & ~HUGE_MASK
-    while va + P.HUGE_PAGE <= end:
-        result = collapse(m, c, v, va, P.HUGE_FRAMES, P.HUGE_FRAMES)
+    for unit in range(va, end, P.HUGE_PAGE):
+        middle = find_place(m, c, vma.process, unit, 1)
+        if middle < 0 or read_entry(m, vma.process, middle) == 0:
+            return -P.EINVAL
+        result = collapse(m, c, v, unit, P.HUGE_FRAMES, P.HUGE_FRAMES)
         failed = result if result else failed
-        va += P.HUGE_PAGE
     return failed
 
 

@@ -13,11 +13,13 @@ from hwmem.linux.shmem import count_users, get_file, new_shmem, put_file
 from hwmem.linux.page_table import find_place, free_tables, look_up
 from hwmem.linux.pages import split_huge_entry, zap_range
 from hwmem.linux.shootdown import finish_stores, shoot_down
-from hwmem.linux.vma import drop_vma, insert_vma, modify_vma, pages_of, split_vma
+from hwmem.linux.vma import cut_vma, drop_vma, insert_vma, modify_vma, pages_of
 from hwmem.linux.vma_tree import find_vma, highest_gap, room_end
 from hwmem.observe.hooks import memory_gone
 
 PAGE_MASK = ~(P.PAGE - 1)
+LAST_PAGE = P.UNLIMITED & PAGE_MASK
+MAP_TYPE = 0x0F                 # the bits of flags that say what is seen by whom
 HUGE_MASK = P.HUGE_PAGE - 1
 DATA_FLAGS = P.VM_READ | P.VM_WRITE | P.VM_ACCOUNT
 
@@ -25,6 +27,21 @@ DATA_FLAGS = P.VM_READ | P.VM_WRITE | P.VM_ACCOUNT
 @kernel
 def round_up(n):
     return n + P.PAGE - 1 & PAGE_MASK
+
+
+@kernel
+def range_end(start, length):
+    """Where the pages of [start, start + length) end, both being 64 bits without a sign: below `start` if that is beyond all
+    addresses, LAST_PAGE if it is no number of 63 bits."""
+    n = round_up(length)
+    end = start + n
+    if n == 0:
+        return start
+    if start < 0:
+        return end if n > 0 and end < 0 else start - 1
+    if end < 0:
+        return LAST_PAGE
+    return end if n > 0 else -1
 
 
 @kernel
@@ -37,7 +54,7 @@ def sys_mmap(m, t, address, length, prot, flags):
         return -P.EINVAL
     if not flags & P.MAP_ANONYMOUS and not (0 <= file < P.MAX_FILES and m.file[file].alive and m.file[file].shared == 0):
         return -P.EBADF
-    if length == 0 or flags & (P.MAP_PRIVATE | P.MAP_SHARED) in (0, P.MAP_PRIVATE | P.MAP_SHARED):
+    if length == 0:
         return -P.EINVAL
     length = round_up(length)
     if length <= 0 or m.process[p].vma_count > P.MAX_MAP_COUNT:
@@ -45,6 +62,12 @@ def sys_mmap(m, t, address, length, prot, flags):
     address = place(m, p, address, length, flags, offset if file >= 0 else -1)
     if address < 0:
         return address
+    if flags & P.MAP_LOCKED and m.process[p].limit_locked == 0:
+        return -P.EPERM
+    if flags & P.MAP_LOCKED and m.process[p].locked_vm + (length >> P.PAGE_SHIFT) > m.process[p].limit_locked >> P.PAGE_SHIFT:
+        return -P.EAGAIN
+    if flags & MAP_TYPE not in (P.MAP_PRIVATE, P.MAP_SHARED) or (flags & P.MAP_GROWSDOWN and (file >= 0 or flags & P.MAP_SHARED)):
+        return -P.EINVAL
     return map_at(m, t, address, length, prot, flags, file)
 
 
@@ -102,19 +125,21 @@ def has_room(m, p, start, end):
 
 @kernel
 def map_at(m, t, address, length, prot, flags, file):
-    """Map [address, address + length), where something else may lie."""
+    """Map [address, address + length), where something else may lie: what is refused leaves it there, cut at the ends."""
     p = m.thread[t].process
     pages = length >> P.PAGE_SHIFT
     vm_flags = mapping_flags(m, prot, flags, file)
-    if m.process[p].total_vm - mapped_in(m, p, address, address + length) + pages > m.process[p].limit_space >> P.PAGE_SHIFT:
+    old = mapped_in(m, p, address, address + length, 0)
+    promised = mapped_in(m, p, address, address + length, P.VM_ACCOUNT) if vm_flags & P.VM_ACCOUNT else 0
+    more = pages - promised if vm_flags & P.VM_ACCOUNT else 0
+    if m.process[p].total_vm - old + pages > m.process[p].limit_space >> P.PAGE_SHIFT or (more and not charge(m, p, more)):
+        cut_out(m, m.thread[t].core, p, address, address + length)
         return -P.ENOMEM
-    if vm_flags & P.VM_LOCKED and m.process[p].locked_vm + pages > m.process[p].limit_locked >> P.PAGE_SHIFT:
-        return -P.EAGAIN
     failed = unmap(m, t, address, address + length)
     if failed:
+        uncharge(m, more)
         return failed
-    if vm_flags & P.VM_ACCOUNT and not charge(m, p, pages):
-        return -P.ENOMEM
+    m.mm.committed += promised                          # the old mappings' promise, which this one has taken over
     pgoff = m.sys[5] >> P.PAGE_SHIFT if file >= 0 else 0 if flags & P.MAP_SHARED else address >> P.PAGE_SHIFT
     if file < 0 and flags & P.MAP_SHARED:
         file = new_shmem(m, pages)
@@ -127,7 +152,7 @@ def map_at(m, t, address, length, prot, flags, file):
         m.process[p].locked_vm += pages
         lock_pages(m, m.thread[t].core, p, address, address + length)
     elif flags & P.MAP_POPULATE:
-        populate(m, m.thread[t].core, p, address, address + length, prot & P.PROT_WRITE != 0)
+        populate(m, m.thread[t].core, p, address, address + length)
     return address
 
 
@@ -164,12 +189,13 @@ def add_vma(m, p, start, end, vm_flags, pgoff, file):
 
 
 @kernel
-def mapped_in(m, p, start, end):
-    """Mapped pages of [start, end)."""
+def mapped_in(m, p, start, end, vm_flags):
+    """Mapped pages of [start, end), as far as their VMAs have `vm_flags`."""
     pages = 0
     v = find_vma(m, p, start)
     while v >= 0 and m.vma[v].start < end:
-        pages += min(end, m.vma[v].end) - max(start, m.vma[v].start) >> P.PAGE_SHIFT
+        if m.vma[v].vm_flags & vm_flags == vm_flags:
+            pages += min(end, m.vma[v].end) - max(start, m.vma[v].start) >> P.PAGE_SHIFT
         v = m.vma[v].next - 1
     return pages
 
@@ -185,12 +211,14 @@ def sys_munmap(m, t, address, length):
 
 @kernel
 def unmap(m, t, start, end):
-    """Take [start, end) out of every mapping; 0, or -ENOMEM where a VMA would have to be split once too often."""
+    """Take [start, end) out of every mapping; 0, or -ENOMEM where that would leave more VMAs than vm.max_map_count."""
     p, c = m.thread[t].process, m.thread[t].core
     v = find_vma(m, p, start)
     if v < 0 or m.vma[v].start >= end:
         return 0
     if m.vma[v].start < start:
+        if end < m.vma[v].end and m.process[p].vma_count >= P.MAX_MAP_COUNT:
+            return -P.ENOMEM
         v = split_mapping(m, p, v, start)
         if v < 0:
             return -P.ENOMEM
@@ -243,9 +271,22 @@ def part_at(m, c, p, va):
 
 
 @kernel
+def cut_out(m, c, p, start, end):
+    """VMAs end at `start` and begin at `end`, if vm.max_map_count lets them. Linux: vms_gather_munmap_vmas, before the limits."""
+    v = find_vma(m, p, start)
+    if v < 0 or (m.vma[v].start < start and end < m.vma[v].end and m.process[p].vma_count >= P.MAX_MAP_COUNT):
+        return
+    for va in (start, end):
+        v = find_vma(m, p, va)
+        if v >= 0 and m.vma[v].start < va:
+            part_at(m, c, p, va)
+            split_mapping(m, p, v, va)
+
+
+@kernel
 def split_mapping(m, p, v, va):
-    """split_vma, for a mapping of a file too."""
-    upper = split_vma(m, p, v, va)
+    """cut_vma, for a mapping of a file too."""
+    upper = cut_vma(m, p, v, va)
     if upper >= 0 and m.vma[v].file:
         get_file(m, m.vma[v].file - 1)
     return upper

@@ -8,16 +8,17 @@ from hwmem._jit import cold, kernel
 from hwmem.linux.commit import charge, uncharge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages
-from hwmem.linux.mapping import is_free, place, round_up, unmap
+from hwmem.linux.mapping import is_free, place, round_up, sys_munmap, unmap
 from hwmem.linux.page_table import forget_cursor, frame_at, is_mapped, make_place, next_entry, read_entry, write_entry
 from hwmem.linux.pages import split_huge_entry
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping, remove_mapping
 from hwmem.linux.shmem import count_users
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma import extend_vma, insert_vma
-from hwmem.linux.vma_tree import vma_at
+from hwmem.linux.vma_tree import find_vma, vma_at
 
 HUGE_MASK = P.HUGE_PAGE - 1
+MOST_TO_MOVE = P.MAX_MAP_COUNT - 3       # VMAs of a process above which none of them moves
 
 
 @cold
@@ -27,32 +28,59 @@ def sys_mremap(m, t, old, old_length, new_length, flags):
     new = m.sys[4]
     if flags & ~(P.MREMAP_MAYMOVE | P.MREMAP_FIXED) or (flags & P.MREMAP_FIXED and not flags & P.MREMAP_MAYMOVE):
         return -P.EINVAL
-    if old & P.PAGE - 1 or old < 0:
+    if old & P.PAGE - 1:
         return -P.EINVAL
     old_length, new_length = round_up(old_length), round_up(new_length)
     end = task_end(m.process[p].layout)
-    if new_length <= 0 or new_length > end or old_length < 0:
+    if new_length <= 0 or new_length > end:
         return -P.EINVAL
     if flags & P.MREMAP_FIXED:
         if new & P.PAGE - 1 or new < 0 or new > end - new_length or (old < new + new_length and new < old + old_length):
             return -P.EINVAL
+        if m.process[p].vma_count + 2 >= MOST_TO_MOVE:
+            return -P.ENOMEM
+        if old_length == new_length:
+            return move_all(m, t, old, old + old_length, new)
     v = vma_at(m, p, old)
     if v < 0:
         return -P.EFAULT
-    if not flags & P.MREMAP_FIXED and new_length <= old_length:
-        failed = unmap(m, t, old + new_length, old + old_length) if new_length < old_length else 0
+    if old_length < 0 or (new_length <= old_length and not flags & P.MREMAP_FIXED):
+        failed = sys_munmap(m, t, old + new_length, old_length - new_length) if new_length != old_length else 0
         return failed if failed else old
     if old_length == 0:
         return -P.EINVAL
-    if old_length > m.vma[v].end - old:
+    if min(old_length, new_length) > m.vma[v].end - old:
         return -P.EFAULT
     return grow_or_move(m, t, v, old, old_length, new_length, flags)
+
+
+@kernel
+def move_all(m, t, start, end, new):
+    """What is mapped in [start, end) goes to `new`, VMA by VMA, the gaps between them as they were; `new`, or -errno, what
+    had been moved by then staying there. Linux: remap_move."""
+    p = m.thread[t].process
+    at = start
+    v = vma_at(m, p, at)
+    if v < 0:
+        return -P.EFAULT
+    while v >= 0 and m.vma[v].start < end:
+        at = max(at, m.vma[v].start)
+        length = min(end, m.vma[v].end) - at
+        m.sys[4] = new + at - start
+        result = grow_or_move(m, t, v, at, length, length, P.MREMAP_MAYMOVE | P.MREMAP_FIXED)
+        if result < 0:
+            return result
+        at += length
+        v = find_vma(m, p, at)
+    return new
 
 
 @kernel
 def grow_or_move(m, t, v, old, old_length, new_length, flags):
     p = m.thread[t].process
     more = max(0, new_length - old_length >> P.PAGE_SHIFT)
+    if more and m.vma[v].vm_flags & P.VM_SPECIAL:
+        return -P.EFAULT
     locked = m.vma[v].vm_flags & P.VM_LOCKED
     if locked and m.process[p].locked_vm + more > m.process[p].limit_locked >> P.PAGE_SHIFT:
         return -P.EAGAIN
@@ -104,6 +132,8 @@ def move(m, t, old, old_length, new, new_length):
     v = vma_at(m, p, old)
     vma = m.vma[v]
     pages = new_length >> P.PAGE_SHIFT
+    if m.process[p].vma_count >= MOST_TO_MOVE:
+        return -P.ENOMEM
     if vma.vm_flags & P.VM_ACCOUNT and not charge(m, p, pages):
         return -P.ENOMEM
     pgoff = vma.pgoff + (old - vma.start >> P.PAGE_SHIFT)
@@ -133,8 +163,8 @@ def move(m, t, old, old_length, new, new_length):
             return -P.ENOMEM
         shoot_down(m, c, p, old, old + old_length)
     unmap(m, t, old, old + old_length)
-    if locked:
-        lock_pages(m, c, p, new, new + new_length)
+    if locked:                                          # what moved was locked before, page by page
+        lock_pages(m, c, p, new + old_length, new + new_length)
     return new
 
 

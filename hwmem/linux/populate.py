@@ -8,34 +8,59 @@ from hwmem._jit import kernel
 from hwmem.linux.fault import handle_fault
 from hwmem.linux.lru import lru_move
 from hwmem.linux.page_table import frame_at, is_mapped, look_up, next_entry, read_entry
-from hwmem.linux.vma_tree import find_vma
+from hwmem.linux.vma_tree import find_vma, vma_at
 
 HUGE_MASK = P.HUGE_PAGE - 1
 
 
 @kernel
-def populate(m, c, p, start, end, write):
-    """Bring in every page of [start, end) as an access would (`write`: for writing where the VMA lets it); 0, or -errno.
-
-    Linux: populate_vma_page_range, faultin_page.
-    """
+def populate(m, c, p, start, end):
+    """Bring in every mapped page of [start, end): for a write where it would be the process's own. 0, or -errno at the first
+    VMA that nobody may touch. Linux: __mm_populate, populate_vma_page_range."""
     v = find_vma(m, p, start)
-    va = start
-    while va < end:
-        if v < 0 or m.vma[v].start > va:
-            return -P.ENOMEM
-        stop = min(end, m.vma[v].end)
+    while v >= 0 and m.vma[v].start < end:
         flags = m.vma[v].vm_flags
-        if not flags & P.VM_ACCESS or (write and not flags & P.VM_WRITE):
-            return -P.EFAULT
-        for_write = write or flags & (P.VM_WRITE | P.VM_SHARED) == P.VM_WRITE
-        while va < stop:
-            if not is_ready(m, p, va, for_write):
-                result = handle_fault(m, c, v, va, for_write)
-                if result < 0:
-                    return result
-            va += P.PAGE
+        if not flags & P.VM_SPECIAL:
+            if not flags & P.VM_ACCESS:
+                return -P.EFAULT
+            private = flags & (P.VM_WRITE | P.VM_SHARED) == P.VM_WRITE
+            failed = fault_in(m, c, v, max(start, m.vma[v].start), min(end, m.vma[v].end), private)
+            if failed:
+                return failed
         v = m.vma[v].next - 1
+    return 0
+
+
+@kernel
+def populate_for(m, c, p, start, end, write):
+    """Bring in every page of [start, end) for a read, or a write: 0, or -errno at the first that cannot be had.
+
+    Linux: faultin_page_range, check_vma_flags.
+    """
+    needed = P.VM_WRITE if write else P.VM_READ
+    while start < end:
+        v = vma_at(m, p, start)
+        if v < 0:
+            return -P.ENOMEM
+        if not m.vma[v].vm_flags & needed or m.vma[v].vm_flags & P.VM_SPECIAL:
+            return -P.EINVAL
+        stop = min(end, m.vma[v].end)
+        failed = fault_in(m, c, v, start, stop, write)
+        if failed:
+            return failed
+        start = stop
+    return 0
+
+
+@kernel
+def fault_in(m, c, v, start, end, write):
+    """Fault on every page of [start, end), all of VMA `v`, that needs it; 0, or -errno."""
+    p = m.vma[v].process
+    for va in range(start, end, P.PAGE):
+        if not is_ready(m, p, va, write):
+            result = handle_fault(m, c, v, va, write)
+            if result < 0:
+                return result
     return 0
 
 
@@ -49,7 +74,7 @@ def is_ready(m, p, va, write):
 @kernel
 def lock_pages(m, c, p, start, end):
     """Every page of [start, end) is brought in and kept; 0, or -errno."""
-    failed = populate(m, c, p, start, end, False)
+    failed = populate(m, c, p, start, end)
     mark_frames(m, c, p, start, end, 1)
     return failed
 

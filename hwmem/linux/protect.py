@@ -7,13 +7,12 @@ Source: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup, change_pte_range, can_c
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.linux.commit import charge, uncharge
-from hwmem.linux.exec import task_end
 from hwmem.linux.filemap import is_write_free
 from hwmem.linux.page_table import frame_at, is_mapped, next_entry, read_entry, write_entry
 from hwmem.linux.pages import split_huge_entry
 from hwmem.linux.populate import lock_pages, mark_frames
 from hwmem.linux.shootdown import finish_stores, shoot_down
-from hwmem.linux.mapping import modify_mapping, round_up
+from hwmem.linux.mapping import mapped_in, modify_mapping, range_end
 from hwmem.linux.vma_tree import find_vma
 
 HUGE_MASK = P.HUGE_PAGE - 1
@@ -23,15 +22,23 @@ HUGE_MASK = P.HUGE_PAGE - 1
 def sys_mprotect(m, t, start, length, prot):
     """mprotect(2)."""
     p = m.thread[t].process
-    if start & P.PAGE - 1 or prot & ~P.VM_ACCESS:
+    grows = prot & (P.PROT_GROWSDOWN | P.PROT_GROWSUP)
+    if start & P.PAGE - 1 or grows == P.PROT_GROWSDOWN | P.PROT_GROWSUP:
         return -P.EINVAL
     if length == 0:
         return 0
-    end = start + round_up(length)
-    if end <= start or start < 0:
+    end = range_end(start, length)
+    if end <= start:
         return -P.ENOMEM
+    if prot & ~(P.VM_ACCESS | P.PROT_SEM | grows):
+        return -P.EINVAL
+    prot &= P.VM_ACCESS
     v = find_vma(m, p, start)
     at = start
+    if grows and v >= 0 and m.vma[v].start < end and (grows & P.PROT_GROWSDOWN or m.vma[v].start <= start):
+        if grows & P.PROT_GROWSUP or not m.vma[v].vm_flags & P.VM_GROWSDOWN:
+            return -P.EINVAL
+        at = m.vma[v].start
     while at < end:
         if v < 0 or m.vma[v].start > at:
             return -P.ENOMEM
@@ -73,6 +80,8 @@ def protect_vma(m, t, v, start, end, prot):
         finish_stores(m, p)
         change_entries(m, c, v, start, end, prot)
         shoot_down(m, c, p, start, end)
+        if old & (P.VM_WRITE | P.VM_SHARED | P.VM_LOCKED) == P.VM_LOCKED and prot & P.VM_WRITE:
+            lock_pages(m, c, p, start, end)             # what stays in RAM is there before it is written
     return v
 
 
@@ -126,13 +135,16 @@ def sys_munlock(m, t, start, length):
 @kernel
 def lock_range(m, t, start, length, locked):
     p, c = m.thread[t].process, m.thread[t].core
-    end = round_up(start + length)
+    if locked and m.process[p].limit_locked == 0:
+        return -P.EPERM
+    length += start & P.PAGE - 1
     start &= ~(P.PAGE - 1)
-    if start < 0 or end < start or end > task_end(m.process[p].layout):
+    end = range_end(start, length)
+    if end < start:
         return -P.EINVAL
     if start == end:
         return 0
-    pages = end - start >> P.PAGE_SHIFT
+    pages = (end - start >> P.PAGE_SHIFT) - mapped_in(m, p, start, end, P.VM_LOCKED)
     if locked and m.process[p].locked_vm + pages > m.process[p].limit_locked >> P.PAGE_SHIFT:
         return -P.ENOMEM
     at = start
@@ -151,4 +163,5 @@ def lock_range(m, t, start, length, locked):
             if not locked:
                 mark_frames(m, c, p, at, stop, 0)
         at = stop
-    return lock_pages(m, c, p, start, end) if locked and m.mmu else 0
+    failed = lock_pages(m, c, p, start, end) if locked and m.mmu else 0
+    return failed if failed == 0 else -P.EAGAIN if failed == -P.ENOMEM else -P.ENOMEM      # Linux: __mlock_posix_error_return

@@ -8,6 +8,7 @@ Source: mm/truncate.c (truncate_pagecache), mm/memory.c (unmap_mapping_range), m
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.frames import give_frame
+from hwmem.linux.mapping import range_end
 from hwmem.linux.page_cache import find_page, leave_cache, mark_dirty
 from hwmem.linux.pages import zap_range
 from hwmem.linux.readahead import await_page, pages_in
@@ -91,10 +92,10 @@ def sys_fsync(m, t, file):
 @kernel
 def sys_msync(m, t, start, length, flags):
     """msync(2)."""
-    end = start + (length + P.PAGE - 1 & ~(P.PAGE - 1))
+    end = range_end(start, length)
     if flags & ~MS_ALL or start & P.PAGE - 1 or flags & (P.MS_ASYNC | P.MS_SYNC) == P.MS_ASYNC | P.MS_SYNC:
         return -P.EINVAL
-    if start < 0 or end < start:
+    if end < start:
         return -P.ENOMEM
     return sync_mappings(m, t, start, end, flags) if end > start else 0
 

@@ -137,9 +137,13 @@ def stretch(m, v, start, end):
 
 @kernel
 def split_vma(m, p, v, va):
-    """Two VMAs, `v` below `va` and a new one from there; the new one's number, or -1 (records, or vm.max_map_count)."""
-    if m.process[p].vma_count >= P.MAX_MAP_COUNT:
-        return -1
+    """cut_vma, where vm.max_map_count allows one more."""
+    return cut_vma(m, p, v, va) if m.process[p].vma_count < P.MAX_MAP_COUNT else -1
+
+
+@kernel
+def cut_vma(m, p, v, va):
+    """Two VMAs, `v` below `va` and a new one from there; the new one's number, or -1 without a record."""
     upper = take_record(m)
     if upper < 0:
         return -1

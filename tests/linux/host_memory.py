@@ -49,7 +49,7 @@ class HostMemory:
 
     def _call(self, name, *arguments):
         function = getattr(self.libc, name)
-        function.restype = ctypes.c_long
+        function.restype = ctypes.c_long if name in ("mmap", "mremap") else ctypes.c_int
         result = function(*(ctypes.c_long(a) for a in arguments))
         if result == -1:
             raise OSError(ctypes.get_errno(), name)
@@ -69,6 +69,15 @@ class HostMemory:
 
     def mlock(self, address, length):
         self._call("mlock", address, length)
+
+    def munlock(self, address, length):
+        self._call("munlock", address, length)
+
+    def msync(self, address, length, flags):
+        self._call("msync", address, length, flags)
+
+    def mremap(self, address, old, new, flags=0, new_address=0):
+        return self._call("mremap", address, old, new, flags, new_address)
 
     def touch(self, address, n, write=True):
         for page in range(address, address + n, 4096):

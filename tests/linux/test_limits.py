@@ -3,8 +3,13 @@ import errno
 
 import pytest
 
+import hwmem
 from hwmem.errors import SegmentationFault
+from hwmem.params import MAX_MAP_COUNT
 from pressure import PAGE, small_machine
+
+BASE = 0x2800_0000_0000
+FIXED = hwmem.MAP_PRIVATE | hwmem.MAP_ANONYMOUS | hwmem.MAP_FIXED
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +62,37 @@ def test_an_address_space_at_its_limit_takes_no_more_and_gives_back(machine):
     process.exit()
 
 
+def test_a_mapping_that_is_refused_leaves_what_was_there_cut_at_its_ends(machine):
+    process = machine.spawn()
+    process.mmap(BASE, 8 * PAGE, flags=FIXED)
+    process.store(BASE + 3 * PAGE, 7)
+    process.setrlimit("as", sum(v.end - v.start for v in process.maps()) + PAGE)
+    with pytest.raises(OSError, match="Cannot allocate"):
+        process.mmap(BASE + 2 * PAGE, 8 * PAGE, flags=FIXED)
+    assert process.load(BASE + 3 * PAGE) == 7
+    assert [(v.end - v.start) // PAGE for v in process.maps() if v.start >> 32 == BASE >> 32] == [2, 6]
+    process.mmap(BASE + 2 * PAGE, 7 * PAGE, flags=FIXED)
+    assert process.load(BASE + 3 * PAGE) == 0
+    process.exit()
+    machine.check()
+
+
+def test_a_promise_that_is_refused_leaves_what_was_there_and_one_in_its_place_is_kept():
+    machine = small_machine(memory="16MiB", swap="0", vm={"overcommit_memory": 2, "overcommit_ratio": 50})
+    process = machine.spawn()
+    size = 4 << 20
+    process.mmap(BASE, size, flags=FIXED)
+    process.store(BASE, 7)
+    promised = machine.meminfo()["Committed_AS"]
+    with pytest.raises(OSError, match="Cannot allocate"):
+        process.mmap(BASE, 4 * size, flags=FIXED)
+    assert process.load(BASE) == 7 and machine.meminfo()["Committed_AS"] == promised
+    process.mmap(BASE, size, flags=FIXED)                   # in the place of its like: no more is promised
+    assert process.load(BASE) == 0 and machine.meminfo()["Committed_AS"] == promised
+    process.exit()
+    machine.check()
+
+
 def test_no_more_is_locked_than_allowed(machine):
     process = machine.spawn()
     a = process.mmap(0, 8 * PAGE)
@@ -67,6 +103,38 @@ def test_no_more_is_locked_than_allowed(machine):
     assert caught.value.errno == errno.ENOMEM
     process.munlock(a, 4 * PAGE)
     process.mlock(a + 4 * PAGE, PAGE)
+    process.setrlimit("memlock", 2 * PAGE)
+    process.mlock(a + 4 * PAGE, 2 * PAGE)                   # of which one is locked already
+    process.setrlimit("memlock", 0)
+    for call in (lambda: process.mlock(a, PAGE), lambda: process.mmap(0, PAGE, flags=FIXED & ~hwmem.MAP_FIXED | hwmem.MAP_LOCKED)):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == errno.EPERM
+    process.exit()
+    machine.check()
+
+
+def test_a_process_with_all_the_mappings_it_may_have_can_still_give_some_back(machine):
+    process = machine.spawn()
+    room = process.mmap(BASE - (64 << 20), 8 * PAGE)
+    count = len(process.maps())
+    for k in range(MAX_MAP_COUNT - count):
+        process.mmap(BASE + k * PAGE, PAGE, 1 + 2 * (k & 1), FIXED)
+    refused = [(lambda: process.munmap(room + PAGE, PAGE), errno.ENOMEM), (lambda: process.mprotect(room, PAGE, 1), errno.ENOMEM),
+               (lambda: process.madvise(room, PAGE, hwmem.MADV_DONTFORK), errno.EAGAIN), (lambda: process.mlock(room, PAGE), errno.ENOMEM),
+               (lambda: process.mremap(room, PAGE, PAGE, 3, BASE - (32 << 20)), errno.ENOMEM)]
+    for call, failure in refused:
+        with pytest.raises(OSError) as caught:
+            call()
+        assert caught.value.errno == failure
+    process.mmap(BASE + (1 << 40), PAGE)                    # one above the limit, as Linux lets it
+    process.munmap(room, PAGE)
+    process.munmap(room + 7 * PAGE, PAGE)
+    for call in (lambda: process.mmap(0, PAGE, 0), lambda: process.munmap(room + 2 * PAGE, PAGE)):
+        with pytest.raises(OSError, match="Cannot allocate"):
+            call()
+    process.munmap(BASE, 16 * PAGE)
+    assert process.mremap(room + PAGE, PAGE, PAGE, 3, BASE - (32 << 20))
     process.exit()
     machine.check()
 
