@@ -54,6 +54,7 @@ class Job:
         self.workload, self.on = find(name), cores
         self.parameters = self.workload.settle(dict(parameters))
         self.machine = Machine(self.workload.config() if config is None else config, seed)
+        self.workload.check_machine(self.machine.config)
         self.seed = self.machine.seed
         self.cores = self._checked(cores)
         self.random = np.random.default_rng(self.seed)

@@ -58,10 +58,16 @@ class Workload:
     against: tuple | None
     scale: str | None
     machine: dict
+    needs_mmu: bool
 
     def config(self, base=None):
         """The machine it runs on where nobody says otherwise: `base` (None: generic) with the settings that it wants."""
         return (base or MachineConfig()).replace(**self.machine)
+
+    def check_machine(self, config):
+        """Raises ValueError for a configuration on which it cannot run."""
+        if self.needs_mmu and not config.mmu:
+            raise ValueError(f"{self.name} maps memory and needs a machine with an MMU: mmu must be true")
 
     def settle(self, given):
         """All parameters as a dict of plain values. Raises TypeError or ValueError, one line that names the parameter."""
@@ -119,15 +125,15 @@ def no_values(w, space):
 
 
 def workload(name, description, setup=no_setup, values=no_values, operation="step", against=None, scale=None, rules=(),
-             machine=None, **parameters):
+             machine=None, needs_mmu=False, **parameters):
     """Decorator: registers the kernel `function(m, w)` under `name`, for hwmem.run and the command.
 
     `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is
     how many operations the program did; `operation` is what one is called. `against`: (parameter, values) that a
     comparison tries beside the run's own; `scale`: the parameter that it takes in powers of two (comparison.py).
     `rules`: config_record.Rules between parameters. `machine`: settings of MachineConfig that it runs with unless a
-    configuration is given, {"memory": "64MiB"}. `parameters`: made by `parameter`. Raises ValueError for a name that
-    is taken.
+    configuration is given, {"memory": "64MiB"}. `needs_mmu`: it maps memory itself, and is refused on a machine without page
+    tables. `parameters`: made by `parameter`. Raises ValueError for a name that is taken.
     """
     for word, declared in parameters.items():
         if word in RESERVED:
@@ -144,7 +150,8 @@ def workload(name, description, setup=no_setup, values=no_values, operation="ste
     def register(function):
         if name in WORKLOADS and WORKLOADS[name].kernel.__module__ != function.__module__:
             raise ValueError(f"workload {name!r} exists already, in {WORKLOADS[name].kernel.__module__}")
-        WORKLOADS[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale, machine or {})
+        WORKLOADS[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale, machine or {},
+                                   needs_mmu)
         return WORKLOADS[name]
     return register
 

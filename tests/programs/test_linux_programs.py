@@ -284,3 +284,9 @@ def test_the_machine_is_whole_afterwards_and_only_the_program_is_left(name):
 def test_the_same_run_gives_the_same_numbers(name):
     one, other = (hwmem.run(name, **SMALL[name]) for _ in range(2))
     assert one.values == other.values and one.counters == other.counters
+
+
+@pytest.mark.parametrize("name", [*SMALL, "malloc-free"])
+def test_a_program_that_maps_memory_is_refused_without_an_mmu(name):
+    with pytest.raises(ValueError, match=f"^{name} maps memory and needs a machine with an MMU"):
+        hwmem.run(name, hwmem.MachineConfig().replace(mmu=False), **SMALL.get(name, {}))
