@@ -2,7 +2,7 @@
 import numpy as np
 
 from hwmem import params as H
-from hwmem.accesses import to_int64
+from hwmem.arguments import to_int64
 from hwmem.config import MachineConfig
 from hwmem.machine import Machine
 from hwmem.process import Process

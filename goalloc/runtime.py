@@ -15,7 +15,7 @@ import numpy as np
 
 from hwmem import params as H
 from hwmem._jit import DOORS, first_run_bar
-from hwmem.accesses import to_int64
+from hwmem.arguments import to_int64
 from hwmem.config import MachineConfig
 from hwmem.layout import MACHINE
 from hwmem.machine import OTHER_SIGNALS, Machine
