@@ -22,9 +22,10 @@ from hwmem.core.access import is_hot, is_hot_store
 from hwmem.core.memory_door import short_way, takes_long_way
 from hwmem.eight import stores8, within8
 from hwmem.mmu.tlb import forget_lines
+from hwmem.mmu.walk import foresee
 
 
-AHEAD = 6                       # accesses; without an MMU the LLC's set for one so far ahead is known, and the host fetches it
+AHEAD = 6                       # accesses; the host fetches the LLC's set for the one so far ahead
 
 
 @kernel
@@ -35,7 +36,7 @@ def replay_one_core(m, t, addresses, is_store, sizes):
     llc = m.llc[core.socket]
     i, n = 0, len(addresses)
     addresses_at, is_store_at, sizes_at = np.int64(addresses.ctypes.data), np.int64(is_store.ctypes.data), np.int64(sizes.ctypes.data)
-    ahead = AHEAD if m.has_llc and not m.mmu else n
+    ahead = AHEAD if m.has_llc else n
     while i < n:
         va, size = addresses[i], np.int64(sizes[i])
         if is_hot(core, va, size, is_store[i]):
@@ -48,7 +49,7 @@ def replay_one_core(m, t, addresses, is_store, sizes):
                 i += 1
             continue
         if i + ahead < n:
-            prefetch_set(m, llc, set_of(llc, addresses[i + ahead] >> P.LINE_SHIFT))
+            expect(m, core, llc, va, addresses[i + ahead])
         kind = P.PHANTOM_STORE if is_store[i] else P.PHANTOM_LOAD
         if takes_long_way(m, core, va, size, kind):
             touch(m, t, va, size, is_store[i])
@@ -59,6 +60,16 @@ def replay_one_core(m, t, addresses, is_store, sizes):
         i += 1
     forget_addresses(m, c)
     return n
+
+
+@hot
+def expect(m, core, llc, va, later):
+    """The host begins to fetch what the access to `later`, soon after the one to `va`, will search in the LLC."""
+    pa = later
+    if m.mmu:
+        pa = foresee(m, core, later) if (va ^ later) >> P.PAGE_SHIFT else -1        # within a page the host does so by itself
+    if pa >= 0:
+        prefetch_set(m, llc, set_of(llc, pa >> P.LINE_SHIFT))
 
 
 @hot

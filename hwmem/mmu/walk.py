@@ -15,7 +15,7 @@ or D is a store. Returns the leaf entry, or -1 - error code (PF_*) if the walk e
 Cost: one to four accesses; with a warm pde cache, one.
 """
 from hwmem import params as P
-from hwmem._jit import cold, hot, kernel
+from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.private import access_physical
 from hwmem.cache.sets import index_of, install, touch_entry
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
@@ -46,6 +46,29 @@ def walk(m, c, va, write):
         if error:
             return -1 - error
     return (pte | wanted) & SMALL_LEAF
+
+
+@hot
+def foresee(m, core, va):
+    """Physical address that the leaf tables give `va` as they are now, -1 where there is none. Only the host looks: nothing
+    is counted, charged or remembered."""
+    table = core.last_table if core.last_pde == paging_key(core, va, 1) + 1 else leaf_table(m, core, va)
+    pte = peek64(m.ram_base + table + (va >> P.PAGE_SHIFT & 511) * 8) if table >= 0 else 0
+    return pte & P.PTE_FRAME | va & P.PAGE - 1 if pte & P.PTE_P else -1
+
+
+@apart
+def leaf_table(m, core, va):
+    """Physical address of the leaf table for `va`, -1 where there is none of four levels."""
+    if core.levels != TOP_LEVEL + 1:
+        return -1
+    table = core.root
+    for level in range(TOP_LEVEL, 0, -1):
+        pte = peek64(m.ram_base + table + (va >> (P.PAGE_SHIFT + 9 * level) & 511) * 8)
+        if pte & (P.PTE_P | P.PTE_PS) != P.PTE_P:
+            return -1
+        table = pte & P.PTE_FRAME
+    return table
 
 
 @cold

@@ -5,6 +5,7 @@ import pytest
 from hwmem import params as P
 from hwmem.config import MachineConfig, TlbConfig, WalkerConfig
 from hwmem.machine import Machine
+from hwmem.mmu.walk import foresee
 from invariants import assert_consistent, assert_tlbs_agree_with_tables
 from kernels_under_test import LOAD, STORE, script_results
 from models import SetAssociative, page_table_leaf, poke_ram, ram_word
@@ -282,3 +283,22 @@ def test_address_spaces_hold_different_bytes_at_one_address(seed):
         else:
             assert processes[k].load_many(np.array([va]), core=core)[0] == values.get((k, va), 0)
     assert_consistent(machine)
+
+
+def test_what_is_foreseen_is_what_the_tables_say_and_nothing_is_counted():
+    m = Machine(MachineConfig().replace(thp="madvise"))
+    p, other = m.spawn(), m.spawn(layout="linux-i386")
+    small, room = p.mmap(0, 600 * P.PAGE), p.mmap(0, 6 << 20)
+    huge = room + P.HUGE_PAGE - 1 & -P.HUGE_PAGE
+    p.madvise(huge, P.HUGE_PAGE, P.MADV_HUGEPAGE)
+    p.touch(small, 500 * P.PAGE)
+    p.store(huge, 1)
+    p.load(small)                                                       # the memo is of the small pages' table
+    before, root = m.counters(), int(m.state.core[0].root)
+    for va in [*range(small + 7, small + 600 * P.PAGE, 13 * P.PAGE), huge + P.HUGE_PAGE, 0]:
+        frame = page_table_leaf(m, root, va)[0]
+        assert foresee(m.state, m.state.core[0], va) == (-1 if frame is None else frame | va & P.PAGE - 1)
+    assert foresee(m.state, m.state.core[0], huge) == -1 and m.counters() == before
+    a = other.mmap(0, P.PAGE)
+    other.touch(a, P.PAGE)
+    assert foresee(m.state, m.state.core[0], a) == -1
