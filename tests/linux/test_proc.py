@@ -101,11 +101,10 @@ def test_stat_and_statm_have_as_many_fields_as_the_hosts(process, host):
     assert len(process.statm_text().split()) == len(host_memory.read("self/statm").split())
 
 
-def test_meminfo_vmstat_and_buddyinfo_have_the_hosts_names_in_the_hosts_order(machine, host):
-    meminfo, line = host_memory.read("meminfo"), re.compile(r"[\w()]+: +\d+ kB")
-    assert is_subsequence(names_of(machine.meminfo_text(), ":"), names_of(meminfo, ":"))
-    assert [text for text in machine.meminfo_text().splitlines() if not line.fullmatch(text)] == []
-    assert {len(text) for text in machine.meminfo_text().splitlines()} == {len(meminfo.splitlines()[0])}
+def test_meminfo_is_the_hosts_but_for_the_numbers_and_vmstat_and_buddyinfo_have_its_names(machine, host):
+    ours, hosts = ([re.sub(r" +\d+", lambda n: "N" * len(n[0]), line) for line in text.splitlines()
+                    if "VmallocTotal" not in line] for text in (machine.meminfo_text(), host_memory.read("meminfo")))
+    assert ours[:len(hosts)] == hosts, "a processor without pages of 1 GiB has no DirectMap1G, the last line"
     assert is_subsequence(names_of(machine.vmstat_text(), " "), names_of(host_memory.read("vmstat"), " "))
     normal = next(text for text in host_memory.read("buddyinfo").splitlines(keepends=True) if "Normal" in text)
     assert re.sub(r" +\d+", " N", machine.buddyinfo_text()) == re.sub(r" +\d+", " N", normal)
