@@ -98,6 +98,15 @@ def test_a_second_thread_has_an_arena_of_its_own(process, heap):
     assert heap.malloc(100, core=0) == theirs, "the cache of the one who frees"
 
 
+def test_an_arena_goes_on_in_a_second_heap_wherever_that_lies(process, heap):
+    heap.malloc(100)
+    blocks = np.array([heap.malloc(100_000, core=1) for _ in range(1000)])
+    heaps = list(dict.fromkeys((blocks // (64 << 20)).tolist()))
+    assert len(heaps) == 2 and heaps[1] < heaps[0] and np.diff(np.sort(blocks)).min() >= 100_000
+    for block in blocks.tolist():
+        heap.free(block, core=1)
+
+
 def test_an_ended_thread_leaves_its_arena_to_the_next(process, heap):
     heap.malloc(100)
     first = heap.malloc(100, core=1)
