@@ -1,6 +1,7 @@
 """Scripts of malloc_oracle.c on the emulated machine: one jitted loop, answers as the real library's are printed."""
 import numpy as np
 
+from hwmem import params as P
 from hwmem.kernels import kernel, load64, mfence, store64
 from hwmem.libc import Malloc
 from hwmem.libc.malloc import calloc, end_of_thread, free, malloc, malloc_trim, memalign, realloc, usable_size
@@ -14,7 +15,9 @@ DTV_BYTES = 272                 # what pthread_create takes from the caller's ar
 MMAPPED, OTHER_ARENA = 2, 4     # in a size field
 HEAP = 64 << 20
 SLOTS, WORDS = 4096, 8192
-ALIGNMENT = 1 << 21             # the break at the start has the real one's place in a unit of this
+ALIGNMENT = 1 << 21             # break and first mapping have the real ones' places in a unit of this: mappings of whole units
+                                # begin at a multiple of it
+PROBE = 1 << 20                 # bytes of a mapping that are no whole units
 
 
 @kernel
@@ -125,14 +128,24 @@ def rows_of(lines):
     return np.array([row + [0] * (4 - len(row)) for row in rows], np.int64)
 
 
-def emulated(machine, lines, start, threads=1):
-    """The answers of the emulated library to a script, in a process of its own whose break starts where `start` does."""
+def align_mappings(process, end):
+    """From here on mappings end where one that ends at `end` does, in a unit of ALIGNMENT."""
+    probe = process.mmap(0, PROBE)
+    process.munmap(probe, PROBE)
+    if pad := (probe + PROBE - end) % ALIGNMENT:
+        process.mmap(0, pad, prot=P.PROT_NONE)
+
+
+def emulated(machine, lines, start, end, threads=1):
+    """The answers of the emulated library to a script, in a process of its own whose break starts where `start` does, and
+    whose mappings lie below `end`, both within a unit of ALIGNMENT."""
     process = machine.spawn()
     others = []
     try:
         process.sbrk((start - process.sbrk(0)) % ALIGNMENT)
         base = process.sbrk(0)
         Malloc(process)
+        align_mappings(process, end)
         others = [machine.new_thread(process.number, k % machine.config.cores) for k in range(1, threads)]
         everybody = np.array([process.thread_on(0), *others], np.int64)
         rows, slot = rows_of(lines), np.zeros((SLOTS, 2), np.int64)

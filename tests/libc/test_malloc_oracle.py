@@ -63,8 +63,9 @@ def recorded(name):
         return [json.loads(line) for line in f]
 
 
-def compare(machine, seed, steps, threads, start, real):
-    ours = emulated(machine, script(seed, steps, threads), start, threads)
+def compare(machine, seed, steps, threads, places, real):
+    """`places`: the break at the start and the end of a first mapping."""
+    ours = emulated(machine, script(seed, steps, threads), *places, threads)
     if threads > 1:
         ours, real = without_mmap_places(ours), without_mmap_places(real)
     assert ours == real, f"seed {seed}, {steps} steps, {threads} threads"
@@ -74,17 +75,17 @@ def compare(machine, seed, steps, threads, start, real):
 def test_recorded_scripts_get_the_real_library_s_answers(machine, name):
     for row in recorded(name):
         assert row["version"] == VERSION
-        compare(machine, row["seed"], row["steps"], row["threads"], row["start"], row["answers"])
+        compare(machine, row["seed"], row["steps"], row["threads"], (row["start"], row["end"]), row["answers"])
     machine.check()
 
 
 @pytest.mark.parametrize("threads", [1, 3, 20])
 def test_fresh_scripts_get_the_real_library_s_answers(machine, program, seed, threads):
     for s in range(seed, seed + 15):
-        (_, start, cores), real = ask(program, script(s, 500, threads))
+        (_, start, cores, end), real = ask(program, script(s, 500, threads))
         if threads > 8 and cores != machine.config.cores:
             pytest.skip(f"the limit on arenas depends on processors; here are {cores}, not {machine.config.cores}")
-        compare(machine, s, 500, threads, start, real)
+        compare(machine, s, 500, threads, (start, end), real)
     machine.check()
 
 

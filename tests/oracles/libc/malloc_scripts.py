@@ -4,7 +4,8 @@ A script's profile decides sizes, the order in which blocks are freed, and how o
 
     python malloc_scripts.py OUT.jsonl.gz FIRST_SEED COUNT STEPS THREADS        (needs gcc)
 
-A row: {"seed", "steps", "threads", "profile", "version", "start" (the break at the start), "cores", "answers"}.
+A row: {"seed", "steps", "threads", "profile", "version", "start" (the break at the start), "cores", "end" (of a first mapping),
+"answers"}.
 """
 import gzip
 import json
@@ -139,7 +140,7 @@ def build(folder):
 
 
 def ask(program, lines):
-    """[version, start, cores] and the answers to a script."""
+    """[version, start, cores, end] and the answers to a script."""
     done = subprocess.run(["setarch", "-R", program], input="\n".join(lines) + "\n", capture_output=True, text=True, env={})
     head, *answers = map(json.loads, done.stdout.splitlines())
     assert len(answers) == len(lines), done.stderr
@@ -158,6 +159,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder, gzip.open(out, "wt", compresslevel=9) as f:
         program = build(folder)
         for seed in range(first, first + count):
-            (version, start, cores), answers = ask(program, script(seed, steps, threads))
+            (version, start, cores, end), answers = ask(program, script(seed, steps, threads))
             f.write(json.dumps({"seed": seed, "steps": steps, "threads": threads, "profile": Script(seed, steps).profile,
-                                "version": version, "start": start, "cores": cores, "answers": answers}) + "\n")
+                                "version": version, "start": start, "cores": cores, "end": end, "answers": answers}) + "\n")
