@@ -78,6 +78,14 @@ def test_smaps_rollup_has_the_hosts_form(process, host):
     assert [line.index("[rollup]") for line in (ours[0], hosts[0])] == [73, 73] and " ---p 00000000 00:00 0 " in ours[0]
 
 
+def test_a_process_has_a_thread_before_it_does_anything(machine):
+    process = machine.spawn()
+    assert "\nThreads:\t1\n" in process.status_text() and process.stat().num_threads == 1
+    process.load(process.mmap(0, PAGE), core=0)
+    assert process.stat().num_threads == 1
+    process.exit()
+
+
 def names_of(text, separator):
     return [re.split(separator, line)[0] for line in text.splitlines()]
 
@@ -101,10 +109,11 @@ def test_stat_and_statm_have_as_many_fields_as_the_hosts(process, host):
     assert len(process.statm_text().split()) == len(host_memory.read("self/statm").split())
 
 
-def test_meminfo_is_the_hosts_but_for_the_numbers_and_vmstat_and_buddyinfo_have_its_names(machine, host):
+def test_meminfo_vmstat_and_buddyinfo_have_the_hosts_lines_in_the_hosts_order(machine, host):
     ours, hosts = ([re.sub(r" +\d+", lambda n: "N" * len(n[0]), line) for line in text.splitlines()
                     if "VmallocTotal" not in line] for text in (machine.meminfo_text(), host_memory.read("meminfo")))
-    assert ours[:len(hosts)] == hosts, "a processor without pages of 1 GiB has no DirectMap1G, the last line"
+    assert is_subsequence(ours, [*hosts, ours[-1]]), "a processor without pages of 1 GiB has no DirectMap1G, the last line"
+    assert {"HugePages_Total:NNNNNNNN", "DirectMap4k:NNNNNNNNNNNN kB"} <= set(ours)
     assert is_subsequence(names_of(machine.vmstat_text(), " "), names_of(host_memory.read("vmstat"), " "))
     normal = next(text for text in host_memory.read("buddyinfo").splitlines(keepends=True) if "Normal" in text)
     assert re.sub(r" +\d+", " N", machine.buddyinfo_text()) == re.sub(r" +\d+", " N", normal)
