@@ -4,13 +4,15 @@ import numpy as np
 from hwmem import params as P
 from hwmem.kernels import kernel, load64, mfence, store64
 from hwmem.libc import Malloc
-from hwmem.libc.malloc import calloc, end_of_thread, free, malloc, malloc_trim, memalign, realloc, usable_size
+from hwmem.libc import layout as L
+from hwmem.libc.malloc import calloc, end_of_thread, free, mallopt, malloc, malloc_trim, memalign, realloc, usable_size
 from hwmem.libc.morecore import sbrk
 from hwmem.libc.statistics import FIELDS, mallinfo
 from hwmem.prompt import place_thread
 
-CALLS = "mcraftsikxd"
-MALLOC, CALLOC, REALLOC, MEMALIGN, FREE, TRIM, SBRK, INFO, THREAD, END, CREATE = range(len(CALLS))
+CALLS = "mcraftsoikxd"
+MALLOC, CALLOC, REALLOC, MEMALIGN, FREE, TRIM, SBRK, OPTION, INFO, THREAD, END, CREATE = range(len(CALLS))
+NUMBERS = {-1: L.TRIM_THRESHOLD, -2: L.TOP_PAD, -3: L.MMAP_THRESHOLD, -4: L.N_MMAPS_MAX, -7: L.ARENA_TEST, -8: L.ARENA_MAX}  # malloc.h's
 DTV_BYTES = 272                 # what pthread_create takes from the caller's arena, unless an ended thread's stack can be reused
 MMAPPED, OTHER_ARENA = 2, 4     # in a size field
 HEAP = 64 << 20
@@ -106,6 +108,8 @@ def run_rows(m, threads, rows, slot, answers):
             answers[k, 0] = malloc_trim(m, t, rows[k, 2])
         elif call == SBRK:
             answers[k, 0] = sbrk(m, t, rows[k, 2])
+        elif call == OPTION:
+            answers[k, 0] = mallopt(m, t, rows[k, 2], rows[k, 3])
         else:
             give(m, t, rows[k], slot, answers[k])
         answers[k, 2] = sbrk(m, t, 0)
@@ -124,7 +128,9 @@ def rows_of(lines):
         elif call == "x":
             begun.remove(numbers[0])
             stacks += 1
-        rows.append([CALLS.index(call), *([0] if call in "ts" else []), *numbers, 0, 0][:4])
+        elif call == "o":
+            numbers[0] = NUMBERS[numbers[0]]
+        rows.append([CALLS.index(call), *([0] if call in "tso" else []), *numbers, 0, 0][:4])
     return np.array([row + [0] * (4 - len(row)) for row in rows], np.int64)
 
 
@@ -171,7 +177,7 @@ def as_printed(rows, answers, base):
             yield row
         elif call in (THREAD, END):
             yield []
-        elif call in (FREE, TRIM, SBRK):
+        elif call in (FREE, TRIM, SBRK, OPTION):
             yield [result - base if call == SBRK else result, end - base]
         elif result == 0:
             yield [None, usable, end - base, wrong]

@@ -6,13 +6,14 @@
  *   m SLOT N | c SLOT N | r SLOT N | a SLOT ALIGNMENT N    malloc, calloc(1, N), realloc, memalign
  *   f SLOT | t PAD | s N | i                                free, malloc_trim, sbrk, mallinfo2
  *   F SLOT | p SLOT N | w SLOT OFFSET WORD                  free but remember the address; add N to it; write there
+ *   o OPTION VALUE                                          mallopt; malloc.h's numbers
  *   k THREAD | x THREAD                                     who makes the calls from here on (0 at first, the main thread;
  *                                                           others begin when they are named first); a thread ends
  * An answer is a JSON list:
  *   m c r a    [where, usable size, break, wrong]   where: [0, offset from the break at the start], [1, offset from the
  *              first address that was mmapped], [2, heap, offset in it] of other arenas' heaps, numbered as they appear,
  *              or null; wrong: words that are not what they should be (0)
- *   f t s      [what was returned, break]           break: sbrk(0), as an offset from the start; f returns nothing: 0
+ *   f t s o    [what was returned, break]           break: sbrk(0), as an offset from the start; f returns nothing: 0
  *   i          mallinfo2's ten fields
  *   k x p w    []
  * The first line is [version, break at the start, processors, end of a first mapping]. The first WORDS words of a block are
@@ -126,6 +127,7 @@ static void info(void) {
 static void perform(char op) {
     long n, s;
     if (op == 't') { put("["); n = number(); put_number(malloc_trim((size_t)n)); put_break(); }
+    else if (op == 'o') { put("["); n = number(); put_number(mallopt((int)n, (int)number())); put_break(); }
     else if (op == 's') { put("["); n = number(); put_number((char *)sbrk(n) - start); put_break(); }
     else if (op == 'i') info();
     else {

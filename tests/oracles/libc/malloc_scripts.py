@@ -49,6 +49,13 @@ CALLS = {                       # weights of m c r a f t s i
 }
 
 
+OPTIONS = {                     # of mallopt: malloc.h's number, values
+    -1: (0, 5000, 60_000, 128 << 10, 1 << 20, 1 << 30),         # M_TRIM_THRESHOLD
+    -2: (0, 1, 4096, 100_000, 1 << 20, 8 << 20),                # M_TOP_PAD
+    -3: (100_000, 128 << 10, 1 << 20, 30 << 20, (1 << 31) - 1),  # M_MMAP_THRESHOLD; small mappings find holes between libraries
+    -4: (0, 1, 5, 65536),                                       # M_MMAP_MAX
+    -7: (0, 1, 2), -8: (0, 1, 2, 3),                            # M_ARENA_TEST, M_ARENA_MAX
+}
 METHODS = {"m": "give", "c": "give", "a": "align", "r": "resize", "f": "free", "t": "trim", "s": "sbrk", "i": "info"}
 
 
@@ -113,6 +120,15 @@ def script(seed, steps, threads=1):
     """Lines of the script of `seed`, the calls made by `threads` threads in turns of random length."""
     lines = list(Script(seed, steps).lines())
     return lines if threads == 1 else list(by_threads(lines, random.Random(f"threads {seed}"), threads))
+
+
+def with_options(lines, rng):
+    """The script with mallopt at its beginning and, now and then, between its lines."""
+    for i, line in enumerate(lines):
+        if i == 0 or rng.random() < 0.02:
+            option = rng.choice(tuple(OPTIONS))
+            yield f"o {option} {rng.choice(OPTIONS[option])}"
+        yield line
 
 
 def by_threads(lines, rng, threads):
