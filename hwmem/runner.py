@@ -54,6 +54,8 @@ class Job:
         self.workload, self.on = find(name), cores
         self.parameters = self.workload.settle(dict(parameters))
         self.machine = Machine(self.workload.config() if config is None else config, seed)
+        if self.workload.paging and not self.machine.config.mmu:
+            raise ValueError(f"{name}: takes a machine with an MMU")
         self.seed = self.machine.seed
         self.cores = self._checked(cores)
         self.random = np.random.default_rng(self.seed)
@@ -121,13 +123,15 @@ class Job:
         return start
 
     def check_end(self):
-        """Raise what ended a thread before its time."""
+        """Raise what ended a thread before its time, or a child that others wait for."""
         m = self.machine.state
         for t in self.threads:
             self.machine.raise_fault(t)
         waiting = [f"thread {rank} waits at {symbol_at(self.space.symbols, int(m.thread[t].wait_address))}"
                    for rank, t in enumerate(self.threads) if m.thread[t].state == P.BLOCKED]
         if waiting:
+            for t in range(m.threads):
+                self.machine.raise_fault(t)
             raise MachineError(f"deadlock: {', '.join(waiting)}")
 
 

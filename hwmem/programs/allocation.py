@@ -46,7 +46,7 @@ def read(w, space):
 
 
 @workload("brk-mmap", "memory for objects from brk and from mmap: calls, faults, RSS and cycles by size",
-          setup=place, values=read, operation="object",
+          setup=place, values=read, operation="object", paging=True,
           rounds=parameter(1, "times that the objects are taken and freed", 1, 10_000))
 def brk_mmap(m, w):
     while True:

@@ -60,7 +60,7 @@ def read(w, space):
 
 
 @workload("segments-pages", "the same requests served by contiguous segments (first, best, worst fit) and by pages: fragmentation",
-          setup=place, values=read, operation="request",
+          setup=place, values=read, operation="request", paging=True,
           memory=parameter("2MiB", "bytes of memory to hand out", 1 << 20, 1 << 26),
           requests=parameter(2000, "requests", 1, MOST), load=parameter(80, "percent of memory in use on average", 1, 200))
 def segments_pages(m, w):

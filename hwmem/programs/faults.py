@@ -56,7 +56,7 @@ WHOLE = Rule("pages", lambda p: p.pages % P.HUGE_FRAMES == 0, lambda p: f"a mult
 
 
 @workload("page-faults", "what a page fault costs: zeroed, huge, copied on write, of a file, swapped in",
-          setup=place, values=read, operation="page", rules=(WHOLE,), machine={"memory": "64MiB", "swap": "64MiB"},
+          setup=place, values=read, operation="page", paging=True, rules=(WHOLE,), machine={"memory": "64MiB", "swap": "64MiB"},
           pages=parameter(1024, "pages of each kind, a multiple of 512", 512, 1 << 18))
 def page_faults(m, w):
     while True:

@@ -47,7 +47,7 @@ def read(w, space):
 
 
 @workload("fork-storm", "fork by the parent's size, with a child that ends at once and one that writes to every page",
-          setup=place, values=read, operation="fork",
+          setup=place, values=read, operation="fork", paging=True,
           largest=parameter("16MiB", "bytes; sizes are 1MiB times a power of two, up to this", SMALLEST, 1 << 31),
           forks=parameter(2, "forks of each size and kind", 1, 10_000))
 def fork_storm(m, w):

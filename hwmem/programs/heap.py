@@ -81,7 +81,7 @@ def go_on(w, r):
 
 
 workload("malloc-free", "threads allocate blocks from the C library, write to them, free them: what does the process keep?",
-         setup=place_tables, values=read, operation="call", against=("size", (100 << 10, 160 << 10)), scale="threads",
+         setup=place_tables, values=read, operation="call", paging=True, against=("size", (100 << 10, 160 << 10)), scale="threads",
          threads=parameter(1, "threads; thread i runs on core i, modulo the cores", 1, 64),
          size=parameter("100KiB", "bytes of a block", 1, 1 << 30),
          blocks=parameter(100, "blocks that a thread has at once", 1, 1 << 20),

@@ -47,7 +47,7 @@ def read(w, space):
 
 
 @workload("vma-explosion", "mprotect every second page until vm.max_map_count: calls, tree depth, what fails then",
-          setup=place, values=read, operation="mprotect")
+          setup=place, values=read, operation="mprotect", paging=True)
 def vma_explosion(m, w):
     while True:
         t = next_thread(m)

@@ -52,7 +52,7 @@ def cells(cost, accesses):
 
 
 @workload("oversubscription", "a working set from half of RAM to twice as much, in order and at random: thrashing",
-          setup=place, values=read, operation="access", machine={"memory": "16MiB", "swap": "64MiB"},
+          setup=place, values=read, operation="access", paging=True, machine={"memory": "16MiB", "swap": "64MiB"},
           passes=parameter(4, "accesses to each page, on average", 1, 1000))
 def oversubscription(m, w):
     while True:

@@ -34,7 +34,7 @@ def read(w, space):
 
 
 @workload("tlb-reach", "walks and cycles of random loads with 4 KiB and 2 MiB pages, as the working set grows",
-          setup=place, values=read, operation="load",
+          setup=place, values=read, operation="load", paging=True,
           largest=parameter("64MiB", "bytes; sizes are 64KiB times a power of two, up to this", SMALLEST, 1 << 33),
           loads=parameter(20_000, "loads at each size"))
 def tlb_reach(m, w):

@@ -58,6 +58,7 @@ class Workload:
     against: tuple | None
     scale: str | None
     machine: dict
+    paging: bool
 
     def config(self, base=None):
         """The machine it runs on where nobody says otherwise: `base` (None: generic) with the settings that it wants."""
@@ -119,14 +120,15 @@ def no_values(w, space):
 
 
 def workload(name, description, setup=no_setup, values=no_values, operation="step", against=None, scale=None, rules=(),
-             machine=None, **parameters):
+             machine=None, paging=False, **parameters):
     """Decorator: registers the kernel `function(m, w)` under `name`, for hwmem.run and the command.
 
     `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is
     how many operations the program did; `operation` is what one is called. `against`: (parameter, values) that a
     comparison tries beside the run's own; `scale`: the parameter that it takes in powers of two (comparison.py).
     `rules`: config_record.Rules between parameters. `machine`: settings of MachineConfig that it runs with unless a
-    configuration is given, {"memory": "64MiB"}. `parameters`: made by `parameter`. Raises ValueError for a name that
+    configuration is given, {"memory": "64MiB"}; `paging`: it is about virtual memory, and refuses a machine without an MMU.
+    `parameters`: made by `parameter`. Raises ValueError for a name that
     is taken.
     """
     for word, declared in parameters.items():
@@ -144,7 +146,8 @@ def workload(name, description, setup=no_setup, values=no_values, operation="ste
     def register(function):
         if name in WORKLOADS and WORKLOADS[name].kernel.__module__ != function.__module__:
             raise ValueError(f"workload {name!r} exists already, in {WORKLOADS[name].kernel.__module__}")
-        WORKLOADS[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale, machine or {})
+        WORKLOADS[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale, machine or {},
+                                   paging)
         return WORKLOADS[name]
     return register
 

@@ -53,7 +53,7 @@ def read(w, space):
 
 
 @workload("madvise-return", "DONTNEED, FREE and munmap: RSS, LazyFree, faults and time of the next touch, with and without pressure",
-          setup=place, values=read, operation="page", machine={"memory": "64MiB"},
+          setup=place, values=read, operation="page", paging=True, machine={"memory": "64MiB"},
           size=parameter("16MiB", "bytes given back, at most half of RAM", P.PAGE, 1 << 34))
 def madvise_return(m, w):
     while True:

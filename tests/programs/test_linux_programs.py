@@ -284,3 +284,29 @@ def test_the_machine_is_whole_afterwards_and_only_the_program_is_left(name):
 def test_the_same_run_gives_the_same_numbers(name):
     one, other = (hwmem.run(name, **SMALL[name]) for _ in range(2))
     assert one.values == other.values and one.counters == other.counters
+
+
+# What cannot be run
+
+@pytest.mark.parametrize("name", ["page-faults", "madvise-return", "oversubscription", "tlb-reach", "fork-storm", "brk-mmap",
+                                  "vma-explosion", "segments-pages", "overlay", "malloc-free"])
+def test_programs_about_virtual_memory_refuse_a_machine_without_it(name):
+    with pytest.raises(ValueError, match=f"^{name}: takes a machine with an MMU$"):
+        hwmem.run(name, config=hwmem.MachineConfig.preset("classroom"))
+
+
+def test_more_memory_than_may_be_promised_is_told_as_such():
+    with pytest.raises(hwmem.SegmentationFault, match=": -ENOMEM, what a system call that failed returned$") as caught:
+        hwmem.run("page-faults", config=CONFIG.replace(memory="4MiB", swap="4MiB"), pages=4096)
+    assert caught.value.address == (1 << 64) - P.ENOMEM
+
+
+@pytest.mark.parametrize("memory", ["4MiB", "6MiB", "8MiB", "12MiB"])
+def test_a_fork_storm_beyond_all_memory_ends_with_the_oom_killers_report(memory):
+    with pytest.raises(hwmem.MachineError, match="^Out of memory: Killed process"):
+        hwmem.run("fork-storm", config=CONFIG.replace(memory=memory), largest="8MiB", forks=1)
+
+
+def test_an_overlaid_program_larger_than_the_host_would_like_is_refused(capsys):
+    assert main(["run", "overlay", "--set", "modules=1024", "--set", "module=256MiB"]) == 2
+    assert capsys.readouterr().err == "hwmem: overlay.module must be at most 1MiB for 1024 modules, 1GiB in all, not 256MiB\n"
