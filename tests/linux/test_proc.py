@@ -200,6 +200,22 @@ def test_pages_have_the_hosts_pagemap_bits(process, host):
         assert [int(word) >> bit & 1 for word in ours] == [word >> bit & 1 for word in hosts], f"bit {bit}"
 
 
+def test_huge_pages_have_the_hosts_pagemap_bits(process, host):
+    if "[never]" in host_memory.huge_pages():
+        pytest.skip("the host makes no huge pages")
+    for memory in (process, host):
+        memory.mmap(BASE, 1024 * PAGE, RW, PRIVATE)
+        memory.madvise(BASE, 1024 * PAGE, P.MADV_HUGEPAGE)
+        memory.touch(BASE, PAGE)
+        memory.touch(BASE + 512 * PAGE, PAGE, write=False)
+    try:
+        ours, hosts = process.pagemap_words(BASE, 1024 * PAGE), host.pagemap_words(BASE, 1024 * PAGE)
+    finally:
+        host.munmap(BASE, 1024 * PAGE)
+    for bit in (63, 62, 61, 56):
+        assert [int(word) >> bit & 1 for word in ours] == [word >> bit & 1 for word in hosts], f"bit {bit}"
+
+
 def test_pagemap_tells_what_stands_behind_a_page(process):
     process.mmap(BASE, 8 * PAGE, RW, PRIVATE)
     process.touch(BASE, 2 * PAGE)
