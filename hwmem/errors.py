@@ -1,4 +1,5 @@
 """What goes wrong, by whose fault: the emulated program's, the user's input's, or the emulator's own."""
+import errno
 
 
 class MachineError(Exception):
@@ -13,7 +14,9 @@ class SegmentationFault(MachineError):
     """
 
     def __init__(self, address, access, code, thread):
-        super().__init__(f"segmentation fault: {access} at {address:#x} ({code}), thread {thread}")
+        negative = (1 << 64) - address
+        hint = f": -{errno.errorcode[negative]}, what a system call that failed returned" if negative in errno.errorcode else ""
+        super().__init__(f"segmentation fault: {access} at {address:#x} ({code}), thread {thread}{hint}")
         self.address, self.access, self.code, self.thread = address, access, code, thread
 
 

@@ -186,8 +186,9 @@ def wait_child(m, t):
 
 @kernel
 def exit_process(m, t, waiter):
-    """_exit(2): the thread's process ends, and the thread with it; `waiter` (NOBODY: none) blocks no longer. Ends the step."""
+    """_exit(2): the thread's process ends, and the thread with it; `waiter` (NOBODY: none) blocks no longer, unless it was
+    killed meanwhile. Ends the step."""
     system_call(m, t, P.SYS_EXIT)
     finish(m, t)
-    if waiter != NOBODY:
+    if waiter != NOBODY and m.thread[waiter].state == P.BLOCKED:
         wake(m, waiter, clock(m, t))

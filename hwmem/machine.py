@@ -29,6 +29,7 @@ from hwmem.memory.ram import map_ram
 from hwmem.observe import check, counters
 from hwmem.observe import door as observe_door         # noqa: F401  (its door)
 from hwmem.proc import memory
+from hwmem.proc.status import COMM
 from hwmem.process import Process, spawn
 from hwmem.prompt import place_thread
 from hwmem.replay import as_arrays, replay_cores, replay_one_core
@@ -116,10 +117,10 @@ class Machine:
         raise MachineError(OTHER_SIGNALS[code].format(address, t, int(thread.fault_access)))
 
     def obituary(self, number):
-        """What the OOM killer took with process `number`, in the words of Linux's log (mm/oom_kill.c)."""
+        """What the OOM killer took with process `number`, in the words of Linux's log (mm/oom_kill.c); its pid is /proc's."""
         total, anon, file, shared, tables = (int(pages) * P.PAGE // 1024 for pages in self.state.process[number].obituary)
-        return (f"Out of memory: Killed process {number} total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
-                f"shmem-rss:{shared}kB, pgtables:{tables}kB")
+        return (f"Out of memory: Killed process {number + 1} ({COMM}) total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
+                f"shmem-rss:{shared}kB, UID:0 pgtables:{tables}kB oom_score_adj:0")
 
     def replay(self, trace, core=0, process=None, progress=False):
         """Run a trace's accesses one after another, in order; returns the counters of the replay alone.

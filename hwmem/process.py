@@ -49,10 +49,11 @@ class Process(Calls, Accesses, Segments):
         return np.array([self.thread_on(c) for c in range(self.machine.config.cores)], dtype=np.int64)
 
     def thread_count(self):
-        """Threads that can still run, the prompt's among them."""
+        """Threads that can still run, the prompt's among them: at least one, for the first is there before it does anything."""
         m = self.machine.state
         threads = (m.thread[t] for t in range(m.threads))
-        return len(self._threads) + sum(t.process == self.number and t.state in (P.RUNNABLE, P.BLOCKED, P.SLEEPING) for t in threads)
+        others = sum(t.process == self.number and t.state in (P.RUNNABLE, P.BLOCKED, P.SLEEPING) for t in threads)
+        return max(len(self._threads) + others, 1)
 
     def fork(self):
         """A child with a copy of this memory, shared until one of both writes to it: a Process. fork(2)."""

@@ -49,10 +49,10 @@ READING = (
     "hwmem.observe.checks.page_cache", "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts",
     "hwmem.observe.checks.faults", "hwmem.build", "hwmem.config", "hwmem.config_record", "hwmem.config_file",
     # The C library, a program that runs in emulated processes
-    "hwmem.libc.door", "hwmem.libc.malloc", "hwmem.libc.statistics", "hwmem.libc.aligned", "hwmem.libc.resize",
-    "hwmem.libc.thread", "hwmem.libc.copy", "hwmem.libc.search", "hwmem.libc.arena", "hwmem.libc.more", "hwmem.libc.release",
-    "hwmem.libc.heap", "hwmem.libc.morecore", "hwmem.libc.mapped", "hwmem.libc.fastbin", "hwmem.libc.tcache", "hwmem.libc.lock",
-    "hwmem.libc.bins", "hwmem.libc.chunk", "hwmem.libc.layout", "hwmem.libc.abort",
+    "hwmem.libc.door", "hwmem.libc.malloc", "hwmem.libc.statistics", "hwmem.libc.options", "hwmem.libc.aligned",
+    "hwmem.libc.resize", "hwmem.libc.thread", "hwmem.libc.copy", "hwmem.libc.search", "hwmem.libc.arena", "hwmem.libc.more",
+    "hwmem.libc.release", "hwmem.libc.heap", "hwmem.libc.morecore", "hwmem.libc.mapped", "hwmem.libc.fastbin", "hwmem.libc.tcache",
+    "hwmem.libc.lock", "hwmem.libc.bins", "hwmem.libc.chunk", "hwmem.libc.layout", "hwmem.libc.abort",
     # What emulated threads call, and who runs next
     "hwmem.kernels", "hwmem.sched", "hwmem.sched.scheduler",
     # Linux

@@ -122,13 +122,15 @@ class Job:
         return start
 
     def check_end(self):
-        """Raise what ended a thread before its time."""
+        """Raise what ended a thread before its time, or a child that others wait for."""
         m = self.machine.state
         for t in self.threads:
             self.machine.raise_fault(t)
         waiting = [f"thread {rank} waits at {symbol_at(self.space.symbols, int(m.thread[t].wait_address))}"
                    for rank, t in enumerate(self.threads) if m.thread[t].state == P.BLOCKED]
         if waiting:
+            for t in range(m.threads):
+                self.machine.raise_fault(t)
             raise MachineError(f"deadlock: {', '.join(waiting)}")
 
 

@@ -3,7 +3,7 @@
     api.py        Malloc: from Python
     malloc.py     malloc, free, calloc, realloc, memalign ... : from kernels
     door.py       what a thread's cache does not answer
-    thread.py     a process's first call, a thread's first and last; statistics.py: mallinfo2, malloc_trim
+    thread.py     a process's first call, a thread's first and last; statistics.py: mallinfo2, malloc_trim; options.py: mallopt
     resize.py     realloc; aligned.py: memalign; copy.py: memcpy, memset
     search.py     _int_malloc: where a chunk comes from
     more.py       sysmalloc: more memory; release.py: _int_free

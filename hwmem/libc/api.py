@@ -12,6 +12,7 @@ from hwmem.layout import MACHINE
 from hwmem.libc import layout as L
 from hwmem.libc import door                            # noqa: F401  (it is compiled from now on)
 from hwmem.libc import malloc as calls
+from hwmem.libc.options import OPTIONS
 from hwmem.libc.statistics import FIELDS, mallinfo
 
 
@@ -63,6 +64,18 @@ class Malloc:
     def trim(self, pad=0, core=0):
         """Give back what is free, but `pad` bytes of the main arena's top; whether anything was. malloc_trim(3)."""
         return bool(self._call(core, calls.TRIM, count("pad", pad), 0))
+
+    def mallopt(self, option, value, core=0):
+        """Set a parameter of the library for this process. mallopt(3).
+
+        `option`: "M_MMAP_THRESHOLD", "M_MMAP_MAX", "M_TOP_PAD", "M_TRIM_THRESHOLD", "M_ARENA_TEST" or "M_ARENA_MAX";
+        `value`: bytes or a count, an int of 0 to 2**31 - 1.
+        """
+        if not isinstance(option, str) or option not in OPTIONS:
+            raise ValueError(f"option: {option!r} is none of {', '.join(OPTIONS)}")
+        if count("value", value) >= 1 << 31:
+            raise ValueError(f"value: takes 0 to 2**31 - 1, not {value}")
+        self._call(core, calls.OPTION, OPTIONS[option], int(value))
 
     def end_thread(self, core=0):
         """The thread of `core` has ended: its cache is freed."""

@@ -8,7 +8,7 @@ Whoever gets an arena from here holds its lock, unless the process has one threa
 Source: glibc 2.36 malloc/arena.c arena_get2, _int_new_arena, reused_arena, __malloc_arena_thread_freeres.
 """
 from hwmem._jit import cold, kernel
-from hwmem.core.access import load64, store64
+from hwmem.core.access import load64, store32, store64
 from hwmem.libc import layout as L
 from hwmem.libc.bins import UNSORTED, bin_at
 from hwmem.libc.chunk import ALIGNMENT, BK, FD, NON_MAIN_ARENA, PREV_INUSE, align_up, head, heap_arena, set_head
@@ -106,6 +106,7 @@ def new_arena(m, t, n):
     av = heap + HEAP_BYTES
     store64(m, t, heap, av)
     init_arena(m, t, av)
+    store32(m, t, av + L.ARENA_FLAGS, L.NONCONTIGUOUS)  # its heaps lie anywhere
     length = load64(m, t, heap + HEAP_SIZE)
     store64(m, t, av + L.SYSTEM_MEM, length)
     store64(m, t, av + L.MAX_SYSTEM_MEM, length)

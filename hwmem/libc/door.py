@@ -14,8 +14,9 @@ from hwmem.libc.copy import clear
 from hwmem.libc.heap import MPROTECT_SIZE
 from hwmem.libc.layout import main_arena, mp, tls
 from hwmem.libc.lock import is_single, unlock
-from hwmem.libc.malloc import CALLOC, FREE, LOAD, MALLOC, MEMALIGN, REALLOC, TRIM, USABLE_SIZE
+from hwmem.libc.malloc import CALLOC, FREE, LOAD, MALLOC, MEMALIGN, OPTION, REALLOC, TRIM, USABLE_SIZE
 from hwmem.libc.mapped import unmap_chunk
+from hwmem.libc.options import set_option
 from hwmem.libc.release import int_free
 from hwmem.libc.resize import move_elsewhere, realloc_chunk
 from hwmem.libc.search import int_malloc
@@ -44,6 +45,8 @@ def libc_door(m, t, operation, a, b):
         return trim_all(m, t, a)
     if operation == USABLE_SIZE:
         return usable(m, t, a)
+    if operation == OPTION:
+        return set_option(m, t, a, b)
     return end_thread(m, t)
 
 

@@ -16,7 +16,7 @@ from hwmem.libc.chunk import ALIGN_MASK, FLAGS, HEADER, IS_MMAPPED, NON_MAIN_ARE
 from hwmem.libc.layout import library, mp, tls
 from hwmem.libc.tcache import cache_index, cached, pop, push
 
-MALLOC, FREE, CALLOC, REALLOC, MEMALIGN, TRIM, USABLE_SIZE, END_THREAD, LOAD = range(9)
+MALLOC, FREE, CALLOC, REALLOC, MEMALIGN, TRIM, USABLE_SIZE, OPTION, END_THREAD, LOAD = range(10)
 
 
 @kernel
@@ -79,6 +79,12 @@ def usable_size(m, t, mem):
 @kernel
 def malloc_trim(m, t, pad):
     return call_door(m, P.DOOR_LIBC, t, TRIM, pad, 0)
+
+
+@kernel
+def mallopt(m, t, option, value):
+    """Set a parameter: one of options.OPTIONS' fields, 0 to 2^31 - 1."""
+    return call_door(m, P.DOOR_LIBC, t, OPTION, option, value)
 
 
 @kernel

@@ -9,7 +9,8 @@ from hwmem.linux.commit import charge, uncharge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages
 from hwmem.linux.mapping import is_free, place, round_up, sys_munmap, unmap
-from hwmem.linux.page_table import forget_cursor, frame_at, is_mapped, make_place, next_entry, read_entry, write_entry
+from hwmem.linux.page_table import (HUGE_ABOVE, find_place, forget_cursor, frame_at, is_mapped, make_place, next_entry, read_entry,
+                                    span_of, write_entry)
 from hwmem.linux.pages import split_huge_entry
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping, remove_mapping
 from hwmem.linux.shmem import count_users
@@ -156,7 +157,7 @@ def move(m, t, old, old_length, new, new_length):
         m.process[p].locked_vm += pages
     if m.mmu:
         finish_stores(m, p)
-        moved = move_entries(m, c, p, old, old + old_length, new) - old
+        moved = move_entries(m, c, p, old, old + old_length, new) - old if make_tables(m, c, p, old, old + old_length, new) else 0
         if moved < old_length:                          # no memory for a table: all goes back, where the tables are
             move_entries(m, c, p, new, new + moved, old)
             unmap(m, t, new, new + new_length)
@@ -166,6 +167,24 @@ def move(m, t, old, old_length, new, new_length):
     if locked:                                          # what moved was locked before, page by page
         lock_pages(m, c, p, new + old_length, new + new_length)
     return new
+
+
+@kernel
+def make_tables(m, c, p, start, end, new):
+    """Tables at `new` for whatever has tables in [start, end), were they empty; False without memory. Linux: move_page_tables."""
+    va = start
+    while va < end:
+        target = new + va - start
+        place = find_place(m, c, p, va, 0)
+        if place < 0 and place != HUGE_ABOVE:
+            span = span_of(m, p, -1 - place)
+            va = (va // span + 1) * span
+            continue
+        if make_place(m, c, p, target, 0 if place >= 0 else 1) == -1:
+            return False
+        span = span_of(m, p, 1)
+        va += min(span - va % span, span - target % span)
+    return True
 
 
 @kernel

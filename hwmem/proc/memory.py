@@ -1,8 +1,8 @@
 """/proc/meminfo, vmstat and buddyinfo: the machine's memory as a whole.
 
 Each file is a table: its names in the kernel's order, and where ours come from. What this machine has not (slab, vmalloc,
-NUMA, zswap, hugetlb) is 0 in meminfo and not in vmstat. Frames are counted by one scan of their records (`count_frames`);
-blocks of RAM that nobody has used yet are free, though the allocator has not carved them out.
+NUMA, zswap, hugetlb, page tables of the kernel's own) is 0 in meminfo and not in vmstat. Frames are counted by one scan of
+their records (`count_frames`); blocks of RAM that nobody has used yet are free, though the allocator has not carved them out.
 
     unusable index of an order   the part of free memory that lies in smaller blocks: 0 none, 1 all of it
     fragmentation index          of an order no free block can serve: near 0 for want of memory, near 1 because of
@@ -22,7 +22,9 @@ MEMINFO = ("MemTotal", "MemFree", "MemAvailable", "Buffers", "Cached", "SwapCach
            "Dirty", "Writeback", "AnonPages", "Mapped", "Shmem", "KReclaimable", "Slab", "SReclaimable", "SUnreclaim", "KernelStack",
            "PageTables", "SecPageTables", "NFS_Unstable", "Bounce", "WritebackTmp", "CommitLimit", "Committed_AS", "VmallocTotal",
            "VmallocUsed", "VmallocChunk", "Percpu", "AnonHugePages", "ShmemHugePages", "ShmemPmdMapped", "FileHugePages",
-           "FilePmdMapped", "Hugepagesize", "Hugetlb")
+           "FilePmdMapped", "Balloon", "HugePages_Total", "HugePages_Free", "HugePages_Rsvd", "HugePages_Surp", "Hugepagesize", "Hugetlb",
+           "DirectMap4k", "DirectMap2M", "DirectMap1G")
+COUNTS = ("HugePages_Total", "HugePages_Free", "HugePages_Rsvd", "HugePages_Surp")      # of meminfo, that are not kB
 VMSTAT = ("nr_free_pages", "nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_unevictable",
           "workingset_refault_anon", "workingset_refault_file", "nr_anon_pages", "nr_mapped", "nr_file_pages", "nr_dirty",
           "nr_shmem", "nr_anon_transparent_hugepages", "nr_page_table_pages", "nr_swapcached", "pgpgin", "pgpgout",
@@ -73,7 +75,7 @@ def lru_pages(m):
 
 
 def meminfo(machine):
-    """The kernel's names -> bytes."""
+    """The kernel's names -> bytes; HugePages_* are counts."""
     m, n = machine.state, counted(machine)
     inactive_anon, active_anon, inactive_file, active_file, unevictable = lru_pages(m)
     free, cache = free_frames(m), active_file + inactive_file
@@ -89,7 +91,8 @@ def meminfo(machine):
 
 
 def meminfo_text(machine):
-    return "".join(f"{name + ':':<16}{n >> 10:8} kB\n" for name, n in meminfo(machine).items())
+    return "".join(f"{name + ':':<16}{n:8}\n" if name in COUNTS else f"{name + ':':<16}{n >> 10:8} kB\n"
+                   for name, n in meminfo(machine).items())
 
 
 def vmstat(machine):

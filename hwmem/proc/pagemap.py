@@ -57,7 +57,7 @@ def flags_of(m, entry, frame):
     flags |= (DIRTY if entry & P.PTE_D else 0) | (ACCESSED if entry & P.PTE_A else 0)
     flags |= (WRITABLE if entry & P.PTE_RW else 0) | (HUGE if entry & P.PTE_PS else 0)
     if frame_at(entry) == 0:
-        return flags | ZERO
+        return flags | ZERO | (FILE if entry & P.PTE_PS else 0)         # the huge one counts as a page that is not anonymous
     head = head_of(m, frame)
     if m.frame[frame].maps + m.frame[head].huge_maps == 1:
         flags |= EXCLUSIVE

@@ -13,14 +13,17 @@ import numpy as np
 
 from hwmem import files
 from hwmem import params as P
+from hwmem.config_record import Rule
 from hwmem.kernels import finish, kernel, load64, madvise, mmap, mmap_file, munmap, next_thread, pread
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, parameter, workload
+from hwmem.units import format_size
 
 WAYS = ("overlays", "demand paging", "no read-ahead")
 OVERLAYS, PAGING, SCATTERED = range(3)
 USED = 2                        # a call uses one part in so many
 MOST_CALLS = 4096
+LARGEST = 1 << 30               # bytes of a program
 RANK, ROW, CALL = range(3)      # a thread's registers
 SEED = 7
 
@@ -47,6 +50,10 @@ def read(w, space):
             "cycles": cycles, "sequence": w.sequence[:w.calls], "operations": len(WAYS) * w.calls,
             "grid": grid("a program larger than memory", "", WAYS, None,
                          ["modules loaded", "from disk", "major faults", "minor", "cycles a call"], rows)}
+
+
+WITHIN = Rule("module", lambda p: p.modules * p.module <= LARGEST,
+              lambda p: f"at most {format_size(LARGEST // p.modules)} for {p.modules} modules, 1GiB in all")
 
 
 @workload("overlay", "a program larger than memory: modules loaded by hand into one region, against demand paging",

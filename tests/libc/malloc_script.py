@@ -1,20 +1,25 @@
 """Scripts of malloc_oracle.c on the emulated machine: one jitted loop, answers as the real library's are printed."""
 import numpy as np
 
+from hwmem import params as P
 from hwmem.kernels import kernel, load64, mfence, store64
 from hwmem.libc import Malloc
-from hwmem.libc.malloc import calloc, end_of_thread, free, malloc, malloc_trim, memalign, realloc, usable_size
+from hwmem.libc import layout as L
+from hwmem.libc.malloc import calloc, end_of_thread, free, mallopt, malloc, malloc_trim, memalign, realloc, usable_size
 from hwmem.libc.morecore import sbrk
 from hwmem.libc.statistics import FIELDS, mallinfo
 from hwmem.prompt import place_thread
 
-CALLS = "mcraftsikxd"
-MALLOC, CALLOC, REALLOC, MEMALIGN, FREE, TRIM, SBRK, INFO, THREAD, END, CREATE = range(len(CALLS))
+CALLS = "mcraftsoikxd"
+MALLOC, CALLOC, REALLOC, MEMALIGN, FREE, TRIM, SBRK, OPTION, INFO, THREAD, END, CREATE = range(len(CALLS))
+NUMBERS = {-1: L.TRIM_THRESHOLD, -2: L.TOP_PAD, -3: L.MMAP_THRESHOLD, -4: L.N_MMAPS_MAX, -7: L.ARENA_TEST, -8: L.ARENA_MAX}  # malloc.h's
 DTV_BYTES = 272                 # what pthread_create takes from the caller's arena, unless an ended thread's stack can be reused
 MMAPPED, OTHER_ARENA = 2, 4     # in a size field
 HEAP = 64 << 20
 SLOTS, WORDS = 4096, 8192
-ALIGNMENT = 1 << 21             # the break at the start has the real one's place in a unit of this
+ALIGNMENT = 1 << 21             # break and first mapping have the real ones' places in a unit of this: mappings of whole units
+                                # begin at a multiple of it
+PROBE = 1 << 20                 # bytes of a mapping that are no whole units
 
 
 @kernel
@@ -103,6 +108,8 @@ def run_rows(m, threads, rows, slot, answers):
             answers[k, 0] = malloc_trim(m, t, rows[k, 2])
         elif call == SBRK:
             answers[k, 0] = sbrk(m, t, rows[k, 2])
+        elif call == OPTION:
+            answers[k, 0] = mallopt(m, t, rows[k, 2], rows[k, 3])
         else:
             give(m, t, rows[k], slot, answers[k])
         answers[k, 2] = sbrk(m, t, 0)
@@ -121,18 +128,30 @@ def rows_of(lines):
         elif call == "x":
             begun.remove(numbers[0])
             stacks += 1
-        rows.append([CALLS.index(call), *([0] if call in "ts" else []), *numbers, 0, 0][:4])
+        elif call == "o":
+            numbers[0] = NUMBERS[numbers[0]]
+        rows.append([CALLS.index(call), *([0] if call in "tso" else []), *numbers, 0, 0][:4])
     return np.array([row + [0] * (4 - len(row)) for row in rows], np.int64)
 
 
-def emulated(machine, lines, start, threads=1):
-    """The answers of the emulated library to a script, in a process of its own whose break starts where `start` does."""
+def align_mappings(process, end):
+    """From here on mappings end where one that ends at `end` does, in a unit of ALIGNMENT."""
+    probe = process.mmap(0, PROBE)
+    process.munmap(probe, PROBE)
+    if pad := (probe + PROBE - end) % ALIGNMENT:
+        process.mmap(0, pad, prot=P.PROT_NONE)
+
+
+def emulated(machine, lines, start, end, threads=1):
+    """The answers of the emulated library to a script, in a process of its own whose break starts where `start` does, and
+    whose mappings lie below `end`, both within a unit of ALIGNMENT."""
     process = machine.spawn()
     others = []
     try:
         process.sbrk((start - process.sbrk(0)) % ALIGNMENT)
         base = process.sbrk(0)
         Malloc(process)
+        align_mappings(process, end)
         others = [machine.new_thread(process.number, k % machine.config.cores) for k in range(1, threads)]
         everybody = np.array([process.thread_on(0), *others], np.int64)
         rows, slot = rows_of(lines), np.zeros((SLOTS, 2), np.int64)
@@ -158,7 +177,7 @@ def as_printed(rows, answers, base):
             yield row
         elif call in (THREAD, END):
             yield []
-        elif call in (FREE, TRIM, SBRK):
+        elif call in (FREE, TRIM, SBRK, OPTION):
             yield [result - base if call == SBRK else result, end - base]
         elif result == 0:
             yield [None, usable, end - base, wrong]

@@ -42,6 +42,30 @@ def test_a_mapped_block_goes_back_at_once_and_raises_the_threshold(process, heap
     assert heap.info()["hblks"] == 0, "the threshold is above that now"
 
 
+def test_a_threshold_that_is_set_stays_where_it_is(process, heap):
+    heap.mallopt("M_MMAP_THRESHOLD", 64 * KIB)
+    for _ in range(2):
+        block = heap.malloc(150 * KIB)
+        assert heap.info()["hblks"] == 1, "by default the first free would have raised it"
+        heap.free(block)
+
+
+def test_the_pad_and_the_trim_threshold_that_are_set_say_how_the_break_moves(process, heap):
+    heap.malloc(16)
+    heap.mallopt("M_TOP_PAD", 1024 * KIB)
+    heap.mallopt("M_TRIM_THRESHOLD", 4096 * KIB)
+    before, block = process.sbrk(0), heap.malloc(127 * KIB)
+    blocks = [block, *(heap.malloc(100 * KIB) for _ in range(20))]
+    assert process.sbrk(0) - before >= 1024 * KIB
+    top = process.sbrk(0)
+    for block in blocks:
+        heap.free(block)
+    assert process.sbrk(0) == top, "less than 4 MiB are free"
+    heap.mallopt("M_TRIM_THRESHOLD", 0)
+    heap.free(heap.malloc(100 * KIB))
+    assert top - process.sbrk(0) >= 800 * KIB, "all but the pad"
+
+
 def test_free_memory_below_a_block_in_use_stays_until_it_is_trimmed(process, heap):
     blocks = [heap.malloc(100 * KIB) for _ in range(20)]
     for block in blocks:
@@ -98,6 +122,15 @@ def test_a_second_thread_has_an_arena_of_its_own(process, heap):
     assert heap.malloc(100, core=0) == theirs, "the cache of the one who frees"
 
 
+def test_an_arena_goes_on_in_a_second_heap_wherever_that_lies(process, heap):
+    heap.malloc(100)
+    blocks = np.array([heap.malloc(100_000, core=1) for _ in range(1000)])
+    heaps = list(dict.fromkeys((blocks // (64 << 20)).tolist()))
+    assert len(heaps) == 2 and heaps[1] < heaps[0] and np.diff(np.sort(blocks)).min() >= 100_000
+    for block in blocks.tolist():
+        heap.free(block, core=1)
+
+
 def test_an_ended_thread_leaves_its_arena_to_the_next(process, heap):
     heap.malloc(100)
     first = heap.malloc(100, core=1)
@@ -113,6 +146,10 @@ def test_bad_arguments_are_named(machine, process, heap):
         heap.malloc("1")
     with pytest.raises(OSError, match="Cannot allocate memory"):
         heap.malloc(1 << 47)
+    with pytest.raises(ValueError, match="^option: 'M_MXFAST' is none of M_MMAP_THRESHOLD"):
+        heap.mallopt("M_MXFAST", 64)
+    with pytest.raises(ValueError, match=r"^value: takes 0 to 2\*\*31 - 1, not 2147483648"):
+        heap.mallopt("M_TOP_PAD", 1 << 31)
     small = machine.spawn("linux-i386")
     with pytest.raises(ValueError, match="^process: takes one of layout linux-x86_64"):
         hwmem.libc.Malloc(small)

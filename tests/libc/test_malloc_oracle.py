@@ -2,6 +2,7 @@
 import gzip
 import json
 import pathlib
+import random
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from malloc_script import emulated, without_mmap_places
 
 ORACLE = pathlib.Path(__file__).resolve().parents[1] / "oracles" / "libc"
 sys.path.insert(0, str(ORACLE))
-from malloc_scripts import ask, build, last_words, script      # noqa: E402
+from malloc_scripts import ask, build, last_words, script, with_options      # noqa: E402
 
 VERSION = "2.36"
 SEVEN = [f"F {s}" for s in range(7)]
@@ -63,28 +64,39 @@ def recorded(name):
         return [json.loads(line) for line in f]
 
 
-def compare(machine, seed, steps, threads, start, real):
-    ours = emulated(machine, script(seed, steps, threads), start, threads)
+def compare(machine, lines, threads, places, real):
+    """`places`: the break at the start and the end of a first mapping."""
+    ours = emulated(machine, lines, *places, threads)
     if threads > 1:
         ours, real = without_mmap_places(ours), without_mmap_places(real)
-    assert ours == real, f"seed {seed}, {steps} steps, {threads} threads"
+    return ours == real
 
 
 @pytest.mark.parametrize("name", ["single.jsonl.gz", "threads.jsonl.gz"])
 def test_recorded_scripts_get_the_real_library_s_answers(machine, name):
     for row in recorded(name):
         assert row["version"] == VERSION
-        compare(machine, row["seed"], row["steps"], row["threads"], row["start"], row["answers"])
+        lines = script(row["seed"], row["steps"], row["threads"])
+        assert compare(machine, lines, row["threads"], (row["start"], row["end"]), row["answers"]), row["seed"]
     machine.check()
 
 
 @pytest.mark.parametrize("threads", [1, 3, 20])
 def test_fresh_scripts_get_the_real_library_s_answers(machine, program, seed, threads):
     for s in range(seed, seed + 15):
-        (_, start, cores), real = ask(program, script(s, 500, threads))
+        (_, start, cores, end), real = ask(program, script(s, 500, threads))
         if threads > 8 and cores != machine.config.cores:
             pytest.skip(f"the limit on arenas depends on processors; here are {cores}, not {machine.config.cores}")
-        compare(machine, s, 500, threads, start, real)
+        assert compare(machine, script(s, 500, threads), threads, (start, end), real), f"seed {s}"
+    machine.check()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_with_options_set_fresh_scripts_get_the_real_library_s_answers(machine, program, seed, threads):
+    for s in range(seed, seed + 15):
+        lines = list(with_options(script(s, 500, threads), random.Random(s)))
+        (_, start, _, end), real = ask(program, lines)
+        assert compare(machine, lines, threads, (start, end), real), f"seed {s}"
     machine.check()
 
 

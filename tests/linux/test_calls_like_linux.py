@@ -157,6 +157,23 @@ def test_several_mappings_move_at_once_with_the_gaps_between_them(process):
     assert answer(process.mremap, to, 7 * PAGE, 6 * PAGE, MOVE, BASE + 50 * PAGE) == -errno.EFAULT
 
 
+def test_an_empty_table_has_its_like_where_its_mapping_moves(process):
+    def tables():
+        found.append(process.status()["VmPTE"] // PAGE)
+    unit, found = 512 * PAGE, []
+    tables()
+    process.mmap(BASE, 512 * unit, RW, FIXED | P.MAP_NORESERVE)
+    process.store(BASE + PAGE, 1)
+    process.store(BASE + 2 * unit + PAGE, 1)
+    process.madvise(BASE + PAGE, PAGE, P.MADV_DONTNEED)
+    tables()
+    for old, length, new in ((0, 256 * PAGE, 1024 * unit), (2 * unit, unit, 1027 * unit), (4 * unit, unit, 2048 * unit),
+                             (1024 * unit, 256 * PAGE, (1 << 41) + 300 * PAGE)):
+        process.mremap(BASE + old, length, length, MOVE, BASE + new)
+        tables()
+    assert [n - found[0] for n in found] == [0, 4, 6, 6, 6, 9]
+
+
 def test_a_mapping_that_moves_may_lose_what_lies_beyond_its_end(process):
     process.mmap(BASE, 2 * PAGE, RW, FIXED)
     process.mmap(BASE + 2 * PAGE, 2 * PAGE, R, FIXED)

@@ -9,8 +9,8 @@ from pressure import GREEDY, PAGE, fill, holds, small_machine
 from hwmem import params as P
 from hwmem.errors import MachineError
 
-REPORT = (r"^Out of memory: Killed process (\d+) total-vm:(\d+)kB, anon-rss:(\d+)kB, file-rss:(\d+)kB, shmem-rss:(\d+)kB, "
-          r"pgtables:(\d+)kB$")
+REPORT = (r"^Out of memory: Killed process (\d+) \(program\) total-vm:(\d+)kB, anon-rss:(\d+)kB, file-rss:(\d+)kB, "
+          r"shmem-rss:(\d+)kB, UID:0 pgtables:(\d+)kB oom_score_adj:0$")
 
 
 def killed(operation):
@@ -26,7 +26,7 @@ def test_the_one_that_takes_all_is_killed_and_the_others_keep_theirs():
     a, b = good.mmap(0, 200 * PAGE), bad.mmap(0, 2000 * PAGE, flags=GREEDY)
     fill(good, a, 200)
     number, total, anon, file, shared, tables = killed(lambda: bad.touch(b, 2000 * PAGE))
-    assert number == bad.number and total > 8000 and 600 * 4 < anon < 4096 and (file, shared) == (0, 0) and tables >= 4 * 4
+    assert number == bad.stat().pid and total > 8000 and 600 * 4 < anon < 4096 and (file, shared) == (0, 0) and tables >= 4 * 4
     assert machine.vmstat()["oom_kill"] == 1
     machine.check()
     assert holds(good, a, 200)
@@ -41,8 +41,9 @@ def test_the_largest_dies_though_another_asked_and_is_told_at_its_next_step():
     large.touch(a, 800 * PAGE)
     fill(small, b, 550)
     assert machine.vmstat()["oom_kill"] == 1 and machine.state.mm.oom_process == large.number + 1
-    assert killed(lambda: large.load(a))[0] == large.number
-    assert killed(lambda: large.mmap(0, PAGE))[0] == large.number
+    large_pid = large.stat().pid
+    assert killed(lambda: large.load(a))[0] == large_pid
+    assert killed(lambda: large.mmap(0, PAGE))[0] == large_pid
     assert holds(small, b, 550)
     machine.check()
     large.exit()
@@ -69,7 +70,7 @@ def test_swap_and_page_tables_count_against_a_process():
     swapped.touch(a, 500 * PAGE)
     swapped.madvise(a, 500 * PAGE, P.MADV_PAGEOUT)
     number = killed(lambda: resident.touch(b, 1500 * PAGE))[0]
-    assert number == resident.number
+    assert number == resident.stat().pid
     third = machine.spawn()
     c = third.mmap(0, 900 * PAGE)
     third.touch(c, 400 * PAGE)
@@ -79,7 +80,7 @@ def test_swap_and_page_tables_count_against_a_process():
 def test_a_populating_mmap_beyond_all_memory_kills_its_own_process():
     machine = small_machine(swap=0)
     p = machine.spawn()
-    assert killed(lambda: p.mmap(0, 2000 * PAGE, flags=GREEDY | P.MAP_POPULATE))[0] == p.number
+    assert killed(lambda: p.mmap(0, 2000 * PAGE, flags=GREEDY | P.MAP_POPULATE))[0] == p.stat().pid
     p.exit()
     machine.check()
 
@@ -147,6 +148,6 @@ def test_one_that_dies_while_its_memory_moves_leaves_nothing_behind():
     for k in range(300):                                # a table for each page
         p.store(a + k * (2 << 20), k)
     fill(p, p.mmap(0, 350 * PAGE), 350)
-    assert killed(lambda: p.mremap(a, far, far + (4 << 20), P.MREMAP_MAYMOVE))[0] == p.number
+    assert killed(lambda: p.mremap(a, far, far + (4 << 20), P.MREMAP_MAYMOVE))[0] == p.stat().pid
     machine.check()
     assert machine.state.frames.used <= used + 3

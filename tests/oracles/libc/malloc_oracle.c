@@ -6,17 +6,18 @@
  *   m SLOT N | c SLOT N | r SLOT N | a SLOT ALIGNMENT N    malloc, calloc(1, N), realloc, memalign
  *   f SLOT | t PAD | s N | i                                free, malloc_trim, sbrk, mallinfo2
  *   F SLOT | p SLOT N | w SLOT OFFSET WORD                  free but remember the address; add N to it; write there
+ *   o OPTION VALUE                                          mallopt; malloc.h's numbers
  *   k THREAD | x THREAD                                     who makes the calls from here on (0 at first, the main thread;
  *                                                           others begin when they are named first); a thread ends
  * An answer is a JSON list:
  *   m c r a    [where, usable size, break, wrong]   where: [0, offset from the break at the start], [1, offset from the
  *              first address that was mmapped], [2, heap, offset in it] of other arenas' heaps, numbered as they appear,
  *              or null; wrong: words that are not what they should be (0)
- *   f t s      [what was returned, break]           break: sbrk(0), as an offset from the start; f returns nothing: 0
+ *   f t s o    [what was returned, break]           break: sbrk(0), as an offset from the start; f returns nothing: 0
  *   i          mallinfo2's ten fields
  *   k x p w    []
- * The first line is [version, break at the start, processors]. The first WORDS words of a block are written and, when it is
- * reallocated, compared; calloc's are all looked at. Nothing here allocates but the script. */
+ * The first line is [version, break at the start, processors, end of a first mapping]. The first WORDS words of a block are
+ * written and, when it is reallocated, compared; calloc's are all looked at. Nothing here allocates but the script. */
 #define _GNU_SOURCE
 #include <gnu/libc-version.h>
 #include <malloc.h>
@@ -25,10 +26,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define SLOTS 4096
 #define WORDS 8192L
+#define PROBE (1L << 20)
 #define THREADS 64
 #define HEAPS 256
 #define HEAP_SIZE (64UL << 20)
@@ -124,6 +127,7 @@ static void info(void) {
 static void perform(char op) {
     long n, s;
     if (op == 't') { put("["); n = number(); put_number(malloc_trim((size_t)n)); put_break(); }
+    else if (op == 'o') { put("["); n = number(); put_number(mallopt((int)n, (int)number())); put_break(); }
     else if (op == 's') { put("["); n = number(); put_number((char *)sbrk(n) - start); put_break(); }
     else if (op == 'i') info();
     else {
@@ -172,12 +176,20 @@ static void choose(char which, int k) {
     put("[]\n");
 }
 
+/* Where a mapping that is no whole 2 MiB would end now; those that are begin at a multiple of that. */
+static char *first_end(void) {
+    char *p = mmap(0, PROBE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(p, PROBE);
+    return p + PROBE;
+}
+
 int main(void) {
     long got = 0, n;
     int k = 0;
     while ((n = read(0, script + got, sizeof script - 1 - (size_t)got)) > 0) got += n;
     start = sbrk(0);
-    put("[\""); put(gnu_get_libc_version()); put("\", "); put_number((long)start); put(", "); put_number(sysconf(_SC_NPROCESSORS_ONLN)); put("]\n");
+    put("[\""); put(gnu_get_libc_version()); put("\", "); put_number((long)start); put(", "); put_number(sysconf(_SC_NPROCESSORS_ONLN));
+    put(", "); put_number((long)first_end()); put("]\n");
     while ((op = *in++)) {
         if (op == '\n') continue;
         if (op == 'k') choose(op, k = (int)number());

@@ -4,7 +4,8 @@ A script's profile decides sizes, the order in which blocks are freed, and how o
 
     python malloc_scripts.py OUT.jsonl.gz FIRST_SEED COUNT STEPS THREADS        (needs gcc)
 
-A row: {"seed", "steps", "threads", "profile", "version", "start" (the break at the start), "cores", "answers"}.
+A row: {"seed", "steps", "threads", "profile", "version", "start" (the break at the start), "cores", "end" (of a first mapping),
+"answers"}.
 """
 import gzip
 import json
@@ -48,6 +49,13 @@ CALLS = {                       # weights of m c r a f t s i
 }
 
 
+OPTIONS = {                     # of mallopt: malloc.h's number, values
+    -1: (0, 5000, 60_000, 128 << 10, 1 << 20, 1 << 30),         # M_TRIM_THRESHOLD
+    -2: (0, 1, 4096, 100_000, 1 << 20, 8 << 20),                # M_TOP_PAD
+    -3: (100_000, 128 << 10, 1 << 20, 30 << 20, (1 << 31) - 1),  # M_MMAP_THRESHOLD; small mappings find holes between libraries
+    -4: (0, 1, 5, 65536),                                       # M_MMAP_MAX
+    -7: (0, 1, 2), -8: (0, 1, 2, 3),                            # M_ARENA_TEST, M_ARENA_MAX
+}
 METHODS = {"m": "give", "c": "give", "a": "align", "r": "resize", "f": "free", "t": "trim", "s": "sbrk", "i": "info"}
 
 
@@ -114,6 +122,15 @@ def script(seed, steps, threads=1):
     return lines if threads == 1 else list(by_threads(lines, random.Random(f"threads {seed}"), threads))
 
 
+def with_options(lines, rng):
+    """The script with mallopt at its beginning and, now and then, between its lines."""
+    for i, line in enumerate(lines):
+        if i == 0 or rng.random() < 0.02:
+            option = rng.choice(tuple(OPTIONS))
+            yield f"o {option} {rng.choice(OPTIONS[option])}"
+        yield line
+
+
 def by_threads(lines, rng, threads):
     current, begun, ended = 0, set(), set()
     for line in lines:
@@ -139,7 +156,7 @@ def build(folder):
 
 
 def ask(program, lines):
-    """[version, start, cores] and the answers to a script."""
+    """[version, start, cores, end] and the answers to a script."""
     done = subprocess.run(["setarch", "-R", program], input="\n".join(lines) + "\n", capture_output=True, text=True, env={})
     head, *answers = map(json.loads, done.stdout.splitlines())
     assert len(answers) == len(lines), done.stderr
@@ -158,6 +175,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder, gzip.open(out, "wt", compresslevel=9) as f:
         program = build(folder)
         for seed in range(first, first + count):
-            (version, start, cores), answers = ask(program, script(seed, steps, threads))
+            (version, start, cores, end), answers = ask(program, script(seed, steps, threads))
             f.write(json.dumps({"seed": seed, "steps": steps, "threads": threads, "profile": Script(seed, steps).profile,
-                                "version": version, "start": start, "cores": cores, "answers": answers}) + "\n")
+                                "version": version, "start": start, "cores": cores, "end": end, "answers": answers}) + "\n")
