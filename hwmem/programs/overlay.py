@@ -57,7 +57,7 @@ WITHIN = Rule("module", lambda p: p.modules * p.module <= LARGEST,
 
 
 @workload("overlay", "a program larger than memory: modules loaded by hand into one region, against demand paging",
-          setup=place, values=read, operation="call", needs_mmu=True, machine={"memory": "4MiB"},
+          setup=place, values=read, operation="call", needs_mmu=True, rules=(WITHIN,), machine={"memory": "4MiB"},
           modules=parameter(16, "modules of the program", 1, 1024), module=parameter("512KiB", "bytes of each", 16384, 1 << 28),
           calls=parameter(200, "calls of modules", 1, MOST_CALLS), visits=parameter(500, "words that a call loads"))
 def overlay(m, w):

@@ -290,3 +290,20 @@ def test_the_same_run_gives_the_same_numbers(name):
 def test_a_program_that_maps_memory_is_refused_without_an_mmu(name):
     with pytest.raises(ValueError, match=f"^{name} maps memory and needs a machine with an MMU"):
         hwmem.run(name, hwmem.MachineConfig().replace(mmu=False), **SMALL.get(name, {}))
+
+
+def test_more_memory_than_may_be_promised_is_told_as_such():
+    with pytest.raises(hwmem.SegmentationFault, match=": -ENOMEM, what a system call that failed returned$") as caught:
+        hwmem.run("page-faults", config=CONFIG.replace(memory="4MiB", swap="4MiB"), pages=4096)
+    assert caught.value.address == (1 << 64) - P.ENOMEM
+
+
+@pytest.mark.parametrize("memory", ["4MiB", "6MiB", "8MiB", "12MiB"])
+def test_a_fork_storm_beyond_all_memory_ends_with_the_oom_killers_report(memory):
+    with pytest.raises(hwmem.MachineError, match="^Out of memory: Killed process"):
+        hwmem.run("fork-storm", config=CONFIG.replace(memory=memory), largest="8MiB", forks=1)
+
+
+def test_an_overlaid_program_larger_than_the_host_would_like_is_refused(capsys):
+    assert main(["run", "overlay", "--set", "modules=1024", "--set", "module=256MiB"]) == 2
+    assert capsys.readouterr().err == "hwmem: overlay.module must be at most 1MiB for 1024 modules, 1GiB in all, not 256MiB\n"
