@@ -2,7 +2,7 @@
 import numpy as np
 
 from hwmem import params as H
-from hwmem.arguments import to_int64
+from hwmem.arguments import int64_array, to_int64
 from hwmem.config import MachineConfig
 from hwmem.machine import Machine
 from hwmem.process import Process
@@ -73,9 +73,7 @@ def check_seed(seed):
 
 def check_core(core, ps):
     """The number of a core that has a P."""
-    if isinstance(core, bool) or not isinstance(core, (int, np.integer)):
-        raise TypeError(f"core: takes an int, not {type(core).__name__}")
-    if not 0 <= core < ps:
+    if not 0 <= to_int64("core", core) < ps:
         raise ValueError(f"core: {core} has no P; there are {ps}")
     return int(core)
 
@@ -88,12 +86,10 @@ def check_count(n, name):
 
 def check_sizes(sizes):
     """A contiguous int64 array of sizes."""
-    given = np.atleast_1d(np.asarray(sizes))
-    if given.size and given.dtype.kind not in "iu":
-        raise TypeError(f"sizes: takes an array of whole numbers, not of {given.dtype}")
-    if given.ndim != 1 or (given.size and not 0 <= int(given.min()) <= int(given.max()) <= P.maxInt64):
+    given = int64_array("sizes", sizes)
+    if given.size and given.min() < 0:
         raise ValueError("sizes: takes an array of sizes, none negative")
-    return np.ascontiguousarray(given, dtype=np.int64)
+    return given
 
 
 def check_string(value, name):

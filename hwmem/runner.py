@@ -41,8 +41,8 @@ def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2
     `c2c`: watch contended lines (Result.c2c()); None: if it has several threads. `classify`: count misses by cause.
     `events`: how many coherence requests to log (Result.events). `races`: look for data races (Result.races). Observing
     costs time on the host, and no cycle.
-    Raises TypeError or ValueError, one line, for arguments that are wrong and kernels that do not compile; SegmentationFault or MachineError if the
-    program did not end well.
+    Raises TypeError or ValueError, one line, for arguments that are wrong, WorkloadError for a kernel that does not compile;
+    SegmentationFault or MachineError if the program did not end well.
     """
     return Job(name, config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events, races))
 

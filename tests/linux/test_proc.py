@@ -183,6 +183,16 @@ def test_a_huge_page_has_the_hosts_entry(process, host):
         host.munmap(BASE, 4 << 20)
 
 
+def compare_pagemaps(process, host, n):
+    """The same bits of every page of [BASE, BASE + n), which the host gives back."""
+    try:
+        ours, hosts = process.pagemap_words(BASE, n), host.pagemap_words(BASE, n)
+    finally:
+        host.munmap(BASE, n)
+    for bit in (63, 62, 61, 56):
+        assert [int(word) >> bit & 1 for word in ours] == [word >> bit & 1 for word in hosts], f"bit {bit}"
+
+
 def test_pages_have_the_hosts_pagemap_bits(process, host):
     for memory in (process, host):
         memory.mmap(BASE, 16 * PAGE, RW, PRIVATE)
@@ -192,12 +202,7 @@ def test_pages_have_the_hosts_pagemap_bits(process, host):
         memory.mmap(BASE + 16 * PAGE, 4 * PAGE, RW, SHARED)
         memory.touch(BASE + 16 * PAGE, 2 * PAGE)
         memory.mprotect(BASE, 2 * PAGE, NONE)
-    try:
-        ours, hosts = process.pagemap_words(BASE, 20 * PAGE), host.pagemap_words(BASE, 20 * PAGE)
-    finally:
-        host.munmap(BASE, 20 * PAGE)
-    for bit in (63, 62, 61, 56):
-        assert [int(word) >> bit & 1 for word in ours] == [word >> bit & 1 for word in hosts], f"bit {bit}"
+    compare_pagemaps(process, host, 20 * PAGE)
 
 
 def test_huge_pages_have_the_hosts_pagemap_bits(process, host):
@@ -208,12 +213,7 @@ def test_huge_pages_have_the_hosts_pagemap_bits(process, host):
         memory.madvise(BASE, 1024 * PAGE, P.MADV_HUGEPAGE)
         memory.touch(BASE, PAGE)
         memory.touch(BASE + 512 * PAGE, PAGE, write=False)
-    try:
-        ours, hosts = process.pagemap_words(BASE, 1024 * PAGE), host.pagemap_words(BASE, 1024 * PAGE)
-    finally:
-        host.munmap(BASE, 1024 * PAGE)
-    for bit in (63, 62, 61, 56):
-        assert [int(word) >> bit & 1 for word in ours] == [word >> bit & 1 for word in hosts], f"bit {bit}"
+    compare_pagemaps(process, host, 1024 * PAGE)
 
 
 def test_pagemap_tells_what_stands_behind_a_page(process):
