@@ -29,7 +29,6 @@ from hwmem.coherence.protocol import PR_RD
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
 HIT = -2
-CLEAN = 1 << P.S | 1 << P.E
 
 
 @kernel
@@ -74,8 +73,24 @@ def access_physical(m, c, pa, write):
         miss_line(m, c, line, write, i)
 
 
+@hot
+def sweep_physical(m, c, pa, write):
+    """access_physical for a run of lines that mostly miss, such as a page that is cleared: nothing is a call."""
+    line = pa >> P.LINE_SHIFT
+    cool(m.core[c], line)
+    i = hit_line(m, c, line, write)
+    if i != HIT:
+        take_miss(m, c, line, write, i)
+
+
 @apart
 def miss_line(m, c, line, write, i):
+    """take_miss, as a call: most callers are small."""
+    take_miss(m, c, line, write, i)
+
+
+@hot
+def take_miss(m, c, line, write, i):
     """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
     core = m.core[c]
     core.l1d.misses += 1
@@ -178,10 +193,15 @@ def expect_request(m, core, line):
 @hot
 def replace_l1(m, c, old, below):
     """The L1 entry that was tagged `old` and linked to `below` has been taken for another line."""
-    m.core[c].l1d.replacements += 1
+    core = m.core[c]
+    core.l1d.replacements += 1
     state = old & P.STATE_MASK
-    if m.has_l2 and below >= 0 and CLEAN >> state & 1:
-        m.word[below] &= ~LOW                                   # the common victim: clean, and the L2 has it
+    if m.has_l2 and below >= 0 and state > P.I:                 # the common victim: the L2 has it
+        m.word[below] &= ~LOW
+        if is_dirty(state):
+            core.l1d.dirty_evictions += 1
+            touch_entry(m, core.l2, below)
+            m.tag[below] = m.tag[below] & ~P.STATE_MASK | state
     elif state > P.I:
         evict_l1(m, c, key_of(old), state, below)
 
@@ -218,16 +238,12 @@ def allocate_l2(m, c, line, set_):
 
 @apart
 def evict_l1(m, c, line, state, below):
+    """A valid victim of the L1 that no entry of an L2 takes (`below`: its LLC entry, where there is no L2)."""
     dirty = is_dirty(state)
     m.core[c].l1d.dirty_evictions += 1 if dirty else 0
     if not m.has_l2:
         if state >= P.O:
             put_back(m, c, line, state, 0, below)
-    elif below >= 0:
-        m.word[below] &= ~LOW
-        if dirty:
-            touch_entry(m, m.core[c].l2, below)
-            m.tag[below] = m.tag[below] & ~P.STATE_MASK | state
     elif dirty:
         m.core[c].l2.write_back_misses += 1
         j = allocate_l2_late(m, c, line)
@@ -240,10 +256,15 @@ def evict_l1(m, c, line, state, below):
 @hot
 def evict_l2(m, c, old, links):
     """The L2 entry that was tagged `old`, with its links, has been taken for another line."""
-    m.core[c].l2.replacements += 1
+    core = m.core[c]
+    core.l2.replacements += 1
     state = old & P.STATE_MASK
-    if state == P.E and links & LOW == 0 and links > 0 and not m.observe.events:
-        give_up(m, (links >> BELOW_SHIFT) - 1)                  # the common victim: clean, and nowhere else in the core
+    if state >= P.E and links & LOW == 0 and links > 0 and not m.observe.events:
+        if state == P.M:
+            core.l2.dirty_evictions += 1
+            core.writebacks += 1
+            m.tag[(links >> BELOW_SHIFT) - 1] |= P.DIRTY
+        give_up(m, (links >> BELOW_SHIFT) - 1)                  # the common victim: the only copy, and nowhere else in the core
     elif state > P.I:
         evict_other_l2(m, c, key_of(old), state, links)
 

@@ -138,7 +138,7 @@ def fetch_from_memory(m, c, line, node):
     m.core[c].cycles += cycles
 
 
-@apart
+@hot
 def claim(m, core):
     """A line that will be overwritten whole comes without its data (Intel: ItoM, of fast-string stores; Arm CHI: MakeUnique,
     of DC ZVA): the way to the directory and back is all."""

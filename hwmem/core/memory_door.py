@@ -13,7 +13,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import DOORS, apart, cold, hot, kernel
-from hwmem.cache.private import HIT, access_line, access_physical, expect_request, hit_line, miss_line
+from hwmem.cache.private import HIT, access_line, expect_request, hit_line, miss_line, sweep_physical
 from hwmem.cache.sets import index_of
 from hwmem.coherence.directory import keep_line
 from hwmem.coherence.invalidations import held_value, oldest, process_all, process_due, process_everywhere, process_lines
@@ -126,7 +126,7 @@ def physical_accesses(m, c, pa, size, write):
     for line_pa in range(pa, pa + size, P.LINE):
         core.kernel_accesses += 1
         core.overwrites = 1 if write and line_pa & LAST == 0 and pa + size - line_pa >= P.LINE else 0
-        access_physical(m, c, line_pa, write)
+        sweep_physical(m, c, line_pa, write)
         if m.observe.watching:
             physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
     core.overwrites = 0
