@@ -27,7 +27,7 @@ def build(config, seed=0):
     m.ordering = P.ORDERINGS[config.ordering]
     m.inclusion = P.INCLUSIONS[config.inclusion] if config.llc else P.NINE
     m.has_l2, m.has_llc = config.l2 is not None, config.llc is not None
-    m.lone_llc = config.llc is not None and config.inclusion == "inclusive" and config.sockets == 1
+    m.direct = is_direct(config)
     m.sharers_supply = config.protocol in ("moesi", "mesif")
     m.store_buffer_entries = config.store_buffer.entries
     m.invalidation_entries = config.invalidation_queue.entries
@@ -48,6 +48,11 @@ def build(config, seed=0):
     for base, sets, stack in pools.stacks:
         m.order[base:base + sets] = stack
     return m
+
+
+def is_direct(config):
+    """Whether private L2s lie above one inclusive LLC: what the shortest way of a miss is made for (cache/private.py)."""
+    return config.l2 is not None and config.llc is not None and config.inclusion == "inclusive" and config.sockets == 1
 
 
 def new_record():

@@ -39,6 +39,8 @@ SETS = record(
 
 HOT = record("line", "store", "host", "unused")
 
+FORESEEN = record("key", "table")       # the key plus one
+
 PAGE_SLOT = record("page", "frame")     # frame: physical address | 1 where stores may go ahead
 
 CORE = record(
@@ -62,6 +64,7 @@ CORE = record(
     "llc_entry",                    # index of the LLC entry of the last request, or -1
     "overwrites",                   # the access writes a whole line: its old data is not needed
     "plain",                        # no store waits and nobody watches: the memory door may take its short way
+    ("foreseen", FORESEEN, P.FORESEEN),     # leaf tables met by a look ahead (mmu/walk.py, foresee)
     "last_pde", "last_table",       # the pde cache's most recent entry: its key, plus one; the table
     "leaf", "last_huge",            # page-table entry of the last translation; the last 2 MiB page met, plus one
     "id", "socket", "process", "asid", "root", "levels",
@@ -208,7 +211,8 @@ OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
 def machine(align):
     return record(
         ("doors", "i8", 32), "ram_base", "ram_size",
-        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply", "lone_llc",
+        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply",
+        "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
         "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
         ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
         ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),

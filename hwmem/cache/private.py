@@ -21,7 +21,7 @@ Invariants: the core's right to a line is the stronger of its two copies; the li
 """
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
-from hwmem.cache.sets import cool, index_in, index_of, key_of, prefetch_set, put, set_of, take_victim, touch_entry
+from hwmem.cache.sets import cool, index_in, index_of, key_of, prefetch_row, put, row_of, take_victim, touch_entry, touch_in
 from hwmem.coherence.directory import put_back, request, request_again
 from hwmem.coherence.entry import give_up
 from hwmem.coherence.protocol import PR_RD
@@ -31,29 +31,29 @@ LOW = (1 << BELOW_SHIFT) - 1
 HIT = -2
 
 
-@kernel
+@hot
 def access_line(m, c, line, write):
     """Core `c` reads or writes (`write` 0/1) a physical line; charges the cycles. What hit_line returned."""
-    i = hit_line(m, c, line, write)
+    i = hit_line(m, c, row_of(m.core[c].l1d, line), line, write)
     if i != HIT:
         miss_line(m, c, line, write, i)
     return i
 
 
 @hot
-def hit_line(m, c, line, write):
+def hit_line(m, c, row, line, write):
     """HIT if the L1 served the access; else the index of the entry that has the line without the right to it, or -1. Such an
-    entry is refilled in place, and does not become the most recent of its set."""
+    entry is refilled in place, and does not become the most recent of its set. `row`: the line's in the L1."""
     core = m.core[c]
     l1 = core.l1d
-    i = index_of(m, l1, line)
+    i = index_in(m, l1, row, line)
     if i >= 0:
         state = m.tag[i] & P.STATE_MASK
         if state > P.I and (write == 0 or state >= P.E):
             l1.hits += 1
             if write:
                 m.tag[i] |= P.M                                 # E | M == M
-            touch_entry(m, l1, i)
+            touch_in(m, l1, row, i)
             core.cycles += l1.latency
             core.source = P.FROM_L1
             return HIT
@@ -68,96 +68,137 @@ def access_physical(m, c, pa, write):
     """
     line = pa >> P.LINE_SHIFT
     cool(m.core[c], line)
-    i = hit_line(m, c, line, write)
-    if i != HIT:
-        miss_line(m, c, line, write, i)
+    access_line(m, c, line, write)
 
 
 @hot
 def sweep_physical(m, c, pa, write):
-    """access_physical for a run of lines that mostly miss, such as a page that is cleared: nothing is a call."""
+    """access_physical where most lines miss, as those of a page that is cleared: nothing is a call."""
     line = pa >> P.LINE_SHIFT
     cool(m.core[c], line)
-    i = hit_line(m, c, line, write)
+    row = row_of(m.core[c].l1d, line)
+    i = hit_line(m, c, row, line, write)
     if i != HIT:
-        take_miss(m, c, line, write, i)
+        take_miss(m, c, row, line, write, i)
 
 
 @apart
 def miss_line(m, c, line, write, i):
     """take_miss, as a call: most callers are small."""
-    take_miss(m, c, line, write, i)
+    take_miss(m, c, row_of(m.core[c].l1d, line), line, write, i)
 
 
 @hot
-def take_miss(m, c, line, write, i):
+def take_miss(m, c, row, line, write, i):
     """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
     core = m.core[c]
     core.l1d.misses += 1
-    if not m.has_l2:
-        miss_without_l2(m, c, line, write, i)
-        return
-    set_ = set_of(core.l2, line)
-    j = index_in(m, core.l2, set_, line)
-    state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
-    if state > P.I and (write == 0 or state >= P.E):
-        hit_l2(m, core, j)
-    elif i < 0 and j < 0 and m.inclusion == P.INCLUSIVE:
-        fetch_line(m, c, line, write, set_)
-        return
-    else:
-        j = miss_l2(m, c, line, write, i, j)
-        state = m.tag[j] & P.STATE_MASK if j >= 0 else P.E
-    fill_l1(m, c, line, P.M if write else P.E if state >= P.E else P.S, i, j)
+    if m.direct:
+        row_2 = row_of(core.l2, line)
+        j = index_in(m, core.l2, row_2, line)
+        if j < 0 and i < 0:
+            fetch_line(m, c, row, row_2, line, write)
+            return
+        state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
+        if state > P.I and (write == 0 or state >= P.E):
+            hit_l2(m, core, row_2, j)
+            fill_l1(m, c, row, line, l1_state(state, write), i, j)
+            return
+    miss_otherwise(m, c, line, write, i)
 
 
 @hot
-def fill_l1(m, c, line, state, i, below):
-    """The line comes into the L1, into entry `i` (-1: a victim's) in `state`; `below`: its entry in the next level, or -1."""
-    l1, old, link = m.core[c].l1d, 0, 0
+def fetch_line(m, c, row, row_2, line, write):
+    """A line that neither level knows comes into both, into these rows; the machine is `direct`."""
+    core = m.core[c]
+    core.l2.misses += 1
+    j = allocate_l2(m, c, line, row_2, 1)
+    state, e = request(m, c, line, write)
+    i = take_victim(m, core.l1d, row)
+    old, link = m.tag[i], m.word[i]
+    put(m, i, line, l1_state(state, write))
+    m.word[i] = j + 1
+    put(m, j, line, state)
+    m.word[j] = (e + 1) << BELOW_SHIFT | i + 1
+    if old != 0:
+        replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
+
+
+@hot
+def l1_state(state, write):
+    """The state of the L1's copy of a line that the core holds in `state`."""
+    return P.E + write if state >= P.E else P.S                 # E + 1 is M
+
+
+@hot
+def hit_l2(m, core, row, j):
+    core.l2.hits += 1
+    touch_in(m, core.l2, row, j)
+    core.cycles += core.l2.latency
+    core.source = P.FROM_L2
+
+
+@hot
+def fill_l1(m, c, row, line, state, i, below):
+    """The line comes into the L1's row `row`, into entry `i` (-1: a victim's) in `state`; `below`: its entry in the L2, or -1."""
+    old, link = 0, 0
     if i < 0:
-        i = take_victim(m, l1, set_of(l1, line))
+        i = take_victim(m, m.core[c].l1d, row)
         old, link = m.tag[i], m.word[i]
     put(m, i, line, state)
     m.word[i] = below + 1
-    if m.has_l2 and below >= 0:
+    if below >= 0:
         m.word[below] = m.word[below] & ~LOW | i + 1
     if old != 0:
         replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
 
 
 @apart
+def miss_otherwise(m, c, line, write, i):
+    """A miss that take_miss has only counted."""
+    core = m.core[c]
+    if not m.has_l2:
+        miss_without_l2(m, c, line, write, i)
+        return
+    row = row_of(core.l2, line)
+    j = index_in(m, core.l2, row, line)
+    state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
+    if state > P.I and (write == 0 or state >= P.E):
+        hit_l2(m, core, row, j)
+    else:
+        j = miss_l2(m, c, line, write, i, j)
+        state = m.tag[j] & P.STATE_MASK if j >= 0 else P.E
+    fill_l1(m, c, row_of(core.l1d, line), line, l1_state(state, write), i, j)
+
+
+@apart
 def miss_without_l2(m, c, line, write, i):
+    """The next level is the LLC, or memory."""
     had = m.tag[i] & P.STATE_MASK if i >= 0 else P.I
     if i < 0 and m.inclusion == P.INCLUSIVE:
-        i = allocate_l1_early(m, c, line)
+        i = enter_alone(m, c, line)
     state = request_again(m, c, line, write, had)
-    fill_l1(m, c, line, P.M if write else state, i, m.core[c].llc_entry)
+    above = m.core[c].llc_entry
+    if i < 0:
+        i = enter_alone(m, c, line)
+    put(m, i, line, P.M if write else state)
+    m.word[i] = above + 1
 
 
-@hot
-def hit_l2(m, core, j):
-    core.l2.hits += 1
-    touch_entry(m, core.l2, j)
-    core.cycles += core.l2.latency
-    core.source = P.FROM_L2
-
-
-@hot
-def fetch_line(m, c, line, write, set_):
-    """A line that neither level knows comes into both, in the L2 into set `set_`; the LLC is inclusive."""
-    core = m.core[c]
-    core.l2.misses += 1
-    j = allocate_l2(m, c, line, set_)
-    state = request(m, c, line, write)
-    i = take_victim(m, core.l1d, set_of(core.l1d, line))
+@cold
+def enter_alone(m, c, line):
+    """An entry of the L1 for `line`, in state I until it comes; the victim has gone to the LLC, for there is no L2."""
+    l1 = m.core[c].l1d
+    i = take_victim(m, l1, row_of(l1, line))
     old, link = m.tag[i], m.word[i]
-    put(m, i, line, P.E + write if state >= P.E else P.S)       # E + 1 is M
-    m.word[i] = j + 1
-    put(m, j, line, state)
-    m.word[j] = (core.llc_entry + 1) << BELOW_SHIFT | i + 1
+    put(m, i, line, P.I)
     if old != 0:
-        replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
+        state = old & P.STATE_MASK
+        l1.replacements += 1
+        l1.dirty_evictions += 1 if is_dirty(state) else 0
+        if state >= P.O:
+            put_back(m, c, key_of(old), state, 0, link - 1)
+    return i
 
 
 @apart
@@ -187,64 +228,49 @@ def expect_request(m, core, line):
     """The host begins to fetch the set of the LLC that will be searched for `line`."""
     if m.has_llc:
         llc = m.llc[core.socket]
-        prefetch_set(m, llc, set_of(llc, line))
+        prefetch_row(m, llc, row_of(llc, line))
 
 
 @hot
 def replace_l1(m, c, old, below):
-    """The L1 entry that was tagged `old` and linked to `below` has been taken for another line."""
+    """The L1 entry that was tagged `old` and linked to the L2's `below` has been taken for another line."""
     core = m.core[c]
     core.l1d.replacements += 1
     state = old & P.STATE_MASK
-    if m.has_l2 and below >= 0 and state > P.I:                 # the common victim: the L2 has it
+    if below >= 0 and state > P.I:                              # the common victim: the L2 has it
         m.word[below] &= ~LOW
         if is_dirty(state):
             core.l1d.dirty_evictions += 1
             touch_entry(m, core.l2, below)
             m.tag[below] = m.tag[below] & ~P.STATE_MASK | state
     elif state > P.I:
-        evict_l1(m, c, key_of(old), state, below)
-
-
-@cold
-def allocate_l1_early(m, c, line):
-    """An L1 entry for `line` before it is asked for, in state I until it comes; the victim has gone to the next level."""
-    l1 = m.core[c].l1d
-    i = take_victim(m, l1, set_of(l1, line))
-    old, link = m.tag[i], m.word[i]
-    put(m, i, line, P.I)
-    if old != 0:
-        replace_l1(m, c, old, link - 1)
-    return i
+        evict_l1(m, c, key_of(old), state)
 
 
 @cold
 def allocate_l2_late(m, c, line):
-    return allocate_l2(m, c, line, set_of(m.core[c].l2, line))
+    return allocate_l2(m, c, line, row_of(m.core[c].l2, line), 0)
 
 
 @hot
-def allocate_l2(m, c, line, set_):
-    """An entry of the L2's set `set_` for `line`, in state I until the caller sets it.
+def allocate_l2(m, c, line, row, direct):
+    """An entry of the L2's row `row` for `line`, in state I until the caller sets it. `direct`: the machine is (1), or not known
+    to be.
 
     The core keeps its right to the victim while the L1 holds a copy.
     """
-    j = take_victim(m, m.core[c].l2, set_)
+    j = take_victim(m, m.core[c].l2, row)
     if m.tag[j] != 0:
-        evict_l2(m, c, m.tag[j], m.word[j])
+        evict_l2(m, c, m.tag[j], m.word[j], direct)
     put(m, j, line, P.I)
     return j
 
 
 @apart
-def evict_l1(m, c, line, state, below):
-    """A valid victim of the L1 that no entry of an L2 takes (`below`: its LLC entry, where there is no L2)."""
-    dirty = is_dirty(state)
-    m.core[c].l1d.dirty_evictions += 1 if dirty else 0
-    if not m.has_l2:
-        if state >= P.O:
-            put_back(m, c, line, state, 0, below)
-    elif dirty:
+def evict_l1(m, c, line, state):
+    """A valid victim of the L1 that no entry of the L2 takes."""
+    if is_dirty(state):
+        m.core[c].l1d.dirty_evictions += 1
         m.core[c].l2.write_back_misses += 1
         j = allocate_l2_late(m, c, line)
         m.tag[j] |= state
@@ -254,12 +280,12 @@ def evict_l1(m, c, line, state, below):
 
 
 @hot
-def evict_l2(m, c, old, links):
+def evict_l2(m, c, old, links, direct):
     """The L2 entry that was tagged `old`, with its links, has been taken for another line."""
     core = m.core[c]
     core.l2.replacements += 1
     state = old & P.STATE_MASK
-    if state >= P.E and links & LOW == 0 and links > 0 and not m.observe.events:
+    if direct and state >= P.E and links & LOW == 0 and links > 0:
         if state == P.M:
             core.l2.dirty_evictions += 1
             core.writebacks += 1

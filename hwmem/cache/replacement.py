@@ -23,8 +23,7 @@ from hwmem.bits import ONE, bit, ctz64, test_bit
 IDENTITY = np.uint64(0xFEDCBA9876543210)
 NIBBLES = np.uint64(0x1111111111111111)
 NIBBLE_TOPS = np.uint64(0x8888888888888888)
-NIBBLE_RESTS = np.uint64(0x7777777777777777)
-NONE, TWO, THREE, FOUR, FIFTEEN = (np.uint64(n) for n in (0, 2, 3, 4, 15))
+NONE, FOUR, FIFTEEN = np.uint64(0), np.uint64(4), np.uint64(15)
 
 
 def fresh_stack(ways):
@@ -75,25 +74,23 @@ def retire(m, s, set_, way):
 
 
 @hot
-def place_of(stack, way):
-    """Bit place of `way`'s nibble in the stack."""
+def down_to(stack, way):
+    """Mask of the places from the front to that of `way`."""
     x = stack ^ (way * NIBBLES)
-    return np.uint64(ctz64(~((x & NIBBLE_RESTS) + NIBBLE_RESTS | x) & NIBBLE_TOPS)) - THREE     # the lowest nibble of x that is 0
+    found = ~((x | NIBBLE_TOPS) - NIBBLES | x) & NIBBLE_TOPS      # the tops of the nibbles of x that are 0; the lowest counts
+    return found ^ (found - ONE)
 
 
 @hot
 def to_front(stack, way):
     """The stack of nibbles with `way` moved to the front."""
-    place = place_of(stack, way)
-    above = (ONE << place) - ONE                        # places more recent than the way's own
-    kept = ~((TWO << (place + THREE)) - ONE)            # places less recent
-    return (stack & kept) | ((stack & above) << FOUR) | way
+    return stack ^ (stack ^ (stack << FOUR | way)) & down_to(stack, way)
 
 
 @kernel
 def to_back(stack, way, top):
     """The stack of nibbles with `way` moved to the deepest place, which is at bit `top`."""
-    above = (ONE << place_of(stack, way)) - ONE
+    above = down_to(stack, way) >> FOUR                 # places more recent than the way's own
     return (stack & above) | ((stack >> FOUR) & ~above) | way << top
 
 

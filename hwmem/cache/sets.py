@@ -34,20 +34,21 @@ def modulo(key, n):
 
 @hot
 def row_of(s, key):
-    """Index of the first entry of the set that `key` belongs to."""
-    return s.first + (set_of(s, key) << s.row_shift)
+    """The row that `key` belongs to: its set, and the index of the set's first entry."""
+    set_ = set_of(s, key)
+    return set_, s.first + (set_ << s.row_shift)
 
 
 @hot
 def index_of(m, s, key):
     """Index in the pools of `key`'s entry, or -1. Recency is not changed."""
-    return index_in(m, s, set_of(s, key), key)
+    return index_in(m, s, row_of(s, key), key)
 
 
 @hot
-def index_in(m, s, set_, key):
-    """index_of, where the key's set is known."""
-    first = s.first + (set_ << s.row_shift)
+def index_in(m, s, row, key):
+    """index_of, where the key's row is known."""
+    first = row[1]
     wanted = key << P.TAG_SHIFT | P.OCCUPIED
     found = match8(m, first, wanted)
     if s.ways > LANES:
@@ -61,9 +62,9 @@ def index_in(m, s, set_, key):
 
 
 @hot
-def prefetch_set(m, s, set_):
-    """Have the host fetch a set that will be searched soon."""
-    first = s.first + (set_ << s.row_shift)
+def prefetch_row(m, s, row):
+    """Have the host fetch a row that will be searched soon."""
+    set_, first = row
     prefetch_tags(m, first)
     if s.ways > LANES:
         prefetch_tags(m, first + LANES)
@@ -92,10 +93,17 @@ def touch_entry(m, s, i):
 
 
 @hot
-def take_victim(m, s, set_):
-    """Index of the entry of a set that a new key shall take (free ones first), made most recent. What it holds is the
+def touch_in(m, s, row, i):
+    """touch_entry, where the entry's row is known."""
+    set_, first = row
+    touch(m, s, set_, i - first)
+
+
+@hot
+def take_victim(m, s, row):
+    """Index of the entry of a row that a new key shall take (free ones first), made most recent. What it holds is the
     caller's to deal with before `put`."""
-    first = s.first + (set_ << s.row_shift)
+    set_, first = row
     return first + rotate(m, s, set_, first)
 
 
@@ -106,9 +114,9 @@ def put(m, i, key, flags):
 
 
 @hot
-def install(m, s, key, word):
-    """Put `key` over its set's victim, whatever that was (TLBs)."""
-    i = take_victim(m, s, set_of(s, key))
+def install(m, s, row, key, word):
+    """Put `key` over its row's victim, whatever that was (TLBs)."""
+    i = take_victim(m, s, row)
     put(m, i, key, 0)
     m.word[i] = word
 

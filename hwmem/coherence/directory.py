@@ -24,7 +24,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit
-from hwmem.cache.sets import index_in, index_of, set_of, touch_entry
+from hwmem.cache.sets import index_in, index_of, row_of, touch_in
 from hwmem.coherence.answer import answer_read, answer_write, fetch_from_llc, fetch_from_memory
 from hwmem.coherence.entry import allocate, allocate_again, far_copies, holders, lookup, name_holder, sharers_of
 from hwmem.coherence.protocol import GETS, GETX, PR_RD, PUTX, UPGRADE
@@ -36,18 +36,16 @@ NOBODY = np.uint64(0)
 
 @hot
 def request(m, c, line, write):
-    """Core `c`, which knows nothing of `line`, asks for a copy or the only copy; the LLC is inclusive.
-    Returns the state granted, E to a writer (its L1 makes that M); core.llc_entry is the line's entry afterwards.
+    """Core `c` of a machine that is `direct`, which knows nothing of `line`, asks for a copy or the only copy.
+    Returns the state granted, E to a writer (its L1 makes that M), and the line's entry in the LLC.
     """
-    if not m.lone_llc or m.observe.events:
-        return request_again(m, c, line, write, P.I)
     core, llc = m.core[c], m.llc[0]
-    set_ = set_of(llc, line)
-    i = index_in(m, llc, set_, line)
+    row = row_of(llc, line)
+    i = index_in(m, llc, row, line)
     if i >= 0:
-        touch_entry(m, llc, i)
+        touch_in(m, llc, row, i)
         if m.holder[i] != P.PRESENT:
-            return ask_others(m, c, line, write, P.I, i)
+            return ask_others(m, c, line, write, P.I, i), core.llc_entry
     if write:                                   # nobody has the line, nor did this core
         m.directory.getx += 1
     else:
@@ -58,24 +56,23 @@ def request(m, c, line, write):
     else:
         core.llc_misses += 1
         fetch_from_memory(m, c, line, 0)
-        i = allocate(m, c, llc, line, set_)
+        i = allocate(m, c, llc, line, row)
     state = P.E if write else np.int64(m.protocol.next_state[P.I, PR_RD])
     name_holder(m, c, i, state)
-    core.llc_entry = i
-    return state
+    return state, i
 
 
 @apart
 def request_again(m, c, line, write, had):
     """request, of any core for any line: `c` holds it in `had` (I: not at all)."""
     llc = m.llc[m.core[c].socket]
-    return ask_others(m, c, line, write, had, lookup(m, llc, set_of(llc, line), line) if m.has_llc else -1)
+    return ask_others(m, c, line, write, had, lookup(m, llc, line) if m.has_llc else -1)
 
 
 @apart
 def ask_others(m, c, line, write, had, i):
     """The request where other cores or sockets may hold the line, or where it is logged: steps 2 to 5. Returns the state
-    granted."""
+    granted; core.llc_entry is the line's entry afterwards, -1 where nothing keeps it there."""
     core = m.core[c]
     start = core.cycles
     kind = GETS if write == 0 else GETX if had == P.I else UPGRADE
@@ -201,7 +198,7 @@ def write_back(m, c, line):
         dram_write(m, c, line)
         return
     llc = m.llc[m.core[c].socket]
-    i = lookup(m, llc, set_of(llc, line), line)
+    i = lookup(m, llc, line)
     if i < 0:
         llc.write_back_misses += 1
         i = allocate_again(m, c, line)

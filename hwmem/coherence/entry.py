@@ -13,7 +13,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
 from hwmem.bits import bit, ctz64
-from hwmem.cache.sets import index_in, index_of, key_of, put, set_of, take_victim, touch_entry
+from hwmem.cache.sets import index_in, index_of, key_of, put, row_of, take_victim, touch_in
 from hwmem.coherence.peers import cores_holding, meet
 from hwmem.coherence.protocol import BUS_RDX
 from hwmem.memory.dram import dram_write
@@ -23,12 +23,13 @@ NOBODY = np.uint64(0)
 
 
 @hot
-def lookup(m, llc, set_, line):
+def lookup(m, llc, line):
     """Index of the line's valid entry in an LLC, made most recent; or -1."""
-    i = index_in(m, llc, set_, line)
+    row = row_of(llc, line)
+    i = index_in(m, llc, row, line)
     if i < 0 or m.holder[i] == P.GONE:
         return -1
-    touch_entry(m, llc, i)
+    touch_in(m, llc, row, i)
     return i
 
 
@@ -101,20 +102,20 @@ def far_entry(m, socket, line):
 def allocate_again(m, c, line):
     """allocate, where the LLC may have had the line: a GONE entry keeps its way."""
     llc = m.llc[m.core[c].socket]
-    set_ = set_of(llc, line)
-    i = index_in(m, llc, set_, line)
+    row = row_of(llc, line)
+    i = index_in(m, llc, row, line)
     if i < 0:
-        return allocate(m, c, llc, line, set_)
+        return allocate(m, c, llc, line, row)
     set_entry(m, i, P.PRESENT)
-    touch_entry(m, llc, i)
+    touch_in(m, llc, row, i)
     return i
 
 
 @hot
-def allocate(m, c, llc, line, set_):
-    """An entry of the LLC's set `set_` for `line`, PRESENT; the victim's private copies are recalled (inclusive), its data
+def allocate(m, c, llc, line, row):
+    """An entry of the LLC's row `row` for `line`, PRESENT; the victim's private copies are recalled (inclusive), its data
     written back."""
-    i = take_victim(m, llc, set_)
+    i = take_victim(m, llc, row)
     if m.tag[i] != 0:
         evict(m, c, llc, i)
     put(m, i, line, 0)

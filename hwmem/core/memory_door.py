@@ -13,8 +13,8 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import DOORS, apart, cold, hot, kernel
-from hwmem.cache.private import HIT, access_line, expect_request, hit_line, miss_line, sweep_physical
-from hwmem.cache.sets import index_of
+from hwmem.cache.private import HIT, access_line, expect_request, hit_line, sweep_physical, take_miss
+from hwmem.cache.sets import index_of, row_of
 from hwmem.coherence.directory import keep_line
 from hwmem.coherence.invalidations import held_value, oldest, process_all, process_due, process_everywhere, process_lines
 from hwmem.core.signal import kill
@@ -48,24 +48,26 @@ def takes_long_way(m, core, va, size, kind):
 
 @hot
 def short_way(m, t, c, va, size, kind, value):
-    """An access within a line while no store waits and nobody watches. A replay has this inlined (replay.py)."""
+    """An access within a line while no store waits and nobody watches: nothing of it is a call."""
     core = m.core[c]
     count_access(core, kind)
     write = 0 if READS >> kind & 1 else 1
     if m.mmu:
         pa = last_place(core, va, write)
         if pa < 0:
-            pa = find_place(m, t, c, va, write)
+            pa = place_of(m, t, c, va, write, kind)
     else:
         pa = va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
     if pa < 0:
         return 0
-    i = hit_line(m, c, pa >> P.LINE_SHIFT, write)
+    line = pa >> P.LINE_SHIFT
+    row = row_of(core.l1d, line)
+    i = hit_line(m, c, row, line, write)
     if i != HIT:
         if kind == P.STORE and m.ordering != P.SC:
             push(m, t, c, va, pa, size, value)
             return 0
-        miss_line(m, c, pa >> P.LINE_SHIFT, write, i)
+        take_miss(m, c, row, line, write, i)
     note_line(core, va, m.ram_base + pa, write, i)
     return move_bytes(m.ram_base + pa, size, kind, value)
 
@@ -87,11 +89,18 @@ def place_in_ram(m, t, va, size, write):
 
 
 @apart
-def find_place(m, t, c, va, write):
+def find_place(m, t, c, va, write, kind):
+    """place_of, as a call."""
+    return place_of(m, t, c, va, write, kind)
+
+
+@hot
+def place_of(m, t, c, va, write, kind):
     """Physical address of `va`, or -1 after a fault."""
     pa = translate(m, t, c, va, write)
     if pa >= 0:
-        expect_request(m, m.core[c], pa >> P.LINE_SHIFT)       # a new page: a new line, as a rule
+        if kind < P.PHANTOM_LOAD:                               # a new page: a new line, as a rule
+            expect_request(m, m.core[c], pa >> P.LINE_SHIFT)    # (a replay has looked ahead)
         note_page(m.core[c], va, pa)
     return pa
 
@@ -147,7 +156,7 @@ def access(m, t, va, size, kind, value):
     if core.iq_count > 0:
         process_before(m, core, kind)
     write = 0 if READS >> kind & 1 else 1
-    pa = find_place(m, t, c, va, write) if m.mmu else va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
+    pa = find_place(m, t, c, va, write, kind) if m.mmu else va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
     if pa < 0:
         return -1 if kind == P.ATOMIC else 0
     if m.observe.races:
@@ -304,7 +313,7 @@ def access_split(m, t, c, va, pa, size, kind, write, value):
     if kind == P.ATOMIC:
         return kill(m, t, va, write, P.BUS_ADRALN)
     head = P.LINE - (va & LAST)
-    pa_2 = find_place(m, t, c, va + head, write) if m.mmu else va + head
+    pa_2 = find_place(m, t, c, va + head, write, kind) if m.mmu else va + head
     if pa_2 < 0:
         return 0
     core.split_accesses += 1

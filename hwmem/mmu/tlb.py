@@ -11,7 +11,7 @@ walk that follows sets D, or faults. Invariant: an entry agrees with the page ta
 """
 from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
-from hwmem.cache.sets import clear, empty, forget, index_of, install, touch_entry
+from hwmem.cache.sets import clear, empty, forget, index_in, install, row_of, touch_in
 
 HUGE_KEY = 1 << 50
 STORE_NEEDS = P.PTE_RW | P.PTE_D
@@ -28,29 +28,28 @@ def key_2m(core, va):
 
 
 @hot
-def lookup(m, s, key, write):
-    """The entry's word if it is there and allows the access, else 0."""
-    if s.ways == 0:
-        return 0
-    i = index_of(m, s, key)
+def lookup(m, s, row, key, write):
+    """The entry's word if it is there, in row `row`, and allows the access, else 0."""
+    i = index_in(m, s, row, key)
     if i < 0:
         return 0
     if write and m.word[i] & STORE_NEEDS != STORE_NEEDS:
         empty(m, s, i)
         return 0
-    touch_entry(m, s, i)
+    touch_in(m, s, row, i)
     return m.word[i]
 
 
 @cold
 def lookup_2m(m, s, core, va, write):
-    return lookup(m, s, key_2m(core, va), write)
+    key = key_2m(core, va)
+    return lookup(m, s, row_of(s, key), key, write) if s.ways else 0
 
 
 @hot
-def first_level(m, core, va, write):
-    """Leaf entry from the first-level TLBs, or 0."""
-    pte = lookup(m, core.dtlb, key_4k(core, va), write)
+def first_level(m, core, row, key, va, write):
+    """Leaf entry from the first-level TLBs, or 0; `key` is that of a 4 KiB page, `row` where it belongs."""
+    pte = lookup(m, core.dtlb, row, key, write)
     if pte == 0 and core.last_huge != 0:                # a core that never met a huge page need not look for one
         pte = lookup_2m(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, core, va, write)
     if pte != 0:
@@ -60,13 +59,13 @@ def first_level(m, core, va, write):
     return pte
 
 
-@kernel
-def second_level(m, core, va, write):
-    """Leaf entry from the second-level TLB, or 0."""
+@hot
+def second_level(m, core, row, key, va, write):
+    """Leaf entry from the second-level TLB, or 0; `key` and `row` as above."""
     s = core.stlb
     if s.ways == 0:
         return 0
-    pte = lookup(m, s, key_4k(core, va), write)
+    pte = lookup(m, s, row, key, write)
     if pte == 0 and core.last_huge != 0:
         pte = lookup_2m(m, s, core, va, write)
     if pte != 0:
@@ -77,24 +76,28 @@ def second_level(m, core, va, write):
     return pte
 
 
-@kernel
-def fill_first(m, core, va, pte):
+@hot
+def fill_first(m, core, row, key, va, pte):
     if pte & P.PTE_PS:
-        fill_first_2m(m, core, va, pte)
+        core.last_huge |= 1
+        fill_2m(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, core, va, pte)
     else:
-        install(m, core.dtlb, key_4k(core, va), pte)
+        install(m, core.dtlb, row, key, pte)
+
+
+@hot
+def fill_second(m, core, row, key, va, pte):
+    if pte & P.PTE_PS:
+        fill_2m(m, core.stlb, core, va, pte)
+    elif core.stlb.ways > 0:
+        install(m, core.stlb, row, key, pte)
 
 
 @cold
-def fill_first_2m(m, core, va, pte):
-    core.last_huge |= 1
-    install(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, key_2m(core, va), pte)
-
-
-@kernel
-def fill_second(m, core, va, pte):
-    if core.stlb.ways > 0:
-        install(m, core.stlb, key_2m(core, va) if pte & P.PTE_PS else key_4k(core, va), pte)
+def fill_2m(m, s, core, va, pte):
+    key = key_2m(core, va)
+    if s.ways > 0:
+        install(m, s, row_of(s, key), key, pte)
 
 
 @kernel

@@ -5,7 +5,8 @@ processor goes through its interrupt table, and the access is tried again when t
 """
 from hwmem import params as P
 from hwmem._jit import call_door, cold, hot, kernel
-from hwmem.mmu.tlb import fill_first, fill_second, first_level, forget_page, second_level
+from hwmem.cache.sets import row_of
+from hwmem.mmu.tlb import fill_first, fill_second, first_level, forget_page, key_4k, second_level
 from hwmem.mmu.walk import walk
 
 USER_END = 1 << 47
@@ -17,18 +18,22 @@ HUGE_FRAME = P.PTE_FRAME & ~(P.HUGE_PAGE - 1)
 def translate(m, t, c, va, write):
     """Physical address of `va` for thread `t` on core `c`, or -1 when the thread got a signal."""
     core = m.core[c]
-    user = is_user_address(core, va)
-    pte = first_level(m, core, va, write) if user else 0
+    if not is_user_address(core, va):
+        return trap(m, t, c, va, write, NOT_USER)
+    key = key_4k(core, va)
+    row = row_of(core.dtlb, key)
+    pte = first_level(m, core, row, key, va, write)
     if pte == 0:
-        pte = second_level(m, core, va, write) if user else 0
+        row_2 = row_of(core.stlb, key)
+        pte = second_level(m, core, row_2, key, va, write)
         if pte == 0:
-            pte = walk(m, c, va, write) if user else NOT_USER
+            pte = walk(m, c, va, write)
             if pte < 0:
                 pte = trap(m, t, c, va, write, pte)
                 if pte < 0:
                     return -1
-            fill_second(m, core, va, pte)
-        fill_first(m, core, va, pte)
+            fill_second(m, core, row_2, key, va, pte)
+        fill_first(m, core, row, key, va, pte)
     core.leaf = pte
     if pte & P.PTE_PS:
         return pte & HUGE_FRAME | va & (P.HUGE_PAGE - 1)

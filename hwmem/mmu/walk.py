@@ -14,10 +14,12 @@ or D is a store. Returns the leaf entry, or -1 - error code (PF_*) if the walk e
 
 Cost: one to four accesses; with a warm pde cache, one.
 """
+import numpy as np
+
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
-from hwmem.cache.private import access_physical
-from hwmem.cache.sets import index_of, install, touch_entry
+from hwmem.cache.private import access_physical, sweep_physical
+from hwmem.cache.sets import index_in, install, row_of, touch_in
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
 from hwmem.observe.hooks import physical_seen
 
@@ -52,8 +54,14 @@ def walk(m, c, va, write):
 def foresee(m, core, va):
     """Physical address that the leaf tables give `va` as they are now, -1 where there is none. Only the host looks: nothing
     is counted, charged or remembered."""
-    table = core.last_table if core.last_pde == paging_key(core, va, 1) + 1 else leaf_table(m, core, va)
-    pte = peek64(m.ram_base + table + (va >> P.PAGE_SHIFT & 511) * 8) if table >= 0 else 0
+    key = paging_key(core, va, 1) + 1
+    known = core.foreseen[np.uint64(va >> P.HUGE_SHIFT & P.FORESEEN - 1)]
+    if known.key != key:
+        known.key, known.table = key, leaf_table(m, core, va)
+        if known.table < 0:
+            known.key = 0
+            return -1
+    pte = peek64(m.ram_base + known.table + (va >> P.PAGE_SHIFT & 511) * 8)
     return pte & P.PTE_FRAME | va & P.PAGE - 1 if pte & P.PTE_P else -1
 
 
@@ -128,7 +136,7 @@ def walk_32(m, c, va, write):
 def access_entry(m, c, pa, write):
     """The walker reads or writes (`write` 0/1) an entry."""
     m.core[c].walk_accesses += 1
-    access_physical(m, c, pa, write)
+    sweep_physical(m, c, pa, write)
     if m.observe.watching:
         physical_seen(m, c, pa, 8, write)
 
@@ -183,12 +191,13 @@ def cached_table(m, core, va, level):
 
 @hot
 def find_table(m, s, key):
-    i = index_of(m, s, key)
+    row = row_of(s, key)
+    i = index_in(m, s, row, key)
     if i < 0:
         s.misses += 1
         return -1
     s.hits += 1
-    touch_entry(m, s, i)
+    touch_in(m, s, row, i)
     return m.word[i]
 
 
@@ -197,8 +206,9 @@ def remember_table(m, core, va, level, table):
     s = paging_cache(core, level)
     if level == 1:
         core.last_pde = 0
+    key = paging_key(core, va, level)
     if s.ways > 0:
-        install(m, s, paging_key(core, va, level), table)
+        install(m, s, row_of(s, key), key, table)
 
 
 @kernel

@@ -62,8 +62,9 @@ def check_tags(m, s, first, found):
         if tag & P.OCCUPIED == 0:
             return fault(found, NOT_OCCUPIED, i, tag, 0, 0)
         key = key_of(tag)
-        if row_of(s, key) != first:
-            return fault(found, WRONG_SET, i, key, row_of(s, key), 0)
+        belongs = row_of(s, key)[1]
+        if belongs != first:
+            return fault(found, WRONG_SET, i, key, belongs, 0)
         for j in range(first, i):
             if (m.tag[j] ^ tag) & P.KEY_MASK == 0:
                 return fault(found, TWICE_IN_SET, i, key, j, 0)
