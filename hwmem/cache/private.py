@@ -93,18 +93,21 @@ def take_miss(m, c, row, line, write, i):
     """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
     core = m.core[c]
     core.l1d.misses += 1
-    if m.direct:
-        row_2 = row_of(core.l2, line)
-        j = index_in(m, core.l2, row_2, line)
-        if j < 0 and i < 0:
-            fetch_line(m, c, row, row_2, line, write)
-            return
-        state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
-        if state > P.I and (write == 0 or state >= P.E):
-            hit_l2(m, core, row_2, j)
-            fill_l1(m, c, row, line, l1_state(state, write), i, j)
-            return
-    miss_otherwise(m, c, line, write, i)
+    if not m.has_l2:
+        miss_without_l2(m, c, line, write, i)
+        return
+    row_2 = row_of(core.l2, line)
+    j = index_in(m, core.l2, row_2, line)
+    if j < 0 and i < 0 and m.direct:
+        fetch_line(m, c, row, row_2, line, write)
+        return
+    state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
+    if state > P.I and (write == 0 or state >= P.E):
+        hit_l2(m, core, row_2, j)
+    else:
+        j = miss_l2(m, c, line, write, i, j)
+        state = m.tag[j] & P.STATE_MASK if j >= 0 else P.E
+    fill_l1(m, c, row, line, l1_state(state, write), i, j)
 
 
 @hot
@@ -151,24 +154,6 @@ def fill_l1(m, c, row, line, state, i, below):
         m.word[below] = m.word[below] & ~LOW | i + 1
     if old != 0:
         replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
-
-
-@apart
-def miss_otherwise(m, c, line, write, i):
-    """A miss that take_miss has only counted."""
-    core = m.core[c]
-    if not m.has_l2:
-        miss_without_l2(m, c, line, write, i)
-        return
-    row = row_of(core.l2, line)
-    j = index_in(m, core.l2, row, line)
-    state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
-    if state > P.I and (write == 0 or state >= P.E):
-        hit_l2(m, core, row, j)
-    else:
-        j = miss_l2(m, c, line, write, i, j)
-        state = m.tag[j] & P.STATE_MASK if j >= 0 else P.E
-    fill_l1(m, c, row_of(core.l1d, line), line, l1_state(state, write), i, j)
 
 
 @apart

@@ -13,7 +13,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
-from hwmem.bits import ctz64, test_bit
+from hwmem.bits import bit, ctz64
 from hwmem.coherence.entry import far_entry, set_entry, sharers_of
 from hwmem.coherence.peers import meet, supplier, take_away
 from hwmem.coherence.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETX, MEM_WRITE, UPGRADE
@@ -35,9 +35,9 @@ def answer_read(m, c, line, i, far, mask):
             take_dirty(m, c, m.core[owner].socket, line)
     else:
         fetch(m, c, line, i, far)
-    for s in range(m.sockets):
-        if far >> s & 1:
-            after_far_read(m, s, line)
+    while far:
+        after_far_read(m, ctz64(np.uint64(far)), line)
+        far &= far - 1
     return owner
 
 
@@ -46,16 +46,18 @@ def answer_write(m, c, line, i, far, mask, kind):
     """Take the line from everybody else, and bring it unless core `c` has it; returns the core that supplied it, or -1."""
     core = m.core[c]
     owner = find_owner(m, line, i, mask) if kind == GETX else -1
-    for d in range(m.cores):
-        if test_bit(mask, d):
-            m.core[d].invalidations_received += 1
-            if d == owner:
-                m.directory.fwd_getx += 1
-                m.directory.misses += 1
-                charge_forward(m, c, d, take_away(m, c, d, line, BUS_RDX))
-            else:
-                m.directory.inv += 1
-                take_away(m, c, d, line, BUS_UPGR if kind == UPGRADE else BUS_RDX)
+    others = mask
+    while others != NOBODY:
+        d = ctz64(others)
+        others &= ~bit(d)
+        m.core[d].invalidations_received += 1
+        if d == owner:
+            m.directory.fwd_getx += 1
+            m.directory.misses += 1
+            charge_forward(m, c, d, take_away(m, c, d, line, BUS_RDX))
+        else:
+            m.directory.inv += 1
+            take_away(m, c, d, line, BUS_UPGR if kind == UPGRADE else BUS_RDX)
     if kind == UPGRADE:
         m.directory.hits += 1
         core.source = P.FROM_UPGRADE
@@ -64,9 +66,9 @@ def answer_write(m, c, line, i, far, mask, kind):
         fetch(m, c, line, i, far)
     if mask != NOBODY and owner < 0:
         core.cycles += m.cost.invalidate
-    for s in range(m.sockets):
-        if far >> s & 1:
-            set_entry(m, far_entry(m, s, line), P.GONE)
+    while far:
+        set_entry(m, far_entry(m, ctz64(np.uint64(far)), line), P.GONE)
+        far &= far - 1
     return owner
 
 

@@ -155,7 +155,7 @@ def keep_line(m, core, line):
         busy.until = core.cycles
 
 
-@cold
+@hot
 def wait_for_line(m, core, line):
     busy = busy_slot(m, line)
     if busy.line == line and busy.until > core.cycles:

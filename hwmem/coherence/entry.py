@@ -68,27 +68,32 @@ def give_up(m, i):
     m.holder[i] = P.PRESENT
 
 
-@kernel
+@hot
 def holders(m, c, line, i, far):
     """Mask of the cores other than `c` that may hold the line."""
     if m.inclusion == P.NINE or not m.has_llc:
         return cores_holding(m, line) & ~bit(c) if m.cores > 1 else NOBODY
     mask = sharers_of(m, i) if i >= 0 else NOBODY
-    for s in range(m.sockets):
-        if far >> s & 1:
-            mask |= sharers_of(m, far_entry(m, s, line))
+    while far:
+        mask |= sharers_of(m, far_entry(m, ctz64(np.uint64(far)), line))
+        far &= far - 1
     return mask & ~bit(c)
 
 
-@kernel
+@hot
 def far_copies(m, socket, line, i, write):
     """Mask of the other sockets whose LLC holds the line; looked for only when it matters."""
+    if m.sockets > 1 and m.has_llc and (i < 0 or m.inclusion == P.NINE or (write and m.tag[i] & P.REMOTE)):
+        return ask_sockets(m, socket, line)
+    return 0
+
+
+@apart
+def ask_sockets(m, socket, line):
     mask = 0
-    if m.sockets > 1 and m.has_llc:
-        if i < 0 or m.inclusion == P.NINE or (write and m.tag[i] & P.REMOTE):
-            for s in range(m.sockets):
-                if s != socket and far_entry(m, s, line) >= 0:
-                    mask |= 1 << s
+    for s in range(m.sockets):
+        if s != socket and far_entry(m, s, line) >= 0:
+            mask |= 1 << s
     return mask
 
 

@@ -7,7 +7,7 @@ copy that weakens also leaves the core's hit filter.
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import apart, cold, kernel
+from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit, test_bit
 from hwmem.cache.sets import cool, index_of
 from hwmem.coherence.invalidations import hold_for_a_while
@@ -16,20 +16,19 @@ from hwmem.observe.hooks import line_lost
 NOBODY = np.uint64(0)
 
 
-@kernel
-def state_at(m, s, line):
-    i = index_of(m, s, line)
-    return m.tag[i] & P.STATE_MASK if i >= 0 else 0
+@hot
+def copies(m, d, line):
+    """Core `d`'s entries of `line` in its L1 and L2 (-1: none), and the states of both."""
+    core = m.core[d]
+    i, j = index_of(m, core.l1d, line), index_of(m, core.l2, line)         # an L2 that is not there has no ways
+    return i, j, m.tag[i] & P.STATE_MASK if i >= 0 else P.I, m.tag[j] & P.STATE_MASK if j >= 0 else P.I
 
 
 @kernel
 def core_state(m, d, line):
     """State in which core `d` holds `line`."""
-    core = m.core[d]
-    state = state_at(m, core.l1d, line)
-    if m.has_l2:
-        state = max(state, state_at(m, core.l2, line))
-    return state
+    _, _, in_l1, in_l2 = copies(m, d, line)
+    return max(in_l1, in_l2)
 
 
 @cold
@@ -51,34 +50,27 @@ def supplier(m, line, mask):
     return -1
 
 
-@kernel
-def set_state(m, s, line, state):
-    """The copy in `s`, if valid, is from now on in at most `state`."""
-    i = index_of(m, s, line)
-    if i >= 0 and m.tag[i] & P.STATE_MASK > state:
-        m.tag[i] = m.tag[i] & ~P.STATE_MASK | state
+@hot
+def weaken(m, i, state, most):
+    """Entry `i`, which is in `state`, is from now on in at most `most`."""
+    if state > most:
+        m.tag[i] = m.tag[i] & ~P.STATE_MASK | most
 
 
 @apart
 def meet(m, d, line, event):
     """Core `d`'s copy meets another's request (an event of the protocol's table). Returns its state before."""
-    core = m.core[d]
-    before = core_state(m, d, line)
+    i, j, in_l1, in_l2 = copies(m, d, line)
+    before = max(in_l1, in_l2)
     after = m.protocol.next_state[before, event]
-    cool(core, line)
+    cool(m.core[d], line)
     if before == P.I:
         return before
-    if after == P.I:
-        set_state(m, core.l1d, line, P.I)
-        if m.has_l2:
-            set_state(m, core.l2, line, P.I)
-        if m.observe.watching:
-            line_lost(m, d, line)
-        return before
-    in_l1 = state_at(m, core.l1d, line) == before
-    set_state(m, core.l1d, line, after if in_l1 else P.S)
-    if m.has_l2:
-        set_state(m, core.l2, line, P.S if in_l1 else after)
+    rest = P.I if after == P.I else P.S                 # of the weaker copy
+    weaken(m, i, in_l1, after if in_l1 == before else rest)
+    weaken(m, j, in_l2, rest if in_l1 == before else after)
+    if after == P.I and m.observe.watching:
+        line_lost(m, d, line)
     return before
 
 

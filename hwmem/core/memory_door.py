@@ -27,6 +27,7 @@ from hwmem.observe.hooks import access_made, access_seen, physical_seen
 
 LAST = P.LINE - 1
 READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
+NOT_KNOWN = -2
 LONG_WAY = (1 << P.ATOMIC) | (1 << P.STREAM_STORE)
 
 
@@ -52,12 +53,9 @@ def short_way(m, t, c, va, size, kind, value):
     core = m.core[c]
     count_access(core, kind)
     write = 0 if READS >> kind & 1 else 1
-    if m.mmu:
-        pa = last_place(core, va, write)
-        if pa < 0:
-            pa = place_of(m, t, c, va, write, kind)
-    else:
-        pa = va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
+    pa = known_place(m, t, core, va, size, write, kind)
+    if pa == NOT_KNOWN:
+        pa = place_of(m, t, c, va, write, kind)
     if pa < 0:
         return 0
     line = pa >> P.LINE_SHIFT
@@ -73,11 +71,14 @@ def short_way(m, t, c, va, size, kind, value):
 
 
 @hot
-def last_place(core, va, write):
-    """Physical address of `va` if its page is the last one of its TLB set and allows the access, else -1."""
+def known_place(m, t, core, va, size, write, kind):
+    """Physical address of `va` where that can be told without a look into the TLBs: its page is the last one of its set and
+    allows the access, or there is no MMU. Else NOT_KNOWN; -1 after a fault."""
+    if not m.mmu:
+        return va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
     known = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
     if known.page != (va | core.page_last) or (write and not known.frame & 1):
-        return -1
+        return NOT_KNOWN
     core.dtlb.hits += 1
     return (known.frame & ~1) + (va & P.PAGE - 1)
 
@@ -151,12 +152,14 @@ def access(m, t, va, size, kind, value):
     count_access(core, kind)
     if core.sb_count > 0:
         drain_due(m, c, core.cycles)
-    if kind == P.ATOMIC:
+    if kind == P.ATOMIC and (core.sb_free_at > core.cycles or core.sb_count > 0):
         drain_all(m, c)
     if core.iq_count > 0:
         process_before(m, core, kind)
     write = 0 if READS >> kind & 1 else 1
-    pa = find_place(m, t, c, va, write, kind) if m.mmu else va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
+    pa = known_place(m, t, core, va, size, write, kind)
+    if pa == NOT_KNOWN:
+        pa = find_place(m, t, c, va, write, kind)
     if pa < 0:
         return -1 if kind == P.ATOMIC else 0
     if m.observe.races:
