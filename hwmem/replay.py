@@ -5,7 +5,7 @@ next, past the store buffer: the trace's order is the order in which memory sees
 caller's, a process whose one mapping spans the whole address space stands in for the program's.
 
     one core    hit filter ── a hit: with it up to seven more of its line, looked at together (eight.py)
-                    └─ else the memory door's short way, compiled with this loop; its long way through the door
+                    └─ else the memory door's short way, in this loop; its long way through the door
     many cores  hit filter, or the door, access by access
 
 Cost of one core, on the host: about 2 ns for one of a run of hits, 20 ns for a miss of all levels.
@@ -13,7 +13,7 @@ Cost of one core, on the host: about 2 ns for one of a run of hits, 20 ns for a 
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import apart, call_door, cold, hot, kernel
+from hwmem._jit import call_door, cold, hot, kernel
 from hwmem.arguments import as_array, filled, int64_array
 from hwmem.bits import ctz64, popcount64
 from hwmem.cache.match import LANES
@@ -25,7 +25,7 @@ from hwmem.mmu.tlb import forget_lines
 from hwmem.mmu.walk import foresee
 
 
-AHEAD = 6                       # accesses; the host fetches the LLC's set for the one so far ahead
+AHEAD = 4                       # accesses; the host fetches the LLC's set for the one so far ahead
 
 
 @kernel
@@ -50,22 +50,15 @@ def replay_one_core(m, t, addresses, is_store, sizes):
             continue
         if i + ahead < n:
             expect(m, core, llc, va, addresses[i + ahead])
-        kind = P.PHANTOM_STORE if is_store[i] else P.PHANTOM_LOAD
-        if takes_long_way(m, core, va, size, kind):
+        if takes_long_way(m, core, va, size, P.PHANTOM_LOAD):
             touch(m, t, va, size, is_store[i])
         else:
-            leave_filter(m, t, c, va, size, kind)
+            short_way(m, t, c, va, size, P.PHANTOM_STORE if is_store[i] else P.PHANTOM_LOAD, 0)
         if m.thread[t].state == P.KILLED:
             return i
         i += 1
     forget_addresses(m, c)
     return n
-
-
-@apart
-def leave_filter(m, t, c, va, size, kind):
-    """The access takes the short way: a function of its own, so that the loop keeps its values in registers."""
-    short_way(m, t, c, va, size, kind, 0)
 
 
 @hot

@@ -12,12 +12,13 @@ Two things follow gem5's MESI_Two_Level, count for count: an invalidated line ke
 refilled in place without a touch; where the LLC is inclusive, the victim of the core's last private level
 leaves before the request goes out, and victims in E or M are announced (PUTX), those in S or F are not.
 
-Entries of one line know each other, so that evictions need no search (indices plus one, 0: none or unknown):
+Entries of one line know each other, so that evictions need no search (indices; plus one where + stands, 0: none or unknown):
 
-    m.word of an L1 entry   its L2 entry             (without an L2: its LLC entry)
-    m.word of an L2 entry   its LLC entry << 32 | its L1 entry
+    m.word of an L1 entry   its L2 entry +           (without an L2: its LLC entry +)
+    m.word of an L2 entry   its LLC entry + << 32 | the entry of the core's L1 that has the copy if any does, as its tag tells
 
-Invariants: the core's right to a line is the stronger of its two copies; the links of valid entries are mutual.
+Invariants: the core's right to a line is the stronger of its two copies; a valid entry's link leads to the line's entry in
+that level, if that is valid.
 """
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
@@ -26,7 +27,7 @@ from hwmem.coherence.directory import put_back, request, request_again
 from hwmem.coherence.entry import give_up
 from hwmem.coherence.protocol import PR_RD
 
-BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry above, the L1 entry below it
+BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry's link above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
 HIT = -2
 
@@ -93,17 +94,17 @@ def take_miss(m, c, row, line, write, i):
     """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
     core = m.core[c]
     core.l1d.misses += 1
-    if not m.has_l2:
-        miss_without_l2(m, c, line, write, i)
-        return
     row_2 = row_of(core.l2, line)
-    j = index_in(m, core.l2, row_2, line)
+    j = index_in(m, core.l2, row_2, line)                       # an L2 that is not there has no ways
     if j < 0 and i < 0 and m.direct:
         fetch_line(m, c, row, row_2, line, write)
         return
     state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
     if state > P.I and (write == 0 or state >= P.E):
         hit_l2(m, core, row_2, j)
+    elif not m.has_l2:
+        miss_without_l2(m, c, line, write, i)
+        return
     else:
         j = miss_l2(m, c, line, write, i, j)
         state = m.tag[j] & P.STATE_MASK if j >= 0 else P.E
@@ -122,7 +123,7 @@ def fetch_line(m, c, row, row_2, line, write):
     put(m, i, line, l1_state(state, write))
     m.word[i] = j + 1
     put(m, j, line, state)
-    m.word[j] = (e + 1) << BELOW_SHIFT | i + 1
+    m.word[j] = (e + 1) << BELOW_SHIFT | i
     if old != 0:
         replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
 
@@ -151,7 +152,7 @@ def fill_l1(m, c, row, line, state, i, below):
     put(m, i, line, state)
     m.word[i] = below + 1
     if below >= 0:
-        m.word[below] = m.word[below] & ~LOW | i + 1
+        m.word[below] = m.word[below] & ~LOW | i
     if old != 0:
         replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
 
@@ -204,7 +205,7 @@ def miss_l2(m, c, line, write, i, j):
     if j < 0:
         j = allocate_l2_late(m, c, line)
     put(m, j, line, state)
-    m.word[j] = (core.llc_entry + 1) << BELOW_SHIFT
+    m.word[j] = (core.llc_entry + 1) << BELOW_SHIFT | core.l1d.first
     return j
 
 
@@ -222,14 +223,12 @@ def replace_l1(m, c, old, below):
     core = m.core[c]
     core.l1d.replacements += 1
     state = old & P.STATE_MASK
-    if below >= 0 and state > P.I:                              # the common victim: the L2 has it
-        m.word[below] &= ~LOW
-        if is_dirty(state):
-            core.l1d.dirty_evictions += 1
-            touch_entry(m, core.l2, below)
-            m.tag[below] = m.tag[below] & ~P.STATE_MASK | state
-    elif state > P.I:
+    if below < 0 and state > P.I:
         evict_l1(m, c, key_of(old), state)
+    elif is_dirty(state):                                       # else the common victim: the L2 has it, and need not be told
+        core.l1d.dirty_evictions += 1
+        touch_entry(m, core.l2, below)
+        m.tag[below] = m.tag[below] & ~P.STATE_MASK | state
 
 
 @cold
@@ -259,7 +258,7 @@ def evict_l1(m, c, line, state):
         m.core[c].l2.write_back_misses += 1
         j = allocate_l2_late(m, c, line)
         m.tag[j] |= state
-        m.word[j] = 0
+        m.word[j] = m.core[c].l1d.first
     elif state == P.E:
         put_back(m, c, line, state, 0, -1)
 
@@ -270,19 +269,27 @@ def evict_l2(m, c, old, links, direct):
     core = m.core[c]
     core.l2.replacements += 1
     state = old & P.STATE_MASK
-    if direct and state >= P.E and links & LOW == 0 and links > 0:
+    if direct and state >= P.E and links > LOW and (m.tag[links & LOW] ^ old) & P.KEY_MASK != 0:
         if state == P.M:
             core.l2.dirty_evictions += 1
             core.writebacks += 1
             m.tag[(links >> BELOW_SHIFT) - 1] |= P.DIRTY
         give_up(m, (links >> BELOW_SHIFT) - 1)                  # the common victim: the only copy, and nowhere else in the core
     elif state > P.I:
-        evict_other_l2(m, c, key_of(old), state, links)
+        evict_other_l2(m, c, old, state, links)
+
+
+@kernel
+def copy_in_l1(m, links, tag):
+    """The L1's entry that has a valid copy of the line of an L2 entry with these links and this tag, or -1."""
+    i = links & LOW
+    return i if (m.tag[i] ^ tag) & P.KEY_MASK == 0 and m.tag[i] & P.STATE_MASK > P.I else -1
 
 
 @apart
-def evict_other_l2(m, c, line, state, links):
-    i, above = (links & LOW) - 1, (links >> BELOW_SHIFT) - 1
+def evict_other_l2(m, c, old, state, links):
+    """evict_l2, where the L1 has a copy or the LLC's entry is not known."""
+    line, i, above = key_of(old), copy_in_l1(m, links, old), (links >> BELOW_SHIFT) - 1
     m.core[c].l2.dirty_evictions += 1 if is_dirty(state) else 0
     if i >= 0:
         m.word[i] = 0

@@ -8,7 +8,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.bits import bit, test_bit
-from hwmem.cache.private import BELOW_SHIFT, LOW
+from hwmem.cache.private import BELOW_SHIFT, copy_in_l1
 from hwmem.cache.sets import index_of, key_of
 from hwmem.coherence.entry import far_entry, sharers_of
 from hwmem.coherence.peers import core_state
@@ -57,7 +57,7 @@ def check_links(m, c, line, i, is_l1, found):
             return fault(found, LOST_BY_L2, c, line, m.tag[j] & P.STATE_MASK, 0)
         return 0
     if not is_l1:
-        j = (m.word[i] & LOW) - 1
+        j = copy_in_l1(m, m.word[i], m.tag[i])
         if j != valid_entry(m, core.l1d, line):
             return fault(found, BAD_LINK, c, line, j, valid_entry(m, core.l1d, line))
     j = (m.word[i] if is_l1 else m.word[i] >> BELOW_SHIFT) - 1
