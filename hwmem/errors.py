@@ -44,4 +44,4 @@ class ResultError(ValueError):
 
 
 class WorkloadError(ValueError):
-    """A Python file whose workload cannot be run: one line, "file:line: reason"."""
+    """A workload that cannot be run: a Python file's, "file:line: reason"; one whose parameters do not fit the machine."""

@@ -10,7 +10,7 @@ RAM is `memory` of the configuration; the kernel keeps a few percent of it.
 import numpy as np
 
 from hwmem import params as P
-from hwmem.errors import MachineError
+from hwmem.errors import WorkloadError
 from hwmem.kernels import finish, kernel, load64, mmap, munmap, next_thread, store64
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, parameter, workload
@@ -28,8 +28,8 @@ def place(w, space):
     config = space.process.machine.config
     w.lengths = [int(ratio * config.memory) // P.PAGE * P.PAGE for ratio in RATIOS]
     if config.memory + config.swap <= w.lengths[-1]:
-        raise MachineError(f"oversubscription: {RATIOS[-1]:g} times memory needs as much swap and more: "
-                           f"--with swap={format_size(2 * config.memory)}")
+        raise WorkloadError(f"oversubscription: {RATIOS[-1]:g} times memory needs as much swap and more: "
+                            f"--with swap={format_size(2 * config.memory)}")
     w.sums = np.zeros(ROWS, np.int64)
     meter.place(w, ROWS)
 

@@ -14,7 +14,7 @@ What Go's runtime met between 1.12 and 1.15, which used FREE: RSS in top did not
 import numpy as np
 
 from hwmem import params as P
-from hwmem.errors import MachineError
+from hwmem.errors import WorkloadError
 from hwmem.kernels import fetch_add64, finish, kernel, madvise, mmap, munmap, next_thread
 from hwmem.linux.page_table import frame_at, look_up
 from hwmem.programs import meter
@@ -33,7 +33,7 @@ def place(w, space):
     w.size = -(-w.size // P.PAGE) * P.PAGE
     memory = space.process.machine.config.memory
     if 2 * w.size > memory:
-        raise MachineError(f"madvise-return: size must be at most half of memory = {format_size(memory)}")
+        raise WorkloadError(f"madvise-return.size: takes at most half of memory = {format_size(memory)}, got {format_size(w.size)}")
     w.pages = np.zeros((ROWS, 5), np.int64)
     w.reserve = 2 * int(space.process.machine.state.frames.mark_high)   # pages that pressure leaves: the kernel's, page tables
     meter.place(w, 2 * ROWS)    # two rows each: the call, the touches

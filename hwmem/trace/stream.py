@@ -11,6 +11,7 @@ one chunk however long the file is; a line longer than LONGEST_LINE means this i
 """
 import contextlib
 import gzip
+import io
 import lzma
 import os
 import stat
@@ -22,12 +23,45 @@ from tqdm import tqdm
 
 CHUNK_BYTES = 1 << 20
 LONGEST_LINE = 1 << 16                                     # bytes
-COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open}
 _DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
 
 
 class StreamError(Exception):
     """The bytes cannot be had; the message says why, and whoever counts lines says where."""
+
+
+class XzFile(io.RawIOBase):
+    """The decompressed bytes of an .xz file: its streams one after another, with zeros between them. What else comes between
+    or after them raises LZMAError; lzma.open takes it for the end of the file, and drops the streams behind it."""
+
+    def __init__(self, stored, mode):
+        self.stored, self.stream = stored, None
+
+    def readinto(self, window):
+        while True:
+            if self.stream is None or self.stream.eof:
+                data = self._next_stream()
+                if not data:
+                    return 0
+                self.stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+            else:
+                data = self.stored.read(CHUNK_BYTES) if self.stream.needs_input else b""
+                if self.stream.needs_input and not data:
+                    raise EOFError("the last stream has no end")
+            out = self.stream.decompress(data, len(window))
+            if out:
+                window[:len(out)] = out
+                return len(out)
+
+    def _next_stream(self):
+        """The first bytes of the stream that follows; b"" at the end of the file."""
+        data = self.stream.unused_data.lstrip(b"\0") if self.stream else b""
+        while not data and (read := self.stored.read(CHUNK_BYTES)):
+            data = read.lstrip(b"\0")
+        return data
+
+
+COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": XzFile}
 
 
 @contextlib.contextmanager

@@ -40,6 +40,23 @@ def test_compressed_files_may_have_several_parts(tmp_path):
         assert read(tmp_path / name) == b"one\ntwo\n"
 
 
+def test_zeros_may_stand_between_and_after_the_streams_of_an_xz_file(tmp_path):
+    (tmp_path / "xz").write_bytes(lzma.compress(b"one\nt") + bytes(8) + lzma.compress(b"") + lzma.compress(b"wo\n") + bytes(4))
+    assert read(tmp_path / "xz") == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress], ids=["gzip", "xz"])
+@pytest.mark.parametrize("damage", [lambda part: b"junk", lambda part: part[:1] + b"?" + part[2:], lambda part: part[:7]],
+                         ids=["junk", "a damaged header", "half a header"])
+def test_what_follows_a_whole_stream_and_is_none_is_damage(tmp_path, compress, damage):
+    (tmp_path / "text").write_bytes(compress(b"one\n") + damage(compress(b"two\n")))
+    lines = b""
+    with pytest.raises(StreamError, match="damaged or cut off"):
+        for text, end in whole_lines(tmp_path / "text"):
+            lines += bytes(text[:end])
+    assert b"one\n".startswith(lines)
+
+
 @pytest.mark.parametrize("stored", ["gzip", "xz"])
 @pytest.mark.parametrize("damage", ["cut off", "flipped"])
 def test_damage_is_reported_after_the_lines_before_it(tmp_path, stored, damage):
