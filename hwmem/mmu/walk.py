@@ -52,15 +52,15 @@ def walk(m, c, va, write):
 
 @hot
 def foresee(m, core, va):
-    """Physical address that the leaf tables give `va` as they are now, -1 where there is none. Only the host looks: nothing
-    is counted, charged or remembered."""
+    """Physical address that the leaf tables give `va` as they are now, -1 where there is none. Only the host looks: nothing is
+    counted or charged. A table that it remembers may be none any more; then the address, which only a prefetch gets, is wrong."""
     key = paging_key(core, va, 1) + 1
     known = core.foreseen[np.uint64(va >> P.HUGE_SHIFT & P.FORESEEN - 1)]
     if known.key != key:
-        known.key, known.table = key, leaf_table(m, core, va)
-        if known.table < 0:
-            known.key = 0
+        table = leaf_table(m, core, va)
+        if table < 0:
             return -1
+        known.key, known.table = key, table
     pte = peek64(m.ram_base + known.table + (va >> P.PAGE_SHIFT & 511) * 8)
     return pte & P.PTE_FRAME | va & P.PAGE - 1 if pte & P.PTE_P else -1
 
