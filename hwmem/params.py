@@ -12,7 +12,7 @@ MAX_BANKS = 64                  # banks a channel
 BUSY_SLOTS = 4096               # lines whose transaction in flight is remembered (a power of two)
 HOT_LINES = 64                  # entries of the hit filter (access.py)
 HOT_PAGES = 16
-FORESEEN = 64
+FORESEEN = 64                   # leaf tables that a look ahead remembers (a power of two; mmu/walk.py)
 
 # Sizes
 LINE = 64

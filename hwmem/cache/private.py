@@ -22,7 +22,7 @@ that level, if that is valid.
 """
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
-from hwmem.cache.sets import cool, index_in, index_of, key_of, prefetch_row, put, row_of, take_victim, touch_entry, touch_in
+from hwmem.cache.sets import cool, index_in, key_of, prefetch_row, put, row_of, take_victim, touch_entry, touch_in
 from hwmem.coherence.directory import put_back, request, request_again
 from hwmem.coherence.entry import give_up
 from hwmem.coherence.protocol import PR_RD

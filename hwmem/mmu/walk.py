@@ -18,7 +18,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
-from hwmem.cache.private import access_physical, sweep_physical
+from hwmem.cache.private import sweep_physical
 from hwmem.cache.sets import index_in, install, row_of, touch_in
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
 from hwmem.observe.hooks import physical_seen

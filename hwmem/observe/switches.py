@@ -11,8 +11,8 @@ import numba
 import numpy as np
 
 from hwmem._jit import DOORS, first_run_bar
-from hwmem.config_record import Integer
 from hwmem.build import is_direct
+from hwmem.config_record import Integer
 from hwmem.layout import CELL, EVENT_SLOTS, MACHINE
 from hwmem.observe.sharing import FALSE_SHARING
 
@@ -38,7 +38,7 @@ def start(machine, classify=False, c2c=False, events=0, races=False):
     o.classify, o.c2c, o.events, o.event_limit = bool(classify), bool(c2c), events > 0, events
     if races:
         begin_races(m)
-    m.direct = is_direct(machine.config) and not o.events
+    m.direct = m.direct and not o.events
     o.races = bool(races)
     o.watching = o.classify or o.c2c or o.races
     if o.watching:
