@@ -20,7 +20,7 @@ from hwmem.core.access import (compare_exchange64, exchange64, fetch_add64, load
 from hwmem.core.fence import lfence, mfence, sfence
 from hwmem.core.ordered import load_acquire, load_acquire64, store_release, store_release64, store_stream, store_stream64
 from hwmem.mmu.segment import load_segment, store_segment
-from hwmem.observe.hooks import acquired, released, thread_edge
+from hwmem.observers.hooks import acquired, released, thread_edge
 from hwmem.sched.block import enqueue, leave_core, wake
 from hwmem.sched.scheduler import finish, next_thread, sleep_until
 

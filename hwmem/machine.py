@@ -27,7 +27,7 @@ from hwmem.linux import fault, reclaim, syscall        # noqa: F401  (their door
 from hwmem.linux.exec import PROGRAM_PAGES
 from hwmem.memory.ram import map_ram
 from hwmem.observe import check, counters
-from hwmem.observe import door as observe_door         # noqa: F401  (its door)
+from hwmem.observers import door as observe_door         # noqa: F401  (its door)
 from hwmem.proc import memory
 from hwmem.proc.status import COMM
 from hwmem.process import Process, spawn

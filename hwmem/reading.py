@@ -78,6 +78,6 @@ READING = (
     # ... its bytes
     "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
     # What watches it
-    "hwmem.observe.hooks", "hwmem.observe.door", "hwmem.observe.sharing", "hwmem.observe.contended", "hwmem.observe.watched",
-    "hwmem.observe.races", "hwmem.observe.clocks",
+    "hwmem.observers", "hwmem.observers.hooks", "hwmem.observers.door", "hwmem.observers.sharing", "hwmem.observers.contended", "hwmem.observers.watched",
+    "hwmem.observers.races", "hwmem.observers.clocks",
 )

@@ -29,7 +29,7 @@ from hwmem.coherence.answer import answer_read, answer_write, fetch_from_llc, fe
 from hwmem.coherence.entry import allocate, allocate_again, far_copies, holders, lookup, name_holder, sharers_of
 from hwmem.coherence.protocol import GETS, GETX, PR_RD, PUTX, UPGRADE
 from hwmem.memory.dram import dram_write
-from hwmem.observe.hooks import log_event
+from hwmem.observers.hooks import log_event
 
 NOBODY = np.uint64(0)
 

@@ -17,7 +17,7 @@ from hwmem.cache.sets import index_in, index_of, key_of, put, row_of, take_victi
 from hwmem.coherence.peers import cores_holding, meet
 from hwmem.coherence.protocol import BUS_RDX
 from hwmem.memory.dram import dram_write
-from hwmem.observe.hooks import line_recalled
+from hwmem.observers.hooks import line_recalled
 
 NOBODY = np.uint64(0)
 

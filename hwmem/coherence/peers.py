@@ -11,7 +11,7 @@ from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit, test_bit
 from hwmem.cache.sets import cool, index_of
 from hwmem.coherence.invalidations import hold_for_a_while
-from hwmem.observe.hooks import line_lost
+from hwmem.observers.hooks import line_lost
 
 NOBODY = np.uint64(0)
 

@@ -23,7 +23,7 @@ from hwmem.core.store_buffer import (drain_all, drain_due, drain_entry, forwarde
 from hwmem.memory.ram import peek64
 from hwmem.mmu.tlb import STORE_NEEDS, forget_pages
 from hwmem.mmu.translate import translate
-from hwmem.observe.hooks import access_made, access_seen, physical_seen
+from hwmem.observers.hooks import access_made, access_seen, physical_seen
 
 LAST = P.LINE - 1
 READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)

@@ -30,7 +30,7 @@ from hwmem.cache.sets import index_of
 from hwmem.coherence.invalidations import process_lines
 from hwmem.coherence.past import write_past
 from hwmem.memory.ram import peek8, poke8, poke64
-from hwmem.observe.hooks import access_seen
+from hwmem.observers.hooks import access_seen
 
 SLOTS = 64
 PLAIN, ASKED, STREAM = range(3)         # sb_kind; ASKED: plain, and its line has been asked for

@@ -15,7 +15,7 @@ from hwmem.linux.pages import split_huge_entry, zap_range
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma import cut_vma, drop_vma, insert_vma, modify_vma, pages_of
 from hwmem.linux.vma_tree import find_vma, highest_gap, room_end
-from hwmem.observe.hooks import memory_gone
+from hwmem.observers.hooks import memory_gone
 
 PAGE_MASK = ~(P.PAGE - 1)
 LAST_PAGE = P.UNLIMITED & PAGE_MASK

@@ -21,7 +21,7 @@ from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.private import sweep_physical
 from hwmem.cache.sets import index_in, install, row_of, touch_in
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
-from hwmem.observe.hooks import physical_seen
+from hwmem.observers.hooks import physical_seen
 
 TOP_LEVEL = 3
 LARGE_LEAF = (1 << 63) - 1              # NX is not part of what a data access needs

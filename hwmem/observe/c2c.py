@@ -18,7 +18,7 @@ from itertools import accumulate, groupby
 import numpy as np
 
 from hwmem import params as P
-from hwmem.observe.contended import HITM_HERE, HITM_REMOTE, OTHER_LOADS, READS, WRITES
+from hwmem.observers.contended import HITM_HERE, HITM_REMOTE, OTHER_LOADS, READS, WRITES
 
 SERVED_BY = {"l1": (P.FROM_L1,), "l2": (P.FROM_L2,), "llc": (P.FROM_LLC, P.FROM_CLEAN), "upgrade": (P.FROM_UPGRADE,),
              "lcl_hitm": (P.FROM_HITM,), "rmt_hitm": (P.FROM_REMOTE_HITM,), "rmt_llc": (P.FROM_REMOTE_LLC, P.FROM_REMOTE_CLEAN),

@@ -28,7 +28,7 @@ import functools
 import numpy as np
 
 from hwmem.layout import MACHINE, VMSTAT_NAMES
-from hwmem.observe.sharing import FALSE_SHARING
+from hwmem.observers.sharing import FALSE_SHARING
 
 CORE_FIELDS = {
     "loads": "loads", "stores": "stores", "atomics": "atomics", "split_accesses": "split_accesses",

@@ -14,7 +14,7 @@ from hwmem._jit import DOORS, first_run_bar
 from hwmem.build import is_direct
 from hwmem.config_record import Integer
 from hwmem.layout import CELL, EVENT_SLOTS, MACHINE
-from hwmem.observe.sharing import FALSE_SHARING
+from hwmem.observers.sharing import FALSE_SHARING
 
 EVENTS = Integer(0, EVENT_SLOTS)
 
@@ -60,7 +60,7 @@ def stop(machine):
 
 def begin_races(m):
     """No access made so far counts, and no thread knows of another."""
-    from hwmem.observe import races                 # noqa: F401  (its door)
+    from hwmem.observers import races                 # noqa: F401  (its door)
     m.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
     o = m.observe
     if o.race_cells or o.race_rows:

@@ -6,7 +6,7 @@ from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.core.ordered import load_acquire
 from hwmem.core.service import drain_all
-from hwmem.observe.hooks import thread_edge
+from hwmem.observers.hooks import thread_edge
 
 
 @kernel

@@ -11,9 +11,9 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import DOORS, kernel
 from hwmem.bits import ONE
-from hwmem.observe.contended import begin_contention, count_access, forget_use
-from hwmem.observe.sharing import classify, lifetime_ends, recalled
-from hwmem.observe.watched import find_or_add, find_watched
+from hwmem.observers.contended import begin_contention, count_access, forget_use
+from hwmem.observers.sharing import classify, lifetime_ends, recalled
+from hwmem.observers.watched import find_or_add, find_watched
 
 WRITES = 1 << P.STORE | 1 << P.ATOMIC | 1 << P.PHANTOM_STORE | 1 << P.PHYSICAL_STORE
 HITM = 1 << P.FROM_HITM | 1 << P.FROM_REMOTE_HITM

@@ -21,7 +21,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import DOORS, cold, kernel
 from hwmem.layout import RACE_CELLS, RACE_LOG, RACE_SLOTS
-from hwmem.observe.clocks import acquire, copy_row, edge, knows_row, new_row, release
+from hwmem.observers.clocks import acquire, copy_row, edge, knows_row, new_row, release
 
 PHANTOMS = 1 << P.PHANTOM_LOAD | 1 << P.PHANTOM_STORE
 WORD_SHIFT = 3
