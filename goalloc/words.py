@@ -14,7 +14,7 @@ import numpy as np
 
 from hwmem._jit import cold, kernel
 from hwmem.bits import ONE, ctz64, popcount64, test_bit
-from hwmem.coherence.invalidations import process_all
+from hwmem.cache.invalidations import process_all
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
 
 __all__ = ["get8", "get16", "get32", "get64", "put8", "put16", "put32", "put64", "add64", "swap64", "cas64", "get_mask", "put_mask",

@@ -11,7 +11,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem.cache.replacement import fresh_stack, stack_mask
-from hwmem.coherence.protocol import PROTOCOLS, tables
+from hwmem.cache.protocol import PROTOCOLS, tables
 from hwmem.layout import MACHINE
 
 

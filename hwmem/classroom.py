@@ -12,7 +12,7 @@ A step back is the lesson begun again and stopped one step earlier: the machine 
 """
 from typing import NamedTuple
 
-from hwmem.coherence.protocol import PUTX, REQUEST_NAMES
+from hwmem.cache.protocol import PUTX, REQUEST_NAMES
 from hwmem.config import MachineConfig
 from hwmem.machine import Machine
 from hwmem.observe import events, switches

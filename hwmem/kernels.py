@@ -14,7 +14,7 @@ A kernel that calls these compiles in a second or two: what they do beyond a cac
 """
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
-from hwmem.coherence.invalidations import process_all
+from hwmem.cache.invalidations import process_all
 from hwmem.core.access import (compare_exchange64, exchange64, fetch_add64, load, load8, load32, load64, store, store8,
                                store32, store64)
 from hwmem.core.fence import lfence, mfence, sfence

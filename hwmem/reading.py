@@ -72,9 +72,9 @@ READING = (
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
-    "hwmem.cache", "hwmem.cache.private", "hwmem.coherence", "hwmem.coherence.past", "hwmem.coherence.directory",
-    "hwmem.coherence.answer", "hwmem.coherence.entry", "hwmem.coherence.peers", "hwmem.coherence.invalidations",
-    "hwmem.coherence.protocol", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
+    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.past", "hwmem.cache.directory",
+    "hwmem.cache.answer", "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations",
+    "hwmem.cache.protocol", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
     "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
     # What watches it

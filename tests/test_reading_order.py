@@ -7,7 +7,7 @@ import pytest
 from hwmem.reading import HEADERS, READING
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-HARDWARE = ("hwmem.core", "hwmem.mmu", "hwmem.cache", "hwmem.coherence", "hwmem.memory")
+HARDWARE = ("hwmem.core", "hwmem.mmu", "hwmem.cache", "hwmem.memory")
 
 
 def module_name(path):

@@ -1,1 +1,1 @@
-"""Set-associative arrays, replacement, and a core's private caches."""
+"""A core's private caches, the directory that keeps them coherent, and the protocols it keeps to."""

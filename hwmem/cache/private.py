@@ -23,9 +23,9 @@ that level, if that is valid.
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.sets import cool, index_in, key_of, prefetch_row, put, row_of, take_victim, touch_entry, touch_in
-from hwmem.coherence.directory import put_back, request, request_again
-from hwmem.coherence.entry import give_up
-from hwmem.coherence.protocol import PR_RD
+from hwmem.cache.directory import put_back, request, request_again
+from hwmem.cache.entry import give_up
+from hwmem.cache.protocol import PR_RD
 
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry's link above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1

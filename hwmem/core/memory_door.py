@@ -15,8 +15,8 @@ from hwmem import params as P
 from hwmem._jit import DOORS, apart, cold, hot, kernel
 from hwmem.cache.private import HIT, access_line, expect_request, hit_line, sweep_physical, take_miss
 from hwmem.cache.sets import index_of, row_of
-from hwmem.coherence.directory import keep_line
-from hwmem.coherence.invalidations import held_value, oldest, process_all, process_due, process_everywhere, process_lines
+from hwmem.cache.directory import keep_line
+from hwmem.cache.invalidations import held_value, oldest, process_all, process_due, process_everywhere, process_lines
 from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (drain_all, drain_due, drain_entry, forwarded, forwards, push, read_bytes, stream,
                                      waits_for_line, write_bytes, youngest_overlap)

@@ -27,8 +27,8 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, kernel
 from hwmem.cache.private import access_physical
 from hwmem.cache.sets import index_of
-from hwmem.coherence.invalidations import process_lines
-from hwmem.coherence.past import write_past
+from hwmem.cache.invalidations import process_lines
+from hwmem.cache.past import write_past
 from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.observers.hooks import access_seen
 

@@ -15,7 +15,7 @@ Source: mm/page_alloc.c (__free_one_page, rmqueue_bulk, free_pcppages_bulk).
 """
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
-from hwmem.coherence.invalidations import process_everywhere
+from hwmem.cache.invalidations import process_everywhere
 from hwmem.memory.ram import release_host, zero_bytes
 
 DIRECT, KSWAPD = range(2)       # who reclaims (linux/reclaim.py)

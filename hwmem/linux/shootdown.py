@@ -9,7 +9,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.bits import test_bit
-from hwmem.coherence.invalidations import process_all
+from hwmem.cache.invalidations import process_all
 from hwmem.core.service import drain_all
 from hwmem.mmu.tlb import flush, invalidate_page
 

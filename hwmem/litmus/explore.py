@@ -23,7 +23,7 @@ reads need not be tried.
 """
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
-from hwmem.coherence.invalidations import hold, oldest, process
+from hwmem.cache.invalidations import hold, oldest, process
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load64, store64
 from hwmem.core.fence import lfence, mfence, sfence
 from hwmem.core.ordered import load_acquire64, store_release64, store_stream64

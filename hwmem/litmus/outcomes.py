@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hwmem import params as P
-from hwmem.coherence.invalidations import SLOTS
+from hwmem.cache.invalidations import SLOTS
 from hwmem.config import MachineConfig
 from hwmem.config_record import Integer
 from hwmem.litmus.encode import ACTION, DEPTH, PARENT, PROGRESS, WAYS, encode, first_row, place

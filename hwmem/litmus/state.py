@@ -4,7 +4,7 @@ The machine's caches stay as they are: they decide times, never values.
 """
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.coherence.invalidations import WORDS, hold
+from hwmem.cache.invalidations import WORDS, hold
 from hwmem.core.store_buffer import PLAIN, STREAM, slot_of, waits_for_line
 from hwmem.litmus.encode import ENTRY, READ, STATE
 from hwmem.memory.ram import peek64, poke64

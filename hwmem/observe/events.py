@@ -11,7 +11,7 @@ a line came to be shared. (To see a later part, start the log there.)
 Lines of a log are in the order in which the machine made the requests. Cores have clocks of their own; within a core
 cycles never decrease, across cores they may.
 """
-from hwmem.coherence.protocol import REQUEST_NAMES
+from hwmem.cache.protocol import REQUEST_NAMES
 from hwmem.params import LINE_SHIFT, STATE_NAMES
 
 HEAD = f"{'cycle':>12} {'core':>4} {'thread':>6} {'request':>8} {'line':>14}  {'state':<6} {'from':<8} {'latency':>7}"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hwmem.coherence.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETS, GETX, REQUEST_NAMES, UPGRADE, tables
+from hwmem.cache.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETS, GETX, REQUEST_NAMES, UPGRADE, tables
 from hwmem.params import STATE_NAMES, I, M
 
 MEETS = {GETS: BUS_RD, GETX: BUS_RDX, UPGRADE: BUS_UPGR}

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from observed import BASE, SMALL, machine, random_trace, replay
 
-from hwmem.coherence.protocol import GETS, GETX, PUTX, UPGRADE
+from hwmem.cache.protocol import GETS, GETX, PUTX, UPGRADE
 from hwmem.layout import EVENT_SLOTS
 from hwmem.observe import events, switches
 from hwmem.params import E, F, I, M, O, S

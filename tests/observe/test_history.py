@@ -10,7 +10,7 @@ import hwmem
 from hwmem.classroom import BASE as LESSON_BASE
 from hwmem.classroom import LESSON, LINES, Classroom, walk
 from hwmem.cli import main
-from hwmem.coherence.protocol import PROTOCOLS
+from hwmem.cache.protocol import PROTOCOLS
 from hwmem.observe import events, switches
 from hwmem.observe.history import busiest, history
 from hwmem.report.history import history_table, picture

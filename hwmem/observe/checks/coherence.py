@@ -10,9 +10,9 @@ from hwmem._jit import kernel
 from hwmem.bits import bit, test_bit
 from hwmem.cache.private import BELOW_SHIFT, copy_in_l1
 from hwmem.cache.sets import index_of, key_of
-from hwmem.coherence.entry import far_entry, sharers_of
-from hwmem.coherence.peers import core_state
-from hwmem.coherence.protocol import PR_RD
+from hwmem.cache.entry import far_entry, sharers_of
+from hwmem.cache.peers import core_state
+from hwmem.cache.protocol import PR_RD
 from hwmem.observe.checks.faults import (BAD_DIRECTORY_STATE, BAD_FLAGS, BAD_LINK, BAD_OWNER, BAD_SHARERS, BAD_STATE,
                                          LOST_BY_L2, NOT_A_SHARER, NOT_IN_LLC, NOT_OWNED, NOT_REMOTE, OTHER_SOCKET,
                                          TWO_COPIES, TWO_OWNERS, fault)

@@ -14,8 +14,8 @@ from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
 from hwmem.bits import bit, ctz64
 from hwmem.cache.sets import index_in, index_of, key_of, put, row_of, take_victim, touch_in
-from hwmem.coherence.peers import cores_holding, meet
-from hwmem.coherence.protocol import BUS_RDX
+from hwmem.cache.peers import cores_holding, meet
+from hwmem.cache.protocol import BUS_RDX
 from hwmem.memory.dram import dram_write
 from hwmem.observers.hooks import line_recalled
 

@@ -9,10 +9,10 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import cold
 from hwmem.bits import test_bit
-from hwmem.coherence.directory import wait_for_line
-from hwmem.coherence.entry import far_copies, far_entry, holders, set_entry
-from hwmem.coherence.peers import meet, take_away
-from hwmem.coherence.protocol import BUS_RDX
+from hwmem.cache.directory import wait_for_line
+from hwmem.cache.entry import far_copies, far_entry, holders, set_entry
+from hwmem.cache.peers import meet, take_away
+from hwmem.cache.protocol import BUS_RDX
 from hwmem.memory.dram import dram_write
 
 NOBODY = np.uint64(0)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmem.coherence.protocol import (
+from hwmem.cache.protocol import (
     BUS_RD, BUS_RDX, BUS_UPGR, DRAWINGS, EVENT_NAMES, EVICT, GETS, GETX, IMPOSSIBLE, MEM_WRITE,
     NO_REQUEST, PR_RD, PR_WR, PROTOCOLS, PUTX, SILENT, SUPPLY, UPGRADE, Tables, check_table,
     check_tables, parse, tables)

@@ -14,9 +14,9 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
 from hwmem.bits import bit, ctz64
-from hwmem.coherence.entry import far_entry, set_entry, sharers_of
-from hwmem.coherence.peers import meet, supplier, take_away
-from hwmem.coherence.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETX, MEM_WRITE, UPGRADE
+from hwmem.cache.entry import far_entry, set_entry, sharers_of
+from hwmem.cache.peers import meet, supplier, take_away
+from hwmem.cache.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETX, MEM_WRITE, UPGRADE
 from hwmem.memory.dram import dram_read, dram_write, home_node
 
 NOBODY = np.uint64(0)

@@ -10,7 +10,7 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit, test_bit
 from hwmem.cache.sets import cool, index_of
-from hwmem.coherence.invalidations import hold_for_a_while
+from hwmem.cache.invalidations import hold_for_a_while
 from hwmem.observers.hooks import line_lost
 
 NOBODY = np.uint64(0)

@@ -25,9 +25,9 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit
 from hwmem.cache.sets import index_in, index_of, row_of, touch_in
-from hwmem.coherence.answer import answer_read, answer_write, fetch_from_llc, fetch_from_memory
-from hwmem.coherence.entry import allocate, allocate_again, far_copies, holders, lookup, name_holder, sharers_of
-from hwmem.coherence.protocol import GETS, GETX, PR_RD, PUTX, UPGRADE
+from hwmem.cache.answer import answer_read, answer_write, fetch_from_llc, fetch_from_memory
+from hwmem.cache.entry import allocate, allocate_again, far_copies, holders, lookup, name_holder, sharers_of
+from hwmem.cache.protocol import GETS, GETX, PR_RD, PUTX, UPGRADE
 from hwmem.memory.dram import dram_write
 from hwmem.observers.hooks import log_event
 
