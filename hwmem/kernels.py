@@ -4,7 +4,7 @@
     fetch_add64  exchange64  compare_exchange64                                        core/access.py
     load_acquire64  store_release64  store_stream64                                    core/ordered.py
     mfence  sfence  lfence                                                             core/fence.py
-    load_segment(m, t, s, offset, size)  store_segment                                 mmu/segment.py
+    load_segment(m, t, s, offset, size)  store_segment                                 core/segment.py
     next_thread(m)  finish(m, t)  sleep_until(m, t, cycle)                             sched/scheduler.py
     clock  compute  futex_wait  futex_wake  joined  happens_before  happens_after      here
     mmap  mmap_file  munmap  mprotect  madvise  brk  pread                             here: system calls, result or -errno
@@ -19,7 +19,7 @@ from hwmem.core.access import (compare_exchange64, exchange64, fetch_add64, load
                                store32, store64)
 from hwmem.core.fence import lfence, mfence, sfence
 from hwmem.core.ordered import load_acquire, load_acquire64, store_release, store_release64, store_stream, store_stream64
-from hwmem.mmu.segment import load_segment, store_segment
+from hwmem.core.segment import load_segment, store_segment
 from hwmem.observers.hooks import acquired, released, thread_edge
 from hwmem.sched.block import enqueue, leave_core, wake
 from hwmem.sched.scheduler import finish, next_thread, sleep_until

@@ -7,7 +7,7 @@
     observers                               what the hooks of the hardware lead to
 
 A file imports only files below it; the shared headers, which everybody may import, stand apart and import only each
-other. Hardware (core, mmu, cache, coherence, memory) never imports Linux: it reaches it through doors (_jit.py), which
+other. Hardware (core, mmu, cache, memory) never imports Linux: it reaches it through doors (_jit.py), which
 is why Linux stands above it. tests/test_reading_order.py holds the files to this list.
 """
 
@@ -64,10 +64,8 @@ READING = (
     "hwmem.linux.aging", "hwmem.linux.workingset", "hwmem.linux.pages", "hwmem.linux.swap", "hwmem.linux.vma",
     "hwmem.linux.vma_tree", "hwmem.linux.rmap", "hwmem.linux.shootdown", "hwmem.linux.page_table", "hwmem.linux.page_cache",
     "hwmem.linux.lru", "hwmem.linux.frames", "hwmem.linux.disk",
-    # One access: the segment, of 32-bit processes
-    "hwmem.mmu.segment",
-    # ... the core
-    "hwmem.core", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service", "hwmem.core.memory_door",
+    # One access: the core
+    "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service", "hwmem.core.memory_door",
     "hwmem.core.signal", "hwmem.core.store_buffer",
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",

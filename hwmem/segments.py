@@ -3,13 +3,13 @@
     p.set_segment("fs", base=a, limit=4095, rights="rw")
     p.load_segment("fs", 16, size=4)                            the 4 bytes at a + 16
 
-The half of Process (process.py) that knows segments; what they do is in mmu/segment.py.
+The half of Process (process.py) that knows segments; what they do is in core/segment.py.
 """
 from typing import NamedTuple
 
 from hwmem import params as P
 from hwmem.arguments import check_size, to_int64
-from hwmem.mmu import segment as S
+from hwmem.core import segment as S
 
 RIGHTS = {"rw": S.FLAT_DATA, "r": S.FLAT_DATA & ~S.WRITABLE, "rw down": S.FLAT_DATA | S.EXPAND_DOWN,
           "r down": S.FLAT_DATA & ~S.WRITABLE | S.EXPAND_DOWN, "rx": S.FLAT_CODE, "x": S.FLAT_CODE & ~S.READABLE,

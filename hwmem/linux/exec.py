@@ -44,7 +44,7 @@ def take_process(m, layout):
             process.anon = process.file = process.shared = process.swapped = process.table_pages = 0
             process.minflt = process.majflt = process.libc = 0
             for s in range(len(process.segment_rights)):
-                process.segment_rights[s] = 0           # flat (mmu/segment.py)
+                process.segment_rights[s] = 0           # flat (core/segment.py)
             process.limit_stack = P.STACK_LIMIT
             process.limit_space = P.UNLIMITED
             process.limit_locked = P.LOCKED_LIMIT

@@ -1,6 +1,6 @@
 """Segments: what a real processor and kernel do with the same accesses, and that pages still have their say.
 
-CASES holds the answers of Linux 6.18 on x86 to tests/mmu/segment_oracle.c; where gcc can build 32-bit programs and the
+CASES holds the answers of Linux 6.18 on x86 to tests/core/segment_oracle.c; where gcc can build 32-bit programs and the
 kernel runs them, they are asked again.
 """
 import pathlib
@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 import hwmem
-from hwmem.mmu.segment import FLAT_CODE, FLAT_DATA, GRANULAR, descriptor, parts
+from hwmem.core.segment import FLAT_CODE, FLAT_DATA, GRANULAR, descriptor, parts
 
 SIGSEGV, SIGBUS, KERNEL, ADDRESS = 11, 7, 1 << 6, 1 << 7
 GP, SS, PF = SIGSEGV | KERNEL, SIGBUS | KERNEL, SIGSEGV | ADDRESS
