@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.traffic import LINE, SHAPES, SPAN
 from hwmem.config import MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 
 CORES = 4
 ACCESS_BYTES = 8

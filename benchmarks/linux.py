@@ -17,14 +17,14 @@ from benchmarks.floors import UNDER, Floor
 from benchmarks.measure import MB, best_in_turn, last_json, python, run_child
 from benchmarks.memory import resident
 from hwmem import params as P
-from hwmem.accesses import touch_pages
+from hwmem.machine.accesses import touch_pages
 from hwmem.config import MachineConfig
 from hwmem.kernels import kernel, mmap, mprotect, munmap
 from hwmem.linux.vma_tree import find_vma
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from hwmem.programs.mappings import depth_at
 from hwmem.programs.meter import next_random
-from hwmem.prompt import place_thread
+from hwmem.machine.enter import place_thread
 from hwmem.report.table import table
 
 SPAN = 24 << 20                 # less than what the machine keeps of freed RAM (params.RELEASE_ABOVE)

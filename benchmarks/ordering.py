@@ -15,10 +15,10 @@ from hwmem import litmus
 from hwmem._jit import kernel
 from hwmem.config import MachineConfig
 from hwmem.core.access import load64, store64
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from hwmem.observation import Watch
 from hwmem.params import ORDERINGS
-from hwmem.prompt import place_thread
+from hwmem.machine.enter import place_thread
 from hwmem.report.table import table
 from hwmem.runner import Job, accesses, start_thread
 

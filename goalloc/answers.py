@@ -15,8 +15,8 @@ import numpy as np
 from hwmem import params as H
 from hwmem._jit import kernel
 from hwmem.config import MachineConfig
-from hwmem.machine import Machine
-from hwmem.prompt import enter, place_thread
+from hwmem.machine.machine import Machine
+from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
 from goalloc.bootstrap import INIT_PAGES, SET_M
 from goalloc.errors import raise_fatal

@@ -2,10 +2,10 @@
 import numpy as np
 
 from hwmem import params as H
-from hwmem.arguments import int64_array, to_int64
+from hwmem.machine.arguments import int64_array, to_int64
 from hwmem.config import MachineConfig
-from hwmem.machine import Machine
-from hwmem.process import Process
+from hwmem.machine.machine import Machine
+from hwmem.machine.process import Process
 from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.slices import Slice

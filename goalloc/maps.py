@@ -2,7 +2,7 @@
 import numpy as np
 
 from hwmem._jit import kernel
-from hwmem.arguments import to_int64
+from hwmem.machine.arguments import to_int64
 from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
 from goalloc import params as P

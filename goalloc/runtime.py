@@ -15,11 +15,11 @@ import numpy as np
 
 from hwmem import params as H
 from hwmem._jit import DOORS, first_run_bar
-from hwmem.arguments import to_int64
+from hwmem.machine.arguments import to_int64
 from hwmem.config import MachineConfig
 from hwmem.layout import MACHINE
-from hwmem.machine import OTHER_SIGNALS, Machine
-from hwmem.prompt import enter, place_thread
+from hwmem.machine.machine import OTHER_SIGNALS, Machine
+from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
 from goalloc.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
                                check_sizes, check_slice, check_string)

@@ -1,5 +1,5 @@
 """A user arena as Python drives it. Go: package arena."""
-from hwmem.arguments import to_int64
+from hwmem.machine.arguments import to_int64
 from goalloc import params as P
 from goalloc.arena import ALLOC, CLONE, FREE, NEW, ONE
 from goalloc.arguments import check_count

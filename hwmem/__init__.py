@@ -32,9 +32,9 @@ _HOMES = {
     "trace": ("Trace", "open_trace"),
     "config": ("MachineConfig", "presets", "preset_sources", "CacheConfig", "TlbConfig", "WalkerConfig", "StoreBufferConfig",
                "InterconnectConfig", "DramConfig", "CoreCosts", "KernelCosts"),
-    "machine": ("Machine",),
-    "answers": ("answer_script",),
-    "process": ("Process",),
+    "machine.machine": ("Machine",),
+    "machine.answers": ("answer_script",),
+    "machine.process": ("Process",),
     "errors": ("MachineError", "SegmentationFault", "Abort", "TraceError", "ResultError", "LitmusError"),
     "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_", "MS_"))),
 }

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from hwmem.cache.protocol import PUTX, REQUEST_NAMES
 from hwmem.config import MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from hwmem.observe import events, switches
 from hwmem.report.table import table
 

@@ -16,9 +16,9 @@ from numba import typeof
 from hwmem import comparison
 from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
-from hwmem.arguments import int64_array
+from hwmem.machine.arguments import int64_array
 from hwmem.errors import MachineError
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from hwmem.observation import UNWATCHED, Watch
 from hwmem.programs import Space, find
 from hwmem.programs.file import compiled

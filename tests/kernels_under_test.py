@@ -9,7 +9,7 @@ from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.kernels import (clock, compare_exchange64, compute, exchange64, fetch_add64, finish, futex_wait, futex_wake, load, mfence,
                            next_thread, sleep_until, store)
-from hwmem.prompt import place_thread
+from hwmem.machine.enter import place_thread
 from hwmem.sched.block import enqueue
 
 LOAD, STORE, ADD, EXCHANGE, COMPARE_EXCHANGE, FENCE, UNMAP = range(7)

@@ -146,7 +146,7 @@ def test_the_cache_lies_where_it_is_told_to(tmp_path):
 def test_every_door_has_a_kernel_and_an_address():
     from hwmem import params as P
     from hwmem._jit import DOORS, JIT_DISABLED
-    from hwmem.machine import Machine
+    from hwmem.machine.machine import Machine
 
     on_demand = ("DOOR_LIBC", "DOOR_RACES")                 # compiled for the machine that first needs them
     machine = Machine()
@@ -160,7 +160,7 @@ def test_importing_the_package_compiles_nothing():
     """Importing is for everybody; compiling is for those who make a machine."""
     compiled, _ = run("""
         import json
-        import hwmem.machine, hwmem.process, hwmem.kernels
+        import hwmem.machine.machine, hwmem.machine.process, hwmem.kernels
         from hwmem.core.access import load64
         from hwmem.accesses import touch_pages
         print(json.dumps([len(load64.overloads), len(touch_pages.overloads)]))

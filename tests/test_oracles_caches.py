@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hwmem.config import CacheConfig, MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from kernels_under_test import LOAD, STORE, script_results
 
 FOLDER = pathlib.Path(__file__).parent / "oracles" / "caches"

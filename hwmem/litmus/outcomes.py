@@ -18,8 +18,8 @@ from hwmem.config_record import Integer
 from hwmem.litmus.encode import ACTION, DEPTH, PARENT, PROGRESS, WAYS, encode, first_row, place
 from hwmem.litmus.explore import enter_all, explore, wander
 from hwmem.litmus.herd import parse
-from hwmem.machine import SEED, Machine
-from hwmem.prompt import place_thread
+from hwmem.machine.machine import SEED, Machine
+from hwmem.machine.enter import place_thread
 
 MODES = ("exhaustive", "random")
 RUNS = Integer(1, 10**12)

@@ -7,7 +7,7 @@ page of a file, pages read ahead) the others cost next to nothing, so "a fault" 
 Needs swap for the kinds that swap; without it they are left out.
 Source of the kinds: mm/memory.c, handle_pte_fault.
 """
-from hwmem import files
+from hwmem.machine import files
 from hwmem import params as P
 from hwmem.config_record import Rule
 from hwmem.kernels import NOBODY, exit_process, finish, fork, kernel, madvise, mmap, mmap_file, munmap, next_thread

@@ -11,7 +11,7 @@ Each way has a copy of the file, so that none finds another's pages in the page 
 """
 import numpy as np
 
-from hwmem import files
+from hwmem.machine import files
 from hwmem import params as P
 from hwmem.config_record import Rule
 from hwmem.kernels import finish, kernel, load64, madvise, mmap, mmap_file, munmap, next_thread, pread

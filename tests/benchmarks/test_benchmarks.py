@@ -10,7 +10,7 @@ from benchmarks.floors import UNDER, Floor, floors_table
 from benchmarks.measure import best_in_turn, run_child
 from benchmarks.traffic import LINE, SHAPES, STREAMS, Stream
 from hwmem.config import CacheConfig, MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 
 needs_gcc = pytest.mark.skipif(bool(c_loop.missing()), reason=c_loop.missing() or "-")
 SMALL = ((8, 8), (16, 8), (16, 16))

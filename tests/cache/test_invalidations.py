@@ -10,7 +10,7 @@ from hwmem.config import MachineConfig
 from hwmem.core.service import kernel_access
 from hwmem.kernels import joined, lfence, load_acquire64, mmap, munmap, sfence, store64, store_stream64
 from hwmem.linux.frames import hand_out
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from invariants import assert_consistent
 from kernels_under_test import ADD, COMPARE_EXCHANGE, EXCHANGE, FENCE, LOAD, STORE, run_script, script_results, threads_of
 from models import poke_ram

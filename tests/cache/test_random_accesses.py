@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmem.config import CacheConfig, MachineConfig, TlbConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from invariants import assert_consistent
 from kernels_under_test import ADD, COMPARE_EXCHANGE, EXCHANGE, FENCE, LOAD, STORE, script_results
 from models import FlatMemory, signed

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hwmem.config import CacheConfig, MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 
 ALL = list(itertools.product(("msi", "mesi", "moesi", "mesif"), ("inclusive", "nine"), (True, False), (True, False), (1, 2)))
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from hwmem.config import MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hwmem.config import CacheConfig, MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from invariants import assert_consistent
 from kernels_under_test import ADD, COMPARE_EXCHANGE, EXCHANGE, FENCE, LOAD, STORE, script_results
 from models import FlatMemory

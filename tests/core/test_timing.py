@@ -4,7 +4,7 @@ import pytest
 
 from hwmem import params as P
 from hwmem.config import CacheConfig, MachineConfig, TlbConfig, WalkerConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from kernels_under_test import ADD, FENCE, INCREMENT, LOAD, STORE, run_threads, script_results
 
 # Distinct numbers, so that a sum shows its parts

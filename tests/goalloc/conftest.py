@@ -13,7 +13,7 @@ if str(HERE) not in sys.path:
 def machine():
     import goalloc.runtime                                  # noqa: F401  (its doors)
     from hwmem.config import MachineConfig
-    from hwmem.machine import Machine
+    from hwmem.machine.machine import Machine
     return Machine(MachineConfig())
 
 

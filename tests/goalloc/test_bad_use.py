@@ -8,7 +8,7 @@ import pytest
 from hwmem import params as H
 from hwmem.config import MachineConfig
 from hwmem.errors import MachineError
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from goalloc import params as P
 from goalloc.errors import FatalError
 from goalloc.inspect import Inspector

@@ -6,7 +6,7 @@ from goalloc.fastrand import fastrand, fastrandn
 from goalloc.layout import m_, variables as V
 from goalloc.proc import NEWG
 from hwmem._jit import kernel
-from hwmem.prompt import place_thread
+from hwmem.machine.enter import place_thread
 
 WORD = 1 << 64
 

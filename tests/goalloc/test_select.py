@@ -8,7 +8,7 @@ from goalloc.kernels import selectgo
 from goalloc.layout import hchan, scase
 from hwmem._jit import kernel
 from hwmem.core.service import drain_all
-from hwmem.prompt import place_thread
+from hwmem.machine.enter import place_thread
 
 CASES, ORDER, VALUES = 512, 1024, 1536  # in the page of variables
 SENDER = 5

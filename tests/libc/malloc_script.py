@@ -8,7 +8,7 @@ from hwmem.libc import layout as L
 from hwmem.libc.malloc import calloc, end_of_thread, free, mallopt, malloc, malloc_trim, memalign, realloc, usable_size
 from hwmem.libc.morecore import sbrk
 from hwmem.libc.statistics import FIELDS, mallinfo
-from hwmem.prompt import place_thread
+from hwmem.machine.enter import place_thread
 
 CALLS = "mcraftsoikxd"
 MALLOC, CALLOC, REALLOC, MEMALIGN, FREE, TRIM, SBRK, OPTION, INFO, THREAD, END, CREATE = range(len(CALLS))

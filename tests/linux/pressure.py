@@ -1,7 +1,7 @@
 """Small machines whose RAM is soon exhausted, and what the tests of reclaim ask of them."""
 from hwmem import params as P
 from hwmem.config import MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 
 PAGE = P.PAGE
 PRIVATE = P.MAP_PRIVATE | P.MAP_ANONYMOUS

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hwmem import params as P
 from hwmem.config import MachineConfig
 from hwmem.errors import SegmentationFault
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from models import page_table_leaf
 
 PAGE = 4096

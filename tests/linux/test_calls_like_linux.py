@@ -13,7 +13,7 @@ from host_memory import HostMemory, parse_smaps
 from hwmem import params as P
 from hwmem.config import MachineConfig
 from hwmem.errors import SegmentationFault
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 
 PAGE, BASE, PAGES = 4096, 0x2800_0000_0000, 64
 RW, R, NONE, W = P.PROT_READ | P.PROT_WRITE, P.PROT_READ, P.PROT_NONE, P.PROT_WRITE

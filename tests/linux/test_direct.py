@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import hwmem
-from hwmem import files
+from hwmem.machine import files
 from hwmem import params as P
 
 DATA = np.random.default_rng(1).bytes(3 * P.PAGE)

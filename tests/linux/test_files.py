@@ -6,7 +6,7 @@ import pytest
 from hwmem import params as P
 from hwmem.config import MachineConfig
 from hwmem.errors import MachineError
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from mapped_files import PAGE, READ, SHARED, Disk, Space, contents, faults, map_file
 
 BASE = 0x1000_0000_0000

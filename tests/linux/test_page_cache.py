@@ -9,7 +9,7 @@ from hwmem._jit import kernel
 from hwmem.config import MachineConfig
 from hwmem.linux.frames import give_frame, take_frame
 from hwmem.linux.page_cache import enter_cache, find_page, leave_cache, mark_accessed, mark_clean, mark_dirty
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 
 ENTER, LEAVE, FIND, DIRTY, CLEAN = range(5)
 

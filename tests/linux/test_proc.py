@@ -9,7 +9,7 @@ import host_memory
 from host_memory import HEAD, HostMemory, parse_smaps
 from hwmem import params as P
 from hwmem.config import MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 
 PAGE, BASE = 4096, 0x2000_0000_0000
 RW, R, NONE = P.PROT_READ | P.PROT_WRITE, P.PROT_READ, P.PROT_NONE

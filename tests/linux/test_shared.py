@@ -6,7 +6,7 @@ import pytest
 from hwmem import params as P
 from hwmem.config import MachineConfig
 from hwmem.errors import MachineError
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from mapped_files import PAGE, READ, RW, faults
 
 SHARED = P.MAP_SHARED | P.MAP_ANONYMOUS

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from hwmem import params as P
 from hwmem.config import CacheConfig, MachineConfig
 from hwmem.errors import SegmentationFault
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from stateful_model import PAGE, Space
 
 BASE = 0x2000_0000_0000

@@ -4,8 +4,8 @@ import pytest
 from hwmem import litmus
 from hwmem.config import MachineConfig
 from hwmem.kernels import load_acquire64, sfence, store64, store_release64, store_stream64
-from hwmem.machine import Machine
-from hwmem.prompt import place_thread
+from hwmem.machine.machine import Machine
+from hwmem.machine.enter import place_thread
 from invariants import assert_consistent
 
 ORDERINGS = ("sc", "tso", "relaxed")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from hwmem.config import CacheConfig, MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 
 HIT, MISS, CONFLICT = 100, 200, 300
 

@@ -5,7 +5,7 @@ import pytest
 from hwmem import params as P
 from hwmem.config import MachineConfig
 from hwmem.errors import MachineError, SegmentationFault
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from kernels_under_test import LOAD, STORE, UNMAP, script_results
 from models import FlatMemory, signed
 

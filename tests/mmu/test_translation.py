@@ -4,7 +4,7 @@ import pytest
 
 from hwmem import params as P
 from hwmem.config import MachineConfig, TlbConfig, WalkerConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from hwmem.mmu.walk import foresee
 from invariants import assert_consistent, assert_tlbs_agree_with_tables
 from kernels_under_test import LOAD, STORE, script_results

@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from hwmem.config import MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 
 SMALL = {"l1d": {"size": "512B", "ways": 2}, "l2": {"size": "1KiB", "ways": 4}, "llc": {"size": "4KiB", "ways": 4}}
 ENDLESS = {"l1d": {"size": "64KiB", "ways": 16}, "l2": None, "llc": {"size": "1MiB", "ways": 16}}

@@ -4,7 +4,7 @@ import pytest
 
 from hwmem import params as P
 from hwmem.config import MachineConfig
-from hwmem.machine import Machine
+from hwmem.machine.machine import Machine
 from kernels_under_test import COMPUTE, INCREMENT, SLEEP, WAIT, WAKE, run_threads
 
 THREAD, CORE, BEFORE, AFTER, RESULT = range(5)

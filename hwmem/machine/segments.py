@@ -8,7 +8,7 @@ The half of Process (process.py) that knows segments; what they do is in core/se
 from typing import NamedTuple
 
 from hwmem import params as P
-from hwmem.arguments import check_size, to_int64
+from hwmem.machine.arguments import check_size, to_int64
 from hwmem.core import segment as S
 
 RIGHTS = {"rw": S.FLAT_DATA, "r": S.FLAT_DATA & ~S.WRITABLE, "rw down": S.FLAT_DATA | S.EXPAND_DOWN,

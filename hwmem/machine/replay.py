@@ -14,13 +14,13 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import call_door, cold, hot, kernel
-from hwmem.arguments import as_array, filled, int64_array
+from hwmem.machine.arguments import as_array, filled, int64_array
 from hwmem.bits import ctz64, popcount64
 from hwmem.cache.match import LANES
 from hwmem.cache.sets import prefetch_row, row_of
 from hwmem.core.access import is_hot, is_hot_store
 from hwmem.core.memory_door import short_way, takes_long_way
-from hwmem.eight import stores8, within8
+from hwmem.machine.eight import stores8, within8
 from hwmem.mmu.tlb import forget_lines
 from hwmem.mmu.walk import foresee
 

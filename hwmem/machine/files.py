@@ -11,10 +11,10 @@ import ctypes
 import numpy as np
 
 from hwmem import params as P
-from hwmem.calls import result_of
+from hwmem.machine.calls import result_of
 from hwmem.errors import MachineError
 from hwmem.linux.page_cache import find_page
-from hwmem.prompt import enter
+from hwmem.machine.enter import enter
 from hwmem.units import parse_size
 
 

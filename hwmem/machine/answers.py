@@ -17,8 +17,8 @@ from hwmem._jit import kernel
 from hwmem.config import MachineConfig
 from hwmem.core.access import load8, store8
 from hwmem.core.service import drain_all
-from hwmem.machine import Machine
-from hwmem.prompt import place_thread
+from hwmem.machine.machine import Machine
+from hwmem.machine.enter import place_thread
 
 WINDOW, WINDOW_SIZE = 0x1000_0000_0000, 64 << 20
 OUTSIDE = WINDOW_SIZE + (1 << 30)       # the harness reads there after a fork, to bring in its handler's pages: a bad access

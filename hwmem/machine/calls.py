@@ -10,7 +10,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.arguments import to_int64
+from hwmem.machine.arguments import to_int64
 from hwmem.linux.madvise import is_resident
 from hwmem.linux.vma_tree import find_vma
 

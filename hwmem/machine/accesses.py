@@ -8,11 +8,11 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.arguments import check_address, check_bytes, check_count, check_size, int64_array, to_int64
+from hwmem.machine.arguments import check_address, check_bytes, check_count, check_size, int64_array, to_int64
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
 from hwmem.core.fence import lfence, mfence, sfence
 from hwmem.core.service import drain_all
-from hwmem.prompt import enter, place_thread
+from hwmem.machine.enter import enter, place_thread
 
 FENCES = ("mfence", "sfence", "lfence")
 ADD, EXCHANGE, COMPARE_EXCHANGE = range(3)

@@ -12,13 +12,13 @@ bad access SegmentationFault. It gets a thread on a core when it first does some
 import numpy as np
 
 from hwmem import params as P
-from hwmem.accesses import Accesses
-from hwmem.arguments import check_address, check_count
-from hwmem.calls import Calls, result_of
+from hwmem.machine.accesses import Accesses
+from hwmem.machine.arguments import check_address, check_count
+from hwmem.machine.calls import Calls, result_of
 from hwmem.errors import MachineError
 from hwmem.proc import maps, pagemap, smaps, status
-from hwmem.prompt import enter
-from hwmem.segments import Segments
+from hwmem.machine.enter import enter
+from hwmem.machine.segments import Segments
 
 
 class Process(Calls, Accesses, Segments):

@@ -12,10 +12,10 @@ that core's store buffer drained: at the prompt's pace the buffer is long empty 
 import numba
 import numpy as np
 
-from hwmem import files
+from hwmem.machine import files
 from hwmem import params as P
 from hwmem._jit import DOORS, first_run_bar
-from hwmem.arguments import int64_array, to_int64
+from hwmem.machine.arguments import int64_array, to_int64
 from hwmem.build import build
 from hwmem.config import MachineConfig
 from hwmem.config_record import Integer
@@ -30,9 +30,9 @@ from hwmem.observe import check, counters
 from hwmem.observers import door as observe_door         # noqa: F401  (its door)
 from hwmem.proc import memory
 from hwmem.proc.status import COMM
-from hwmem.process import Process, spawn
-from hwmem.prompt import place_thread
-from hwmem.replay import as_arrays, replay_cores, replay_one_core
+from hwmem.machine.process import Process, spawn
+from hwmem.machine.enter import place_thread
+from hwmem.machine.replay import as_arrays, replay_cores, replay_one_core
 
 SEED = Integer(0, (1 << 63) - 1)
 SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENERAL_PROTECTION: "SI_KERNEL"}
