@@ -8,7 +8,7 @@ import importlib.util
 import numpy as np
 
 from benchmarks.traffic import LINE, SHAPES, SPAN
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 
 CORES = 4

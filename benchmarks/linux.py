@@ -18,7 +18,7 @@ from benchmarks.measure import MB, best_in_turn, last_json, python, run_child
 from benchmarks.memory import resident
 from hwmem import params as P
 from hwmem.machine.accesses import touch_pages
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.kernels import kernel, mmap, mprotect, munmap
 from hwmem.linux.vma_tree import find_vma
 from hwmem.machine.machine import Machine

@@ -26,7 +26,7 @@ def measure(repeats):
     from tqdm import tqdm
 
     from benchmarks.measure import last_json, python, run_child
-    from hwmem.config import presets
+    from hwmem.config.machine import presets
     beyond = {}
     with tqdm(presets(), desc="memory", unit="preset", disable=None) as bar:
         for n, preset in enumerate(bar):

@@ -13,7 +13,7 @@ from benchmarks.floors import Floor
 from benchmarks.measure import best_in_turn
 from hwmem import litmus
 from hwmem._jit import kernel
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.core.access import load64, store64
 from hwmem.machine.machine import Machine
 from hwmem.observation import Watch

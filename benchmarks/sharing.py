@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from benchmarks.floors import Floor
 from benchmarks.measure import best_in_turn
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.observation import Watch
 from hwmem.report.table import table
 from hwmem.runner import Job, accesses, start_thread

@@ -14,7 +14,7 @@ import numpy as np
 
 from hwmem import params as H
 from hwmem._jit import kernel
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P

@@ -3,7 +3,7 @@ import numpy as np
 
 from hwmem import params as H
 from hwmem.machine.arguments import int64_array, to_int64
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 from hwmem.machine.process import Process
 from hwmem.units import parse_size

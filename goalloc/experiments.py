@@ -14,7 +14,7 @@ import numpy as np
 from hwmem._jit import kernel
 from hwmem.core.access import load64, store32, store64
 from hwmem.core.service import drain_all
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from goalloc import params as P
 from goalloc.layout import g_, m_, mspan, p_
 from goalloc.malloc import mallocgc, small

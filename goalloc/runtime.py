@@ -16,7 +16,7 @@ import numpy as np
 from hwmem import params as H
 from hwmem._jit import DOORS, first_run_bar
 from hwmem.machine.arguments import to_int64
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.layout import MACHINE
 from hwmem.machine.machine import OTHER_SIGNALS, Machine
 from hwmem.machine.enter import enter, place_thread

@@ -30,7 +30,7 @@ _HOMES = {
     "programs": ("workloads", "workload", "parameter", "grid"),
     "result": ("Result", "load_result"),
     "trace": ("Trace", "open_trace"),
-    "config": ("MachineConfig", "presets", "preset_sources", "CacheConfig", "TlbConfig", "WalkerConfig", "StoreBufferConfig",
+    "config.machine": ("MachineConfig", "presets", "preset_sources", "CacheConfig", "TlbConfig", "WalkerConfig", "StoreBufferConfig",
                "InterconnectConfig", "DramConfig", "CoreCosts", "KernelCosts"),
     "machine.machine": ("Machine",),
     "machine.answers": ("answer_script",),

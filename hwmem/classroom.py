@@ -13,7 +13,7 @@ A step back is the lesson begun again and stopped one step earlier: the machine 
 from typing import NamedTuple
 
 from hwmem.cache.protocol import PUTX, REQUEST_NAMES
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 from hwmem.observe import events, switches
 from hwmem.report.table import table

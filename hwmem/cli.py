@@ -190,7 +190,7 @@ def machine_options(sub):
 
 def configuration(arguments, workload=None):
     """The machine that the options describe; a preset comes with what `workload` wants of a machine, a file as it is."""
-    from hwmem.config import MachineConfig
+    from hwmem.config.machine import MachineConfig
     with refusing():
         base = MachineConfig.load(arguments.config) if arguments.config else MachineConfig.preset(arguments.preset or "generic")
         if workload and not arguments.config:
@@ -199,7 +199,7 @@ def configuration(arguments, workload=None):
 
 
 def list_workloads(arguments):
-    from hwmem.config import MachineConfig, presets
+    from hwmem.config.machine import MachineConfig, presets
     from hwmem.programs import find, workloads
     from hwmem.report.table import table
     if arguments.workload:
@@ -334,13 +334,13 @@ def show_classroom(arguments):
 
 def draw(path, text):
     """A picture or a page, whole or not at all."""
-    from hwmem.config_file import write
+    from hwmem.config.file import write
     with refusing():
         write(path, text)
 
 
 def show_config(arguments):
-    from hwmem.config_file import dump
+    from hwmem.config.file import dump
     print(dump(configuration(arguments)), end="")
 
 

@@ -1,4 +1,4 @@
-"""Constants of the machine, one line each. Anything a configuration can change is in config.py instead."""
+"""Constants of the machine, one line each. Anything a configuration can change is in config/machine.py instead."""
 
 # Capacities of the record (layout.py). The geometry in use is in fields, so one compiled version serves all.
 MAX_CORES = 64

@@ -47,7 +47,7 @@ READING = (
     "hwmem.observe.race_report", "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core",
     "hwmem.observe.checks.coherence", "hwmem.observe.checks.memory", "hwmem.observe.checks.vmas", "hwmem.observe.checks.frames",
     "hwmem.observe.checks.page_cache", "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts",
-    "hwmem.observe.checks.faults", "hwmem.build", "hwmem.config", "hwmem.config_record", "hwmem.config_file",
+    "hwmem.observe.checks.faults", "hwmem.config", "hwmem.config.build", "hwmem.config.machine", "hwmem.config.record", "hwmem.config.file",
     # The C library, a program that runs in emulated processes
     "hwmem.libc.door", "hwmem.libc.malloc", "hwmem.libc.statistics", "hwmem.libc.options", "hwmem.libc.aligned",
     "hwmem.libc.resize", "hwmem.libc.thread", "hwmem.libc.copy", "hwmem.libc.search", "hwmem.libc.arena", "hwmem.libc.more",

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from hwmem import __version__
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.errors import ResultError
 from hwmem.params import LINE_SHIFT
 

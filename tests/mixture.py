@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from hwmem.config import CacheConfig, MachineConfig, TlbConfig
+from hwmem.config.machine import CacheConfig, MachineConfig, TlbConfig
 from hwmem.machine.machine import Machine
 from kernels_under_test import (ADD, COMPARE_EXCHANGE, COMPUTE, EXCHANGE, FENCE, FINISH, INCREMENT, LOAD, SLEEP, STORE, WAIT, WAKE,
                                 run_programs, script_results)

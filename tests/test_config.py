@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmem import params as P
-from hwmem.config import (
+from hwmem.config.machine import (
     CacheConfig,
     DramConfig,
     MachineConfig,
@@ -17,7 +17,7 @@ from hwmem.config import (
     preset_sources,
     presets,
 )
-from hwmem.config_record import Choice, Flag, Integer, Positive, Size, Table, Text
+from hwmem.config.record import Choice, Flag, Integer, Positive, Size, Table, Text
 from hwmem.units import format_size, parse_size
 
 DOCS = Path(__file__).parents[1] / "docs" / "presets.md"
@@ -348,7 +348,7 @@ def test_a_preset_spells_out_every_part_of_the_hardware(name):
 
 
 def test_a_preset_with_an_unsourced_figure_does_not_load(tmp_path, monkeypatch):
-    monkeypatch.setattr("hwmem.config_file.PRESETS", tmp_path)
+    monkeypatch.setattr("hwmem.config.file.PRESETS", tmp_path)
     (tmp_path / "bare.toml").write_text("cores = 2\n[l1d]\nsize = 64\n[sources]\ncores = \"assumed: two\"\n")
     assert refusal(ValueError, MachineConfig.preset, "bare") == f"{tmp_path / 'bare.toml'}:3: l1d.size has no source"
 

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from hwmem.config import CacheConfig, MachineConfig
+from hwmem.config.machine import CacheConfig, MachineConfig
 from hwmem.machine.machine import Machine
 from kernels_under_test import LOAD, STORE, script_results
 

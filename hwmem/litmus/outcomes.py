@@ -13,8 +13,8 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem.cache.invalidations import SLOTS
-from hwmem.config import MachineConfig
-from hwmem.config_record import Integer
+from hwmem.config.machine import MachineConfig
+from hwmem.config.record import Integer
 from hwmem.litmus.encode import ACTION, DEPTH, PARENT, PROGRESS, WAYS, encode, first_row, place
 from hwmem.litmus.explore import enter_all, explore, wander
 from hwmem.litmus.herd import parse

@@ -14,7 +14,7 @@ it, one answer a line. The lines, offsets and lengths in bytes from the window's
 """
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.core.access import load8, store8
 from hwmem.core.service import drain_all
 from hwmem.machine.machine import Machine

@@ -16,9 +16,9 @@ from hwmem.machine import files
 from hwmem import params as P
 from hwmem._jit import DOORS, first_run_bar
 from hwmem.machine.arguments import int64_array, to_int64
-from hwmem.build import build
-from hwmem.config import MachineConfig
-from hwmem.config_record import Integer
+from hwmem.config.build import build
+from hwmem.config.machine import MachineConfig
+from hwmem.config.record import Integer
 from hwmem.core import memory_door                     # noqa: F401  (its door)
 from hwmem.errors import Abort, MachineError, SegmentationFault
 from hwmem.layout import MACHINE

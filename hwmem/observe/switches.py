@@ -11,8 +11,8 @@ import numba
 import numpy as np
 
 from hwmem._jit import DOORS, first_run_bar
-from hwmem.build import is_direct
-from hwmem.config_record import Integer
+from hwmem.config.build import is_direct
+from hwmem.config.record import Integer
 from hwmem.layout import CELL, EVENT_SLOTS, MACHINE
 from hwmem.observers.sharing import FALSE_SHARING
 

@@ -9,7 +9,7 @@ Source of the kinds: mm/memory.c, handle_pte_fault.
 """
 from hwmem.machine import files
 from hwmem import params as P
-from hwmem.config_record import Rule
+from hwmem.config.record import Rule
 from hwmem.kernels import NOBODY, exit_process, finish, fork, kernel, madvise, mmap, mmap_file, munmap, next_thread
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, parameter, workload

@@ -11,7 +11,7 @@ are caches, slopes are lines used in part. Each cell is read once before it is t
 """
 import numpy as np
 
-from hwmem.config_record import Rule
+from hwmem.config.record import Rule
 from hwmem.kernels import clock, finish, kernel, load64, next_thread
 from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size

@@ -13,7 +13,7 @@ import numpy as np
 
 from hwmem.machine import files
 from hwmem import params as P
-from hwmem.config_record import Rule
+from hwmem.config.record import Rule
 from hwmem.kernels import finish, kernel, load64, madvise, mmap, mmap_file, munmap, next_thread, pread
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, parameter, workload

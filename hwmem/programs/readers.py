@@ -10,7 +10,7 @@ reads counts only once the seqlock's word is as before.
 
 Sources: Courtois, Heymans, Parnas, "Concurrent control with readers and writers", 1971; Linux include/linux/seqlock.h.
 """
-from hwmem.config_record import Rule
+from hwmem.config.record import Rule
 from hwmem.kernels import (compare_exchange64, fetch_add64, finish, kernel, load64, load_acquire64, next_thread, store64,
                            store_release64)
 from hwmem.programs.registry import parameter, workload

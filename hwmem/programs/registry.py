@@ -15,7 +15,7 @@ A workload is four things:
 arrays as they are, true and false as 1 and 0, a choice as its place among the choices. A thread's own variables
 are its registers, m.thread[t].local: sixteen int64, of which the first is the thread's number, from 0.
 
-Parameters are checked as configurations are (config_record.py), with the same words.
+Parameters are checked as configurations are (config/record.py), with the same words.
 """
 from collections.abc import Callable
 from dataclasses import Field, dataclass, make_dataclass
@@ -25,8 +25,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from hwmem._jit import JIT_DISABLED, kernel
-from hwmem.config import MachineConfig
-from hwmem.config_record import Choice, Flag, Integer, Record, Size, setting
+from hwmem.config.machine import MachineConfig
+from hwmem.config.record import Choice, Flag, Integer, Record, Size, setting
 
 RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events", "races")      # arguments of hwmem.run
 WORKLOADS = {}
@@ -51,7 +51,7 @@ class Workload:
     name: str
     description: str
     kernel: Callable
-    record: type                    # its parameters, a config_record.Record
+    record: type                    # its parameters, a record.Record
     setup: Callable
     values: Callable
     operation: str
@@ -131,7 +131,7 @@ def workload(name, description, setup=no_setup, values=no_values, operation="ste
     `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is
     how many operations the program did; `operation` is what one is called. `against`: (parameter, values) that a
     comparison tries beside the run's own; `scale`: the parameter that it takes in powers of two (comparison.py).
-    `rules`: config_record.Rules between parameters. `machine`: settings of MachineConfig that it runs with unless a
+    `rules`: record.Rules between parameters. `machine`: settings of MachineConfig that it runs with unless a
     configuration is given, {"memory": "64MiB"}. `needs_mmu`: it maps memory itself, and is refused on a machine without page
     tables. `parameters`: made by `parameter`. Raises ValueError for a name that is taken.
     """

@@ -9,7 +9,7 @@ from benchmarks import c_loop, cachegrind, floors, main, startup, streams
 from benchmarks.floors import UNDER, Floor, floors_table
 from benchmarks.measure import best_in_turn, run_child
 from benchmarks.traffic import LINE, SHAPES, STREAMS, Stream
-from hwmem.config import CacheConfig, MachineConfig
+from hwmem.config.machine import CacheConfig, MachineConfig
 from hwmem.machine.machine import Machine
 
 needs_gcc = pytest.mark.skipif(bool(c_loop.missing()), reason=c_loop.missing() or "-")

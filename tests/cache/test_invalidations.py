@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from test_random_accesses import PROTOCOLS, small_machine
 
 from hwmem import params as P
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.core.service import kernel_access
 from hwmem.kernels import joined, lfence, load_acquire64, mmap, munmap, sfence, store64, store_stream64
 from hwmem.linux.frames import hand_out

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmem.config import CacheConfig, MachineConfig, TlbConfig
+from hwmem.config.machine import CacheConfig, MachineConfig, TlbConfig
 from hwmem.machine.machine import Machine
 from invariants import assert_consistent
 from kernels_under_test import ADD, COMPARE_EXCHANGE, EXCHANGE, FENCE, LOAD, STORE, script_results

@@ -4,7 +4,7 @@ import itertools
 import numpy as np
 import pytest
 
-from hwmem.config import CacheConfig, MachineConfig
+from hwmem.config.machine import CacheConfig, MachineConfig
 from hwmem.machine.machine import Machine
 
 ALL = list(itertools.product(("msi", "mesi", "moesi", "mesif"), ("inclusive", "nine"), (True, False), (True, False), (1, 2)))

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 
 

@@ -4,7 +4,7 @@ import itertools
 import numpy as np
 import pytest
 
-from hwmem.config import CacheConfig, MachineConfig
+from hwmem.config.machine import CacheConfig, MachineConfig
 from hwmem.machine.machine import Machine
 from invariants import assert_consistent
 from kernels_under_test import ADD, COMPARE_EXCHANGE, EXCHANGE, FENCE, LOAD, STORE, script_results

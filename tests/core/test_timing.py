@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from hwmem import params as P
-from hwmem.config import CacheConfig, MachineConfig, TlbConfig, WalkerConfig
+from hwmem.config.machine import CacheConfig, MachineConfig, TlbConfig, WalkerConfig
 from hwmem.machine.machine import Machine
 from kernels_under_test import ADD, FENCE, INCREMENT, LOAD, STORE, run_threads, script_results
 

@@ -12,7 +12,7 @@ if str(HERE) not in sys.path:
 @pytest.fixture(scope="session")
 def machine():
     import goalloc.runtime                                  # noqa: F401  (its doors)
-    from hwmem.config import MachineConfig
+    from hwmem.config.machine import MachineConfig
     from hwmem.machine.machine import Machine
     return Machine(MachineConfig())
 

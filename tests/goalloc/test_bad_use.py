@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hwmem import params as H
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError
 from hwmem.machine.machine import Machine
 from goalloc import params as P

@@ -8,7 +8,7 @@ import hwmem
 from goalloc.cli import SECTIONS, main
 from goalloc.programs import PROGRAMS
 from goalloc.report import SECTIONS as REPORT_SECTIONS
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError
 
 SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300}, "linked-list": {"nodes": 300},

@@ -1,6 +1,6 @@
 """Small machines whose RAM is soon exhausted, and what the tests of reclaim ask of them."""
 from hwmem import params as P
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 
 PAGE = P.PAGE

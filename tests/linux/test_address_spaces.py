@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmem import params as P
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.errors import SegmentationFault
 from hwmem.machine.machine import Machine
 from models import page_table_leaf

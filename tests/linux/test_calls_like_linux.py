@@ -11,7 +11,7 @@ import pytest
 import host_memory
 from host_memory import HostMemory, parse_smaps
 from hwmem import params as P
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.errors import SegmentationFault
 from hwmem.machine.machine import Machine
 

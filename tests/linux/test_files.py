@@ -4,7 +4,7 @@ import random
 import pytest
 
 from hwmem import params as P
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError
 from hwmem.machine.machine import Machine
 from mapped_files import PAGE, READ, SHARED, Disk, Space, contents, faults, map_file

@@ -14,7 +14,7 @@ import pytest
 
 import hwmem
 from hwmem import params as P
-from hwmem.config import DiskConfig, MachineConfig
+from hwmem.config.machine import DiskConfig, MachineConfig
 from hwmem.machine.machine import Machine
 from mapped_files import PAGE, contents, faults, runs
 from oracles.linux import file_scripts, scripts

@@ -6,7 +6,7 @@ import pytest
 
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.linux.frames import give_frame, take_frame
 from hwmem.linux.page_cache import enter_cache, find_page, leave_cache, mark_accessed, mark_clean, mark_dirty
 from hwmem.machine.machine import Machine

@@ -8,7 +8,7 @@ import pytest
 import host_memory
 from host_memory import HEAD, HostMemory, parse_smaps
 from hwmem import params as P
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 
 PAGE, BASE = 4096, 0x2000_0000_0000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from hwmem import params as P
-from hwmem.config import CacheConfig, MachineConfig
+from hwmem.config.machine import CacheConfig, MachineConfig
 from hwmem.errors import SegmentationFault
 from hwmem.machine.machine import Machine
 from stateful_model import PAGE, Space

@@ -2,7 +2,7 @@
 import pytest
 
 from hwmem import litmus
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.kernels import load_acquire64, sfence, store64, store_release64, store_stream64
 from hwmem.machine.machine import Machine
 from hwmem.machine.enter import place_thread

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from hwmem.config import CacheConfig, MachineConfig
+from hwmem.config.machine import CacheConfig, MachineConfig
 from hwmem.machine.machine import Machine
 
 HIT, MISS, CONFLICT = 100, 200, 300

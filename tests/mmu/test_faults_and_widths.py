@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from hwmem import params as P
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError, SegmentationFault
 from hwmem.machine.machine import Machine
 from kernels_under_test import LOAD, STORE, UNMAP, script_results

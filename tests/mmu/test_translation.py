@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from hwmem import params as P
-from hwmem.config import MachineConfig, TlbConfig, WalkerConfig
+from hwmem.config.machine import MachineConfig, TlbConfig, WalkerConfig
 from hwmem.machine.machine import Machine
 from hwmem.mmu.walk import foresee
 from invariants import assert_consistent, assert_tlbs_agree_with_tables

@@ -2,7 +2,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 
 SMALL = {"l1d": {"size": "512B", "ways": 2}, "l2": {"size": "1KiB", "ways": 4}, "llc": {"size": "4KiB", "ways": 4}}

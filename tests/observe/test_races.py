@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import hwmem
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.kernels import (compare_exchange64, exchange64, fetch_add64, finish, futex_wait, futex_wake, happens_after, happens_before, joined, load, load_acquire,
                            next_thread, sleep_until, store, store_release, store_stream)
 from hwmem.machine.machine import Machine

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from hwmem import params as P
-from hwmem.config import MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 from kernels_under_test import COMPUTE, INCREMENT, SLEEP, WAIT, WAKE, run_threads
 

@@ -14,14 +14,14 @@ A "socket" is the cores that share one last-level cache and the memory behind it
 "load-to-use" is everything from the load to its value. Defaults are those of the preset "generic": the files in
 presets/ hold every figure, each with its source (docs/presets.md).
 
-Invariant: a configuration that exists can be built (config_record.py); it never changes and can be a dict's key.
+Invariant: a configuration that exists can be built (record.py); it never changes and can be a dict's key.
 """
 from dataclasses import dataclass
 from functools import cache, partial
 
-from hwmem import config_file
+from hwmem.config import file
 from hwmem import params as P
-from hwmem.config_record import Choice, Flag, Integer, Positive, Record, Rule, Size, Table, Text, setting
+from hwmem.config.record import Choice, Flag, Integer, Positive, Record, Rule, Size, Table, Text, setting
 from hwmem.units import format_size
 
 MAX_LLC_LINES = 1 << 24         # over all sockets
@@ -168,13 +168,13 @@ class VmConfig(Record):
 
 @cache
 def _generic_table():
-    return config_file.load(config_file.PRESETS / "generic.toml", _with_all_sources)
+    return file.load(file.PRESETS / "generic.toml", _with_all_sources)
 
 
 def _with_all_sources(table):
     """The table of a preset without its [sources], once each setting is known to have one."""
-    sources = config_file.take_sources(table)
-    for path in config_file.unsourced(table, sources):
+    sources = file.take_sources(table)
+    for path in file.unsourced(table, sources):
         raise ValueError(f"{path} has no source")
     return table
 
@@ -265,27 +265,27 @@ class MachineConfig(Record):
     def preset(cls, name):
         """The machine that ships under `name` (see presets()). Raises ValueError for other names."""
         Choice(tuple(presets())).check("preset", name)
-        return config_file.load(config_file.PRESETS / f"{name}.toml", lambda table: cls.build(_with_all_sources(table)))
+        return file.load(file.PRESETS / f"{name}.toml", lambda table: cls.build(_with_all_sources(table)))
 
     @classmethod
     def load(cls, path):
-        """The machine in the TOML file at `path` (config_file.py shows one). What the file leaves out is the preset's
+        """The machine in the TOML file at `path` (file.py shows one). What the file leaves out is the preset's
         that it names with `base`, else generic's.
 
         Raises OSError if it cannot be read; ValueError or TypeError, "path:line: setting ...", for what is wrong in it.
         """
-        return config_file.load(path, cls._over_base)
+        return file.load(path, cls._over_base)
 
     @classmethod
     def _over_base(cls, table):
-        config_file.take_sources(table)
+        file.take_sources(table)
         base = table.pop("base", "generic")
         Choice(tuple(presets())).check("base", base)
         return cls.build(table, cls.preset(base))
 
     def save(self, path):
         """Writes the TOML file that load() reads back as an equal configuration. Raises OSError."""
-        config_file.write(path, config_file.dump(self))
+        file.write(path, file.dump(self))
 
     def replace(self, /, **settings):
         """A copy with other settings; a dict changes some of a part's: replace(cores=8, l1d={"latency": 5}).
@@ -319,10 +319,10 @@ class MachineConfig(Record):
 
 def presets():
     """Names of the machines that ship with hwmem, teaching machines first."""
-    return config_file.preset_names()
+    return file.preset_names()
 
 
 def preset_sources(name):
     """Where the figures of the preset `name` come from: dict of dotted setting, or table, -> text."""
     Choice(tuple(presets())).check("preset", name)
-    return config_file.load(config_file.PRESETS / f"{name}.toml", config_file.take_sources)
+    return file.load(file.PRESETS / f"{name}.toml", file.take_sources)

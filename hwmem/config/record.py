@@ -195,7 +195,7 @@ class Table(Kind):
         return value
 
     def toml(self, value):
-        return '"none"'             # a record itself is a table, line by line (config_file.py)
+        return '"none"'             # a record itself is a table, line by line (file.py)
 
 
 class Rule(NamedTuple):

@@ -1,6 +1,6 @@
 """Machine configurations as TOML text: reading with the place of an error, writing at once or not at all.
 
-A file has the settings of config.py under their names, one table for each part of the machine:
+A file has the settings of machine.py under their names, one table for each part of the machine:
 
     base = "skylake-sp"             # optional: the preset that fills what the file leaves out ("generic" without it)
     cores = 8
@@ -13,7 +13,7 @@ A file has the settings of config.py under their names, one table for each part 
     "l1d.size" = "published: ..."
     kernel = "assumed: ..."         # for the whole table
 
-config.py calls this with its own `build`, which takes the parsed table and refuses what is wrong in a line that
+machine.py calls this with its own `build`, which takes the parsed table and refuses what is wrong in a line that
 begins with the setting's dotted name; load() finds that setting's line in the text. Nothing here knows a setting.
 """
 import os
@@ -22,7 +22,7 @@ import secrets
 import tomllib
 from pathlib import Path
 
-PRESETS = Path(__file__).parent / "presets"
+PRESETS = Path(__file__).parent.parent / "presets"
 FIRST = ("generic", "classroom")    # of the list of presets
 UNSOURCED = ("name", "description")
 
