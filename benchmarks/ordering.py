@@ -16,11 +16,11 @@ from hwmem._jit import kernel
 from hwmem.config.machine import MachineConfig
 from hwmem.core.access import load64, store64
 from hwmem.machine.machine import Machine
-from hwmem.observation import Watch
+from hwmem.runs.watch import Watch
 from hwmem.params import ORDERINGS
 from hwmem.machine.enter import place_thread
 from hwmem.report.table import table
-from hwmem.runner import Job, accesses, start_thread
+from hwmem.runs.job import Job, accesses, start_thread
 
 WORKING_SET = 16 << 10
 HITS = 8_000_000

@@ -10,9 +10,9 @@ from tqdm import tqdm
 from benchmarks.floors import Floor
 from benchmarks.measure import best_in_turn
 from hwmem.config.machine import MachineConfig
-from hwmem.observation import Watch
+from hwmem.runs.watch import Watch
 from hwmem.report.table import table
-from hwmem.runner import Job, accesses, start_thread
+from hwmem.runs.job import Job, accesses, start_thread
 
 CORES = (2, 4, 8, 16)
 INCREMENTS = 2_000_000          # by all threads together

@@ -73,8 +73,8 @@ def list_programs(arguments):
 
 def run_program(arguments):
     from goalloc.programs import PROGRAMS, environment, fit, registered
-    from hwmem.observation import Watch
-    from hwmem.runner import Job
+    from hwmem.runs.watch import Watch
+    from hwmem.runs.job import Job
     config = cli.configuration(arguments)
     if arguments.workload not in PROGRAMS:
         raise cli.Refused(f"workload {arguments.workload!r} does not exist; goalloc list shows them")
@@ -97,7 +97,7 @@ def run_program(arguments):
 
 def show_report(arguments):
     from goalloc.report import report
-    from hwmem.result import load_result
+    from hwmem.runs.result import load_result
     with cli.refusing():
         result = load_result(arguments.file)
         text = report(result, arguments.section)

@@ -26,9 +26,9 @@ from hwmem import params as _params
 __version__ = "0.1.0"
 
 _HOMES = {
-    "runner": ("run",),
+    "runs.job": ("run",),
     "programs": ("workloads", "workload", "parameter", "grid"),
-    "result": ("Result", "load_result"),
+    "runs.result": ("Result", "load_result"),
     "trace": ("Trace", "open_trace"),
     "config.machine": ("MachineConfig", "presets", "preset_sources", "CacheConfig", "TlbConfig", "WalkerConfig", "StoreBufferConfig",
                "InterconnectConfig", "DramConfig", "CoreCosts", "KernelCosts"),

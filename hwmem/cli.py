@@ -230,11 +230,11 @@ def show_parameters(name, described):
 
 
 def run_workload(arguments):
-    from hwmem.observation import Watch
+    from hwmem.runs.watch import Watch
     from hwmem.observe.switches import EVENTS
     from hwmem.programs import find
     from hwmem.programs.file import blaming, workload_name
-    from hwmem.runner import Job
+    from hwmem.runs.job import Job
     name = workload_name(arguments.workload)
     with refusing():
         config = configuration(arguments, find(name))
@@ -246,7 +246,7 @@ def run_workload(arguments):
 
 
 def replay_trace(arguments):
-    from hwmem.runner import replay
+    from hwmem.runs.job import replay
     from hwmem.trace import open_trace
     config = configuration(arguments)
     with refusing():
@@ -257,7 +257,7 @@ def replay_trace(arguments):
 
 
 def show_report(arguments):
-    from hwmem.result import load_result
+    from hwmem.runs.result import load_result
     with refusing():
         result = load_result(arguments.file)
     if arguments.json:
@@ -269,7 +269,7 @@ def show_report(arguments):
 
 def write_page(arguments):
     from hwmem.report.page import page
-    from hwmem.result import load_result
+    from hwmem.runs.result import load_result
     with refusing():
         result = load_result(arguments.file)
     draw(arguments.output, page(result))
@@ -300,7 +300,7 @@ def run_litmus(arguments):
 def trace_line(arguments):
     from hwmem.observe.history import busiest, history
     from hwmem.report.history import history_table, picture
-    from hwmem.result import load_result
+    from hwmem.runs.result import load_result
     with refusing():
         result = load_result(arguments.file)
         if result.events is None:
@@ -347,7 +347,7 @@ def show_config(arguments):
 def warm_up(arguments):
     from tqdm import tqdm
     from hwmem.programs import WORKLOADS
-    from hwmem.runner import Job
+    from hwmem.runs.job import Job
     for name in (bar := tqdm(WORKLOADS, desc="compiling", unit="kernel", file=sys.stderr)):
         bar.set_postfix_str(name)
         Job(name).set_up()

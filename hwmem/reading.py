@@ -19,7 +19,7 @@ HEADERS = (
 READING = (
     "hwmem.reading",
     # Commands
-    "hwmem.__main__", "hwmem.cli", "hwmem.classroom", "hwmem.runner", "hwmem.comparison", "hwmem.machine", "hwmem.machine.answers",
+    "hwmem.__main__", "hwmem.cli", "hwmem.classroom", "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.machine", "hwmem.machine.answers",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.latency", "hwmem.programs.stream", "hwmem.programs.matrix", "hwmem.programs.sharing",
     "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.exclusion",
@@ -33,7 +33,7 @@ READING = (
     "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state", "hwmem.litmus.encode", "hwmem.litmus.test",
     "hwmem.litmus.condition",
     # Results
-    "hwmem.result", "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
+    "hwmem.runs.result", "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
     "hwmem.report.history", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
@@ -42,7 +42,7 @@ READING = (
     # The machine from Python
     "hwmem.second_compiler", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process", "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses",
     "hwmem.proc", "hwmem.proc.smaps", "hwmem.proc.maps", "hwmem.proc.status", "hwmem.proc.walk", "hwmem.proc.pagemap",
-    "hwmem.proc.memory", "hwmem.machine.enter", "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.observation", "hwmem.observe",
+    "hwmem.proc.memory", "hwmem.machine.enter", "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.runs.watch", "hwmem.observe",
     "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events", "hwmem.observe.history",
     "hwmem.observe.race_report", "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core",
     "hwmem.observe.checks.coherence", "hwmem.observe.checks.memory", "hwmem.observe.checks.vmas", "hwmem.observe.checks.frames",

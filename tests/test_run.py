@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import hwmem
-from hwmem import result as result_module
+from hwmem.runs import result as result_module
 from hwmem.kernels import clock, finish, futex_wait, next_thread
 
 SMALL = {"threads": 4, "stride": 8, "iterations": 500}

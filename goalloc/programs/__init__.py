@@ -40,7 +40,7 @@ def run(name, config=None, seed=0, progress=False, gogc=100, memory_limit=None, 
     """Run the program `name` on a machine of its own; an hwmem.Result. `gogc`, `memory_limit`, `godebug`: as Runtime takes them.
     `parameters`: its own, gomaxprocs among them (4, or all cores if there are fewer); what else hwmem.run takes. Raises TypeError or
     ValueError for wrong arguments, MachineError if the program failed."""
-    from hwmem.runner import run as run_workload
+    from hwmem.runs.job import run as run_workload
     if not isinstance(name, str) or name not in PROGRAMS:
         raise ValueError(f"workload {name!r} does not exist; goalloc list shows them")
     check_places(config)

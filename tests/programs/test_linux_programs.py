@@ -13,7 +13,7 @@ from hwmem import params as P
 from hwmem.cli import main
 from hwmem.programs import allocation, forks, oversubscription, returning
 from hwmem.report import report
-from hwmem.runner import Job
+from hwmem.runs.job import Job
 
 PAGES = 512                     # of each kind of fault
 CONFIG = hwmem.MachineConfig()

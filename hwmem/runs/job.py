@@ -13,17 +13,17 @@ from types import SimpleNamespace
 import numpy as np
 from numba import typeof
 
-from hwmem import comparison
+from hwmem.runs import comparison
 from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.machine.arguments import int64_array
 from hwmem.errors import MachineError
 from hwmem.machine.machine import Machine
-from hwmem.observation import UNWATCHED, Watch
+from hwmem.runs.watch import UNWATCHED, Watch
 from hwmem.programs import Space, find
 from hwmem.programs.file import compiled
 from hwmem.programs.registry import as_values_sees
-from hwmem.result import Result, symbol_at
+from hwmem.runs.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
 BAR_PERIOD_SECONDS = 0.1
