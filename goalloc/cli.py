@@ -5,7 +5,7 @@ Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one 
 import sys
 from contextlib import ExitStack
 
-from hwmem import cli
+from hwmem.cli import cli
 
 SECTIONS = ("heap", "spans", "profile")            # those of report.SECTIONS, without importing it
 

@@ -1,6 +1,6 @@
 """`python -m hwmem`: the command."""
 import sys
 
-from hwmem.cli import main
+from hwmem.cli.cli import main
 
 sys.exit(main())

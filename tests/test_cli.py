@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 import hwmem
-from hwmem.cli import SECTIONS, main
+from hwmem.cli.cli import SECTIONS, main
 from hwmem.programs import WORKLOADS
 from hwmem.report import SECTIONS as REPORT_SECTIONS
 
@@ -234,6 +234,6 @@ def test_the_module_is_the_command_and_a_closed_pipe_is_no_error():
 
 def test_help_and_refusals_do_not_wait_for_the_compiler():
     for words in (["--help"], ["run"], ["report", "nowhere.hwm"], ["config"]):
-        code = f"import sys; from hwmem.cli import main\ntry: main({words})\nexcept SystemExit: pass\nprint('numba' in sys.modules)"
+        code = f"import sys; from hwmem.cli.cli import main\ntry: main({words})\nexcept SystemExit: pass\nprint('numba' in sys.modules)"
         out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
         assert out.endswith("False\n"), words

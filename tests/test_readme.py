@@ -5,7 +5,7 @@ import re
 import pytest
 
 import hwmem
-from hwmem.cli import main
+from hwmem.cli.cli import main
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

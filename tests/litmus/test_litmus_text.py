@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from hwmem import litmus
-from hwmem.cli import main
+from hwmem.cli.cli import main
 from hwmem.errors import LitmusError
 from hwmem.litmus.condition import parse_condition
 from hwmem.litmus.way import steps

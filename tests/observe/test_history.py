@@ -9,7 +9,7 @@ from observed import BASE, machine, random_trace, replay
 import hwmem
 from hwmem.classroom import BASE as LESSON_BASE
 from hwmem.classroom import LESSON, LINES, Classroom, walk
-from hwmem.cli import main
+from hwmem.cli.cli import main
 from hwmem.cache.protocol import PROTOCOLS
 from hwmem.observe import events, switches
 from hwmem.observe.history import busiest, history

@@ -10,7 +10,7 @@ import pytest
 
 import hwmem
 from hwmem import params as P
-from hwmem.cli import main
+from hwmem.cli.cli import main
 from hwmem.programs import allocation, forks, oversubscription, returning
 from hwmem.report import report
 from hwmem.runs.job import Job
