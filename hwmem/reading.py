@@ -19,7 +19,7 @@ HEADERS = (
 READING = (
     "hwmem.reading",
     # Commands
-    "hwmem.__main__", "hwmem.cli", "hwmem.cli.cli", "hwmem.classroom", "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.machine", "hwmem.machine.answers",
+    "hwmem.__main__", "hwmem.cli", "hwmem.cli.cli", "hwmem.experiments", "hwmem.experiments.classroom", "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.machine", "hwmem.machine.answers",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.latency", "hwmem.programs.stream", "hwmem.programs.matrix", "hwmem.programs.sharing",
     "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.exclusion",

@@ -316,7 +316,7 @@ def trace_line(arguments):
 
 
 def show_classroom(arguments):
-    from hwmem.classroom import BASE, CORES, LESSON, LINE, Classroom, walk
+    from hwmem.experiments.classroom import BASE, CORES, LESSON, LINE, Classroom, walk
     from hwmem.observe.history import history
     from hwmem.report.history import picture
     if arguments.step is not None and not 0 <= arguments.step <= len(LESSON):

@@ -7,8 +7,8 @@ import pytest
 from observed import BASE, machine, random_trace, replay
 
 import hwmem
-from hwmem.classroom import BASE as LESSON_BASE
-from hwmem.classroom import LESSON, LINES, Classroom, walk
+from hwmem.experiments.classroom import BASE as LESSON_BASE
+from hwmem.experiments.classroom import LESSON, LINES, Classroom, walk
 from hwmem.cli.cli import main
 from hwmem.cache.protocol import PROTOCOLS
 from hwmem.observe import events, switches

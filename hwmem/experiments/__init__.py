@@ -1,0 +1,1 @@
+"""Guided experiments on the machine."""
