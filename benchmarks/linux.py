@@ -22,7 +22,7 @@ from hwmem.config.machine import MachineConfig
 from hwmem.kernels import kernel, mmap, mprotect, munmap
 from hwmem.linux.vma_tree import find_vma
 from hwmem.machine.machine import Machine
-from hwmem.programs.mappings import depth_at
+from hwmem.programs.memory.mappings import depth_at
 from hwmem.programs.meter import next_random
 from hwmem.machine.enter import place_thread
 from hwmem.report.table import table

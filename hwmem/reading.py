@@ -21,12 +21,12 @@ READING = (
     # Commands
     "hwmem.__main__", "hwmem.cli", "hwmem.cli.cli", "hwmem.experiments", "hwmem.experiments.classroom", "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.machine", "hwmem.machine.answers",
     # Programs that ship with it
-    "hwmem.programs", "hwmem.programs.latency", "hwmem.programs.stream", "hwmem.programs.matrix", "hwmem.programs.sharing",
-    "hwmem.programs.readers", "hwmem.programs.locks", "hwmem.programs.messages", "hwmem.programs.exclusion",
-    "hwmem.programs.publication", "hwmem.programs.treiber", "hwmem.programs.fences", "hwmem.programs.hoard",
-    "hwmem.programs.heap", "hwmem.programs.regression", "hwmem.programs.faults", "hwmem.programs.returning",
-    "hwmem.programs.oversubscription", "hwmem.programs.reach", "hwmem.programs.forks", "hwmem.programs.allocation",
-    "hwmem.programs.mappings", "hwmem.programs.contiguous", "hwmem.programs.overlay", "hwmem.programs.meter",
+    "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream", "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
+    "hwmem.programs.threads.readers", "hwmem.programs.threads.locks", "hwmem.programs.threads.messages", "hwmem.programs.threads.exclusion",
+    "hwmem.programs.threads.publication", "hwmem.programs.threads.treiber", "hwmem.programs.threads.fences", "hwmem.programs.threads.hoard",
+    "hwmem.programs.threads.heap", "hwmem.programs.threads.regression", "hwmem.programs.memory", "hwmem.programs.memory.faults", "hwmem.programs.memory.returning",
+    "hwmem.programs.memory.oversubscription", "hwmem.programs.memory.reach", "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation",
+    "hwmem.programs.memory.mappings", "hwmem.programs.memory.contiguous", "hwmem.programs.memory.overlay", "hwmem.programs.meter",
     "hwmem.programs.barrier", "hwmem.programs.file", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
     "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd",

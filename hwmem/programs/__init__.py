@@ -4,35 +4,38 @@
     space.py        emulated memory as a workload's setup sees it
     barrier.py      a barrier for kernels
 
-    sharing.py      false-sharing, true-sharing
-    regression.py   linear-regression (Phoenix)
-    hoard.py        cache-scratch, cache-thrash
-    heap.py         malloc-free
-    messages.py     ping-pong, producer-consumer
-    locks.py        spin-lock: test-and-set, ttas, ticket, mcs
-    readers.py      reader-writer
-    exclusion.py    mutual-exclusion: Peterson's, Dekker's
-    publication.py  message-passing, double-checked-locking
-    treiber.py      treiber-stack
-    fences.py       fence-costs
-    stream.py       stream: copy, scale, add, triad
-    latency.py      pointer-chase, memory-mountain
-    matrix.py       matrix-multiply
+    threads/    sharing         false-sharing, true-sharing
+                regression      linear-regression (Phoenix)
+                hoard           cache-scratch, cache-thrash
+                heap            malloc-free
+                messages        ping-pong, producer-consumer
+                locks           spin-lock: test-and-set, ttas, ticket, mcs
+                readers         reader-writer
+                exclusion       mutual-exclusion: Peterson's, Dekker's
+                publication     message-passing, double-checked-locking
+                treiber         treiber-stack
+                fences          fence-costs
+    caches/     stream          stream: copy, scale, add, triad
+                latency         pointer-chase, memory-mountain
+                matrix          matrix-multiply
+    memory/     faults          page-faults
+                returning       madvise-return
+                oversubscription
+                reach           tlb-reach
+                forks           fork-storm
+                allocation      brk-mmap
+                mappings        vma-explosion
+                contiguous      segments-pages
+                overlay
 
-    meter.py            what the phases of an experiment cost; the experiments on the operating system's memory:
-    faults.py           page-faults
-    returning.py        madvise-return
-    oversubscription.py oversubscription
-    reach.py            tlb-reach
-    forks.py            fork-storm
-    allocation.py       brk-mmap
-    mappings.py         vma-explosion
-    contiguous.py       segments-pages
-    overlay.py          overlay
+    meter.py    what the phases of an experiment in memory/ cost
 """
-from hwmem.programs import (sharing, regression, hoard, heap, messages, locks, readers, exclusion, publication, treiber, fences,   # noqa: F401
-                            stream, latency, matrix, faults, returning, oversubscription, reach, forks, allocation, mappings,
-                            contiguous, overlay)
+# In the order in which they are listed
+from hwmem.programs.threads import (sharing, regression, hoard, heap, messages, locks, readers, exclusion,   # noqa: F401
+                                    publication, treiber, fences)
+from hwmem.programs.caches import stream, latency, matrix                                                   # noqa: F401
+from hwmem.programs.memory import (faults, returning, oversubscription, reach, forks, allocation,           # noqa: F401
+                                   mappings, contiguous, overlay)
 from hwmem.programs.registry import WORKLOADS, Workload, find, grid, parameter, workload, workloads
 from hwmem.programs.space import Space, Symbol
 

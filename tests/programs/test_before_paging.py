@@ -4,8 +4,8 @@ import pytest
 
 import hwmem
 from hwmem import params as P
-from hwmem.programs.contiguous import DESCRIPTOR, requests
-from hwmem.programs.overlay import SEED, USED
+from hwmem.programs.memory.contiguous import DESCRIPTOR, requests
+from hwmem.programs.memory.overlay import SEED, USED
 
 MEMORY, REQUESTS, LOAD = 1 << 20, 600, 90
 

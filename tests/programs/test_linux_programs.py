@@ -11,7 +11,7 @@ import pytest
 import hwmem
 from hwmem import params as P
 from hwmem.cli.cli import main
-from hwmem.programs import allocation, forks, oversubscription, returning
+from hwmem.programs.memory import allocation, forks, oversubscription, returning
 from hwmem.report import report
 from hwmem.runs.job import Job
 

@@ -1,0 +1,1 @@
+"""Programs about caches: latency, bandwidth, blocking."""

@@ -1,0 +1,1 @@
+"""Programs about the operating system's memory: faults, madvise, swap, forks, mappings."""

@@ -1,0 +1,1 @@
+"""Programs of several threads: sharing, locks, messages, publication."""
