@@ -17,11 +17,11 @@ from goalloc.arenachunk import FREE_BASE, FREE_LIMIT, STATE, allocUserArenaChunk
 from goalloc.errors import throw
 from goalloc.layout import (heapArena, liveUserArenaChunk, mcache, mheap, mspan, p_, slice_, specialfinalizer, type_, userArena,
                             userArenaState, variables as V)
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.malloc import mallocgc
 from goalloc.mbitmap import bitmap_place, flush_bits, pad_bits, write_bits, write_element, writer_at
-from goalloc.memory_block import memmove
-from goalloc.persistentalloc import current_p
+from goalloc.base.memclr import memmove
+from goalloc.base.malloc_persistent import current_p
 from goalloc.sample import profile
 from goalloc.slice import append_word
 from goalloc.special import addspecial, free_special, new_special, removespecial, spanOf

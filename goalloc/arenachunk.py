@@ -13,16 +13,16 @@ from goalloc.errors import throw
 from goalloc.heapgrow import H, sysAlloc
 from goalloc.layout import (addrRange, gcControllerState, heapStatsDelta, liveUserArenaChunk, mSpanList, mheap, mspan, slice_,
                             userArenaState, variables as V)
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.mbitmap import flush_bits, writer_at
 from goalloc.mcentral import SWEEPGEN, central_of, fullSwept
-from goalloc.mem import sysFault, sysMap, sysUsed
-from goalloc.memory_block import memclr
+from goalloc.base.mem import sysFault, sysMap, sysUsed
+from goalloc.base.memclr import memclr
 from goalloc.mheap import HEAP_IN_USE, HEAP_RELEASED, LOCK, allocMSpanLocked, clear_span, initSpan
 from goalloc.mspanlist import list_insert, list_insertBack, list_remove
 from goalloc.mspanset import spanSet_push
-from goalloc.mstats import stats_acquire, stats_release, update_heap_live
-from goalloc.persistentalloc import current_p
+from goalloc.base.mstats import stats_acquire, stats_release, update_heap_live
+from goalloc.base.malloc_persistent import current_p
 from goalloc.slice import growslice
 from goalloc.words import add64, get8, get32, get64, put8, put16, put64
 

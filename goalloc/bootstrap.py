@@ -12,7 +12,7 @@ from goalloc.heapgrow import H
 from goalloc.layout import (CENTRAL_STRIDE, arenaHint, g_, gcControllerState, m_, mcache, mcentral, mheap, mspan, mstats, p_,
                             specialPinCounter, specialReachable, specialfinalizer, specialprofile, variables as V)
 from goalloc.mcache import allocmcache, releaseAll
-from goalloc.mfixalloc import fixalloc_alloc, fixalloc_init
+from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_init
 from goalloc.mheap import mspan_cache, new_mspan
 from goalloc.mpagegrow import pageAlloc_init
 from goalloc.words import get64, put8, put32, put64

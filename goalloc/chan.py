@@ -12,9 +12,9 @@ from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import g_, hchan, sudog, type_, variables as V
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.malloc import mallocgc
-from goalloc.memory_block import memclr, memmove
+from goalloc.base.memclr import memclr, memmove
 from goalloc.park import goready, gopark
 from goalloc.sudog import acquireSudog, releaseSudog
 from goalloc.waitq import dequeue, enqueue, woken

@@ -5,7 +5,7 @@ from hwmem.core.service import drain_all
 from goalloc import params as P
 from goalloc.gostring import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
 from goalloc.malloc import mallocgc
-from goalloc.memory_block import memclr
+from goalloc.base.memclr import memclr
 from goalloc.slice import growslice
 
 

@@ -8,8 +8,8 @@ from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import gcBitsArena, gcBitsArenas, mstats, variables as V
-from goalloc.lock import lock, unlock
-from goalloc.mem import sysAlloc
+from goalloc.base.lock import lock, unlock
+from goalloc.base.mem import sysAlloc
 from goalloc.words import add64, get64, put64
 
 ROOM = P.gcBitsChunkBytes - P.gcBitsHeaderBytes

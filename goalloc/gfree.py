@@ -6,7 +6,7 @@ gfput, gfget, malg, allgadd.
 from hwmem._jit import cold, kernel
 from goalloc import params as P
 from goalloc.layout import g_, p_, schedt, slice_, variables as V
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.malloc import mallocgc
 from goalloc.slice import append_word
 from goalloc.stack import HI, LO, STACK_GUARD, STACKALLOC, STACKFREE, stack_door

@@ -15,7 +15,7 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import variables as V
 from goalloc.malloc import mallocgc
-from goalloc.memory_block import memclr, memmove
+from goalloc.base.memclr import memclr, memmove
 from goalloc.slice import roundupsize
 
 STATIC_VALUES = 256

@@ -9,13 +9,13 @@ from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import (arenaHint, gcControllerState, heapArena, heapStatsDelta, mheap, mstats, slice_, variables as V)
-from goalloc.mem import sysAllocOS, sysFreeOS, sysMap, sysNoHugePage, sysReserve
-from goalloc.mfixalloc import fixalloc_alloc, fixalloc_free
+from goalloc.base.mem import sysAllocOS, sysFreeOS, sysMap, sysNoHugePage, sysReserve
+from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free
 from goalloc.mgcscavenge import linear
 from goalloc.mpagealloc import GROW, pages_door
 from goalloc.mranges import move_words
-from goalloc.mstats import stats_acquire, stats_release
-from goalloc.persistentalloc import persistentalloc
+from goalloc.base.mstats import stats_acquire, stats_release
+from goalloc.base.malloc_persistent import persistentalloc
 from goalloc.words import add64, align_up, get8, get64, put8, put64
 
 H = V.mheap_

@@ -17,7 +17,7 @@ from goalloc import params as P
 from goalloc.chan import CLOSED, DEFAULT, DONE, PARKED, YIELDED, chanrecv, chansend, closechan, makechan, selectnbrecv, selectnbsend
 from goalloc.gostring import concatstrings, convT64
 from goalloc.malloc import mallocgc
-from goalloc.memory_block import memclr, memmove
+from goalloc.base.memclr import memclr, memmove
 from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, NEWTIMER, RESETTIMER, SLEEP, STOPTIMER
 from goalloc.select import selectgo
 from goalloc.slice import growslice

@@ -19,7 +19,7 @@ from hwmem.core.fence import sfence
 from goalloc import params as P
 from goalloc.layout import g_, m_, mcache, mspan, p_, type_, variables as V
 from goalloc.mbitmap import heapBitsSetType
-from goalloc.memory_block import memclr
+from goalloc.base.memclr import memclr
 from goalloc.sample import profile
 
 

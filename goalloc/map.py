@@ -9,14 +9,14 @@ map_fast64.go.
 """
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import params as P
-from goalloc.fastrand import fastrand
+from goalloc.base.fastrand import fastrand
 from goalloc.layout import hmap, mapextra
 from goalloc.malloc import mallocgc
 from goalloc.mapbuckets import (BUCKET, BUCKET_COUNT, EMPTY_ONE, EMPTY_REST, KEYS, OVERFLOW, SAME_SIZE_GROW, VALUES, access, bucket_place,
                                 find_key, grow_work, hash_grow, hash_of, newoverflow, noldbuckets, over_load_factor, spare_ones,
                                 too_many_overflow, tophash, with_spare)
 from goalloc.mapiter import iter_init, iter_next
-from goalloc.memory_block import memclr
+from goalloc.base.memclr import memclr
 from goalloc.words import get8, get16, get64, put8, put16, put32, put64
 
 ACCESS, ASSIGN, DELETE, CLEAR, ITER_INIT, ITER_NEXT, MAKE = range(7)

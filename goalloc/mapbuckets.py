@@ -11,7 +11,7 @@ types of a mapextra, of a slice header, of a pointer. Called by map.py and mapit
 import numpy as np
 
 from hwmem._jit import cold, kernel
-from goalloc.fastrand import fastrand, mul64
+from goalloc.base.fastrand import fastrand, mul64
 from goalloc.layout import hmap, mapextra, slice_, variables as V
 from goalloc.malloc import mallocgc
 from goalloc.slice import append_word, roundupsize

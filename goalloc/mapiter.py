@@ -11,7 +11,7 @@ there all the time is seen once. Called by map.py. Go: map.go mapiterinit, mapit
 import numpy as np
 
 from hwmem._jit import cold, kernel
-from goalloc.fastrand import fastrand, fastrand64
+from goalloc.base.fastrand import fastrand, fastrand64
 from goalloc.layout import hiter, hmap, mapextra
 from goalloc.mapbuckets import (BUCKET_COUNT, EMPTY_ONE, EVACUATED_EMPTY, EVACUATED_X, ITERATOR, KEYS, OLD_ITERATOR, OVERFLOW,
                                 SAME_SIZE_GROW, VALUES, access, bucket_place, create_overflow, evacuated, hash_of, noldbuckets)

@@ -11,13 +11,13 @@ from hwmem._jit import DOORS, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import gcControllerState, heapStatsDelta, mcache, mheap, mspan, variables as V
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.mbitmap import initHeapBits, nextFreeIndex
 from goalloc.mcentral import SWEEPGEN, cacheSpan, central_of, fullSwept, uncacheSpan
-from goalloc.mfixalloc import fixalloc_alloc
+from goalloc.base.mfixalloc import fixalloc_alloc
 from goalloc.mheap import alloc_span
 from goalloc.mspanset import spanSet_push
-from goalloc.mstats import stats_acquire, stats_release, update_heap_live
+from goalloc.base.mstats import stats_acquire, stats_release, update_heap_live
 from goalloc.words import add64, get16, get32, get64, put16, put32, put64
 
 TOTAL_ALLOC = V.gcController + gcControllerState.totalAlloc

@@ -10,7 +10,7 @@ from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import scavengeIndex
-from goalloc.mem import sysMap, sysReserve, sysUsed
+from goalloc.base.mem import sysMap, sysReserve, sysUsed
 from goalloc.words import align_down, align_up, get32, get64, put64
 
 ENTRY = 8

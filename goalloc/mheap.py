@@ -14,14 +14,14 @@ from goalloc.errors import throw
 from goalloc.gcbits import newMarkBits
 from goalloc.heapgrow import H, arena_of, grow
 from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mheap, mspan, mstats, p_, slice_, variables as V)
-from goalloc.lock import lock, unlock
-from goalloc.mem import sysAlloc, sysFree, sysUsed
-from goalloc.mfixalloc import fixalloc_alloc, fixalloc_free
+from goalloc.base.lock import lock, unlock
+from goalloc.base.mem import sysAlloc, sysFree, sysUsed
+from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free
 from goalloc.mpagealloc import ALLOC, CACHE_FILL, FREE, SCAVENGE, pages_door
 from goalloc.mpagecache import pageCache_alloc, pageCache_empty
 from goalloc.mranges import move_words
-from goalloc.mstats import stats_acquire, stats_release
-from goalloc.persistentalloc import current_p
+from goalloc.base.mstats import stats_acquire, stats_release
+from goalloc.base.malloc_persistent import current_p
 from goalloc.words import add64, cas64, clear_bit8, get8, get16, get32, get64, put8, put16, put32, put64, set_bit8
 
 LOCK, PAGES = H + mheap.lock, H + mheap.pages

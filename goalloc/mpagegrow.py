@@ -7,7 +7,7 @@ from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import pageAlloc, pallocData, slice_
-from goalloc.mem import sysAlloc, sysMap, sysNoHugePage, sysReserve, sysUsed
+from goalloc.base.mem import sysAlloc, sysMap, sysNoHugePage, sysReserve, sysUsed
 from goalloc.mgcscavenge import chunkIndex, index_grow, index_init, subtract
 from goalloc.mpallocbits import setRange
 from goalloc.mranges import find_succ, ranges_add, ranges_init

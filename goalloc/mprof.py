@@ -13,11 +13,11 @@ import numpy as np
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.errors import throw
-from goalloc.fastrand import add_wrapping
+from goalloc.base.fastrand import add_wrapping
 from goalloc.layout import bucket, g_, m_, memRecord, memRecordCycle, mheap, mstats, specialprofile, variables as V
-from goalloc.lock import lock, unlock
-from goalloc.mem import sysAlloc
-from goalloc.persistentalloc import persistentalloc
+from goalloc.base.lock import lock, unlock
+from goalloc.base.mem import sysAlloc
+from goalloc.base.malloc_persistent import persistentalloc
 from goalloc.special import addspecial, free_special, new_special, removespecial
 from goalloc.words import NONE, get32, get64, get_mask, put32, put64, put_mask, shl, shr
 

@@ -6,7 +6,7 @@ compared signed, which is Go's comparison of offset addresses. Go: mranges.go.
 from hwmem._jit import kernel
 from goalloc import params as P
 from goalloc.layout import addrRange, addrRanges, slice_
-from goalloc.persistentalloc import persistentalloc
+from goalloc.base.malloc_persistent import persistentalloc
 from goalloc.words import get64, put64
 
 FIRST_CAPACITY = 16

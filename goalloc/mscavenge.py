@@ -6,11 +6,11 @@ Go: mgcscavenge.go scavenge, scavengeOne.
 from hwmem._jit import cold
 from goalloc import params as P
 from goalloc.layout import pageAlloc, pallocData
-from goalloc.lock import lock, unlock
-from goalloc.mem import sysUnused
+from goalloc.base.lock import lock, unlock
+from goalloc.base.mem import sysUnused
 from goalloc.mgcscavenge import chunkBase, index_find, set_flags
 from goalloc.mpallocbits import clearRange, findScavengeCandidate, setRange
-from goalloc.mstats import account_scavenged
+from goalloc.base.mstats import account_scavenged
 from goalloc.msummary import LAST_LEVEL, alloc_in_chunk, chunkOf, lower_search, max_of, summary_place, update
 from goalloc.words import get8, get64
 

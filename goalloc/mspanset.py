@@ -10,9 +10,9 @@ from hwmem._jit import cold, kernel
 from goalloc import params as P
 from goalloc.layout import mstats, spanSet, spanSetBlock, variables as V
 from goalloc.lfstack import lfstack_pop, lfstack_push
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.mranges import move_words
-from goalloc.persistentalloc import persistentalloc
+from goalloc.base.malloc_persistent import persistentalloc
 from goalloc.words import add64, cas64, get64, put64
 
 GC_MISC = V.memstats + mstats.gcMiscSys

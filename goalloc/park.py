@@ -14,9 +14,9 @@ from hwmem.sched.block import wake
 from hwmem.sched.scheduler import sleep_until
 from goalloc import params as P
 from goalloc.layout import g_, m_, p_, schedt, variables as V
-from goalloc.lock import lock, unlock
-from goalloc.mem import system_call
-from goalloc.persistentalloc import current_p
+from goalloc.base.lock import lock, unlock
+from goalloc.base.mem import system_call
+from goalloc.base.malloc_persistent import current_p
 from goalloc.runq import SCHED_LOCK, runqput
 from goalloc.words import add32_high, add64, get8, get32, get64, put8, put32, put64, swap64
 

@@ -15,12 +15,12 @@ Reached through DOOR_PROC:
 """
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
-from goalloc.fastrand import fastrand
+from goalloc.base.fastrand import fastrand
 from goalloc.gfree import gfget, gfput, malg
 from goalloc.layout import g_, gobuf, p_, schedt, variables as V
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.park import PIDLE, current_m, dropg, notewakeup, wakep
-from goalloc.persistentalloc import current_p
+from goalloc.base.malloc_persistent import current_p
 from goalloc.runq import SCHED_LOCK, globrunqput, runqput
 from goalloc.schedule import schedule
 from goalloc.stack import HI, SP

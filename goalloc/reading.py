@@ -36,12 +36,12 @@ READING = (
     "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
     # One allocation, and whether the heap's profile takes it
     "goalloc.malloc", "goalloc.profilealloc", "goalloc.sample", "goalloc.mprof", "goalloc.special", "goalloc.stack",
-    "goalloc.memory_block", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset", "goalloc.lfstack",
+    "goalloc.base", "goalloc.base.memclr", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset", "goalloc.lfstack",
     "goalloc.mbitmap",
     # Pages
     "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagealloc", "goalloc.mpagecache",
     "goalloc.mpagefind", "goalloc.mpagegrow", "goalloc.mscavenge", "goalloc.msummary", "goalloc.mpallocbits",
     "goalloc.mgcscavenge", "goalloc.mranges",
     # Beneath
-    "goalloc.mfixalloc", "goalloc.mstats", "goalloc.persistentalloc", "goalloc.mem", "goalloc.fastrand", "goalloc.lock",
+    "goalloc.base.mfixalloc", "goalloc.base.mstats", "goalloc.base.malloc_persistent", "goalloc.base.mem", "goalloc.base.fastrand", "goalloc.base.lock",
 )

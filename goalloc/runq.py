@@ -8,7 +8,7 @@ Go: proc.go runqput, runqputslow, runqget, runqgrab, runqsteal, globrunqput, glo
 """
 from hwmem._jit import cold, kernel
 from goalloc.layout import g_, p_, schedt, variables as V
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.words import add32_high, cas64, get32, get64, put32, put64, swap64
 
 RING = 256

@@ -11,11 +11,11 @@ from hwmem._jit import cold, kernel
 from hwmem.sched.scheduler import finish
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.fastrand import fastrand
+from goalloc.base.fastrand import fastrand
 from goalloc.layout import g_, m_, p_, variables as V
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.park import NMSPINNING, NPIDLE, current_m, end_poll, notesleep, pidle_remove, pidleput, poll_until, wakep
-from goalloc.persistentalloc import current_p
+from goalloc.base.malloc_persistent import current_p
 from goalloc.runq import SCHED_LOCK, SIZE, globrunqget, runqget, runqsteal
 from goalloc.timerheap import LENGTH
 from goalloc.timers import check_timers, wake_time

@@ -15,9 +15,9 @@ from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.chan import CLOSED, DEFAULT, PARKED, how_it_ended, receive_now, send_now
 from goalloc.errors import throw
-from goalloc.fastrand import fastrandn
+from goalloc.base.fastrand import fastrandn
 from goalloc.layout import g_, hchan, scase, sudog
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.park import gopark
 from goalloc.sudog import acquireSudog, releaseSudog
 from goalloc.waitq import enqueue, remove

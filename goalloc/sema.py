@@ -9,9 +9,9 @@ would have at first. With `handoff` the waiter has it already, and the releaser 
 while it waits lies in fields that only profiles use. Go: sema.go.
 """
 from hwmem._jit import cold, kernel
-from goalloc.fastrand import fastrand
+from goalloc.base.fastrand import fastrand
 from goalloc.layout import g_, semaRoot, sudog, variables as V
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.park import goready, goyield
 from goalloc.sudog import acquireSudog, releaseSudog
 from goalloc.words import add32_high, add64, get32, get64, put32, put64

@@ -5,7 +5,7 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import slice_, variables as V
 from goalloc.malloc import mallocgc
-from goalloc.memory_block import memclr, memmove
+from goalloc.base.memclr import memclr, memmove
 from goalloc.words import get64, put64
 
 DOUBLING_ENDS = 256

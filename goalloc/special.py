@@ -10,8 +10,8 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.heapgrow import H, arena_of
 from goalloc.layout import heapArena, mheap, mspan, special
-from goalloc.lock import lock, unlock
-from goalloc.mfixalloc import fixalloc_alloc, fixalloc_free
+from goalloc.base.lock import lock, unlock
+from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free
 from goalloc.words import clear_bit8, get8, get16, get64, put8, put16, put64, set_bit8
 
 SPECIAL_LOCK = H + mheap.speciallock

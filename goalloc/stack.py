@@ -15,11 +15,11 @@ from goalloc.errors import throw
 from goalloc.heapgrow import arena_of
 from goalloc.layout import (STACKPOOL_STRIDE, g_, heapArena, mSpanList, mcache, mspan, p_, stackfreelist, stackpoolItem, sudog,
                             variables as V)
-from goalloc.lock import lock, unlock
-from goalloc.memory_block import memmove
+from goalloc.base.lock import lock, unlock
+from goalloc.base.memclr import memmove
 from goalloc.mheap import alloc_span, free_span
 from goalloc.mspanlist import list_insert, list_remove
-from goalloc.persistentalloc import current_p
+from goalloc.base.malloc_persistent import current_p
 from goalloc.words import get8, get16, get64, put16, put64
 
 STACKALLOC, STACKFREE, CACHE_CLEAR, CALL, SHRINK = range(5)

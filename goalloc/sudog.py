@@ -4,9 +4,9 @@ A goroutine that waits has its sudogs in g.waiting. Go: proc.go acquireSudog, re
 """
 from hwmem._jit import cold
 from goalloc.layout import p_, schedt, sudog, variables as V
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.malloc import mallocgc
-from goalloc.persistentalloc import current_p
+from goalloc.base.malloc_persistent import current_p
 from goalloc.words import get64, put64
 
 CACHED, BUFFER, CAPACITY = p_.sudogcache + 8, p_.sudogbuf, 128

@@ -12,9 +12,9 @@ from hwmem import params as H
 from hwmem._jit import cold, kernel
 from goalloc.chan import selectnbsend
 from goalloc.layout import p_, timer
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.park import goready
-from goalloc.persistentalloc import current_p
+from goalloc.base.malloc_persistent import current_p
 from goalloc.timerheap import (LENGTH, Deleted, ModifiedEarlier, ModifiedLater, NoStatus, Removed, Waiting, at, cleantimers, count,
                                doaddtimer, dodeltimer, put_at, siftdown, siftup, status_of, take_note, update_timer0When)
 from goalloc.words import get32, get64, put32, put64

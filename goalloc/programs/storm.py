@@ -11,7 +11,7 @@ from hwmem.kernels import store64
 from hwmem.programs.registry import parameter, workload
 from goalloc.kernels import mallocgc
 from goalloc.layout import p_
-from goalloc.lock import lock, unlock
+from goalloc.base.lock import lock, unlock
 from goalloc.programs.start import COUNT, GOMAXPROCS, RANK, count_step, next_m, outcome, start
 from goalloc.types import pointer
 

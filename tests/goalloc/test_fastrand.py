@@ -2,7 +2,7 @@
 import numpy as np
 
 from goalloc import params as P
-from goalloc.fastrand import fastrand, fastrandn
+from goalloc.base.fastrand import fastrand, fastrandn
 from goalloc.layout import m_, variables as V
 from goalloc.proc import NEWG
 from hwmem._jit import kernel

@@ -4,7 +4,7 @@ import pytest
 
 from hwmem._jit import kernel
 from hwmem.errors import SegmentationFault
-from goalloc import mem
+from goalloc.base import mem
 from goalloc.errors import FatalError
 from goalloc.layout import gcControllerState, mstats, variables as V
 

@@ -6,7 +6,7 @@ needs at once, each an atomic. Go: mstats.go consistentHeapStats, mgcpacer.go.
 """
 from hwmem._jit import cold, kernel
 from goalloc.layout import consistentHeapStats, gcControllerState, heapStatsDelta, p_, variables as V
-from goalloc.persistentalloc import current_p
+from goalloc.base.malloc_persistent import current_p
 from goalloc.words import add32_high, add64, get32
 
 

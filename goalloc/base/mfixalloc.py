@@ -6,7 +6,7 @@ from hwmem._jit import kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import fixalloc
-from goalloc.persistentalloc import persistentalloc
+from goalloc.base.malloc_persistent import persistentalloc
 from goalloc.words import get8, get32, get64, put8, put32, put64
 
 

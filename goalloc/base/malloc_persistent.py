@@ -8,8 +8,8 @@ from hwmem._jit import DOORS, call_door, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import g_, m_, mstats, p_, persistentAlloc, variables as V
-from goalloc.lock import lock, unlock
-from goalloc.mem import sysAlloc
+from goalloc.base.lock import lock, unlock
+from goalloc.base.mem import sysAlloc
 from goalloc.words import add64, align_up, cas64, get64, put64
 
 OTHER_SYS = V.memstats + mstats.other_sys
