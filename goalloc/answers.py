@@ -22,11 +22,11 @@ from goalloc.bootstrap import INIT_PAGES, SET_M
 from goalloc.errors import raise_fatal
 from goalloc.inspect import Inspector
 from goalloc.layout import DATA, DATA_END, TYPES, m_, mheap, pageCache, pallocData, variables as V
-from goalloc.mgcscavenge import chunkBase, index_change, index_free
-from goalloc.mpagealloc import ALLOC, CACHE_FILL, CACHE_FLUSH, FREE, GROW, SCAV, SCAVENGE, pages_door
-from goalloc.mpagecache import pageCache_alloc
-from goalloc.mpallocbits import clearRange, find, findBitRange64, findScavengeCandidate, setRange, summarize
-from goalloc.msummary import alloc_in_chunk, chunkOf, update
+from goalloc.pages.mgcscavenge import chunkBase, index_change, index_free
+from goalloc.pages.mpagealloc import ALLOC, CACHE_FILL, CACHE_FLUSH, FREE, GROW, SCAV, SCAVENGE, pages_door
+from goalloc.pages.mpagecache import pageCache_alloc
+from goalloc.pages.mpallocbits import clearRange, find, findBitRange64, findScavengeCandidate, setRange, summarize
+from goalloc.pages.mpagealloc_summary import alloc_in_chunk, chunkOf, update
 
 PAGES, CACHE, CHUNK = V.mheap_ + mheap.pages, TYPES, TYPES + 64
 BASE = 0xC000 * P.pallocChunkBytes      # the first chunk's address. Go: export_test.go BaseChunkIdx

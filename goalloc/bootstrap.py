@@ -14,7 +14,7 @@ from goalloc.layout import (CENTRAL_STRIDE, arenaHint, g_, gcControllerState, m_
 from goalloc.mcache import allocmcache, releaseAll
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_init
 from goalloc.mheap import mspan_cache, new_mspan
-from goalloc.mpagegrow import pageAlloc_init
+from goalloc.pages.mpagealloc_grow import pageAlloc_init
 from goalloc.words import get64, put8, put32, put64
 
 MALLOCINIT, SET_M, NEW_MCACHE, FLUSH_MCACHE, STOCK_MSPANS, INIT_PAGES = range(6)

@@ -11,9 +11,9 @@ from goalloc.errors import throw
 from goalloc.layout import (arenaHint, gcControllerState, heapArena, heapStatsDelta, mheap, mstats, slice_, variables as V)
 from goalloc.base.mem import sysAllocOS, sysFreeOS, sysMap, sysNoHugePage, sysReserve
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free
-from goalloc.mgcscavenge import linear
-from goalloc.mpagealloc import GROW, pages_door
-from goalloc.mranges import move_words
+from goalloc.pages.mgcscavenge import linear
+from goalloc.pages.mpagealloc import GROW, pages_door
+from goalloc.pages.mranges import move_words
 from goalloc.base.mstats import stats_acquire, stats_release
 from goalloc.base.malloc_persistent import persistentalloc
 from goalloc.words import add64, align_up, get8, get64, put8, put64

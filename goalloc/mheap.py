@@ -17,9 +17,9 @@ from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mheap,
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import sysAlloc, sysFree, sysUsed
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free
-from goalloc.mpagealloc import ALLOC, CACHE_FILL, FREE, SCAVENGE, pages_door
-from goalloc.mpagecache import pageCache_alloc, pageCache_empty
-from goalloc.mranges import move_words
+from goalloc.pages.mpagealloc import ALLOC, CACHE_FILL, FREE, SCAVENGE, pages_door
+from goalloc.pages.mpagecache import pageCache_alloc, pageCache_empty
+from goalloc.pages.mranges import move_words
 from goalloc.base.mstats import stats_acquire, stats_release
 from goalloc.base.malloc_persistent import current_p
 from goalloc.words import add64, cas64, clear_bit8, get8, get16, get32, get64, put8, put16, put32, put64, set_bit8

@@ -11,7 +11,7 @@ from goalloc import params as P
 from goalloc.layout import mstats, spanSet, spanSetBlock, variables as V
 from goalloc.lfstack import lfstack_pop, lfstack_push
 from goalloc.base.lock import lock, unlock
-from goalloc.mranges import move_words
+from goalloc.pages.mranges import move_words
 from goalloc.base.malloc_persistent import persistentalloc
 from goalloc.words import add64, cas64, get64, put64
 

@@ -39,9 +39,9 @@ READING = (
     "goalloc.base", "goalloc.base.memclr", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset", "goalloc.lfstack",
     "goalloc.mbitmap",
     # Pages
-    "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.mpagealloc", "goalloc.mpagecache",
-    "goalloc.mpagefind", "goalloc.mpagegrow", "goalloc.mscavenge", "goalloc.msummary", "goalloc.mpallocbits",
-    "goalloc.mgcscavenge", "goalloc.mranges",
+    "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.pages", "goalloc.pages.mpagealloc", "goalloc.pages.mpagecache",
+    "goalloc.pages.mpagealloc_find", "goalloc.pages.mpagealloc_grow", "goalloc.pages.mgcscavenge_run", "goalloc.pages.mpagealloc_summary", "goalloc.pages.mpallocbits",
+    "goalloc.pages.mgcscavenge", "goalloc.pages.mranges",
     # Beneath
     "goalloc.base.mfixalloc", "goalloc.base.mstats", "goalloc.base.malloc_persistent", "goalloc.base.mem", "goalloc.base.fastrand", "goalloc.base.lock",
 )

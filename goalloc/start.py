@@ -20,7 +20,7 @@ from goalloc.bootstrap import FLUSH_MCACHE, STOCK_MSPANS
 from goalloc.inspect import Inspector
 from goalloc.layout import (g_, gcControllerState, heapStatsDelta, m_, mcache, mheap, mspan, mstats, p_, schedt, slice_,
                             variables as V)
-from goalloc.mpagealloc import CACHE_FILL, SCAVENGE
+from goalloc.pages.mpagealloc import CACHE_FILL, SCAVENGE
 from goalloc.proc import GOID_BATCH
 from goalloc.sizeclasses import class_to_size
 from goalloc.stack import HI, LO, STACKALLOC, STACKFREE

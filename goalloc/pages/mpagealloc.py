@@ -13,13 +13,13 @@ from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import pageAlloc, pallocData
-from goalloc.mgcscavenge import chunkBase, chunkIndex, index_change, index_free
-from goalloc.mpagecache import allocToCache, flush
-from goalloc.mpagefind import find
-from goalloc.mpagegrow import grow
-from goalloc.mpallocbits import clearRange, find as find_in_chunk, popcntRange
-from goalloc.mscavenge import scavenge
-from goalloc.msummary import LAST_LEVEL, alloc_in_chunk, chunkOf, chunkPageIndex, lower_search, max_of, summary_place, update
+from goalloc.pages.mgcscavenge import chunkBase, chunkIndex, index_change, index_free
+from goalloc.pages.mpagecache import allocToCache, flush
+from goalloc.pages.mpagealloc_find import find
+from goalloc.pages.mpagealloc_grow import grow
+from goalloc.pages.mpallocbits import clearRange, find as find_in_chunk, popcntRange
+from goalloc.pages.mgcscavenge_run import scavenge
+from goalloc.pages.mpagealloc_summary import LAST_LEVEL, alloc_in_chunk, chunkOf, chunkPageIndex, lower_search, max_of, summary_place, update
 from goalloc.words import get64, put64
 
 ALLOC, FREE, CACHE_FILL, CACHE_FLUSH, GROW, SCAVENGE = range(6)

@@ -8,10 +8,10 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import pageAlloc, pallocData, slice_
 from goalloc.base.mem import sysAlloc, sysMap, sysNoHugePage, sysReserve, sysUsed
-from goalloc.mgcscavenge import chunkIndex, index_grow, index_init, subtract
-from goalloc.mpallocbits import setRange
-from goalloc.mranges import find_succ, ranges_add, ranges_init
-from goalloc.msummary import chunkOf, levelIndex, lower_search, summary_place, update
+from goalloc.pages.mgcscavenge import chunkIndex, index_grow, index_init, subtract
+from goalloc.pages.mpallocbits import setRange
+from goalloc.pages.mranges import find_succ, ranges_add, ranges_init
+from goalloc.pages.mpagealloc_summary import chunkOf, levelIndex, lower_search, summary_place, update
 from goalloc.words import align_down, align_up, get8, get64, put8, put64
 
 SCAV = pageAlloc.scav

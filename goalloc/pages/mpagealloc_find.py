@@ -7,10 +7,10 @@ from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import mheap, pageAlloc, variables as V
-from goalloc.mgcscavenge import chunkBase, linear
-from goalloc.mpallocbits import find as find_in_chunk
-from goalloc.mranges import find_address_at_or_above
-from goalloc.msummary import chunkOf, end_of, levelAddress, levelIndex, max_of, start_of, summary_place
+from goalloc.pages.mgcscavenge import chunkBase, linear
+from goalloc.pages.mpallocbits import find as find_in_chunk
+from goalloc.pages.mranges import find_address_at_or_above
+from goalloc.pages.mpagealloc_summary import chunkOf, end_of, levelAddress, levelIndex, max_of, start_of, summary_place
 from goalloc.words import get8, get64
 
 

@@ -9,10 +9,10 @@ from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import pageAlloc, pageCache, pallocData
-from goalloc.mgcscavenge import chunkBase, chunkIndex, index_change, index_free
-from goalloc.mpagefind import find
-from goalloc.mpallocbits import clearRange, find as find_in_chunk, findBitRange64, setRange
-from goalloc.msummary import LAST_LEVEL, chunkOf, chunkPageIndex, lower_search, summary_place, update
+from goalloc.pages.mgcscavenge import chunkBase, chunkIndex, index_change, index_free
+from goalloc.pages.mpagealloc_find import find
+from goalloc.pages.mpallocbits import clearRange, find as find_in_chunk, findBitRange64, setRange
+from goalloc.pages.mpagealloc_summary import LAST_LEVEL, chunkOf, chunkPageIndex, lower_search, summary_place, update
 from goalloc.words import NONE, get64, get_mask, low_bits, popcount64, put64, put_mask, shl, test_bit
 
 SCAV = pageAlloc.scav

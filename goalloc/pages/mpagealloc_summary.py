@@ -10,8 +10,8 @@ a pageAlloc, whose chunks' bitmaps are at chunks[l1][l2]. Go: mpagealloc.go pall
 from hwmem._jit import cold, kernel
 from goalloc import params as P
 from goalloc.layout import pageAlloc, pallocData, slice_
-from goalloc.mgcscavenge import chunkIndex, linear
-from goalloc.mpallocbits import clearRange, setRange, summarize
+from goalloc.pages.mgcscavenge import chunkIndex, linear
+from goalloc.pages.mpallocbits import clearRange, setRange, summarize
 from goalloc.words import get64, put64
 
 LAST_LEVEL = P.summaryLevels - 1

@@ -8,10 +8,10 @@ from goalloc import params as P
 from goalloc.layout import pageAlloc, pallocData
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import sysUnused
-from goalloc.mgcscavenge import chunkBase, index_find, set_flags
-from goalloc.mpallocbits import clearRange, findScavengeCandidate, setRange
+from goalloc.pages.mgcscavenge import chunkBase, index_find, set_flags
+from goalloc.pages.mpallocbits import clearRange, findScavengeCandidate, setRange
 from goalloc.base.mstats import account_scavenged
-from goalloc.msummary import LAST_LEVEL, alloc_in_chunk, chunkOf, lower_search, max_of, summary_place, update
+from goalloc.pages.mpagealloc_summary import LAST_LEVEL, alloc_in_chunk, chunkOf, lower_search, max_of, summary_place, update
 from goalloc.words import get8, get64
 
 SCAV = pageAlloc.scav
