@@ -18,7 +18,7 @@ from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
-from goalloc.bootstrap import INIT_PAGES, SET_M
+from goalloc.heap.malloc_init import INIT_PAGES, SET_M
 from goalloc.errors import raise_fatal
 from goalloc.inspect import Inspector
 from goalloc.layout import DATA, DATA_END, TYPES, m_, mheap, pageCache, pallocData, variables as V

@@ -18,13 +18,13 @@ from goalloc.errors import throw
 from goalloc.layout import (heapArena, liveUserArenaChunk, mcache, mheap, mspan, p_, slice_, specialfinalizer, type_, userArena,
                             userArenaState, variables as V)
 from goalloc.base.lock import lock, unlock
-from goalloc.malloc import mallocgc
-from goalloc.mbitmap import bitmap_place, flush_bits, pad_bits, write_bits, write_element, writer_at
+from goalloc.heap.malloc import mallocgc
+from goalloc.heap.mbitmap import bitmap_place, flush_bits, pad_bits, write_bits, write_element, writer_at
 from goalloc.base.memclr import memmove
 from goalloc.base.malloc_persistent import current_p
-from goalloc.sample import profile
+from goalloc.heap.malloc_sample import profile
 from goalloc.slice import append_word
-from goalloc.special import addspecial, free_special, new_special, removespecial, spanOf
+from goalloc.heap.mheap_special import addspecial, free_special, new_special, removespecial, spanOf
 from goalloc.words import ONE as BIT, align_down, align_up, get8, get64, get_mask, put8, put64
 
 NEW, ALLOC, FREE, CLONE = range(4)

@@ -10,17 +10,17 @@ allocUserArenaChunk, setUserArenaChunkToFault, freeUserArenaChunk.
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.errors import throw
-from goalloc.heapgrow import H, sysAlloc
+from goalloc.heap.mheap_grow import H, sysAlloc
 from goalloc.layout import (addrRange, gcControllerState, heapStatsDelta, liveUserArenaChunk, mSpanList, mheap, mspan, slice_,
                             userArenaState, variables as V)
 from goalloc.base.lock import lock, unlock
-from goalloc.mbitmap import flush_bits, writer_at
-from goalloc.mcentral import SWEEPGEN, central_of, fullSwept
+from goalloc.heap.mbitmap import flush_bits, writer_at
+from goalloc.heap.mcentral import SWEEPGEN, central_of, fullSwept
 from goalloc.base.mem import sysFault, sysMap, sysUsed
 from goalloc.base.memclr import memclr
-from goalloc.mheap import HEAP_IN_USE, HEAP_RELEASED, LOCK, allocMSpanLocked, clear_span, initSpan
-from goalloc.mspanlist import list_insert, list_insertBack, list_remove
-from goalloc.mspanset import spanSet_push
+from goalloc.heap.mheap import HEAP_IN_USE, HEAP_RELEASED, LOCK, allocMSpanLocked, clear_span, initSpan
+from goalloc.heap.mheap_spanlist import list_insert, list_insertBack, list_remove
+from goalloc.heap.mspanset import spanSet_push
 from goalloc.base.mstats import stats_acquire, stats_release, update_heap_live
 from goalloc.base.malloc_persistent import current_p
 from goalloc.slice import growslice

@@ -13,7 +13,7 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import g_, hchan, sudog, type_, variables as V
 from goalloc.base.lock import lock, unlock
-from goalloc.malloc import mallocgc
+from goalloc.heap.malloc import mallocgc
 from goalloc.base.memclr import memclr, memmove
 from goalloc.park import goready, gopark
 from goalloc.sudog import acquireSudog, releaseSudog

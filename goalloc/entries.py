@@ -4,7 +4,7 @@ from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
 from goalloc import params as P
 from goalloc.gostring import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
-from goalloc.malloc import mallocgc
+from goalloc.heap.malloc import mallocgc
 from goalloc.base.memclr import memclr
 from goalloc.slice import growslice
 

@@ -17,7 +17,7 @@ from hwmem.core.service import drain_all
 from hwmem.config.machine import MachineConfig
 from goalloc import params as P
 from goalloc.layout import g_, m_, mspan, p_
-from goalloc.malloc import mallocgc, small
+from goalloc.heap.malloc import mallocgc, small
 from goalloc.programs import run
 from goalloc.programs.storm import CACHES
 from goalloc.runtime import Runtime

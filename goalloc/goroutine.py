@@ -3,7 +3,7 @@ from goalloc import params as P
 from goalloc.errors import FatalError
 from goalloc.layout import g_
 from goalloc.proc import GOEXIT
-from goalloc.stack import CALL, HI, LO, SHRINK, SP
+from goalloc.heap.stack import CALL, HI, LO, SHRINK, SP
 
 
 class Goroutine:

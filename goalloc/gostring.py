@@ -14,7 +14,7 @@ from hwmem.core.access import load8, store, store64
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import variables as V
-from goalloc.malloc import mallocgc
+from goalloc.heap.malloc import mallocgc
 from goalloc.base.memclr import memclr, memmove
 from goalloc.slice import roundupsize
 

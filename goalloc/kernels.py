@@ -16,7 +16,7 @@ from hwmem.core.access import load64, store64
 from goalloc import params as P
 from goalloc.chan import CLOSED, DEFAULT, DONE, PARKED, YIELDED, chanrecv, chansend, closechan, makechan, selectnbrecv, selectnbsend
 from goalloc.gostring import concatstrings, convT64
-from goalloc.malloc import mallocgc
+from goalloc.heap.malloc import mallocgc
 from goalloc.base.memclr import memclr, memmove
 from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, NEWTIMER, RESETTIMER, SLEEP, STOPTIMER
 from goalloc.select import selectgo

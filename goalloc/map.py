@@ -11,7 +11,7 @@ from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import params as P
 from goalloc.base.fastrand import fastrand
 from goalloc.layout import hmap, mapextra
-from goalloc.malloc import mallocgc
+from goalloc.heap.malloc import mallocgc
 from goalloc.mapbuckets import (BUCKET, BUCKET_COUNT, EMPTY_ONE, EMPTY_REST, KEYS, OVERFLOW, SAME_SIZE_GROW, VALUES, access, bucket_place,
                                 find_key, grow_work, hash_grow, hash_of, newoverflow, noldbuckets, over_load_factor, spare_ones,
                                 too_many_overflow, tophash, with_spare)

@@ -11,7 +11,7 @@ from goalloc.inspect import Inspector
 from goalloc.layout import bucket, memRecordCycle, variables as V
 from goalloc.mprof import FRAMES, RECORD
 from goalloc import profilealloc                     # noqa: F401  (the door)
-from goalloc.sample import MEM_PROFILE, START
+from goalloc.heap.malloc_sample import MEM_PROFILE, START
 
 COLUMNS = ("flat", "flat%", "sum%", "objects", "samples", "size", "type", "site")
 SAMPLE_TYPES = ("alloc_space", "inuse_space")

@@ -18,7 +18,7 @@ from goalloc.layout import bucket, g_, m_, memRecord, memRecordCycle, mheap, mst
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import sysAlloc
 from goalloc.base.malloc_persistent import persistentalloc
-from goalloc.special import addspecial, free_special, new_special, removespecial
+from goalloc.heap.mheap_special import addspecial, free_special, new_special, removespecial
 from goalloc.words import NONE, get32, get64, get_mask, put32, put64, put_mask, shl, shr
 
 FRAMES = 3

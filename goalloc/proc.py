@@ -23,7 +23,7 @@ from goalloc.park import PIDLE, current_m, dropg, notewakeup, wakep
 from goalloc.base.malloc_persistent import current_p
 from goalloc.runq import SCHED_LOCK, globrunqput, runqput
 from goalloc.schedule import schedule
-from goalloc.stack import HI, SP
+from goalloc.heap.stack import HI, SP
 from goalloc.time import new_timer, reset_timer, stop_timer, time_sleep
 from goalloc.words import add64, get64, put8, put32, put64
 

@@ -35,11 +35,11 @@ READING = (
     # User arenas, and slices
     "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
     # One allocation, and whether the heap's profile takes it
-    "goalloc.malloc", "goalloc.profilealloc", "goalloc.sample", "goalloc.mprof", "goalloc.special", "goalloc.stack",
-    "goalloc.base", "goalloc.base.memclr", "goalloc.bootstrap", "goalloc.mcache", "goalloc.mcentral", "goalloc.mspanset", "goalloc.lfstack",
-    "goalloc.mbitmap",
+    "goalloc.heap", "goalloc.heap.malloc", "goalloc.profilealloc", "goalloc.heap.malloc_sample", "goalloc.mprof", "goalloc.heap.mheap_special", "goalloc.heap.stack",
+    "goalloc.base", "goalloc.base.memclr", "goalloc.heap.malloc_init", "goalloc.heap.mcache", "goalloc.heap.mcentral", "goalloc.heap.mspanset", "goalloc.heap.lfstack",
+    "goalloc.heap.mbitmap",
     # Pages
-    "goalloc.mspanlist", "goalloc.mheap", "goalloc.gcbits", "goalloc.heapgrow", "goalloc.pages", "goalloc.pages.mpagealloc", "goalloc.pages.mpagecache",
+    "goalloc.heap.mheap_spanlist", "goalloc.heap.mheap", "goalloc.heap.mheap_gcbits", "goalloc.heap.mheap_grow", "goalloc.pages", "goalloc.pages.mpagealloc", "goalloc.pages.mpagecache",
     "goalloc.pages.mpagealloc_find", "goalloc.pages.mpagealloc_grow", "goalloc.pages.mgcscavenge_run", "goalloc.pages.mpagealloc_summary", "goalloc.pages.mpallocbits",
     "goalloc.pages.mgcscavenge", "goalloc.pages.mranges",
     # Beneath

@@ -23,7 +23,7 @@ from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
 from goalloc.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
                                check_sizes, check_slice, check_string)
-from goalloc.bootstrap import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
+from goalloc.heap.malloc_init import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.check import check_heap, span_at
 from goalloc.entries import (box_one, box_string, clear, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word,
                              to_bytes, to_string)
@@ -40,7 +40,7 @@ from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_t
 from goalloc.sizestats import size_stats
 from goalloc.slices import Slice
 from goalloc.start import check_start, rebuild
-from goalloc.stack import CACHE_CLEAR
+from goalloc.heap.stack import CACHE_CLEAR
 from goalloc.stats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, encode, int64, pointer, slice_of, string, uint8
 

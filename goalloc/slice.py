@@ -4,7 +4,7 @@ from hwmem.core.access import load, load8
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import slice_, variables as V
-from goalloc.malloc import mallocgc
+from goalloc.heap.malloc import mallocgc
 from goalloc.base.memclr import memclr, memmove
 from goalloc.words import get64, put64
 

@@ -16,14 +16,14 @@ given back to the kernel and taken into the cache; the rest stays free. What the
     goroutines                  main, which runs, and those; one sudog is free ("sudogs"), for main has waited for them (gcenable)
 """
 from goalloc import params as P
-from goalloc.bootstrap import FLUSH_MCACHE, STOCK_MSPANS
+from goalloc.heap.malloc_init import FLUSH_MCACHE, STOCK_MSPANS
 from goalloc.inspect import Inspector
 from goalloc.layout import (g_, gcControllerState, heapStatsDelta, m_, mcache, mheap, mspan, mstats, p_, schedt, slice_,
                             variables as V)
 from goalloc.pages.mpagealloc import CACHE_FILL, SCAVENGE
 from goalloc.proc import GOID_BATCH
 from goalloc.sizeclasses import class_to_size
-from goalloc.stack import HI, LO, STACKALLOC, STACKFREE
+from goalloc.heap.stack import HI, LO, STACKALLOC, STACKFREE
 from goalloc.stats import SYS_COUNTERS, read_memstats
 
 FIRST_ARENA = 0xC0_0000_0000

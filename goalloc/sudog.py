@@ -5,7 +5,7 @@ A goroutine that waits has its sudogs in g.waiting. Go: proc.go acquireSudog, re
 from hwmem._jit import cold
 from goalloc.layout import p_, schedt, sudog, variables as V
 from goalloc.base.lock import lock, unlock
-from goalloc.malloc import mallocgc
+from goalloc.heap.malloc import mallocgc
 from goalloc.base.malloc_persistent import current_p
 from goalloc.words import get64, put64
 

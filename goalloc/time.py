@@ -9,7 +9,7 @@ from hwmem._jit import cold, kernel
 from goalloc import params as P
 from goalloc.chan import makechan
 from goalloc.layout import g_, timer, variables as V
-from goalloc.malloc import mallocgc
+from goalloc.heap.malloc import mallocgc
 from goalloc.park import gopark, wake_poller
 from goalloc.timers import ARG, GOROUTINE_READY, SEND_TIME, addtimer, deltimer, modtimer
 from goalloc.words import get64, put64

@@ -8,7 +8,7 @@ from hwmem.programs.registry import parameter, workload
 from goalloc import params as P
 from goalloc.proc import GOEXIT, NEWG
 from goalloc.programs.start import GOMAXPROCS, count_step, next_m, outcome, start
-from goalloc.stack import CALL
+from goalloc.heap.stack import CALL
 
 CURRENT, DEPTH = 2, 3                   # a thread's registers
 

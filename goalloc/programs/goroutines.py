@@ -16,7 +16,7 @@ from goalloc.inspect import Inspector
 from goalloc.layout import WaitGroup, g_, m_
 from goalloc.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
 from goalloc.programs.start import GOMAXPROCS, RANK, next_m, outcome, start
-from goalloc.stack import HI
+from goalloc.heap.stack import HI
 from goalloc.symbols import channel, structure
 from goalloc.types import int64, pointer
 

@@ -3,7 +3,7 @@ from goalloc import params as P
 from goalloc.chan import CHANSEND, MAKECHAN
 from goalloc.layout import p_
 from goalloc.proc import GOEXIT, NEWPROC, PC, SCHEDULE
-from goalloc.stack import HI, LO
+from goalloc.heap.stack import HI, LO
 from goalloc.types import int64
 
 

@@ -13,7 +13,7 @@ from goalloc.errors import FatalError
 from goalloc.layout import g_, hchan, p_, schedt, variables as V
 from goalloc.proc import GOSCHED, PC, SLEEP
 from goalloc.runtime import Runtime
-from goalloc.stack import CALL, HI
+from goalloc.heap.stack import CALL, HI
 from goalloc.sync import ADD, LOCK_SLOW, UNLOCK, WAIT
 
 

@@ -10,7 +10,7 @@ from goalloc.inspect import Inspector
 from goalloc.layout import heapArena, m_, mcache, mheap, mspan, p_, special, variables as V
 from goalloc.memprofile import scaleHeapSample, top
 from goalloc.params import pageSize
-from goalloc.sample import FLUSH, FREE, NEXT_CYCLE
+from goalloc.heap.malloc_sample import FLUSH, FREE, NEXT_CYCLE
 from goalloc.sizeclasses import class_to_size, size_class
 from goalloc.types import int64, pointer, struct
 

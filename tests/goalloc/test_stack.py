@@ -9,7 +9,7 @@ from goalloc.errors import FatalError
 from goalloc.inspect import Inspector
 from goalloc.layout import variables as V
 from goalloc.runtime import Runtime
-from goalloc.stack import STACKFREE
+from goalloc.heap.stack import STACKFREE
 
 RUN = oracle("stacks")["P1_fifo"]["run"]
 KIB = 1024

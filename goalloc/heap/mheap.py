@@ -11,8 +11,8 @@ type, class. Go: mheap.go.
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.gcbits import newMarkBits
-from goalloc.heapgrow import H, arena_of, grow
+from goalloc.heap.mheap_gcbits import newMarkBits
+from goalloc.heap.mheap_grow import H, arena_of, grow
 from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mheap, mspan, mstats, p_, slice_, variables as V)
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import sysAlloc, sysFree, sysUsed

@@ -8,7 +8,7 @@ span's. Without a collector every span is swept. Go: mheap.go addspecial, remove
 from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.heapgrow import H, arena_of
+from goalloc.heap.mheap_grow import H, arena_of
 from goalloc.layout import heapArena, mheap, mspan, special
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free

@@ -8,7 +8,7 @@ A writer of pointer bits is (addr, mask, valid, low): `mask` holds `valid` bits 
 """
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import params as P
-from goalloc.heapgrow import arena_of
+from goalloc.heap.mheap_grow import arena_of
 from goalloc.layout import heapArena, mspan, type_
 from goalloc.words import ALL, NONE, ctz64, get8, get64, get_mask, low_bits, put8, put64, put_mask, shl, shr
 

@@ -12,13 +12,13 @@ DOOR_STACK. Go: stack.go.
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.heapgrow import arena_of
+from goalloc.heap.mheap_grow import arena_of
 from goalloc.layout import (STACKPOOL_STRIDE, g_, heapArena, mSpanList, mcache, mspan, p_, stackfreelist, stackpoolItem, sudog,
                             variables as V)
 from goalloc.base.lock import lock, unlock
 from goalloc.base.memclr import memmove
-from goalloc.mheap import alloc_span, free_span
-from goalloc.mspanlist import list_insert, list_remove
+from goalloc.heap.mheap import alloc_span, free_span
+from goalloc.heap.mheap_spanlist import list_insert, list_remove
 from goalloc.base.malloc_persistent import current_p
 from goalloc.words import get8, get16, get64, put16, put64
 

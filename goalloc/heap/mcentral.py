@@ -9,9 +9,9 @@ from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import CENTRAL_STRIDE, mcentral, mheap, mspan, spanSet, variables as V
-from goalloc.mbitmap import initHeapBits, refillAllocCache
-from goalloc.mheap import alloc_span
-from goalloc.mspanset import spanSet_pop, spanSet_push
+from goalloc.heap.mbitmap import initHeapBits, refillAllocCache
+from goalloc.heap.mheap import alloc_span
+from goalloc.heap.mspanset import spanSet_pop, spanSet_push
 from goalloc.words import get8, get16, get32, get64, put32, put64, put_mask, shr
 
 SWEEPGEN = V.mheap_ + mheap.sweepgen

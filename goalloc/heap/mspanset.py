@@ -9,7 +9,7 @@ Pushing takes a place by adding to the tail, popping by swapping the head; the s
 from hwmem._jit import cold, kernel
 from goalloc import params as P
 from goalloc.layout import mstats, spanSet, spanSetBlock, variables as V
-from goalloc.lfstack import lfstack_pop, lfstack_push
+from goalloc.heap.lfstack import lfstack_pop, lfstack_push
 from goalloc.base.lock import lock, unlock
 from goalloc.pages.mranges import move_words
 from goalloc.base.malloc_persistent import persistentalloc

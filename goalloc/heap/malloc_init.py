@@ -8,12 +8,12 @@ schedinit, malloc.go mallocinit, mheap.go init.
 """
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
-from goalloc.heapgrow import H
+from goalloc.heap.mheap_grow import H
 from goalloc.layout import (CENTRAL_STRIDE, arenaHint, g_, gcControllerState, m_, mcache, mcentral, mheap, mspan, mstats, p_,
                             specialPinCounter, specialReachable, specialfinalizer, specialprofile, variables as V)
-from goalloc.mcache import allocmcache, releaseAll
+from goalloc.heap.mcache import allocmcache, releaseAll
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_init
-from goalloc.mheap import mspan_cache, new_mspan
+from goalloc.heap.mheap import mspan_cache, new_mspan
 from goalloc.pages.mpagealloc_grow import pageAlloc_init
 from goalloc.words import get64, put8, put32, put64
 

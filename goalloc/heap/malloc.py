@@ -18,9 +18,9 @@ from hwmem.core.access import load, load8, load64, store, store32, store64
 from hwmem.core.fence import sfence
 from goalloc import params as P
 from goalloc.layout import g_, m_, mcache, mspan, p_, type_, variables as V
-from goalloc.mbitmap import heapBitsSetType
+from goalloc.heap.mbitmap import heapBitsSetType
 from goalloc.base.memclr import memclr
-from goalloc.sample import profile
+from goalloc.heap.malloc_sample import profile
 
 
 @kernel

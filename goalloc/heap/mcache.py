@@ -12,11 +12,11 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import gcControllerState, heapStatsDelta, mcache, mheap, mspan, variables as V
 from goalloc.base.lock import lock, unlock
-from goalloc.mbitmap import initHeapBits, nextFreeIndex
-from goalloc.mcentral import SWEEPGEN, cacheSpan, central_of, fullSwept, uncacheSpan
+from goalloc.heap.mbitmap import initHeapBits, nextFreeIndex
+from goalloc.heap.mcentral import SWEEPGEN, cacheSpan, central_of, fullSwept, uncacheSpan
 from goalloc.base.mfixalloc import fixalloc_alloc
-from goalloc.mheap import alloc_span
-from goalloc.mspanset import spanSet_push
+from goalloc.heap.mheap import alloc_span
+from goalloc.heap.mspanset import spanSet_push
 from goalloc.base.mstats import stats_acquire, stats_release, update_heap_live
 from goalloc.words import add64, get16, get32, get64, put16, put32, put64
 

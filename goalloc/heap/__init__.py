@@ -1,0 +1,1 @@
+"""One allocation: malloc, mcache, mcentral, mheap, and the spans, bitmaps and stacks it hands out."""
