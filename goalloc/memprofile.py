@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from goalloc import params as P
 from goalloc.inspect import Inspector
 from goalloc.layout import bucket, memRecordCycle, variables as V
-from goalloc.mprof import FRAMES, RECORD
-from goalloc import profilealloc                     # noqa: F401  (the door)
+from goalloc.prof.mprof import FRAMES, RECORD
+from goalloc.prof import malloc_profile as profilealloc                     # noqa: F401  (the door)
 from goalloc.heap.malloc_sample import MEM_PROFILE, START
 
 COLUMNS = ("flat", "flat%", "sum%", "objects", "samples", "size", "type", "site")

@@ -35,7 +35,7 @@ READING = (
     # User arenas, and slices
     "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
     # One allocation, and whether the heap's profile takes it
-    "goalloc.heap", "goalloc.heap.malloc", "goalloc.profilealloc", "goalloc.heap.malloc_sample", "goalloc.mprof", "goalloc.heap.mheap_special", "goalloc.heap.stack",
+    "goalloc.heap", "goalloc.heap.malloc", "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.heap.malloc_sample", "goalloc.prof.mprof", "goalloc.heap.mheap_special", "goalloc.heap.stack",
     "goalloc.base", "goalloc.base.memclr", "goalloc.heap.malloc_init", "goalloc.heap.mcache", "goalloc.heap.mcentral", "goalloc.heap.mspanset", "goalloc.heap.lfstack",
     "goalloc.heap.mbitmap",
     # Pages

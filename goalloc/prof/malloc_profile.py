@@ -12,7 +12,7 @@ from hwmem._jit import DOORS, kernel
 from goalloc import constants as C, params as P
 from goalloc.base.fastrand import fastrandn
 from goalloc.layout import mcache, mspan, p_, variables as V
-from goalloc.mprof import free_profiled, mProf_Flush, mProf_Malloc, mProf_NextCycle, publish_profile
+from goalloc.prof.mprof import free_profiled, mProf_Flush, mProf_Malloc, mProf_NextCycle, publish_profile
 from goalloc.base.malloc_persistent import current_p
 from goalloc.heap.malloc_sample import FLUSH, FREE, MEM_PROFILE, NEXT_CYCLE, SAMPLE
 from goalloc.words import get64, put64

@@ -1,0 +1,1 @@
+"""The heap profile: which allocations are sampled, and what is kept of them."""
