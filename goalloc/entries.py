@@ -3,10 +3,10 @@ from hwmem._jit import kernel
 from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
 from goalloc import params as P
-from goalloc.gostring import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
+from goalloc.values.string import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
 from goalloc.heap.malloc import mallocgc
 from goalloc.base.memclr import memclr
-from goalloc.slice import growslice
+from goalloc.values.slice import growslice
 
 
 @kernel

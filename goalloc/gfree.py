@@ -8,7 +8,7 @@ from goalloc import params as P
 from goalloc.layout import g_, p_, schedt, slice_, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.heap.malloc import mallocgc
-from goalloc.slice import append_word
+from goalloc.values.slice import append_word
 from goalloc.heap.stack import HI, LO, STACK_GUARD, STACKALLOC, STACKFREE, stack_door
 from goalloc.words import get32, get64, put32, put64
 

@@ -7,7 +7,7 @@ from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
 from goalloc import params as P
 from goalloc.layout import hiter, hmap, sizes_of
-from goalloc.map import CLEAR, ITER_INIT, ITER_NEXT, mapaccess, mapassign, mapdelete
+from goalloc.values.map import CLEAR, ITER_INIT, ITER_NEXT, mapaccess, mapassign, mapdelete
 
 FIELDS = tuple(sizes_of("hmap"))
 

@@ -27,13 +27,13 @@ READING = (
     "goalloc.userarena", "goalloc.arguments", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check",
     "goalloc.stats", "goalloc.inspect",
     # What programs call
-    "goalloc.entries", "goalloc.map", "goalloc.mapiter", "goalloc.mapbuckets", "goalloc.kernels", "goalloc.gostring",
+    "goalloc.entries", "goalloc.values", "goalloc.values.map", "goalloc.values.map_iter", "goalloc.values.map_buckets", "goalloc.kernels", "goalloc.values.string",
     "goalloc.sync", "goalloc.sema", "goalloc.select",
     # Goroutines
     "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.timers", "goalloc.timerheap", "goalloc.chan",
     "goalloc.waitq", "goalloc.sudog", "goalloc.park", "goalloc.runq",
     # User arenas, and slices
-    "goalloc.arena", "goalloc.arenachunk", "goalloc.slice",
+    "goalloc.values.arena", "goalloc.values.arena_chunk", "goalloc.values.slice",
     # One allocation, and whether the heap's profile takes it
     "goalloc.heap", "goalloc.heap.malloc", "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.heap.malloc_sample", "goalloc.prof.mprof", "goalloc.heap.mheap_special", "goalloc.heap.stack",
     "goalloc.base", "goalloc.base.memclr", "goalloc.heap.malloc_init", "goalloc.heap.mcache", "goalloc.heap.mcentral", "goalloc.heap.mspanset", "goalloc.heap.lfstack",

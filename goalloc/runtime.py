@@ -29,11 +29,11 @@ from goalloc.entries import (box_one, box_string, clear, concat_one, load_word, 
                              to_bytes, to_string)
 from goalloc.errors import GROWSLICE_LEN, MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
 from goalloc.goroutine import Goroutine
-from goalloc.gostring import STATIC_VALUES
+from goalloc.values.string import STATIC_VALUES
 from goalloc.inspect import Inspector
 from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
                             pointer_words, schedt, type_, variables as V)
-from goalloc.map import MAKE
+from goalloc.values.map import MAKE
 from goalloc.maps import Map
 from goalloc.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128

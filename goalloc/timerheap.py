@@ -9,7 +9,7 @@ or for all (timers.py). `tm` is the address of a timer. Go: time.go doaddtimer, 
 """
 from hwmem._jit import cold, kernel
 from goalloc.layout import p_, slice_, timer, variables as V
-from goalloc.slice import append_word
+from goalloc.values.slice import append_word
 from goalloc.words import get32, get64, put32, put64
 
 TIMERS, LENGTH = p_.timers, p_.timers + slice_.len

@@ -1,7 +1,7 @@
 """A user arena as Python drives it. Go: package arena."""
 from hwmem.machine.arguments import to_int64
 from goalloc import params as P
-from goalloc.arena import ALLOC, CLONE, FREE, NEW, ONE
+from goalloc.values.arena import ALLOC, CLONE, FREE, NEW, ONE
 from goalloc.arguments import check_count
 from goalloc.errors import OUT_OF_MEMORY, TEXTS, FatalError
 from goalloc.inspect import Inspector

@@ -11,7 +11,7 @@ import numpy as np
 from hwmem.kernels import finish, kernel, load64, store64
 from hwmem.programs.registry import parameter, workload
 from goalloc.kernels import concatstrings, growslice, mallocgc, read_pointer, write_pointer
-from goalloc.map import mapassign
+from goalloc.values.map import mapassign
 from goalloc.programs.start import COUNT, GOMAXPROCS, RANK, count_step, next_m, outcome, start
 from goalloc.types import int64, pointer, struct
 

@@ -13,7 +13,7 @@ import numpy as np
 from hwmem._jit import DOORS, cold, kernel
 from hwmem.core.fence import sfence
 from goalloc import constants as C, errors as E, params as P
-from goalloc.arenachunk import FREE_BASE, FREE_LIMIT, STATE, allocUserArenaChunk, append_chunk, freeUserArenaChunk
+from goalloc.values.arena_chunk import FREE_BASE, FREE_LIMIT, STATE, allocUserArenaChunk, append_chunk, freeUserArenaChunk
 from goalloc.errors import throw
 from goalloc.layout import (heapArena, liveUserArenaChunk, mcache, mheap, mspan, p_, slice_, specialfinalizer, type_, userArena,
                             userArenaState, variables as V)
@@ -23,7 +23,7 @@ from goalloc.heap.mbitmap import bitmap_place, flush_bits, pad_bits, write_bits,
 from goalloc.base.memclr import memmove
 from goalloc.base.malloc_persistent import current_p
 from goalloc.heap.malloc_sample import profile
-from goalloc.slice import append_word
+from goalloc.values.slice import append_word
 from goalloc.heap.mheap_special import addspecial, free_special, new_special, removespecial, spanOf
 from goalloc.words import ONE as BIT, align_down, align_up, get8, get64, get_mask, put8, put64
 

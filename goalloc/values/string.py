@@ -16,7 +16,7 @@ from goalloc.errors import throw
 from goalloc.layout import variables as V
 from goalloc.heap.malloc import mallocgc
 from goalloc.base.memclr import memclr, memmove
-from goalloc.slice import roundupsize
+from goalloc.values.slice import roundupsize
 
 STATIC_VALUES = 256
 

@@ -13,7 +13,7 @@ import numpy as np
 from hwmem._jit import cold, kernel
 from goalloc.base.fastrand import fastrand, fastrand64
 from goalloc.layout import hiter, hmap, mapextra
-from goalloc.mapbuckets import (BUCKET_COUNT, EMPTY_ONE, EVACUATED_EMPTY, EVACUATED_X, ITERATOR, KEYS, OLD_ITERATOR, OVERFLOW,
+from goalloc.values.map_buckets import (BUCKET_COUNT, EMPTY_ONE, EVACUATED_EMPTY, EVACUATED_X, ITERATOR, KEYS, OLD_ITERATOR, OVERFLOW,
                                 SAME_SIZE_GROW, VALUES, access, bucket_place, create_overflow, evacuated, hash_of, noldbuckets)
 from goalloc.words import add64, get8, get64, put8, put64
 

@@ -14,7 +14,7 @@ from hwmem._jit import cold, kernel
 from goalloc.base.fastrand import fastrand, mul64
 from goalloc.layout import hmap, mapextra, slice_, variables as V
 from goalloc.heap.malloc import mallocgc
-from goalloc.slice import append_word, roundupsize
+from goalloc.values.slice import append_word, roundupsize
 from goalloc.words import get8, get16, get32, get64, get_mask, put8, put16, put64
 
 BUCKET, BUCKET_COUNT, KEYS, VALUES, OVERFLOW = 144, 8, 8, 72, 136

@@ -23,7 +23,7 @@ from goalloc.heap.mheap_spanlist import list_insert, list_insertBack, list_remov
 from goalloc.heap.mspanset import spanSet_push
 from goalloc.base.mstats import stats_acquire, stats_release, update_heap_live
 from goalloc.base.malloc_persistent import current_p
-from goalloc.slice import growslice
+from goalloc.values.slice import growslice
 from goalloc.words import add64, get8, get32, get64, put8, put16, put64
 
 CHUNK = C.userArenaChunkBytes

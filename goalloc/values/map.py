@@ -12,10 +12,10 @@ from goalloc import params as P
 from goalloc.base.fastrand import fastrand
 from goalloc.layout import hmap, mapextra
 from goalloc.heap.malloc import mallocgc
-from goalloc.mapbuckets import (BUCKET, BUCKET_COUNT, EMPTY_ONE, EMPTY_REST, KEYS, OVERFLOW, SAME_SIZE_GROW, VALUES, access, bucket_place,
+from goalloc.values.map_buckets import (BUCKET, BUCKET_COUNT, EMPTY_ONE, EMPTY_REST, KEYS, OVERFLOW, SAME_SIZE_GROW, VALUES, access, bucket_place,
                                 find_key, grow_work, hash_grow, hash_of, newoverflow, noldbuckets, over_load_factor, spare_ones,
                                 too_many_overflow, tophash, with_spare)
-from goalloc.mapiter import iter_init, iter_next
+from goalloc.values.map_iter import iter_init, iter_next
 from goalloc.base.memclr import memclr
 from goalloc.words import get8, get16, get64, put8, put16, put32, put64
 

@@ -1,0 +1,1 @@
+"""Maps, slices, strings and user arenas, as programs use them."""
