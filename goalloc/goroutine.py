@@ -2,7 +2,7 @@
 from goalloc import params as P
 from goalloc.errors import FatalError
 from goalloc.layout import g_
-from goalloc.proc import GOEXIT
+from goalloc.sched.proc import GOEXIT
 from goalloc.heap.stack import CALL, HI, LO, SHRINK, SP
 
 

@@ -14,14 +14,14 @@
 from hwmem._jit import call_door, kernel
 from hwmem.core.access import load64, store64
 from goalloc import params as P
-from goalloc.chan import CLOSED, DEFAULT, DONE, PARKED, YIELDED, chanrecv, chansend, closechan, makechan, selectnbrecv, selectnbsend
+from goalloc.sched.chan import CLOSED, DEFAULT, DONE, PARKED, YIELDED, chanrecv, chansend, closechan, makechan, selectnbrecv, selectnbsend
 from goalloc.values.string import concatstrings, convT64
 from goalloc.heap.malloc import mallocgc
 from goalloc.base.memclr import memclr, memmove
-from goalloc.proc import GOEXIT, GOSCHED, NEWPROC, NEWTIMER, RESETTIMER, SLEEP, STOPTIMER
-from goalloc.select import selectgo
+from goalloc.sched.proc import GOEXIT, GOSCHED, NEWPROC, NEWTIMER, RESETTIMER, SLEEP, STOPTIMER
+from goalloc.sched.select import selectgo
 from goalloc.values.slice import growslice
-from goalloc.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
+from goalloc.sched.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
 
 __all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointer", "read_pointer", "makechan", "chansend",
            "chanrecv", "closechan", "selectnbsend", "selectnbrecv", "selectgo", "CLOSED", "DEFAULT", "DONE", "PARKED", "YIELDED",

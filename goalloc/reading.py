@@ -28,10 +28,10 @@ READING = (
     "goalloc.stats", "goalloc.inspect",
     # What programs call
     "goalloc.entries", "goalloc.values", "goalloc.values.map", "goalloc.values.map_iter", "goalloc.values.map_buckets", "goalloc.kernels", "goalloc.values.string",
-    "goalloc.sync", "goalloc.sema", "goalloc.select",
+    "goalloc.sched", "goalloc.sched.sync", "goalloc.sched.sema", "goalloc.sched.select",
     # Goroutines
-    "goalloc.proc", "goalloc.gfree", "goalloc.schedule", "goalloc.time", "goalloc.timers", "goalloc.timerheap", "goalloc.chan",
-    "goalloc.waitq", "goalloc.sudog", "goalloc.park", "goalloc.runq",
+    "goalloc.sched.proc", "goalloc.sched.proc_gfree", "goalloc.sched.proc_schedule", "goalloc.sched.time", "goalloc.sched.time_timers", "goalloc.sched.time_heap", "goalloc.sched.chan",
+    "goalloc.sched.chan_waitq", "goalloc.sched.proc_sudog", "goalloc.sched.proc_park", "goalloc.sched.proc_runq",
     # User arenas, and slices
     "goalloc.values.arena", "goalloc.values.arena_chunk", "goalloc.values.slice",
     # One allocation, and whether the heap's profile takes it

@@ -35,7 +35,7 @@ from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_EN
                             pointer_words, schedt, type_, variables as V)
 from goalloc.values.map import MAKE
 from goalloc.maps import Map
-from goalloc.proc import NEWG
+from goalloc.sched.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.sizestats import size_stats
 from goalloc.slices import Slice

@@ -21,7 +21,7 @@ from goalloc.inspect import Inspector
 from goalloc.layout import (g_, gcControllerState, heapStatsDelta, m_, mcache, mheap, mspan, mstats, p_, schedt, slice_,
                             variables as V)
 from goalloc.pages.mpagealloc import CACHE_FILL, SCAVENGE
-from goalloc.proc import GOID_BATCH
+from goalloc.sched.proc import GOID_BATCH
 from goalloc.sizeclasses import class_to_size
 from goalloc.heap.stack import HI, LO, STACKALLOC, STACKFREE
 from goalloc.stats import SYS_COUNTERS, read_memstats

@@ -11,7 +11,7 @@ from goalloc.layout import (CENTRAL_STRIDE, STACKPOOL_STRIDE, SYMBOLS, g_, gcCon
                             mcache, mcentral, mheap, mspan, mstats, p_, pageAlloc, pallocData, schedt, semaRoot, slice_, spanSet,
                             spanSetBlock, sudog, variables as V)
 from goalloc.params import gcBitsChunkBytes, numSpanClasses, numStackOrders, summaryLevels
-from goalloc.sema import ROOT_STRIDE, ROOTS
+from goalloc.sched.sema import ROOT_STRIDE, ROOTS
 
 ARRAYS = ("smallAllocCount", "smallFreeCount", "alloc", "spans", "bitmap", "runq")      # of words, named one by one
 BY_FIELD = {"gcController": gcControllerState, "sched": schedt, "m0": m_, "g0": g_}

@@ -6,7 +6,7 @@ step is one goroutine started, one call, or one end.
 from hwmem._jit import call_door
 from hwmem.programs.registry import parameter, workload
 from goalloc import params as P
-from goalloc.proc import GOEXIT, NEWG
+from goalloc.sched.proc import GOEXIT, NEWG
 from goalloc.programs.start import GOMAXPROCS, count_step, next_m, outcome, start
 from goalloc.heap.stack import CALL
 

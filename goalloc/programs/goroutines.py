@@ -14,7 +14,7 @@ from goalloc.kernels import (CLOSED, DONE, chanrecv, chansend, closechan, go, go
                              waitgroup_wait)
 from goalloc.inspect import Inspector
 from goalloc.layout import WaitGroup, g_, m_
-from goalloc.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
+from goalloc.sched.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
 from goalloc.programs.start import GOMAXPROCS, RANK, next_m, outcome, start
 from goalloc.heap.stack import HI
 from goalloc.symbols import channel, structure

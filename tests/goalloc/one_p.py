@@ -1,8 +1,8 @@
 """A runtime with one P whose goroutines the test drives through the runtime's doors, in the order in which they run."""
 from goalloc import params as P
-from goalloc.chan import CHANSEND, MAKECHAN
+from goalloc.sched.chan import CHANSEND, MAKECHAN
 from goalloc.layout import p_
-from goalloc.proc import GOEXIT, NEWPROC, PC, SCHEDULE
+from goalloc.sched.proc import GOEXIT, NEWPROC, PC, SCHEDULE
 from goalloc.heap.stack import HI, LO
 from goalloc.types import int64
 

@@ -4,12 +4,12 @@ A program: {"Rooms": of channels (-1: nil), "Mutexes": how many, "Groups": what 
 goroutine}. What comes of it: [goroutine, step, outcome] in the order in which the steps ended.
 """
 from goalloc import params as P
-from goalloc.chan import CHANRECV, CHANSEND, CLOSECHAN, CLOSED, DEFAULT, DONE, PARKED, YIELDED
+from goalloc.sched.chan import CHANRECV, CHANSEND, CLOSECHAN, CLOSED, DEFAULT, DONE, PARKED, YIELDED
 from goalloc.errors import FatalError
 from goalloc.layout import m_, scase, variables as V
-from goalloc.proc import GOSCHED
-from goalloc.select import BLOCK, NRECVS
-from goalloc.sync import ADD, LOCK_SLOW, UNLOCK, WAIT
+from goalloc.sched.proc import GOSCHED
+from goalloc.sched.select import BLOCK, NRECVS
+from goalloc.sched.sync import ADD, LOCK_SLOW, UNLOCK, WAIT
 
 GO, SEND, RECEIVE, CLOSE, LOCK, UNLOCK_STEP, DONE_STEP, WAIT_STEP, YIELD, SELECT, PAUSE = range(11)
 PANICKED, CLOSED_NOW, NOTHING, CHOSEN = -9, -1, -2, 1_000_000

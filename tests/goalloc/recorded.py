@@ -8,11 +8,11 @@ import numpy as np
 
 from one_p import OneP
 
-from goalloc.chan import CHANRECV
+from goalloc.sched.chan import CHANRECV
 from goalloc.inspect import Inspector
 from goalloc.layout import heapArena, mheap, variables as V
 from goalloc.params import heapArenaBytes
-from goalloc.proc import GOSCHED
+from goalloc.sched.proc import GOSCHED
 from goalloc.sizeclasses import class_to_size
 from goalloc.types import int64, pointer, struct, uint8
 

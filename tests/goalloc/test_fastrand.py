@@ -4,7 +4,7 @@ import numpy as np
 from goalloc import params as P
 from goalloc.base.fastrand import fastrand, fastrandn
 from goalloc.layout import m_, variables as V
-from goalloc.proc import NEWG
+from goalloc.sched.proc import NEWG
 from hwmem._jit import kernel
 from hwmem.machine.enter import place_thread
 

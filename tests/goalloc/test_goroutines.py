@@ -8,13 +8,13 @@ from recorded import oracle
 
 import goalloc
 from goalloc import params as P
-from goalloc.chan import CHANRECV, CHANSEND, CLOSECHAN, CLOSED, DONE, PARKED, YIELDED
+from goalloc.sched.chan import CHANRECV, CHANSEND, CLOSECHAN, CLOSED, DONE, PARKED, YIELDED
 from goalloc.errors import FatalError
 from goalloc.layout import g_, hchan, p_, schedt, variables as V
-from goalloc.proc import GOSCHED, PC, SLEEP
+from goalloc.sched.proc import GOSCHED, PC, SLEEP
 from goalloc.runtime import Runtime
 from goalloc.heap.stack import CALL, HI
-from goalloc.sync import ADD, LOCK_SLOW, UNLOCK, WAIT
+from goalloc.sched.sync import ADD, LOCK_SLOW, UNLOCK, WAIT
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ from one_p import OneP
 from recorded import scenarios
 
 from goalloc import answers
-from goalloc.chan import CHANRECV
+from goalloc.sched.chan import CHANRECV
 from goalloc.errors import NOT_MAPPED, NOT_RESERVED, TEXTS, FatalError
 from goalloc.layout import fixalloc, mheap, pointer_words, variables as V
 from goalloc.params import heapArenaBytes
-from goalloc.proc import GOSCHED
+from goalloc.sched.proc import GOSCHED
 from goalloc.sizeclasses import class_to_size
 from goalloc.slices import Slice
 from goalloc.start import heap_map

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from one_p import OneP
 
-from goalloc.chan import CLOSECHAN, CLOSED, DEFAULT, DONE, PARKED
+from goalloc.sched.chan import CLOSECHAN, CLOSED, DEFAULT, DONE, PARKED
 from goalloc.kernels import selectgo
 from goalloc.layout import hchan, scase
 from hwmem._jit import kernel

@@ -5,12 +5,12 @@ from collections import defaultdict, deque
 from one_p import OneP
 
 from goalloc import params as P
-from goalloc.chan import DONE, PARKED
+from goalloc.sched.chan import DONE, PARKED
 from goalloc.inspect import Inspector
 from goalloc.layout import semaRoot, sudog, variables as V
-from goalloc.proc import PC
-from goalloc.sema import ROOT_STRIDE, ROOTS
-from goalloc.sync import LOCK_SLOW, UNLOCK
+from goalloc.sched.proc import PC
+from goalloc.sched.sema import ROOT_STRIDE, ROOTS
+from goalloc.sched.sync import LOCK_SLOW, UNLOCK
 
 ADDRESSES = 12
 WORDS = dict(g=0, next=sudog.next, prev=sudog.prev, elem=sudog.elem, parent=sudog.parent, waitlink=sudog.waitlink, waittail=sudog.waittail)

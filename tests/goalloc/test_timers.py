@@ -6,12 +6,12 @@ from one_p import OneP
 
 import goalloc
 from goalloc import params as P
-from goalloc.chan import CHANRECV, DEFAULT, DONE, SELECTNBRECV
+from goalloc.sched.chan import CHANRECV, DEFAULT, DONE, SELECTNBRECV
 from goalloc.inspect import Inspector
 from goalloc.layout import p_, timer
-from goalloc.proc import GOSCHED, NEWPROC, NEWTIMER, PC, RESETTIMER, SCHEDULE, SLEEP, STOPTIMER
-from goalloc.time import C
-from goalloc.timerheap import Waiting
+from goalloc.sched.proc import GOSCHED, NEWPROC, NEWTIMER, PC, RESETTIMER, SCHEDULE, SLEEP, STOPTIMER
+from goalloc.sched.time import C
+from goalloc.sched.time_heap import Waiting
 
 HOUR, MAIN = 1 << 40, 7                 # cycles: much longer than all that the test computes
 

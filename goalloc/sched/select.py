@@ -13,14 +13,14 @@ Go: select.go selectgo.
 """
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
-from goalloc.chan import CLOSED, DEFAULT, PARKED, how_it_ended, receive_now, send_now
+from goalloc.sched.chan import CLOSED, DEFAULT, PARKED, how_it_ended, receive_now, send_now
 from goalloc.errors import throw
 from goalloc.base.fastrand import fastrandn
 from goalloc.layout import g_, hchan, scase, sudog
 from goalloc.base.lock import lock, unlock
-from goalloc.park import gopark
-from goalloc.sudog import acquireSudog, releaseSudog
-from goalloc.waitq import enqueue, remove
+from goalloc.sched.proc_park import gopark
+from goalloc.sched.proc_sudog import acquireSudog, releaseSudog
+from goalloc.sched.chan_waitq import enqueue, remove
 from goalloc.words import get16, get64, put8, put16, put32, put64
 
 NRECVS, BLOCK = 16, 32                  # places in the door's third argument, above the number of sends

@@ -10,11 +10,11 @@ ends with YIELDED: it is done, and the goroutine runs again after the others of 
 """
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
-from goalloc.chan import DONE, PARKED, YIELDED
+from goalloc.sched.chan import DONE, PARKED, YIELDED
 from goalloc.errors import throw
 from goalloc.layout import Mutex, WaitGroup, g_
-from goalloc.park import gopark
-from goalloc.sema import semacquire, semacquired, semrelease
+from goalloc.sched.proc_park import gopark
+from goalloc.sched.sema import semacquire, semacquired, semrelease
 from goalloc.words import add64, cas64, get32, get64, put64
 
 LOCK_SLOW, UNLOCK, ADD, WAIT = range(4)

@@ -15,9 +15,9 @@ from goalloc.layout import g_, hchan, sudog, type_, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.heap.malloc import mallocgc
 from goalloc.base.memclr import memclr, memmove
-from goalloc.park import goready, gopark
-from goalloc.sudog import acquireSudog, releaseSudog
-from goalloc.waitq import dequeue, enqueue, woken
+from goalloc.sched.proc_park import goready, gopark
+from goalloc.sched.proc_sudog import acquireSudog, releaseSudog
+from goalloc.sched.chan_waitq import dequeue, enqueue, woken
 from goalloc.words import get8, get16, get32, get64, put16, put32, put64
 
 MAKECHAN, CHANSEND, CHANRECV, CLOSECHAN, SELECTNBSEND, SELECTNBRECV = range(6)

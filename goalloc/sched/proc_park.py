@@ -17,7 +17,7 @@ from goalloc.layout import g_, m_, p_, schedt, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import system_call
 from goalloc.base.malloc_persistent import current_p
-from goalloc.runq import SCHED_LOCK, runqput
+from goalloc.sched.proc_runq import SCHED_LOCK, runqput
 from goalloc.words import add32_high, add64, get8, get32, get64, put8, put32, put64, swap64
 
 PIDLE, NPIDLE, NMSPINNING = V.sched + schedt.pidle, V.sched + schedt.npidle, V.sched + schedt.nmspinning

@@ -14,11 +14,11 @@ from goalloc.errors import throw
 from goalloc.base.fastrand import fastrand
 from goalloc.layout import g_, m_, p_, variables as V
 from goalloc.base.lock import lock, unlock
-from goalloc.park import NMSPINNING, NPIDLE, current_m, end_poll, notesleep, pidle_remove, pidleput, poll_until, wakep
+from goalloc.sched.proc_park import NMSPINNING, NPIDLE, current_m, end_poll, notesleep, pidle_remove, pidleput, poll_until, wakep
 from goalloc.base.malloc_persistent import current_p
-from goalloc.runq import SCHED_LOCK, SIZE, globrunqget, runqget, runqsteal
-from goalloc.timerheap import LENGTH
-from goalloc.timers import check_timers, wake_time
+from goalloc.sched.proc_runq import SCHED_LOCK, SIZE, globrunqget, runqget, runqsteal
+from goalloc.sched.time_heap import LENGTH
+from goalloc.sched.time_timers import check_timers, wake_time
 from goalloc.words import add32_high, get8, get32, get64, put8, put32, put64
 
 STEAL_TRIES, FAIRNESS = 4, 61

@@ -16,15 +16,15 @@ Reached through DOOR_PROC:
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
 from goalloc.base.fastrand import fastrand
-from goalloc.gfree import gfget, gfput, malg
+from goalloc.sched.proc_gfree import gfget, gfput, malg
 from goalloc.layout import g_, gobuf, p_, schedt, variables as V
 from goalloc.base.lock import lock, unlock
-from goalloc.park import PIDLE, current_m, dropg, notewakeup, wakep
+from goalloc.sched.proc_park import PIDLE, current_m, dropg, notewakeup, wakep
 from goalloc.base.malloc_persistent import current_p
-from goalloc.runq import SCHED_LOCK, globrunqput, runqput
-from goalloc.schedule import schedule
+from goalloc.sched.proc_runq import SCHED_LOCK, globrunqput, runqput
+from goalloc.sched.proc_schedule import schedule
 from goalloc.heap.stack import HI, SP
-from goalloc.time import new_timer, reset_timer, stop_timer, time_sleep
+from goalloc.sched.time import new_timer, reset_timer, stop_timer, time_sleep
 from goalloc.words import add64, get64, put8, put32, put64
 
 NEWG, NEWPROC, GOSCHED, GOEXIT, SCHEDULE, SLEEP, EXIT, NEWTIMER, STOPTIMER, RESETTIMER = range(10)

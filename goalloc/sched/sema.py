@@ -12,8 +12,8 @@ from hwmem._jit import cold, kernel
 from goalloc.base.fastrand import fastrand
 from goalloc.layout import g_, semaRoot, sudog, variables as V
 from goalloc.base.lock import lock, unlock
-from goalloc.park import goready, goyield
-from goalloc.sudog import acquireSudog, releaseSudog
+from goalloc.sched.proc_park import goready, goyield
+from goalloc.sched.proc_sudog import acquireSudog, releaseSudog
 from goalloc.words import add32_high, add64, get32, get64, put32, put64
 
 ROOTS, ROOT_STRIDE = 251, 64

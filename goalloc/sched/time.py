@@ -7,11 +7,11 @@ time/sleep.go, time/tick.go, netpoll.go.
 """
 from hwmem._jit import cold, kernel
 from goalloc import params as P
-from goalloc.chan import makechan
+from goalloc.sched.chan import makechan
 from goalloc.layout import g_, timer, variables as V
 from goalloc.heap.malloc import mallocgc
-from goalloc.park import gopark, wake_poller
-from goalloc.timers import ARG, GOROUTINE_READY, SEND_TIME, addtimer, deltimer, modtimer
+from goalloc.sched.proc_park import gopark, wake_poller
+from goalloc.sched.time_timers import ARG, GOROUTINE_READY, SEND_TIME, addtimer, deltimer, modtimer
 from goalloc.words import get64, put64
 
 TYPE_TIMER, TYPE_TIME, TYPE_TIMER_OBJECT = V.typelinks + 24, V.typelinks + 40, V.typelinks + 48      # runtime.py puts them there

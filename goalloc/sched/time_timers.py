@@ -10,12 +10,12 @@ what adjusttimers moves is linked by nextwhen, where Go makes a slice. `tm` is t
 """
 from hwmem import params as H
 from hwmem._jit import cold, kernel
-from goalloc.chan import selectnbsend
+from goalloc.sched.chan import selectnbsend
 from goalloc.layout import p_, timer
 from goalloc.base.lock import lock, unlock
-from goalloc.park import goready
+from goalloc.sched.proc_park import goready
 from goalloc.base.malloc_persistent import current_p
-from goalloc.timerheap import (LENGTH, Deleted, ModifiedEarlier, ModifiedLater, NoStatus, Removed, Waiting, at, cleantimers, count,
+from goalloc.sched.time_heap import (LENGTH, Deleted, ModifiedEarlier, ModifiedLater, NoStatus, Removed, Waiting, at, cleantimers, count,
                                doaddtimer, dodeltimer, put_at, siftdown, siftup, status_of, take_note, update_timer0When)
 from goalloc.words import get32, get64, put32, put64
 

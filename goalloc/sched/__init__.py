@@ -1,0 +1,1 @@
+"""Goroutines: Ps and their queues, parking, channels, semaphores, timers."""
