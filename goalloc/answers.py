@@ -20,7 +20,7 @@ from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
 from goalloc.heap.malloc_init import INIT_PAGES, SET_M
 from goalloc.errors import raise_fatal
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import DATA, DATA_END, TYPES, m_, mheap, pageCache, pallocData, variables as V
 from goalloc.pages.mgcscavenge import chunkBase, index_change, index_free
 from goalloc.pages.mpagealloc import ALLOC, CACHE_FILL, CACHE_FLUSH, FREE, GROW, SCAV, SCAVENGE, pages_door

@@ -23,9 +23,9 @@ READING = (
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start",
     # From Python
-    "goalloc.answers", "goalloc.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps",
-    "goalloc.userarena", "goalloc.arguments", "goalloc.slices", "goalloc.memprofile", "goalloc.sizestats", "goalloc.check",
-    "goalloc.stats", "goalloc.inspect",
+    "goalloc.answers", "goalloc.observe", "goalloc.observe.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps",
+    "goalloc.userarena", "goalloc.arguments", "goalloc.slices", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.check",
+    "goalloc.observe.memstats", "goalloc.observe.inspect",
     # What programs call
     "goalloc.entries", "goalloc.values", "goalloc.values.map", "goalloc.values.map_iter", "goalloc.values.map_buckets", "goalloc.kernels", "goalloc.values.string",
     "goalloc.sched", "goalloc.sched.sync", "goalloc.sched.sema", "goalloc.sched.select",

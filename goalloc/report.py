@@ -4,7 +4,7 @@
     spans   a row a size class: what it has allocated, what its spans hold, what of their bytes no object has
     profile what was allocated where, estimated from samples, as `pprof -top -alloc_space` tells it
 """
-from goalloc.memprofile import COLUMNS, top
+from goalloc.observe.memprofile import COLUMNS, top
 from hwmem.report.overview import header
 from hwmem.report.table import percent, table
 

@@ -24,24 +24,24 @@ from goalloc import params as P
 from goalloc.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
                                check_sizes, check_slice, check_string)
 from goalloc.heap.malloc_init import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
-from goalloc.check import check_heap, span_at
+from goalloc.observe.check import check_heap, span_at
 from goalloc.entries import (box_one, box_string, clear, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word,
                              to_bytes, to_string)
 from goalloc.errors import GROWSLICE_LEN, MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
 from goalloc.goroutine import Goroutine
 from goalloc.values.string import STATIC_VALUES
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
                             pointer_words, schedt, type_, variables as V)
 from goalloc.values.map import MAKE
 from goalloc.maps import Map
 from goalloc.sched.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
-from goalloc.sizestats import size_stats
+from goalloc.observe.sizestats import size_stats
 from goalloc.slices import Slice
 from goalloc.start import check_start, rebuild
 from goalloc.heap.stack import CACHE_CLEAR
-from goalloc.stats import STATES, read_memstats, read_span
+from goalloc.observe.memstats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, encode, int64, pointer, slice_of, string, uint8
 
 TYPES_SIZE = GLOBALS - TYPES
@@ -97,7 +97,7 @@ class Runtime:
         self._schedinit(start)
         self.machine.state.process[self.process.number].guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0        # of the program, not of starting
         if self.memprofilerate:
-            from goalloc.memprofile import start_profile
+            from goalloc.observe.memprofile import start_profile
             start_profile(self, self.memprofilerate)
 
     # Starting
@@ -357,12 +357,12 @@ class Runtime:
 
     def mem_profile(self, inuse_zero=True):
         """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""
-        from goalloc.memprofile import mem_profile
+        from goalloc.observe.memprofile import mem_profile
         return mem_profile(self, inuse_zero)
 
     def call_site(self, name):
         """`with rt.call_site("parse"): ...`: for the profile, what is allocated meanwhile was allocated there."""
-        from goalloc.memprofile import call_site
+        from goalloc.observe.memprofile import call_site
         return call_site(self, name)
 
     def cycles_of(self, operation):

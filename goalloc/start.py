@@ -17,14 +17,14 @@ given back to the kernel and taken into the cache; the rest stays free. What the
 """
 from goalloc import params as P
 from goalloc.heap.malloc_init import FLUSH_MCACHE, STOCK_MSPANS
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import (g_, gcControllerState, heapStatsDelta, m_, mcache, mheap, mspan, mstats, p_, schedt, slice_,
                             variables as V)
 from goalloc.pages.mpagealloc import CACHE_FILL, SCAVENGE
 from goalloc.sched.proc import GOID_BATCH
 from goalloc.sizeclasses import class_to_size
 from goalloc.heap.stack import HI, LO, STACKALLOC, STACKFREE
-from goalloc.stats import SYS_COUNTERS, read_memstats
+from goalloc.observe.memstats import SYS_COUNTERS, read_memstats
 
 FIRST_ARENA = 0xC0_0000_0000
 P_SPANCLASS, G_SPANCLASS, SUDOG_SPANCLASS, ALLGS_SPANCLASS = 104, 46, 16, 12     # 9472, 416, 96, 64 bytes (eight pointers)

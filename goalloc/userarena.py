@@ -4,7 +4,7 @@ from goalloc import params as P
 from goalloc.values.arena import ALLOC, CLONE, FREE, NEW, ONE
 from goalloc.arguments import check_count
 from goalloc.errors import OUT_OF_MEMORY, TEXTS, FatalError
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import DECLARED, mspan, pointer_words, userArena, variables as V
 from goalloc.slices import Slice
 from goalloc.types import Type, check_type, pointer

@@ -12,12 +12,12 @@ from hwmem.programs.registry import parameter, workload
 from goalloc import params as P
 from goalloc.kernels import (CLOSED, DONE, chanrecv, chansend, closechan, go, goexit, makechan, mallocgc, waitgroup_add,
                              waitgroup_wait)
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import WaitGroup, g_, m_
 from goalloc.sched.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
 from goalloc.programs.start import GOMAXPROCS, RANK, next_m, outcome, start
 from goalloc.heap.stack import HI
-from goalloc.symbols import channel, structure
+from goalloc.observe.symbols import channel, structure
 from goalloc.types import int64, pointer
 
 MAIN = 0                                # where the first goroutine begins

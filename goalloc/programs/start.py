@@ -15,10 +15,10 @@ from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.arguments import check_godebug, check_gogc, check_limit
 from goalloc.runtime import ENVIRONMENT, Runtime
-from goalloc.sizestats import size_stats
-from goalloc.stats import read_memstats
-from goalloc.inspect import Inspector
-from goalloc.symbols import symbols
+from goalloc.observe.sizestats import size_stats
+from goalloc.observe.memstats import read_memstats
+from goalloc.observe.inspect import Inspector
+from goalloc.observe.symbols import symbols
 
 DEFAULT_PS = 4
 GOMAXPROCS = parameter(DEFAULT_PS, "Ps; P i runs on core i", 1, 64)

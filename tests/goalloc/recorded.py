@@ -9,7 +9,7 @@ import numpy as np
 from one_p import OneP
 
 from goalloc.sched.chan import CHANRECV
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import heapArena, mheap, variables as V
 from goalloc.params import heapArenaBytes
 from goalloc.sched.proc import GOSCHED

@@ -11,7 +11,7 @@ from hwmem.errors import MachineError
 from hwmem.machine.machine import Machine
 from goalloc import params as P
 from goalloc.errors import FatalError
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import arenaHint, mheap, mspan, p_, mcache, variables as V
 from goalloc.runtime import Runtime
 from goalloc.types import int64

@@ -8,7 +8,7 @@ import pytest
 from recorded import oracle
 
 from goalloc import constants, layout, params
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import rules, variables as V
 from hwmem import params as linux
 

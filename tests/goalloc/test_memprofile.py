@@ -6,9 +6,9 @@ import pytest
 
 from goalloc import params as P
 from goalloc.errors import FatalError
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import heapArena, m_, mcache, mheap, mspan, p_, special, variables as V
-from goalloc.memprofile import scaleHeapSample, top
+from goalloc.observe.memprofile import scaleHeapSample, top
 from goalloc.params import pageSize
 from goalloc.heap.malloc_sample import FLUSH, FREE, NEXT_CYCLE
 from goalloc.sizeclasses import class_to_size, size_class

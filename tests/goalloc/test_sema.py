@@ -6,7 +6,7 @@ from one_p import OneP
 
 from goalloc import params as P
 from goalloc.sched.chan import DONE, PARKED
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import semaRoot, sudog, variables as V
 from goalloc.sched.proc import PC
 from goalloc.sched.sema import ROOT_STRIDE, ROOTS

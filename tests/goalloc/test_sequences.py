@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from recorded import fnv1a, program, run_lengths, scenarios
 
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import mheap, p_, variables as V
 from goalloc.params import pageSize
 

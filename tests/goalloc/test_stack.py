@@ -4,9 +4,9 @@ from hypothesis import example, given, settings, strategies as st
 from recorded import oracle
 
 from goalloc import params as P
-from goalloc.check import span_at
+from goalloc.observe.check import span_at
 from goalloc.errors import FatalError
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import variables as V
 from goalloc.runtime import Runtime
 from goalloc.heap.stack import STACKFREE

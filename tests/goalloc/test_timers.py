@@ -7,7 +7,7 @@ from one_p import OneP
 import goalloc
 from goalloc import params as P
 from goalloc.sched.chan import CHANRECV, DEFAULT, DONE, SELECTNBRECV
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import p_, timer
 from goalloc.sched.proc import GOSCHED, NEWPROC, NEWTIMER, PC, RESETTIMER, SCHEDULE, SLEEP, STOPTIMER
 from goalloc.sched.time import C

@@ -5,8 +5,8 @@
 
 What a program has itself, it names: hchan.qcount, mutex.state of a channel or lock are named by channel() and by structure().
 """
-from goalloc.check import all_spans, arenas
-from goalloc.inspect import Inspector
+from goalloc.observe.check import all_spans, arenas
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import (CENTRAL_STRIDE, STACKPOOL_STRIDE, SYMBOLS, g_, gcControllerState, hchan, heapArena, heapStatsDelta, m_,
                             mcache, mcentral, mheap, mspan, mstats, p_, pageAlloc, pallocData, schedt, semaRoot, slice_, spanSet,
                             spanSetBlock, sudog, variables as V)

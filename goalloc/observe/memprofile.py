@@ -7,7 +7,7 @@ import math
 from contextlib import contextmanager
 
 from goalloc import params as P
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.layout import bucket, memRecordCycle, variables as V
 from goalloc.prof.mprof import FRAMES, RECORD
 from goalloc.prof import malloc_profile as profilealloc                     # noqa: F401  (the door)

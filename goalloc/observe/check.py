@@ -14,9 +14,9 @@ from goalloc.layout import (heapArena, mcache, mheap, p_, pageAlloc, pageCache, 
                             variables as V)
 from goalloc.params import (arenaBaseOffset, heapArenaBytes, levelLogPages, maxTinySize, mSpanDead, mSpanInUse, mSpanManual,
                             numSpanClasses, pageSize, pagesPerArena, pallocChunkBytes, pallocChunkPages, summaryLevels, tinySpanClass)
-from goalloc.inspect import Inspector
+from goalloc.observe.inspect import Inspector
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size
-from goalloc.stats import controller, heap_stats, read_memstats, read_span
+from goalloc.observe.memstats import controller, heap_stats, read_memstats, read_span
 
 UNUSED = 1                              # span class of a user arena's chunk that was freed
 PAGES = V.mheap_ + mheap.pages

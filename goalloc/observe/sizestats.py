@@ -2,10 +2,10 @@
 
     slots = live + free         bytes of the spans = bytes live + bytes free + tail, which no object fits into
 """
-from goalloc.check import all_spans
+from goalloc.observe.check import all_spans
 from goalloc.params import mSpanInUse, numSizeClasses, pageSize
 from goalloc.sizeclasses import class_to_size
-from goalloc.stats import heap_stats
+from goalloc.observe.memstats import heap_stats
 
 
 def size_stats(look):

@@ -1,0 +1,1 @@
+"""What Python reads of a Go program: spans, statistics, profiles, names, invariants."""
