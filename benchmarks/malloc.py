@@ -62,7 +62,7 @@ def least(runs):
 
 
 def measure(repeats):
-    import goalloc.runtime                              # noqa: F401  (the doors, before there is a machine)
+    import goalloc.runtime.runtime                              # noqa: F401  (the doors, before there is a machine)
     from hwmem import Machine
     machine = Machine()
     with tempfile.TemporaryDirectory() as folder, tqdm(total=len(CASES) + 2, desc="malloc", unit="case", disable=None) as bar:

@@ -108,7 +108,7 @@ def show_report(arguments):
 
 
 def run_experiment(arguments):
-    from goalloc.arguments import check_seed
+    from goalloc.runtime.arguments import check_seed
     from goalloc.experiments import EXPERIMENTS
     from hwmem.report.table import table
     if arguments.name not in EXPERIMENTS:

@@ -20,7 +20,7 @@ from goalloc.layout import g_, m_, mspan, p_
 from goalloc.heap.malloc import mallocgc, small
 from goalloc.programs import run
 from goalloc.programs.storm import CACHES
-from goalloc.runtime import Runtime
+from goalloc.runtime.runtime import Runtime
 from goalloc.sizeclasses import class_to_size, size_classes
 
 GO, CLASSES, LINEAR = range(3)

@@ -23,11 +23,11 @@ READING = (
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start",
     # From Python
-    "goalloc.answers", "goalloc.observe", "goalloc.observe.symbols", "goalloc.runtime", "goalloc.start", "goalloc.goroutine", "goalloc.maps",
-    "goalloc.userarena", "goalloc.arguments", "goalloc.slices", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.check",
+    "goalloc.answers", "goalloc.observe", "goalloc.observe.symbols", "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.start", "goalloc.runtime.goroutine", "goalloc.runtime.map",
+    "goalloc.runtime.arena", "goalloc.runtime.arguments", "goalloc.runtime.slice", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.check",
     "goalloc.observe.memstats", "goalloc.observe.inspect",
     # What programs call
-    "goalloc.entries", "goalloc.values", "goalloc.values.map", "goalloc.values.map_iter", "goalloc.values.map_buckets", "goalloc.kernels", "goalloc.values.string",
+    "goalloc.runtime.entries", "goalloc.values", "goalloc.values.map", "goalloc.values.map_iter", "goalloc.values.map_buckets", "goalloc.kernels", "goalloc.values.string",
     "goalloc.sched", "goalloc.sched.sync", "goalloc.sched.sema", "goalloc.sched.select",
     # Goroutines
     "goalloc.sched.proc", "goalloc.sched.proc_gfree", "goalloc.sched.proc_schedule", "goalloc.sched.time", "goalloc.sched.time_timers", "goalloc.sched.time_heap", "goalloc.sched.chan",

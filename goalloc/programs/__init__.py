@@ -11,7 +11,7 @@
 from contextlib import contextmanager
 
 from hwmem.programs.registry import WORKLOADS
-from goalloc.arguments import check_places
+from goalloc.runtime.arguments import check_places
 from goalloc.programs import benchmarks, churn, goroutines, sleepers, storm, structures       # noqa: F401
 from goalloc.programs.start import environment, fit
 

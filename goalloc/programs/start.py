@@ -13,8 +13,8 @@ from hwmem._jit import kernel
 from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import parameter
 from goalloc import params as P
-from goalloc.arguments import check_godebug, check_gogc, check_limit
-from goalloc.runtime import ENVIRONMENT, Runtime
+from goalloc.runtime.arguments import check_godebug, check_gogc, check_limit
+from goalloc.runtime.runtime import ENVIRONMENT, Runtime
 from goalloc.observe.sizestats import size_stats
 from goalloc.observe.memstats import read_memstats
 from goalloc.observe.inspect import Inspector

@@ -11,7 +11,7 @@ if str(HERE) not in sys.path:
 
 @pytest.fixture(scope="session")
 def machine():
-    import goalloc.runtime                                  # noqa: F401  (its doors)
+    import goalloc.runtime.runtime                                  # noqa: F401  (its doors)
     from hwmem.config.machine import MachineConfig
     from hwmem.machine.machine import Machine
     return Machine(MachineConfig())
@@ -20,7 +20,7 @@ def machine():
 @pytest.fixture
 def runtime(machine):
     """Runtimes on the machine, ended after the test; `runtime.end(rt)`: before, by tests that start many."""
-    from goalloc.runtime import Runtime
+    from goalloc.runtime.runtime import Runtime
     started = []
 
     def start(**arguments):

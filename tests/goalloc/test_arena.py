@@ -5,7 +5,7 @@ from hypothesis import given, settings, strategies as st
 from goalloc import constants as C
 from goalloc.errors import FatalError
 from goalloc.layout import variables as V
-from goalloc.runtime import Runtime
+from goalloc.runtime.runtime import Runtime
 from goalloc.types import array, int32, int64, pointer, struct, uint8
 from hwmem.errors import SegmentationFault
 from recorded import pointer_bits

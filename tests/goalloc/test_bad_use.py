@@ -13,7 +13,7 @@ from goalloc import params as P
 from goalloc.errors import FatalError
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import arenaHint, mheap, mspan, p_, mcache, variables as V
-from goalloc.runtime import Runtime
+from goalloc.runtime.runtime import Runtime
 from goalloc.types import int64
 
 MIB = 1 << 20

@@ -12,7 +12,7 @@ from goalloc.sched.chan import CHANRECV, CHANSEND, CLOSECHAN, CLOSED, DONE, PARK
 from goalloc.errors import FatalError
 from goalloc.layout import g_, hchan, p_, schedt, variables as V
 from goalloc.sched.proc import GOSCHED, PC, SLEEP
-from goalloc.runtime import Runtime
+from goalloc.runtime.runtime import Runtime
 from goalloc.heap.stack import CALL, HI
 from goalloc.sched.sync import ADD, LOCK_SLOW, UNLOCK, WAIT
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from recorded import pointer_bits
 
 from goalloc.errors import FatalError
-from goalloc.runtime import Runtime
+from goalloc.runtime.runtime import Runtime
 from goalloc.sizeclasses import class_to_size
 from goalloc.types import array, float32, float64, int32, int64, pointer, string, struct, uint8
 from goalloc.layout import p_, variables as V

@@ -25,8 +25,8 @@ from goalloc.layout import fixalloc, mheap, pointer_words, variables as V
 from goalloc.params import heapArenaBytes
 from goalloc.sched.proc import GOSCHED
 from goalloc.sizeclasses import class_to_size
-from goalloc.slices import Slice
-from goalloc.start import heap_map
+from goalloc.runtime.slice import Slice
+from goalloc.runtime.start import heap_map
 from goalloc.types import array, int32, int64, pointer, struct, uint8
 
 LIVE = pathlib.Path(__file__).resolve().parent / "live"

@@ -5,7 +5,7 @@ from hypothesis import given, settings, strategies as st
 from mapprograms import Run
 from recorded import oracle, run_lengths, scenarios
 
-from goalloc.runtime import Runtime
+from goalloc.runtime.runtime import Runtime
 
 RECORDED = scenarios()["map_int_int"]
 

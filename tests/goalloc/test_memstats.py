@@ -2,7 +2,7 @@
 import numpy as np
 from hypothesis import given, settings, strategies as st
 
-from goalloc.runtime import Runtime
+from goalloc.runtime.runtime import Runtime
 from goalloc.sizeclasses import class_to_size, size_class
 from goalloc.types import pointer, struct
 

@@ -8,7 +8,7 @@ from goalloc.observe.check import span_at
 from goalloc.errors import FatalError
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import variables as V
-from goalloc.runtime import Runtime
+from goalloc.runtime.runtime import Runtime
 from goalloc.heap.stack import STACKFREE
 
 RUN = oracle("stacks")["P1_fifo"]["run"]

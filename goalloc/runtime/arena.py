@@ -2,11 +2,11 @@
 from hwmem.machine.arguments import to_int64
 from goalloc import params as P
 from goalloc.values.arena import ALLOC, CLONE, FREE, NEW, ONE
-from goalloc.arguments import check_count
+from goalloc.runtime.arguments import check_count
 from goalloc.errors import OUT_OF_MEMORY, TEXTS, FatalError
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import DECLARED, mspan, pointer_words, userArena, variables as V
-from goalloc.slices import Slice
+from goalloc.runtime.slice import Slice
 from goalloc.types import Type, check_type, pointer
 
 ARENA_TYPE, CHUNK_TYPE = (Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("userArena", "liveUserArenaChunk"))

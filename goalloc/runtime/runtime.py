@@ -21,25 +21,25 @@ from hwmem.layout import MACHINE
 from hwmem.machine.machine import OTHER_SIGNALS, Machine
 from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
-from goalloc.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
+from goalloc.runtime.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
                                check_sizes, check_slice, check_string)
 from goalloc.heap.malloc_init import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.observe.check import check_heap, span_at
-from goalloc.entries import (box_one, box_string, clear, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word,
+from goalloc.runtime.entries import (box_one, box_string, clear, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word,
                              to_bytes, to_string)
 from goalloc.errors import GROWSLICE_LEN, MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
-from goalloc.goroutine import Goroutine
+from goalloc.runtime.goroutine import Goroutine
 from goalloc.values.string import STATIC_VALUES
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
                             pointer_words, schedt, type_, variables as V)
 from goalloc.values.map import MAKE
-from goalloc.maps import Map
+from goalloc.runtime.map import Map
 from goalloc.sched.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.observe.sizestats import size_stats
-from goalloc.slices import Slice
-from goalloc.start import check_start, rebuild
+from goalloc.runtime.slice import Slice
+from goalloc.runtime.start import check_start, rebuild
 from goalloc.heap.stack import CACHE_CLEAR
 from goalloc.observe.memstats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, encode, int64, pointer, slice_of, string, uint8
@@ -297,7 +297,7 @@ class Runtime:
 
     def arena(self, core=0):
         """arena.NewArena(): memory that is freed as a whole."""
-        from goalloc.userarena import UserArena
+        from goalloc.runtime.arena import UserArena
         return UserArena(self, core)
 
     def type_address(self, of):

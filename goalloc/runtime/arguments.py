@@ -8,7 +8,7 @@ from hwmem.machine.machine import Machine
 from hwmem.machine.process import Process
 from hwmem.units import parse_size
 from goalloc import params as P
-from goalloc.slices import Slice
+from goalloc.runtime.slice import Slice
 
 
 def check_gogc(gogc):

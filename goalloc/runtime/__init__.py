@@ -1,0 +1,1 @@
+"""A Go program from Python: Runtime, its start, and its maps, slices, arenas and goroutines."""
