@@ -109,7 +109,7 @@ def show_report(arguments):
 
 def run_experiment(arguments):
     from goalloc.runtime.arguments import check_seed
-    from goalloc.experiments import EXPERIMENTS
+    from goalloc.experiments.design import EXPERIMENTS
     from hwmem.report.table import table
     if arguments.name not in EXPERIMENTS:
         raise cli.Refused(f"experiment {arguments.name!r} does not exist; there are {', '.join(EXPERIMENTS)}")

@@ -5,7 +5,7 @@ import pytest
 from recorded import oracle
 
 from goalloc.cli import main
-from goalloc.experiments import EXPERIMENTS
+from goalloc.experiments.design import EXPERIMENTS
 
 
 def rows(name):
