@@ -1,7 +1,7 @@
 """`python -m goalloc`."""
 import sys
 
-from goalloc.cli import main
+from goalloc.cli.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -18,7 +18,7 @@ HEADERS = (
 READING = (
     "goalloc.reading",
     # The command
-    "goalloc.__main__", "goalloc.cli", "goalloc.report", "goalloc.experiments", "goalloc.experiments.design",
+    "goalloc.__main__", "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.report", "goalloc.experiments", "goalloc.experiments.design",
     # Programs that ship with it
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start",

@@ -177,7 +177,7 @@ def test_spans_are_freed_once_and_when_they_are_empty(runtime):
 
 
 def test_the_command_ends_with_1_and_the_programs_words(capsys):
-    from goalloc.cli import main
+    from goalloc.cli.cli import main
     assert main(["run", "alloc-storm", "--alone", "--gomaxprocs", "1", "--set", "size=1048576", "allocations=100",
                  "--with", "memory=16MiB"]) == 1
     assert "goalloc: fatal error: out of memory" in capsys.readouterr().err

@@ -4,7 +4,7 @@ import json
 import pytest
 from recorded import oracle
 
-from goalloc.cli import main
+from goalloc.cli.cli import main
 from goalloc.experiments.design import EXPERIMENTS
 
 

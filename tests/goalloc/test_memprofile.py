@@ -141,7 +141,7 @@ def test_estimates_are_pprofs():
 
 
 def test_the_command_prints_the_profile_after_the_run_and_keeps_it(capsys, tmp_path):
-    from goalloc.cli import main
+    from goalloc.cli.cli import main
     kept = str(tmp_path / "r.hwm")
     assert main(["run", "binary-trees", "--alone", "--gomaxprocs", "1", "--memprofile", "1", "-o", kept]) == 0
     table = capsys.readouterr().out.split("alloc_space")[1].splitlines()

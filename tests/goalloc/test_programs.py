@@ -5,9 +5,9 @@ import pytest
 
 import goalloc
 import hwmem
-from goalloc.cli import SECTIONS, main
+from goalloc.cli.cli import SECTIONS, main
 from goalloc.programs import PROGRAMS
-from goalloc.report import SECTIONS as REPORT_SECTIONS
+from goalloc.cli.report import SECTIONS as REPORT_SECTIONS
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError
 

@@ -91,12 +91,12 @@ def run_program(arguments):
             result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
         cli.show(result, arguments)
     if arguments.memprofile and not arguments.json:
-        from goalloc.report import profile
+        from goalloc.cli.report import profile
         print("\n" + profile(result))
 
 
 def show_report(arguments):
-    from goalloc.report import report
+    from goalloc.cli.report import report
     from hwmem.runs.result import load_result
     with cli.refusing():
         result = load_result(arguments.file)
