@@ -17,7 +17,7 @@ the way; reading.py has their order. Names are loaded when they are first used.
 from importlib import import_module
 
 _HOMES = {
-    "runtime": ("Runtime", "Slice"),
+    "runtime.runtime": ("Runtime", "Slice"),
     "types": ("Type", "struct", "array", "pointer", "string", "interface", "slice_of", "bool_", "uint8", "int16", "int32", "int64",
               "uint64", "uintptr", "float32", "float64"),
     "sizeclasses": ("size_classes",),

@@ -1,14 +1,14 @@
 """What jitted code imports: the program's operations as kernels. `m` is the machine, `t` the thread (of an M with a P).
 
-    mallocgc(m, t, size, typ)           an object, zeroed; `typ`: address of its type, 0 for no pointers    malloc.py
-    growslice                           append's new array                                                  slice.py
-    memclr, memmove                                                                                         memory_block.py
-    concatstrings  convT64              a + b of strings; an integer in an interface                        gostring.py
+    mallocgc(m, t, size, typ)           an object, zeroed; `typ`: address of its type, 0 for no pointers    heap/malloc.py
+    growslice                           append's new array                                                  values/slice.py
+    memclr, memmove                                                                                         base/memclr.py
+    concatstrings  convT64              a + b of strings; an integer in an interface                        values/string.py
     write_pointer(m, t, slot, value)    *slot = value                                                       here
     read_pointer(m, t, slot)
-    makechan  chansend  chanrecv  closechan  selectnbsend  selectnbrecv                                     chan.py
-    selectgo                                                                                                select.py
-    mutex_lock  mutex_unlock  waitgroup_add  waitgroup_wait                                                 sync.py
+    makechan  chansend  chanrecv  closechan  selectnbsend  selectnbrecv                                     sched/chan.py
+    selectgo                                                                                                sched/select.py
+    mutex_lock  mutex_unlock  waitgroup_add  waitgroup_wait                                                 sched/sync.py
     go  gosched  goexit  sleep  newtimer  stoptimer  resettimer                                             here
 """
 from hwmem._jit import call_door, kernel

@@ -5,7 +5,7 @@
     beneath                             fixed-size allocators, persistent memory, locks
 
 A file imports only files below it, the shared headers, and hwmem, which knows nothing of goalloc.
-tests/goalloc/test_go_reading_order.py holds the files to this list.
+tests/test_reading_order.py holds the files to this list.
 """
 
 HEADERS = (
@@ -16,32 +16,47 @@ HEADERS = (
 )
 
 READING = (
+    # The order itself
     "goalloc.reading",
+    "goalloc.__main__",
     # The command
-    "goalloc.__main__", "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.report", "goalloc.experiments", "goalloc.experiments.design",
+    "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.report",
+    # Experiments on the design
+    "goalloc.experiments", "goalloc.experiments.design",
+    # What it says to recorded questions
+    "goalloc.answers",
     # Programs that ship with it
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start",
-    # From Python
-    "goalloc.answers", "goalloc.observe", "goalloc.observe.symbols", "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.start", "goalloc.runtime.goroutine", "goalloc.runtime.map",
-    "goalloc.runtime.arena", "goalloc.runtime.arguments", "goalloc.runtime.slice", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.check",
-    "goalloc.observe.memstats", "goalloc.observe.inspect",
-    # What programs call
-    "goalloc.runtime.entries", "goalloc.values", "goalloc.values.map", "goalloc.values.map_iter", "goalloc.values.map_buckets", "goalloc.kernels", "goalloc.values.string",
-    "goalloc.sched", "goalloc.sched.sync", "goalloc.sched.sema", "goalloc.sched.select",
+    # A Go program from Python
+    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.start", "goalloc.runtime.goroutine",
+    "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.arguments", "goalloc.runtime.slice",
+    "goalloc.runtime.entries",
+    # What jitted code calls
+    "goalloc.kernels",
+    # What Python reads of it
+    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.memprofile", "goalloc.observe.sizestats",
+    "goalloc.observe.check", "goalloc.observe.memstats", "goalloc.observe.inspect",
+    # The heap's profile
+    "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",
     # Goroutines
-    "goalloc.sched.proc", "goalloc.sched.proc_gfree", "goalloc.sched.proc_schedule", "goalloc.sched.time", "goalloc.sched.time_timers", "goalloc.sched.time_heap", "goalloc.sched.chan",
-    "goalloc.sched.chan_waitq", "goalloc.sched.proc_sudog", "goalloc.sched.proc_park", "goalloc.sched.proc_runq",
-    # User arenas, and slices
-    "goalloc.values.arena", "goalloc.values.arena_chunk", "goalloc.values.slice",
-    # One allocation, and whether the heap's profile takes it
-    "goalloc.heap", "goalloc.heap.malloc", "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.heap.malloc_sample", "goalloc.prof.mprof", "goalloc.heap.mheap_special", "goalloc.heap.stack",
-    "goalloc.base", "goalloc.base.memclr", "goalloc.heap.malloc_init", "goalloc.heap.mcache", "goalloc.heap.mcentral", "goalloc.heap.mspanset", "goalloc.heap.lfstack",
-    "goalloc.heap.mbitmap",
+    "goalloc.sched", "goalloc.sched.sync", "goalloc.sched.sema", "goalloc.sched.select", "goalloc.sched.proc",
+    "goalloc.sched.proc_gfree", "goalloc.sched.proc_schedule", "goalloc.sched.time", "goalloc.sched.time_timers",
+    "goalloc.sched.time_heap", "goalloc.sched.chan", "goalloc.sched.chan_waitq", "goalloc.sched.proc_sudog",
+    "goalloc.sched.proc_park", "goalloc.sched.proc_runq",
+    # Maps, slices, strings, user arenas
+    "goalloc.values", "goalloc.values.map", "goalloc.values.map_iter", "goalloc.values.map_buckets",
+    "goalloc.values.string", "goalloc.values.arena", "goalloc.values.arena_chunk", "goalloc.values.slice",
+    # One allocation
+    "goalloc.heap", "goalloc.heap.malloc", "goalloc.heap.malloc_sample", "goalloc.heap.mheap_special", "goalloc.heap.stack",
+    "goalloc.heap.malloc_init", "goalloc.heap.mcache", "goalloc.heap.mcentral", "goalloc.heap.mspanset",
+    "goalloc.heap.lfstack", "goalloc.heap.mbitmap", "goalloc.heap.mheap_spanlist", "goalloc.heap.mheap",
+    "goalloc.heap.mheap_gcbits", "goalloc.heap.mheap_grow",
     # Pages
-    "goalloc.heap.mheap_spanlist", "goalloc.heap.mheap", "goalloc.heap.mheap_gcbits", "goalloc.heap.mheap_grow", "goalloc.pages", "goalloc.pages.mpagealloc", "goalloc.pages.mpagecache",
-    "goalloc.pages.mpagealloc_find", "goalloc.pages.mpagealloc_grow", "goalloc.pages.mgcscavenge_run", "goalloc.pages.mpagealloc_summary", "goalloc.pages.mpallocbits",
-    "goalloc.pages.mgcscavenge", "goalloc.pages.mranges",
+    "goalloc.pages", "goalloc.pages.mpagealloc", "goalloc.pages.mpagecache", "goalloc.pages.mpagealloc_find",
+    "goalloc.pages.mpagealloc_grow", "goalloc.pages.mgcscavenge_run", "goalloc.pages.mpagealloc_summary",
+    "goalloc.pages.mpallocbits", "goalloc.pages.mgcscavenge", "goalloc.pages.mranges",
     # Beneath
-    "goalloc.base.mfixalloc", "goalloc.base.mstats", "goalloc.base.malloc_persistent", "goalloc.base.mem", "goalloc.base.fastrand", "goalloc.base.lock",
+    "goalloc.base", "goalloc.base.memclr", "goalloc.base.mfixalloc", "goalloc.base.mstats",
+    "goalloc.base.malloc_persistent", "goalloc.base.mem", "goalloc.base.fastrand", "goalloc.base.lock",
 )

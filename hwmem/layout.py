@@ -76,7 +76,7 @@ CORE = record(
     "current", "queue_head", "queue_tail", "slice_end",
     ("l1d", SETS), ("l2", SETS), ("dtlb", SETS), ("dtlb_2m", SETS), ("stlb", SETS),
     ("pml4e", SETS), ("pdpte", SETS), ("pde", SETS),
-    # invalidation queue (coherence/invalidations.py), oldest first: lines, until when they wait, their words
+    # invalidation queue (cache/invalidations.py), oldest first: lines, until when they wait, their words
     "iq_count", "iq_random", ("iq_line", "i8", 64), ("iq_due", "i8", 64), ("iq_word", "i8", 512),
     ("pad", "i8", 7))               # keeps the row off a multiple of 4096
 

@@ -6,7 +6,7 @@
     one access                              access -> memory door -> translation -> private caches -> directory -> DRAM -> bytes
     observers                               what the hooks of the hardware lead to
 
-A file imports only files below it; the shared headers, which everybody may import, stand apart and import only each
+A file imports only files below it, and a folder is a room that is read in one go, so that no room imports one above it; the shared headers, which everybody may import, stand apart and import only each
 other. Hardware (core, mmu, cache, memory) never imports Linux: it reaches it through doors (_jit.py), which
 is why Linux stands above it. tests/test_reading_order.py holds the files to this list.
 """
@@ -17,65 +17,83 @@ HEADERS = (
 )
 
 READING = (
+    # The order itself
     "hwmem.reading",
+    "hwmem.__main__",
     # Commands
-    "hwmem.__main__", "hwmem.cli", "hwmem.cli.cli", "hwmem.experiments", "hwmem.experiments.classroom", "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.machine", "hwmem.machine.answers",
+    "hwmem.cli", "hwmem.cli.cli",
+    # Guided experiments
+    "hwmem.experiments", "hwmem.experiments.classroom",
+    # A run, from a workload's name to its result
+    "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.watch",
     # Programs that ship with it
-    "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream", "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
-    "hwmem.programs.threads.readers", "hwmem.programs.threads.locks", "hwmem.programs.threads.messages", "hwmem.programs.threads.exclusion",
-    "hwmem.programs.threads.publication", "hwmem.programs.threads.treiber", "hwmem.programs.threads.fences", "hwmem.programs.threads.hoard",
-    "hwmem.programs.threads.heap", "hwmem.programs.threads.regression", "hwmem.programs.memory", "hwmem.programs.memory.faults", "hwmem.programs.memory.returning",
-    "hwmem.programs.memory.oversubscription", "hwmem.programs.memory.reach", "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation",
-    "hwmem.programs.memory.mappings", "hwmem.programs.memory.contiguous", "hwmem.programs.memory.overlay", "hwmem.programs.meter",
-    "hwmem.programs.barrier", "hwmem.programs.file", "hwmem.programs.registry", "hwmem.programs.space",
+    "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",
+    "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
+    "hwmem.programs.threads.readers", "hwmem.programs.threads.locks", "hwmem.programs.threads.messages",
+    "hwmem.programs.threads.exclusion", "hwmem.programs.threads.publication", "hwmem.programs.threads.treiber",
+    "hwmem.programs.threads.fences", "hwmem.programs.threads.hoard", "hwmem.programs.threads.heap",
+    "hwmem.programs.threads.regression", "hwmem.programs.memory", "hwmem.programs.memory.faults",
+    "hwmem.programs.memory.returning", "hwmem.programs.memory.oversubscription", "hwmem.programs.memory.reach",
+    "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation", "hwmem.programs.memory.mappings",
+    "hwmem.programs.memory.contiguous", "hwmem.programs.memory.overlay", "hwmem.programs.meter", "hwmem.programs.barrier",
+    "hwmem.programs.file", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
     "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd",
     "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state", "hwmem.litmus.encode", "hwmem.litmus.test",
     "hwmem.litmus.condition",
-    # Results
-    "hwmem.runs.result", "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
+    # Results as text and as a page
+    "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
     "hwmem.report.history", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
-    # The C library from Python
-    "hwmem.libc", "hwmem.libc.api",
     # The machine from Python
-    "hwmem.second_compiler", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process", "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses",
+    "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
+    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.enter",
+    "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight",
+    # What Python reads of it
+    "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
+    "hwmem.observe.history", "hwmem.observe.race_report", "hwmem.observe.check", "hwmem.observe.checks",
+    "hwmem.observe.checks.core", "hwmem.observe.checks.coherence", "hwmem.observe.checks.memory",
+    "hwmem.observe.checks.vmas", "hwmem.observe.checks.frames", "hwmem.observe.checks.page_cache",
+    "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts", "hwmem.observe.checks.faults",
+    # /proc, as Linux shows it
     "hwmem.proc", "hwmem.proc.smaps", "hwmem.proc.maps", "hwmem.proc.status", "hwmem.proc.walk", "hwmem.proc.pagemap",
-    "hwmem.proc.memory", "hwmem.machine.enter", "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.runs.watch", "hwmem.observe",
-    "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events", "hwmem.observe.history",
-    "hwmem.observe.race_report", "hwmem.observe.check", "hwmem.observe.checks", "hwmem.observe.checks.core",
-    "hwmem.observe.checks.coherence", "hwmem.observe.checks.memory", "hwmem.observe.checks.vmas", "hwmem.observe.checks.frames",
-    "hwmem.observe.checks.page_cache", "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts",
-    "hwmem.observe.checks.faults", "hwmem.config", "hwmem.config.build", "hwmem.config.machine", "hwmem.config.record", "hwmem.config.file",
+    "hwmem.proc.memory",
+    # What it is made of
+    "hwmem.config", "hwmem.config.build", "hwmem.config.machine", "hwmem.config.record", "hwmem.config.file",
+    # The compiler's other process
+    "hwmem.second_compiler",
     # The C library, a program that runs in emulated processes
-    "hwmem.libc.door", "hwmem.libc.malloc", "hwmem.libc.statistics", "hwmem.libc.options", "hwmem.libc.aligned",
-    "hwmem.libc.resize", "hwmem.libc.thread", "hwmem.libc.copy", "hwmem.libc.search", "hwmem.libc.arena", "hwmem.libc.more",
-    "hwmem.libc.release", "hwmem.libc.heap", "hwmem.libc.morecore", "hwmem.libc.mapped", "hwmem.libc.fastbin", "hwmem.libc.tcache",
-    "hwmem.libc.lock", "hwmem.libc.bins", "hwmem.libc.chunk", "hwmem.libc.layout", "hwmem.libc.abort",
-    # What emulated threads call, and who runs next
-    "hwmem.kernels", "hwmem.sched", "hwmem.sched.scheduler",
+    "hwmem.libc", "hwmem.libc.api", "hwmem.libc.door", "hwmem.libc.malloc", "hwmem.libc.statistics", "hwmem.libc.options",
+    "hwmem.libc.aligned", "hwmem.libc.resize", "hwmem.libc.thread", "hwmem.libc.copy", "hwmem.libc.search",
+    "hwmem.libc.arena", "hwmem.libc.more", "hwmem.libc.release", "hwmem.libc.heap", "hwmem.libc.morecore",
+    "hwmem.libc.mapped", "hwmem.libc.fastbin", "hwmem.libc.tcache", "hwmem.libc.lock", "hwmem.libc.bins",
+    "hwmem.libc.chunk", "hwmem.libc.layout", "hwmem.libc.abort",
+    # What emulated threads call
+    "hwmem.kernels",
     # Linux
     "hwmem.linux", "hwmem.linux.syscall", "hwmem.linux.truncate", "hwmem.linux.direct", "hwmem.linux.madvise",
     "hwmem.linux.mremap", "hwmem.linux.protect", "hwmem.linux.mapping", "hwmem.linux.populate", "hwmem.linux.fork",
-    "hwmem.linux.fault", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.sched.block", "hwmem.linux.balance",
-    "hwmem.linux.evict", "hwmem.linux.exit", "hwmem.linux.exec", "hwmem.linux.huge", "hwmem.linux.anon", "hwmem.linux.swapin",
+    "hwmem.linux.fault", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
+    "hwmem.linux.exit", "hwmem.linux.exec", "hwmem.linux.huge", "hwmem.linux.anon", "hwmem.linux.swapin",
     "hwmem.linux.filemap", "hwmem.linux.shmem", "hwmem.linux.writeback", "hwmem.linux.readahead", "hwmem.linux.commit",
     "hwmem.linux.aging", "hwmem.linux.workingset", "hwmem.linux.pages", "hwmem.linux.swap", "hwmem.linux.vma",
     "hwmem.linux.vma_tree", "hwmem.linux.rmap", "hwmem.linux.shootdown", "hwmem.linux.page_table", "hwmem.linux.page_cache",
     "hwmem.linux.lru", "hwmem.linux.frames", "hwmem.linux.disk",
+    # Who runs next
+    "hwmem.sched", "hwmem.sched.scheduler", "hwmem.sched.block",
     # One access: the core
-    "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service", "hwmem.core.memory_door",
-    "hwmem.core.signal", "hwmem.core.store_buffer",
+    "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service",
+    "hwmem.core.memory_door", "hwmem.core.signal", "hwmem.core.store_buffer",
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
-    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.past", "hwmem.cache.directory",
-    "hwmem.cache.answer", "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations",
-    "hwmem.cache.protocol", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
+    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.answer",
+    "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol", "hwmem.cache.sets",
+    "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
     "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
     # What watches it
-    "hwmem.observers", "hwmem.observers.hooks", "hwmem.observers.door", "hwmem.observers.sharing", "hwmem.observers.contended", "hwmem.observers.watched",
-    "hwmem.observers.races", "hwmem.observers.clocks",
+    "hwmem.observers", "hwmem.observers.hooks", "hwmem.observers.door", "hwmem.observers.sharing",
+    "hwmem.observers.contended", "hwmem.observers.watched", "hwmem.observers.races", "hwmem.observers.clocks",
 )

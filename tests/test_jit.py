@@ -162,7 +162,7 @@ def test_importing_the_package_compiles_nothing():
         import json
         import hwmem.machine.machine, hwmem.machine.process, hwmem.kernels
         from hwmem.core.access import load64
-        from hwmem.accesses import touch_pages
+        from hwmem.machine.accesses import touch_pages
         print(json.dumps([len(load64.overloads), len(touch_pages.overloads)]))
     """)
     assert compiled == [0, 0]

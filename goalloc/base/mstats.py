@@ -1,4 +1,4 @@
-"""Counters of memory: where they lie and how allocation writes them; what a program reads is stats.py.
+"""Counters of memory: where they lie and how allocation writes them; what a program reads is observe/memstats.py.
 
 memstats.heapStats is three deltas; a P writes one of them (its number `gen` modulo 3) between acquire and release, which
 bump the P's sequence number, so that a reader can rotate them without a lock. gcController has the totals that the pacer

@@ -1,7 +1,7 @@
 """The page heap: spans from pages and back.
 
     allocSpan ── fewer than 16 pages: the P's page cache, without a lock ── else, or when that is empty: mheap.lock,
-                 the page allocator, and if that has no room 4 MiB more from the system (heapgrow.py)
+                 the page allocator, and if that has no room 4 MiB more from the system (mheap_grow.py)
 
 A span is a run of go pages: `mSpanInUse` with objects of one size, `mSpanManual` for stacks. Its mspan comes from the P's
 cache of 128 of them. Every page of a span in use points to it (heapArena.spans). A span needs zeroing if any of its pages

@@ -1,10 +1,10 @@
 """The page allocator: which go pages of the heap's address space are free, first fit by address.
 
-    summary[0] ─ 2^14 words of 16 GiB ... summary[4] ─ a word a chunk (msummary.py)      a radix tree, searched from above
+    summary[0] ─ 2^14 words of 16 GiB ... summary[4] ─ a word a chunk (mpagealloc_summary.py)      a radix tree, searched from above
     chunks[l1][l2] ─ bitmaps of 512 pages a chunk (mpallocbits.py), and which of the pages are scavenged
 
-    ALLOC, FREE   here, with mpagefind.py         CACHE_FILL, CACHE_FLUSH   mpagecache.py
-    GROW          mpagegrow.py                    SCAVENGE                  mscavenge.py
+    ALLOC, FREE   here, with mpagealloc_find.py         CACHE_FILL, CACHE_FLUSH   mpagecache.py
+    GROW          mpagealloc_grow.py                    SCAVENGE                  mgcscavenge_run.py
 
 No page below searchAddr is free. `p` is the address of a pageAlloc; the heap's lock is held, but for `test` ones. Pages are
 counted, addresses are real. Reached through DOOR_PAGES. Go: mpagealloc.go.

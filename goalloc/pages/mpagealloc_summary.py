@@ -4,7 +4,7 @@
        63        62    42 41    21 20      0
 
 Level 4 has a word a chunk of 4 MiB, a word of the level above covers 8 of those, and so on up to level 0, whose 2^14 words of
-16 GiB cover the 48-bit space. The arrays are reserved whole and mapped where the heap is (mpagegrow.py). `p` is the address of
+16 GiB cover the 48-bit space. The arrays are reserved whole and mapped where the heap is (mpagealloc_grow.py). `p` is the address of
 a pageAlloc, whose chunks' bitmaps are at chunks[l1][l2]. Go: mpagealloc.go pallocSum, update; mpagealloc_64bit.go.
 """
 from hwmem._jit import cold, kernel

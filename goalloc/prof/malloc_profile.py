@@ -2,7 +2,7 @@
 
     rate 0   none (the default here; Go's is 512 KiB)     rate 1   every object     else   when a P has allocated nextSample bytes
 
-A sample goes to its bucket (mprof.py), and the next one is drawn from the M's random numbers. Behind DOOR_PROFILE (sample.py), as
+A sample goes to its bucket (mprof.py), and the next one is drawn from the M's random numbers. Behind DOOR_PROFILE (heap/malloc_sample.py), as
 the P whose next sample it is; compiled when a program first has a rate. Go: malloc.go profilealloc, nextSample, fastexprand;
 fastlog2.go.
 """

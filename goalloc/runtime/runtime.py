@@ -1,6 +1,6 @@
 """A Go program's runtime on an emulated machine, as Python drives it.
 
-    Runtime(...) ── a process: tables, variables, heap structures, Ps with an M, a g0 and an mcache each (bootstrap.py)
+    Runtime(...) ── a process: tables, variables, heap structures, Ps with an M, a g0 and an mcache each (heap/malloc_init.py)
                 ├─ new, mallocgc, malloc_many, make_slice, append      allocate, as the P of a core
                 ├─ write_pointer, read_pointer, globals                the program's memory
                 └─ memstats, span_of, check, cycles_of                 what can be seen

@@ -6,7 +6,7 @@ Reached through DOOR_PROC:
     NEWPROC   go f(x): one that can run, next on this P; `a` is where it begins, `b` its argument
     GOSCHED   the running one goes to the end of the global queue
     GOEXIT    one ends; its g is used again                           Go: proc.go newproc, newproc1, Gosched, goexit0
-    SCHEDULE  the next one to run (schedule.py)
+    SCHEDULE  the next one to run (proc_schedule.py)
     SLEEP     the running one waits for `a` cycles (time.py); NEWTIMER, STOPTIMER, RESETTIMER
     EXIT      main returns: the program ends
 

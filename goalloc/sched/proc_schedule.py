@@ -1,7 +1,7 @@
 """The scheduler: which goroutine an M runs next.
 
     schedule ── findRunnable: timers, the global queue every 61st time, own queue, global queue, other Ps' queues ── execute
-             └─ nothing: the P goes to the idle ones and the M sleeps (park.py); 0 for this step
+             └─ nothing: the P goes to the idle ones and the M sleeps (proc_park.py); 0 for this step
 
 A step is never interrupted, so Go's second look at all queues before sleeping has nothing to find. A program whose goroutines
 all wait ends as in Go. Go: proc.go schedule, findRunnable, stealWork, resetspinning, execute, checkdead.

@@ -1,4 +1,4 @@
-"""time.Sleep, and time.Timers and Tickers, whose channel gets the time: what programs do with timers (timers.py).
+"""time.Sleep, and time.Timers and Tickers, whose channel gets the time: what programs do with timers (time_timers.py).
 
     Timer, Ticker:  C, a channel with room for one time | the timer                        80 bytes
 

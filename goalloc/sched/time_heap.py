@@ -5,7 +5,7 @@
       5 6 7 8  ...
 
 Of a timer that is Deleted, ModifiedEarlier or ModifiedLater something is noted that is done when it is met at the root (cleantimers),
-or for all (timers.py). `tm` is the address of a timer. Go: time.go doaddtimer, dodeltimer, cleantimers, siftupTimer, siftdownTimer.
+or for all (time_timers.py). `tm` is the address of a timer. Go: time.go doaddtimer, dodeltimer, cleantimers, siftupTimer, siftdownTimer.
 """
 from hwmem._jit import cold, kernel
 from goalloc.layout import p_, slice_, timer, variables as V

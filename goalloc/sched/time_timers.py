@@ -1,4 +1,4 @@
-"""A P's timers, in a heap (timerheap.py): changes from elsewhere are noted and made later.
+"""A P's timers, in a heap (time_heap.py): changes from elsewhere are noted and made later.
 
     addtimer   into the heap of the current P             deltimer   Deleted: it leaves the heap when someone comes across it
     modtimer   a new time (nextwhen): ModifiedEarlier or Later, moved when someone comes across it; back into a heap if it was out

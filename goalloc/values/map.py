@@ -1,6 +1,6 @@
 """Maps from int64 to int64: assignment, access, deletion, clear; and the door to them and to iterators.
 
-    mapassign ── find the key's slot, else the first free one ── full? ── grow: mapbuckets.py, a bucket or two at each assignment
+    mapassign ── find the key's slot, else the first free one ── full? ── grow: map_buckets.py, a bucket or two at each assignment
     mapdelete ── the slot is free; at a chain's end it says that nothing follows
 
 The hash is the one that Go has for processors without AES instructions, and its secret is the runtime's: with the real one's

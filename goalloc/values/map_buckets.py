@@ -6,7 +6,7 @@
 A map grows to twice the buckets when there are more than 6 entries a bucket, or to the same number when too many have
 overflowed. From 16 buckets on, spare overflow buckets are allocated behind the others. Buckets hold no pointers, so the overflow
 buckets are also kept in a slice (extra.overflow), which keeps them alive. `h` is the address of an hmap, `mt` of three words: the
-types of a mapextra, of a slice header, of a pointer. Called by map.py and mapiter.py. Go: map.go, map_fast64.go, hash64.go.
+types of a mapextra, of a slice header, of a pointer. Called by map.py and map_iter.py. Go: map.go, map_fast64.go, hash64.go.
 """
 import numpy as np
 

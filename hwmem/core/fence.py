@@ -3,7 +3,7 @@
     mfence    waits until the store buffer is empty, as every locked operation does (access.atomic_place)
     sfence    waits for nothing: later stores leave the buffer after earlier ones (a new group, store_buffer.py). That
               changes something only where stores could pass: under relaxed, and for non-temporal ones
-    lfence    waits for nothing: later loads see at least what memory has now (coherence/invalidations.py). That changes
+    lfence    waits for nothing: later loads see at least what memory has now (cache/invalidations.py). That changes
               something only under relaxed: elsewhere loads are in order
 
 All are counted; sfence and lfence cost a cycle.

@@ -3,7 +3,7 @@
 access.py calls it with the thread, the address, size and kind in one word, and the value of a store.
 
     drain what is due ── translate ── forward own stores ── L1, L2, directory, DRAM ── bytes ── hit filter
-                                      └─ or (relaxed) the line as it was before another core's store (coherence/invalidations.py)
+                                      └─ or (relaxed) the line as it was before another core's store (cache/invalidations.py)
 
 An access that crosses a line is two, and both addresses are translated before either is performed. An atomic
 that crosses a line is refused with SIGBUS, as Linux's split-lock detection does.

@@ -1,7 +1,7 @@
 """Loads and stores that say in which order others see them: acquire, release, non-temporal.
 
     load_acquire    nothing the thread does later comes before it, and it is never early itself: under relaxed the core's
-                    invalidation queue is processed first (coherence/invalidations.py)
+                    invalidation queue is processed first (cache/invalidations.py)
     store_release   nothing the thread did before comes after it: the store begins a new group of the store buffer
     store_stream    past the caches, ordered only by sfence, mfence and atomics (x86: movnti)
 

@@ -9,7 +9,7 @@ An entry may leave when no entry ahead of it must go first (`stays_behind`), and
 
     tso        all must: a FIFO (x86-TSO; Owens, Sarkar, Sewell, 2009). Only non-temporal stores pass, and are passed
     relaxed    those of the same line, and those of an older group: sfence and a release store begin a new group. (What
-               relaxed does to loads: coherence/invalidations.py)
+               relaxed does to loads: cache/invalidations.py)
 
 Its time is `due`, some cycles after the store retired, or when the entry before it has left. Draining takes the line
 (a coherence request like any other) on the buffer's time, not the core's. Under tso the entry waits for its line at

@@ -1,4 +1,4 @@
-"""Early loads: which of them a search has to try (relaxed; the rule itself is the machine's, coherence/invalidations.py).
+"""Early loads: which of them a search has to try (relaxed; the rule itself is the machine's, cache/invalidations.py).
 
 A thread may read a location early at any moment since its last acquire or fence. Of all moments only one matters for each
 value: just before another thread changes it. Earlier it is the same, and a load that comes before the change need not

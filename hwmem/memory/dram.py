@@ -1,6 +1,6 @@
 """DRAM: channels with a bus each, banks with an open row each.
 
-The directory (coherence/answer.py, entry.py) comes here for a line that no cache has, and with dirty lines that leave
+The directory (cache/answer.py, entry.py) comes here for a line that no cache has, and with dirty lines that leave
 the last cache. A line lies on one node (lines are interleaved over the sockets page by page), there on one channel
 (line by line), in one bank and row. A read costs what its row asks for (open: hit; precharged: miss; another row open:
 conflict) and waits until the channel's bus is free; a write is posted: it takes the bus, nobody waits for it.

@@ -2,9 +2,9 @@
 
     core/memory_door.py, core/store_buffer.py   access_seen        a line was accessed        m.observe.watching
     core/memory_door.py, mmu/walk.py            physical_seen      the kernel's and the walker's accesses
-    coherence/peers.py                          line_lost          a core's copy was taken from it
-    coherence/entry.py                          line_recalled      ... to make room in the LLC, not for another core
-    coherence/directory.py                      log_event          a request and its answer   m.observe.events
+    cache/peers.py                          line_lost          a core's copy was taken from it
+    cache/entry.py                          line_recalled      ... to make room in the LLC, not for another core
+    cache/directory.py                      log_event          a request and its answer   m.observe.events
     core/memory_door.py                         access_made        a thread's access, in program order     m.observe.races
     sched/block.py, kernels.py                  thread_edge, ...   what orders threads
     linux/mapping.py                            memory_gone        addresses that will mean other memory

@@ -1,7 +1,7 @@
 """Coherence at rest: a writer is alone, owners are single, the directory knows who has what.
 
 A core's copy of a line is the stronger of its L1D's and L2's. The directory may name cores that left in silence, only in
-state SHARED; where the LLC is not inclusive, it has no record of its own that could be wrong (coherence/entry.py).
+state SHARED; where the LLC is not inclusive, it has no record of its own that could be wrong (cache/entry.py).
 """
 import numpy as np
 
