@@ -81,7 +81,7 @@ def test_an_edit_that_cannot_reach_a_kernel_leaves_its_code_in_the_cache(copy):
     result()
     with open(folder / "hwmem" / "trace" / "parse.py", "a", encoding="utf-8") as file:
         file.write("\n# edited\n")
-    with open(folder / "hwmem" / "coherence" / "directory.py", "a", encoding="utf-8") as file:
+    with open(folder / "hwmem" / "cache" / "directory.py", "a", encoding="utf-8") as file:
         file.write("\n# edited\n")
     assert result() == [8 * 64 + 1, 1, 0]
 
@@ -102,7 +102,7 @@ def test_a_source_stamp_changes_with_every_file_that_is_imported_directly_or_not
         _jit._bytes_of.update(read)
         if edited in reached:
             assert changed, edited
-        if edited == ROOT / "hwmem" / "coherence" / "directory.py":
+        if edited == ROOT / "hwmem" / "cache" / "directory.py":
             assert not changed, edited
 
 
