@@ -20,6 +20,7 @@ from hwmem.core.access import (compare_exchange64, exchange64, fetch_add64, load
 from hwmem.core.fence import lfence, mfence, sfence
 from hwmem.core.ordered import load_acquire, load_acquire64, store_release, store_release64, store_stream, store_stream64
 from hwmem.core.segment import load_segment, store_segment
+from hwmem.core.signal import end_by_signal
 from hwmem.observers.hooks import acquired, released, thread_edge
 from hwmem.sched.block import enqueue, leave_core, wake
 from hwmem.sched.scheduler import finish, next_thread, sleep_until
@@ -58,10 +59,21 @@ def futex_wake(m, t, va, count):
 
 
 @kernel
+def is_thread(m, t, other):
+    """Whether `other` is a thread's number; if not, thread `t`, which named it, ends."""
+    if 0 <= other < m.threads:
+        return True
+    end_by_signal(m, t, other, 0, P.BAD_THREAD)
+    return False
+
+
+@kernel
 def joined(m, t, other):
     """Whether thread `other` has ended and its stores are visible: a join, by asking the kernel again and again."""
-    thread = m.thread[other]
     compute(m, t, m.cost.futex)
+    if not is_thread(m, t, other):
+        return False
+    thread = m.thread[other]
     if thread.state != P.DONE or m.core[thread.core].current == other + 1:
         return False
     process_all(m.core[m.thread[t].core])
@@ -190,5 +202,5 @@ def exit_process(m, t, waiter):
     killed meanwhile. Ends the step."""
     system_call(m, t, P.SYS_EXIT)
     finish(m, t)
-    if waiter != NOBODY and m.thread[waiter].state == P.BLOCKED:
+    if waiter != NOBODY and is_thread(m, t, waiter) and m.thread[waiter].state == P.BLOCKED:
         wake(m, waiter, clock(m, t))

@@ -99,6 +99,7 @@ NEVER = 1 << 62                 # a clock value later than all others
 SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, NO_MEMORY, BUS_ADRERR = 1, 2, 3, 4, 5
 ABORTED = 6                     # SIGABRT; the address is the number of the C library's message (libc/abort.py)
 GENERAL_PROTECTION, STACK_FAULT = 7, 8      # SIGSEGV and SIGBUS with SI_KERNEL and address 0 (core/segment.py)
+BAD_SIZE, BAD_THREAD = 9, 10    # no signals: a kernel's mistake, an access of a width that there is not, a thread that there is not
 
 # mmap, mremap (asm-generic/mman-common.h, asm-generic/mman.h, linux/mman.h)
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC, PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP = 0, 1, 2, 4, 8, 0x100_0000, 0x200_0000

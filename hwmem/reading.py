@@ -48,7 +48,7 @@ READING = (
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
-    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.enter",
+    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.interrupt", "hwmem.machine.enter",
     "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
@@ -92,7 +92,7 @@ READING = (
     "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol", "hwmem.cache.sets",
     "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
-    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
+    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram", "hwmem.memory.host",
     # What watches it
     "hwmem.observers", "hwmem.observers.hooks", "hwmem.observers.door", "hwmem.observers.sharing",
     "hwmem.observers.contended", "hwmem.observers.watched", "hwmem.observers.races", "hwmem.observers.clocks",

@@ -27,7 +27,8 @@ from hwmem.observers.hooks import access_made, access_seen, physical_seen
 
 LAST = P.LINE - 1
 READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
-NOT_KNOWN = -2
+NOT_KNOWN = -2                  # no physical address is negative: they have 52 bits, without an MMU 63
+LAST_PLACE = (1 << 63) - 1
 LONG_WAY = (1 << P.ATOMIC) | (1 << P.STREAM_STORE)
 
 
@@ -73,9 +74,10 @@ def short_way(m, t, c, va, size, kind, value):
 @hot
 def known_place(m, t, core, va, size, write, kind):
     """Physical address of `va` where that can be told without a look into the TLBs: its page is the last one of its set and
-    allows the access, or there is no MMU. Else NOT_KNOWN; -1 after a fault."""
+    allows the access, or there is no MMU. Else NOT_KNOWN; -1 after a fault. Of a phantom access without an MMU the top bit is
+    not looked at, so that wherever it goes it is made."""
     if not m.mmu:
-        return va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
+        return va & LAST_PLACE if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, write)
     known = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
     if known.page != (va | core.page_last) or (write and not known.frame & 1):
         return NOT_KNOWN
@@ -167,6 +169,9 @@ def access(m, t, va, size, kind, value):
             m.observe.ordered = P.FAILS
         access_made(m, t, va, size, kind)
     if (va & LAST) + size > P.LINE:
+        if size > P.LINE:
+            kill(m, t, va, write, P.BAD_SIZE)
+            return 0
         return access_split(m, t, c, va, pa, size, P.STORE if kind == P.STREAM_STORE else kind, write, value)
     if kind == P.STREAM_STORE:
         stream(m, core, push(m, t, c, va, pa, size, value))
@@ -316,7 +321,7 @@ def access_split(m, t, c, va, pa, size, kind, write, value):
     if kind == P.ATOMIC:
         return kill(m, t, va, write, P.BUS_ADRALN)
     head = P.LINE - (va & LAST)
-    pa_2 = find_place(m, t, c, va + head, write, kind) if m.mmu else va + head
+    pa_2 = find_place(m, t, c, va + head, write, kind) if m.mmu else va + head & LAST_PLACE
     if pa_2 < 0:
         return 0
     core.split_accesses += 1

@@ -315,7 +315,7 @@ def sys_brk(m, t, address):
     p = m.thread[t].process
     process = m.process[p]
     old = process.brk
-    if address < process.start_brk:
+    if address < process.start_brk or address > task_end(process.layout):
         return old
     new_end, old_end = round_up(address), round_up(old)
     if new_end < old_end and unmap(m, t, new_end, old_end) < 0:

@@ -67,13 +67,14 @@ def copy_bytes(m, t, va, data, write):
 @kernel
 def touch_pages(m, t, va, n, write):
     """One access a page of [va, va + n)."""
-    end = va + n
-    while va < end and m.thread[t].state != P.KILLED:
+    while n > 0 and m.thread[t].state != P.KILLED:
         if write:
             store(m, t, va, 1, 0)
         else:
             load(m, t, va, 1)
-        va = (va // P.PAGE + 1) * P.PAGE
+        step = P.PAGE - (va & P.PAGE - 1)
+        va += step
+        n -= step
     drain_all(m, m.thread[t].core)
 
 

@@ -33,6 +33,7 @@ class Calls:
     def mmap(self, address, length, prot=PROT_RW, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS, fd=-1, offset=0):
         """Map `length` bytes: zeroed memory, or of the file `fd` from `offset` on. The address. mmap(2)."""
         if not self.machine.config.mmu:
+            self._alive()
             return self._take_physical(length)
         return self._call(P.SYS_MMAP, address=address, length=length, prot=prot, flags=flags, fd=fd, offset=offset)
 
@@ -55,7 +56,7 @@ class Calls:
             raise ValueError(f"resource: {resource!r} is none of {', '.join(LIMITS)}")
         if limit is not None and not 0 <= to_int64("limit", limit) < P.UNLIMITED:
             raise ValueError(f"limit: takes bytes from 0 up, or None, not {limit!r}")
-        self.machine.state.process[self.number][LIMITS[resource]] = P.UNLIMITED if limit is None else limit
+        self.record[LIMITS[resource]] = P.UNLIMITED if limit is None else limit
 
     def mincore(self, address, length):
         """A byte a page of [address, address + length): 1 where no disk is needed. mincore(2)."""

@@ -25,27 +25,30 @@ from hwmem.layout import MACHINE
 from hwmem.libc.abort import MESSAGES
 from hwmem.linux import fault, reclaim, syscall        # noqa: F401  (their doors)
 from hwmem.linux.exec import PROGRAM_PAGES
-from hwmem.memory.ram import map_ram
 from hwmem.observe import check, counters
 from hwmem.observers import door as observe_door         # noqa: F401  (its door)
 from hwmem.proc import memory
 from hwmem.proc.status import COMM
 from hwmem.machine.process import Process, spawn
 from hwmem.machine.enter import place_thread
-from hwmem.machine.replay import as_arrays, replay_cores, replay_one_core
+from hwmem.machine.interrupt import in_parts
+from hwmem.machine.replay import as_arrays, forget_addresses, replay_cores, replay_one_core
 
 SEED = Integer(0, (1 << 63) - 1)
 SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENERAL_PROTECTION: "SI_KERNEL"}
 OTHER_SIGNALS = {P.STACK_FAULT: "bus error: not in the stack segment (SI_KERNEL, address {:#x}), thread {}",
                  P.BUS_ADRALN: "bus error: a locked operation crosses a line, at {:#x}, thread {}",
                  P.BUS_ADRERR: "bus error: nothing of the file is at {:#x}, thread {}",
-                 P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}"}
+                 P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}",
+                 P.BAD_SIZE: "an access at {:#x} by thread {} is none of 1 to 64 bytes wide",
+                 P.BAD_THREAD: "there is no thread number {0:#x}, which thread {1} named"}
 
 
 class Machine:
     """An emulated machine. `config`: MachineConfig or None (generic); `seed`: of what is random in it (an int).
 
-    Raises TypeError or ValueError for other arguments. `.state` is the record that kernels take.
+    Raises TypeError or ValueError for other arguments, OSError where the host has no address space for it. `.state` is the
+    record that kernels take.
     """
 
     def __init__(self, config=None, seed=0):
@@ -53,9 +56,7 @@ class Machine:
             raise TypeError(f"config: takes a MachineConfig, not {type(config).__name__}")
         self.config = config or MachineConfig()
         self.seed = SEED.check("seed", seed)
-        self.state = build(self.config, self.seed)
-        self._ram, self.state.ram_base = map_ram(self.config.memory)
-        self._disk, self.state.disk.host = map_ram(self.config.swap + P.FILE_PAGES * P.PAGE)
+        self.state, self.pages = build(self.config, self.seed)
         self.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
         self.processes = []
         self._free_threads = []
@@ -140,20 +141,25 @@ class Machine:
                 owner.exit()
 
     def _replay_block(self, owner, block, core):
-        m = self.state
-        addresses, is_store, sizes = as_arrays(*block)
+        m, arrays = self.state, as_arrays(*block)
         if isinstance(core, (int, np.integer)):
-            t = owner.thread_on(core)
-            place_thread(m, t, int(core))
-            replay_one_core(m, t, addresses, is_store, sizes)
-            self.raise_fault(t)
-            return
-        threads, core = owner.threads_on_all(), as_cores(self, core, len(addresses))
-        for c, t in enumerate(threads):
-            place_thread(m, t, c)
-        replay_cores(m, threads, addresses, is_store, sizes, core)
-        for t in threads:
-            self.raise_fault(int(t))
+            threads, core = [owner.thread_on(core)], int(core)
+            place_thread(m, threads[0], core)
+        else:
+            threads, core = owner.threads_on_all(), as_cores(self, core, len(arrays[0]))
+            for c, t in enumerate(threads):
+                place_thread(m, t, c)
+        try:
+            for start, end in in_parts(len(arrays[0])):
+                part = [array[start:end] for array in arrays]
+                if len(threads) == 1:
+                    replay_one_core(m, threads[0], *part)
+                else:
+                    replay_cores(m, threads, *part, core[start:end])
+                for t in threads:
+                    self.raise_fault(int(t))
+        finally:
+            forget_addresses(m)
 
     def _own(self, process):
         """`process` if it is one of this machine's, or None; TypeError or ValueError otherwise."""

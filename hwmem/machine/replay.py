@@ -55,10 +55,9 @@ def replay_one_core(m, t, addresses, is_store, sizes):
         else:
             short_way(m, t, c, va, size, P.PHANTOM_STORE if is_store[i] else P.PHANTOM_LOAD, 0)
         if m.thread[t].state == P.KILLED:
-            return i
+            break
         i += 1
-    forget_addresses(m, c)
-    return n
+    return i
 
 
 @hot
@@ -88,23 +87,23 @@ def count_hits(core, va, within, stores):
 @kernel
 def replay_cores(m, threads, addresses, is_store, sizes, core):
     """Access i on core[i], by that core's thread `threads[core[i]]`."""
-    for i in range(len(addresses)):
+    i = 0
+    while i < len(addresses):
         c = m.core[core[i]]
         if is_hot(c, addresses[i], np.int64(sizes[i]), is_store[i]):
             count_hit(c, is_store[i])
         else:
             touch(m, threads[core[i]], addresses[i], np.int64(sizes[i]), is_store[i])
             if m.thread[threads[core[i]]].state == P.KILLED:
-                return i
-    for c in range(m.cores):
-        forget_addresses(m, c)
-    return len(addresses)
+                break
+        i += 1
+    return i
 
 
 @kernel
-def forget_addresses(m, c):
-    """Without an MMU a trace's addresses need not lie in RAM: no load may follow them there."""
-    if not m.mmu:
+def forget_addresses(m):
+    """Without an MMU a trace's addresses need not lie in RAM: no load may follow them there, however the replay ended."""
+    for c in range(0 if m.mmu else m.cores):
         forget_lines(m.core[c])
 
 
@@ -129,7 +128,7 @@ def touch(m, t, va, size, is_store):
 
 @cold
 def touch_long(m, t, va, size, kind):
-    while size > 0:
+    while size > 0 and m.thread[t].state != P.KILLED:
         part = min(size, P.LINE - (va & P.LINE - 1))
         call_door(m, P.DOOR_MEMORY, t, va, part | kind << P.KIND_SHIFT, 0)
         va += part

@@ -1,13 +1,12 @@
 """Emulated RAM: host bytes at `m.ram_base`, reached by address.
 
-The bytes are one lazily committed host mapping (a machine with 64 GiB costs nothing until it is touched), so
+The bytes are one lazily committed host mapping (host.py; a machine with 64 GiB costs nothing until it is touched), so
 they are not a field of the record. `peek` and `poke` are the only two ways to reach them; each has a plain
 body for the unjitted mode. Who hands out a frame checks that it lies inside; nothing here does.
 
 Cost: one host load or store.
 """
 import ctypes
-import mmap
 
 from llvmlite import ir
 from numba import types
@@ -118,10 +117,3 @@ def _copy(typingctx, source, target, size):
 overload(release_host)(lambda address, size: lambda address, size: _release(address, size))
 overload(zero_bytes)(lambda address, size: lambda address, size: _clear(address, size))
 overload(copy_bytes)(lambda source, target, size: lambda source, target, size: _copy(source, target, size))
-
-
-def map_ram(size):
-    """A host mapping of `size` bytes, private, zero, committed page by page on touch. Returns (mapping, address)."""
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
-    mapping = mmap.mmap(-1, size, flags=flags)
-    return mapping, ctypes.addressof(ctypes.c_char.from_buffer(mapping))

@@ -1,0 +1,70 @@
+"""Long work that Ctrl-C can end: kernels run in a thread of the host's, so that the interpreter can hear it meanwhile.
+
+    run_interruptibly(m, kernel, ...)
+        a thread:      the kernel, without the interpreter's lock
+        the caller:    waits ── KeyboardInterrupt ── m.until = 0, every slice ends now ── the kernel returns ── raised again
+
+Kernels that ask next_thread end there (sched/scheduler.py), loops over many accesses at `is_over`. After it the machine is
+whole: each thread stands between two steps. Nothing of this needs the main thread; KeyboardInterrupt comes wherever the
+interpreter raises it, in a notebook too. A kernel that never asks cannot be ended: a second KeyboardInterrupt leaves it
+running, and the machine, to which it belongs, is not to be used any more.
+"""
+import threading
+import time
+
+from hwmem import params as P
+from hwmem._jit import JIT_DISABLED
+
+TICK_SECONDS = 0.1              # between two calls of `tick`, and what a part of a long loop may take
+POKE_SECONDS = 0.005            # between two reminders to a kernel that is to stop
+
+
+def run_interruptibly(m, kernel, *arguments, tick=None):
+    """The kernel's result; what it raises. `tick`: called now and then while it runs."""
+    if JIT_DISABLED:                                        # the interpreter itself runs it, and can be interrupted anywhere
+        return kernel(*arguments)
+    done, outcome = threading.Event(), []
+
+    def work():
+        try:
+            outcome.append((kernel(*arguments), None))
+        except BaseException as error:                      # noqa: BLE001  (raised again by the caller)
+            outcome.append((None, error))
+        finally:
+            done.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        while not done.wait(TICK_SECONDS):
+            if tick:
+                tick()
+    except BaseException:
+        stop(m, done)
+        raise
+    result, error = outcome[0]
+    if error:
+        raise error
+    return result
+
+
+def in_parts(n, first=1 << 16):
+    """(start, end) of parts of range(n), so long that the interpreter can hear Ctrl-C between them ten times a second."""
+    start, part = 0, first
+    while start < n:
+        began, end = time.perf_counter(), min(start + part, n)
+        yield start, end
+        start = end
+        spent = time.perf_counter() - began
+        if spent < TICK_SECONDS / 2:
+            part *= 2
+        elif spent > 2 * TICK_SECONDS and part > 1:
+            part //= 2
+
+
+def stop(m, done):
+    """See that the kernel which sets `done` ends, and that the machine can go on after it."""
+    until, m.until = int(m.until), 0
+    while not done.wait(POKE_SECONDS):
+        for c in range(m.cores):                            # the kernel may write a later one meanwhile: again, until it sees
+            m.core[c].slice_end = 0
+    m.until = until
