@@ -232,10 +232,10 @@ def show_parameters(name, described):
 def run_workload(arguments):
     from hwmem.runs.watch import Watch
     from hwmem.observe.switches import EVENTS
-    from hwmem.programs import find
+    from hwmem.programs import WORKLOADS, find
     from hwmem.programs.file import blaming, workload_name
     from hwmem.runs.job import Job
-    name = workload_name(arguments.workload)
+    name = workload_name(arguments.workload, WORKLOADS)
     with refusing():
         workload = find(name)
         config = configuration(arguments, workload)
