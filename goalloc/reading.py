@@ -27,7 +27,7 @@ READING = (
     "goalloc.answers", "goalloc.answers_pacing",
     # Programs that ship with it
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
-    "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start",
+    "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     # A Go program from Python
     "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.start", "goalloc.runtime.goroutine",
     "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.arguments", "goalloc.runtime.slice",

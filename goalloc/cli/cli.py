@@ -3,7 +3,6 @@
 Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one line says what.
 """
 import sys
-from contextlib import ExitStack
 
 from hwmem.cli import cli
 
@@ -58,13 +57,12 @@ def percent(text):
 
 
 def list_programs(arguments):
-    from goalloc.programs import workloads
+    from goalloc.programs import PROGRAMS
     from hwmem.report.table import table
-    described = workloads()
-    if arguments.workload and arguments.workload not in described:
-        raise cli.Refused(f"workload {arguments.workload!r} does not exist; goalloc list shows them")
+    with cli.refusing():
+        described = {arguments.workload: PROGRAMS.find(arguments.workload).describe()} if arguments.workload else PROGRAMS.describe()
     if arguments.json:
-        cli.print_json({arguments.workload: described[arguments.workload]} if arguments.workload else described)
+        cli.print_json(described)
     elif arguments.workload:
         cli.show_parameters(arguments.workload, described[arguments.workload])
     else:
@@ -72,24 +70,21 @@ def list_programs(arguments):
 
 
 def run_program(arguments):
-    from goalloc.programs import PROGRAMS, environment, fit, registered
+    from goalloc.programs import PROGRAMS, environment, fit
     from hwmem.runs.watch import Watch
     from hwmem.runs.job import Job
     config = cli.configuration(arguments)
-    if arguments.workload not in PROGRAMS:
-        raise cli.Refused(f"workload {arguments.workload!r} does not exist; goalloc list shows them")
     words = arguments.set + ([f"gomaxprocs={arguments.gomaxprocs}"] if arguments.gomaxprocs is not None else [])
     if arguments.memprofile < 0:
         raise cli.Refused("--memprofile: takes bytes a sample, 1 for every object")
-    with registered(), ExitStack() as stack:
-        with cli.refusing():
-            job = Job(arguments.workload, config, arguments.seed, None, fit(config, PROGRAMS[arguments.workload].parse(words)))
-            stack.enter_context(environment(GOGC=arguments.gogc, GOMEMLIMIT=arguments.memlimit,
-                                            GODEBUG=f"memprofilerate={arguments.memprofile}"))
-        result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=Watch())
-        if arguments.memprofile:
-            result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
-        cli.show(result, arguments)
+    with cli.refusing():
+        program = PROGRAMS.find(arguments.workload)
+        variables = environment(arguments.gogc, arguments.memlimit, f"memprofilerate={arguments.memprofile}")
+        job = Job(program, config, arguments.seed, None, fit(config, program.parse(words)), variables)
+    result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=Watch())
+    if arguments.memprofile:
+        result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
+    cli.show(result, arguments)
     if arguments.memprofile and not arguments.json:
         from goalloc.cli.report import profile
         print("\n" + profile(result))

@@ -18,7 +18,7 @@ from hwmem._jit import DOORS, first_run_bar
 from hwmem.machine.arguments import to_int64
 from hwmem.config.machine import MachineConfig
 from hwmem.layout import MACHINE
-from hwmem.machine.machine import OTHER_SIGNALS, Machine
+from hwmem.machine.machine import Machine
 from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
 from goalloc.runtime.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
@@ -55,9 +55,7 @@ P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_
 TIMER_OBJECT_TYPE = Type("Timer", 8 + TIMER_TYPE.size, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
 # Those whose addresses the runtime finds in its data (typelinks)
 LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)
-OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
-ENVIRONMENT = {"GODEBUG": "", "GOGC": 100, "GOMEMLIMIT": "off"}         # of programs that are started without their own
 
 
 class String(NamedTuple):
@@ -82,12 +80,13 @@ class Runtime:
         if start is not None:
             check_start(start)
         self.gogc, self.memory_limit = check_gogc(gogc), check_limit(memory_limit)
-        settings = check_godebug(godebug or ENVIRONMENT["GODEBUG"])
+        settings = check_godebug(godebug)
         self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
         self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
         self.gomaxprocs = check_gomaxprocs(gomaxprocs, self.machine.config.cores, start is not None)
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
+        self.machine.signals.update(TEXTS)                  # for programs that Runtime does not drive (hwmem.run)
         self.load_doors()
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
