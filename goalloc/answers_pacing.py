@@ -9,7 +9,7 @@ from hwmem._jit import kernel
 from goalloc import constants as K
 from goalloc.base.float64 import get_float, to_int64
 from goalloc.gc.mgclimit import FILL, OVERFLOW, finishGCTransition, limiting, resetCapacity, startGCTransition, update
-from goalloc.gc.mgclimit_event import add_assist_time
+from goalloc.base.mgclimit_event import add_assist_time
 from goalloc.gc.mgcpacer import (ASSIST_TIME, ASSIST_WORK_PER_BYTE, GLOBALS_SCAN_WORK, HEAP_SCAN, HEAP_SCAN_WORK, MAX_STACK_SCAN,
                                  STACK_SCAN_WORK, endCycle, resetLive, revise, startCycle)
 from goalloc.gc.mgcpacer_goal import GLOBALS_SCAN, HEAP_LIVE, HEAP_MARKED, TRIGGERED, commit, controller_init, heapGoal, trigger

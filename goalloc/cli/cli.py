@@ -24,7 +24,7 @@ def parser():
     sub = command(run_program, "run", "run a Go program on an emulated machine")
     sub.add_argument("workload", metavar="WORKLOAD", help="a name from `goalloc list`")
     sub.add_argument("--gomaxprocs", type=int, metavar="N", help="Ps, one a core")
-    sub.add_argument("--gogc", type=percent, default=100, metavar="N", help="percent that the heap may grow, or off (default 100)")
+    sub.add_argument("--gogc", type=percent, default=100, metavar="N", help="percent that the heap may grow; negative or off for none (default 100)")
     sub.add_argument("--memlimit", default="off", metavar="B", help="memory limit, such as 64MiB (default off)")
     sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="the program's parameters")
     cli.machine_options(sub)
@@ -53,7 +53,7 @@ def parser():
 
 def percent(text):
     """A number, or what else was written, for check_gogc to take or refuse."""
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.removeprefix("-").isdecimal() else text
 
 
 def list_programs(arguments):

@@ -10,7 +10,7 @@ tell since when (mgclimit_event.py). Times are nanoseconds. The lock is held wit
 from hwmem._jit import cold, kernel
 from goalloc import constants as K, errors as E
 from goalloc.errors import throw
-from goalloc.gc.mgclimit_event import ASSIST_POOL, IDLE_POOL, consume
+from goalloc.base.mgclimit_event import ASSIST_POOL, IDLE_POOL, consume
 from goalloc.layout import gcCPULimiterState, mstats, schedt, variables as V
 from goalloc.words import add64, cas64, get8, get32, get64, put8, put32, put64
 
