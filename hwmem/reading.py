@@ -25,7 +25,7 @@ READING = (
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.watch",
+    "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.result_file", "hwmem.runs.watch",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",
     "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
@@ -48,7 +48,7 @@ READING = (
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
-    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.interrupt", "hwmem.machine.enter",
+    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.interrupt", "hwmem.machine.lock", "hwmem.machine.enter",
     "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",

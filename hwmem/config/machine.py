@@ -23,6 +23,7 @@ from hwmem.config import file
 from hwmem import params as P
 from hwmem.config.record import Choice, Flag, Integer, Positive, Record, Rule, Size, Table, Text, setting
 from hwmem.units import format_size
+from hwmem.whole_file import write_whole
 
 MAX_LLC_LINES = 1 << 24         # over all sockets
 MAX_PRIVATE_LINES = 1 << 23     # l1d and l2 over all cores
@@ -285,7 +286,7 @@ class MachineConfig(Record):
 
     def save(self, path):
         """Writes the TOML file that load() reads back as an equal configuration. Raises OSError."""
-        file.write(path, file.dump(self))
+        write_whole(path, file.dump(self).encode())
 
     def replace(self, /, **settings):
         """A copy with other settings; a dict changes some of a part's: replace(cores=8, l1d={"latency": 5}).

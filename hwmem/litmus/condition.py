@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 TOKEN = re.compile(r"\s*(/\\|\\/|~|\(|\)|=|\[|\]|-?0x[0-9a-fA-F]+|-?\d+\s*:\s*%?\w+|-?\d+|[A-Za-z_]\w*)")
+MOST_DEPTH = 100                # of brackets and negations
 QUANTIFIERS = ("exists", "forall")
 
 
@@ -35,6 +36,7 @@ class Parser:
 
     def __init__(self, text, name_of):
         self.text, self.name_of, self.names = " ".join(text.split()), name_of, {}
+        self.depth = 0
         self.tokens, at = [], 0
         while text[at:].strip():
             found = TOKEN.match(text, at)
@@ -78,6 +80,14 @@ class Parser:
         return parts[0] if len(parts) == 1 else lambda state: all(p(state) for p in parts)
 
     def one(self):
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            raise ValueError(f"condition: nested more than {MOST_DEPTH} deep")
+        holds = self.part()
+        self.depth -= 1
+        return holds
+
+    def part(self):
         token = self.next()
         if token in ("~", "not"):
             inner = self.one()

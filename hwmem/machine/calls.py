@@ -10,6 +10,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
+from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.arguments import to_int64
 from hwmem.linux.call_numbers import NUMBERS
 from hwmem.linux.madvise import is_resident
@@ -29,6 +30,7 @@ def resident(m, p, va, vector):
         vector[i] = is_resident(m, 0, find_vma(m, p, here), here)
 
 
+@one_at_a_time(its_machine)
 class Calls:
     """The memory system calls of a Process, made on core 0. Failures are OSError with Linux's errno."""
 

@@ -11,6 +11,7 @@ import ctypes
 import numpy as np
 
 from hwmem import params as P
+from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.arguments import check_place
 from hwmem.machine.calls import result_of
 from hwmem.errors import MachineError
@@ -55,6 +56,7 @@ def reserve(machine, pages):
         machine.state.disk.host = disk.grow(max(pages * P.PAGE, 2 * disk.size))
 
 
+@one_at_a_time(its_machine)
 class File:
     """A file by its name. Not made directly: Machine.file()."""
 

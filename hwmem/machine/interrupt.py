@@ -12,39 +12,54 @@ running, and the machine, to which it belongs, is not to be used any more.
 import threading
 import time
 
-from hwmem import params as P
 from hwmem._jit import JIT_DISABLED
 
 TICK_SECONDS = 0.1              # between two calls of `tick`, and what a part of a long loop may take
 POKE_SECONDS = 0.005            # between two reminders to a kernel that is to stop
+patience_seconds = float("inf")     # for how long; a command, which ends the process, has less
+running = set()                 # what has not ended yet; after KeyboardInterrupt, what nobody waits for
 
 
 def run_interruptibly(m, kernel, *arguments, tick=None):
     """The kernel's result; what it raises. `tick`: called now and then while it runs."""
+    return run(kernel, arguments, tick, lambda done: stop(m, done))
+
+
+def run(function, arguments, tick, end):
+    """Call the function in a thread of the host's, and wait for it; `end(done)` when something ends the waiting before."""
     if JIT_DISABLED:                                        # the interpreter itself runs it, and can be interrupted anywhere
-        return kernel(*arguments)
+        return function(*arguments)
     done, outcome = threading.Event(), []
 
     def work():
         try:
-            outcome.append((kernel(*arguments), None))
+            outcome.append((function(*arguments), None))
         except BaseException as error:                      # noqa: BLE001  (raised again by the caller)
             outcome.append((None, error))
         finally:
             done.set()
 
+    running.add(done)
     threading.Thread(target=work, daemon=True).start()
     try:
         while not done.wait(TICK_SECONDS):
             if tick:
                 tick()
     except BaseException:
-        stop(m, done)
+        end(done)
         raise
+    finally:
+        if done.is_set():
+            running.discard(done)
     result, error = outcome[0]
     if error:
         raise error
     return result
+
+
+def run_aside(function, *arguments):
+    """The result of work that cannot be told to stop, such as compiling; after KeyboardInterrupt it goes on, for nobody."""
+    return run(function, arguments, None, lambda done: None)
 
 
 def in_parts(n, first=1 << 16):
@@ -64,7 +79,10 @@ def in_parts(n, first=1 << 16):
 def stop(m, done):
     """See that the kernel which sets `done` ends, and that the machine can go on after it."""
     until, m.until = int(m.until), 0
+    asked = time.perf_counter()
     while not done.wait(POKE_SECONDS):
+        if time.perf_counter() - asked > patience_seconds:
+            return
         for c in range(m.cores):                            # the kernel may write a later one meanwhile: again, until it sees
             m.core[c].slice_end = 0
     m.until = until

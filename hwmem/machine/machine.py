@@ -9,18 +9,21 @@
 Every call from Python runs on a chosen core as one step of a thread that belongs to the prompt, and ends with
 that core's store buffer drained: at the prompt's pace the buffer is long empty by the next call.
 """
+import threading
+
 import numba
 import numpy as np
 
 from hwmem.machine import files
 from hwmem import params as P
 from hwmem._jit import DOORS, first_run_bar
+from hwmem.machine.lock import one_at_a_time
 from hwmem.machine.arguments import int64_array, to_int64
 from hwmem.config.build import build
 from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Integer
 from hwmem.core import memory_door                     # noqa: F401  (its door)
-from hwmem.errors import Abort, MachineError, SegmentationFault
+from hwmem.errors import Abort, Interrupted, MachineError, SegmentationFault
 from hwmem.layout import MACHINE
 from hwmem.libc.abort import MESSAGES
 from hwmem.linux import fault, reclaim, syscall        # noqa: F401  (their doors)
@@ -31,7 +34,7 @@ from hwmem.proc import memory
 from hwmem.proc.status import COMM
 from hwmem.machine.process import Process, spawn
 from hwmem.machine.enter import place_thread
-from hwmem.machine.interrupt import in_parts
+from hwmem.machine.interrupt import in_parts, run_aside
 from hwmem.machine.replay import as_arrays, forget_addresses, replay_cores, replay_one_core
 
 SEED = Integer(0, (1 << 63) - 1)
@@ -44,6 +47,7 @@ OTHER_SIGNALS = {P.STACK_FAULT: "bus error: not in the stack segment (SI_KERNEL,
                  P.BAD_THREAD: "there is no thread number {0:#x}, which thread {1} named"}
 
 
+@one_at_a_time(lambda machine: machine)
 class Machine:
     """An emulated machine. `config`: MachineConfig or None (generic); `seed`: of what is random in it (an int).
 
@@ -57,8 +61,8 @@ class Machine:
         self.config = config or MachineConfig()
         self.seed = SEED.check("seed", seed)
         self.state, self.pages = build(self.config, self.seed)
-        self.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
-        self.processes = []
+        self.state.doors[:] = run_aside(DOORS.addresses, numba.from_dtype(MACHINE), first_run_bar)
+        self.processes, self.lock = [], threading.RLock()
         self._free_threads = []
         self.signals = dict(OTHER_SIGNALS)              # what ended a thread, in words; a language's runtime adds its own
         self.file_names = {}                            # by number
@@ -129,7 +133,8 @@ class Machine:
 
         `trace`: what open_trace returned, or (addresses, is_store[, sizes]) as arrays or scalars that fill.
         `core`: one core, or an array that gives each access its core. `process`: whose memory it is; None: a new
-        process whose one mapping is the whole address space. Raises TypeError, ValueError, SegmentationFault.
+        process whose one mapping is the whole address space. Raises TypeError, ValueError, SegmentationFault; after Ctrl-C
+        Interrupted, a KeyboardInterrupt whose `result` is the counters so far.
         """
         owner = self._own(process) or self._trace_process()
         before = counters.raw(self)
@@ -137,6 +142,8 @@ class Machine:
             for block in blocks_of(trace):
                 self._replay_block(owner, block, core)
             return counters.named(self, counters.raw(self) - before)
+        except KeyboardInterrupt:
+            raise Interrupted(counters.named(self, counters.raw(self) - before)) from None
         finally:
             if process is None:
                 owner.exit()

@@ -1,5 +1,8 @@
 """Numbers in columns: one table, one way to write a number, one way to draw a grid."""
+import re
+
 BAR_CHARACTERS = 20
+HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 MOST_NAMED_COLUMNS = 4
 
 
@@ -13,6 +16,11 @@ def text(value):
         digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 1 or value == 0 else 3
         return f"{value:,.{digits}f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def printable(text):
+    """The text with what a terminal would obey, or could not show, spelt out."""
+    return HARMFUL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def percent(part, whole):
