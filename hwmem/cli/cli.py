@@ -20,6 +20,7 @@ from hwmem import __version__
 from hwmem.errors import Interrupted, LitmusError, MachineError, ResultError, TraceError, WorkloadError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+PATIENCE_SECONDS = 0.8          # for what was interrupted to end by itself
 ORDERINGS = ("sc", "tso", "relaxed")
 SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events", "races")        # those of report.SECTIONS, without importing it
 
@@ -423,7 +424,10 @@ def warm_up(arguments):
 
 @contextmanager
 def keeping(arguments):
-    """Inside, what was measured before Ctrl-C is kept if a file was asked for."""
+    """Inside, what was measured before Ctrl-C is kept if a file was asked for. What does not hear it is left running: the process
+    ends."""
+    from hwmem.machine import interrupt
+    before, interrupt.patience_seconds = interrupt.patience_seconds, PATIENCE_SECONDS
     try:
         yield
     except Interrupted as interruption:
@@ -432,6 +436,8 @@ def keeping(arguments):
         with refusing():
             interruption.result.save(arguments.output)
         raise Interrupted(interruption.result, f"interrupted; what was measured so far is in {arguments.output}") from None
+    finally:
+        interrupt.patience_seconds = before
 
 
 def show(result, arguments):
