@@ -17,7 +17,7 @@ from hwmem.runs import comparison
 from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.machine.arguments import int64_array
-from hwmem.errors import MachineError
+from hwmem.errors import MachineError, WorkloadError
 from hwmem.machine.machine import Machine
 from hwmem.runs.watch import UNWATCHED, Watch
 from hwmem.programs import Space, find
@@ -69,7 +69,11 @@ class Job:
             self.workload.setup(frame, self.space)
         except OSError as error:
             raise MachineError(f"{self.workload.name}: setup: {error.strerror}") from None
-        self.w = self.workload.argument(vars(frame))
+        try:
+            self.w = self.workload.argument(vars(frame))
+        except TypeError as error:
+            written = self.workload.setup.__code__
+            raise WorkloadError(f"{written.co_filename}:{written.co_firstlineno}: setup: {error}") from None
         number = self.space.process.number
         self.threads = [self.machine.new_thread(number, self.cores[i % len(self.cores)])
                         for i in range(getattr(frame, "threads", 1))]
