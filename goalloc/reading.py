@@ -54,7 +54,7 @@ READING = (
     "goalloc.heap", "goalloc.heap.malloc", "goalloc.heap.malloc_sample", "goalloc.heap.mheap_special", "goalloc.heap.stack",
     "goalloc.heap.malloc_init", "goalloc.heap.mcache", "goalloc.heap.mcentral", "goalloc.heap.mspanset",
     "goalloc.heap.lfstack", "goalloc.heap.mbitmap", "goalloc.heap.mheap_spanlist", "goalloc.heap.mheap",
-    "goalloc.heap.mheap_gcbits", "goalloc.heap.mheap_grow",
+    "goalloc.heap.mheap_gcbits", "goalloc.heap.mheap_scavenge", "goalloc.heap.mheap_grow",
     # Pages
     "goalloc.pages", "goalloc.pages.mpagealloc", "goalloc.pages.mpagecache", "goalloc.pages.mpagealloc_find",
     "goalloc.pages.mpagealloc_grow", "goalloc.pages.mgcscavenge_run", "goalloc.pages.mpagealloc_summary",

@@ -10,7 +10,7 @@ Each structure is a namespace: `load64(m, t, s + mspan.freeindex)` reads the fie
 Go 1.21.13 binary's DWARF.
 """
 from goalloc.layout.rules import TYPES as DECLARED, named, namespace, pointer_words, sizes_of, struct       # noqa: F401
-from goalloc.layout.pages import (addrRange, addrRanges, fixalloc, lfnode, linearAlloc, mutex, note, pageAlloc,         # noqa: F401
+from goalloc.layout.pages import (addrRange, addrRanges, fixalloc, lfnode, linearAlloc, mutex, note, pageAlloc, pageAllocScav,         # noqa: F401
                                   pageCache, pallocData, persistentAlloc, scavengeIndex)
 from goalloc.layout.heap import (CENTRAL_STRIDE, STACKPOOL_STRIDE, arenaHint, gcBitsArena, gcBitsArenas,        # noqa: F401
                                  heapArena, liveUserArenaChunk, mSpanList, mcache, mcentral, mheap, mspan, spanSet, spanSetBlock,
