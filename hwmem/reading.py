@@ -13,7 +13,7 @@ is why Linux stands above it. tests/test_reading_order.py holds the files to thi
 
 HEADERS = (
     "hwmem",                        # the names that users import
-    "hwmem.params", "hwmem.layout", "hwmem.errors", "hwmem.units", "hwmem._jit", "hwmem.bits", "hwmem.whole_file",
+    "hwmem.params", "hwmem.layout", "hwmem.errors", "hwmem.units", "hwmem._jit", "hwmem.bits", "hwmem.whole_file", "hwmem.printable",
 )
 
 READING = (

@@ -17,6 +17,7 @@ import sys
 from contextlib import contextmanager
 
 from hwmem import __version__
+from hwmem.printable import printable
 from hwmem.errors import Interrupted, LitmusError, MachineError, ResultError, TraceError, WorkloadError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -100,7 +101,6 @@ def carry_out(top, words):
         close_stdout()
     except MemoryError:
         message, status = "this host has not enough memory for that", USAGE
-    from hwmem.report.table import printable
     print(f"{top.prog}: {printable(str(message))}", file=sys.stderr, flush=True)
     if running():                               # a kernel, or the compiler, goes on that nobody waits for
         os._exit(status)
@@ -454,7 +454,6 @@ def show(result, arguments):
 
 def say(text, end="\n"):
     """Onto stdout; what names from a file would do to a terminal is shown, not done."""
-    from hwmem.report.table import printable
     print(printable(text), end=end)
 
 

@@ -37,20 +37,23 @@ def run(function, arguments, tick, end):
         except BaseException as error:                      # noqa: BLE001  (raised again by the caller)
             outcome.append((None, error))
         finally:
+            running.discard(done)
             done.set()
 
-    running.add(done)
-    threading.Thread(target=work, daemon=True).start()
+    worker = threading.Thread(target=work, daemon=True)
     try:
+        running.add(done)
+        worker.start()
         while not done.wait(TICK_SECONDS):
             if tick:
                 tick()
     except BaseException:
-        end(done)
-        raise
-    finally:
-        if done.is_set():
+        time.sleep(POKE_SECONDS)                            # interrupted while it starts, it may not know yet that it has
+        if worker.ident is None:
             running.discard(done)
+        else:
+            end(done)
+        raise
     result, error = outcome[0]
     if error:
         raise error

@@ -9,12 +9,10 @@ A table that is wider than the screen gives way in this order, and loses nothing
 
 The screen is as wide as COLUMNS says, else the terminal; 100 where there is neither.
 """
-import re
 import shutil
 import textwrap
 
 BAR_CHARACTERS = 20
-HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 MOST_NAMED_COLUMNS = 4
 GAP = "  "
 WITHOUT_SCREEN, NARROWEST_SCREEN = 100, 40
@@ -31,11 +29,6 @@ def text(value):
         digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 1 or value == 0 else 3
         return f"{value:,.{digits}f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def printable(text):
-    """The text with what a terminal would obey, or could not show, spelt out."""
-    return HARMFUL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def percent(part, whole):
