@@ -28,7 +28,7 @@ from hwmem.linux.vma_tree import find_vma
 MINOR, MAJOR = 0, 1             # results of a fault; below zero: it failed, -ENOMEM or -EFAULT (beyond a file's end)
 
 
-@DOORS.door(P.DOOR_PAGE_FAULT, seconds=7)
+@DOORS.door(P.DOOR_PAGE_FAULT)
 def page_fault(m, t, va, write, error):
     """0: the access may be tried again; -1: the thread got a signal."""
     p, c = m.thread[t].process, m.thread[t].core

@@ -22,7 +22,7 @@ from hwmem.linux.truncate import sys_fsync, sys_ftruncate, sys_msync
 from hwmem.sched.block import futex_wait, futex_wake
 
 
-@DOORS.door(P.DOOR_SYSCALL, seconds=14)
+@DOORS.door(P.DOOR_SYSCALL)
 def system_call(m, t, number, a, b):
     m.core[m.thread[t].core].cycles += m.cost.syscall
     result = frequent_call(m, t, number, a)
