@@ -32,7 +32,8 @@ from hwmem.machine.enter import place_thread
 from hwmem.machine.replay import as_arrays, replay_cores, replay_one_core
 
 RECORD = numba.from_dtype(MACHINE)
-USUAL_DOORS = P.DOOR_MEMORY, P.DOOR_PAGE_FAULT, P.DOOR_SCHEDULE, P.DOOR_SYSCALL     # few programs do without these
+USUAL_DOORS = (P.DOOR_MEMORY, P.DOOR_PAGE_FAULT, P.DOOR_HANDLE_FAULT, P.DOOR_SCHEDULE, P.DOOR_SYSCALL, P.DOOR_MAPPING,
+               P.DOOR_TASK)             # few programs do without these
 SEED = Integer(0, (1 << 63) - 1)
 SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENERAL_PROTECTION: "SI_KERNEL"}
 OTHER_SIGNALS = {P.STACK_FAULT: "bus error: not in the stack segment (SI_KERNEL, address {:#x}), thread {}",
@@ -59,6 +60,7 @@ class Machine:
         self.state.doors[:] = DOORS.addresses(RECORD)
         self.processes = []
         self._free_threads = []
+        self.signals = dict(OTHER_SIGNALS)              # what ended a thread, in words; a language's runtime adds its own
         self.file_names = {}                            # by number
         files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)      # exec.PROGRAM
 
@@ -114,7 +116,7 @@ class Machine:
             raise Abort(MESSAGES[address], t)
         if code == P.NO_MEMORY and self.state.process[thread.process].killed:
             raise MachineError(self.obituary(int(thread.process)))
-        raise MachineError(OTHER_SIGNALS[code].format(address, t, int(thread.fault_access)))
+        raise MachineError(self.signals[code].format(address, t, int(thread.fault_access)))
 
     def obituary(self, number):
         """What the OOM killer took with process `number`, in the words of Linux's log (mm/oom_kill.c); its pid is /proc's."""
