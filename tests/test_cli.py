@@ -33,7 +33,7 @@ def called(capsys, *words):
 def test_run_prints_the_comparison_the_cores_and_the_contended_line(capsys):
     status, out, err = called(capsys, "run", "false-sharing", *SMALL)
     assert (status, err) == (0, "")
-    for words in ("stride=8  stride=64  slowdown", "L1D hit", "counters[0] .. counters[3]  false",
+    for words in ("stride=8  stride=64  slowdown", "L1D hit", "counters[0..3]  false",
                   "0" * 8 + "1" * 8 + "2" * 8 + "3" * 8 + "." * 32, "100% of the HITMs are false sharing"):
         assert words in out
 
