@@ -101,3 +101,5 @@ G, SECOND, SIZE, SITE = range(4)
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)
+# the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept so far
+LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT = range(24, 29)

@@ -137,7 +137,8 @@ LRU = record(("head", "i4", P.LRU_LISTS), ("tail", "i4", P.LRU_LISTS), ("pages",
 RECLAIM = record("kswapd", "priority", "failures", "forced", "skipped", "activated",    # linux/balance.py, reclaim.py
                  ("target", "i8", P.LRU_LISTS), ("deactivate", "i8", 2))
 MM = record("thp", "max_ptes_none", "swappiness", "overcommit", "overcommit_ratio", "committed", "anon_vmas", "page_cluster",
-            "reclaiming", "kswapd_cycles", "oom_process", "oom_pages", "dying", "khugepaged_process", "khugepaged_va", "khugepaged_at", "khugepaged_sleep")
+            "reclaiming", "kswapd_cycles", "oom_process", "oom_pages", "dying", "khugepaged_process", "khugepaged_va", "khugepaged_at", "khugepaged_sleep",
+            "untold")   # 1: what the kernel does now was done before: no access of it is made (core/service.py)
 CURSOR = record("process", "start", "end", "table", "place", "huge")                # linux/page_table.py, next_entry
 VMSTAT_NAMES = (
     "pgfault", "pgmajfault", "pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pglazyfree", "pglazyfreed", "pgrefill",

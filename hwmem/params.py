@@ -152,6 +152,7 @@ VM_ACCESS = VM_READ | VM_WRITE | VM_EXEC
 VM_GROWSDOWN, VM_LOCKED, VM_SEQUENTIAL, VM_RANDOM, VM_DONTCOPY = 0x100, 0x2000, 0x8000, 0x1_0000, 0x2_0000
 VM_ACCOUNT, VM_NORESERVE, VM_SPECIAL = 0x10_0000, 0x20_0000, 0x400      # SPECIAL: the kernel's own pages (vdso), VM_PFNMAP there
 VM_HUGEPAGE, VM_NOHUGEPAGE = 0x2000_0000, 0x4000_0000
+VM_EXISTED = 1 << 40            # not Linux's: what a trace touches, which was there before its first reference (machine/replay.py)
 
 # Page-table entries of Linux's: with P clear, what is instead; with P set, the zero page
 PTE_PROTNONE = 1 << 8           # P clear: the page is there, nobody may touch it (PROT_NONE)
