@@ -21,6 +21,7 @@ from hwmem.config.record import Integer
 from hwmem.errors import Interrupted, MachineError, WorkloadError
 from hwmem.machine.interrupt import run_aside, run_interruptibly, running
 from hwmem.machine.machine import Machine
+from hwmem.machine.player import Player
 from hwmem.runs.watch import UNWATCHED, Watch
 from hwmem.programs import Space, find
 from hwmem.programs.file import compiled
@@ -212,18 +213,24 @@ def bar_of(name, m):
         yield lambda: bar.update(accesses(m) - before - bar.n)
 
 
-def replay(trace, config=None, core=0):
-    """Run an opened trace on `core` of a machine of its own; a Result. Raises TraceError for what is malformed in it, Interrupted."""
+def replay(traces, config=None, core=None):
+    """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result. Raises TraceError for what
+    is malformed in it, ValueError for more traces than cores, Interrupted."""
     machine, stopped = Machine(config), None
+    traces = list(traces) if isinstance(traces, (list, tuple)) else [traces]
+    player = Player(machine, machine.stand_in(), core)
+    machine.reset_counters()
     began = time.perf_counter()
     try:
-        counters = machine.replay(trace, core)
-    except Interrupted as interruption:
-        counters, stopped = interruption.result, INTERRUPTED
-    wall, own = time.perf_counter() - began, counters["cores"][core]
-    result = Result(workload="trace", parameters={"file": trace.path, "format": trace.format}, seed=0, config=machine.config, cores=[core],
-                    operation="access", cycles=own["cycles"], wall_seconds=wall, counters=counters,
-                    values={"operations": own["loads"] + own["stores"]}, stopped=stopped)
+        player.play(traces if len(traces) > 1 else traces[0])
+    except KeyboardInterrupt:
+        stopped = INTERRUPTED
+    wall, counters = time.perf_counter() - began, machine.counters()
+    each = [counters["cores"][c] for c in player.cores]
+    result = Result(workload="trace", parameters={"file": " ".join(str(t.path) for t in traces), "format": traces[0].format}, seed=0,
+                    config=machine.config, cores=player.cores, operation="access", cycles=max(one["cycles"] for one in each),
+                    wall_seconds=wall, counters=counters, values={"operations": sum(one["loads"] + one["stores"] for one in each)},
+                    stopped=stopped)
     if stopped:
         raise Interrupted(result)
     return result
