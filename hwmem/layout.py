@@ -131,7 +131,8 @@ FRAMES = record("total", "fresh", "used", "free", "dirty", "released",
 
 # Reclaim, swap and the disk behind it and behind files
 SWAP = record("slots", "fresh", "free_head", "used", "hand")
-DISK = record("host", "free_at", "latency", "page_cycles", "reads", "writes", "wait_cycles", "file_pages")
+DISK = record("host", "free_at", "latency", "page_cycles", "reads", "writes", "wait_cycles", "file_pages",
+              "pages")              # that the host has memory for
 LRU = record(("head", "i4", P.LRU_LISTS), ("tail", "i4", P.LRU_LISTS), ("pages", "i8", P.LRU_LISTS),
              ("cost", "i8", 2), "age", "activated")             # of reclaiming anonymous and file pages; linux/workingset.py
 RECLAIM = record("kswapd", "priority", "failures", "forced", "skipped", "activated",    # linux/balance.py, reclaim.py
@@ -215,6 +216,7 @@ def machine(align):
         "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply",
         "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
         "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked",
+        "outside",                      # host addresses asked for that the machine does not have (memory/ram.py)
         "until", "stopped",             # sched/scheduler.py: the cycle at which no thread runs any more; whether that came
         ("sys", "i8", 6),
         ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),

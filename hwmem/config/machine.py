@@ -124,7 +124,7 @@ class DramConfig(Record):
     row_hit: int = setting(CYCLES, "cycles, the row is open")
     row_miss: int = setting(CYCLES, "cycles, the bank is closed: activate")
     row_conflict: int = setting(CYCLES, "cycles, another row is open: precharge, activate")
-    bytes_per_cycle: float = setting(Positive(1024), "bandwidth of a channel, bytes a core cycle")
+    bytes_per_cycle: float = setting(Positive(1024, 1e-6), "bandwidth of a channel, bytes a core cycle")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class DiskConfig(Record):
     """The disk that holds swap slots and files. A page's request takes both: its turn, then the latency."""
 
     latency: int = setting(CYCLES, "cycles of a request beside its transfer; those of waiting requests overlap")
-    bytes_per_cycle: float = setting(Positive(1024), "bandwidth, bytes a core cycle")
+    bytes_per_cycle: float = setting(Positive(1024, 1e-6), "bandwidth, bytes a core cycle")
 
 
 @dataclass(frozen=True)

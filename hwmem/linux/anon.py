@@ -11,7 +11,7 @@ write finds out by counting whether it is alone. Source: mm/memory.c (do_anonymo
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.core.service import kernel_access
-from hwmem.linux.disk import copy_host
+from hwmem.linux.disk import copy_frame
 from hwmem.linux.filemap import make_shared_writable
 from hwmem.linux.frames import take_frame, take_zeroed
 from hwmem.linux.page_table import frame_at, read_entry, write_entry
@@ -96,7 +96,7 @@ def copy_page(m, c, v, va, place):
             kernel_access(m, c, old * P.PAGE + line, P.LINE, 0)
         kernel_access(m, c, frame * P.PAGE + line, P.LINE, 1)
     finish_stores(m, p)
-    copy_host(m.ram_base + source * P.PAGE, m.ram_base + frame * P.PAGE)
+    copy_frame(m, source, frame)
     if old:
         leave_frame(m, c, p, va, old)
     enter_anon(m, p, va, frame)

@@ -54,6 +54,7 @@ def reserve(machine, pages):
     disk = machine.pages.disk
     if pages * P.PAGE > disk.size:
         machine.state.disk.host = disk.grow(max(pages * P.PAGE, 2 * disk.size))
+        machine.state.disk.pages = disk.size // P.PAGE
 
 
 @one_at_a_time(its_machine)
