@@ -8,7 +8,7 @@ inside in full, so a result can be run again wherever its version of hwmem is in
 """
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from hwmem.runs import result_file
 
 FORMAT = 1                      # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
+TRIED_EVENTS = 100
 LATER = ("events", "races", "stopped")      # fields that older results do not have
 
 
@@ -135,11 +136,15 @@ def load_result(path):
 
 
 def try_out(result):
-    """Whatever reads the result finds what it expects: every report can be made of it."""
-    from hwmem.report import SECTIONS, report
-    report(result)
-    for section in SECTIONS.values():
-        section(result)
+    """Whatever reads the result finds what it expects: every report can be made of it. Raises what it raises if not."""
+    from hwmem.report.page import page
+    counted, cores = result.counters["cores"], result.config.cores
+    if len(counted) != cores or any(counts.keys() != counted[0].keys() for counts in counted):
+        raise ValueError(f"counters are not those of {cores} cores")
+    for name, start, size, element in result.symbols:
+        if not (isinstance(name, str) and start >= 0 and size >= 0 and element > 0):
+            raise ValueError(f"symbol {name!r:.40}")
+    page(replace(result, events=None if result.events is None else result.events[:TRIED_EVENTS]))
     json.dumps(result.to_dict())
 
 
