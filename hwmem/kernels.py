@@ -5,7 +5,7 @@
     load_acquire64  store_release64  store_stream64                                    core/ordered.py
     mfence  sfence  lfence                                                             core/fence.py
     load_segment(m, t, s, offset, size)  store_segment                                 core/segment.py
-    next_thread(m)  finish(m, t)  sleep_until(m, t, cycle)                             sched/scheduler.py
+    next_thread(m)  finish(m, t)  sleep_until(m, t, cycle)  is_over(m, t)              sched/scheduler.py
     clock  compute  futex_wait  futex_wake  joined  happens_before  happens_after      here
     mmap  mmap_file  munmap  mprotect  madvise  brk  pread                             here: system calls, result or -errno
     fork  begin_thread  wait_child  exit_process                                       here
@@ -23,11 +23,11 @@ from hwmem.core.segment import load_segment, store_segment
 from hwmem.core.signal import end_by_signal
 from hwmem.observers.hooks import acquired, released, thread_edge
 from hwmem.sched.block import enqueue, leave_core, wake
-from hwmem.sched.scheduler import finish, next_thread, sleep_until
+from hwmem.sched.scheduler import finish, is_over, next_thread, sleep_until
 
 __all__ = ["kernel", "load", "load8", "load32", "load64", "store", "store8", "store32", "store64", "fetch_add64",
            "exchange64", "compare_exchange64", "load_acquire", "load_acquire64", "store_release", "store_release64", "store_stream",
-           "store_stream64", "mfence", "sfence", "lfence", "next_thread", "finish", "sleep_until",
+           "store_stream64", "mfence", "sfence", "lfence", "next_thread", "finish", "sleep_until", "is_over",
            "clock", "compute", "futex_wait", "futex_wake", "joined", "happens_before", "happens_after", "mmap", "mmap_file", "munmap",
            "mprotect", "madvise", "brk", "pread", "load_segment", "store_segment", "fork", "begin_thread", "wait_child", "exit_process"]
 

@@ -31,7 +31,7 @@ def malloc_one(m, t, size, typ, needzero):
 def malloc_all(m, t, sizes, types, addresses):
     """addresses[i] = mallocgc(sizes[i], types[i]); `types` may have one element for all. Stops at a fatal error."""
     start, done = m.core[m.thread[t].core].cycles, 0
-    while done < len(sizes) and not is_over(m, m.thread[t].core):
+    while done < len(sizes) and not is_over(m, t):
         addresses[done] = mallocgc(m, t, sizes[done], types[done if len(types) > 1 else 0])
         if addresses[done] == 0:
             break

@@ -45,7 +45,7 @@ def one_fence(m, t, which):
 def load_all(m, t, addresses, size, values):
     for i in range(len(addresses)):
         values[i] = load(m, t, addresses[i], size)
-        if m.thread[t].state == P.KILLED or is_over(m, m.thread[t].core):
+        if m.thread[t].state == P.KILLED or is_over(m, t):
             return
 
 
@@ -53,7 +53,7 @@ def load_all(m, t, addresses, size, values):
 def copy_bytes(m, t, va, data, write):
     """Bytes to (`write`) or from emulated memory, by 8 where they are left."""
     i = 0
-    while i < len(data) and m.thread[t].state != P.KILLED and not is_over(m, m.thread[t].core):
+    while i < len(data) and m.thread[t].state != P.KILLED and not is_over(m, t):
         size = 8 if len(data) - i >= 8 and va + i & 7 == 0 else 1
         value = 0
         if write:
@@ -71,7 +71,7 @@ def copy_bytes(m, t, va, data, write):
 @kernel
 def touch_pages(m, t, va, n, write):
     """One access a page of [va, va + n)."""
-    while n > 0 and m.thread[t].state != P.KILLED and not is_over(m, m.thread[t].core):
+    while n > 0 and m.thread[t].state != P.KILLED and not is_over(m, t):
         if write:
             store(m, t, va, 1, 0)
         else:

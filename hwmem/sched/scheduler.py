@@ -88,9 +88,9 @@ def stop(m):
 
 
 @kernel
-def is_over(m, c):
-    """Whether core `c` is to go on no more: what a long step may ask between its parts."""
-    return m.core[c].cycles >= m.until
+def is_over(m, t):
+    """Whether thread `t` is to go on no more: what a long step asks between its parts."""
+    return m.core[m.thread[t].core].cycles >= m.until
 
 
 @kernel
