@@ -10,7 +10,7 @@
     mmap  mmap_file  munmap  mprotect  madvise  brk  pread                             here: system calls, result or -errno
     fork  begin_thread  wait_child  exit_process                                       here
 
-A kernel that calls these compiles in a second or two: what they do beyond a cache hit lies behind doors (_jit.py).
+A kernel that calls these compiles in a second or two: what they do beyond a cache hit lies behind doors (_jit).
 """
 from hwmem import params as P
 from hwmem._jit import call_door, kernel

@@ -82,7 +82,7 @@ PF_PRESENT = 1 << 0
 PF_WRITE = 1 << 1
 PF_USER = 1 << 2
 
-# Doors (_jit.py): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
+# Doors (_jit): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
 # 0 to 31 are the machine's, the rest a language runtime's.
 DOORS = 128
 DOOR_FILES = {}
