@@ -25,7 +25,8 @@ def test_a_door_is_bound_when_it_is_first_called_and_a_new_machine_has_the_bound
         import json
         import hwmem
         from hwmem import params as P
-            machines = [hwmem.Machine() for _ in range(2)]
+        from hwmem._jit import DOORS
+        machines = [hwmem.Machine() for _ in range(2)]
         process = machines[0].spawn()
         def slots(m):
             return [bool(m.state.doors[n] == DOORS._addresses[n]) for n in (P.DOOR_LIBC, P.DOOR_RACES)]
