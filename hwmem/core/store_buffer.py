@@ -26,6 +26,7 @@ decrease from head to tail; sb_next is when the buffer acts next, if it holds an
 from hwmem import params as P
 from hwmem._jit import apart, cold, kernel
 from hwmem.cache.private import access_physical
+from hwmem.cache.hit_filter import cool, forget_stores
 from hwmem.cache.sets import index_of
 from hwmem.cache.invalidations import process_lines
 from hwmem.cache.past import write_past
@@ -37,9 +38,10 @@ PLAIN, ASKED, STREAM = range(3)         # sb_kind; ASKED: plain, and its line ha
 
 
 @apart
-def push(m, t, c, va, pa, size, value):
-    """A retired store; its slot. Waits while the buffer is full."""
+def push(m, c):
+    """The store in core.access retires; its slot. Waits while the buffer is full."""
     core = m.core[c]
+    t, va, pa, size, value = core.access.thread, core.access.va, core.access.pa, core.access.size, core.access.value
     core.store_buffer_stalls += core.sb_count == m.store_buffer_entries
     while core.sb_count == m.store_buffer_entries:
         core.cycles = max(core.cycles, core.sb_next)
@@ -55,11 +57,10 @@ def push(m, t, c, va, pa, size, value):
     core.sb_kind[slot] = PLAIN
     core.sb_count += 1
     core.store_buffer_stores += 1
-    core.hot[pa >> P.LINE_SHIFT & core.hot_mask].line = 0
+    cool(core, pa >> P.LINE_SHIFT)
     if core.sb_count == 1:
         core.plain = 0
-        for h in range(core.hot_mask + 1):
-            core.hot[h].store = 0
+        forget_stores(core)
         core.sb_next = max(core.sb_due[slot], core.sb_free_at)
     elif core.sb_due[slot] < core.sb_due[core.sb_head]:
         core.sb_next = next_time(m, core)
@@ -196,10 +197,19 @@ def take_line(m, c, slot):
     """The line of the store in `slot`, to be written; observers see the store when its line is first asked for, and again
     when it must be asked for once more since another core has taken it."""
     core = m.core[c]
-    start, pa, size = core.cycles, core.sb_pa[slot], core.sb_size[slot]
-    access_physical(m, c, pa, 1)
+    start = core.cycles
+    access_physical(m, c, core.sb_pa[slot], 1)
     if m.observe.watching and (core.sb_kind[slot] == PLAIN or core.source != P.FROM_L1):
-        access_seen(m, core.sb_thread[slot], c, core.sb_va[slot], pa >> P.LINE_SHIFT, pa & P.LINE - 1, size, P.STORE, core.cycles - start)
+        store_seen(m, c, slot, core.cycles - start)
+
+
+@cold
+def store_seen(m, c, slot, cycles):
+    """Observers are told of the store in `slot`."""
+    core, seen = m.core[c], m.observe.access
+    seen.thread, seen.va, seen.pa = core.sb_thread[slot], core.sb_va[slot], core.sb_pa[slot]
+    seen.size, seen.kind = core.sb_size[slot], P.STORE
+    access_seen(m, c, seen, cycles)
 
 
 @apart
