@@ -98,6 +98,8 @@ class EditFollowingLocator(caching.UserWideCacheLocator):
         self._lineno = py_func.__code__.co_firstlineno
         base = numba.config.CACHE_DIR or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "hwmem")
         self._cache_path = os.path.join(base, self.get_cache_subpath(py_file))
+        if py_func.__module__.partition(".")[0] not in PROJECT_PACKAGES:
+            self._cache_path += "_" + py_func.__module__        # a user's file may be run, imported, or be __main__: each finds its own
 
     @staticmethod
     def get_cache_subpath(py_file):
@@ -278,7 +280,7 @@ def kernel(function):
         return function
     _kernel_files.add(function.__code__.co_filename)
     dispatcher = KernelDispatcher(function, targetoptions={"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None})
-    if os.path.exists(function.__code__.co_filename):           # not what was typed at a prompt
+    if os.path.exists(function.__code__.co_filename) and function.__module__ in sys.modules:    # what can be found again by its names
         dispatcher.enable_caching()
     return dispatcher
 

@@ -26,4 +26,5 @@ __all__ = ["kernel", "load", "load8", "load32", "load64", "store", "store8", "st
            "exchange64", "compare_exchange64", "load_acquire", "load_acquire64", "store_release", "store_release64", "store_stream",
            "store_stream64", "mfence", "sfence", "lfence", "next_thread", "finish", "sleep_until",
            "clock", "compute", "futex_wait", "futex_wake", "joined", "happens_before", "happens_after", "mmap", "mmap_file", "munmap",
-           "mprotect", "madvise", "brk", "pread", "load_segment", "store_segment", "fork", "begin_thread", "wait_child", "exit_process", "NOBODY"]
+           "mprotect", "madvise", "brk", "pread", "load_segment", "store_segment", "fork", "begin_thread", "wait_child",
+           "exit_process", "NOBODY"]

@@ -79,6 +79,8 @@ PTE_FRAME = 0x000F_FFFF_FFFF_F000
 
 # Doors (_jit.py): number of each cold kernel
 DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE, DOOR_RECLAIM, DOOR_LIBC, DOOR_RACES = range(8)
+# ... what page faults and system calls go on to (linux/fault.py, linux/syscall.py)
+DOOR_HANDLE_FAULT, DOOR_MAPPING, DOOR_PROTECT, DOOR_MREMAP, DOOR_MADVISE, DOOR_FILE, DOOR_TASK = range(8, 15)
 
 # Where an access was served from (core.source)
 (FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM,
@@ -108,11 +110,10 @@ MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE 
 # errno (asm-generic/errno-base.h, errno.h)
 EPERM, EBADF, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSPC, ENOSYS = 1, 9, 11, 12, 14, 16, 17, 22, 28, 38
 
-# System calls, by x86-64 number where Linux has one (arch/x86/entry/syscalls/syscall_64.tbl)
-SYS_MMAP, SYS_MPROTECT, SYS_MUNMAP, SYS_BRK, SYS_MREMAP, SYS_MINCORE, SYS_MADVISE = 9, 10, 11, 12, 25, 27, 28
-SYS_MSYNC, SYS_FSYNC, SYS_FTRUNCATE = 26, 74, 77
-SYS_PREAD, SYS_FORK, SYS_EXIT, SYS_MLOCK, SYS_MUNLOCK, SYS_FUTEX = 17, 57, 60, 149, 150, 202
-SYS_SPAWN = 1000                # what a boot loader and execve do together: a process with a program's address space
+# System calls: rows of the table in linux/syscall.py. By which numbers programs know them is in linux/call_numbers.py.
+(SYS_FUTEX, SYS_MMAP, SYS_MUNMAP, SYS_BRK, SYS_MPROTECT, SYS_MLOCK, SYS_MUNLOCK, SYS_MREMAP, SYS_MADVISE, SYS_MINCORE, SYS_MSYNC,
+ SYS_FSYNC, SYS_FTRUNCATE, SYS_PREAD, SYS_FORK, SYS_EXIT, SYS_SPAWN) = range(17)
+SYSTEM_CALLS = 17               # SYS_SPAWN: what a boot loader and execve do together: a process with a program's address space
 FUTEX_WAIT, FUTEX_WAKE = 0, 1
 
 # vm_flags of a VMA (include/linux/mm.h). The rights are PROT_*'s bits.

@@ -1,6 +1,7 @@
 """The memory door's long way: any access by a virtual address, with all that can happen to it.
 
-What travels with the access lies in core.access (layout.ACCESS): thread, va, pa, size, kind, value.
+Size and kind travel in one word, `what`, and the core is the thread's, so that an access fits a call's registers: a record
+for it costs a tenth of the speed where cores fight for a line.
 
     begin      it is counted; stores whose time has come drain, for an atomic all of them; lines held for early loads go
     place      the physical address; the race detector learns of the access, which is the program's next
@@ -41,18 +42,17 @@ def access(m, t, va, what, value):
         pa = find_place(m, t, c, va, kind)
     if pa < 0:
         return -1 if kind == P.ATOMIC else 0
-    note_access(core.access, t, va, pa, what, value)
     if m.observe.races:
-        tell_races(m, core.access)
+        tell_races(m, t, va, pa, what, value)
     if (va & LAST) + (what & P.SIZE_MASK) > P.LINE:
-        return access_split(m, c)
+        return access_split(m, t, va, pa, what, value)
     if kind == P.LOAD:
-        return load_line(m, c)
+        return load_line(m, t, va, pa, what)
     if kind == P.STORE:
-        return store_line(m, c)
+        return store_line(m, t, va, pa, what, value)
     if kind == P.ATOMIC:
-        return atomic_line(m, c)
-    return stream_line(m, c) if kind == P.STREAM_STORE else phantom_line(m, c)
+        return atomic_line(m, t, va, pa, what)
+    return stream_line(m, t, va, pa, what, value) if kind == P.STREAM_STORE else phantom_line(m, t, va, pa, what)
 
 
 @hot
@@ -69,26 +69,18 @@ def begin(m, core, kind):
             process_due(core)
 
 
-@hot
-def note_access(a, t, va, pa, what, value):
-    """`a` holds the access from now on."""
-    a.thread, a.va, a.pa, a.value = t, va, pa, value
-    a.size, a.kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
-
-
 @cold
-def tell_races(m, a):
+def tell_races(m, t, va, pa, what, value):
     """The race detector learns of the access; of a compare-and-swap, also that it will fail."""
-    if m.observe.ordered == P.COMPARES and (a.va & LAST) + a.size <= P.LINE and peek64(m.ram_base + a.pa) != a.value:
+    if m.observe.ordered == P.COMPARES and (va & LAST) + (what & P.SIZE_MASK) <= P.LINE and peek64(m.ram_base + pa) != value:
         m.observe.ordered = P.FAILS
-    access_made(m, a)
+    access_made(m, t, va, what)
 
 
-@kernel
-def load_line(m, c):
+@hot
+def load_line(m, t, va, pa, what):
     """The value."""
-    core = m.core[c]
-    pa, size = core.access.pa, core.access.size
+    core, size = m.core[m.thread[t].core], what & P.SIZE_MASK
     if core.sb_count > 0:
         slot = youngest_overlap(core, pa, size)
         if slot >= 0 and forwards(core, slot, pa, size):
@@ -96,26 +88,24 @@ def load_line(m, c):
             core.cycles += core.hit_cycles
             return forwarded(core, slot, pa, size)
         if slot >= 0:
-            drain_all(m, c)
+            drain_all(m, core.id)
     if core.iq_count > 0:
         k = oldest(core, pa >> P.LINE_SHIFT)
         if k >= 0:
             core.early_loads += 1
             core.cycles += core.hit_cycles
             return held_value(core, k, pa & LAST, size)
-    perform(m, c)
+    perform(m, t, va, pa, what)
     return peek64(m.ram_base + pa) if size == 8 else read_bytes(m.ram_base + pa, size)
 
 
-@kernel
-def store_line(m, c):
-    core = m.core[c]
-    a = core.access
-    if m.ordering != P.SC and buffered(m, core, a.pa):
-        push(m, c)
+@hot
+def store_line(m, t, va, pa, what, value):
+    if m.ordering != P.SC and buffered(m, m.core[m.thread[t].core], pa):
+        push(m, t, va, pa, what, value)
         return 0
-    perform_in_memory(m, c)
-    write_bytes(m.ram_base + a.pa, a.size, a.value)
+    perform_in_memory(m, t, va, pa, what)
+    write_bytes(m.ram_base + pa, what & P.SIZE_MASK, value)
     return 0
 
 
@@ -129,86 +119,83 @@ def buffered(m, core, pa):
 
 
 @cold
-def stream_line(m, c):
-    stream(m, m.core[c], push(m, c))
+def stream_line(m, t, va, pa, what, value):
+    core = m.core[m.thread[t].core]
+    stream(m, core, push(m, t, va, pa, what, value))
     if m.ordering == P.SC:
-        drain_all(m, c)
+        drain_all(m, core.id)
     return 0
 
 
-@kernel
-def atomic_line(m, c):
+@hot
+def atomic_line(m, t, va, pa, what):
     """Host address of the word, whose line the core now holds in M."""
-    core = m.core[c]
-    pa = core.access.pa
-    perform_in_memory(m, c)
+    core = m.core[m.thread[t].core]
+    perform_in_memory(m, t, va, pa, what)
     core.cycles += m.cost.atomic
     keep_line(m, core, pa >> P.LINE_SHIFT)
     return m.ram_base + pa
 
 
 @cold
-def phantom_line(m, c):
-    perform_in_memory(m, c)
+def phantom_line(m, t, va, pa, what):
+    perform_in_memory(m, t, va, pa, what)
     return 0
 
 
-@kernel
-def perform_in_memory(m, c):
+@hot
+def perform_in_memory(m, t, va, pa, what):
     """perform, by other than a load: it goes to memory, and later loads of the core with it."""
-    core = m.core[c]
+    core = m.core[m.thread[t].core]
     if core.iq_count > 0:
-        process_lines(core, core.access.pa >> P.LINE_SHIFT, core.access.pa >> P.LINE_SHIFT)
-    perform(m, c)
+        process_lines(core, pa >> P.LINE_SHIFT, pa >> P.LINE_SHIFT)
+    perform(m, t, va, pa, what)
 
 
 @apart
-def perform(m, c):
+def perform(m, t, va, pa, what):
     """The line's access, then what observers and the hit filter note."""
+    c = m.thread[t].core
     core = m.core[c]
-    a, start = core.access, core.cycles
-    line, write = a.pa >> P.LINE_SHIFT, is_write(a.kind)
+    start, line, write = core.cycles, pa >> P.LINE_SHIFT, is_write(what >> P.KIND_SHIFT)
     i = access_line(m, c, line, write)
     if m.observe.watching:
-        access_seen(m, c, a, core.cycles - start)
+        access_seen(m, t, va, pa, what, core.cycles - start)
         return
     if core.iq_count > 0:
         return
     waits = core.sb_count > 0
-    note_line(core, a.va, m.ram_base + a.pa, write and not waits, i)
+    note_line(core, va, m.ram_base + pa, write and not waits, i)
     core.plain = 0 if waits else 1
     if waits and waits_for_line(core, line):
         cool(core, line)
 
 
 @cold
-def access_split(m, c):
+def access_split(m, t, va, pa, what, value):
     """Both halves of an access that crosses a line. Returns what the memory door does."""
-    core = m.core[c]
-    a = core.access
-    if a.kind == P.STREAM_STORE:
-        a.kind = P.STORE
-    if a.kind == P.ATOMIC:
-        return kill(m, a.thread, a.va, 1, P.BUS_ADRALN)
-    head = P.LINE - (a.va & LAST)
-    pa, pa_2 = a.pa, find_place(m, a.thread, c, a.va + head, a.kind) if m.mmu else a.va + head
+    core, size, kind = m.core[m.thread[t].core], what & P.SIZE_MASK, what >> P.KIND_SHIFT
+    if kind == P.ATOMIC:
+        return kill(m, t, va, 1, P.BUS_ADRALN)
+    if kind == P.STREAM_STORE:
+        kind = P.STORE
+    head = P.LINE - (va & LAST)
+    pa_2 = find_place(m, t, core.id, va + head, kind) if m.mmu else va + head
     if pa_2 < 0:
         return 0
     core.split_accesses += 1
-    drain_all(m, c)
+    drain_all(m, core.id)
     process_all(core)
-    size, misses = a.size, core.l1d.misses
-    a.size = head
-    perform(m, c)
-    one = core.l1d.misses - misses
-    a.va, a.pa, a.size = a.va + head, pa_2, size - head
-    perform(m, c)
-    if one and core.l1d.misses - misses - one:
+    before = core.l1d.misses
+    perform(m, t, va, pa, head | kind << P.KIND_SHIFT)
+    one = core.l1d.misses - before
+    perform(m, t, va + head, pa_2, size - head | kind << P.KIND_SHIFT)
+    if one and core.l1d.misses - before - one:
         core.split_double_misses += 1
     host, host_2 = m.ram_base + pa, m.ram_base + pa_2
-    if a.kind == P.LOAD:
-        return read_bytes(host, head) | read_bytes(host_2, a.size) << 8 * head
-    if a.kind == P.STORE:
-        write_bytes(host, head, a.value)
-        write_bytes(host_2, a.size, a.value >> 8 * head)
+    if kind == P.LOAD:
+        return read_bytes(host, head) | read_bytes(host_2, size - head) << 8 * head
+    if kind == P.STORE:
+        write_bytes(host, head, value)
+        write_bytes(host_2, size - head, value >> 8 * head)
     return 0

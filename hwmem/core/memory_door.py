@@ -13,7 +13,7 @@ from hwmem._jit import DOORS, cold, hot
 from hwmem.cache.hit_filter import LAST, note_line
 from hwmem.cache.private import HIT, hit_line, take_miss
 from hwmem.cache.sets import row_of
-from hwmem.core.long_way import access, note_access
+from hwmem.core.long_way import access
 from hwmem.core.physical import serve
 from hwmem.core.place import NOT_KNOWN, count_access, is_write, known_place, place_of
 from hwmem.core.store_buffer import push, read_bytes, write_bytes
@@ -56,8 +56,7 @@ def short_way(m, t, c, va, what, value):
     i = hit_line(m, c, row, line, write)
     if i != HIT:
         if kind == P.STORE and m.ordering != P.SC:
-            note_access(core.access, t, va, pa, what, value)
-            push(m, c)
+            push(m, t, va, pa, what, value)
             return 0
         take_miss(m, c, row, line, write, i)
     note_line(core, va, m.ram_base + pa, write, i)

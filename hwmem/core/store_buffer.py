@@ -38,18 +38,17 @@ PLAIN, ASKED, STREAM = range(3)         # sb_kind; ASKED: plain, and its line ha
 
 
 @apart
-def push(m, c):
-    """The store in core.access retires; its slot. Waits while the buffer is full."""
-    core = m.core[c]
-    t, va, pa, size, value = core.access.thread, core.access.va, core.access.pa, core.access.size, core.access.value
+def push(m, t, va, pa, what, value):
+    """A retired store; its slot. Waits while the buffer is full. `what`: size and kind, as the memory door gets them."""
+    core = m.core[m.thread[t].core]
     core.store_buffer_stalls += core.sb_count == m.store_buffer_entries
     while core.sb_count == m.store_buffer_entries:
         core.cycles = max(core.cycles, core.sb_next)
-        drain_next(m, c)
+        drain_next(m, core.id)
     slot = slot_of(core, core.sb_count)
     core.sb_pa[slot] = pa
     core.sb_va[slot] = va
-    core.sb_size[slot] = size
+    core.sb_size[slot] = what & P.SIZE_MASK
     core.sb_value[slot] = value
     core.sb_thread[slot] = t
     core.sb_due[slot] = core.cycles + m.cost.store_drain
@@ -200,16 +199,8 @@ def take_line(m, c, slot):
     start = core.cycles
     access_physical(m, c, core.sb_pa[slot], 1)
     if m.observe.watching and (core.sb_kind[slot] == PLAIN or core.source != P.FROM_L1):
-        store_seen(m, c, slot, core.cycles - start)
-
-
-@cold
-def store_seen(m, c, slot, cycles):
-    """Observers are told of the store in `slot`."""
-    core, seen = m.core[c], m.observe.access
-    seen.thread, seen.va, seen.pa = core.sb_thread[slot], core.sb_va[slot], core.sb_pa[slot]
-    seen.size, seen.kind = core.sb_size[slot], P.STORE
-    access_seen(m, c, seen, cycles)
+        what = core.sb_size[slot] | P.STORE << P.KIND_SHIFT
+        access_seen(m, core.sb_thread[slot], core.sb_va[slot], core.sb_pa[slot], what, core.cycles - start)
 
 
 @apart

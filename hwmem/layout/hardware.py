@@ -20,8 +20,6 @@ SETS = record(
 
 HOT = record("line", "store", "host", "unused")
 
-ACCESS = record("thread", "va", "pa", "size", "kind", "value")          # thread -1: by physical address, of the kernel's or the walker's
-
 FORESEEN = record("key", "table")       # the key plus one
 
 PAGE_SLOT = record("page", "frame")     # frame: physical address | 1 where stores may go ahead
@@ -42,7 +40,6 @@ CORE = record(
     "idle_cycles", "context_switches", "shootdowns_sent", "shootdowns_received",
     "refused_accesses",             # that ended in a signal
     ("miss", "i8", 4),              # by cause, when classification is on
-    ("access", ACCESS),             # the one that takes the memory door's long way now (core/long_way.py)
     # identity and address space
     "source",                       # where the last access was served from (params.FROM_*)
     "llc_entry",                    # index of the LLC entry of the last request, or -1

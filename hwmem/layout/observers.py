@@ -1,6 +1,5 @@
 """Records of the observers: their tables, then the switches."""
 from hwmem import params as P
-from hwmem.layout.hardware import ACCESS
 from hwmem.layout.rules import record
 
 WATCHED_SLOTS = 1 << 20             # lines that can be followed (a power of two)
@@ -27,14 +26,14 @@ RACE_SLOTS = 2 * RACE_CELLS
 RACE_ROWS = 1 << 15                 # vector clocks
 RACE_LOG = 256                      # races kept
 
-MADE = record("va", "cycle", ("clock", "i4"), ("thread", "i2"), ("core", "i2"), ("width", "i2"), ("kind", "i2"), ("unused", "i4"))
-RACE_CELL = record("key", ("next", "i4"), ("mask", "i4"), ("reported", "i4"), ("unused", "i4"), ("write", MADE), ("read", MADE),
+ACCESS = record("va", "cycle", ("clock", "i4"), ("thread", "i2"), ("core", "i2"), ("width", "i2"), ("kind", "i2"), ("unused", "i4"))
+RACE_CELL = record("key", ("next", "i4"), ("mask", "i4"), ("reported", "i4"), ("unused", "i4"), ("write", ACCESS), ("read", ACCESS),
                    ("read_row", "i4"), ("ordered_row", "i4"))
 SYNC = record("key", "row")
-RACE = record(("now", MADE), ("before", MADE))
+RACE = record(("now", ACCESS), ("before", ACCESS))
 
 OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
                  "ordered",                     # to the race detector: an acquire or a release (core/ordered.py); or params.COMPARES, FAILS
-                 "epoch", ("access", ACCESS), "core", "va", "cycles",   # of the access that hooks.py hands over
+                 "epoch", "core", "va", "cycles",                   # of the access that hooks.py hands over
                  "race_cells", "race_rows", "race_count", "races_dropped",
                  "rows", "sharing_dropped", ("pending", "i8", P.MAX_CORES), "cells", "c2c_dropped", "event_limit", "event_count")

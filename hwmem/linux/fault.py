@@ -12,7 +12,7 @@ A fault that reads a disk is major, any other minor. Zeroing, copying and the en
 own work is `kernel.page_fault` cycles. Source: arch/x86/mm/fault.c, mm/memory.c (handle_pte_fault).
 """
 from hwmem import params as P
-from hwmem._jit import DOORS, kernel
+from hwmem._jit import DOORS, call_door, kernel
 from hwmem.core.signal import kill
 from hwmem.linux.anon import anonymous_fault, write_fault
 from hwmem.linux.commit import charge
@@ -28,7 +28,7 @@ from hwmem.linux.vma_tree import find_vma
 MINOR, MAJOR = 0, 1             # results of a fault; below zero: it failed, -ENOMEM or -EFAULT (beyond a file's end)
 
 
-@DOORS.door(P.DOOR_PAGE_FAULT, seconds=7)
+@DOORS.door(P.DOOR_PAGE_FAULT)
 def page_fault(m, t, va, write, unused):
     """0: the access may be tried again; -1: the thread got a signal."""
     p, c = m.thread[t].process, m.thread[t].core
@@ -39,7 +39,7 @@ def page_fault(m, t, va, write, unused):
         return kill(m, t, va, write, P.SEGV_MAPERR)
     if not m.vma[v].vm_flags & (P.VM_WRITE if write else P.VM_ACCESS):
         return kill(m, t, va, write, P.SEGV_ACCERR)
-    result = handle_fault(m, c, v, va & ~(P.PAGE - 1), write)
+    result = call_door(m, P.DOOR_HANDLE_FAULT, c, v, va & ~(P.PAGE - 1), write)
     if m.mm.dying and bury(m, t):
         return kill(m, t, va, write, P.NO_MEMORY)
     if result < 0:
@@ -51,11 +51,11 @@ def page_fault(m, t, va, write, unused):
     return 0
 
 
-@kernel
+@DOORS.door(P.DOOR_HANDLE_FAULT, seconds=7)
 def handle_fault(m, c, v, va, write):
     """Make the page `va` of VMA `v` accessible (`write`: for a write): MINOR, MAJOR, or -errno. Counted as a fault.
 
-    Linux: handle_mm_fault. What populates memory without an access (mlock, MAP_POPULATE) comes here as well.
+    Linux: handle_mm_fault. What populates memory without an access (populate.py, direct.py) comes here as well.
     """
     p = m.vma[v].process
     m.vmstat.pgfault += 1

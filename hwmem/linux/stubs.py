@@ -1,4 +1,4 @@
-"""System calls as a program makes them: the numbers and arguments that the C library's stubs put into registers.
+"""System calls as a program makes them: what the C library's stubs put into registers.
 
     munmap(m, t, va, length) ── m.sys[] ── system_call ──> the kernel's door (syscall.py)
 
@@ -12,18 +12,18 @@ from hwmem.sched.thread import NOBODY, clock
 
 
 @kernel
-def system_call(m, t, number):
-    """The system call `number`, its arguments in m.sys."""
-    return call_door(m, P.DOOR_SYSCALL, t, number, 0, 0)
+def system_call(m, t, call):
+    """The system call `call` (params.SYS_*), its arguments in m.sys."""
+    return call_door(m, P.DOOR_SYSCALL, t, call, 0, 0)
 
 
 @kernel
-def call_with(m, t, number, a, b, c):
-    """The system call `number` with up to three arguments."""
+def call_with(m, t, call, a, b, c):
+    """The same with its first three arguments."""
     m.sys[0] = a
     m.sys[1] = b
     m.sys[2] = c
-    return system_call(m, t, number)
+    return system_call(m, t, call)
 
 
 @kernel

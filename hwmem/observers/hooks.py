@@ -19,20 +19,24 @@ from hwmem._jit import call_door, cold, kernel
 
 
 @cold
-def access_seen(m, c, a, cycles):
-    """Core `c` made the access `a` (layout.ACCESS), within a line; core.source says what served it."""
-    o = m.observe
-    o.core, o.va, o.cycles = c, a.va, cycles
-    call_door(m, P.DOOR_OBSERVE, a.thread, a.pa >> P.LINE_SHIFT, a.pa & P.LINE - 1 | a.size << P.KIND_SHIFT, a.kind)
+def access_seen(m, t, va, pa, what, cycles):
+    """Thread `t` made an access within a line (`what`: size and kind, as the memory door gets them); its core's `source` says
+    what served it."""
+    m.observe.core, m.observe.va, m.observe.cycles = m.thread[t].core, va, cycles
+    hand_over(m, t, pa, what)
 
 
 @cold
 def physical_seen(m, c, pa, size, write):
     """The same for an access by physical address, by no thread."""
-    seen = m.observe.access
-    seen.thread, seen.va, seen.pa, seen.size = -1, pa, pa, size
-    seen.kind = P.PHYSICAL_STORE if write else P.PHYSICAL_LOAD
-    access_seen(m, c, seen, 0)
+    m.observe.core, m.observe.va, m.observe.cycles = c, pa, 0
+    hand_over(m, -1, pa, size | (P.PHYSICAL_STORE if write else P.PHYSICAL_LOAD) << P.KIND_SHIFT)
+
+
+@kernel
+def hand_over(m, t, pa, what):
+    where = pa & P.LINE - 1 | (what & P.SIZE_MASK) << P.KIND_SHIFT
+    call_door(m, P.DOOR_OBSERVE, t, pa >> P.LINE_SHIFT, where, what >> P.KIND_SHIFT)
 
 
 @cold
@@ -68,9 +72,9 @@ def log_event(m, c, line, what, responder, latency):
 
 
 @cold
-def access_made(m, a):
-    """The access `a` is made, in program order (a store may become visible later)."""
-    call_door(m, P.DOOR_RACES, a.thread, a.va, a.size | a.kind << P.KIND_SHIFT, m.observe.ordered)
+def access_made(m, t, va, what):
+    """Thread `t` makes an access, in program order (a store may become visible later)."""
+    call_door(m, P.DOOR_RACES, t, va, what, m.observe.ordered)
 
 
 @cold
