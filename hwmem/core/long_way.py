@@ -101,10 +101,12 @@ def load_line(m, t, va, pa, what):
 
 @hot
 def store_line(m, t, va, pa, what, value):
-    if m.ordering != P.SC and buffered(m, m.core[m.thread[t].core], pa):
+    core = m.core[m.thread[t].core]
+    if m.ordering != P.SC and buffered(m, core, pa):
         push(m, t, va, pa, what, value)
         return 0
-    perform_in_memory(m, t, va, pa, what)
+    see_memory(core, pa)
+    perform(m, t, va, pa, what)
     write_bytes(m.ram_base + pa, what & P.SIZE_MASK, value)
     return 0
 
@@ -131,7 +133,8 @@ def stream_line(m, t, va, pa, what, value):
 def atomic_line(m, t, va, pa, what):
     """Host address of the word, whose line the core now holds in M."""
     core = m.core[m.thread[t].core]
-    perform_in_memory(m, t, va, pa, what)
+    see_memory(core, pa)
+    perform(m, t, va, pa, what)
     core.cycles += m.cost.atomic
     keep_line(m, core, pa >> P.LINE_SHIFT)
     return m.ram_base + pa
@@ -139,20 +142,24 @@ def atomic_line(m, t, va, pa, what):
 
 @cold
 def phantom_line(m, t, va, pa, what):
-    perform_in_memory(m, t, va, pa, what)
+    see_memory(m.core[m.thread[t].core], pa)
+    perform(m, t, va, pa, what)
     return 0
 
 
 @hot
-def perform_in_memory(m, t, va, pa, what):
-    """perform, by other than a load: it goes to memory, and later loads of the core with it."""
-    core = m.core[m.thread[t].core]
+def see_memory(core, pa):
+    """An access that is no load goes to memory, and later loads of its line with it."""
     if core.iq_count > 0:
         process_lines(core, pa >> P.LINE_SHIFT, pa >> P.LINE_SHIFT)
+
+
+@cold
+def perform_half(m, t, va, pa, what):
     perform(m, t, va, pa, what)
 
 
-@apart
+@hot
 def perform(m, t, va, pa, what):
     """The line's access, then what observers and the hit filter note."""
     c = m.thread[t].core
@@ -187,9 +194,9 @@ def access_split(m, t, va, pa, what, value):
     drain_all(m, core.id)
     process_all(core)
     before = core.l1d.misses
-    perform(m, t, va, pa, head | kind << P.KIND_SHIFT)
+    perform_half(m, t, va, pa, head | kind << P.KIND_SHIFT)
     one = core.l1d.misses - before
-    perform(m, t, va + head, pa_2, size - head | kind << P.KIND_SHIFT)
+    perform_half(m, t, va + head, pa_2, size - head | kind << P.KIND_SHIFT)
     if one and core.l1d.misses - before - one:
         core.split_double_misses += 1
     host, host_2 = m.ram_base + pa, m.ram_base + pa_2
