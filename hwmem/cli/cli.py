@@ -125,10 +125,11 @@ def parser():
     json_option(sub)
 
     sub = command(replay_trace, "trace", "replay a recorded trace of a program's loads and stores")
-    sub.add_argument("file", metavar="FILE", help="lackey, din or xdin; plain, gzip or xz")
+    sub.add_argument("files", metavar="FILE", nargs="+",
+                     help="lackey, din, xdin, data, cores or rw; plain, gzip or xz. Of several files each runs on a core of its own")
     sub.add_argument("--format", metavar="F", help="its format, when the first lines do not tell")
     machine_options(sub)
-    sub.add_argument("--core", type=int, default=0, metavar="N", help="the core that makes the accesses (default 0)")
+    sub.add_argument("--core", type=int, metavar="N", help="the core that makes all accesses (default: a core a thread, from 0 on)")
     output_option(sub, "R.hwm", "keep the result, for `hwmem report`")
     json_option(sub)
 
@@ -267,10 +268,15 @@ def replay_trace(arguments):
     from hwmem.trace import open_trace
     config = configuration(arguments)
     with refusing():
-        trace = open_trace(arguments.file, arguments.format, progress=sys.stderr.isatty())
-    if not 0 <= arguments.core < config.cores:
+        traces = [open_trace(file, arguments.format, progress=sys.stderr.isatty()) for file in arguments.files]
+    if arguments.core is not None and not 0 <= arguments.core < config.cores:
         raise Refused(f"--core takes 0 to {config.cores - 1}, not {arguments.core}")
-    show(replay(trace, config, arguments.core), arguments)
+    if len(traces) > 1 and (arguments.core is not None or len(traces) > config.cores):
+        raise Refused("--core takes one file: several run on a core each" if arguments.core is not None else
+                      f"{len(traces)} files need as many cores, and the machine has {config.cores}: --with cores={len(traces)}")
+    with refusing():
+        result = replay(traces, config, arguments.core)
+    show(result, arguments)
 
 
 def show_report(arguments):

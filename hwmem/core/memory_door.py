@@ -22,7 +22,7 @@ from hwmem.memory.ram import peek64
 LONG_WAY = (1 << P.ATOMIC) | (1 << P.STREAM_STORE)
 
 
-@DOORS.door(P.DOOR_MEMORY, seconds=10)
+@DOORS.door(P.DOOR_MEMORY)
 def memory_door(m, t, va, what, value):
     kind = what >> P.KIND_SHIFT
     if kind > P.PHANTOM_STORE:
