@@ -26,7 +26,7 @@ READING = (
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.watch",
+    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.frame", "hwmem.runs.watch",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",
     "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
@@ -44,7 +44,7 @@ READING = (
     "hwmem.litmus.condition",
     # Results as text and as a page
     "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
-    "hwmem.report.history", "hwmem.report.table",
+    "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
