@@ -10,6 +10,7 @@ import errno
 import os
 import weakref
 
+from hwmem.memory.ranges import permit
 from hwmem.units import format_size
 
 PROT_READ_WRITE, PRIVATE_ANONYMOUS, NORESERVE, MAYMOVE = 3, 0x22, 0x4000, 1        # of the host (Linux)
@@ -30,6 +31,10 @@ _mremap = _function("mremap", _word, _word, _word, _int)
 _munmap = _function("munmap", _word, _word)
 
 
+class Permitted:
+    """As long as it lives, checked mode lets kernels reach a range (ranges.py)."""
+
+
 class HostMemory:
     """Zeroed bytes of the host's, private to this process. `what` they are for: what the refusal says. Raises OSError."""
 
@@ -48,7 +53,8 @@ class HostMemory:
             raise no_room(size, self.what)
         if hasattr(self, "_release"):
             self._release.detach()
-        self.address, self.size = address, size
+        self.address, self.size, self._permitted = address, size, Permitted()
+        permit(self._permitted, address, size)
         self._release = weakref.finalize(self, _munmap, address, size)
         self._release.atexit = False                        # a thread of the host's may still be in it
 

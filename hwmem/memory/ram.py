@@ -12,6 +12,8 @@ Nothing that is emulated reaches other memory of the host. Where an address come
                          counted, for check() to find
     the hit filter       remembers the first of these until the line, or the page, is anything else
 
+In checked mode (HWMEM_CHECK=1) every address is looked up in ranges.py as well.
+
 Cost: one host load or store.
 """
 import ctypes
@@ -21,7 +23,8 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from hwmem import params as P
-from hwmem._jit import cold, kernel
+from hwmem._jit import CHECKED, cold, kernel
+from hwmem.memory.ranges import demand
 
 MADV_DONTNEED = 4               # of the host (Linux)
 _CTYPES = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_int64}
@@ -56,8 +59,16 @@ def _accessors(size):
             return context.get_dummy_value()
         return types.void(types.int64, types.int64), generate
 
-    overload(peek)(lambda address: lambda address: load(address))
-    overload(poke)(lambda address, value: lambda address, value: store(address, value))
+    def checked_load(address):
+        demand(address, size)
+        return load(address)
+
+    def checked_store(address, value):
+        demand(address, size)
+        store(address, value)
+
+    overload(peek)(lambda address: checked_load if CHECKED else lambda address: load(address))
+    overload(poke)(lambda address, value: checked_store if CHECKED else lambda address, value: store(address, value))
     return peek, poke
 
 
@@ -125,9 +136,25 @@ def _copy(typingctx, source, target, size):
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-overload(release_host)(lambda address, size: lambda address, size: _release(address, size))
-overload(zero_bytes)(lambda address, size: lambda address, size: _clear(address, size))
-overload(copy_bytes)(lambda source, target, size: lambda source, target, size: _copy(source, target, size))
+def _release_checked(address, size):
+    demand(address, size)
+    _release(address, size)
+
+
+def _clear_checked(address, size):
+    demand(address, size)
+    _clear(address, size)
+
+
+def _copy_checked(source, target, size):
+    demand(source, size)
+    demand(target, size)
+    _copy(source, target, size)
+
+
+overload(release_host)(lambda address, size: _release_checked if CHECKED else lambda address, size: _release(address, size))
+overload(zero_bytes)(lambda address, size: _clear_checked if CHECKED else lambda address, size: _clear(address, size))
+overload(copy_bytes)(lambda source, target, size: _copy_checked if CHECKED else lambda source, target, size: _copy(source, target, size))
 
 
 @kernel

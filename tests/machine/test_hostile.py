@@ -189,3 +189,34 @@ def test_a_host_without_address_space_says_so():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("hwmem.memory.host._mmap", lambda *arguments: (1 << 64) - 1)
             Machine(MachineConfig().replace(memory="32GiB"))
+
+
+WRONG = ["K.joined(m, t, 123456789)", "K.joined(m, t, -1)", "K.load(m, t, w.a, 65)", "K.store(m, t, w.a + 60, 1 << 15, 1)",
+         "K.load(m, t, w.a, -1)", "K.store_stream(m, t, w.a, 7 << 16 | 200, 1)", "K.load_acquire(m, t, w.a, 200)"]
+
+
+@pytest.mark.parametrize("operation", WRONG)
+def test_what_a_kernel_gets_wrong_in_an_operation_ends_its_thread(tmp_path, operation):
+    from hwmem.programs import WORKLOADS
+    from hwmem.programs.file import workload_name
+    from hwmem.runs.job import Job
+    file = tmp_path / "wrong.py"
+    name = f"test-wrong-{WRONG.index(operation)}"
+    file.write_text(f"""import hwmem
+from hwmem import kernels as K
+
+
+@hwmem.workload("{name}", "x", setup=lambda w, space: setattr(w, "a", space.map("a", 4096)))
+def wrong(m, w):
+    while True:
+        t = K.next_thread(m)
+        if t < 0:
+            return
+        {operation}
+        K.finish(m, t)
+""")
+    workload = WORKLOADS.find(workload_name(str(file), WORKLOADS))
+    job = Job(workload)
+    with pytest.raises(MachineError, match="there is no thread number|none of 1 to 64 bytes wide"):
+        job.run()
+    job.machine.check()
