@@ -5,7 +5,7 @@ import pytest
 
 from tests.fuzz.harness import run_cases
 
-STEPS = {"calls": 900, "physical": 600, "results": 100, "kernels": 1600}
+STEPS = {"calls": 900, "physical": 600, "results": 100, "kernels": 1600, "cache": 400}
 
 
 @pytest.mark.parametrize("kind", STEPS)
