@@ -32,6 +32,7 @@ SETS = record(
     "ways", "way_mask", "row_shift",    # a bit a way; entries a set takes in the pools, as a power of two
     "policy", "latency", "stack_top", ("stack_mask", "u8"),     # LRU: bit place of the oldest nibble; nibbles in use
     "clock",                        # touches so far (WIDE_LRU)
+    "holes",                        # entries of invalidated lines; far below 0 with recency gem5, where they are like any other
     "random",                       # state of the random policy
     "hits", "misses",               # demand look-ups
     "write_back_misses",            # victims of the level above that were not here
@@ -211,7 +212,7 @@ OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
 def machine(align):
     return record(
         ("doors", "i8", 32), "ram_base", "ram_size",
-        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply",
+        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "recency", "has_l2", "has_llc", "sharers_supply",
         "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
         "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
         ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),

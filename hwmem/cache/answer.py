@@ -14,7 +14,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
 from hwmem.bits import bit, ctz64
-from hwmem.cache.entry import far_entry, set_entry, sharers_of
+from hwmem.cache.entry import far_entry, leave_sockets, sharers_of
 from hwmem.cache.peers import meet, supplier, take_away
 from hwmem.cache.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETX, MEM_WRITE, UPGRADE
 from hwmem.memory.dram import dram_read, dram_write, home_node
@@ -66,9 +66,8 @@ def answer_write(m, c, line, i, far, mask, kind):
         fetch(m, c, line, i, far)
     if mask != NOBODY and owner < 0:
         core.cycles += m.cost.invalidate
-    while far:
-        set_entry(m, far_entry(m, ctz64(np.uint64(far)), line), P.GONE)
-        far &= far - 1
+    if far:
+        leave_sockets(m, far, line)
     return owner
 
 

@@ -66,7 +66,7 @@ def short_way(m, t, c, va, size, kind, value):
             push(m, t, c, va, pa, size, value)
             return 0
         take_miss(m, c, row, line, write, i)
-    note_line(core, va, m.ram_base + pa, write, i)
+    note_line(core, va, m.ram_base + pa, write, i if m.recency == P.GEM5 else HIT)
     return move_bytes(m.ram_base + pa, size, kind, value)
 
 
@@ -259,7 +259,7 @@ def perform(m, t, c, va, pa, size, kind, write):
         return
     if core.iq_count > 0:
         return
-    note_line(core, va, m.ram_base + pa, write, i)
+    note_line(core, va, m.ram_base + pa, write, i if m.recency == P.GEM5 else HIT)
     core.plain = 1 if core.sb_count == 0 else 0
     if core.sb_count > 0:
         slot = core.hot[line & core.hot_mask]
