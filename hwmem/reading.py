@@ -25,7 +25,7 @@ READING = (
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.watch",
+    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.frame", "hwmem.runs.watch",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",
     "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
@@ -36,19 +36,19 @@ READING = (
     "hwmem.programs.memory.returning", "hwmem.programs.memory.oversubscription", "hwmem.programs.memory.reach",
     "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation", "hwmem.programs.memory.mappings",
     "hwmem.programs.memory.contiguous", "hwmem.programs.memory.overlay", "hwmem.programs.meter", "hwmem.programs.barrier",
-    "hwmem.programs.file", "hwmem.programs.registry", "hwmem.programs.space",
+    "hwmem.programs.file", "hwmem.programs.diagnosis", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
     "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd",
     "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state", "hwmem.litmus.encode", "hwmem.litmus.test",
     "hwmem.litmus.condition",
     # Results as text and as a page
     "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
-    "hwmem.report.history", "hwmem.report.table",
+    "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
-    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.enter",
+    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player", "hwmem.machine.enter",
     "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
@@ -72,8 +72,9 @@ READING = (
     # What emulated threads call
     "hwmem.kernels",
     # Linux
-    "hwmem.linux", "hwmem.linux.syscall", "hwmem.linux.truncate", "hwmem.linux.direct", "hwmem.linux.madvise",
-    "hwmem.linux.mremap", "hwmem.linux.protect", "hwmem.linux.mapping", "hwmem.linux.populate", "hwmem.linux.fork",
+    "hwmem.linux", "hwmem.linux.call_numbers", "hwmem.linux.syscall", "hwmem.linux.files", "hwmem.linux.truncate",
+    "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.mremap", "hwmem.linux.protect", "hwmem.linux.mapping",
+    "hwmem.linux.populate", "hwmem.linux.tasks", "hwmem.linux.fork",
     "hwmem.linux.fault", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
     "hwmem.linux.exit", "hwmem.linux.exec", "hwmem.linux.huge", "hwmem.linux.anon", "hwmem.linux.swapin",
     "hwmem.linux.filemap", "hwmem.linux.shmem", "hwmem.linux.writeback", "hwmem.linux.readahead", "hwmem.linux.commit",

@@ -10,19 +10,17 @@ FatalError, bad accesses hwmem.SegmentationFault; the machine goes on. Wrong arg
 """
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from hwmem import params as H
-from hwmem._jit import DOORS, first_run_bar
 from hwmem.machine.arguments import to_int64
 from hwmem.config.machine import MachineConfig
-from hwmem.layout import MACHINE
-from hwmem.machine.machine import OTHER_SIGNALS, Machine
+from hwmem.machine.machine import Machine
 from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
 from goalloc.runtime.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
-                               check_sizes, check_slice, check_string)
+                               check_sizes, check_slice, check_string, is_negative)
+from goalloc.gc.trace import CYCLE, FORCED, SCAVENGED
 from goalloc.heap.malloc_init import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.observe.check import check_heap, span_at
 from goalloc.runtime.entries import (box_one, box_string, clear, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word,
@@ -31,21 +29,24 @@ from goalloc.errors import GROWSLICE_LEN, MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, F
 from goalloc.runtime.goroutine import Goroutine
 from goalloc.values.string import STATIC_VALUES
 from goalloc.observe.inspect import Inspector
-from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
+from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, hmap, m_, p_,
                             pointer_words, schedt, type_, variables as V)
 from goalloc.values.map import MAKE
 from goalloc.runtime.map import Map
+from goalloc.runtime.log import rows, start_log
+from goalloc.runtime.pacing import init_controller
 from goalloc.sched.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.observe.sizestats import size_stats
 from goalloc.runtime.slice import Slice
 from goalloc.runtime.start import check_start, rebuild
 from goalloc.heap.stack import CACHE_CLEAR
+from goalloc.observe.gctrace import cycles, lines
+from goalloc.observe.metrics import read_metrics
 from goalloc.observe.memstats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, encode, int64, pointer, slice_of, string, uint8
 
 TYPES_SIZE = GLOBALS - TYPES
-FIRST_GOAL = 4 << 20                    # heapMinimum at GOGC=100
 TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
           ("class_to_divmagic", np.uint32, class_to_divmagic), ("size_to_class8", np.uint8, size_to_class8),
           ("size_to_class128", np.uint8, size_to_class128))
@@ -55,9 +56,7 @@ P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_
 TIMER_OBJECT_TYPE = Type("Timer", 8 + TIMER_TYPE.size, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
 # Those whose addresses the runtime finds in its data (typelinks)
 LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)
-OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
-ENVIRONMENT = {"GODEBUG": "", "GOGC": 100, "GOMEMLIMIT": "off"}         # of programs that are started without their own
 
 
 class String(NamedTuple):
@@ -70,8 +69,8 @@ class String(NamedTuple):
 class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
-    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, "off" for none (it sets the first goal; nothing collects
-    yet); `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
+    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none (it sets the first goal; nothing
+    collects yet); `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
     recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled.
     """
 
@@ -82,19 +81,22 @@ class Runtime:
         if start is not None:
             check_start(start)
         self.gogc, self.memory_limit = check_gogc(gogc), check_limit(memory_limit)
-        settings = check_godebug(godebug or ENVIRONMENT["GODEBUG"])
+        settings = check_godebug(godebug)
         self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
         self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
         self.gomaxprocs = check_gomaxprocs(gomaxprocs, self.machine.config.cores, start is not None)
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
-        self.load_doors()
+        self.machine.signals.update(TEXTS)                  # for programs that Runtime does not drive (hwmem.run)
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
         self.type_names, self.sites = {}, {}
+        self._log = start_log(self.process)
         self._load_program()
         self._schedinit(start)
+        self._began = self._nanotime()
+        self.process.store(V.sched + schedt.procresizetime, self._began)
         self.machine.state.process[self.process.number].guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0        # of the program, not of starting
         if self.memprofilerate:
             from goalloc.observe.memprofile import start_profile
@@ -121,11 +123,9 @@ class Runtime:
         self.machine.state.thread[t].guest[P.G] = V.g0
         p.store(V.m0 + m_.g0, V.g0)
         self._door(0, SET_M, V.m0, 0)
-        collected = self.gogc is not None and start is None     # recorded heaps are not
-        self._door(0, MALLOCINIT, self.memory_limit, FIRST_GOAL * self.gogc // 100 if collected else -1)
+        self._door(0, MALLOCINIT, 0, 0)
+        init_controller(p, self.gogc if start is None else -1, self.memory_limit)       # recorded heaps are not collected
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
-        p.store(V.gcController + gcControllerState.gcPercent, self.gogc if collected else -1, size=4)
-        p.store(V.gcController + gcControllerState.heapMinimum, FIRST_GOAL * self.gogc // 100 if collected else FIRST_GOAL)
         for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
             p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
@@ -319,6 +319,20 @@ class Runtime:
             self.type_names[at] = of.name
         return self._types[key]
 
+    # What the collector goes by
+
+    def set_gc_percent(self, percent, core=0):
+        """debug.SetGCPercent: the heap's goal changes at once. Negative or "off": no collection but for the memory limit's sake, and
+        those asked for. The old value, -1 for off."""
+        from goalloc.gc.mgcpacer_commit import set_gc_percent
+        return self._run(core, set_gc_percent, check_gogc(percent, "percent"))
+
+    def set_memory_limit(self, limit, core=0):
+        """debug.SetMemoryLimit: bytes, or a size such as "1GiB"; None or "off" for none; a negative number only asks. The old limit, in
+        bytes (2^63 - 1 if there was none)."""
+        from goalloc.gc.mgcpacer_commit import set_memory_limit
+        return self._run(core, set_memory_limit, -1 if is_negative(limit) else check_limit(limit, "limit"))
+
     # Looking
 
     def memstats(self):
@@ -355,6 +369,23 @@ class Runtime:
         """Raise FatalError, with the values, if an invariant of the heap is broken."""
         check_heap(self)
 
+    def gc_cycles(self):
+        """The collections so far, a dict each: n, forced, heap_trigger, heap_start, heap_end, heap_marked, goal, next_goal, stack_scan,
+        globals_scan, heap_scan_work, mapped_ready, heap_free, heap_released (bytes), assist_ns, dedicated_ns, fractional_ns, idle_ns,
+        pauses_ns (sweep termination, mark termination), cons_mark, objects_marked, spans_swept (observe/gctrace.py)."""
+        guest = self.machine.state.process[self.process.number].guest
+        return cycles(rows(self.process, self._log), int(guest[P.OBJECTS_MARKED]), int(guest[P.SPANS_SWEPT]))
+
+    def trace_lines(self, gctrace=True, scavtrace=True):
+        """What GODEBUG=gctrace=1,scavtrace=1 would have printed so far, a string a line; or only one of both."""
+        wanted = [kind for kind, asked in ((CYCLE, gctrace), (FORCED, gctrace), (SCAVENGED, scavtrace)) if asked]
+        log = rows(self.process, self._log)
+        return lines(log[np.isin(log[:, 0], wanted)], self._began)
+
+    def metrics(self):
+        """runtime/metrics' values by name, of those that are modelled (observe/metrics.py); unlike memstats() it flushes nothing."""
+        return read_metrics(Inspector(self.process))
+
     def mem_profile(self, inuse_zero=True):
         """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""
         from goalloc.observe.memprofile import mem_profile
@@ -376,9 +407,9 @@ class Runtime:
 
     # What stands behind
 
-    def load_doors(self):
-        """Machine code for the doors that have been imported; few programs need the profile's and user arenas'."""
-        self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
+    def _nanotime(self, core=0):
+        """The clock of a core, nanoseconds."""
+        return round(self.machine.cycles(core) / self.machine.config.frequency_ghz)
 
     def _door(self, core, operation, a, b):
         return self.call(core, P.DOOR_RUNTIME, operation, a, b)
