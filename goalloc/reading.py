@@ -40,7 +40,7 @@ READING = (
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",
     # The collector: its pace
-    "goalloc.gc", "goalloc.gc.trace", "goalloc.gc.mgc_stats", "goalloc.gc.mgcpacer_commit", "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
+    "goalloc.gc", "goalloc.gc.mgcscavenge_goroutine", "goalloc.gc.mgcscavenge_background", "goalloc.gc.trace", "goalloc.gc.mgc_stats", "goalloc.gc.mgcpacer_commit", "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
     "goalloc.gc.mgclimit",
     # Goroutines
     "goalloc.sched", "goalloc.sched.sync", "goalloc.sched.sema", "goalloc.sched.select", "goalloc.sched.proc",

@@ -85,7 +85,7 @@ THREAD = record(
     "wake_at", "wait_address", "steps", "waits",
     "fault_address", "fault_code", "fault_access",
     ("local", "i8", 16),            # the workload's own: a thread's registers
-    ("guest", "i8", 4))             # a language runtime's: what it keeps in registers between calls
+    ("guest", "i8", 16))            # a language runtime's: what it keeps in registers between calls
 
 PROCESS = record(                   # a task and its mm
     "alive", "killed", "asid", "root", "levels", "layout", "cores", "parent",       # killed: by the OOM killer, its memory is gone
@@ -211,7 +211,7 @@ OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
 
 def machine(align):
     return record(
-        ("doors", "i8", 32), "ram_base", "ram_size",
+        ("doors", "i8", P.DOORS), "ram_base", "ram_size",
         "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply",
         "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
         "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),

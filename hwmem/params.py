@@ -82,10 +82,35 @@ PF_PRESENT = 1 << 0
 PF_WRITE = 1 << 1
 PF_USER = 1 << 2
 
-# Doors (_jit.py): number of each cold kernel
-DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE, DOOR_RECLAIM, DOOR_LIBC, DOOR_RACES = range(8)
+# Doors (_jit.py): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
+# 0 to 31 are the machine's, the rest a language runtime's.
+DOORS = 128
+DOOR_FILES = {}
+
+
+def door(number, file, seconds=1):
+    """`number`, entered in the table: it is free, and below DOORS."""
+    assert number not in DOOR_FILES and 0 <= number < DOORS, number
+    DOOR_FILES[number] = file, seconds
+    return number
+
+
+DOOR_MEMORY = door(0, "hwmem.core.memory_door", 10)
+DOOR_PAGE_FAULT = door(1, "hwmem.linux.fault", 7)
+DOOR_SCHEDULE = door(2, "hwmem.sched.scheduler")
+DOOR_SYSCALL = door(3, "hwmem.linux.syscall", 14)
+DOOR_OBSERVE = door(4, "hwmem.observers.door", 2)
+DOOR_RECLAIM = door(5, "hwmem.linux.reclaim", 6)
+DOOR_LIBC = door(6, "hwmem.libc.door")
+DOOR_RACES = door(7, "hwmem.observers.races")
 # ... what page faults and system calls go on to (linux/fault.py, linux/syscall.py)
-DOOR_HANDLE_FAULT, DOOR_MAPPING, DOOR_PROTECT, DOOR_MREMAP, DOOR_MADVISE, DOOR_FILE, DOOR_TASK = range(8, 15)
+DOOR_HANDLE_FAULT = door(8, "hwmem.linux.fault", 7)
+DOOR_MAPPING = door(9, "hwmem.linux.mapping", 4)
+DOOR_PROTECT = door(10, "hwmem.linux.protect", 3)
+DOOR_MREMAP = door(11, "hwmem.linux.mremap", 4)
+DOOR_MADVISE = door(12, "hwmem.linux.madvise", 4)
+DOOR_FILE = door(13, "hwmem.linux.files", 4)
+DOOR_TASK = door(14, "hwmem.linux.tasks", 4)
 
 # Where an access was served from (core.source)
 (FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM,

@@ -16,7 +16,7 @@ from goalloc.layout.heap import (CENTRAL_STRIDE, STACKPOOL_STRIDE, arenaHint, gc
                                  heapArena, liveUserArenaChunk, mSpanList, mcache, mcentral, mheap, mspan, spanSet, spanSetBlock,
                                  stackfreelist, stackpoolItem, userArena, userArenaState)
 from goalloc.layout.collector import (bucket, consistentHeapStats, cpuStats, gcCPULimiterState, gcControllerState, heapStatsDelta,           # noqa: F401
-                                      memRecord, memRecordCycle, mstats, scavenge, special, specialPinCounter, specialReachable,
+                                      memRecord, memRecordCycle, mstats, piController, scavenge, scavengerState, special, specialPinCounter, specialReachable,
                                       specialfinalizer, specialprofile, sweepdata, workType)
 from goalloc.layout.scheduler import (Mutex, WaitGroup, g_, gobuf, hchan, m_, p_, schedt, scase, semaRoot, sudog, timer, waitq)   # noqa: F401
 from goalloc.layout.program import eface, hiter, hmap, iface, mapextra, slice_, type_                           # noqa: F401

@@ -10,14 +10,11 @@ FatalError, bad accesses hwmem.SegmentationFault; the machine goes on. Wrong arg
 """
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from hwmem import params as H
-from hwmem._jit import DOORS, first_run_bar
 from hwmem.machine.arguments import to_int64
 from hwmem.config.machine import MachineConfig
-from hwmem.layout import MACHINE
 from hwmem.machine.machine import Machine
 from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
@@ -91,7 +88,6 @@ class Runtime:
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
         self.machine.signals.update(TEXTS)                  # for programs that Runtime does not drive (hwmem.run)
-        self.load_doors()
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
@@ -410,10 +406,6 @@ class Runtime:
         return {"count": count, "cycles": cycles, "each": cycles / count if count else 0.0}
 
     # What stands behind
-
-    def load_doors(self):
-        """Machine code for the doors that have been imported; few programs need the profile's and user arenas'."""
-        self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
 
     def _nanotime(self, core=0):
         """The clock of a core, nanoseconds."""

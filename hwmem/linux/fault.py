@@ -55,7 +55,7 @@ def page_fault(m, t, va, write, error):
     return 0
 
 
-@DOORS.door(P.DOOR_HANDLE_FAULT, seconds=7)
+@DOORS.door(P.DOOR_HANDLE_FAULT)
 def handle_fault(m, c, v, va, write):
     """Make the page `va` of VMA `v` accessible (`write`: for a write): MINOR, MAJOR, or -errno. Counted as a fault.
 

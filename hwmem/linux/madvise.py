@@ -34,7 +34,7 @@ KEPT = P.VM_LOCKED | P.VM_SPECIAL       # VMAs that pages are not taken from
 HINTS = P.VM_SEQUENTIAL | P.VM_RANDOM
 
 
-@DOORS.door(P.DOOR_MADVISE, seconds=5)
+@DOORS.door(P.DOOR_MADVISE)
 def madvise_call(m, t, call, a, b):
     s = m.sys
     if call == P.SYS_MADVISE:

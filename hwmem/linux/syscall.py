@@ -17,7 +17,6 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
-from hwmem.linux import files, madvise, mapping, mremap, protect, tasks     # noqa: F401  (their doors)
 from hwmem.linux.huge import wake_khugepaged
 from hwmem.linux.oom import bury
 from hwmem.sched.block import futex_wait, futex_wake

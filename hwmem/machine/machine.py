@@ -18,20 +18,20 @@ from hwmem.machine.arguments import to_int64
 from hwmem.config.build import build
 from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Integer
-from hwmem.core import memory_door                     # noqa: F401  (its door)
 from hwmem.errors import Abort, MachineError, SegmentationFault
 from hwmem.layout import MACHINE
 from hwmem.libc.abort import MESSAGES
-from hwmem.linux import fault, reclaim, syscall        # noqa: F401  (their doors)
 from hwmem.linux.exec import PROGRAM_PAGES
 from hwmem.memory.ram import map_ram
 from hwmem.observe import check, counters
-from hwmem.observers import door as observe_door         # noqa: F401  (its door)
 from hwmem.proc import memory
 from hwmem.proc.status import COMM
 from hwmem.machine.process import Process, spawn
 from hwmem.machine.player import Player
 
+RECORD = numba.from_dtype(MACHINE)
+USUAL_DOORS = (P.DOOR_MEMORY, P.DOOR_PAGE_FAULT, P.DOOR_HANDLE_FAULT, P.DOOR_SCHEDULE, P.DOOR_SYSCALL, P.DOOR_MAPPING,
+               P.DOOR_TASK)             # few programs do without these
 SEED = Integer(0, (1 << 63) - 1)
 SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENERAL_PROTECTION: "SI_KERNEL"}
 OTHER_SIGNALS = {P.STACK_FAULT: "bus error: not in the stack segment (SI_KERNEL, address {:#x}), thread {}",
@@ -54,7 +54,8 @@ class Machine:
         self.state = build(self.config, self.seed)
         self._ram, self.state.ram_base = map_ram(self.config.memory)
         self._disk, self.state.disk.host = map_ram(self.config.swap + P.FILE_PAGES * P.PAGE)
-        self.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
+        DOORS.prepare(USUAL_DOORS, RECORD, first_run_bar)
+        self.state.doors[:] = DOORS.addresses(RECORD)
         self.processes = []
         self._free_threads = []
         self.signals = dict(OTHER_SIGNALS)              # what ended a thread, in words; a language's runtime adds its own
