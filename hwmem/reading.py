@@ -7,14 +7,16 @@
     observers                               what the hooks of the hardware lead to
 
 A file imports only files below it, and a folder is a room that is read in one go, so that no room imports one above it; the shared headers, which everybody may import, stand apart and import only each
-other. Hardware (core, mmu, cache, memory) never imports Linux: it reaches it through doors (_jit.py), which
+other. Hardware (core, mmu, cache, memory) never imports Linux: it reaches it through doors (_jit), which
 is why Linux stands above it. tests/test_reading_order.py holds the files to this list.
 """
 
 HEADERS = (
     "hwmem",                        # the names that users import
     "hwmem.params", "hwmem.layout", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
-    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem._jit", "hwmem.bits",
+    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits",
+    "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.decorators", "hwmem._jit.compiler", "hwmem._jit.cache",
+    "hwmem._jit.stamp",
 )
 
 READING = (
@@ -62,8 +64,6 @@ READING = (
     "hwmem.proc.memory",
     # What it is made of
     "hwmem.config", "hwmem.config.build", "hwmem.config.machine", "hwmem.config.record", "hwmem.config.file",
-    # The compiler's other process
-    "hwmem.second_compiler",
     # The C library, a program that runs in emulated processes
     "hwmem.libc", "hwmem.libc.api", "hwmem.libc.door", "hwmem.libc.malloc", "hwmem.libc.statistics", "hwmem.libc.options",
     "hwmem.libc.aligned", "hwmem.libc.resize", "hwmem.libc.thread", "hwmem.libc.copy", "hwmem.libc.search",
@@ -96,7 +96,7 @@ READING = (
     "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
     "hwmem.cache.hit_filter", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
-    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
+    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram", "hwmem.memory.ranges",
     # What watches it
     "hwmem.observers", "hwmem.observers.hooks", "hwmem.observers.door", "hwmem.observers.sharing",
     "hwmem.observers.contended", "hwmem.observers.watched", "hwmem.observers.races", "hwmem.observers.clocks",
