@@ -28,23 +28,23 @@ READING = (
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result",
-    "hwmem.runs.result_file", "hwmem.runs.frame", "hwmem.runs.watch",
+    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.comparison",
+    "hwmem.runs.result", "hwmem.runs.result_file", "hwmem.runs.frame", "hwmem.runs.watch",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",
     "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
     "hwmem.programs.threads.readers", "hwmem.programs.threads.locks", "hwmem.programs.threads.messages",
     "hwmem.programs.threads.exclusion", "hwmem.programs.threads.publication", "hwmem.programs.threads.treiber",
     "hwmem.programs.threads.fences", "hwmem.programs.threads.hoard", "hwmem.programs.threads.heap",
-    "hwmem.programs.threads.regression", "hwmem.programs.memory", "hwmem.programs.memory.faults",
+    "hwmem.programs.threads.regression", "hwmem.programs.threads.fields", "hwmem.programs.memory", "hwmem.programs.memory.faults",
     "hwmem.programs.memory.returning", "hwmem.programs.memory.oversubscription", "hwmem.programs.memory.reach",
     "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation", "hwmem.programs.memory.mappings",
     "hwmem.programs.memory.contiguous", "hwmem.programs.memory.overlay", "hwmem.programs.meter", "hwmem.programs.barrier",
     "hwmem.programs.file", "hwmem.programs.diagnosis", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
     "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd",
-    "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state", "hwmem.litmus.encode", "hwmem.litmus.test",
-    "hwmem.litmus.condition",
+    "hwmem.litmus.mnemonics", "hwmem.litmus.operands", "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state",
+    "hwmem.litmus.encode", "hwmem.litmus.branches", "hwmem.litmus.test", "hwmem.litmus.condition", "hwmem.litmus.alu",
     # Results as text and as a page
     "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
     "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
