@@ -13,7 +13,7 @@ import numba
 
 from hwmem.machine import files
 from hwmem import params as P
-from hwmem._jit import DOORS, first_run_bar
+from hwmem._jit import DOORS
 from hwmem.machine.arguments import to_int64
 from hwmem.config.build import build
 from hwmem.config.machine import MachineConfig
@@ -54,7 +54,7 @@ class Machine:
         self.state = build(self.config, self.seed)
         self._ram, self.state.ram_base = map_ram(self.config.memory)
         self._disk, self.state.disk.host = map_ram(self.config.swap + P.FILE_PAGES * P.PAGE)
-        DOORS.prepare(USUAL_DOORS, RECORD, first_run_bar)
+        DOORS.prepare(USUAL_DOORS, RECORD)
         self.state.doors[:] = DOORS.addresses(RECORD)
         self.processes = []
         self._free_threads = []
