@@ -13,7 +13,7 @@ out of range, a host address outside the machine's memory (memory/ranges.py) end
 """
 from hwmem._jit.compiler import CHECKED, JIT_DISABLED
 from hwmem._jit.decorators import apart, cold, hot, kernel
-from hwmem._jit.doors import DOORS, Interrupted, call_door
+from hwmem._jit.doors import DOORS, call_door
 from hwmem._jit.stamp import source_stamp
 
-__all__ = ["CHECKED", "DOORS", "JIT_DISABLED", "Interrupted", "apart", "call_door", "cold", "hot", "kernel", "source_stamp"]
+__all__ = ["CHECKED", "DOORS", "JIT_DISABLED", "apart", "call_door", "cold", "hot", "kernel", "source_stamp"]

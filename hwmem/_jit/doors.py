@@ -32,7 +32,7 @@ from hwmem._jit.decorators import KERNEL_OPTIONS, kernel
 from hwmem.errors import MachineError
 
 
-class Interrupted(KeyboardInterrupt, Exception):
+class BindingInterrupted(KeyboardInterrupt, Exception):
     """Ctrl-C while a door was being bound. An Exception too, since compiled code can raise no other."""
 
 
@@ -116,7 +116,7 @@ class Doors:
 
     def _failure(self, error, record_type):
         """The address of a door that raises `error`, a MachineError or KeyboardInterrupt."""
-        kind, text = Interrupted if isinstance(error, KeyboardInterrupt) else MachineError, str(error)
+        kind, text = BindingInterrupted if isinstance(error, KeyboardInterrupt) else MachineError, str(error)
 
         def fails(m, t, a, b, c):
             raise kind(text)
