@@ -15,6 +15,7 @@ from hwmem.programs import WORKLOADS
 
 MAINS = {"hwmem": hwmem.cli.cli, "goalloc": goalloc.cli.cli}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+TASKS = [page for page in PAGES if page.parent.name == "tasks"]
 ELSEWHERE = ("bench", "record")         # commands with parsers of their own, or whose words another program takes
 
 
@@ -90,6 +91,12 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(page, desk, capsys):
         said = capsys.readouterr().out
         WORKLOADS.clear()
         WORKLOADS.update(registered)
+
+
+@pytest.mark.parametrize("page", TASKS, ids=lambda page: page.stem)
+def test_a_task_is_at_most_six_lines_to_type(page):
+    typed = [line for block in blocks("sh", "python") if block.page == page for line in block.text.splitlines() if line.strip()]
+    assert 1 <= len(typed) <= 6
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
