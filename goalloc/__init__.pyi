@@ -20,4 +20,4 @@ from goalloc.types import (
     float64 as float64)
 from goalloc.sizeclasses import size_classes as size_classes
 from goalloc.errors import FatalError as FatalError
-from goalloc.programs import run as run, workloads as workloads
+from goalloc.programs import run as run, workloads as workloads, workload as workload, parameter as parameter

@@ -29,10 +29,11 @@ from hwmem.machine.process import Process as Process
 from hwmem.errors import (
     MachineError as MachineError,
     SegmentationFault as SegmentationFault,
+    Interrupted as Interrupted,
     Abort as Abort,
     TraceError as TraceError,
     ResultError as ResultError,
     LitmusError as LitmusError)
-from hwmem.params import *
+from hwmem.params import *  # noqa: F403
 
 __version__: str
