@@ -197,7 +197,7 @@ def test_the_command_ends_with_130_and_one_line(tmp_path, words):
 def test_the_command_ends_in_time_though_the_interpreter_hears_nothing(tmp_path):
     """As inside the compiler: a call of C's that takes its time."""
     code = """import ctypes, signal, sys, types
-from hwmem.cli.cli import carry_out
+from hwmem.cli.line import carry_out
 
 def deaf(words):
     print("begun", flush=True)
