@@ -20,6 +20,7 @@ from hwmem.runs.watch import Watch
 from hwmem.params import ORDERINGS
 from hwmem.machine.enter import place_thread
 from hwmem.report.table import table
+from hwmem.programs import find
 from hwmem.runs.job import Job, accesses, start_thread
 
 WORKING_SET = 16 << 10
@@ -81,7 +82,7 @@ class Program:
 
     def prepare(self):
         workload, parameters = PROGRAMS[self.name]
-        job = Job(workload, parameters=parameters)
+        job = Job(find(workload), parameters=parameters)
         job.set_up()
         job.level_clocks()
         m = job.machine.state

@@ -10,9 +10,10 @@ from tqdm import tqdm
 from benchmarks.floors import Floor
 from benchmarks.measure import best_in_turn
 from hwmem.config.machine import MachineConfig
-from hwmem.runs.watch import Watch
+from hwmem.programs import find
 from hwmem.report.table import table
 from hwmem.runs.job import Job, accesses, start_thread
+from hwmem.runs.watch import Watch
 
 CORES = (2, 4, 8, 16)
 INCREMENTS = 2_000_000          # by all threads together
@@ -43,7 +44,7 @@ class Contest:
 
     def prepare(self):
         """A new machine, everything set up; the call that runs the kernel to its end."""
-        job = Job("false-sharing", self.config, parameters=self.parameters)
+        job = Job(find("false-sharing"), self.config, parameters=self.parameters)
         job.set_up()
         job.level_clocks()
         m = job.machine.state

@@ -3,6 +3,8 @@
     pagealloc(case)         histories of a page allocator and a page cache: addresses, scavenged bytes, final bitmaps
     pallocbits(case)        searches in one chunk's bitmap, its summary, what may be scavenged
     findbitrange64(rows)    runs of ones in a word
+    pacer(case)             cycles of the pacer: goals, triggers, assist ratios
+    cpulimiter(case)        what the CPU limiter's bucket holds, and whether it limits
 
 The forms are the oracle files' (tests/oracles/go): addresses are relative to the first chunk, -1 or None is "none". The
 allocators are `test` ones, without memory behind their pages, on a machine of this file's own.
@@ -201,3 +203,25 @@ def findbitrange64(rows):
     found = np.zeros(len(rows), np.int64)
     search_words(words, np.array([row["npages"] for row in rows], np.int64), found)
     return [row | {"find": int(n)} for row, n in zip(rows, found)]
+
+
+def on_a_bench(fill_in, case):
+    """`case`, a copy, with its answers filled in by a process of its own."""
+    bench = Bench(machine())
+    try:
+        fill_in(bench, case)
+        return case
+    finally:
+        bench.process.exit()
+
+
+def pacer(case):
+    """A case of pacer.json.gz."""
+    from goalloc import answers_pacing
+    return on_a_bench(answers_pacing.pacer, a_case(case, "gc_percent", "memory_limit", "gomaxprocs", "cycles"))
+
+
+def cpulimiter(case):
+    """A case of cpulimiter.json.gz. When a transition began was not recorded: it is taken from what the transition brought."""
+    from goalloc import answers_pacing
+    return on_a_bench(answers_pacing.cpulimiter, a_case(case, "gomaxprocs", "ops"))

@@ -17,6 +17,9 @@ FIRST = 1000                            # fault codes of a Go program begin here
  NOT_ARENA_SPAN, NOT_ARENA_CHUNK, ARENA_WASTE, ARENA_ZERO, ARENA_REFS, ARENA_DOUBLE_FREE, MISROUNDED, MAP_MEMORY, ARENA_MAP,
  ARENA_METADATA, ALL_ARENAS, PAGES_MEMORY, INVALID_ARENA_FREE, REFILL_FREE, NO_FREE_SPACE,
  SUMMARY_RESERVE, MAKESLICE_LEN, MAKESLICE_CAP, STRING_TOO_LONG, ALLOCATION_SIZE) = range(FIRST, FIRST + 60)
+# The pacer's and the CPU limiter's
+(UNKNOWN_WORKER_MODE, NEGATIVE_IDLE_WORKERS, DOUBLE_UNLOCK, TRANSITION_LOCK, SAME_TRANSITION, NO_TRANSITION, UPDATE_IN_TRANSITION, RESET_LOCK,
+ WRONG_LIMITER_EVENT) = range(FIRST + 200, FIRST + 209)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -78,6 +81,15 @@ TEXTS = {
     MAKESLICE_LEN: "panic: runtime error: makeslice: len out of range",
     MAKESLICE_CAP: "panic: runtime error: makeslice: cap out of range",
     ALLOCATION_SIZE: "panic: runtime: allocation size out of range",
+    UNKNOWN_WORKER_MODE: "fatal error: markWorkerStop: unknown mark worker mode",
+    NEGATIVE_IDLE_WORKERS: "fatal error: negative idle mark workers",
+    DOUBLE_UNLOCK: "fatal error: double unlock",
+    TRANSITION_LOCK: "fatal error: failed to acquire lock to start a GC transition",
+    SAME_TRANSITION: "fatal error: transitioning GC to the same state as before?",
+    NO_TRANSITION: "fatal error: finishGCTransition called without starting one?",
+    UPDATE_IN_TRANSITION: "fatal error: update during transition",
+    RESET_LOCK: "fatal error: failed to acquire lock to reset capacity",
+    WRONG_LIMITER_EVENT: "runtime: want= {0} got= {2}\nfatal error: limiterEvent.stop: found wrong event in p's limiter event slot",
     STRING_TOO_LONG: "fatal error: string concatenation too long",
     CANNOT_ALLOCATE_MEMORY: "fatal error: runtime: cannot allocate memory",
 }

@@ -24,13 +24,13 @@ READING = (
     # Experiments on the design
     "goalloc.experiments", "goalloc.experiments.design",
     # What it says to recorded questions
-    "goalloc.answers",
+    "goalloc.answers", "goalloc.answers_pacing",
     # Programs that ship with it
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
-    "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start",
+    "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     # A Go program from Python
     "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.start", "goalloc.runtime.goroutine",
-    "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.arguments", "goalloc.runtime.slice",
+    "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.arguments", "goalloc.runtime.slice",
     "goalloc.runtime.entries",
     # What jitted code calls
     "goalloc.kernels",
@@ -39,6 +39,9 @@ READING = (
     "goalloc.observe.check", "goalloc.observe.memstats", "goalloc.observe.inspect",
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",
+    # The collector: its pace
+    "goalloc.gc", "goalloc.gc.mgcpacer_commit", "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
+    "goalloc.gc.mgclimit",
     # Goroutines
     "goalloc.sched", "goalloc.sched.sync", "goalloc.sched.sema", "goalloc.sched.select", "goalloc.sched.proc",
     "goalloc.sched.proc_gfree", "goalloc.sched.proc_schedule", "goalloc.sched.time", "goalloc.sched.time_timers",
@@ -57,6 +60,6 @@ READING = (
     "goalloc.pages.mpagealloc_grow", "goalloc.pages.mgcscavenge_run", "goalloc.pages.mpagealloc_summary",
     "goalloc.pages.mpallocbits", "goalloc.pages.mgcscavenge", "goalloc.pages.mranges",
     # Beneath
-    "goalloc.base", "goalloc.base.memclr", "goalloc.base.mfixalloc", "goalloc.base.mstats",
+    "goalloc.base", "goalloc.base.mgclimit_event", "goalloc.base.nanotime", "goalloc.base.float64", "goalloc.base.memclr", "goalloc.base.mfixalloc", "goalloc.base.mstats",
     "goalloc.base.malloc_persistent", "goalloc.base.mem", "goalloc.base.fastrand", "goalloc.base.lock",
 )

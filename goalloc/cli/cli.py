@@ -3,7 +3,6 @@
 Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one line says what.
 """
 import sys
-from contextlib import ExitStack
 
 from hwmem.cli import cli
 
@@ -25,7 +24,7 @@ def parser():
     sub = command(run_program, "run", "run a Go program on an emulated machine")
     sub.add_argument("workload", metavar="WORKLOAD", help="a name from `goalloc list`")
     sub.add_argument("--gomaxprocs", type=int, metavar="N", help="Ps, one a core")
-    sub.add_argument("--gogc", type=percent, default=100, metavar="N", help="percent that the heap may grow, or off (default 100)")
+    sub.add_argument("--gogc", type=percent, default=100, metavar="N", help="percent that the heap may grow; negative or off for none (default 100)")
     sub.add_argument("--memlimit", default="off", metavar="B", help="memory limit, such as 64MiB (default off)")
     sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="the program's parameters")
     cli.machine_options(sub)
@@ -54,17 +53,16 @@ def parser():
 
 def percent(text):
     """A number, or what else was written, for check_gogc to take or refuse."""
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.removeprefix("-").isdecimal() else text
 
 
 def list_programs(arguments):
-    from goalloc.programs import workloads
+    from goalloc.programs import PROGRAMS
     from hwmem.report.table import table
-    described = workloads()
-    if arguments.workload and arguments.workload not in described:
-        raise cli.Refused(f"workload {arguments.workload!r} does not exist; goalloc list shows them")
+    with cli.refusing():
+        described = {arguments.workload: PROGRAMS.find(arguments.workload).describe()} if arguments.workload else PROGRAMS.describe()
     if arguments.json:
-        cli.print_json({arguments.workload: described[arguments.workload]} if arguments.workload else described)
+        cli.print_json(described)
     elif arguments.workload:
         cli.show_parameters(arguments.workload, described[arguments.workload])
     else:
@@ -72,24 +70,21 @@ def list_programs(arguments):
 
 
 def run_program(arguments):
-    from goalloc.programs import PROGRAMS, environment, fit, registered
+    from goalloc.programs import PROGRAMS, environment, fit
     from hwmem.runs.watch import Watch
     from hwmem.runs.job import Job
     config = cli.configuration(arguments)
-    if arguments.workload not in PROGRAMS:
-        raise cli.Refused(f"workload {arguments.workload!r} does not exist; goalloc list shows them")
     words = arguments.set + ([f"gomaxprocs={arguments.gomaxprocs}"] if arguments.gomaxprocs is not None else [])
     if arguments.memprofile < 0:
         raise cli.Refused("--memprofile: takes bytes a sample, 1 for every object")
-    with registered(), ExitStack() as stack:
-        with cli.refusing():
-            job = Job(arguments.workload, config, arguments.seed, None, fit(config, PROGRAMS[arguments.workload].parse(words)))
-            stack.enter_context(environment(GOGC=arguments.gogc, GOMEMLIMIT=arguments.memlimit,
-                                            GODEBUG=f"memprofilerate={arguments.memprofile}"))
-        result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=Watch())
-        if arguments.memprofile:
-            result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
-        cli.show(result, arguments)
+    with cli.refusing():
+        program = PROGRAMS.find(arguments.workload)
+        variables = environment(arguments.gogc, arguments.memlimit, f"memprofilerate={arguments.memprofile}")
+        job = Job(program, config, arguments.seed, None, fit(config, program.parse(words)), variables)
+    result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=Watch())
+    if arguments.memprofile:
+        result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
+    cli.show(result, arguments)
     if arguments.memprofile and not arguments.json:
         from goalloc.cli.report import profile
         print("\n" + profile(result))

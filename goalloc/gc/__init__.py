@@ -1,1 +1,1 @@
-"""The collector: cycles, marking, barriers, sweeping, finalizers. Go: mgc*.go, mwbbuf.go, mbarrier.go, mfinal.go."""
+"""The collector: a cycle's pace, who marks, how much of the processor it may take, what goes back to the kernel."""

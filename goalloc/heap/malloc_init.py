@@ -2,14 +2,14 @@
 
     schedinit ── mallocinit: mheap_.init, mcache0, arena hints ── procresize: a P from the heap, with an mcache, each
 
-Reached through DOOR_RUNTIME: MALLOCINIT (memory limit, heap goal), SET_M (M, P), NEW_MCACHE, FLUSH_MCACHE (mcache), STOCK_MSPANS
+Reached through DOOR_RUNTIME: MALLOCINIT, SET_M (M, P), NEW_MCACHE, FLUSH_MCACHE (mcache), STOCK_MSPANS
 (P, how many), INIT_PAGES (a page allocator of its own, its lock). The order of system calls is the real one's. Go: proc.go
 schedinit, malloc.go mallocinit, mheap.go init.
 """
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
 from goalloc.heap.mheap_grow import H
-from goalloc.layout import (CENTRAL_STRIDE, arenaHint, g_, gcControllerState, m_, mcache, mcentral, mheap, mspan, mstats, p_,
+from goalloc.layout import (CENTRAL_STRIDE, arenaHint, g_, m_, mcache, mcentral, mheap, mspan, mstats, p_,
                             specialPinCounter, specialReachable, specialfinalizer, specialprofile, variables as V)
 from goalloc.heap.mcache import allocmcache, releaseAll
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_init
@@ -27,9 +27,6 @@ SPECIAL_SIZES = ((mheap.specialfinalizeralloc, specialfinalizer.sizeof), (mheap.
 def runtime_door(m, t, operation, a, b):
     if operation == MALLOCINIT:
         mallocinit(m, t)
-        put64(m, t, V.gcController + gcControllerState.memoryLimit, a)
-        put64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal, b)
-        put64(m, t, V.gcController + gcControllerState.triggered, -1)
     elif operation == SET_M:
         set_m(m, t, a, b)
     elif operation == NEW_MCACHE:

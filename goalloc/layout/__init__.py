@@ -15,8 +15,8 @@ from goalloc.layout.pages import (addrRange, addrRanges, fixalloc, lfnode, linea
 from goalloc.layout.heap import (CENTRAL_STRIDE, STACKPOOL_STRIDE, arenaHint, gcBitsArena, gcBitsArenas,        # noqa: F401
                                  heapArena, liveUserArenaChunk, mSpanList, mcache, mcentral, mheap, mspan, spanSet, spanSetBlock,
                                  stackfreelist, stackpoolItem, userArena, userArenaState)
-from goalloc.layout.collector import (bucket, consistentHeapStats, gcControllerState, heapStatsDelta,           # noqa: F401
-                                      memRecord, memRecordCycle, mstats, special, specialPinCounter, specialReachable,
+from goalloc.layout.collector import (bucket, consistentHeapStats, gcCPULimiterState, gcControllerState, heapStatsDelta,           # noqa: F401
+                                      memRecord, memRecordCycle, mstats, scavenge, special, specialPinCounter, specialReachable,
                                       specialfinalizer, specialprofile, sweepdata, workType)
 from goalloc.layout.scheduler import (Mutex, WaitGroup, g_, gobuf, hchan, m_, p_, schedt, scase, semaRoot, sudog, timer, waitq)   # noqa: F401
 from goalloc.layout.program import eface, hiter, hmap, iface, mapextra, slice_, type_                           # noqa: F401

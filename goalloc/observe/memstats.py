@@ -11,6 +11,7 @@ from goalloc.sizeclasses import class_to_size
 
 SIGN = 1 << 63
 HEADROOM_PERCENT, MIN_HEADROOM = 3, 1 << 20
+MIN_RUNWAY, NOT_TRIGGERED = 64 << 10, 2 * SIGN - 1      # of a cycle that runs, whose goal has been lowered
 BY_SIZE = 61                            # classes that MemStats has room for
 SYS_COUNTERS = {"MSpanSys": mstats.mspan_sys, "MCacheSys": mstats.mcache_sys, "BuckHashSys": mstats.buckhash_sys,
                 "GCSys": mstats.gcMiscSys, "OtherSys": mstats.other_sys}
@@ -51,7 +52,8 @@ def heap_goal(c):
         limited = max(goal - headroom if goal >= 2 * headroom else headroom, c["heapMarked"])
     if limited < c["gcPercentHeapGoal"]:
         return limited
-    return max(c["gcPercentHeapGoal"], c["sweepDistMinTrigger"])
+    goal = max(c["gcPercentHeapGoal"], c["sweepDistMinTrigger"])
+    return max(goal, c["triggered"] + MIN_RUNWAY) if c["triggered"] != NOT_TRIGGERED else goal
 
 
 def read_memstats(look):

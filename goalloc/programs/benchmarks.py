@@ -7,11 +7,12 @@ A dropped object is garbage that nothing collects yet: what is compared is alloc
 Sources: Berger, McKinley, Blumofe, Wilson, 2000 (threadtest); Larson, Krishnan, 1998 (larson 10 7 8 1000 10000 1 P).
 """
 from hwmem.kernels import kernel, load64, store64
-from hwmem.programs.registry import parameter, workload
+from hwmem.programs.registry import parameter
 from goalloc.kernels import DONE, go, goexit, mallocgc, waitgroup_add, waitgroup_wait
 from goalloc.programs.goroutines import MAIN, go_on, main_returns, next_goroutine, place_waitgroup, start_main, variable, where
 from goalloc.programs.start import GOMAXPROCS, outcome
 from goalloc.types import pointer
+from goalloc.programs.registry import workload
 
 WAIT, WORK = 1, 2
 BATCH, COUNT, GENERATION, DRAWN = range(4)          # a goroutine's variables; BATCH: the address of its array, larson's argument

@@ -4,11 +4,12 @@ A goroutine needs a g and a stack of 2 KiB; deep calls make the stack grow, and 
 step is one goroutine started, one call, or one end.
 """
 from hwmem._jit import call_door
-from hwmem.programs.registry import parameter, workload
+from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.sched.proc import GOEXIT, NEWG
 from goalloc.programs.start import GOMAXPROCS, count_step, next_m, outcome, start
 from goalloc.heap.stack import CALL
+from goalloc.programs.registry import workload
 
 CURRENT, DEPTH = 2, 3                   # a thread's registers
 

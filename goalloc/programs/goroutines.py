@@ -8,7 +8,7 @@ A goroutine is a state machine: every step does what its place says. A call that
 """
 from hwmem._jit import call_door
 from hwmem.kernels import finish, kernel, load64, store64
-from hwmem.programs.registry import parameter, workload
+from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.kernels import (CLOSED, DONE, chanrecv, chansend, closechan, go, goexit, makechan, mallocgc, waitgroup_add,
                              waitgroup_wait)
@@ -19,6 +19,7 @@ from goalloc.programs.start import GOMAXPROCS, RANK, next_m, outcome, start
 from goalloc.heap.stack import HI
 from goalloc.observe.symbols import channel, structure
 from goalloc.types import int64, pointer
+from goalloc.programs.registry import workload
 
 MAIN = 0                                # where the first goroutine begins
 

@@ -4,10 +4,11 @@ The timer of a goroutine lies with the P on which it went to sleep; a P without 
 a goroutine goes on, after its time has come, is what waking and scheduling cost.
 """
 from hwmem.kernels import kernel, load64, store64
-from hwmem.programs.registry import parameter, workload
+from hwmem.programs.registry import parameter
 from goalloc.kernels import DONE, go, goexit, sleep, waitgroup_add, waitgroup_wait
 from goalloc.programs.goroutines import MAIN, go_on, main_returns, next_goroutine, place_waitgroup, start_main, variable, where
 from goalloc.programs.start import GOMAXPROCS, outcome
+from goalloc.programs.registry import workload
 
 SLEEP, WAIT = 1, 2
 NUMBER, COUNT, UNTIL = range(3)         # a goroutine's variables

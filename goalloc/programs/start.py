@@ -5,8 +5,6 @@
 
     t = next_m(m, w)                    whose step it is, in the loop of every program: ... count_step(m, t, how many) ends a step
 """
-from contextlib import contextmanager
-
 import numpy as np
 
 from hwmem._jit import kernel
@@ -14,7 +12,7 @@ from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.runtime.arguments import check_godebug, check_gogc, check_limit
-from goalloc.runtime.runtime import ENVIRONMENT, Runtime
+from goalloc.runtime.runtime import Runtime
 from goalloc.observe.sizestats import size_stats
 from goalloc.observe.memstats import read_memstats
 from goalloc.observe.inspect import Inspector
@@ -22,28 +20,24 @@ from goalloc.observe.symbols import symbols
 
 DEFAULT_PS = 4
 GOMAXPROCS = parameter(DEFAULT_PS, "Ps; P i runs on core i", 1, 64)
+ENVIRONMENT = {"GODEBUG": "", "GOGC": 100, "GOMEMLIMIT": "off"}         # of programs that are started without their own
 RANK, COUNT = 0, 1                      # a thread's first registers; how many steps it has done
 
 
 def start(w, space):
     """The runtime of a program with `w.gomaxprocs` Ps, in the workload's process."""
-    space.runtime = Runtime(process=space.process, gomaxprocs=w.gomaxprocs, gogc=ENVIRONMENT["GOGC"],
-                            memory_limit=ENVIRONMENT["GOMEMLIMIT"], seed=space.process.machine.seed)
+    variables = ENVIRONMENT | space.environment
+    space.runtime = Runtime(process=space.process, gomaxprocs=w.gomaxprocs, gogc=variables["GOGC"], memory_limit=variables["GOMEMLIMIT"],
+                            godebug=variables["GODEBUG"], seed=space.process.machine.seed)
     w.threads = w.gomaxprocs
     w.g = np.array(space.runtime.gs + [0], np.int64)    # never an array of one, which would be a number
     return space.runtime
 
 
-@contextmanager
-def environment(**variables):
-    """Inside, programs are started with these of GODEBUG, GOGC and GOMEMLIMIT. Raises TypeError or ValueError as Runtime does."""
-    check_godebug(variables.get("GODEBUG", "")), check_gogc(variables.get("GOGC", 100)), check_limit(variables.get("GOMEMLIMIT"))
-    before = dict(ENVIRONMENT)
-    ENVIRONMENT.update(variables)
-    try:
-        yield
-    finally:
-        ENVIRONMENT.update(before)
+def environment(gogc=100, memory_limit=None, godebug=""):
+    """What a program finds as its environment: GOGC, GOMEMLIMIT and GODEBUG. Raises TypeError or ValueError as Runtime does."""
+    check_gogc(gogc), check_limit(memory_limit), check_godebug(godebug)
+    return {"GOGC": gogc, "GOMEMLIMIT": memory_limit, "GODEBUG": godebug}
 
 
 def fit(config, parameters):
@@ -70,7 +64,7 @@ def outcome(w, space, operations):
     kept = ("HeapSys", "HeapInuse", "HeapAlloc", "HeapObjects", "Mallocs", "StackInuse")
     return {"operations": operations, **{name: stats[name] for name in kept},
             "lock_waits": int(counts[P.LOCK_WAITS]), "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES]),
-            "memstats": stats, "sizes": size_stats(look), "environment": dict(ENVIRONMENT)}
+            "memstats": stats, "sizes": size_stats(look), "environment": ENVIRONMENT | space.environment}
 
 
 @kernel

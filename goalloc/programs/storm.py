@@ -8,12 +8,13 @@ A step is one allocation.
 import numpy as np
 
 from hwmem.kernels import store64
-from hwmem.programs.registry import parameter, workload
+from hwmem.programs.registry import parameter
 from goalloc.kernels import mallocgc
 from goalloc.layout import p_
 from goalloc.base.lock import lock, unlock
 from goalloc.programs.start import COUNT, GOMAXPROCS, RANK, count_step, next_m, outcome, start
 from goalloc.types import pointer
+from goalloc.programs.registry import workload
 
 CACHES = ("per-p", "shared")
 SHARED = 1

@@ -9,11 +9,12 @@
 import numpy as np
 
 from hwmem.kernels import finish, kernel, load64, store64
-from hwmem.programs.registry import parameter, workload
+from hwmem.programs.registry import parameter
 from goalloc.kernels import concatstrings, growslice, mallocgc, read_pointer, write_pointer
 from goalloc.values.map import mapassign
 from goalloc.programs.start import COUNT, GOMAXPROCS, RANK, count_step, next_m, outcome, start
 from goalloc.types import int64, pointer, struct
+from goalloc.programs.registry import workload
 
 HEAD, LENGTH, CAPACITY, SUM = range(2, 6)                       # a thread's registers
 NODE = struct("node", left=pointer, right=pointer, key=int64)

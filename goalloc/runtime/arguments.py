@@ -11,23 +11,27 @@ from goalloc import params as P
 from goalloc.runtime.slice import Slice
 
 
-def check_gogc(gogc):
-    """A percentage, or None for "off"."""
-    if gogc == "off":
-        return None
-    if isinstance(gogc, bool) or not isinstance(gogc, int) or not 0 <= gogc <= 1_000_000:
-        raise ValueError(f"gogc: takes a percentage from 0 or 'off', got {gogc!r}")
-    return gogc
+def check_gogc(gogc, name="gogc"):
+    """A percentage; -1 for "off" and for all that is negative, as in Go."""
+    if isinstance(gogc, str) and gogc == "off":
+        return -1
+    if isinstance(gogc, bool) or not isinstance(gogc, (int, np.integer)) or gogc > 1_000_000:
+        raise ValueError(f"{name}: takes a percentage up to 1000000, negative or 'off' for none, got {gogc!r}")
+    return max(int(gogc), -1)
 
 
-def check_limit(limit):
+def check_limit(limit, name="memory_limit"):
     """Bytes; None and "off", as in GOMEMLIMIT, are as many as Go counts."""
-    if limit is None or limit == "off":
+    if limit is None or isinstance(limit, str) and limit == "off":
         return P.maxInt64
-    nbytes = parse_size(limit, "memory_limit")
+    nbytes = parse_size(limit, name)
     if nbytes > P.maxInt64:
-        raise ValueError(f"memory_limit: takes less than 2^63 bytes, got {limit!r}")
+        raise ValueError(f"{name}: takes less than 2^63 bytes, got {limit!r}")
     return nbytes
+
+
+def is_negative(number):
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool) and number < 0
 
 
 def check_godebug(words):

@@ -18,11 +18,11 @@ from hwmem._jit import DOORS, first_run_bar
 from hwmem.machine.arguments import to_int64
 from hwmem.config.machine import MachineConfig
 from hwmem.layout import MACHINE
-from hwmem.machine.machine import OTHER_SIGNALS, Machine
+from hwmem.machine.machine import Machine
 from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
 from goalloc.runtime.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
-                               check_sizes, check_slice, check_string)
+                               check_sizes, check_slice, check_string, is_negative)
 from goalloc.heap.malloc_init import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.observe.check import check_heap, span_at
 from goalloc.runtime.entries import (box_one, box_string, clear, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word,
@@ -31,10 +31,11 @@ from goalloc.errors import GROWSLICE_LEN, MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, F
 from goalloc.runtime.goroutine import Goroutine
 from goalloc.values.string import STATIC_VALUES
 from goalloc.observe.inspect import Inspector
-from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, gcControllerState, hmap, m_, p_,
+from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, hmap, m_, p_,
                             pointer_words, schedt, type_, variables as V)
 from goalloc.values.map import MAKE
 from goalloc.runtime.map import Map
+from goalloc.runtime.pacing import init_controller
 from goalloc.sched.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.observe.sizestats import size_stats
@@ -45,7 +46,6 @@ from goalloc.observe.memstats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, encode, int64, pointer, slice_of, string, uint8
 
 TYPES_SIZE = GLOBALS - TYPES
-FIRST_GOAL = 4 << 20                    # heapMinimum at GOGC=100
 TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
           ("class_to_divmagic", np.uint32, class_to_divmagic), ("size_to_class8", np.uint8, size_to_class8),
           ("size_to_class128", np.uint8, size_to_class128))
@@ -55,9 +55,7 @@ P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_
 TIMER_OBJECT_TYPE = Type("Timer", 8 + TIMER_TYPE.size, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
 # Those whose addresses the runtime finds in its data (typelinks)
 LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)
-OTHER_SIGNALS.update(TEXTS)             # for programs that Runtime does not drive (hwmem.run)
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
-ENVIRONMENT = {"GODEBUG": "", "GOGC": 100, "GOMEMLIMIT": "off"}         # of programs that are started without their own
 
 
 class String(NamedTuple):
@@ -70,8 +68,8 @@ class String(NamedTuple):
 class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
-    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, "off" for none (it sets the first goal; nothing collects
-    yet); `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
+    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none (it sets the first goal; nothing
+    collects yet); `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
     recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled.
     """
 
@@ -82,12 +80,13 @@ class Runtime:
         if start is not None:
             check_start(start)
         self.gogc, self.memory_limit = check_gogc(gogc), check_limit(memory_limit)
-        settings = check_godebug(godebug or ENVIRONMENT["GODEBUG"])
+        settings = check_godebug(godebug)
         self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
         self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
         self.gomaxprocs = check_gomaxprocs(gomaxprocs, self.machine.config.cores, start is not None)
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
+        self.machine.signals.update(TEXTS)                  # for programs that Runtime does not drive (hwmem.run)
         self.load_doors()
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
@@ -121,11 +120,9 @@ class Runtime:
         self.machine.state.thread[t].guest[P.G] = V.g0
         p.store(V.m0 + m_.g0, V.g0)
         self._door(0, SET_M, V.m0, 0)
-        collected = self.gogc is not None and start is None     # recorded heaps are not
-        self._door(0, MALLOCINIT, self.memory_limit, FIRST_GOAL * self.gogc // 100 if collected else -1)
+        self._door(0, MALLOCINIT, 0, 0)
+        init_controller(p, self.gogc if start is None else -1, self.memory_limit)       # recorded heaps are not collected
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
-        p.store(V.gcController + gcControllerState.gcPercent, self.gogc if collected else -1, size=4)
-        p.store(V.gcController + gcControllerState.heapMinimum, FIRST_GOAL * self.gogc // 100 if collected else FIRST_GOAL)
         for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
             p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
@@ -318,6 +315,20 @@ class Runtime:
             self._types[key] = at
             self.type_names[at] = of.name
         return self._types[key]
+
+    # What the collector goes by
+
+    def set_gc_percent(self, percent, core=0):
+        """debug.SetGCPercent: the heap's goal changes at once. Negative or "off": no collection but for the memory limit's sake, and
+        those asked for. The old value, -1 for off."""
+        from goalloc.gc.mgcpacer_commit import set_gc_percent
+        return self._run(core, set_gc_percent, check_gogc(percent, "percent"))
+
+    def set_memory_limit(self, limit, core=0):
+        """debug.SetMemoryLimit: bytes, or a size such as "1GiB"; None or "off" for none; a negative number only asks. The old limit, in
+        bytes (2^63 - 1 if there was none)."""
+        from goalloc.gc.mgcpacer_commit import set_memory_limit
+        return self._run(core, set_memory_limit, -1 if is_negative(limit) else check_limit(limit, "limit"))
 
     # Looking
 

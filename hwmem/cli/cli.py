@@ -237,9 +237,10 @@ def run_workload(arguments):
     from hwmem.runs.job import Job
     name = workload_name(arguments.workload)
     with refusing():
-        config = configuration(arguments, find(name))
+        workload = find(name)
+        config = configuration(arguments, workload)
         watch = Watch(classify=arguments.classify, events=EVENTS.check("--events", arguments.events), races=arguments.races)
-        job = Job(name, config, arguments.seed, arguments.cores, find(name).parse(arguments.set))
+        job = Job(workload, config, arguments.seed, arguments.cores, workload.parse(arguments.set))
     with blaming(arguments.workload):
         result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch)
     show(result, arguments)
@@ -348,9 +349,9 @@ def warm_up(arguments):
     from tqdm import tqdm
     from hwmem.programs import WORKLOADS
     from hwmem.runs.job import Job
-    for name in (bar := tqdm(WORKLOADS, desc="compiling", unit="kernel", file=sys.stderr)):
-        bar.set_postfix_str(name)
-        Job(name).set_up()
+    for workload in (bar := tqdm(WORKLOADS.values(), desc="compiling", unit="kernel", file=sys.stderr)):
+        bar.set_postfix_str(workload.name)
+        Job(workload).set_up()
 
 
 def show(result, arguments):

@@ -59,6 +59,7 @@ class Machine:
         self.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
         self.processes = []
         self._free_threads = []
+        self.signals = dict(OTHER_SIGNALS)              # what ended a thread, in words; a language's runtime adds its own
         self.file_names = {}                            # by number
         files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)      # exec.PROGRAM
 
@@ -114,7 +115,7 @@ class Machine:
             raise Abort(MESSAGES[address], t)
         if code == P.NO_MEMORY and self.state.process[thread.process].killed:
             raise MachineError(self.obituary(int(thread.process)))
-        raise MachineError(OTHER_SIGNALS[code].format(address, t, int(thread.fault_access)))
+        raise MachineError(self.signals[code].format(address, t, int(thread.fault_access)))
 
     def obituary(self, number):
         """What the OOM killer took with process `number`, in the words of Linux's log (mm/oom_kill.c); its pid is /proc's."""

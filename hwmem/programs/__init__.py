@@ -36,7 +36,7 @@ from hwmem.programs.threads import (sharing, regression, hoard, heap, messages, 
 from hwmem.programs.caches import stream, latency, matrix                                                   # noqa: F401
 from hwmem.programs.memory import (faults, returning, oversubscription, reach, forks, allocation,           # noqa: F401
                                    mappings, contiguous, overlay)
-from hwmem.programs.registry import WORKLOADS, Workload, find, grid, parameter, workload, workloads
+from hwmem.programs.registry import WORKLOADS, Registry, Workload, find, grid, parameter, workload, workloads
 from hwmem.programs.space import Space, Symbol
 
-__all__ = ["WORKLOADS", "Workload", "find", "grid", "parameter", "workload", "workloads", "Space", "Symbol"]
+__all__ = ["WORKLOADS", "Registry", "Workload", "find", "grid", "parameter", "workload", "workloads", "Space", "Symbol"]

@@ -29,8 +29,6 @@ from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Choice, Flag, Integer, Record, Size, setting
 
 RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events", "races")      # arguments of hwmem.run
-WORKLOADS = {}
-
 
 def parameter(default, doc, low=1, high=10**12, choices=None):
     """A workload's parameter, of the default's type: a count from `low` to `high`, True or False, one of `choices`, or,
@@ -124,36 +122,55 @@ def no_values(w, space):
     return {}
 
 
-def workload(name, description, setup=no_setup, values=no_values, operation="step", against=None, scale=None, rules=(),
-             machine=None, needs_mmu=False, **parameters):
-    """Decorator: registers the kernel `function(m, w)` under `name`, for hwmem.run and the command.
+class Registry(dict):
+    """Workloads by name, in the order in which they were registered. `command`: whose they are, for messages."""
 
-    `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is
-    how many operations the program did; `operation` is what one is called. `against`: (parameter, values) that a
-    comparison tries beside the run's own; `scale`: the parameter that it takes in powers of two (comparison.py).
-    `rules`: record.Rules between parameters. `machine`: settings of MachineConfig that it runs with unless a
-    configuration is given, {"memory": "64MiB"}. `needs_mmu`: it maps memory itself, and is refused on a machine without page
-    tables. `parameters`: made by `parameter`. Raises ValueError for a name that is taken.
-    """
-    for word, declared in parameters.items():
-        if word in RESERVED:
-            raise ValueError(f"{name}.{word}: the name of an argument of hwmem.run")
-        if not isinstance(declared, Field):
-            raise TypeError(f"{name}.{word}: takes what hwmem.parameter returns, not {type(declared).__name__}")
-        declared.metadata["kind"].check(f"{name}.{word}: its default", declared.default)
-    for word, function in (("setup", setup), ("values", values)):
-        if not callable(function):
-            raise TypeError(f"{name}.{word}: takes a function, not {type(function).__name__}")
-    record = make_dataclass("Parameters", [(n, object, field) for n, field in parameters.items()], bases=(Record,), frozen=True,
-                            namespace={"rules": rules})
+    def __init__(self, command):
+        super().__init__()
+        self.command = command
 
-    def register(function):
-        if name in WORKLOADS and WORKLOADS[name].kernel.__module__ != function.__module__:
-            raise ValueError(f"workload {name!r} exists already, in {WORKLOADS[name].kernel.__module__}")
-        WORKLOADS[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale, machine or {},
-                                   needs_mmu)
-        return WORKLOADS[name]
-    return register
+    def workload(self, name, description, setup=no_setup, values=no_values, operation="step", against=None, scale=None, rules=(),
+                 machine=None, needs_mmu=False, **parameters):
+        """Decorator: registers the kernel `function(m, w)` under `name`, for run and the command.
+
+        `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is
+        how many operations the program did; `operation` is what one is called. `against`: (parameter, values) that a
+        comparison tries beside the run's own; `scale`: the parameter that it takes in powers of two (comparison.py).
+        `rules`: record.Rules between parameters. `machine`: settings of MachineConfig that it runs with unless a
+        configuration is given, {"memory": "64MiB"}. `needs_mmu`: it maps memory itself, and is refused on a machine without page
+        tables. `parameters`: made by `parameter`. Raises ValueError for a name that is taken.
+        """
+        for word, declared in parameters.items():
+            if word in RESERVED:
+                raise ValueError(f"{name}.{word}: the name of an argument of hwmem.run")
+            if not isinstance(declared, Field):
+                raise TypeError(f"{name}.{word}: takes what hwmem.parameter returns, not {type(declared).__name__}")
+            declared.metadata["kind"].check(f"{name}.{word}: its default", declared.default)
+        for word, function in (("setup", setup), ("values", values)):
+            if not callable(function):
+                raise TypeError(f"{name}.{word}: takes a function, not {type(function).__name__}")
+        record = make_dataclass("Parameters", [(n, object, field) for n, field in parameters.items()], bases=(Record,), frozen=True,
+                                namespace={"rules": rules})
+
+        def register(function):
+            if name in self and self[name].kernel.__module__ != function.__module__:
+                raise ValueError(f"workload {name!r} exists already, in {self[name].kernel.__module__}")
+            self[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale, machine or {},
+                                  needs_mmu)
+            return self[name]
+        return register
+
+    def find(self, name):
+        """The Workload of that name. Raises ValueError, with the name that was probably meant."""
+        if not isinstance(name, str) or name not in self:
+            close = get_close_matches(str(name), self, 1)
+            hint = f"did you mean {close[0]}?" if close else f"{self.command} list shows them"
+            raise ValueError(f"workload {name!r} does not exist; {hint}")
+        return self[name]
+
+    def describe(self):
+        """Name -> {"description", "machine", "parameters": {name: {"default", "takes", "doc"}}} of every workload."""
+        return {name: w.describe() for name, w in self.items()}
 
 
 def grid(title, row, rows, column, columns, cells):
@@ -162,14 +179,5 @@ def grid(title, row, rows, column, columns, cells):
     return {"title": title, "row": row, "rows": rows, "column": column, "columns": columns, "cells": cells}
 
 
-def find(name):
-    """The Workload of that name. Raises ValueError, with the name that was probably meant."""
-    if not isinstance(name, str) or name not in WORKLOADS:
-        close = get_close_matches(str(name), WORKLOADS, 1)
-        raise ValueError(f"workload {name!r} does not exist; {f'did you mean {close[0]}?' if close else 'hwmem list shows them'}")
-    return WORKLOADS[name]
-
-
-def workloads():
-    """Name -> {"description", "machine", "parameters": {name: {"default", "takes", "doc"}}} of every workload."""
-    return {name: w.describe() for name, w in WORKLOADS.items()}
+WORKLOADS = Registry("hwmem")
+workload, find, workloads = WORKLOADS.workload, WORKLOADS.find, WORKLOADS.describe

@@ -24,8 +24,8 @@ class Symbol(NamedTuple):
 class Space:
     """`process`: whose memory it is; `random`: numpy's generator, of the run's seed; `core`: where the main thread runs."""
 
-    def __init__(self, process, random, core=0):
-        self.process, self.random, self.core = process, random, core
+    def __init__(self, process, random, core=0, environment=None):
+        self.process, self.random, self.core, self.environment = process, random, core, dict(environment or {})
         self.symbols = []
 
     def map(self, name, size, element=8, touch=True):

@@ -44,14 +44,16 @@ def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2
     Raises TypeError or ValueError, one line, for arguments that are wrong, WorkloadError for a kernel that does not compile;
     SegmentationFault or MachineError if the program did not end well.
     """
-    return Job(name, config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events, races))
+    return Job(find(name), config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events, races))
 
 
 class Job:
-    """A workload set up on a machine of its own, ready to go. Raises TypeError or ValueError for wrong arguments."""
+    """A workload set up on a machine of its own, ready to go. Raises TypeError or ValueError for wrong arguments.
 
-    def __init__(self, name, config=None, seed=0, cores=None, parameters=()):
-        self.workload, self.on = find(name), cores
+    `workload`: a Workload; `environment`: what its setup finds as space.environment, as a process finds its variables."""
+
+    def __init__(self, workload, config=None, seed=0, cores=None, parameters=(), environment=None):
+        self.workload, self.on, self.environment = workload, cores, dict(environment or {})
         self.parameters = self.workload.settle(dict(parameters))
         self.machine = Machine(self.workload.config() if config is None else config, seed)
         self.workload.check_machine(self.machine.config)
@@ -61,7 +63,7 @@ class Job:
 
     def set_up(self):
         """The program's variables in memory, its threads, and the kernel's machine code, whose making is not measured."""
-        self.space = Space(self.machine.spawn(), self.random, self.cores[0])
+        self.space = Space(self.machine.spawn(), self.random, self.cores[0], self.environment)
         frame = SimpleNamespace(**self.parameters)
         try:
             self.workload.setup(frame, self.space)
@@ -109,7 +111,7 @@ class Job:
 
     def again(self, parameters):
         """The same job with other parameters."""
-        return Job(self.workload.name, self.machine.config, self.seed, self.on, parameters)
+        return Job(self.workload, self.machine.config, self.seed, self.on, parameters, self.environment)
 
     def level_clocks(self):
         """All cores wait for the one that is furthest; returns that cycle. Threads of several come up one by one."""

@@ -1,4 +1,4 @@
-"""The page allocator answers as the real one did: random histories, searches in bitmaps and words."""
+"""The page allocator, the pacer and the CPU limiter answer as the real ones did."""
 import pytest
 from recorded import oracle
 
@@ -30,3 +30,42 @@ def test_a_case_without_questions_has_no_answers_and_one_of_another_form_is_refu
 
 def test_runs_of_ones_are_found_where_recorded():
     assert answers.findbitrange64(oracle("findbitrange64")) == oracle("findbitrange64")
+
+
+def as_recorded(ours):
+    """With which a recorded case compares equal if floats are to 1e-9."""
+    if isinstance(ours, float):
+        return pytest.approx(ours, rel=1e-9, abs=0)
+    if isinstance(ours, dict):
+        return {key: as_recorded(value) for key, value in ours.items()}
+    return [as_recorded(value) for value in ours] if isinstance(ours, list) else ours
+
+
+@pytest.mark.parametrize("i", range(len(oracle("pacer"))))
+def test_the_pacer_sets_goals_triggers_and_assist_ratios_as_recorded(i):
+    case = oracle("pacer")[i]
+    ours = answers.pacer(without(case, "goal_at_start", "triggered_heap_live", "assist_work_per_byte_at_start", "goal_after",
+                                 "heap_marked_after", "heap_live_at_end", "assist_work_per_byte", "goal"))
+    assert case == as_recorded(ours)
+
+
+@pytest.mark.parametrize("i", range(len(oracle("cpulimiter"))))
+def test_the_cpu_limiter_fills_and_limits_as_recorded(i):
+    case = oracle("cpulimiter")[i]
+    transitions = [op["op"] == "transition" for op in case["ops"]]
+    blank = [op if kept else op | {"fill": -1, "overflow": -1, "capacity": -1, "limiting": None}
+             for op, kept in zip(case["ops"], transitions)]
+    assert answers.cpulimiter(case | {"ops": blank}) == case
+
+
+def without(case, *names):
+    """The case with these answers wrong, wherever they are."""
+    if isinstance(case, dict):
+        return {key: -1 if key in names else without(value, *names) for key, value in case.items()}
+    return [without(value, *names) for value in case] if isinstance(case, list) else case
+
+
+def test_cases_of_the_pacer_without_what_it_asks_are_refused():
+    for call, word in ((lambda: answers.pacer({"cycles": []}), "gc_percent"), (lambda: answers.cpulimiter({"ops": []}), "gomaxprocs")):
+        with pytest.raises(ValueError, match=word):
+            call()

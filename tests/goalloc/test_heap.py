@@ -155,7 +155,7 @@ def test_the_cycles_of_allocating_are_those_of_every_call(runtime):
     (lambda rt: rt.mallocgc(-1), "n:"), (lambda rt: rt.mallocgc(1 << 63), "n:"), (lambda rt: rt.box(-1), "value:"), (lambda rt: rt.mallocgc("8"), "n:"), (lambda rt: rt.malloc_many([-1]), "sizes"),
     (lambda rt: rt.malloc_many([8, 8], noscan=[True] * 3), "noscan"), (lambda rt: rt.mallocgc(8, core=2), "core"),
     (lambda rt: rt.make_slice(int64, 5, 3), "cap"), (lambda rt: rt.globals(0), "n:"), (lambda rt: rt.cycles_of("x"), "operation"),
-    (lambda rt: Runtime(machine=rt.machine, gomaxprocs=99), "gomaxprocs"), (lambda rt: Runtime(machine=rt.machine, gogc=-1), "gogc"),
+    (lambda rt: Runtime(machine=rt.machine, gomaxprocs=99), "gomaxprocs"), (lambda rt: Runtime(machine=rt.machine, gogc=1.5), "gogc"),
     (lambda rt: Runtime(machine=rt.machine, godebug="gctrace=1"), "godebug"),
     (lambda rt: Runtime(machine=rt.machine, memory_limit="lots"), "memory_limit"),
     (lambda rt: Runtime(machine=rt.machine, memory_limit=1 << 63), "memory_limit"), (lambda rt: Runtime(machine=rt.machine, seed=-1), "seed"),

@@ -1,5 +1,6 @@
 """The Go programs run on several Ps, count what they say, contend where they must, and are the same again."""
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,6 +9,7 @@ import hwmem
 from goalloc.cli.cli import SECTIONS, main
 from goalloc.programs import PROGRAMS
 from goalloc.cli.report import SECTIONS as REPORT_SECTIONS
+from goalloc.errors import TEXTS
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError
 
@@ -149,3 +151,21 @@ def test_a_kept_result_tells_of_the_heap(tmp_path, capsys):
     hwmem.run("false-sharing", threads=1, iterations=10).save(other)
     assert main(["report", other]) == 2
     assert "not a Go program's result" in capsys.readouterr().err
+
+
+def test_programs_in_several_threads_each_have_their_own_environment():
+    """Nothing that a run changes is seen by another one, nor by hwmem's own list."""
+    def run(gogc):
+        return goalloc.run("linked-list", gomaxprocs=1, nodes=200, gogc=gogc).values["environment"]["GOGC"]
+    with ThreadPoolExecutor(4) as pool:
+        runs = pool.map(run, (25, 50, 100, 200) * 2)
+        assert "linked-list" not in hwmem.workloads()
+        assert list(runs) == [25, 50, 100, 200] * 2
+    assert not {"linked-list", "alloc-storm"} & set(hwmem.workloads())
+
+
+def test_a_machine_without_go_has_no_go_words():
+    """Go's fatal errors are known to the machines that a Go program runs on, and to no other."""
+    rt = goalloc.Runtime(gomaxprocs=1)
+    assert set(TEXTS) <= set(rt.machine.signals)
+    assert not set(TEXTS) & set(hwmem.Machine(MachineConfig()).signals)

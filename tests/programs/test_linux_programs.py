@@ -13,6 +13,7 @@ from hwmem import params as P
 from hwmem.cli.cli import main
 from hwmem.programs.memory import allocation, forks, oversubscription, returning
 from hwmem.report import report
+from hwmem.programs import find
 from hwmem.runs.job import Job
 
 PAGES = 512                     # of each kind of fault
@@ -276,7 +277,7 @@ SMALL = {"page-faults": {"pages": PAGES}, "madvise-return": {"size": "1MiB"}, "o
 
 @pytest.mark.parametrize("name", SMALL)
 def test_the_machine_is_whole_afterwards_and_only_the_program_is_left(name):
-    job = Job(name, parameters=SMALL[name])
+    job = Job(find(name), parameters=SMALL[name])
     job.run()
     job.machine.check()
     assert [p for p in range(P.MAX_PROCESSES) if job.machine.state.process[p].alive] == [job.space.process.number]

@@ -1,0 +1,22 @@
+"""nanotime(): the clock of the thread's core in nanoseconds, which is what the collector's times are in.
+
+Cycles and nanoseconds are told apart by the process's MILLISECOND, cycles of its machine (runtime.py).
+"""
+from hwmem._jit import kernel
+from goalloc import params as P
+
+MS = 1_000_000
+
+
+@kernel
+def nanotime(m, t):
+    ms = m.process[m.thread[t].process].guest[P.MILLISECOND]
+    cycles = m.core[m.thread[t].core].cycles
+    return cycles // ms * MS + cycles % ms * MS // ms
+
+
+@kernel
+def cycles_of(m, t, ns):
+    """How many cycles `ns` nanoseconds are."""
+    ms = m.process[m.thread[t].process].guest[P.MILLISECOND]
+    return ns // MS * ms + ns % MS * ms // MS
