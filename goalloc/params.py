@@ -78,6 +78,7 @@ maxInt64 = (1 << 63) - 1
 # Doors of the allocator (hwmem/_jit.py); the machine's own are below 16
 (DOOR_PERSISTENTALLOC, DOOR_PAGES, DOOR_ALLOC_SPAN, DOOR_NEXT_FREE, DOOR_ALLOC_LARGE, DOOR_HEAP_BITS, DOOR_MEMORY_BLOCK,
  DOOR_STACK, DOOR_PROC, DOOR_RUNTIME, DOOR_MAP, DOOR_CHAN, DOOR_SYNC, DOOR_PROFILE, DOOR_ARENA, DOOR_SELECT) = range(16, 32)
+DOOR_GC, DOOR_CYCLE, DOOR_MARK, DOOR_SWEEP, DOOR_FINALIZER, DOOR_BARRIER = range(48, 54)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
 # the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles
@@ -85,3 +86,7 @@ G, SECOND, SIZE, SITE = range(4)
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)
+# the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
+# whether an allocation has taken a new span
+GLOBALS_END, BARRIER, COLLECTOR, HELP = range(8, 12)
+ENABLED, MARKING, SWEEPING, SYSTEM = (1 << bit for bit in range(4))     # may begin; marks; may have spans to sweep; goroutines of its own

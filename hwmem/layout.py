@@ -210,7 +210,7 @@ OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
 
 def machine(align):
     return record(
-        ("doors", "i8", 32), "ram_base", "ram_size",
+        ("doors", "i8", 64), "ram_base", "ram_size",
         "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply",
         "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
         "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),

@@ -11,6 +11,7 @@ from goalloc import constants as C, errors as E, params as P
 from goalloc.base.lock import lock, unlock
 from goalloc.base.malloc_persistent import current_p
 from goalloc.errors import throw
+from goalloc.gc.mbarrier import write_barrier
 from goalloc.gc.mfinal_queue import or_status
 from goalloc.gc.mgcmark_scan import findObject, is_noscan, scan_pointers, scanobject
 from goalloc.gc.mgcsweep import ensureSwept
@@ -137,6 +138,8 @@ def run_finalizer(m, t, gp):
     f = fb + finblock.fin + (n - 1) * finalizer.sizeof
     fn, x, ot = get64(m, t, f + finalizer.fn), get64(m, t, f + finalizer.arg), get64(m, t, f + finalizer.ot)
     if ot:
+        if get32(m, t, V.gcphase) != C.GCoff:
+            write_barrier(m, t, ot, x)
         put64(m, t, ot, x)
     for at in (finalizer.fn, finalizer.arg, finalizer.ot):
         put64(m, t, f + at, 0)

@@ -40,9 +40,10 @@ def queuefinalizer(m, t, x, sp):
     n = get32(m, t, fb + finblock.cnt)
     f = fb + finblock.fin + n * finalizer.sizeof
     put32(m, t, fb + finblock.cnt, n + 1)
-    for to, at in ((finalizer.fn, specialfinalizer.fn), (finalizer.nret, specialfinalizer.nret), (finalizer.fint, specialfinalizer.fint),
-                   (finalizer.ot, specialfinalizer.ot)):
-        put64(m, t, f + to, get64(m, t, sp + at))
+    put64(m, t, f + finalizer.fn, get64(m, t, sp + specialfinalizer.fn))
+    put64(m, t, f + finalizer.nret, get64(m, t, sp + specialfinalizer.nret))
+    put64(m, t, f + finalizer.fint, get64(m, t, sp + specialfinalizer.fint))
+    put64(m, t, f + finalizer.ot, get64(m, t, sp + specialfinalizer.ot))
     put64(m, t, f + finalizer.arg, x)
     unlock(m, t, V.finlock)
     or_status(m, t, C.fingWake)

@@ -60,7 +60,7 @@ def gcStart(m, t, kind, n):
 def start_cycle(m, t, kind):
     acquire(m, t, V.gcsema)
     acquire(m, t, WORLD_SEMA)
-    put8(m, t, WORK + workType.userForced, kind == C.gcTriggerCycle)
+    put8(m, t, WORK + workType.userForced, 1 if kind == C.gcTriggerCycle else 0)
     if not check_flushed(m, t):
         return
     gcBgMarkStartWorkers(m, t)

@@ -42,7 +42,7 @@ MAX_STARTING_STACK = 1_000_000_000
 def setGCPhase(m, t, phase):
     """The phase, and the write barrier's flag, which is on while marking."""
     put32(m, t, V.gcphase, phase)
-    marking = phase != C.GCoff
+    marking = 1 if phase != C.GCoff else 0
     put8(m, t, V.writeBarrier + 4, marking)
     put8(m, t, V.writeBarrier, marking)
     guest = m.process[m.thread[t].process].guest

@@ -12,7 +12,7 @@ from goalloc.base.malloc_persistent import current_p, persistentalloc
 from goalloc.base.nanotime import nanotime
 from goalloc.gc.mgc_phases import gcMarkDone
 from goalloc.gc.mgclimit import need_update, update as update_limiter
-from goalloc.gc.mgclimit_event import limiter_event_start, limiter_event_stop
+from goalloc.base.mgclimit_event import limiter_event_start, limiter_event_stop
 from goalloc.gc.mgcmark import DRAINED, MORE, gcDrain
 from goalloc.gc.mgcpacer_workers import addIdleMarkWorker, markWorkerStop, removeIdleMarkWorker, worker_mode
 from goalloc.gc.mgcwork import gcMarkWorkAvailable
@@ -119,7 +119,7 @@ def begin(m, t, pp, at, mode):
     put64(m, t, at + CHECK, C.drainCheckThreshold)
     put64(m, t, pp + p_.gcMarkWorkerStartTime, now)
     tracked = mode == C.gcMarkWorkerIdleMode and limiter_event_start(m, t, pp, C.limiterEventIdleMarkWork, now)
-    put64(m, t, at + TRACKED, tracked)
+    put64(m, t, at + TRACKED, 1 if tracked else 0)
     add_nwait(m, t, -1)
 
 

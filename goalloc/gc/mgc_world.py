@@ -15,10 +15,10 @@ from goalloc import constants as C, params as P
 from goalloc.base.lock import lock, unlock
 from goalloc.base.malloc_persistent import current_p
 from goalloc.gc.mgc_ready import m_of_g0
-from goalloc.layout import g_, m_, p_, schedt, variables as V
+from goalloc.layout import g_, p_, schedt, variables as V
 from goalloc.sched.proc_park import current_m, dropg, wakep
 from goalloc.sched.proc_runq import SCHED_LOCK, globrunqput
-from goalloc.words import get8, get32, get64, put8, put32, put64
+from goalloc.words import get8, get32, get64, put8, put32
 
 GCWAITING, STOPWAIT = V.sched + schedt.gcwaiting, V.sched + schedt.stopwait
 

@@ -6,7 +6,6 @@
 Go: mgcmark.go gcFlushBgCredit, gcParkAssist, gcWakeAllAssists.
 """
 from hwmem._jit import cold, kernel
-from goalloc import constants as C
 from goalloc.base.float64 import get_float
 from goalloc.base.lock import lock, unlock
 from goalloc.gc.mgc_ready import injectglist, park, queue_pop, queue_push, ready

@@ -39,16 +39,21 @@ def gcMarkRootPrepare(m, t):
     for at in (slice_.array, slice_.len, slice_.cap):
         put64(m, t, H + mheap.markArenas + at, get64(m, t, H + mheap.allArenas + at))
         put64(m, t, WORK + workType.stackRoots + at, get64(m, t, V.allgs + at))
-    counts = (1, (globals_bytes(m, t) + C.rootBlockBytes - 1) // C.rootBlockBytes, n * JOBS_OF_ARENA,
-              get64(m, t, V.allgs + slice_.len) + get32(m, t, V.gomaxprocs))
-    at = C.fixedRootCount
-    for i in range(4):
-        put64(m, t, WORK + workType.nDataRoots + 8 * i, counts[i])
-        put32(m, t, WORK + workType.baseData + 4 * i, at)
-        at += counts[i]
-    put32(m, t, WORK + workType.baseEnd, at)
+    end = jobs_of_kind(m, t, 0, C.fixedRootCount, 1)
+    end = jobs_of_kind(m, t, 1, end, (globals_bytes(m, t) + C.rootBlockBytes - 1) // C.rootBlockBytes)
+    end = jobs_of_kind(m, t, 2, end, n * JOBS_OF_ARENA)
+    end = jobs_of_kind(m, t, 3, end, get64(m, t, V.allgs + slice_.len) + get32(m, t, V.gomaxprocs))
+    put32(m, t, WORK + workType.baseEnd, end)
     put32(m, t, NEXT_JOB, 0)
-    put32(m, t, JOBS, at)
+    put32(m, t, JOBS, end)
+
+
+@kernel
+def jobs_of_kind(m, t, kind, first, n):
+    """The `n` jobs of a kind (data, bss, spans, stacks) begin at number `first`; where they end."""
+    put64(m, t, WORK + workType.nDataRoots + 8 * kind, n)
+    put32(m, t, WORK + workType.baseData + 4 * kind, first)
+    return first + n
 
 
 @cold

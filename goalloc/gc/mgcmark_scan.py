@@ -12,7 +12,7 @@ from goalloc import constants as C, errors as E, params as P
 from goalloc.errors import throw
 from goalloc.gc.mgcwork import put
 from goalloc.heap.mheap_grow import H, arenaIndex
-from goalloc.layout import gcWork, heapArena, mheap, mspan, variables as V
+from goalloc.layout import gcWork, heapArena, mheap, mspan
 from goalloc.words import NONE, ONE, ctz64, get8, get32, get64, get_mask, low_bits, put64, set_bit8, shl, shr
 
 SPAN_WORDS = 64 * 8

@@ -16,7 +16,7 @@ from goalloc.heap.mcentral import SWEEPGEN, central_of, fullSwept, fullUnswept, 
 from goalloc.heap.mheap_grow import H
 from goalloc.heap.mspanset import spanSet_pop, spanSet_push
 from goalloc.layout import gcControllerState, mheap, mspan, sweepdata, variables as V
-from goalloc.words import add64, get8, get16, get32, get64, put32, put64
+from goalloc.words import add64, get8, get32, get64, put32, put64
 
 ACTIVE, CENTRAL_INDEX = V.sweep + sweepdata.active, V.sweep + sweepdata.centralIndex
 NBGSWEEP = V.sweep + sweepdata.nbgsweep

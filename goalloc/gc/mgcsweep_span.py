@@ -24,7 +24,7 @@ from goalloc.heap.mheap_special import free_special, page_bit
 from goalloc.heap.mheap_spanlist import list_insert, list_remove
 from goalloc.heap.mspanset import spanSet_push
 from goalloc.layout import (gcControllerState, heapStatsDelta, mSpanList, mheap, mspan, special, specialReachable, variables as V)
-from goalloc.words import (add64, cas64, clear_bit8, get8, get16, get32, get64, get_mask, low_bits, popcount64, put8, put16, put32, put64)
+from goalloc.words import (NONE, add64, cas64, clear_bit8, get8, get16, get32, get64, get_mask, low_bits, popcount64, put8, put16, put32, put64)
 
 TOTAL_FREE = V.gcController + gcControllerState.totalFree
 QUARANTINE, READY = H + mheap.userArena + 8, H + mheap.userArena + 8 + mSpanList.sizeof
@@ -147,7 +147,7 @@ def check_zombies(m, t, s):
         zombies = get_mask(m, t, marks + i // 8) & ~get_mask(m, t, allocated + i // 8)
         if i < first:
             zombies &= ~low_bits(first - i)
-        if zombies != 0:
+        if zombies != NONE:
             throw(m, t, E.ZOMBIES, s, get64(m, t, s + mspan.elemsize))
             return False
     return True

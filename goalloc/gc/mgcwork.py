@@ -8,21 +8,23 @@ while a cycle runs, then free, which the sweeper gives back). `w` is the address
 """
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E, params as P
+from goalloc.base.fastrand import fastrandn
 from goalloc.base.lock import lock, unlock
+from goalloc.base.malloc_persistent import current_p
 from goalloc.base.memclr import memmove
 from goalloc.errors import throw
-from goalloc.gc.mgcpacer_workers import enlistWorker
+from goalloc.gc.mgcpacer_workers import DEDICATED_NEEDED
 from goalloc.heap.lfstack import lfstack_pop, lfstack_push
 from goalloc.heap.mheap import alloc_span, free_span
 from goalloc.heap.mheap_spanlist import list_insert, list_remove, list_takeAll
-from goalloc.layout import gcControllerState, gcWork, mSpanList, mspan, workType, workbuf, variables as V
+from goalloc.layout import gcControllerState, gcWork, mSpanList, mspan, p_, workType, workbuf, variables as V
 from goalloc.words import add64, get32, get64, put8, put64
 
 FULL, EMPTY = V.work + workType.full, V.work + workType.empty
 SPANS_LOCK, FREE = V.work + workType.wbufSpans, V.work + workType.wbufSpans + 8
 BUSY = FREE + mSpanList.sizeof
 NOBJ, OBJ = workbuf.sizeof - 8 * C.workbufObjects - 8, workbuf.sizeof - 8 * C.workbufObjects
-CAPACITY, SPANS_AT_ONCE = C.workbufObjects, 64
+CAPACITY, SPANS_AT_ONCE, ENLIST_TRIES = C.workbufObjects, 64, 5
 
 
 # Buffers
@@ -156,11 +158,19 @@ def flush_full(m, t, w, b):
     put8(m, t, w + gcWork.flushedWork, 1)
 
 
-@kernel
+@cold
 def enlist(m, t):
-    """There is work for another worker."""
-    if get32(m, t, V.gcphase) == C.GCmark:
-        enlistWorker(m, t)
+    """There is work for another worker: a P is asked to look, if one is wanted. Go: mgcpacer.go enlistWorker."""
+    n = get32(m, t, V.gomaxprocs)
+    if get32(m, t, V.gcphase) != C.GCmark or n <= 1 or get64(m, t, DEDICATED_NEEDED) <= 0:
+        return
+    own = get32(m, t, current_p(m, t) + p_.id)
+    for _ in range(ENLIST_TRIES):
+        i = fastrandn(m, t, n - 1)
+        pp = get64(m, t, get64(m, t, V.allp) + 8 * (i + (i >= own)))
+        if get32(m, t, pp + p_.status) == P.Prunning:
+            put8(m, t, pp + p_.preempt, 1)
+            return
 
 
 @cold

@@ -7,8 +7,8 @@
     more                        a span of its own, behind a door
 
 The fast path is inlined into whoever allocates: some twenty accesses, all of them to the lines of the P's M, mcache and
-span. `typ`: address of the type, 0 for no pointers. The object is zero if `needzero`. What the collector adds (assist,
-marking new objects, the trigger) has its place after the publication barrier, where the heap's profile asks. Go: malloc.go.
+span. `typ`: address of the type, 0 for no pointers. The object is zero if `needzero`. While a cycle marks, the caller helps before
+(ASSIST) and the object is black (MARK_NEW); a new span may be what begins a cycle (TRIGGER). Go: malloc.go.
 """
 import numpy as np
 
@@ -22,12 +22,16 @@ from goalloc.heap.mbitmap import heapBitsSetType
 from goalloc.base.memclr import memclr
 from goalloc.heap.malloc_sample import profile
 
+ASSIST, MARK_NEW, TRIGGER = range(3)    # DOOR_GC: before so many bytes; an object, its span (bytes asked for in the register SIZE); test it
+
 
 @kernel
 def mallocgc(m, t, size, typ, needzero=True):
     """Address of `size` bytes; 0 after a fatal error, which ends the thread."""
     if size == 0:
         return V.zerobase
+    if is_marking(m, t):
+        call_door(m, P.DOOR_GC, t, ASSIST, size, 0)
     mp = load64(m, t, m.thread[t].guest[P.G] + g_.m)
     c = load64(m, t, load64(m, t, mp + m_.p) + p_.mcache)
     store32(m, t, mp + m_.mallocing, 1)
@@ -38,7 +42,16 @@ def mallocgc(m, t, size, typ, needzero=True):
     else:
         x = large(m, t, c, size, typ, needzero)
     store32(m, t, mp + m_.mallocing, 0)
+    process = m.process[m.thread[t].process].guest
+    if process[P.HELP] and process[P.COLLECTOR] & P.ENABLED:
+        process[P.HELP] = 0
+        call_door(m, P.DOOR_GC, t, TRIGGER, 0, 0)
     return x
+
+
+@kernel
+def is_marking(m, t):
+    return m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING != 0
 
 
 @kernel
@@ -88,7 +101,7 @@ def new_tiny_block(m, t, c, size):
     if size < load64(m, t, c + mcache.tinyoffset) or load64(m, t, c + mcache.tiny) == 0:
         store64(m, t, c + mcache.tiny, x)
         store64(m, t, c + mcache.tinyoffset, size)
-    publish(m, t, s)
+    publish(m, t, x, s, size)
     profile(m, t, x, s, 0)
     return x
 
@@ -107,7 +120,7 @@ def small(m, t, c, size, typ, needzero):
         memclr(m, t, x, load64(m, t, s + mspan.elemsize))
     if typ:
         note_pointers(m, t, c, x, load64(m, t, s + mspan.elemsize), size, typ)
-    publish(m, t, s)
+    publish(m, t, x, s, size)
     profile(m, t, x, s, typ)
     return x
 
@@ -134,7 +147,7 @@ def large(m, t, c, size, typ, needzero):
         memclr(m, t, x, elemsize)
     if typ:
         note_pointers(m, t, c, x, elemsize, size, typ)
-    publish(m, t, s)
+    publish(m, t, x, s, size)
     profile(m, t, x, s, typ)
     if dirty and typ == 0:
         memclr(m, t, x, elemsize)               # no pointers to show: zeroed last, Go's delayedZeroing
@@ -150,7 +163,10 @@ def note_pointers(m, t, c, x, elemsize, size, typ):
 
 
 @kernel
-def publish(m, t, s):
-    """The publication barrier, then the index up to which the collector may look."""
+def publish(m, t, x, s, size):
+    """The publication barrier, then the index up to which the collector may look; while it marks, the object is black."""
     sfence(m, t)
     store64(m, t, s + mspan.freeIndexForScan, load64(m, t, s + mspan.freeindex))
+    if is_marking(m, t):
+        m.thread[t].guest[P.SIZE] = size
+        call_door(m, P.DOOR_GC, t, MARK_NEW, x, s)

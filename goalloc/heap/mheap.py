@@ -13,7 +13,8 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.heap.mheap_gcbits import newMarkBits
 from goalloc.heap.mheap_grow import H, arena_of, grow
-from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mheap, mspan, mstats, p_, slice_, variables as V)
+from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mheap, mspan, mstats, p_, scavenge, slice_,
+                            variables as V)
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import sysAlloc, sysFree, sysUsed
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free
@@ -28,6 +29,7 @@ LOCK, PAGES = H + mheap.lock, H + mheap.pages
 HEAP_FREE, HEAP_IN_USE = V.gcController + gcControllerState.heapFree, V.gcController + gcControllerState.heapInUse
 HEAP_RELEASED = V.gcController + gcControllerState.heapReleased
 ALLSPANS_BYTES = 64 << 10
+SWEEP_RECLAIM = 3                       # DOOR_SWEEP: free so many pages (mcentral.py has the others)
 
 
 @kernel
@@ -45,6 +47,8 @@ def free_span(m, t, s, typ):
 @DOORS.door(P.DOOR_ALLOC_SPAN)
 def span_door(m, t, npages, typ, c):
     if npages > 0:
+        if typ == P.spanAllocHeap and m.process[m.thread[t].process].guest[P.COLLECTOR] & P.SWEEPING:
+            call_door(m, P.DOOR_SWEEP, t, SWEEP_RECLAIM, npages, 0)
         return allocSpan(m, t, npages, typ, c)
     if typ != P.spanAllocHeap:
         put8(m, t, c + mspan.needzero, 1)
@@ -57,7 +61,7 @@ def span_door(m, t, npages, typ, c):
 @cold
 def allocSpan(m, t, npages, typ, spanclass):
     pp = current_p(m, t)
-    s, base, scav = 0, 0, 0
+    s, base, scav, growth = 0, 0, 0, 0
     if pp and npages < P.pageCachePages // 4:
         if pageCache_empty(m, t, pp + p_.pcache):
             lock(m, t, LOCK)
@@ -69,13 +73,13 @@ def allocSpan(m, t, npages, typ, spanclass):
     if s == 0:
         lock(m, t, LOCK)
         if base == 0:
-            base, scav = take_pages(m, t, npages)
+            base, scav, growth = take_pages(m, t, npages)
         if base:
             s = allocMSpanLocked(m, t, pp)
         unlock(m, t, LOCK)
         if base == 0 or s == 0:
             return 0
-    scavenge_for_limits(m, t, scav)
+    scavenge_for_limits(m, t, scav, growth)
     initSpan(m, t, s, typ, spanclass, base, npages)
     if scav:
         sysUsed(m, t, base, npages * P.pageSize, scav)
@@ -85,24 +89,30 @@ def allocSpan(m, t, npages, typ, spanclass):
 
 @kernel
 def take_pages(m, t, npages):
-    """(address of free pages or 0, scavenged bytes among them); the lock is held."""
-    base = pages_door(m, t, PAGES, ALLOC, npages, 0)
+    """(address of free pages or 0, scavenged bytes among them, bytes by which the heap grew); the lock is held."""
+    base, growth = pages_door(m, t, PAGES, ALLOC, npages, 0), 0
     if base == 0:
-        if grow(m, t, npages) == 0:
-            return 0, 0
+        growth = grow(m, t, npages)
+        if growth == 0:
+            return 0, 0, 0
         base = pages_door(m, t, PAGES, ALLOC, npages, 0)
         if base == 0:
             throw(m, t, E.GREW_HEAP, 0, 0)
-    return base, m.thread[t].guest[P.SECOND]
+    return base, m.thread[t].guest[P.SECOND], growth
 
 
 @kernel
-def scavenge_for_limits(m, t, scav):
-    """Give back what the span would take the program above its memory limit."""
+def scavenge_for_limits(m, t, scav, growth):
+    """Give back what the span would take the program above its memory limit, or, of what the heap has grown by, above what the scavenger
+    leaves it."""
     limit = get64(m, t, V.gcController + gcControllerState.memoryLimit)
-    over = scav + get64(m, t, V.gcController + gcControllerState.mappedReady) - limit
+    over = max(scav + get64(m, t, V.gcController + gcControllerState.mappedReady) - limit, 0)
+    forced = over > 0
+    goal = get64(m, t, V.scavenge + scavenge.gcPercentGoal) if growth else -1
+    if goal != -1:
+        over = max(over, min(growth, get64(m, t, HEAP_IN_USE) + get64(m, t, HEAP_FREE) + growth - goal))
     if over > 0:
-        pages_door(m, t, PAGES, SCAVENGE, over, 1)
+        pages_door(m, t, PAGES, SCAVENGE, over, forced)
 
 
 @kernel

@@ -77,7 +77,7 @@ class Runtime:
                  godebug="", start=None, seed=0):
         check_places(config, machine, process)
         seed = check_seed(seed)
-        if start is not None:
+        if start is not None and "full" not in start:
             check_start(start)
         self.gogc, self.memory_limit = check_gogc(gogc), check_limit(memory_limit)
         settings = check_godebug(godebug)
@@ -133,7 +133,12 @@ class Runtime:
             p.store(V.typelinks + 8 * i, self.type_address(of))
         if start is not None:
             p.store(V.allp, self.globals(1))                # in the recorded heap it is one of the objects
-            rebuild(self, start)
+            if "full" in start:
+                from goalloc.runtime.start_swept import rebuild_swept
+                self.load_doors()
+                rebuild_swept(self, start)
+            else:
+                rebuild(self, start)
             return
         self._bootstrap_object(8 * self.gomaxprocs, array(pointer, self.gomaxprocs), V.allp)
         for i in range(self.gomaxprocs):
@@ -278,6 +283,7 @@ class Runtime:
         if end > mapped:
             self.process.mmap(mapped, end - mapped, flags=FIXED)
         self._next_global = address + 8 * n
+        self.machine.state.process[self.process.number].guest[P.GLOBALS_END] = self._next_global
         return address
 
     def write_pointer(self, slot, value, core=0):
