@@ -123,7 +123,7 @@ class GCProgram:
         rt, c = self.rt, {"schedtick": self.schedticks[op]}
         self.cycle += 1
         rt.process.store(rt.ps[0] + p_.schedtick, c["schedtick"], size=4)
-        while (status := rt.call(0, P.DOOR_CYCLE, door.GC_CALL, name != "gc_start", 0)) != DONE:
+        while rt.call(0, P.DOOR_CYCLE, door.GC_CALL, name != "gc_start", 0) != DONE:
             self.run_others()
         if name == "free_os_memory":
             pages_call(rt, SCAVENGE, MAX_BYTES, 1)

@@ -29,14 +29,15 @@ READING = (
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     # A Go program from Python
-    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start", "goalloc.runtime.goroutine",
-    "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.arguments", "goalloc.runtime.slice",
+    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
+    "goalloc.runtime.goroutine", "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log",
+    "goalloc.runtime.arguments", "goalloc.runtime.slice",
     "goalloc.runtime.entries",
     # What jitted code calls
     "goalloc.kernels",
     # What Python reads of it
     "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.memprofile", "goalloc.observe.sizestats",
-    "goalloc.observe.check", "goalloc.observe.memstats", "goalloc.observe.inspect",
+    "goalloc.observe.check", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",
     # The collector: cycles, marking, sweeping, its pace
@@ -44,7 +45,8 @@ READING = (
     "goalloc.gc.mgc_workers", "goalloc.gc.mgc_phases", "goalloc.gc.mgc_world", "goalloc.gc.mgcmark", "goalloc.gc.mgcmark_roots",
     "goalloc.gc.mgcmark_stack", "goalloc.gc.mgcmark_credit", "goalloc.gc.mgc_ready", "goalloc.gc.mbarrier", "goalloc.gc.mwbbuf",
     "goalloc.gc.mfinal", "goalloc.gc.mgcsweep_reclaim", "goalloc.gc.mgcsweep", "goalloc.gc.mgcsweep_span", "goalloc.gc.mfinal_queue",
-    "goalloc.gc.pinner_bits", "goalloc.gc.mgcmark_scan", "goalloc.gc.mgcwork", "goalloc.gc.mgcpacer_commit", "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
+    "goalloc.gc.pinner_bits", "goalloc.gc.mgcmark_scan", "goalloc.gc.mgcwork", "goalloc.gc.trace", "goalloc.gc.mgc_stats", "goalloc.gc.mgcpacer_commit",
+    "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
     "goalloc.gc.mgclimit",
     # Goroutines
     "goalloc.sched", "goalloc.sched.sync", "goalloc.sched.sema", "goalloc.sched.select", "goalloc.sched.proc",
@@ -58,7 +60,7 @@ READING = (
     "goalloc.heap", "goalloc.heap.malloc", "goalloc.heap.malloc_sample", "goalloc.heap.mheap_special",
     "goalloc.heap.malloc_init", "goalloc.heap.mcache", "goalloc.heap.stack", "goalloc.heap.mcentral", "goalloc.heap.mspanset",
     "goalloc.heap.lfstack", "goalloc.heap.mbitmap", "goalloc.heap.mheap_spanlist", "goalloc.heap.mheap",
-    "goalloc.heap.mheap_gcbits", "goalloc.heap.mheap_grow",
+    "goalloc.heap.mheap_gcbits", "goalloc.heap.mheap_scavenge", "goalloc.heap.mheap_grow",
     # Pages
     "goalloc.pages", "goalloc.pages.mpagealloc", "goalloc.pages.mpagecache", "goalloc.pages.mpagealloc_find",
     "goalloc.pages.mpagealloc_grow", "goalloc.pages.mgcscavenge_run", "goalloc.pages.mpagealloc_summary",

@@ -95,9 +95,9 @@ def futex(m, t, va, operation, value):
 
 
 @kernel
-def system_call(m, t, number):
-    """The system call `number`, its arguments in m.sys."""
-    return call_door(m, P.DOOR_SYSCALL, t, number, 0, 0)
+def system_call(m, t, call):
+    """The system call `call` (params.SYS_*), its arguments in m.sys."""
+    return call_door(m, P.DOOR_SYSCALL, t, call, 0, 0)
 
 
 @kernel

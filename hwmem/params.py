@@ -82,8 +82,35 @@ PF_PRESENT = 1 << 0
 PF_WRITE = 1 << 1
 PF_USER = 1 << 2
 
-# Doors (_jit.py): number of each cold kernel
-DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE, DOOR_RECLAIM, DOOR_LIBC, DOOR_RACES = range(8)
+# Doors (_jit.py): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
+# 0 to 31 are the machine's, the rest a language runtime's.
+DOORS = 128
+DOOR_FILES = {}
+
+
+def door(number, file, seconds=1):
+    """`number`, entered in the table: it is free, and below DOORS."""
+    assert number not in DOOR_FILES and 0 <= number < DOORS, number
+    DOOR_FILES[number] = file, seconds
+    return number
+
+
+DOOR_MEMORY = door(0, "hwmem.core.memory_door", 10)
+DOOR_PAGE_FAULT = door(1, "hwmem.linux.fault", 7)
+DOOR_SCHEDULE = door(2, "hwmem.sched.scheduler")
+DOOR_SYSCALL = door(3, "hwmem.linux.syscall", 14)
+DOOR_OBSERVE = door(4, "hwmem.observers.door", 2)
+DOOR_RECLAIM = door(5, "hwmem.linux.reclaim", 6)
+DOOR_LIBC = door(6, "hwmem.libc.door")
+DOOR_RACES = door(7, "hwmem.observers.races")
+# ... what page faults and system calls go on to (linux/fault.py, linux/syscall.py)
+DOOR_HANDLE_FAULT = door(8, "hwmem.linux.fault", 7)
+DOOR_MAPPING = door(9, "hwmem.linux.mapping", 4)
+DOOR_PROTECT = door(10, "hwmem.linux.protect", 3)
+DOOR_MREMAP = door(11, "hwmem.linux.mremap", 4)
+DOOR_MADVISE = door(12, "hwmem.linux.madvise", 4)
+DOOR_FILE = door(13, "hwmem.linux.files", 4)
+DOOR_TASK = door(14, "hwmem.linux.tasks", 4)
 
 # Where an access was served from (core.source)
 (FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM,
@@ -113,11 +140,10 @@ MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE 
 # errno (asm-generic/errno-base.h, errno.h)
 EPERM, EBADF, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSPC, ENOSYS = 1, 9, 11, 12, 14, 16, 17, 22, 28, 38
 
-# System calls, by x86-64 number where Linux has one (arch/x86/entry/syscalls/syscall_64.tbl)
-SYS_MMAP, SYS_MPROTECT, SYS_MUNMAP, SYS_BRK, SYS_MREMAP, SYS_MINCORE, SYS_MADVISE = 9, 10, 11, 12, 25, 27, 28
-SYS_MSYNC, SYS_FSYNC, SYS_FTRUNCATE = 26, 74, 77
-SYS_PREAD, SYS_FORK, SYS_EXIT, SYS_MLOCK, SYS_MUNLOCK, SYS_FUTEX = 17, 57, 60, 149, 150, 202
-SYS_SPAWN = 1000                # what a boot loader and execve do together: a process with a program's address space
+# System calls: rows of the table in linux/syscall.py. By which numbers programs know them is in linux/call_numbers.py.
+(SYS_FUTEX, SYS_MMAP, SYS_MUNMAP, SYS_BRK, SYS_MPROTECT, SYS_MLOCK, SYS_MUNLOCK, SYS_MREMAP, SYS_MADVISE, SYS_MINCORE, SYS_MSYNC,
+ SYS_FSYNC, SYS_FTRUNCATE, SYS_PREAD, SYS_FORK, SYS_EXIT, SYS_SPAWN) = range(17)
+SYSTEM_CALLS = 17               # SYS_SPAWN: what a boot loader and execve do together: a process with a program's address space
 FUTEX_WAIT, FUTEX_WAKE = 0, 1
 
 # vm_flags of a VMA (include/linux/mm.h). The rights are PROT_*'s bits.
@@ -126,6 +152,7 @@ VM_ACCESS = VM_READ | VM_WRITE | VM_EXEC
 VM_GROWSDOWN, VM_LOCKED, VM_SEQUENTIAL, VM_RANDOM, VM_DONTCOPY = 0x100, 0x2000, 0x8000, 0x1_0000, 0x2_0000
 VM_ACCOUNT, VM_NORESERVE, VM_SPECIAL = 0x10_0000, 0x20_0000, 0x400      # SPECIAL: the kernel's own pages (vdso), VM_PFNMAP there
 VM_HUGEPAGE, VM_NOHUGEPAGE = 0x2000_0000, 0x4000_0000
+VM_EXISTED = 1 << 40            # not Linux's: what a trace touches, which was there before its first reference (machine/replay.py)
 
 # Page-table entries of Linux's: with P clear, what is instead; with P set, the zero page
 PTE_PROTNONE = 1 << 8           # P clear: the page is there, nobody may touch it (PROT_NONE)

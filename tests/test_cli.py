@@ -12,7 +12,8 @@ from hwmem.cli.cli import SECTIONS, main
 from hwmem.programs import WORKLOADS
 from hwmem.report import SECTIONS as REPORT_SECTIONS
 
-TRACE = pathlib.Path(__file__).parent / "trace" / "data" / "gzip.lackey.xz"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TRACE = ROOT / "tests" / "trace" / "data" / "gzip.lackey.xz"
 SMALL = ["--set", "iterations=300"]
 
 
@@ -32,7 +33,7 @@ def called(capsys, *words):
 def test_run_prints_the_comparison_the_cores_and_the_contended_line(capsys):
     status, out, err = called(capsys, "run", "false-sharing", *SMALL)
     assert (status, err) == (0, "")
-    for words in ("stride=8  stride=64  slowdown", "L1D hit", "counters[0] .. counters[3]  false",
+    for words in ("stride=8  stride=64  slowdown", "L1D hit", "counters[0..3]  false",
                   "0" * 8 + "1" * 8 + "2" * 8 + "3" * 8 + "." * 32, "100% of the HITMs are false sharing"):
         assert words in out
 
@@ -127,7 +128,12 @@ def test_a_python_file_runs_as_the_workload_it_registers(capsys, tmp_path):
 @pytest.mark.parametrize("line, wrong, said", [
     (2, "import nothing_of_that_name", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
     (2, "def f(:", "SyntaxError: invalid syntax"), (5, "    1 // 0", "ZeroDivisionError: integer division or modulo by zero"),
-    (6, "@hwmem.workload('broken', '', setup=3)", "TypeError: broken.setup: takes a function, not int"), (8, "    next_thread(m, m)", "TypingError: "),
+    (6, "@hwmem.workload('broken', '', setup=3)", "TypeError: broken.setup: takes a function, not int"),
+    (8, "    next_thread(m, m)", "next_thread takes (m), not 2 arguments"), (8, "    next_thread()", "next_thread takes (m), not 0 arguments"),
+    (8, "    next_thred(m)", "'next_thred' is not defined; did you mean next_thread?"),
+    (8, "    return w.missing", "w has no field 'missing'"), (8, "    m.thread[0].locl[1] = 2", "m.thread[0] has no field 'locl'; did you mean local?"),
+    (8, "    return m.threds", "m has no field 'threds'; did you mean threads?"),
+    (8, "    return m.cores + 'x'", "TypingError: add(int64, "),
 ])
 def test_what_is_wrong_in_a_python_file_is_told_with_its_line(capsys, tmp_path, line, wrong, said):
     file = tmp_path / "broken.py"
@@ -141,11 +147,25 @@ def test_what_is_wrong_in_a_python_file_is_told_with_its_line(capsys, tmp_path, 
     assert err.startswith(f"hwmem: {file}:{line}: {said}")
 
 
-def test_a_kernel_that_the_compiler_chokes_on_is_told_at_its_first_line(capsys, tmp_path):
+@pytest.mark.parametrize("line, wrong, at, said", [
+    (5, "    w.counter = 'many'", 4, "setup: w.counter: takes a number or an array of numbers, not str"),
+    (7, "def broken(m):", 6, "TypeError: broken: a kernel takes (m, w), the machine and its own variables, not (m)")])
+def test_what_shows_only_later_is_told_where_its_function_begins(capsys, tmp_path, line, wrong, at, said):
+    file = tmp_path / "broken.py"
+    lines = ["import hwmem", "", "from hwmem.kernels import next_thread", "def setup(w, space):", "    pass",
+             "@hwmem.workload('broken', 'does nothing', setup=setup)", "def broken(m, w):", "    pass"]
+    lines[line - 1] = wrong
+    file.write_text("\n".join(lines))
+    status, out, err = called(capsys, "run", file)
+    WORKLOADS.pop("broken", None)
+    assert (status, out, err) == (2, "", f"hwmem: {file}:{at}: {said}\n")
+
+
+def test_a_workload_that_does_not_compile_is_the_same_refusal_from_python(capsys, tmp_path):
     file = tmp_path / "broken.py"
     file.write_text("import hwmem\n\n@hwmem.workload('broken', 'does nothing')\ndef broken(m, w):\n    m.current_core = w.missing\n")
-    assert called(capsys, "run", file) == (2, "", f"hwmem: {file}:3: KeyError: 'missing'\n")
-    with pytest.raises(ValueError, match="broken.py:3: KeyError"):
+    assert called(capsys, "run", file) == (2, "", f"hwmem: {file}:5: w has no field 'missing'\n")
+    with pytest.raises(ValueError, match="broken.py:5: w has no field 'missing'"):
         hwmem.run("broken")
     WORKLOADS.pop("broken")
 
@@ -237,3 +257,17 @@ def test_help_and_refusals_do_not_wait_for_the_compiler():
         code = f"import sys; from hwmem.cli.cli import main\ntry: main({words})\nexcept SystemExit: pass\nprint('numba' in sys.modules)"
         out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
         assert out.endswith("False\n"), words
+
+
+def test_the_benchmarks_are_those_of_the_checkout_and_nothing_imports_them():
+    code = "import sys; from hwmem.cli.cli import main; main(['bench', '--help']); print('goalloc' in sys.modules or 'benchmarks' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "--repeats" in done.stdout and done.stdout.endswith("False\n")
+    refused = subprocess.run([sys.executable, "-m", "hwmem", "bench", "--nope"], cwd=ROOT, capture_output=True, text=True)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+
+
+def test_where_the_benchmarks_are_not_one_line_says_where_they_are(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("hwmem.cli.cli.__file__", str(tmp_path / "hwmem" / "cli" / "cli.py"))
+    status, out, err = called(capsys, "bench")
+    assert (status, out, err.count("\n")) == (2, "", 1) and "python -m benchmarks" in err

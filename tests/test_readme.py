@@ -28,6 +28,13 @@ def test_the_output_shown_is_what_the_command_prints(shown, capsys):
         rest = rest[rest.index(piece) + len(piece):]
 
 
+def test_what_the_readme_says_of_its_table_stands_in_the_table():
+    shown = next(text for text in SHOWN if "false-sharing" in text)
+    slowdown = re.search(r"^ +4 .* ([\d.]+)x ", shown, re.M)[1]
+    said = re.search(r"each increment costs ([\d.]+)\s+times as much", README)[1]
+    assert said == slowdown and f"the program runs {slowdown} times as fast" in shown
+
+
 def test_the_python_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     example, own = [text for language, text in FENCE.findall(README) if language == "python"]

@@ -19,6 +19,7 @@ from goalloc.base.nanotime import nanotime
 from goalloc.errors import throw
 from goalloc.gc.mgc_phases import PAUSE_NS, PAUSE_START, WORLD_SEMA, acquire, gcResetMarkState, release, setGCPhase
 from goalloc.gc.mgc_ready import m_of_g0, park
+from goalloc.gc.mgc_stats import pause_cpu
 from goalloc.gc.mgc_trigger import CYCLES, test_trigger
 from goalloc.gc.mgc_workers import gcBgMarkStartWorkers
 from goalloc.gc.mgc_world import p_at, startTheWorld, stopTheWorld
@@ -77,6 +78,7 @@ def start_cycle(m, t, kind):
     clearpools(m, t)
     add64(m, t, CYCLES & ~7, 1 << 32 if CYCLES & 4 else 1)
     startCycle(m, t, now, procs, kind)
+    begin_count(m, t)
     startGCTransition(m, t, True, now)
     setGCPhase(m, t, C.GCmark)
     put32(m, t, WORK + workType.nproc, 0xFFFF_FFFF)
@@ -88,8 +90,17 @@ def start_cycle(m, t, kind):
     now = nanotime(m, t)
     put64(m, t, PAUSE_NS, get64(m, t, PAUSE_NS) + now - get64(m, t, PAUSE_START))
     put64(m, t, WORK + workType.tMark, now)
+    pause_cpu(m, t, now - get64(m, t, WORK + workType.tSweepTerm))
     finishGCTransition(m, t, now)
     release(m, t, WORLD_SEMA)
+
+
+@kernel
+def begin_count(m, t):
+    """What the log tells of a cycle (trace.py)."""
+    guest = m.process[m.thread[t].process].guest
+    guest[P.TRIGGERED] = get64(m, t, V.gcController + gcControllerState.triggered)
+    guest[P.OBJECTS_MARKED] = guest[P.SPANS_SWEPT] = 0
 
 
 @kernel

@@ -12,21 +12,25 @@ from goalloc.base.lock import lock, unlock
 from goalloc.base.nanotime import nanotime
 from goalloc.errors import throw
 from goalloc.gc.mgc_ready import injectglist, ready
+from goalloc.gc.mgc_stats import accumulate_cpu, pause_cpu
 from goalloc.gc.mgc_world import p_at, startTheWorld, stopTheWorld, thread_of, wait_for_core
 from goalloc.gc.mgclimit import finishGCTransition, startGCTransition
 from goalloc.gc.mgcmark_credit import gcWakeAllAssists
 from goalloc.gc.mgcpacer import endCycle, resetLive
 from goalloc.gc.mgcpacer_commit import gcControllerCommit
+from goalloc.gc.mgcpacer_goal import heapGoal
 from goalloc.gc.mgcwork import FULL, dispose, gcMarkWorkAvailable, is_empty, prepareFreeWorkbufs
 from goalloc.gc.mwbbuf import reset, wbBufFlush1
+from goalloc.gc.trace import log_cycle
 from goalloc.heap.malloc_sample import FLUSH, NEXT_CYCLE
 from goalloc.heap.mcentral import SWEEPGEN
 from goalloc.heap.mheap import LOCK, PAGES
 from goalloc.heap.mheap_grow import H
+from goalloc.heap.mheap_scavenge import enableMetadataHugePages
 from goalloc.heap.malloc_init import PREPARE_FOR_SWEEP
 from goalloc.values.arena import FAULT_CHUNKS
 from goalloc.heap.stack import FREE_SPANS, STACK_GUARD, stack_door
-from goalloc.layout import (g_, gcControllerState, gcWork, heapArena, m_, mcache, mheap, mstats, p_, pageAlloc, schedt, scavengeIndex, slice_,
+from goalloc.layout import (g_, gcControllerState, gcWork, heapArena, m_, mcache, mheap, mstats, p_, pageAlloc, scavengeIndex, slice_,
                             sweepdata, userArenaState, workType, variables as V)
 from goalloc.pages.mpagealloc import CACHE_FLUSH, pages_door
 from goalloc.words import add64, get8, get32, get64, put8, put32, put64
@@ -156,6 +160,8 @@ def gcMarkTermination(m, t):
     gcControllerCommit(m, t)
     now = nanotime(m, t)
     note_pauses(m, t, now)
+    pause_cpu(m, t, now - get64(m, t, WORK + workType.tMarkTerm))
+    accumulate_cpu(m, t, now)
     lock(m, t, WORK + workType.sweepWaiters)
     put32(m, t, V.memstats + mstats.numgc, get32(m, t, V.memstats + mstats.numgc) + 1)
     injectglist(m, t, WORK + workType.sweepWaiters + 8)
@@ -172,7 +178,10 @@ def gcMarkTermination(m, t):
     stack_door(m, t, FREE_SPANS, 0, 0)
     prepare_all(m, t)
     add64(m, t, V.sweep + sweepdata.active & ~7, -1 << 32 if V.sweep + sweepdata.active & 4 else -1)
+    log_cycle(m, t)
     fault_chunks(m, t)
+    if heapGoal(m, t) > C.minHeapForMetadataHugePages:
+        enableMetadataHugePages(m, t)
     release(m, t, WORLD_SEMA)
     release(m, t, V.gcsema)
 
@@ -231,7 +240,6 @@ def note_pauses(m, t, now):
         put32(m, t, V.memstats + mstats.numforcedgc, get32(m, t, V.memstats + mstats.numforcedgc) + 1)
     put32(m, t, V.sweep + sweepdata.nbgsweep, 0)
     put32(m, t, V.sweep + sweepdata.npausesweep, 0)
-    put64(m, t, V.sched + schedt.idleTime, 0)
 
 
 @kernel

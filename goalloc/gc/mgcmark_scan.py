@@ -117,13 +117,22 @@ def greyobject(m, t, obj, s, w, i):
     if obj & 7:
         throw(m, t, E.GREY_UNALIGNED, 0, 0)
         return
-    if not set_marked(m, t, s, i):
+    if not mark(m, t, s, i):
         return
-    mark_page(m, t, s)
     if is_noscan(m, t, s):
         count_marked(m, t, w, get64(m, t, s + mspan.elemsize))
     else:
         put(m, t, w, obj)
+
+
+@kernel
+def mark(m, t, s, i):
+    """Object `i` of the span is marked from now on; False if it was already."""
+    if not set_marked(m, t, s, i):
+        return False
+    mark_page(m, t, s)
+    m.process[m.thread[t].process].guest[P.OBJECTS_MARKED] += 1
+    return True
 
 
 @kernel
@@ -223,6 +232,5 @@ def shade(m, t, va, w):
 @cold
 def gcmarknewobject(m, t, s, obj, size, w):
     """An object that is allocated while marking is black from the beginning."""
-    set_marked(m, t, s, objIndex(m, t, s, obj))
-    mark_page(m, t, s)
+    mark(m, t, s, objIndex(m, t, s, obj))
     count_marked(m, t, w, size)

@@ -66,6 +66,7 @@ def sweep_span(m, t, s, preserve):
         refreshPinnerBits(m, t, s)
     refillAllocCache(m, t, s, 0)
     put32(m, t, s + mspan.sweepgen, sg)
+    m.process[m.thread[t].process].guest[P.SPANS_SWEPT] += 1
     if get8(m, t, s + mspan.isUserArenaChunk):
         sweep_chunk(m, t, s, nalloc)
         return False

@@ -6,7 +6,7 @@ Flushing marks objects directly, and puts into the P's work only those that have
 """
 from hwmem._jit import cold, kernel
 from goalloc import constants as C
-from goalloc.gc.mgcmark_scan import count_marked, findObject, is_noscan, mark_page, set_marked
+from goalloc.gc.mgcmark_scan import count_marked, findObject, is_noscan, mark
 from goalloc.gc.mgcwork import put
 from goalloc.layout import mspan, p_, wbBuf
 from goalloc.words import get64, put64
@@ -32,9 +32,8 @@ def wbBufFlush1(m, t, pp):
         if va < C.minLegalPointer:
             continue
         obj, s, i = findObject(m, t, va, 0, 0)
-        if obj == 0 or not set_marked(m, t, s, i):
+        if obj == 0 or not mark(m, t, s, i):
             continue
-        mark_page(m, t, s)
         if is_noscan(m, t, s):
             count_marked(m, t, w, get64(m, t, s + mspan.elemsize))
         else:

@@ -13,12 +13,12 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.heap.mheap_gcbits import newMarkBits
 from goalloc.heap.mheap_grow import H, arena_of, grow
-from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mheap, mspan, mstats, p_, scavenge, slice_,
-                            variables as V)
+from goalloc.heap.mheap_scavenge import scavenge_to_allocate
+from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mheap, mspan, mstats, p_, slice_, variables as V)
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import sysAlloc, sysFree, sysUsed
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free
-from goalloc.pages.mpagealloc import ALLOC, CACHE_FILL, FREE, SCAVENGE, pages_door
+from goalloc.pages.mpagealloc import ALLOC, CACHE_FILL, FREE, pages_door
 from goalloc.pages.mpagecache import pageCache_alloc, pageCache_empty
 from goalloc.pages.mranges import move_words
 from goalloc.base.mstats import stats_acquire, stats_release
@@ -79,7 +79,7 @@ def allocSpan(m, t, npages, typ, spanclass):
         unlock(m, t, LOCK)
         if base == 0 or s == 0:
             return 0
-    scavenge_for_limits(m, t, scav, growth)
+    scavenge_to_allocate(m, t, pp, scav, growth)
     initSpan(m, t, s, typ, spanclass, base, npages)
     if scav:
         sysUsed(m, t, base, npages * P.pageSize, scav)
@@ -89,7 +89,7 @@ def allocSpan(m, t, npages, typ, spanclass):
 
 @kernel
 def take_pages(m, t, npages):
-    """(address of free pages or 0, scavenged bytes among them, bytes by which the heap grew); the lock is held."""
+    """(address of free pages or 0, scavenged bytes among them, by how many bytes the heap grew for it); the lock is held."""
     base, growth = pages_door(m, t, PAGES, ALLOC, npages, 0), 0
     if base == 0:
         growth = grow(m, t, npages)
@@ -99,20 +99,6 @@ def take_pages(m, t, npages):
         if base == 0:
             throw(m, t, E.GREW_HEAP, 0, 0)
     return base, m.thread[t].guest[P.SECOND], growth
-
-
-@kernel
-def scavenge_for_limits(m, t, scav, growth):
-    """Give back what the span would take the program above its memory limit, or, of what the heap has grown by, above what the scavenger
-    leaves it."""
-    limit = get64(m, t, V.gcController + gcControllerState.memoryLimit)
-    over = max(scav + get64(m, t, V.gcController + gcControllerState.mappedReady) - limit, 0)
-    forced = over > 0
-    goal = get64(m, t, V.scavenge + scavenge.gcPercentGoal) if growth else -1
-    if goal != -1:
-        over = max(over, min(growth, get64(m, t, HEAP_IN_USE) + get64(m, t, HEAP_FREE) + growth - goal))
-    if over > 0:
-        pages_door(m, t, PAGES, SCAVENGE, over, forced)
 
 
 @kernel

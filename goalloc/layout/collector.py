@@ -20,7 +20,7 @@ struct("gList", "head guintptr")
 struct("work.wbufSpans", "lock mutex; free, busy mSpanList")
 struct("work.assistQueue", "lock mutex; q gQueue")
 struct("work.sweepWaiters", "lock mutex; list gList")
-struct("cpuStats", """
+cpuStats = struct("cpuStats", """
     gcAssistTime, gcDedicatedTime, gcIdleTime, gcPauseTime, gcTotalTime int64
     scavengeAssistTime, scavengeBgTime, scavengeTotalTime, idleTime, userTime, totalTime int64""")
 workType = struct("workType", """

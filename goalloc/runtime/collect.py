@@ -19,7 +19,6 @@ def gcenable(rt):
     guest = rt.machine.state.process[rt.process.number].guest
     if guest[P.COLLECTOR]:
         return
-    rt.load_doors()
     for sema in SEMAPHORES:
         rt.process.store(sema, 1, size=4)
     rt.process.store(V.memstats + mstats.enablegc, 1, size=1)
@@ -32,7 +31,6 @@ def gcenable(rt):
 def gc(rt, core=0, whole=True):
     """runtime.GC(), called on a core."""
     gcenable(rt)
-    g = rt.gs[core]
     while rt.call(core, P.DOOR_CYCLE, door.GC_CALL, whole, 0) != DONE:
         run_until(rt, lambda: not rt.process.load(mp_of(rt, core) + WAITS, size=1))
 

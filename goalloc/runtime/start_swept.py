@@ -15,7 +15,6 @@ from hwmem._jit import kernel
 from hwmem.core.service import drain_all
 from hwmem.machine.enter import place_thread
 from goalloc import constants as C, params as P
-from goalloc.gc import door                             # noqa: F401  (the collector's doors)
 from goalloc.gc.mfinal import FINALIZERS
 from goalloc.gc.mgc_workers import NODE, WORKER
 from goalloc.gc.system import SWEEPER
@@ -177,6 +176,7 @@ def set_counters(rt, start, rows):
     p.store(PAGES + pageAlloc.searchAddr, FIRST_ARENA + start["searchAddr"] if start["searchAddr"] is not None else P.maxOffAddr)
     goal = start["scavenge_goal"]
     p.store(V.scavenge + scavenge.gcPercentGoal, -1 if goal is None else goal)
+    p.store(PAGES + pageAlloc.chunkHugePages, 1, size=1)    # its first collection, without a goal, has asked for them
     free = {page for first, count in start["free_pages"] for page in range(first, first + count)}
     fresh = {page for first, count in start["free_scavenged_pages"] for page in range(first, first + count)}
     used = max([row[0] + row[1] for row in rows] + [page + 1 for page in free - fresh])

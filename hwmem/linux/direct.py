@@ -6,9 +6,8 @@ requested at once, and the caller waits for the last. Bytes that the page cache 
 back first. Source: mm/filemap.c (generic_file_read_iter, kiocb_write_and_wait), fs/iomap/direct-io.c.
 """
 from hwmem import params as P
-from hwmem._jit import cold, kernel
+from hwmem._jit import call_door, cold, kernel
 from hwmem.linux.disk import start_read, wait_until
-from hwmem.linux.fault import handle_fault
 from hwmem.linux.populate import is_ready, populate_for
 from hwmem.linux.page_cache import find_page
 from hwmem.linux.page_table import frame_at, look_up
@@ -46,7 +45,7 @@ def sys_pread(m, t, file, va, length, offset):
 @kernel
 def frame_behind(m, c, p, va):
     """The frame of the page at `va`, brought back if it was reclaimed since; -1 without memory."""
-    if not is_ready(m, p, va, 1) and handle_fault(m, c, find_vma(m, p, va), va, 1) < 0:
+    if not is_ready(m, p, va, 1) and call_door(m, P.DOOR_HANDLE_FAULT, c, find_vma(m, p, va), va, 1) < 0:
         return -1
     entry = look_up(m, p, va)
     within = va >> P.PAGE_SHIFT & P.HUGE_FRAMES - 1 if entry & P.PTE_PS else 0

@@ -9,10 +9,12 @@ Hardware comes here through a door (mmu/translate.py).
                                                     read-only    anon.py (copy on write)
 
 A fault that reads a disk is major, any other minor. Zeroing, copying and the entries are real accesses; the kernel's
-own work is `kernel.page_fault` cycles. Source: arch/x86/mm/fault.c, mm/memory.c (handle_pte_fault).
+own work is `kernel.page_fault` cycles. In memory that was there before (VM_EXISTED: a trace's) a first touch finds a frame of
+its own, whose clearing, and whose entries, are no accesses of this fault; reclaim and swap are.
+Source: arch/x86/mm/fault.c, mm/memory.c (handle_pte_fault).
 """
 from hwmem import params as P
-from hwmem._jit import DOORS, kernel
+from hwmem._jit import DOORS, call_door, kernel
 from hwmem.core.signal import kill
 from hwmem.linux.anon import anonymous_fault, write_fault
 from hwmem.linux.commit import charge
@@ -28,7 +30,7 @@ from hwmem.linux.vma_tree import find_vma
 MINOR, MAJOR = 0, 1             # results of a fault; below zero: it failed, -ENOMEM or -EFAULT (beyond a file's end)
 
 
-@DOORS.door(P.DOOR_PAGE_FAULT, seconds=7)
+@DOORS.door(P.DOOR_PAGE_FAULT)
 def page_fault(m, t, va, write, error):
     """0: the access may be tried again; -1: the thread got a signal."""
     p, c = m.thread[t].process, m.thread[t].core
@@ -39,7 +41,9 @@ def page_fault(m, t, va, write, error):
         return kill(m, t, va, write, P.SEGV_MAPERR)
     if not m.vma[v].vm_flags & (P.VM_WRITE if write else P.VM_ACCESS):
         return kill(m, t, va, write, P.SEGV_ACCERR)
-    result = handle_fault(m, c, v, va & ~(P.PAGE - 1), write)
+    m.mm.untold = 1 if m.vma[v].vm_flags & P.VM_EXISTED else 0
+    result = call_door(m, P.DOOR_HANDLE_FAULT, c, v, va & ~(P.PAGE - 1), write)
+    m.mm.untold = 0
     if m.mm.dying and bury(m, t):
         return kill(m, t, va, write, P.NO_MEMORY)
     if result < 0:
@@ -51,11 +55,11 @@ def page_fault(m, t, va, write, error):
     return 0
 
 
-@kernel
+@DOORS.door(P.DOOR_HANDLE_FAULT)
 def handle_fault(m, c, v, va, write):
     """Make the page `va` of VMA `v` accessible (`write`: for a write): MINOR, MAJOR, or -errno. Counted as a fault.
 
-    Linux: handle_mm_fault. What populates memory without an access (mlock, MAP_POPULATE) comes here as well.
+    Linux: handle_mm_fault. What populates memory without an access (populate.py, direct.py) comes here as well.
     """
     p = m.vma[v].process
     m.vmstat.pgfault += 1

@@ -44,7 +44,7 @@ def huge_fault(m, c, v, va, place, write):
     """The 2 MiB entry at `place` is empty and may be huge. 0, or GO_ON where no block is free."""
     p = m.vma[v].process
     prepare_anon(m, v)                                  # before the zero page too, which has no owner
-    if not write:
+    if not write and not m.vma[v].vm_flags & P.VM_EXISTED:
         if not take_huge_zero(m, c):
             return GO_ON
         write_entry(m, c, p, place, m.frames.huge_zero * P.PAGE | HUGE_ENTRY | P.PTE_ZERO)

@@ -11,7 +11,7 @@ A hole in the range makes the call fail with ENOMEM after the mapped parts have 
 freed pages in batches of 31 a core; here they move at once. Source: mm/madvise.c, mm/mincore.c.
 """
 from hwmem import params as P
-from hwmem._jit import cold, kernel
+from hwmem._jit import DOORS, cold, kernel
 from hwmem.core.access import store8
 from hwmem.linux.aging import deactivate
 from hwmem.linux.evict import page_out
@@ -32,6 +32,14 @@ from hwmem.linux.vma_tree import find_vma
 HUGE_MASK = P.HUGE_PAGE - 1
 KEPT = P.VM_LOCKED | P.VM_SPECIAL       # VMAs that pages are not taken from
 HINTS = P.VM_SEQUENTIAL | P.VM_RANDOM
+
+
+@DOORS.door(P.DOOR_MADVISE)
+def madvise_call(m, t, call, a, b):
+    s = m.sys
+    if call == P.SYS_MADVISE:
+        return sys_madvise(m, t, s[0], s[1], s[2])
+    return sys_mincore(m, t, s[0], s[1], s[2])
 
 
 @kernel

@@ -5,7 +5,7 @@ of whole 2 MiB units is aligned to them (thp_get_unmapped_area). Source: mm/mmap
 generic_get_unmapped_area_topdown, brk), mm/vma.c (do_vmi_munmap, do_brk_flags).
 """
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import DOORS, kernel
 from hwmem.linux.commit import charge, uncharge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages, populate
@@ -22,6 +22,16 @@ LAST_PAGE = P.UNLIMITED & PAGE_MASK
 MAP_TYPE = 0x0F                 # the bits of flags that say what is seen by whom
 HUGE_MASK = P.HUGE_PAGE - 1
 DATA_FLAGS = P.VM_READ | P.VM_WRITE | P.VM_ACCOUNT
+
+
+@DOORS.door(P.DOOR_MAPPING)
+def mapping_call(m, t, call, a, b):
+    s = m.sys
+    if call == P.SYS_MMAP:
+        return sys_mmap(m, t, s[0], s[1], s[2], s[3])
+    if call == P.SYS_MUNMAP:
+        return sys_munmap(m, t, s[0], s[1])
+    return sys_brk(m, t, s[0])
 
 
 @kernel

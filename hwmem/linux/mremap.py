@@ -4,7 +4,7 @@ Moving changes entries, not frames: what was at the old address is at the new on
 Source: mm/mremap.c.
 """
 from hwmem import params as P
-from hwmem._jit import cold, kernel
+from hwmem._jit import DOORS, cold, kernel
 from hwmem.linux.commit import charge, uncharge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages
@@ -22,7 +22,12 @@ HUGE_MASK = P.HUGE_PAGE - 1
 MOST_TO_MOVE = P.MAX_MAP_COUNT - 3       # VMAs of a process above which none of them moves
 
 
-@cold
+@DOORS.door(P.DOOR_MREMAP)
+def mremap_call(m, t, call, a, b):
+    return sys_mremap(m, t, m.sys[0], m.sys[1], m.sys[2], m.sys[3])
+
+
+@kernel
 def sys_mremap(m, t, old, old_length, new_length, flags):
     """mremap(2); the new address of MREMAP_FIXED is m.sys[4]. The mapping's address, or -errno."""
     p = m.thread[t].process

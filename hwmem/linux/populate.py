@@ -4,8 +4,7 @@ Populating faults page by page, as accesses would, and counts as faults. A locke
 unevictable list, where reclaim does not look. Source: mm/gup.c (populate_vma_page_range), mm/mlock.c.
 """
 from hwmem import params as P
-from hwmem._jit import kernel
-from hwmem.linux.fault import handle_fault
+from hwmem._jit import call_door, kernel
 from hwmem.linux.lru import lru_move
 from hwmem.linux.page_table import frame_at, is_mapped, look_up, next_entry, read_entry
 from hwmem.linux.vma_tree import find_vma, vma_at
@@ -58,7 +57,7 @@ def fault_in(m, c, v, start, end, write):
     p = m.vma[v].process
     for va in range(start, end, P.PAGE):
         if not is_ready(m, p, va, write):
-            result = handle_fault(m, c, v, va, write)
+            result = call_door(m, P.DOOR_HANDLE_FAULT, c, v, va, write)
             if result < 0:
                 return result
     return 0

@@ -5,7 +5,7 @@ others get it by a fault. PROT_NONE keeps the pages and hides them (params.PTE_P
 Source: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup, change_pte_range, can_change_pte_writable), mm/mlock.c.
 """
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import DOORS, kernel
 from hwmem.linux.commit import charge, uncharge
 from hwmem.linux.filemap import is_write_free
 from hwmem.linux.page_table import frame_at, is_mapped, next_entry, read_entry, write_entry
@@ -16,6 +16,14 @@ from hwmem.linux.mapping import mapped_in, modify_mapping, range_end
 from hwmem.linux.vma_tree import find_vma
 
 HUGE_MASK = P.HUGE_PAGE - 1
+
+
+@DOORS.door(P.DOOR_PROTECT)
+def protect_call(m, t, call, a, b):
+    s = m.sys
+    if call == P.SYS_MPROTECT:
+        return sys_mprotect(m, t, s[0], s[1], s[2])
+    return lock_range(m, t, s[0], s[1], P.VM_LOCKED if call == P.SYS_MLOCK else 0)
 
 
 @kernel
@@ -122,18 +130,8 @@ def with_rights(m, entry, vm_flags, prot):
 
 
 @kernel
-def sys_mlock(m, t, start, length):
-    """mlock(2): the range stays in RAM; what is not there is brought in."""
-    return lock_range(m, t, start, length, P.VM_LOCKED)
-
-
-@kernel
-def sys_munlock(m, t, start, length):
-    return lock_range(m, t, start, length, 0)
-
-
-@kernel
 def lock_range(m, t, start, length, locked):
+    """mlock(2), `locked` VM_LOCKED: the range stays in RAM, and what is not there is brought in; munlock(2), `locked` 0."""
     p, c = m.thread[t].process, m.thread[t].core
     if locked and m.process[p].limit_locked == 0:
         return -P.EPERM

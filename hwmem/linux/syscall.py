@@ -1,81 +1,54 @@
-"""System calls by number: arguments in `m.sys`, result or -errno returned, as on x86-64.
+"""System calls: arguments in `m.sys`, result or -errno returned, as on x86-64.
 
-Workload kernels and the Python facade come here through one door. What a call does is in the file of its name:
+Workload kernels and the Python facade come here through one door, with a call of params.SYS_*. A call is carried out
+behind the door of the file that has it, so that a program compiles the calls it makes and no others:
 
-    mapping.py   mmap, munmap, brk        protect.py   mprotect, mlock, munlock      mremap.py
-    madvise.py   madvise, mincore         truncate.py  ftruncate, fsync, msync           direct.py  pread
-    fork.py, exec.py, exit.py                  sched/block.py   futex
+    kernels.py, machine/calls.py ──> system_call ── DOOR_OF ──> mapping.py    mmap, munmap, brk
+                                                            ├─> protect.py    mprotect, mlock, munlock
+                                                            ├─> mremap.py     mremap
+                                                            ├─> madvise.py    madvise, mincore
+                                                            ├─> files.py      msync, fsync, ftruncate, pread
+                                                            ├─> tasks.py      fork, _exit, and what starts a program
+                                                            └─> here          futex
+
+A new call is a row here, its number in call_numbers.py, and a file with a door, or a line in one that has its like.
 """
+import numpy as np
+
 from hwmem import params as P
-from hwmem._jit import DOORS, kernel
-from hwmem.linux.direct import sys_pread
-from hwmem.linux.exec import spawn
-from hwmem.linux.exit import exit_process
-from hwmem.linux.fork import fork
+from hwmem._jit import DOORS, call_door, kernel
 from hwmem.linux.huge import wake_khugepaged
-from hwmem.linux.madvise import sys_madvise, sys_mincore
-from hwmem.linux.mapping import sys_brk, sys_mmap, sys_munmap
-from hwmem.linux.mremap import sys_mremap
 from hwmem.linux.oom import bury
-from hwmem.linux.protect import sys_mlock, sys_mprotect, sys_munlock
-from hwmem.linux.truncate import sys_fsync, sys_ftruncate, sys_msync
 from hwmem.sched.block import futex_wait, futex_wake
 
+CALLS = {
+    P.DOOR_SYSCALL: (P.SYS_FUTEX,),
+    P.DOOR_MAPPING: (P.SYS_MMAP, P.SYS_MUNMAP, P.SYS_BRK),
+    P.DOOR_PROTECT: (P.SYS_MPROTECT, P.SYS_MLOCK, P.SYS_MUNLOCK),
+    P.DOOR_MREMAP: (P.SYS_MREMAP,),
+    P.DOOR_MADVISE: (P.SYS_MADVISE, P.SYS_MINCORE),
+    P.DOOR_FILE: (P.SYS_MSYNC, P.SYS_FSYNC, P.SYS_FTRUNCATE, P.SYS_PREAD),
+    P.DOOR_TASK: (P.SYS_FORK, P.SYS_EXIT, P.SYS_SPAWN)}
 
-@DOORS.door(P.DOOR_SYSCALL, seconds=14)
-def system_call(m, t, number, a, b):
+DOOR_OF = np.zeros(P.SYSTEM_CALLS, np.int64)
+for _door, _calls in CALLS.items():
+    DOOR_OF[list(_calls)] = _door
+
+
+@DOORS.door(P.DOOR_SYSCALL)
+def system_call(m, t, call, a, b):
+    """The system call `call` (params.SYS_*) of thread `t`. `a`: the layout that SYS_SPAWN asks for."""
     m.core[m.thread[t].core].cycles += m.cost.syscall
-    result = frequent_call(m, t, number, a)
+    wake_khugepaged(m, m.thread[t].core)
+    if not 0 <= call < P.SYSTEM_CALLS:
+        result = -P.ENOSYS
+    elif call == P.SYS_FUTEX:
+        result = futex(m, t, m.sys[0], m.sys[1], m.sys[2])
+    else:
+        result = call_door(m, DOOR_OF[call], t, call, a, b)
     if m.mm.dying:
         bury(m, t)
     return result
-
-
-@kernel
-def frequent_call(m, t, number, a):
-    wake_khugepaged(m, m.thread[t].core)
-    arguments = m.sys
-    if number == P.SYS_MMAP:
-        return sys_mmap(m, t, arguments[0], arguments[1], arguments[2], arguments[3])
-    if number == P.SYS_MUNMAP:
-        return sys_munmap(m, t, arguments[0], arguments[1])
-    if number == P.SYS_MADVISE:
-        return sys_madvise(m, t, arguments[0], arguments[1], arguments[2])
-    if number == P.SYS_MPROTECT:
-        return sys_mprotect(m, t, arguments[0], arguments[1], arguments[2])
-    if number == P.SYS_BRK:
-        return sys_brk(m, t, arguments[0])
-    if number == P.SYS_FUTEX:
-        return futex(m, t, arguments[0], arguments[1], arguments[2])
-    return rare_call(m, t, number, a)
-
-
-@kernel
-def rare_call(m, t, number, a):
-    arguments = m.sys
-    if number == P.SYS_MREMAP:
-        return sys_mremap(m, t, arguments[0], arguments[1], arguments[2], arguments[3])
-    if number == P.SYS_MINCORE:
-        return sys_mincore(m, t, arguments[0], arguments[1], arguments[2])
-    if number == P.SYS_MLOCK:
-        return sys_mlock(m, t, arguments[0], arguments[1])
-    if number == P.SYS_MUNLOCK:
-        return sys_munlock(m, t, arguments[0], arguments[1])
-    if number == P.SYS_MSYNC:
-        return sys_msync(m, t, arguments[0], arguments[1], arguments[2])
-    if number == P.SYS_FSYNC:
-        return sys_fsync(m, t, arguments[0])
-    if number == P.SYS_FTRUNCATE:
-        return sys_ftruncate(m, t, arguments[0], arguments[1])
-    if number == P.SYS_PREAD:
-        return sys_pread(m, t, arguments[0], arguments[1], arguments[2], arguments[3])
-    if number == P.SYS_FORK:
-        return fork(m, t)
-    if number == P.SYS_EXIT:
-        return exit_process(m, t)
-    if number == P.SYS_SPAWN:
-        return spawn(m, t, a)
-    return -P.ENOSYS
 
 
 @kernel

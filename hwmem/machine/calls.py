@@ -11,11 +11,13 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.machine.arguments import to_int64
+from hwmem.linux.call_numbers import NUMBERS
 from hwmem.linux.madvise import is_resident
 from hwmem.linux.vma_tree import find_vma
 
 PROT_RW = P.PROT_READ | P.PROT_WRITE
 LARGEST_ERRNO = 4095
+NO_CALL = -1
 LIMITS = {"stack": "limit_stack", "as": "limit_space", "memlock": "limit_locked"}
 
 
@@ -109,11 +111,24 @@ class Calls:
         """Let the pages be reclaimed again. munlock(2)."""
         self._call(P.SYS_MUNLOCK, address=address, length=length)
 
-    def _call(self, number, **arguments):
-        if not self.machine.config.mmu and number != P.SYS_EXIT:
+    def syscall(self, number, *arguments):
+        """The system call that programs of this layout know by `number` (call_numbers.py), with up to six arguments: its result.
+
+        syscall(2). Raises OSError, ENOSYS for a number that is none; not for fork and _exit, which are methods.
+        """
+        call = NUMBERS[self.layout].get(to_int64("number", number), NO_CALL)
+        if call in (P.SYS_FORK, P.SYS_EXIT):
+            raise ValueError(f"number: {number} makes or ends a process; call fork() or exit()")
+        if len(arguments) > len(self.machine.state.sys):
+            raise ValueError(f"arguments: a system call takes up to six, not {len(arguments)}")
+        return self._call(call, **{f"arguments[{k}]": value for k, value in enumerate(arguments)})
+
+    def _call(self, call, **arguments):
+        if not self.machine.config.mmu and call != P.SYS_EXIT:
             raise OSError(errno.ENOSYS, "not on a machine without an MMU")
-        self.machine.state.sys[:len(arguments)] = [to_int64(name, value) for name, value in arguments.items()]
-        return result_of(self._enter(0, P.DOOR_SYSCALL, number, 0, 0))
+        values = [to_int64(name, value) for name, value in arguments.items()]
+        self.machine.state.sys[:] = values + [0] * (len(self.machine.state.sys) - len(values))
+        return result_of(self._enter(0, P.DOOR_SYSCALL, call, 0, 0))
 
     def _take_physical(self, length):
         """Without an MMU memory is handed out upwards, page by page, and not taken back."""

@@ -123,11 +123,11 @@ class File:
         f.first, f.pages = end, pages
         ctypes.memmove(self._place(), old, used)
 
-    def _call(self, number, *arguments):
+    def _call(self, call, *arguments):
         """A system call by a thread that is nobody's."""
         m, t = self.machine.state, self.machine.new_thread(0)
         try:
             m.sys[:len(arguments)] = arguments
-            result_of(enter(m, P.DOOR_SYSCALL, t, 0, number, 0, 0))
+            result_of(enter(m, P.DOOR_SYSCALL, t, 0, call, 0, 0))
         finally:
             self.machine.free_thread(t)

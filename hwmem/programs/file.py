@@ -2,38 +2,54 @@
 
     hwmem run tickets.py ── workload_name ── the file is run ── the last name it registered
                          ├─ blaming ── setup, values      "tickets.py:12: NameError: ...", and no traceback
-                         └─ compiled ── the kernel        the same; also of workloads from elsewhere
+                         └─ compiled ── the kernel        the same (diagnosis.py); also of workloads from elsewhere
 
-The line is the last of the file's own that led to the error. numba's errors are raised far from the kernel: most say its line
-in their text; else it is the kernel's first.
+The file is run as a module that stands in sys.modules, for numba finds a cached kernel's module there, and from its own
+folder, as `python tickets.py` runs it, so that it may import the files beside it.
 """
+import hashlib
 import os
-import re
-import traceback
+import sys
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 
 from hwmem.errors import MachineError, WorkloadError
-from hwmem.programs.registry import WORKLOADS
+from hwmem.programs.diagnosis import line_in, mistake, told
 
-NUMBAS_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
-NUMBAS_FIRST = "Failed in nopython mode"                    # lines that say nothing of the program
+_RUN = set()                                                # modules that were run by their file's name
 
 
-def workload_name(word):
-    """The name of a workload; for a Python file, which is run, of the last one it registers. Raises WorkloadError."""
+def workload_name(word, registry):
+    """The name of a workload; for a Python file, which is run, of the last one it puts into `registry`. Raises WorkloadError."""
     if not word.endswith(".py"):
         return word
     if not os.path.isfile(word):
         raise WorkloadError(f"{word}: no such file")
-    known = set(WORKLOADS)
-    spec = spec_from_file_location(os.path.basename(word)[:-3], word)
+    known = dict(registry)
     with blaming(word):
-        spec.loader.exec_module(module_from_spec(spec))
-    new = [name for name in WORKLOADS if name not in known]
+        run_file(os.path.abspath(word))
+    new = [name for name, workload in registry.items() if known.get(name) is not workload]
     if not new:
         raise WorkloadError(f"{word}: registers no workload")
     return new[-1]
+
+
+def run_file(path):
+    """Run the Python file at `path` as a module; its name is the file's, unless one that was not run here has that."""
+    name = os.path.basename(path)[:-3]
+    if name in sys.modules and name not in _RUN:
+        name = f"{name}_{hashlib.sha256(path.encode()).hexdigest()[:16]}"
+    _RUN.add(name)
+    spec = spec_from_file_location(name, path)
+    module = sys.modules[name] = module_from_spec(spec)
+    folder = os.path.dirname(path)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
 
 
 @contextmanager
@@ -55,22 +71,5 @@ def compiled(kernel, *types):
     try:
         kernel.compile(types)
     except Exception as error:                              # numba's own, and what its insides raise
-        code = kernel.py_func.__code__
-        line = line_in(error, code.co_filename) or code.co_firstlineno
-        raise WorkloadError(f"{code.co_filename}:{line}: {told(error)}") from error
-
-
-def line_in(error, file):
-    """The last line of `file` that led to `error`; None: none did."""
-    path = os.path.abspath(file)
-    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    places += [(error.filename or "", error.lineno)] if isinstance(error, SyntaxError) else NUMBAS_PLACE.findall(str(error))
-    lines = [line for name, line in places if os.path.abspath(name) == path]
-    return lines[-1] if lines else None
-
-
-def told(error):
-    """The kind of an error, and the line of its text that says most."""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    said = next((line.strip() for line in text.splitlines() if line.strip() and not line.startswith(NUMBAS_FIRST)), "")
-    return f"{type(error).__name__}: {said}".rstrip(": ")
+        line, text = mistake(kernel.py_func, types, error)
+        raise WorkloadError(f"{kernel.py_func.__code__.co_filename}:{line}: {text}") from error

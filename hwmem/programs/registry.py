@@ -20,6 +20,7 @@ Parameters are checked as configurations are (config/record.py), with the same w
 from collections.abc import Callable
 from dataclasses import Field, dataclass, make_dataclass
 from difflib import get_close_matches
+from inspect import signature
 from types import SimpleNamespace
 
 import numpy as np
@@ -92,7 +93,7 @@ class Workload:
         """`w` as the kernel takes it, from its fields as a dict."""
         kinds = self.record.kinds()
         numbers = {n: kinds[n].names.index(v) if isinstance(kinds.get(n), Choice) else v for n, v in fields.items()}
-        shaped = {n: as_field(v) for n, v in numbers.items()}
+        shaped = {n: as_field(n, v) for n, v in numbers.items()}
         if JIT_DISABLED:                            # a record's own attributes would hide fields such as `size`
             return SimpleNamespace(**{n: v.item() if v.ndim == 0 else v for n, v in shaped.items()})
         w = np.zeros(1, np.dtype([(n, v.dtype, v.shape) for n, v in shaped.items()], align=True)).view(np.recarray)[0]
@@ -101,9 +102,11 @@ class Workload:
         return w
 
 
-def as_field(value):
-    """A number or an array of numbers as an array of float64 or int64."""
+def as_field(name, value):
+    """A number or an array of numbers as an array of float64 or int64. Raises TypeError."""
     array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"w.{name}: takes a number or an array of numbers, not {type(value).__name__}")
     return array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
 
 
@@ -155,6 +158,9 @@ class Registry(dict):
         def register(function):
             if name in self and self[name].kernel.__module__ != function.__module__:
                 raise ValueError(f"workload {name!r} exists already, in {self[name].kernel.__module__}")
+            taken = list(signature(function).parameters)
+            if len(taken) != 2:
+                raise TypeError(f"{name}: a kernel takes (m, w), the machine and its own variables, not ({', '.join(taken)})")
             self[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale, machine or {},
                                   needs_mmu)
             return self[name]

@@ -136,15 +136,15 @@ def test_a_new_program_has_the_recorded_settings(runtime):
 UNJITTED = """
 from hwmem import params as H
 from hwmem._jit import DOORS
-import goalloc.runtime
-calls, system_call = [], DOORS.python[H.DOOR_SYSCALL]
+from goalloc.runtime.runtime import Runtime
+calls, system_call = [], DOORS.function(H.DOOR_SYSCALL)
 def recorded(m, t, number, a, b):
     result = system_call(m, t, number, a, b)
     if number == H.SYS_MMAP: calls.append(["mmap", *(int(x) for x in m.sys[:4])])
-    elif number == 28: calls.append(["madvise", *(int(x) for x in m.sys[:3])])
+    elif number == H.SYS_MADVISE: calls.append(["madvise", *(int(x) for x in m.sys[:3])])
     return result
 DOORS.python[H.DOOR_SYSCALL] = recorded
-rt = goalloc.runtime.Runtime(gomaxprocs=1)
+rt = Runtime(gomaxprocs=1)
 print([c for c in calls if not (c[0] == "mmap" and c[1] and c[1] < 1 << 32)])
 """
 
