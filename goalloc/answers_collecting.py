@@ -8,7 +8,9 @@ after an operation is read as a debugger reads.
 """
 import copy
 
+from hwmem import params as H
 from hwmem.config.machine import MachineConfig
+from hwmem.linux.page_table import look_up
 from hwmem.machine.machine import Machine
 from goalloc import constants as C, params as P
 from goalloc.gc import door
@@ -51,9 +53,14 @@ class GCProgram:
         self.rt = Runtime(machine=Machine(MachineConfig().replace(cores=1)), start=start)
         self.rt.process.store(V.debug + 4, 1, size=4)                               # gcshrinkstackoff=1, as in the recording
         gcenable(self.rt)
+        self.rt.turns = False
         guest = self.rt.machine.state.process[self.rt.process.number].guest
         guest[P.COLLECTOR] = P.SWEEPING | P.SYSTEM                                   # GOGC=off
         self.types = [Type(f"t{i}", size, 8, tuple(pointers)) for i, (size, pointers) in enumerate(program["types"])]
+        base, cache, _ = start["page_cache"]
+        free = {page for first, n in start["free_pages"] for page in range(first, first + n)}
+        free |= {(base or 0) + i for i in range(64) if int(cache, 16) >> i & 1}
+        self.used = set(range(start["curArena"][0] // P.pageSize)) - free
         self.known = {(row[0], row[1], row[3] if row[2] == 1 else -1) for row in start["spans"]}
         self.address, self.allocated_in, self.alive, self.finalizers, self.ran = {}, {}, {}, {}, []
         self.cycle, self.addresses, self.waiting = 0, [], None
@@ -115,7 +122,14 @@ class GCProgram:
         return {"stats": self.deltas()}
 
     def resident(self):
-        return {"resident": [], "stats": None}
+        """Runs of 4 KiB pages that the kernel holds, without those of pages that were in use at the start."""
+        rt, current = self.rt, self.rt.process.load(V.mheap_ + mheap.curArena)
+        held = "".join("1" if not self.in_use_at_start(va) and look_up(rt.machine.state, rt.process.number, va) & H.PTE_P else "0"
+                       for va in range(FIRST_ARENA, current, H.PAGE))
+        return {"resident": runs_of(held), "stats": None}
+
+    def in_use_at_start(self, va):
+        return (va - FIRST_ARENA) // P.pageSize in self.used
 
     # Collections
 
@@ -125,8 +139,13 @@ class GCProgram:
         rt.process.store(rt.ps[0] + p_.schedtick, c["schedtick"], size=4)
         while rt.call(0, P.DOOR_CYCLE, door.GC_CALL, name != "gc_start", 0) != DONE:
             self.run_others()
+        calls = []
         if name == "free_os_memory":
+            before = self.scavenged()
             pages_call(rt, SCAVENGE, MAX_BYTES, 1)
+            calls = [[at * P.pageSize, n * P.pageSize, "MADV_DONTNEED"] for at, n in released(before, self.scavenged())]
+        if self.traced:
+            c["madvise"] = calls
         c |= {"sweeper_parked_at_return": rt.process.load(V.sweep + sweepdata.parked, size=1), "finalized_at_return": len(self.ran)}
         if name != "gc_start":
             c |= self.settled()
@@ -230,6 +249,9 @@ class GCProgram:
                 "searchAddr": search - FIRST_ARENA if FIRST_ARENA <= search <= FIRST_ARENA + (1 << 40) else None,
                 "scavenge_goal": None if goal == (1 << 64) - 1 else goal, "free_pages": runs_of(free), "free_scavenged_pages": runs_of(scavenged)}
 
+    def scavenged(self):
+        return {page for first, n in self.pages(Inspector(self.rt.process))["free_scavenged_pages"] for page in range(first, first + n)}
+
     def stats(self):
         for pp in self.rt.ps:
             self.rt.flush(pp)
@@ -238,6 +260,18 @@ class GCProgram:
     def deltas(self):
         now = self.stats()
         return {name: now[name] - self.before[name] for name in KEPT}
+
+
+def released(before, after):
+    """[[first page, count], ...] of the calls that gave pages back: from the top down, none across a chunk."""
+    pages, calls = sorted(after - before, reverse=True), []
+    for page in pages:
+        if calls and calls[-1][0] == page + 1 and (page + 1) % P.pallocChunkPages:
+            calls[-1][0] = page
+            calls[-1][1] += 1
+        else:
+            calls.append([page, 1])
+    return calls
 
 
 def runs_of(bits):

@@ -102,14 +102,16 @@ DOOR_FINALIZER = door(52, "goalloc.gc.door")
 DOOR_BARRIER = door(53, "goalloc.gc.door")
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
-# the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles
-G, SECOND, SIZE, SITE = range(4)
+# the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles;
+# the finalizer that is to be called, its object in SECOND
+G, SECOND, SIZE, SITE, CALLBACK = range(5)
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
 # whether an allocation has taken a new span
 GLOBALS_END, BARRIER, COLLECTOR, HELP = range(8, 12)
-ENABLED, MARKING, SWEEPING, SYSTEM = (1 << bit for bit in range(4))     # may begin; marks; may have spans to sweep; goroutines of its own
+# may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready
+ENABLED, MARKING, SWEEPING, SYSTEM, READY = (1 << bit for bit in range(5))
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept so far
 LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT = range(24, 29)

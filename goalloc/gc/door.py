@@ -20,7 +20,7 @@ from goalloc.gc.mgcsweep_reclaim import reclaim
 from goalloc.gc.mgcsweep_span import sweep_span
 from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.gc.mwbbuf import wbBufFlush1
-from goalloc.gc.system import run_system, start_sweeper, turn, turn_of_thread
+from goalloc.gc.system import run_system, turn, turn_of_thread
 from goalloc.heap.malloc import ASSIST, MARK_NEW, TRIGGER
 from goalloc.heap.mcentral import SOME_WBUFS, SWEEP_CREDIT, SWEEP_FOR_CLASS, SWEEP_ONE
 from goalloc.heap.mheap import SWEEP_RECLAIM
@@ -28,7 +28,7 @@ from goalloc.layout import g_, mspan, p_
 from goalloc.sched.proc_schedule import FIND_IDLE_WORKER, FIND_WORKER, WAKE_FINALIZERS
 from goalloc.words import get64, put64
 
-GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, START_SWEEPER, REVISE = range(6)
+GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
 SET_FINALIZER, REMOVE_FINALIZER, PIN, UNPIN = range(4)
 BARRIER, BULK_BARRIER = range(2)
 
@@ -63,15 +63,12 @@ def cycle_door(m, t, operation, a, b):
     if operation == GC_CALL:
         return gc_call(m, t, a)
     if operation == TURN:
-        return turn(m, t)
+        return turn(m, t, a != 0)
     if operation == TURN_OF_THREAD:
         return turn_of_thread(m, t)
     if operation == RUN_SYSTEM:
         return run_system(m, t, a)
-    if operation == START_SWEEPER:
-        start_sweeper(m, t)
-    else:
-        revise(m, t)
+    revise(m, t)
     return 0
 
 

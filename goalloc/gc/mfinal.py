@@ -119,7 +119,7 @@ def wakefing(m, t):
 
 @cold
 def run_finalizer(m, t, gp):
-    """A step: the function of one finalizer, whose object and `ot` are then in the registers SECOND and SIZE; 0 if there was none, and the
+    """A step: the function of one finalizer, which is also in the register CALLBACK, its object in SECOND; 0 if there was none, and the
     goroutine waits."""
     place = get64(m, t, gp + HI) - VARIABLES_BYTES + BLOCK
     fb = get64(m, t, place)
@@ -152,5 +152,5 @@ def run_finalizer(m, t, gp):
         unlock(m, t, V.finlock)
         put64(m, t, place, following)
     guest = m.thread[t].guest
-    guest[P.SECOND], guest[P.SIZE] = x, ot
+    guest[P.SECOND], guest[P.CALLBACK] = x, fn
     return fn

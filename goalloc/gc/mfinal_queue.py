@@ -5,7 +5,7 @@
 A finalizer that is queued keeps its object alive until it has run. Go: mfinal.go queuefinalizer.
 """
 from hwmem._jit import cold, kernel
-from goalloc import constants as C
+from goalloc import constants as C, params as P
 from goalloc.base.lock import lock, unlock
 from goalloc.base.malloc_persistent import persistentalloc
 from goalloc.layout import finalizer, finblock, mstats, specialfinalizer, variables as V
@@ -47,3 +47,4 @@ def queuefinalizer(m, t, x, sp):
     put64(m, t, f + finalizer.arg, x)
     unlock(m, t, V.finlock)
     or_status(m, t, C.fingWake)
+    m.process[m.thread[t].process].guest[P.COLLECTOR] |= P.SYSTEM

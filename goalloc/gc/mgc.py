@@ -21,7 +21,7 @@ from goalloc.gc.mgc_phases import PAUSE_NS, PAUSE_START, WORLD_SEMA, acquire, gc
 from goalloc.gc.mgc_ready import m_of_g0, park
 from goalloc.gc.mgc_stats import pause_cpu
 from goalloc.gc.mgc_trigger import CYCLES, test_trigger
-from goalloc.gc.mgc_workers import gcBgMarkStartWorkers
+from goalloc.gc.mgc_workers import gcBgMarkStartWorkers, start_sweeper
 from goalloc.gc.mgc_world import p_at, startTheWorld, stopTheWorld
 from goalloc.gc.mgclimit import finishGCTransition, startGCTransition
 from goalloc.gc.mgcmark_roots import gcMarkRootPrepare
@@ -64,6 +64,7 @@ def start_cycle(m, t, kind):
     put8(m, t, WORK + workType.userForced, 1 if kind == C.gcTriggerCycle else 0)
     if not check_flushed(m, t):
         return
+    start_sweeper(m, t)
     gcBgMarkStartWorkers(m, t)
     gcResetMarkState(m, t)
     procs, now = get32(m, t, V.gomaxprocs), nanotime(m, t)

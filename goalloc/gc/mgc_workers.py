@@ -18,7 +18,7 @@ from goalloc.gc.mgcpacer_workers import addIdleMarkWorker, markWorkerStop, remov
 from goalloc.gc.mgcwork import gcMarkWorkAvailable
 from goalloc.heap.lfstack import lfstack_pop, lfstack_push
 from goalloc.heap.stack import HI
-from goalloc.layout import g_, gcBgMarkWorkerNode, mstats, p_, workType, variables as V
+from goalloc.layout import g_, gcBgMarkWorkerNode, mstats, p_, sweepdata, workType, variables as V
 from goalloc.sched.proc import NEWG, VARIABLES_BYTES
 from goalloc.sched.proc_park import gopark
 from goalloc.words import add64, get32, get64, put8, put32, put64
@@ -26,7 +26,7 @@ from goalloc.words import add64, get32, get64, put8, put32, put64
 NODE, BEGUN, CHECK, TRACKED = range(0, 32, 8)
 NWAIT, NPROC = V.work + workType.nwait, V.work + workType.nproc
 WAIT_REASON_IDLE_WORKER = 23
-WORKER = -3                             # where a worker is in its program (gc/system.py)
+SWEEPER, WORKER = -1, -3                # where they are in their programs (gc/system.py)
 
 
 @kernel
@@ -39,6 +39,14 @@ def add_nwait(m, t, delta):
     """work.nwait += delta; the new value."""
     word = add64(m, t, NWAIT & ~7, delta << 32 if NWAIT & 4 else delta)
     return (word >> 32 if NWAIT & 4 else word) + delta & 0xFFFF_FFFF
+
+
+@cold
+def start_sweeper(m, t):
+    """The sweeper's goroutine, which waits for the first cycle's end. Go: gcenable."""
+    if get64(m, t, V.sweep + sweepdata.g) == 0:
+        put64(m, t, V.sweep + sweepdata.g, call_door(m, P.DOOR_PROC, t, NEWG, SWEEPER, 0))
+        put8(m, t, V.sweep + sweepdata.parked, 1)
 
 
 @cold

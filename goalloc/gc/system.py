@@ -13,7 +13,7 @@ from goalloc.base.malloc_persistent import current_p
 from goalloc.base.nanotime import cycles_of, nanotime
 from goalloc.gc.mfinal import FINALIZERS, run_finalizer, wakefing
 from goalloc.gc.mgc_ready import WAITS, m_of_g0
-from goalloc.gc.mgc_workers import WORKER, findRunnableGCWorker, find_idle_worker, run_worker
+from goalloc.gc.mgc_workers import SWEEPER, WORKER, findRunnableGCWorker, find_idle_worker, run_worker
 from goalloc.gc.mgc_world import preempt_to_global
 from goalloc.gc.mgcmark_assist import gcAssistAlloc
 from goalloc.gc.mgcmark_credit import gcParkAssist
@@ -21,13 +21,12 @@ from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, isSweepDone, sweepone
 from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, m_, p_, sweepdata, variables as V
-from goalloc.sched.proc import GOSCHED, NEWG, PC, VARIABLES_BYTES
+from goalloc.sched.proc import GOSCHED, PC, VARIABLES_BYTES
 from goalloc.sched.proc_park import NPIDLE, current_m, goready, gopark
 from goalloc.sched.proc_runq import SCHED_LOCK, SIZE, globrunqget, runqget
 from goalloc.sched.proc_schedule import execute
 from goalloc.words import get8, get32, get64, put8, put32, put64
 
-SWEEPER = -1
 FREEING = 0                             # the sweeper's variable: whether it gives work buffers back
 BATCH = 10
 WAIT_REASON_SWEEP = 22
@@ -35,15 +34,6 @@ SCHEDWHEN, SCHEDTICK = p_.sysmontick + 8, p_.sysmontick
 DUE = m_.isextra                        # of an M: the program on its g0 goes before the goroutines in the queues
 NAP_NS = 20_000                         # of an M that waits, between two looks for work (osyield, usleep)
 RAN, WAITED, IDLE = range(3)
-
-
-@cold
-def start_sweeper(m, t):
-    """Go: gcenable."""
-    if get64(m, t, V.sweep + sweepdata.g) == 0:
-        gp = call_door(m, P.DOOR_PROC, t, NEWG, SWEEPER, 0)
-        put64(m, t, V.sweep + sweepdata.g, gp)
-        put8(m, t, V.sweep + sweepdata.parked, 1)
 
 
 @cold
@@ -116,13 +106,13 @@ def new_tick(m, t, pp):
 
 
 @cold
-def turn(m, t):
+def turn(m, t, idle):
     """What thread `t` does before a step of the program: RAN, a step of the collector's instead; WAITED, the program waits and there is
-    nothing else; IDLE: nothing, the program goes on."""
-    mp, pp, gp = current_m(m, t), current_p(m, t), m.thread[t].guest[P.G]
+    nothing else; IDLE: nothing, the program goes on. `idle`: there is no program on the P."""
+    pp, gp = current_p(m, t), m.thread[t].guest[P.G]
     if m_of_g0(m, t, gp) == 0:
-        return turn_of_goroutine(m, t, mp, pp, gp)
-    return turn_of_g0(m, t, mp, pp, gp)
+        return turn_of_goroutine(m, t, pp, gp)
+    return turn_of_g0(m, t, pp, gp, idle)
 
 
 @kernel
@@ -135,7 +125,7 @@ def pays_debt(m, t, gp):
 
 
 @kernel
-def turn_of_goroutine(m, t, mp, pp, gp):
+def turn_of_goroutine(m, t, pp, gp):
     if get64(m, t, gp + PC) < 0:
         if retake(m, t, pp):
             put8(m, t, gp + g_.preempt, 1)
@@ -150,11 +140,12 @@ def turn_of_goroutine(m, t, mp, pp, gp):
 
 
 @kernel
-def turn_of_g0(m, t, mp, pp, g0):
+def turn_of_g0(m, t, pp, g0, idle):
     """The M runs the program, or is between two goroutines."""
+    mp = current_m(m, t)
     if retake(m, t, pp):
         put8(m, t, mp + DUE, 0)
-    waits = get8(m, t, mp + WAITS) != 0
+    waits = idle or get8(m, t, mp + WAITS) != 0
     gp = find_system(m, t, pp, waits or get8(m, t, mp + DUE) == 0)
     if gp == 0 and waits and get32(m, t, V.gcBlackenEnabled):
         gp = find_idle_worker(m, t, pp)
@@ -194,7 +185,7 @@ def find_system(m, t, pp, queues):
 @cold
 def turn_of_thread(m, t):
     """`turn` of a thread of the machine's: whether the step is over. One that has nothing to do sleeps for a while."""
-    done = turn(m, t)
+    done = turn(m, t, False)
     if done == WAITED:
         core = m.core[m.thread[t].core]
         sleep_until(m, t, core.cycles + max(cycles_of(m, t, NAP_NS), 1))

@@ -93,6 +93,8 @@ class Runtime:
         self._random = np.random.default_rng(seed)          # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
         self.type_names, self.sites = {}, {}
+        self.finalizers, self.pins, self.free_pins = {}, {}, []         # number: callback; address: variables that hold it
+        self.turns = True                                       # a call begins with the turns of the collector's goroutines
         self._log = start_log(self.process)
         self._load_program()
         self._schedinit(start)
@@ -339,6 +341,43 @@ class Runtime:
         from goalloc.gc.mgcpacer_commit import set_memory_limit
         return self._run(core, set_memory_limit, -1 if is_negative(limit) else check_limit(limit, "limit"))
 
+    # Collecting (collect.py)
+
+    def gc(self, core=0):
+        """runtime.GC(), then the sweeper's and the finalizers' goroutines have their turns."""
+        from goalloc.runtime.collect import gc
+        gc(self, check_core(core, self.gomaxprocs))
+
+    def free_os_memory(self, core=0):
+        """debug.FreeOSMemory(): a collection, and every free page goes back to the kernel."""
+        from goalloc.runtime.collect import free_os_memory
+        free_os_memory(self, check_core(core, self.gomaxprocs))
+
+    def set_finalizer(self, address, callback, core=0):
+        """runtime.SetFinalizer: once the object is not reached any more, `callback(address)` is called; None takes it away. FatalError with
+        Go's words for what has no beginning there, or has one already."""
+        from goalloc.runtime.collect import set_finalizer
+        set_finalizer(self, address, callback, check_core(core, self.gomaxprocs))
+
+    def pin(self, address, core=0):
+        """Pinner.Pin: the object stays, and lives, until it is unpinned as often."""
+        from goalloc.runtime.collect import pin
+        pin(self, address, True, check_core(core, self.gomaxprocs))
+
+    def unpin(self, address, core=0):
+        from goalloc.runtime.collect import pin
+        pin(self, address, False, check_core(core, self.gomaxprocs))
+
+    def is_live(self, address):
+        """Whether an address points into an object that is allocated."""
+        from goalloc.runtime.collect import is_live
+        return is_live(self, address)
+
+    def color(self, address):
+        """"white", "grey" or "black": what a running collection knows of the object."""
+        from goalloc.runtime.collect import color
+        return color(self, address)
+
     # Looking
 
     def memstats(self):
@@ -433,6 +472,9 @@ class Runtime:
 
     def _call(self, core, operation, *arguments):
         core = check_core(core, self.gomaxprocs)
+        if self.turns and self.machine.state.process[self.process.number].guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM):
+            from goalloc.runtime.collect import catch_up
+            catch_up(self, core)
         t = self.process.thread_on(core)
         place_thread(self.machine.state, t, core)
         result = operation(self.machine.state, t, *arguments)

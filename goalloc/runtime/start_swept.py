@@ -16,8 +16,7 @@ from hwmem.core.service import drain_all
 from hwmem.machine.enter import place_thread
 from goalloc import constants as C, params as P
 from goalloc.gc.mfinal import FINALIZERS
-from goalloc.gc.mgc_workers import NODE, WORKER
-from goalloc.gc.system import SWEEPER
+from goalloc.gc.mgc_workers import NODE, SWEEPER, WORKER
 from goalloc.heap.lfstack import lfstack_push
 from goalloc.heap.malloc_init import FLUSH_MCACHE, STOCK_MSPANS
 from goalloc.heap.mcentral import SWEEPGEN, central_of, fullSwept
