@@ -137,7 +137,7 @@ class GCProgram:
         rt, c = self.rt, {"schedtick": self.schedticks[op]}
         self.cycle += 1
         rt.process.store(rt.ps[0] + p_.schedtick, c["schedtick"], size=4)
-        while rt.call(0, P.DOOR_CYCLE, door.GC_CALL, name != "gc_start", 0) != DONE:
+        while rt.call(0, P.DOOR_CYCLE, P.GC_CALL, name != "gc_start", 0) != DONE:
             self.run_others()
         calls = []
         if name == "free_os_memory":
@@ -161,7 +161,7 @@ class GCProgram:
             if gp == self.rt.main:
                 return
             while self.running() == gp:
-                fn = self.rt.call(0, P.DOOR_CYCLE, door.RUN_SYSTEM, gp, 0)
+                fn = self.rt.call(0, P.DOOR_CYCLE, P.RUN_SYSTEM, gp, 0)
                 if fn:
                     self.ran.append(self.finalizers[fn])
 

@@ -101,6 +101,10 @@ DOOR_SWEEP = door(51, "goalloc.gc.door")
 DOOR_FINALIZER = door(52, "goalloc.gc.door")
 DOOR_BARRIER = door(53, "goalloc.gc.door")
 
+# Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
+# and for a thread; a step of a goroutine of the collector's; the assist ratio anew
+GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
+
 # What a thread keeps in registers between calls (m.thread[t].guest)
 # the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles;
 # the finalizer that is to be called, its object in SECOND

@@ -7,7 +7,7 @@
 from hwmem._jit import DOORS
 from goalloc import constants as C, params as P
 from goalloc.base.malloc_persistent import current_p
-from goalloc.gc.mbarrier import FLUSH, bulkBarrierPreWrite, write_barrier
+from goalloc.gc.mbarrier import FLUSH, typeBitsBulkBarrier, write_barrier
 from goalloc.gc.mfinal import pin, remove_finalizer, set_finalizer, wakefing
 from goalloc.gc.mgc import gcStart, gc_call
 from goalloc.gc.mgc_trigger import test_trigger
@@ -28,9 +28,7 @@ from goalloc.layout import g_, mspan, p_
 from goalloc.sched.proc_schedule import FIND_IDLE_WORKER, FIND_WORKER, WAKE_FINALIZERS
 from goalloc.words import get64, put64
 
-GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
 SET_FINALIZER, REMOVE_FINALIZER, PIN, UNPIN = range(4)
-BARRIER, BULK_BARRIER = range(2)
 
 
 @DOORS.door(P.DOOR_GC)
@@ -60,13 +58,13 @@ def gc_door(m, t, operation, a, b):
 
 @DOORS.door(P.DOOR_CYCLE)
 def cycle_door(m, t, operation, a, b):
-    if operation == GC_CALL:
+    if operation == P.GC_CALL:
         return gc_call(m, t, a)
-    if operation == TURN:
+    if operation == P.TURN:
         return turn(m, t, a != 0)
-    if operation == TURN_OF_THREAD:
+    if operation == P.TURN_OF_THREAD:
         return turn_of_thread(m, t)
-    if operation == RUN_SYSTEM:
+    if operation == P.RUN_SYSTEM:
         return run_system(m, t, a)
     revise(m, t)
     return 0
@@ -109,9 +107,9 @@ def finalizer_door(m, t, operation, a, b):
 
 @DOORS.door(P.DOOR_BARRIER)
 def barrier_door(m, t, a, b, n):
-    """Before *a = b, or with `n` before n bytes are copied from b to a."""
+    """Before *a = b, or with `n` before n bytes of a type, whose address is in the register SIZE, are copied from b to a."""
     if n:
-        bulkBarrierPreWrite(m, t, a, b, n)
+        typeBitsBulkBarrier(m, t, a, b, n)
     else:
         write_barrier(m, t, a, b)
     return 0

@@ -6,15 +6,14 @@
     none       whatever moves behind the marker's back is lost
 
 They go to the P's buffer (mwbbuf.py), or with IMMEDIATE are shaded at once. Which one a run has is its own setting, guest[BARRIER].
-A copy of many pointers does the same for each before it (bulkBarrierPreWrite). Go: mbarrier.go, mwbbuf.go, mbitmap.go.
+A copy of many pointers does the same for each before it (typedmemmove in base/memclr.py). Go: mbarrier.go, mwbbuf.go, mbitmap.go.
 """
 from hwmem._jit import call_door, cold, kernel
 from goalloc import params as P
 from goalloc.base.malloc_persistent import current_p
-from goalloc.gc.mgcmark_scan import heap_bits, spanOf
 from goalloc.gc.mwbbuf import END, NEXT
-from goalloc.layout import GLOBALS, mspan
-from goalloc.words import NONE, ONE, ctz64, get8, get64, put64, shl
+from goalloc.layout import type_
+from goalloc.words import get8, get64, put64
 
 HYBRID, DIJKSTRA, YUASA, NO_BARRIER, IMMEDIATE = 0, 1, 2, 3, 4
 FLUSH = 0                               # DOOR_MARK: empty the P's buffer
@@ -45,21 +44,12 @@ def write_barrier(m, t, slot, value):
 
 
 @cold
-def bulkBarrierPreWrite(m, t, dst, src, n):
-    """Before `n` bytes are copied from `src` to `dst`, or cleared (src = 0): the barrier for each word of `dst` that is a pointer."""
-    s = spanOf(m, t, dst)
-    if s == 0:
-        if dst >= GLOBALS and dst + n <= m.process[m.thread[t].process].guest[P.GLOBALS_END]:
-            for at in range(0, n, 8):
-                write_barrier(m, t, dst + at, get64(m, t, src + at) if src else 0)
-        return
-    if get8(m, t, s + mspan.state) != P.mSpanInUse or get8(m, t, s + mspan.spanclass) & 1:
-        return
-    at, last = 0, False
-    while at < n and not last:
-        mask, valid, last = heap_bits(m, t, dst + at, n - at)
-        while mask != NONE:
-            i = ctz64(mask)
-            mask ^= shl(ONE, i)
-            write_barrier(m, t, dst + at + 8 * i, get64(m, t, src + at + 8 * i) if src else 0)
-        at += 8 * valid
+def typeBitsBulkBarrier(m, t, dst, src, n):
+    """Before `n` bytes, values of the type at the address in the register SIZE, are copied from `src` to `dst`, or cleared (src = 0): the
+    barrier for each pointer."""
+    typ = m.thread[t].guest[P.SIZE]
+    size, ptrs, mask = get64(m, t, typ + type_.Size_), get64(m, t, typ + type_.PtrBytes), get64(m, t, typ + type_.GCData)
+    for first in range(0, n, size):
+        for at in range(0, ptrs, 8):
+            if get8(m, t, mask + at // 64) >> at // 8 % 8 & 1:
+                write_barrier(m, t, dst + first + at, get64(m, t, src + first + at) if src else 0)

@@ -43,6 +43,7 @@ def gcMarkRootPrepare(m, t):
     end = jobs_of_kind(m, t, 1, end, (globals_bytes(m, t) + C.rootBlockBytes - 1) // C.rootBlockBytes)
     end = jobs_of_kind(m, t, 2, end, n * JOBS_OF_ARENA)
     end = jobs_of_kind(m, t, 3, end, get64(m, t, V.allgs + slice_.len) + get32(m, t, V.gomaxprocs))
+    put64(m, t, V.gcController + gcControllerState.globalsScan, 8 * len(DATA_ROOTS) + globals_bytes(m, t))
     put32(m, t, WORK + workType.baseEnd, end)
     put32(m, t, NEXT_JOB, 0)
     put32(m, t, JOBS, end)

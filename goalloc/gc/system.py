@@ -41,12 +41,22 @@ def run_system(m, t, gp):
     """A step of a goroutine of the collector's. A finalizer's function, if one is to be called, else 0."""
     place = get64(m, t, gp + PC)
     if place == FINALIZERS:
-        return run_finalizer(m, t, gp)
+        fn = run_finalizer(m, t, gp)
+        if fn == 0:
+            rest(m, t)
+        return fn
     if place == WORKER:
         run_worker(m, t, gp)
     elif place == SWEEPER:
         run_sweeper(m, t, gp)
     return 0
+
+
+@kernel
+def rest(m, t):
+    """If the sweeper is parked and no finalizer waits, nobody need ask for the collector's goroutines."""
+    if get8(m, t, V.sweep + sweepdata.parked) and get64(m, t, V.finq) == 0 and get32(m, t, V.fingStatus) & C.fingWake == 0:
+        m.process[m.thread[t].process].guest[P.COLLECTOR] &= ~P.SYSTEM
 
 
 @kernel
@@ -80,6 +90,7 @@ def run_sweeper(m, t, gp):
     if isSweepDone(m, t):
         put8(m, t, V.sweep + sweepdata.parked, 1)
         gopark(m, t, WAIT_REASON_SWEEP)
+        rest(m, t)
     unlock(m, t, V.sweep + sweepdata.lock)
 
 

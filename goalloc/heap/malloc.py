@@ -12,16 +12,17 @@ span. `typ`: address of the type, 0 for no pointers. The object is zero if `need
 """
 import numpy as np
 
-from hwmem._jit import call_door, kernel
+from hwmem._jit import call_door, cold, kernel
 from hwmem.bits import ctz64
 from hwmem.core.access import load, load8, load64, store, store32, store64
 from hwmem.core.fence import sfence
 from goalloc import params as P
-from goalloc.layout import g_, m_, mcache, mspan, p_, type_, variables as V
+from goalloc.layout import g_, gcControllerState, m_, mcache, mspan, p_, type_, variables as V
 from goalloc.heap.mbitmap import heapBitsSetType
 from goalloc.base.memclr import memclr
 from goalloc.heap.malloc_sample import profile
 
+LEAST_TRIGGER = 45                      # 64ths of the goal
 ASSIST, MARK_NEW, TRIGGER = range(3)    # DOOR_GC: before so many bytes; an object, its span (bytes asked for in the register SIZE); test it
 
 
@@ -42,11 +43,22 @@ def mallocgc(m, t, size, typ, needzero=True):
     else:
         x = large(m, t, c, size, typ, needzero)
     store32(m, t, mp + m_.mallocing, 0)
-    process = m.process[m.thread[t].process].guest
-    if process[P.HELP] and process[P.COLLECTOR] & P.ENABLED:
-        process[P.HELP] = 0
-        call_door(m, P.DOOR_GC, t, TRIGGER, 0, 0)
+    if m.process[m.thread[t].process].guest[P.HELP]:
+        help_collector(m, t)
     return x
+
+
+@cold
+def help_collector(m, t):
+    """A span was taken: begin a cycle if the heap has come to its trigger. Below the least that there may be, which only a limit changes,
+    the pacer need not be asked."""
+    guest = m.process[m.thread[t].process].guest
+    guest[P.HELP] = 0
+    if guest[P.COLLECTOR] & P.ENABLED == 0:
+        return
+    live, goal = load64(m, t, V.gcController + gcControllerState.heapLive), load64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal)
+    if load64(m, t, V.gcController + gcControllerState.memoryLimit) < P.maxInt64 or 0 <= goal // 64 * LEAST_TRIGGER <= live:
+        call_door(m, P.DOOR_GC, t, TRIGGER, 0, 0)
 
 
 @kernel

@@ -48,7 +48,7 @@ def gcenable(rt):
 def gc(rt, core=0):
     """runtime.GC(), called on a core; then the sweeper and the finalizers' goroutine have their turns, as if the caller slept."""
     gcenable(rt)
-    while rt.call(core, P.DOOR_CYCLE, door.GC_CALL, 1, 0) != DONE:
+    while rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0) != DONE:
         run_until(rt, lambda: not rt.process.load(rt.process.load(rt.ps[core] + p_.m) + WAITS, size=1))
     settle(rt)
 
@@ -82,7 +82,7 @@ def catch_up(rt, core):
 
 def step(rt, core, idle):
     """A turn of the collector's on a core, whether there was one. A finalizer is called."""
-    ran = rt.call(core, P.DOOR_CYCLE, door.TURN, idle, 0) == RAN
+    ran = rt.call(core, P.DOOR_CYCLE, P.TURN, idle, 0) == RAN
     registers = rt.machine.state.thread[rt.process.thread_on(core)].guest
     fn = int(registers[P.CALLBACK])
     if fn:

@@ -178,6 +178,10 @@ def set_counters(rt, start, rows):
     p.store(PAGES + pageAlloc.chunkHugePages, 1, size=1)    # its first collection, without a goal, has asked for them
     free = {page for first, count in start["free_pages"] for page in range(first, first + count)}
     fresh = {page for first, count in start["free_scavenged_pages"] for page in range(first, first + count)}
+    top = address(max(free - fresh, default=0))
+    for at, value in ((scavengeIndex.searchAddrBg, P.arenaBaseOffset - top), (scavengeIndex.searchAddrForce, P.arenaBaseOffset - top),
+                      (scavengeIndex.freeHWM, top)):
+        p.store(PAGES + pageAlloc.scav + at, value)
     used = max([row[0] + row[1] for row in rows] + [page + 1 for page in free - fresh])
     (_, arena), = arenas(Inspector(p))
     p.store(arena + heapArena.zeroedBase, used * P.pageSize)
