@@ -55,7 +55,7 @@ class GCProgram:
         gcenable(self.rt)
         self.rt.turns = False
         guest = self.rt.machine.state.process[self.rt.process.number].guest
-        guest[P.COLLECTOR] = P.SWEEPING | P.SYSTEM                                   # GOGC=off
+        guest[P.COLLECTOR] = P.SWEEPING | P.SYSTEM | P.NO_SYSMON                     # GOGC=off; the scavenger is held
         self.types = [Type(f"t{i}", size, 8, tuple(pointers)) for i, (size, pointers) in enumerate(program["types"])]
         base, cache, _ = start["page_cache"]
         free = {page for first, n in start["free_pages"] for page in range(first, first + n)}

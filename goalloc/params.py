@@ -115,7 +115,8 @@ LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, 
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
 # whether an allocation has taken a new span
 GLOBALS_END, BARRIER, COLLECTOR, HELP = range(8, 12)
-# may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready
-ENABLED, MARKING, SWEEPING, SYSTEM, READY = (1 << bit for bit in range(5))
+# may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready;
+# there is no sysmon: nobody is preempted after 10 ms, and the scavenger sleeps
+ENABLED, MARKING, SWEEPING, SYSTEM, READY, NO_SYSMON = (1 << bit for bit in range(6))
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept so far
 LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT = range(24, 29)

@@ -71,9 +71,8 @@ def gcstopm(m, t, pp, is_own):
     if get8(m, t, GCWAITING) == 0:
         return
     lock(m, t, SCHED_LOCK)
-    if is_own:
-        preempt_to_global(m, t)
-    put8(m, t, pp + p_.preempt, 0)
+    if is_own and preempt_to_global(m, t):
+        put8(m, t, pp + p_.preempt, 0)                  # else a program on the g0 comes by the scheduler when it goes on
     put32(m, t, pp + p_.status, C.Pgcstop)
     put32(m, t, STOPWAIT, get32(m, t, STOPWAIT) - 1)
     unlock(m, t, SCHED_LOCK)
@@ -81,12 +80,14 @@ def gcstopm(m, t, pp, is_own):
 
 @kernel
 def preempt_to_global(m, t):
-    """The running goroutine, unless it is a program on a g0, goes to the end of the global queue, whose lock is held."""
+    """The running goroutine goes to the end of the global queue, whose lock is held; False if it is a program on a g0."""
     gp = m.thread[t].guest[P.G]
-    if m_of_g0(m, t, gp) == 0:
-        put32(m, t, gp + g_.atomicstatus, P.Grunnable)
-        dropg(m, t, gp, current_m(m, t))
-        globrunqput(m, t, gp)
+    if m_of_g0(m, t, gp):
+        return False
+    put32(m, t, gp + g_.atomicstatus, P.Grunnable)
+    dropg(m, t, gp, current_m(m, t))
+    globrunqput(m, t, gp)
+    return True
 
 
 @cold

@@ -10,6 +10,7 @@ from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.float64 import get_float, to_int64
 from goalloc.errors import throw
+from goalloc.gc.mgcscavenge_goroutine import sweeping_is_over
 from goalloc.gc.mgcsweep_span import sweep_span, try_acquire
 from goalloc.heap.mbitmap import nextFreeIndex
 from goalloc.heap.mcentral import SWEEPGEN, central_of, fullSwept, fullUnswept, partialUnswept
@@ -69,12 +70,13 @@ def sweepone(m, t):
     """Sweep a span: the pages that went back to the page heap, NOTHING if all is swept."""
     if not begin_sweeping(m, t):
         return NOTHING
-    npages = NOTHING
+    npages, over = NOTHING, False
     while True:
         s = nextSpanForSweep(m, t)
         if s == 0:
             if get32(m, t, ACTIVE) & DRAINED == 0:
                 add32(m, t, ACTIVE, DRAINED)
+                over = m.process[m.thread[t].process].guest[P.COLLECTOR] & P.NO_SYSMON == 0
             break
         if get8(m, t, s + mspan.state) != P.mSpanInUse:
             sg = get32(m, t, s + mspan.sweepgen)
@@ -89,6 +91,8 @@ def sweepone(m, t):
                 add64(m, t, H + mheap.reclaimCredit, pages)
             break
     end_sweeping(m, t)
+    if over:
+        sweeping_is_over(m, t)
     return npages
 
 

@@ -17,6 +17,7 @@ from goalloc.gc.mgc_workers import SWEEPER, WORKER, findRunnableGCWorker, find_i
 from goalloc.gc.mgc_world import preempt_to_global
 from goalloc.gc.mgcmark_assist import gcAssistAlloc
 from goalloc.gc.mgcmark_credit import gcParkAssist
+from goalloc.gc.mgcscavenge_goroutine import SCAVENGER, run_scavenger
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, isSweepDone, sweepone
 from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.heap.stack import HI
@@ -25,6 +26,7 @@ from goalloc.sched.proc import GOSCHED, PC, VARIABLES_BYTES
 from goalloc.sched.proc_park import NPIDLE, current_m, goready, gopark
 from goalloc.sched.proc_runq import SCHED_LOCK, SIZE, globrunqget, runqget
 from goalloc.sched.proc_schedule import execute
+from goalloc.sched.time_timers import check_timers
 from goalloc.words import get8, get32, get64, put8, put32, put64
 
 FREEING = 0                             # the sweeper's variable: whether it gives work buffers back
@@ -49,6 +51,8 @@ def run_system(m, t, gp):
         run_worker(m, t, gp)
     elif place == SWEEPER:
         run_sweeper(m, t, gp)
+    elif place == SCAVENGER:
+        run_scavenger(m, t, gp)
     return 0
 
 
@@ -103,6 +107,8 @@ def retake(m, t, pp):
     if get8(m, t, pp + p_.preempt):
         put8(m, t, pp + p_.preempt, 0)
         return True
+    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.NO_SYSMON:
+        return False
     tick, now = get32(m, t, pp + p_.schedtick), nanotime(m, t)
     if tick != get32(m, t, pp + SCHEDTICK):
         put32(m, t, pp + SCHEDTICK, tick)
@@ -157,7 +163,7 @@ def turn_of_g0(m, t, pp, g0, idle):
     if retake(m, t, pp):
         put8(m, t, mp + DUE, 0)
     waits = idle or get8(m, t, mp + WAITS) != 0
-    gp = find_system(m, t, pp, waits or get8(m, t, mp + DUE) == 0)
+    gp = find_system(m, t, pp) if waits or get8(m, t, mp + DUE) == 0 else 0
     if gp == 0 and waits and get32(m, t, V.gcBlackenEnabled):
         gp = find_idle_worker(m, t, pp)
     if gp:
@@ -174,14 +180,13 @@ def turn_of_g0(m, t, pp, g0, idle):
 
 
 @kernel
-def find_system(m, t, pp, queues):
-    """A goroutine of the collector's for the P, or 0; from the queues only if it is their turn."""
+def find_system(m, t, pp):
+    """A goroutine of the collector's for the P, or 0."""
+    check_timers(m, t, pp)
     if get32(m, t, V.gcBlackenEnabled):
         gp = findRunnableGCWorker(m, t, pp)
         if gp:
             return gp
-    if not queues:
-        return 0
     fing = wakefing(m, t)
     if fing:
         goready(m, t, fing)

@@ -17,8 +17,8 @@ from goalloc.layout.heap import (CENTRAL_STRIDE, STACKPOOL_STRIDE, arenaHint, gc
                                  stackfreelist, stackpoolItem, userArena, userArenaState)
 from goalloc.layout.collector import (bucket, consistentHeapStats, cpuStats, finalizer, finblock, gcBgMarkWorkerNode,        # noqa: F401
                                       gcCPULimiterState, gcControllerState, gcWork, heapStatsDelta, memRecord, memRecordCycle, mstats,
-                                      scavenge, special, specialPinCounter, specialReachable, specialfinalizer, specialprofile, sweepdata,
-                                      wbBuf, workType, workbuf)
+                                      piController, scavenge, scavengerState, special, specialPinCounter, specialReachable, specialfinalizer,
+                                      specialprofile, sweepdata, wbBuf, workType, workbuf)
 from goalloc.layout.scheduler import (Mutex, WaitGroup, g_, gobuf, hchan, m_, p_, schedt, scase, semaRoot, sudog, timer, waitq)   # noqa: F401
 from goalloc.layout.program import eface, hiter, hmap, iface, mapextra, slice_, type_                           # noqa: F401
 from goalloc.layout.variables import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, SYMBOLS, TYPES, variables     # noqa: F401

@@ -9,6 +9,7 @@ A table that is wider than the screen gives way in this order, and loses nothing
 
 The screen is as wide as COLUMNS says, else the terminal; 100 where there is neither.
 """
+import re
 import shutil
 import textwrap
 
@@ -16,6 +17,7 @@ BAR_CHARACTERS = 20
 MOST_NAMED_COLUMNS = 4
 GAP = "  "
 WITHOUT_SCREEN, NARROWEST_SCREEN = 100, 40
+BREAKS = re.compile(r"(?<=[ /])|(?<=[^. ]\.)")
 LEAST_WORDS = 20                # characters to which a column of words gives way
 
 
@@ -83,10 +85,22 @@ class Column:
             self.width = max(min(self.width, LEAST_WORDS), self.width - over)
 
     def lines(self, cell):
-        return textwrap.wrap(cell, self.width) if len(cell) > self.width else [cell]
+        return wrapped(cell, self.width) if len(cell) > self.width else [cell]
 
     def aligned(self, line):
         return line.rjust(self.width) if self.numeric else line.ljust(self.width)
+
+
+def wrapped(cell, width):
+    """The lines of a cell: broken after spaces, after the dots and slashes of a name, and else where the width ends."""
+    lines = [""]
+    for piece in BREAKS.split(cell):
+        if lines[-1] and len(lines[-1] + piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+    return [line.rstrip() for line in lines]
 
 
 def total(columns):

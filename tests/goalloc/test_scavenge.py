@@ -1,9 +1,13 @@
 """What goes back to the kernel, when: growth above the scavenger's goal, the memory limit, FreeOSMemory; the system calls that it takes."""
 import numpy as np
+import pytest
+from recorded import oracle
 
 from goalloc import params as P
 from goalloc.base.mstats import heapRetained
 from goalloc.gc.mgclimit import ENABLED
+from goalloc.gc.mgcscavenge_background import COOLDOWN, PRINT_RESET, SLEEP_RATIO, controller_next, scavenger_init, sleep_time, slept
+from goalloc.base.float64 import get_float
 from goalloc.heap.mheap_scavenge import ASSIST_TIME, PERCENT_GOAL, RELEASED_EAGER, enableMetadataHugePages, scavengeAll
 from goalloc.layout import mheap, p_, pageAlloc, pageCache, variables as V
 from goalloc.pages.mgcscavenge import index_nextGen
@@ -101,3 +105,34 @@ def test_metadata_becomes_huge_once_and_only_the_arena_map_holds_a_huge_page(run
     mapped = len(rt.process.maps())
     rt._call(0, enableMetadataHugePages)
     assert len(rt.process.maps()) == mapped and rt.process.load(V.mheap_ + mheap.arenasHugePages, size=1) == 1
+
+
+@pytest.mark.parametrize("i", range(len(oracle("picontroller"))))
+def test_the_scavengers_controller_answers_as_recorded(runtime, i):
+    """Rows: input, period, output, whether it is one; the set point is 1 %. Recorded from the real runtime's piController."""
+    rt = runtime(gomaxprocs=1)
+    rt._call(0, scavenger_init)
+    for input, period, output, good in oracle("picontroller")[i]:
+        ours = rt._call(0, controller_next, input, 0.01, period)
+        assert ours[0] == pytest.approx(output, rel=1e-9, abs=0) and bool(ours[1]) == good
+
+
+def test_the_scavenger_begins_by_sleeping_a_thousand_times_as_long_as_it_works(runtime):
+    """Work below a millisecond counts as one."""
+    rt = runtime(gomaxprocs=1)
+    rt._call(0, scavenger_init)
+    assert rt._run(0, sleep_time, 2e6) == 2_000_000_000 and rt._run(0, sleep_time, 5.0) == 1_000_000_000
+
+
+def test_a_controller_that_runs_away_begins_anew_and_rests(runtime):
+    rt = runtime(gomaxprocs=1)
+    rt._call(0, scavenger_init)
+    rt._call(0, slept, 1e6, (1 << 63) - 1)
+    for _ in range(10):
+        if not rt.process.load(PRINT_RESET, size=1):
+            rt._call(0, slept, 1e308, 1)
+    assert rt._call(0, get_float, SLEEP_RATIO) == 0.001 and rt.process.load(PRINT_RESET, size=1) == 1
+    left = rt.process.load(COOLDOWN)
+    assert 0 < left <= 5_000_000_000
+    rt._call(0, slept, 1e6, 6_000_000_000)
+    assert rt.process.load(COOLDOWN) == 0
