@@ -20,7 +20,6 @@ from goalloc.observe.check import all_spans, span_at
 from goalloc.observe.inspect import Inspector
 from goalloc.observe.memstats import read_memstats, read_span
 from goalloc.pages.mpagealloc import SCAVENGE
-from goalloc.runtime.collect import gcenable
 from goalloc.runtime.runtime import Runtime
 from goalloc.runtime.start import FIRST_ARENA, pages_call
 from goalloc.sched.chan import DONE
@@ -52,7 +51,6 @@ class GCProgram:
         self.program, self.start = program, start
         self.rt = Runtime(machine=Machine(MachineConfig().replace(cores=1)), start=start)
         self.rt.process.store(V.debug + 4, 1, size=4)                               # gcshrinkstackoff=1, as in the recording
-        gcenable(self.rt)
         self.rt.turns = False
         guest = self.rt.machine.state.process[self.rt.process.number].guest
         guest[P.COLLECTOR] = P.SWEEPING | P.SYSTEM | P.NO_SYSMON                     # GOGC=off; the scavenger is held

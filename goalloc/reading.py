@@ -37,7 +37,7 @@ READING = (
     "goalloc.kernels",
     # What Python reads of it
     "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.memprofile", "goalloc.observe.sizestats",
-    "goalloc.observe.check", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
+    "goalloc.observe.check", "goalloc.observe.check_marks", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",
     # The collector: cycles, marking, sweeping, its pace

@@ -10,7 +10,7 @@ from goalloc.base.malloc_persistent import current_p
 from goalloc.gc.mbarrier import FLUSH, typeBitsBulkBarrier, write_barrier
 from goalloc.gc.mfinal import pin, remove_finalizer, set_finalizer, wakefing
 from goalloc.gc.mgc import gcStart, gc_call
-from goalloc.gc.mgc_trigger import test_trigger
+from goalloc.gc.mgc_trigger import gcinit, test_trigger
 from goalloc.gc.mgc_workers import findRunnableGCWorker, find_idle_worker
 from goalloc.gc.mgcmark_assist import gcAssistAlloc
 from goalloc.gc.mgcmark_scan import gcmarknewobject
@@ -96,6 +96,7 @@ def sweep_door(m, t, operation, a, b):
 
 @DOORS.door(P.DOOR_FINALIZER)
 def finalizer_door(m, t, operation, a, b):
+    gcinit(m, t)
     if operation == SET_FINALIZER:
         set_finalizer(m, t, a, b, m.thread[t].guest[P.SIZE])
     elif operation == REMOVE_FINALIZER:

@@ -20,7 +20,7 @@ from goalloc.errors import throw
 from goalloc.gc.mgc_phases import PAUSE_NS, PAUSE_START, WORLD_SEMA, acquire, gcResetMarkState, release, setGCPhase
 from goalloc.gc.mgc_ready import m_of_g0, park
 from goalloc.gc.mgc_stats import pause_cpu
-from goalloc.gc.mgc_trigger import CYCLES, test_trigger
+from goalloc.gc.mgc_trigger import CYCLES, gcinit, test_trigger
 from goalloc.gc.mgc_workers import gcBgMarkStartWorkers, start_sweeper
 from goalloc.gc.mgc_world import p_at, startTheWorld, stopTheWorld
 from goalloc.gc.mgclimit import finishGCTransition, startGCTransition
@@ -47,6 +47,7 @@ BEGIN, WAIT_BEFORE, START, WAIT, SWEEP, WAIT_SWEPT = range(6)
 @cold
 def gcStart(m, t, kind, n):
     """Begin a cycle, if the trigger (gcTrigger: kind, n) still says so."""
+    gcinit(m, t)
     if get32(m, t, START_SEMA) == 0:
         return                                          # it is being started: this is an allocation of its own
     while test_trigger(m, t, kind, n) and sweepone(m, t) != NOTHING:
@@ -170,6 +171,7 @@ def gcWaitOnMark(m, t, n):
 def gc_call(m, t, whole):
     """runtime.GC() of the running goroutine: DONE, or PARKED or YIELDED: to be called again when it runs again. Without `whole` only as far
     as marking's end, as gcStart and gcWaitOnMark alone."""
+    gcinit(m, t)
     gp = m.thread[t].guest[P.G]
     stage, n = get64(m, t, gp + STAGE), get64(m, t, gp + CYCLE)
     if stage == BEGIN:

@@ -24,11 +24,12 @@ ENVIRONMENT = {"GODEBUG": "", "GOGC": 100, "GOMEMLIMIT": "off"}         # of pro
 RANK, COUNT = 0, 1                      # a thread's first registers; how many steps it has done
 
 
-def start(w, space):
+def start(w, space, collects=False):
     """The runtime of a program with `w.gomaxprocs` Ps, in the workload's process."""
     variables = ENVIRONMENT | space.environment
     space.runtime = Runtime(process=space.process, gomaxprocs=w.gomaxprocs, gogc=variables["GOGC"], memory_limit=variables["GOMEMLIMIT"],
-                            godebug=variables["GODEBUG"], seed=space.process.machine.seed)
+                            godebug=variables["GODEBUG"], seed=space.process.machine.seed,
+                            collects=collects)
     w.threads = w.gomaxprocs
     w.g = np.array(space.runtime.gs + [0], np.int64)    # never an array of one, which would be a number
     return space.runtime

@@ -11,7 +11,7 @@ from goalloc.gc import door
 from goalloc.gc.mgc_ready import WAITS
 from goalloc.gc.system import RAN
 from goalloc.heap.mcentral import SWEEPGEN
-from goalloc.layout import gcCPULimiterState, gcWork, mstats, p_, workType, variables as V, workbuf
+from goalloc.layout import gcWork, p_, workType, variables as V, workbuf
 from goalloc.observe.check import span_at
 from goalloc.observe.inspect import Inspector
 from goalloc.observe.memstats import read_span
@@ -20,7 +20,6 @@ from goalloc.pages.mpagealloc import SCAVENGE
 from goalloc.runtime.start import pages_call
 from goalloc.sched.chan import DONE
 
-SEMAPHORES = (V.worldsema, V.gcsema, V.work + workType.startSema, V.work + workType.markDoneSema)
 MAY_BE_TINY = 1                         # of a finalizer: its object may lie inside a block
 
 
@@ -33,21 +32,8 @@ def guest(rt):
     return rt.machine.state.process[rt.process.number].guest
 
 
-def gcenable(rt):
-    """The runtime can collect from now on: its semaphores are free, there is a sweeper, the CPU limiter knows the Ps."""
-    if flags(rt) & P.READY:
-        return
-    for sema in SEMAPHORES:
-        rt.process.store(sema, 1, size=4)
-    rt.process.store(V.memstats + mstats.enablegc, 1, size=1)
-    rt.process.store(V.gcCPULimiter + gcCPULimiterState.nprocs, rt.gomaxprocs, size=4)
-    rt.process.store(V.gcCPULimiter + gcCPULimiterState.bucket + 8, rt.gomaxprocs * int(C.capacityPerProc))
-    guest(rt)[P.COLLECTOR] |= P.READY
-
-
 def gc(rt, core=0):
     """runtime.GC(), called on a core; then the sweeper and the finalizers' goroutine have their turns, as if the caller slept."""
-    gcenable(rt)
     while rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0) != DONE:
         run_until(rt, lambda: not rt.process.load(rt.process.load(rt.ps[core] + p_.m) + WAITS, size=1))
     settle(rt)
@@ -99,7 +85,6 @@ def free_os_memory(rt, core=0):
 
 def set_finalizer(rt, x, callback, core=0):
     """runtime.SetFinalizer."""
-    gcenable(rt)
     x = to_int64("address", x)
     if callback is None:
         rt.call(core, P.DOOR_FINALIZER, door.REMOVE_FINALIZER, x, 0)
@@ -116,7 +101,6 @@ def set_finalizer(rt, x, callback, core=0):
 
 def pin(rt, x, pinned, core=0):
     """Pinner.Pin, or Unpin: a variable of the program's keeps what is pinned, as a Pinner does."""
-    gcenable(rt)
     x = to_int64("address", x)
     rt.call(core, P.DOOR_FINALIZER, door.PIN if pinned else door.UNPIN, x, 0)
     if pinned:

@@ -69,13 +69,13 @@ class String(NamedTuple):
 class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
-    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none (it sets the first goal; nothing
-    collects yet); `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
-    recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled.
+    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
+    recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled. `collects`:
+    collections begin by themselves; without it only those that are asked for (gc).
     """
 
     def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, gogc=100, memory_limit=None,
-                 godebug="", start=None, seed=0):
+                 godebug="", start=None, seed=0, collects=True):
         check_places(config, machine, process)
         seed = check_seed(seed)
         swept = isinstance(start, dict) and "full" in start      # a heap that has been collected (start_swept.py)
@@ -100,7 +100,9 @@ class Runtime:
         self._schedinit(start)
         self._began = self._nanotime()
         self.process.store(V.sched + schedt.procresizetime, self._began)
-        self.machine.state.process[self.process.number].guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0        # of the program, not of starting
+        guest = self.machine.state.process[self.process.number].guest
+        guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0                 # of the program, not of starting
+        guest[P.COLLECTOR] = P.ENABLED if collects and start is None else 0
         if self.memprofilerate:
             from goalloc.observe.memprofile import start_profile
             start_profile(self, self.memprofilerate)
