@@ -20,10 +20,11 @@ from goalloc.observe.check import all_spans, span_at
 from goalloc.observe.inspect import Inspector
 from goalloc.observe.memstats import read_memstats, read_span
 from goalloc.pages.mpagealloc import SCAVENGE
+from goalloc.runtime.collect import run_others
 from goalloc.runtime.runtime import Runtime
 from goalloc.runtime.start import FIRST_ARENA, pages_call
 from goalloc.sched.chan import DONE
-from goalloc.sched.proc import GOSCHED, SCHEDULE
+from goalloc.sched.proc import GOSCHED
 from goalloc.types import Type
 
 KEPT = ("Mallocs Frees HeapObjects HeapAlloc TotalAlloc HeapSys HeapIdle HeapInuse HeapReleased StackInuse StackSys MSpanInuse MSpanSys "
@@ -60,7 +61,7 @@ class GCProgram:
         free |= {(base or 0) + i for i in range(64) if int(cache, 16) >> i & 1}
         self.used = set(range(start["curArena"][0] // P.pageSize)) - free
         self.known = {(row[0], row[1], row[3] if row[2] == 1 else -1) for row in start["spans"]}
-        self.address, self.allocated_in, self.alive, self.finalizers, self.ran = {}, {}, {}, {}, []
+        self.address, self.allocated_in, self.alive, self.ran = {}, {}, {}, []
         self.cycle, self.addresses, self.waiting = 0, [], None
         self.before = self.stats()
         self.schedticks = {c["op"]: c.get("schedtick") for c in program["collections"]}
@@ -111,10 +112,11 @@ class GCProgram:
         self.rt.process.store(self.rt.slots[k], self.value(to, inner))
 
     def finalizer(self, i, tag, k):
-        self.finalizers[len(self.finalizers) + 1] = tag
+        fn = max(self.rt.finalizers, default=0) + 1
+        self.rt.finalizers[fn] = lambda address: self.ran.append(tag)
         guest = self.rt.machine.state.thread[self.rt.process.thread_on(0)].guest
         guest[P.SIZE] = (0 if k is None else self.rt.roots + 8 * k) | 1
-        self.rt.call(0, P.DOOR_FINALIZER, door.SET_FINALIZER, self.address[i], len(self.finalizers))
+        self.rt.call(0, P.DOOR_FINALIZER, door.SET_FINALIZER, self.address[i], fn)
 
     def memstats(self):
         return {"stats": self.deltas()}
@@ -136,7 +138,7 @@ class GCProgram:
         self.cycle += 1
         rt.process.store(rt.ps[0] + p_.schedtick, c["schedtick"], size=4)
         while rt.call(0, P.DOOR_CYCLE, P.GC_CALL, name != "gc_start", 0) != DONE:
-            self.run_others()
+            run_others(rt, 0, rt.main)
         calls = []
         if name == "free_os_memory":
             before = self.scavenged()
@@ -152,27 +154,13 @@ class GCProgram:
     def settle(self):
         return self.settled() | self.heap() | {"stats": self.deltas()}
 
-    def run_others(self):
-        """Until main runs again."""
-        while True:
-            gp = self.rt.call(0, P.DOOR_PROC, SCHEDULE, 0, 0)
-            if gp == self.rt.main:
-                return
-            while self.running() == gp:
-                fn = self.rt.call(0, P.DOOR_CYCLE, P.RUN_SYSTEM, gp, 0)
-                if fn:
-                    self.ran.append(self.finalizers[fn])
-
-    def running(self):
-        return int(self.rt.machine.state.thread[self.rt.process.thread_on(0)].guest[P.G])
-
     def settled(self):
         """Gosched until the sweeper is parked and no finalizer is left; what that freed and ran."""
         for i in range(MOST_TURNS):
             if i >= IDLE_TURNS and self.is_idle():
                 break
             self.rt.call(0, P.DOOR_PROC, GOSCHED, 0, 0)
-            self.run_others()
+            run_others(self.rt, 0, self.rt.main)
         ran, self.ran = self.ran, []
         return {"freed": self.freed(), "finalized": ran}
 

@@ -18,7 +18,7 @@ from goalloc.base.lock import lock, unlock
 from goalloc.base.nanotime import nanotime
 from goalloc.errors import throw
 from goalloc.gc.mgc_phases import PAUSE_NS, PAUSE_START, WORLD_SEMA, acquire, gcResetMarkState, release, setGCPhase
-from goalloc.gc.mgc_ready import m_of_g0, park
+from goalloc.gc.mgc_ready import DUE, m_of_g0, park
 from goalloc.gc.mgc_stats import pause_cpu
 from goalloc.gc.mgc_trigger import CYCLES, gcinit, test_trigger
 from goalloc.gc.mgc_workers import gcBgMarkStartWorkers, start_sweeper
@@ -35,6 +35,7 @@ from goalloc.heap.mspanset import spanSet_reset
 from goalloc.layout import g_, gcControllerState, mcache, p_, schedt, sudog, workType, variables as V
 from goalloc.sched.chan import DONE, PARKED, YIELDED
 from goalloc.sched.proc import GOSCHED
+from goalloc.sched.proc_park import current_m
 from goalloc.words import add64, get32, get64, put8, put32, put64
 
 WORK = V.work
@@ -88,6 +89,7 @@ def start_cycle(m, t, kind):
     gcMarkRootPrepare(m, t)
     gcMarkTinyAllocs(m, t)
     put32(m, t, V.gcBlackenEnabled, 1)
+    put8(m, t, current_m(m, t) + DUE, 1)                # the caller goes on
     startTheWorld(m, t)
     now = nanotime(m, t)
     put64(m, t, PAUSE_NS, get64(m, t, PAUSE_NS) + now - get64(m, t, PAUSE_START))

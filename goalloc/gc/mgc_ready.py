@@ -1,7 +1,7 @@
 """Who waits for the collector: goroutines in queues, which it makes ready.
 
-A list is linked by g.schedlink. Programs that have no goroutines run on the g0 of their Ms; such a g0 waits where it is (its M's
-WAITS says so) and is in no run queue. Go: proc.go ready, injectglist, gQueue.
+A list is linked by g.schedlink. Programs that have no goroutines run on the g0 of their Ms; such a g0 waits where it is and is in no
+run queue. Three of its M's fields that are not used otherwise say how it stands. Go: proc.go ready, injectglist, gQueue.
 """
 from hwmem._jit import cold, kernel
 from goalloc import params as P
@@ -12,6 +12,8 @@ from goalloc.sched.proc_runq import runqput
 from goalloc.words import get64, put8, put32, put64
 
 WAITS = m_.incgo                        # the program on the M's g0 is parked
+DUE = m_.isextra                        # it goes before the goroutines in the queues
+HOME = m_.newSigstack                   # there is one
 
 
 @kernel

@@ -8,6 +8,7 @@ What was scanned becomes credit (mgcmark_credit.py) 2,000 bytes at a time. Go: m
 from hwmem._jit import cold, kernel
 from goalloc import constants as C
 from goalloc.base.nanotime import nanotime
+from goalloc.gc.mgc_ready import HOME, WAITS
 from goalloc.gc.mgclimit import limiting
 from goalloc.gc.mgcmark_credit import gcFlushBgCredit
 from goalloc.gc.mgcmark_roots import markroot, next_job
@@ -16,6 +17,7 @@ from goalloc.gc.mgcpacer_workers import pollFractionalWorkerExit
 from goalloc.gc.mgcwork import FULL, balance, tryGet
 from goalloc.gc.mwbbuf import wbBufFlush1
 from goalloc.layout import g_, gcControllerState, gcWork, p_, variables as V
+from goalloc.sched.proc_park import current_m
 from goalloc.sched.proc_runq import SIZE, runq_length
 from goalloc.words import add64, get8, get32, get64, put64
 
@@ -50,6 +52,9 @@ def flush_work(m, t, w):
 @kernel
 def has_other_work(m, t, pp):
     """Go: pollWork."""
+    mp = current_m(m, t)
+    if get8(m, t, mp + HOME) and get8(m, t, mp + WAITS) == 0:
+        return True
     return get32(m, t, SIZE) != 0 or runq_length(m, t, pp) != 0 or get64(m, t, pp + p_.runnext) != 0
 
 

@@ -12,7 +12,7 @@ from goalloc.base.lock import lock, unlock
 from goalloc.base.malloc_persistent import current_p
 from goalloc.base.nanotime import cycles_of, nanotime
 from goalloc.gc.mfinal import FINALIZERS, run_finalizer, wakefing
-from goalloc.gc.mgc_ready import WAITS, m_of_g0
+from goalloc.gc.mgc_ready import DUE, HOME, WAITS, m_of_g0
 from goalloc.gc.mgc_workers import SWEEPER, WORKER, findRunnableGCWorker, find_idle_worker, run_worker
 from goalloc.gc.mgc_world import preempt_to_global
 from goalloc.gc.mgcmark_assist import gcAssistAlloc
@@ -21,7 +21,7 @@ from goalloc.gc.mgcscavenge_goroutine import SCAVENGER, run_scavenger
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, isSweepDone, sweepone
 from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.heap.stack import HI
-from goalloc.layout import g_, m_, p_, sweepdata, variables as V
+from goalloc.layout import g_, p_, sweepdata, variables as V
 from goalloc.sched.proc import GOSCHED, PC, VARIABLES_BYTES
 from goalloc.sched.proc_park import NPIDLE, current_m, goready, gopark
 from goalloc.sched.proc_runq import SCHED_LOCK, SIZE, globrunqget, runqget
@@ -33,7 +33,6 @@ FREEING = 0                             # the sweeper's variable: whether it giv
 BATCH = 10
 WAIT_REASON_SWEEP = 22
 SCHEDWHEN, SCHEDTICK = p_.sysmontick + 8, p_.sysmontick
-DUE = m_.isextra                        # of an M: the program on its g0 goes before the goroutines in the queues
 NAP_NS = 20_000                         # of an M that waits, between two looks for work (osyield, usleep)
 RAN, WAITED, IDLE = range(3)
 
@@ -160,6 +159,8 @@ def turn_of_goroutine(m, t, pp, gp):
 def turn_of_g0(m, t, pp, g0, idle):
     """The M runs the program, or is between two goroutines."""
     mp = current_m(m, t)
+    if not idle and get8(m, t, mp + HOME) == 0:
+        put8(m, t, mp + HOME, 1)
     if retake(m, t, pp):
         put8(m, t, mp + DUE, 0)
     waits = idle or get8(m, t, mp + WAITS) != 0

@@ -19,6 +19,7 @@ from goalloc.pages.mgcscavenge_run import FORCE
 from goalloc.pages.mpagealloc import SCAVENGE
 from goalloc.runtime.start import pages_call
 from goalloc.sched.chan import DONE
+from goalloc.sched.proc import SCHEDULE
 
 MAY_BE_TINY = 1                         # of a finalizer: its object may lie inside a block
 
@@ -34,9 +35,30 @@ def guest(rt):
 
 def gc(rt, core=0):
     """runtime.GC(), called on a core; then the sweeper and the finalizers' goroutine have their turns, as if the caller slept."""
+    main = running(rt, core)
     while rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0) != DONE:
-        run_until(rt, lambda: not rt.process.load(rt.process.load(rt.ps[core] + p_.m) + WAITS, size=1))
-    settle(rt)
+        if main == rt.gs[core]:
+            run_until(rt, lambda: not rt.process.load(rt.process.load(rt.ps[core] + p_.m) + WAITS, size=1))
+        else:
+            run_others(rt, core, main)
+    if main == rt.gs[core]:
+        settle(rt)
+
+
+def running(rt, core):
+    """The goroutine that a core's M runs."""
+    return int(rt.machine.state.thread[rt.process.thread_on(core)].guest[P.G])
+
+
+def run_others(rt, core, main):
+    """The scheduler says who runs, until that is the goroutine `main` again, which has parked or yielded."""
+    while True:
+        gp = rt.call(core, P.DOOR_PROC, SCHEDULE, 0, 0)
+        if gp == main:
+            return
+        while gp and running(rt, core) == gp:
+            rt.call(core, P.DOOR_CYCLE, P.RUN_SYSTEM, gp, 0)
+            call_finalizer(rt, core)
 
 
 def settle(rt):
@@ -69,12 +91,17 @@ def catch_up(rt, core):
 def step(rt, core, idle):
     """A turn of the collector's on a core, whether there was one. A finalizer is called."""
     ran = rt.call(core, P.DOOR_CYCLE, P.TURN, idle, 0) == RAN
+    call_finalizer(rt, core)
+    return ran
+
+
+def call_finalizer(rt, core):
+    """The callback of the finalizer that the last step has come to, if any."""
     registers = rt.machine.state.thread[rt.process.thread_on(core)].guest
     fn = int(registers[P.CALLBACK])
     if fn:
         registers[P.CALLBACK] = 0
         rt.finalizers.pop(fn)(int(registers[P.SECOND]))
-    return ran
 
 
 def free_os_memory(rt, core=0):
