@@ -54,7 +54,7 @@ class GCProgram:
         self.rt.process.store(V.debug + 4, 1, size=4)                               # gcshrinkstackoff=1, as in the recording
         self.rt.turns = False
         guest = self.rt.machine.state.process[self.rt.process.number].guest
-        guest[P.COLLECTOR] = P.SWEEPING | P.SYSTEM | P.NO_SYSMON                     # GOGC=off; the scavenger is held
+        guest[P.COLLECTOR] = P.SWEEPING | P.SYSTEM | P.ALONE                     # GOGC=off; the scavenger is held
         self.types = [Type(f"t{i}", size, 8, tuple(pointers)) for i, (size, pointers) in enumerate(program["types"])]
         base, cache, _ = start["page_cache"]
         free = {page for first, n in start["free_pages"] for page in range(first, first + n)}

@@ -104,7 +104,6 @@ def begin_count(m, t):
     """What the log tells of a cycle (trace.py)."""
     guest = m.process[m.thread[t].process].guest
     guest[P.TRIGGERED] = get64(m, t, V.gcController + gcControllerState.triggered)
-    guest[P.OBJECTS_MARKED] = guest[P.SPANS_SWEPT] = 0
 
 
 @kernel

@@ -29,7 +29,7 @@ from goalloc.heap.mheap_grow import H
 from goalloc.heap.mheap_scavenge import enableMetadataHugePages
 from goalloc.heap.malloc_init import PREPARE_FOR_SWEEP
 from goalloc.values.arena import FAULT_CHUNKS
-from goalloc.heap.stack import FREE_SPANS, HI, LO, STACK_GUARD, stack_door
+from goalloc.heap.stack import FREE_SPANS, STACK_GUARD, stack_door
 from goalloc.layout import (g_, gcControllerState, gcWork, heapArena, m_, mcache, mheap, mstats, p_, pageAlloc, scavengeIndex, slice_,
                             sweepdata, userArenaState, workType, variables as V)
 from goalloc.pages.mpagealloc import CACHE_FLUSH, pages_door
@@ -278,13 +278,9 @@ def fault_chunks(m, t):
 @kernel
 def gcResetMarkState(m, t):
     """No goroutine has been scanned, and nothing is marked; the world is stopped or about to be."""
-    array, n, stacks = get64(m, t, V.allgs), get64(m, t, V.allgs + slice_.len), 0
+    array, n = get64(m, t, V.allgs), get64(m, t, V.allgs + slice_.len)
     for i in range(n):
-        gp = get64(m, t, array + 8 * i)
-        reset_g(m, t, gp)
-        if get32(m, t, gp + g_.atomicstatus) != P.Gdead:
-            stacks += get64(m, t, gp + HI) - get64(m, t, gp + LO)
-    put64(m, t, V.gcController + gcControllerState.maxStackScan, stacks)
+        reset_g(m, t, get64(m, t, array + 8 * i))
     for i in range(get32(m, t, V.gomaxprocs)):
         reset_g(m, t, get64(m, t, get64(m, t, p_at(m, t, i) + p_.m) + m_.g0))
     for i in range(get64(m, t, H + mheap.allArenas + slice_.len)):

@@ -24,6 +24,7 @@ GLOBALS_WORK, STACK_WORK = V.gcController + gcControllerState.globalsScanWork, V
 FREE_LOCK, FREE_STACK, FREE_NOSTACK = (V.sched + schedt.gFree + at for at in (0, 8, 16))
 JOBS_OF_ARENA = P.pagesPerArena // C.pagesPerSpanRoot
 DATA_ROOTS = (V.allp, V.allgs, V.sched + schedt.sudogcache, V.userArenaState + userArenaState.reuse, V.userArenaState + userArenaState.fault)
+DATA_ROOT_BYTES = 8 * len(DATA_ROOTS)
 
 
 @kernel
@@ -43,7 +44,6 @@ def gcMarkRootPrepare(m, t):
     end = jobs_of_kind(m, t, 1, end, (globals_bytes(m, t) + C.rootBlockBytes - 1) // C.rootBlockBytes)
     end = jobs_of_kind(m, t, 2, end, n * JOBS_OF_ARENA)
     end = jobs_of_kind(m, t, 3, end, get64(m, t, V.allgs + slice_.len) + get32(m, t, V.gomaxprocs))
-    put64(m, t, V.gcController + gcControllerState.globalsScan, 8 * len(DATA_ROOTS) + globals_bytes(m, t))
     put32(m, t, WORK + workType.baseEnd, end)
     put32(m, t, NEXT_JOB, 0)
     put32(m, t, JOBS, end)
@@ -105,7 +105,7 @@ def mark_data(m, t, w):
         if mp:
             grey_pointer(m, t, mp, 0, 0, w)
             grey_pointer(m, t, get64(m, t, mp + m_.g0), 0, 0, w)
-    return 8 * len(DATA_ROOTS)
+    return DATA_ROOT_BYTES
 
 
 @kernel

@@ -76,7 +76,7 @@ def sweepone(m, t):
         if s == 0:
             if get32(m, t, ACTIVE) & DRAINED == 0:
                 add32(m, t, ACTIVE, DRAINED)
-                over = m.process[m.thread[t].process].guest[P.COLLECTOR] & P.NO_SYSMON == 0
+                over = m.process[m.thread[t].process].guest[P.COLLECTOR] & P.ALONE == 0
             break
         if get8(m, t, s + mspan.state) != P.mSpanInUse:
             sg = get32(m, t, s + mspan.sweepgen)

@@ -106,7 +106,7 @@ def retake(m, t, pp):
     if get8(m, t, pp + p_.preempt):
         put8(m, t, pp + p_.preempt, 0)
         return True
-    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.NO_SYSMON:
+    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.ALONE:
         return False
     tick, now = get32(m, t, pp + p_.schedtick), nanotime(m, t)
     if tick != get32(m, t, pp + SCHEDTICK):
