@@ -234,6 +234,8 @@ class Runtime:
             s = s._replace(array=int(x), cap=int(cap))
         at = s.array + s.len * size
         for i, value in enumerate(encoded):
+            for offset in s.type.pointers:                  # which may be over old ones: with the write barrier
+                self.write_pointer(at + i * size + offset, int.from_bytes(value[offset:offset + 8], "little", signed=True), core)
             if size in (1, 2, 4, 8):
                 self.process.store(at + i * size, int.from_bytes(value, "little"), size=size, core=core)
             else:
