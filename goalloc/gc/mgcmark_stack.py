@@ -38,9 +38,12 @@ def scanstack(m, t, gp, w):
 
 @cold
 def scan_registers(m, t, i, w):
-    """What the program on P `i` has in registers: of the thread that its core runs."""
-    current = m.core[i].current
-    if current == 0 or m.thread[current - 1].process != m.thread[t].process:
-        return
-    for r in range(REGISTERS):
-        scan_word(m, t, m.thread[current - 1].local[r], w)
+    """What the program on P `i` has in registers: of the thread that its core runs, or, where Python makes the steps, of its thread there."""
+    p, current = m.thread[t].process, m.core[i].current - 1
+    if current < 0:
+        current = 0
+        while current < m.threads and (m.thread[current].process != p or m.thread[current].core != i or m.thread[current].guest[P.G] == 0):
+            current += 1
+    if current < m.threads and m.thread[current].process == p:
+        for r in range(REGISTERS):
+            scan_word(m, t, m.thread[current].local[r], w)

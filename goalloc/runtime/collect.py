@@ -3,7 +3,8 @@
 Between two calls of a Runtime nothing runs. While a cycle marks or something is left to do after it, every call begins with the turns
 that others have had by then (catch_up): the Ps whose cores are behind, then the caller's own. A call that waits for the
 collector lets the Ps run, always the one that is behind. A P that Python does not drive has nothing else to do. What is known to
-Python only is garbage: global variables (Runtime.globals), goroutines' stacks (Goroutine.push) and objects keep objects.
+Python only is garbage: global variables (Runtime.globals), goroutines' stacks (Goroutine.push) and objects keep objects, and the last 16
+addresses that calls have given are in registers, which gc() does not regard.
 """
 from hwmem.machine.arguments import to_int64
 from goalloc import constants as C, params as P
@@ -36,6 +37,8 @@ def guest(rt):
 def gc(rt, core=0):
     """runtime.GC(), called on a core; then the sweeper and the finalizers' goroutine have their turns, as if the caller slept."""
     main = running(rt, core)
+    for i in range(rt.gomaxprocs):
+        rt.machine.state.thread[rt.process.thread_on(i)].local[:] = 0       # what Python did not store is dead here
     while rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0) != DONE:
         if main == rt.gs[core]:
             run_until(rt, lambda: not rt.process.load(rt.process.load(rt.ps[core] + p_.m) + WAITS, size=1))

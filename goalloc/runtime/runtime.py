@@ -56,6 +56,7 @@ P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_
 TIMER_OBJECT_TYPE = Type("Timer", 8 + TIMER_TYPE.size, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
 # Those whose addresses the runtime finds in its data (typelinks)
 LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)
+REGISTERS = 16                          # of a thread that Python drives
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
 
 
@@ -94,6 +95,7 @@ class Runtime:
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
         self.type_names, self.sites = {}, {}
         self.finalizers, self.pins, self.free_pins = {}, {}, []         # number: callback; address: variables that hold it
+        self._register = 0
         self.turns = True                                       # a call begins with the turns of the collector's goroutines
         self._log = start_log(self.process)
         self._load_program()
@@ -192,7 +194,7 @@ class Runtime:
         if of is not None:
             check_type(of)
         typ = self.type_address(of) if of and of.pointers else 0
-        return self._run(core, malloc_one, check_count(n, "n"), typ, bool(needzero))
+        return self.in_register(core, self._run(core, malloc_one, check_count(n, "n"), typ, bool(needzero)))
 
     def malloc_many(self, sizes, noscan=True, type=None, core=0):
         """Addresses (int64 array) of objects of `sizes` bytes each, allocated in one jitted loop. `noscan`: one, or an array;
@@ -234,7 +236,7 @@ class Runtime:
             s = s._replace(array=int(x), cap=int(cap))
         at = s.array + s.len * size
         for i, value in enumerate(encoded):
-            for offset in s.type.pointers:                  # which may be over old ones: with the write barrier
+            for offset in s.type.pointers if self.collector & P.MARKING else ():    # they may be over old ones
                 self.write_pointer(at + i * size + offset, int.from_bytes(value[offset:offset + 8], "little", signed=True), core)
             if size in (1, 2, 4, 8):
                 self.process.store(at + i * size, int.from_bytes(value, "little"), size=size, core=core)
@@ -300,7 +302,7 @@ class Runtime:
         self._run(core, store_word, to_int64("slot", slot), to_int64("value", value))
 
     def read_pointer(self, slot, core=0):
-        return self._run(core, load_word, to_int64("slot", slot))
+        return self.in_register(core, self._run(core, load_word, to_int64("slot", slot)))
 
     def go(self, core=0):
         """A goroutine that has been started and waits; its stack is empty."""
@@ -476,7 +478,7 @@ class Runtime:
 
     def _call(self, core, operation, *arguments):
         core = check_core(core, self.gomaxprocs)
-        if self.turns and self.machine.state.process[self.process.number].guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM):
+        if self.turns and self.collector & (P.MARKING | P.SYSTEM):
             from goalloc.runtime.collect import catch_up
             catch_up(self, core)
         t = self.process.thread_on(core)
@@ -484,6 +486,18 @@ class Runtime:
         result = operation(self.machine.state, t, *arguments)
         self.raise_error(t)
         return result
+
+    @property
+    def collector(self):
+        """What the collector is about: bits of params.py."""
+        return int(self.machine.state.process[self.process.number].guest[P.COLLECTOR])
+
+    def in_register(self, core, x):
+        """An address that a call has given is in one of its M's 16 registers, which keeps it from a collection that begins by itself
+        until as many others have come."""
+        self.machine.state.thread[self.process.thread_on(core)].local[self._register] = x
+        self._register = (self._register + 1) % REGISTERS
+        return x
 
     def raise_error(self, t):
         raise_fatal(self.machine, t)
