@@ -72,11 +72,11 @@ class Runtime:
 
     `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
     recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled. `collects`:
-    collections begin by themselves; without it only those that are asked for (gc).
+    collections begin by themselves, as GOGC and the limit say; without it only those that are asked for (gc).
     """
 
     def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, gogc=100, memory_limit=None,
-                 godebug="", start=None, seed=0, collects=True):
+                 godebug="", start=None, seed=0, collects=False):
         check_places(config, machine, process)
         seed = check_seed(seed)
         swept = isinstance(start, dict) and "full" in start      # a heap that has been collected (start_swept.py)

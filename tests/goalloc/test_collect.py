@@ -12,7 +12,7 @@ SLOTS = 16
 
 
 def runtime(cores=1, gogc="off", ordering="tso", **settings):
-    return goalloc.Runtime(config=MachineConfig().replace(cores=cores, ordering=ordering), gomaxprocs=cores, gogc=gogc, **settings)
+    return goalloc.Runtime(config=MachineConfig().replace(cores=cores, ordering=ordering), gomaxprocs=cores, gogc=gogc, collects=True, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,9 @@ def test_gogc_begins_collections_and_the_goal_bounds_the_heap():
     rt.malloc_many([4096] * 5000)
     stats = rt.memstats()
     assert stats["NumGC"] >= 3 and stats["HeapInuse"] < 12 << 20
-    assert runtime(gogc="off").malloc_many([4096] * 2500) is not None
+    off = runtime(gogc="off")
+    off.malloc_many([4096] * 2500)
+    assert off.memstats()["NumGC"] == 0
 
 
 class Mutator:
