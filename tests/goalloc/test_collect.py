@@ -222,7 +222,7 @@ class Mutator:
 
 @pytest.mark.parametrize("cores, ordering, seed", [(1, "tso", 1), (2, "tso", 2), (4, "tso", 3), (8, "sc", 4), (4, "relaxed", 5), (2, "relaxed", 6)])
 def test_nothing_reachable_is_freed_while_the_program_goes_on(cores, ordering, seed):
-    """GOGC=1: cycles follow each other, and the program runs beside their marking; every look checks lists, colours and what can be
+    """GOGC=1: a cycle follows a MiB after the other, and the program runs beside their marking; every look checks lists, colours and what can be
     reached."""
     rt = runtime(cores, gogc=1, ordering=ordering)
     mutator = Mutator(rt, seed)
@@ -230,7 +230,7 @@ def test_nothing_reachable_is_freed_while_the_program_goes_on(cores, ordering, s
     for i in range(400):
         mutator.step()
         if i % 3 == 0:                                          # garbage, so that cycles begin
-            rt.malloc_many([2048] * 8, core=i % cores)
+            rt.malloc_many([8192] * 16, core=i % cores)
         marking = rt.machine.state.process[rt.process.number].guest[P.COLLECTOR] & P.MARKING
         beside += bool(marking)
         if i % 25 == 0 or marking and i % 5 == 0:
@@ -251,7 +251,7 @@ def test_colours_can_be_seen_while_a_collection_marks():
     mutator, seen = Mutator(rt, 7), set()
     for _ in range(300):
         mutator.step()
-        rt.malloc_many([2048] * 4)
+        rt.malloc_many([8192] * 8)
         if rt.machine.state.process[rt.process.number].guest[P.COLLECTOR] & P.MARKING:
             seen |= {rt.color(x) for x in mutator.reachable()}
     assert "black" in seen and seen <= {"white", "grey", "black"}
