@@ -36,16 +36,22 @@ def guest(rt):
 
 def gc(rt, core=0):
     """runtime.GC(), called on a core; then the sweeper and the finalizers' goroutine have their turns, as if the caller slept."""
-    main = running(rt, core)
     for i in range(rt.gomaxprocs):
         rt.machine.state.thread[rt.process.thread_on(i)].local[:] = 0       # what Python did not store is dead here
-    while rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0) != DONE:
-        if main == rt.gs[core]:
-            run_until(rt, lambda: not rt.process.load(rt.process.load(rt.ps[core] + p_.m) + WAITS, size=1))
-        else:
-            run_others(rt, core, main)
-    if main == rt.gs[core]:
-        settle(rt)
+    if rt.main:
+        while rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0) != DONE:
+            run_others(rt, core, rt.main)
+        return
+    done = None
+    while done != DONE:
+        run_until(rt, lambda: may_go_on(rt, core))
+        done = rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0)
+    settle(rt)
+
+
+def may_go_on(rt, core):
+    """Whether the M of a core is not in the middle of a goroutine, and what Python does there need not wait."""
+    return running(rt, core) == rt.gs[core] and not rt.process.load(rt.process.load(rt.ps[core] + p_.m) + WAITS, size=1)
 
 
 def running(rt, core):

@@ -95,7 +95,7 @@ class Runtime:
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
         self.type_names, self.sites = {}, {}
         self.finalizers, self.pins, self.free_pins = {}, {}, []         # number: callback; address: variables that hold it
-        self._register = 0
+        self._register, self.main = 0, None                     # main: the goroutine of a program that was recorded
         self.turns = True                                       # a call begins with the turns of the collector's goroutines
         self._log = start_log(self.process)
         self._load_program()
