@@ -37,13 +37,18 @@ REMOTE = 1 << 4                 # LLC: another socket may hold the line
 I, S, F, O, E, M = range(6)
 STATE_NAMES = "ISFOEM"
 
-# m.holder: directory states of LLC lines (gem5 MESI_Two_Level: M, SS, MT). GONE: another socket took it; the way is kept.
+# m.holder: directory states of LLC lines (gem5 MESI_Two_Level: M, SS, MT). GONE: another socket took it; the way is kept (recency gem5).
 PRESENT, GONE, SHARED, OWNED = range(4)         # OWNED + c: core c owns the line
 
 # Replacement policies
-LRU, WIDE_LRU, TREE_PLRU, RANDOM, NRU = range(5)
+LRU, WIDE_LRU, TREE_PLRU, RANDOM, NRU, FIFO = range(6)
 NIBBLE_WAYS = 16                # what LRU can hold in a word; above that WIDE_LRU
-REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU}
+REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU, "fifo": FIFO}
+WORD_WAYS = 64                  # what TREE_PLRU and NRU can hold in a word
+
+# What an invalidation leaves of a way, and what counts as a use of a line (cache/sets.py)
+PROCESSOR, GEM5 = range(2)
+RECENCIES = {"processor": PROCESSOR, "gem5": GEM5}
 
 # Kinds of access
 # ("phantom": an access without data, which a replayed trace makes)

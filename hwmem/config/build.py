@@ -16,6 +16,7 @@ from hwmem.cache.protocol import PROTOCOLS, tables
 from hwmem.layout import MACHINE
 
 
+NO_HOLES = -1 << 62              # and no count of them gets above 0
 ROW_ALIGN = 8                   # entries to which an array's place is rounded: a line of the host's cache
 
 
@@ -27,6 +28,7 @@ def build(config, seed=0):
     m.mmu = config.mmu
     m.ordering = P.ORDERINGS[config.ordering]
     m.inclusion = P.INCLUSIONS[config.inclusion] if config.llc else P.NINE
+    m.recency = P.RECENCIES[config.recency]
     m.has_l2, m.has_llc = config.l2 is not None, config.llc is not None
     m.direct = is_direct(config)
     m.sharers_supply = config.protocol in ("moesi", "mesif")
@@ -40,7 +42,7 @@ def build(config, seed=0):
     fill_costs(m, config)
     fill_protocol(m, config.protocol)
     fill_dram(m, config)
-    pools = Pools(seed)
+    pools = Pools(seed, config.recency)
     for c in range(config.cores):
         fill_core(m.core[c], config, c, pools)
     for s in range(config.sockets):
@@ -77,14 +79,16 @@ def use_huge_pages(pages, pools):
 class Pools:
     """Hands out places in the machine's pools, in order."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, recency):
         self.next_entry = self.next_set = 0
         self.stacks = []                        # (first set, sets, their recency stack): what is not zero to begin with
         self.random = np.random.default_rng(seed)
+        self.holes = NO_HOLES if recency == "gem5" else 0
 
     def place(self, s, shape):
         """Give the array `s` (a `sets` record) the shape of a CacheConfig or TlbConfig; None: no ways, always a miss."""
         s.random = self.random.integers(1, 1 << 62)
+        s.holes = self.holes
         if shape is None:
             return
         s.sets, s.ways, s.latency = shape.sets, shape.ways, shape.latency

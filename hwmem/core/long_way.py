@@ -20,7 +20,7 @@ from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.directory import keep_line
 from hwmem.cache.hit_filter import LAST, cool, note_line
 from hwmem.cache.invalidations import held_value, oldest, process_all, process_due, process_lines
-from hwmem.cache.private import access_line
+from hwmem.cache.private import HIT, access_line
 from hwmem.cache.sets import index_of
 from hwmem.core.place import NOT_KNOWN, count_access, find_place, is_write, known_place
 from hwmem.core.signal import kill
@@ -172,7 +172,7 @@ def perform(m, t, va, pa, what):
     if core.iq_count > 0:
         return
     waits = core.sb_count > 0
-    note_line(core, va, m.ram_base + pa, write and not waits, i)
+    note_line(core, va, m.ram_base + pa, write and not waits, i if m.recency == P.GEM5 else HIT)
     core.plain = 0 if waits else 1
     if waits and waits_for_line(core, line):
         cool(core, line)
