@@ -76,6 +76,7 @@ waitReasonChanReceiveNilChan, waitReasonChanSendNilChan, waitReasonSelect, waitR
 waitReasonChanReceive, waitReasonChanSend, waitReasonSemacquire, waitReasonSleep, waitReasonSyncMutexLock = 14, 15, 18, 19, 21
 
 maxInt64 = (1 << 63) - 1
+FORCE_PERIOD_NS = 120 * 10 ** 9         # a collection is forced after as long without one (proc.go forcegcperiod)
 
 # Doors of the runtime: number, the file that has the kernel (hwmem/params.py). Those below 32 are the machine's.
 DOOR_PERSISTENTALLOC = door(32, "goalloc.base.malloc_persistent")
@@ -113,8 +114,8 @@ G, SECOND, SIZE, SITE, CALLBACK = range(5)
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
-# whether an allocation has taken a new span
-GLOBALS_END, BARRIER, COLLECTOR, HELP = range(8, 12)
+# whether an allocation has taken a new span; the cycle at which a collection is due, 0 for none
+GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
 # may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready;
 # there is no sysmon: nobody is preempted after 10 ms, and the scavenger sleeps
 ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE = (1 << bit for bit in range(6))

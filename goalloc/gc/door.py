@@ -7,6 +7,7 @@
 from hwmem._jit import DOORS
 from goalloc import constants as C, params as P
 from goalloc.base.malloc_persistent import current_p
+from goalloc.base.nanotime import nanotime
 from goalloc.gc.mbarrier import FLUSH, typeBitsBulkBarrier, write_barrier
 from goalloc.gc.mfinal import pin, remove_finalizer, set_finalizer, wakefing
 from goalloc.gc.mgc import gcStart, gc_call
@@ -20,8 +21,9 @@ from goalloc.gc.mgcsweep_reclaim import reclaim
 from goalloc.gc.mgcsweep_span import sweep_span
 from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.gc.mwbbuf import wbBufFlush1
+from goalloc.gc.trace import log_forced
 from goalloc.gc.system import run_system, turn, turn_of_thread
-from goalloc.heap.malloc import ASSIST, MARK_NEW, TRIGGER
+from goalloc.heap.malloc import ASSIST, FORCE, MARK_NEW, TRIGGER
 from goalloc.heap.mcentral import SOME_WBUFS, SWEEP_CREDIT, SWEEP_FOR_CLASS, SWEEP_ONE
 from goalloc.heap.mheap import SWEEP_RECLAIM
 from goalloc.layout import g_, mspan, p_
@@ -44,6 +46,12 @@ def gc_door(m, t, operation, a, b):
         size, gp = get64(m, t, b + mspan.elemsize), m.thread[t].guest[P.G]
         gcmarknewobject(m, t, b, a, size, current_p(m, t) + p_.gcw)
         put64(m, t, gp + g_.gcAssistBytes, get64(m, t, gp + g_.gcAssistBytes) + m.thread[t].guest[P.SIZE] - size)
+    elif operation == FORCE:
+        now = nanotime(m, t)
+        m.process[m.thread[t].process].guest[P.FORCE_AT] = 0
+        if test_trigger(m, t, C.gcTriggerTime, now):
+            log_forced(m, t)
+            gcStart(m, t, C.gcTriggerTime, now)
     elif operation == TRIGGER:
         if test_trigger(m, t, C.gcTriggerHeap, 0):
             gcStart(m, t, C.gcTriggerHeap, 0)

@@ -29,6 +29,7 @@ from goalloc.gc.mgcmark_scan import grey_pointer
 from goalloc.gc.mgcpacer import startCycle
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, isSweepDone, sweepone
 from goalloc.gc.mwbbuf import reset
+from goalloc.heap.malloc_sample import POST_SWEEP
 from goalloc.heap.mcentral import SWEEPGEN, central_of, fullUnswept, partialUnswept
 from goalloc.heap.mheap_gcbits import nextMarkBitArenaEpoch
 from goalloc.heap.mspanset import spanSet_reset
@@ -197,6 +198,8 @@ def gc_call(m, t, whole):
         stage = WAIT_SWEPT
     if whole and get32(m, t, CYCLES) == n + 1 and not isSweepDone(m, t):
         return yield_turn(m, t, gp, stage)
+    if whole and get64(m, t, V.MemProfileRate) > 0 and get32(m, t, CYCLES) == n + 1:
+        call_door(m, P.DOOR_PROFILE, t, POST_SWEEP, 0, 0)
     return pause(m, t, gp, BEGIN, DONE)
 
 

@@ -6,7 +6,6 @@ from goalloc.gc.mgcpacer_goal import GC_PERCENT, HEAP_LIVE, signed32, trigger
 from goalloc.layout import gcCPULimiterState, mstats, workType, variables as V
 from goalloc.words import get32, get64, put8, put32, put64
 
-FORCE_PERIOD_NS = 120 * 10 ** 9
 CYCLES = V.work + workType.cycles
 SEMAPHORES = (V.worldsema, V.gcsema, V.work + workType.startSema, V.work + workType.markDoneSema)
 
@@ -37,5 +36,5 @@ def test_trigger(m, t, kind, n):
         return live >= first and first >= 0
     if kind == C.gcTriggerTime:
         last = get64(m, t, V.memstats + mstats.last_gc_nanotime)
-        return signed32(get32(m, t, GC_PERCENT)) >= 0 and last != 0 and n - last > FORCE_PERIOD_NS
+        return signed32(get32(m, t, GC_PERCENT)) >= 0 and last != 0 and n - last > P.FORCE_PERIOD_NS
     return signed32(n - get32(m, t, CYCLES) & 0xFFFF_FFFF) > 0

@@ -23,6 +23,7 @@ from goalloc.base.memclr import memclr
 from goalloc.heap.malloc_sample import profile
 
 LEAST_TRIGGER = 45                      # 64ths of the goal
+FORCE = 6                               # DOOR_GC: two minutes have passed without a collection
 ASSIST, MARK_NEW, TRIGGER = range(3)    # DOOR_GC: before so many bytes; an object, its span (bytes asked for in the register SIZE); test it
 
 
@@ -56,6 +57,8 @@ def help_collector(m, t):
     guest[P.HELP] = 0
     if guest[P.COLLECTOR] & P.ENABLED == 0:
         return
+    if 0 < guest[P.FORCE_AT] <= m.core[m.thread[t].core].cycles:
+        call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
     live, goal = load64(m, t, V.gcController + gcControllerState.heapLive), load64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal)
     if load64(m, t, V.gcController + gcControllerState.memoryLimit) < P.maxInt64 or 0 <= goal // 64 * LEAST_TRIGGER <= live:
         call_door(m, P.DOOR_GC, t, TRIGGER, 0, 0)

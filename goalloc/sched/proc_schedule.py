@@ -12,6 +12,7 @@ from hwmem.sched.scheduler import finish
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.base.fastrand import fastrand
+from goalloc.heap.malloc import FORCE
 from goalloc.layout import g_, m_, p_, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.sched.proc_park import NMSPINNING, NPIDLE, current_m, end_poll, goready, notesleep, pidle_remove, pidleput, poll_until, wakep
@@ -37,6 +38,8 @@ def schedule(m, t):
         lock(m, t, SCHED_LOCK)
         pidle_remove(m, t, pp)
         unlock(m, t, SCHED_LOCK)
+    if force_time(m, t) <= m.core[m.thread[t].core].cycles:
+        call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
     gp, inheritTime = findRunnable(m, t, mp, pp)
     if gp == 0:
         stop(m, t, mp, pp)
@@ -164,7 +167,14 @@ def stop(m, t, mp, pp):
     if checkdead(m, t):
         throw(m, t, E.DEADLOCK, 0, 0)
     else:
-        notesleep(m, t, mp, poll_until(m, t, mp, first_timer(m, t)))
+        notesleep(m, t, mp, poll_until(m, t, mp, min(first_timer(m, t), force_time(m, t))))
+
+
+@kernel
+def force_time(m, t):
+    """The cycle at which two minutes have passed since the last collection, or NEVER. Go: sysmon, forcegcperiod."""
+    guest = m.process[m.thread[t].process].guest
+    return guest[P.FORCE_AT] if guest[P.FORCE_AT] and guest[P.COLLECTOR] & P.ENABLED else H.NEVER
 
 
 @cold
