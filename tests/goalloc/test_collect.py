@@ -180,6 +180,48 @@ def test_gogc_begins_collections_and_the_goal_bounds_the_heap():
     assert off.memstats()["NumGC"] == 0
 
 
+def test_two_minutes_without_a_collection_force_one_but_not_before_the_first():
+    rt = runtime(gogc=100)
+    minutes = round(rt.machine.config.frequency_ghz * 60e9)
+    core = rt.machine.state.core[0]
+
+    def pass_and_allocate():
+        core.cycles += 2 * minutes + minutes // 60
+        rt.malloc_many([8192] * 20)
+        return rt.memstats()["NumGC"]
+    assert pass_and_allocate() == 0, "a process that has never collected is left alone"
+    rt.gc()
+    assert pass_and_allocate() == 2
+    assert rt.memstats()["NumForcedGC"] == 1, "MemStats counts those that runtime.GC() asked for"
+    assert "GC forced" in rt.trace_lines()
+
+
+def test_runtime_gc_brings_the_heaps_profile_up_to_date():
+    rt = runtime(godebug="memprofilerate=1")
+    kept = rt.globals(10)
+    for i, x in enumerate(rt.malloc_many([208] * 100).tolist()[:10]):
+        rt.write_pointer(kept + 8 * i, x)
+    rt.gc()
+    counts = [(r["AllocObjects"], r["FreeObjects"]) for r in rt.mem_profile() if r["size"] == 208]
+    assert counts == [(100, 90)]
+    rt.check()
+
+
+def test_a_freed_arenas_chunk_is_used_again_after_a_collection():
+    rt = runtime()
+    a = rt.arena()
+    for _ in range(9):
+        a.slice(goalloc.uint8, 1 << 20)
+    first, last = a.chunks
+    a.free()
+    rt.gc()
+    b = rt.arena()
+    for _ in range(9):
+        b.slice(goalloc.uint8, 1 << 20)
+    assert b.chunks == [last, first], "the one in use last at once, the other from the list of those that nothing points to"
+    rt.check()
+
+
 class Mutator:
     """A graph in emulated memory and the same in Python: `held` are the words of variables and objects that have been written."""
 
