@@ -22,7 +22,7 @@ READING = (
     # The command
     "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.report",
     # Experiments on the design
-    "goalloc.experiments", "goalloc.experiments.design",
+    "goalloc.experiments", "goalloc.experiments.design", "goalloc.experiments.barriers",
     # What it says to recorded questions
     "goalloc.answers", "goalloc.answers_collecting", "goalloc.answers_pacing",
     # Programs that ship with it
