@@ -17,11 +17,11 @@ from goalloc.gc.mgc_workers import SWEEPER, WORKER, findRunnableGCWorker, find_i
 from goalloc.gc.mgc_world import preempt_to_global
 from goalloc.gc.mgcmark_assist import gcAssistAlloc
 from goalloc.gc.mgcmark_credit import gcParkAssist
-from goalloc.gc.mgcscavenge_goroutine import SCAVENGER, run_scavenger
+from goalloc.gc.mgcscavenge_goroutine import SCAVENGER, TIMER, run_scavenger
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, isSweepDone, sweepone
 from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.heap.stack import HI
-from goalloc.layout import g_, p_, sweepdata, variables as V
+from goalloc.layout import g_, p_, sweepdata, timer, variables as V
 from goalloc.sched.proc import GOSCHED, PC, VARIABLES_BYTES
 from goalloc.sched.proc_park import NPIDLE, current_m, goready, gopark
 from goalloc.sched.proc_runq import SCHED_LOCK, SIZE, globrunqget, runqget
@@ -57,7 +57,10 @@ def run_system(m, t, gp):
 
 @kernel
 def rest(m, t):
-    """If the sweeper is parked and no finalizer waits, nobody need ask for the collector's goroutines."""
+    """If the sweeper is parked, no finalizer waits and the scavenger has no timer, nobody need ask for the collector's goroutines."""
+    tm = get64(m, t, TIMER)
+    if tm and get32(m, t, tm + timer.status):
+        return
     if get8(m, t, V.sweep + sweepdata.parked) and get64(m, t, V.finq) == 0 and get32(m, t, V.fingStatus) & C.fingWake == 0:
         m.process[m.thread[t].process].guest[P.COLLECTOR] &= ~P.SYSTEM
 

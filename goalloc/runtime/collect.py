@@ -25,15 +25,6 @@ from goalloc.sched.proc import SCHEDULE
 MAY_BE_TINY = 1                         # of a finalizer: its object may lie inside a block
 
 
-def flags(rt):
-    """What the collector is about: bits of params.py."""
-    return int(guest(rt)[P.COLLECTOR])
-
-
-def guest(rt):
-    return rt.machine.state.process[rt.process.number].guest
-
-
 def gc(rt, core=0):
     """runtime.GC(), called on a core; then the sweeper and the finalizers' goroutine have their turns, as if the caller slept."""
     for i in range(rt.gomaxprocs):
@@ -73,8 +64,6 @@ def run_others(rt, core, main):
 def settle(rt):
     """The collector's goroutines run until none has anything to do."""
     run_until(rt, lambda: False)
-    if not flags(rt) & P.MARKING:
-        guest(rt)[P.COLLECTOR] &= ~P.SYSTEM
 
 
 def run_until(rt, done):
