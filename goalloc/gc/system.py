@@ -17,7 +17,7 @@ from goalloc.gc.mgc_workers import SWEEPER, WORKER, findRunnableGCWorker, find_i
 from goalloc.gc.mgc_world import preempt_to_global
 from goalloc.gc.mgcmark_assist import gcAssistAlloc
 from goalloc.gc.mgcmark_credit import gcParkAssist
-from goalloc.gc.mgcscavenge_goroutine import SCAVENGER, TIMER, run_scavenger
+from goalloc.gc.mgcscavenge_goroutine import G as SCAVENGER_G, SCAVENGER, TIMER, run_scavenger
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, isSweepDone, sweepone
 from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.heap.stack import HI
@@ -52,14 +52,16 @@ def run_system(m, t, gp):
         run_sweeper(m, t, gp)
     elif place == SCAVENGER:
         run_scavenger(m, t, gp)
+        rest(m, t)
     return 0
 
 
 @kernel
 def rest(m, t):
-    """If the sweeper is parked, no finalizer waits and the scavenger has no timer, nobody need ask for the collector's goroutines."""
-    tm = get64(m, t, TIMER)
-    if tm and get32(m, t, tm + timer.status):
+    """If the sweeper is parked, no finalizer waits and the scavenger neither runs nor sleeps, nobody need ask for the collector's
+    goroutines."""
+    scavenger, tm = get64(m, t, SCAVENGER_G), get64(m, t, TIMER)
+    if scavenger and (get32(m, t, scavenger + g_.atomicstatus) != P.Gwaiting or (tm and get32(m, t, tm + timer.status))):
         return
     if get8(m, t, V.sweep + sweepdata.parked) and get64(m, t, V.finq) == 0 and get32(m, t, V.fingStatus) & C.fingWake == 0:
         m.process[m.thread[t].process].guest[P.COLLECTOR] &= ~P.SYSTEM
