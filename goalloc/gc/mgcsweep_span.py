@@ -19,11 +19,11 @@ from goalloc.heap.mbitmap import refillAllocCache
 from goalloc.heap.mcentral import SWEEPGEN, central_of, fullSwept, partialSwept
 from goalloc.heap.mheap import LOCK, free_span
 from goalloc.heap.mheap_gcbits import newMarkBits
-from goalloc.heap.mheap_grow import H
+from goalloc.heap.mheap_grow import H, arena_of
 from goalloc.heap.mheap_special import free_special, page_bit
 from goalloc.heap.mheap_spanlist import list_insert, list_remove
 from goalloc.heap.mspanset import spanSet_push
-from goalloc.layout import (gcControllerState, heapStatsDelta, mSpanList, mheap, mspan, special, specialReachable, variables as V)
+from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mSpanList, mheap, mspan, special, specialReachable, variables as V)
 from goalloc.words import (NONE, add64, cas64, clear_bit8, get8, get16, get32, get64, get_mask, low_bits, popcount64, put8, put16, put32, put64)
 
 TOTAL_FREE = V.gcController + gcControllerState.totalFree
@@ -121,6 +121,7 @@ def sweep_chunk(m, t, s, nalloc):
         return
     add64(m, t, H + mheap.pagesInUse, -get64(m, t, s + mspan.npages))
     put8(m, t, s + mspan.state, P.mSpanDead)
+    clear_in_use(m, t, get64(m, t, s + mspan.startAddr))
     if get64(m, t, s + mspan.list) != QUARANTINE:
         throw(m, t, E.ARENA_LIST, 0, 0)
         return
@@ -128,6 +129,13 @@ def sweep_chunk(m, t, s, nalloc):
     list_remove(m, t, QUARANTINE, s)
     list_insert(m, t, READY, s)
     unlock(m, t, LOCK)
+
+
+@kernel
+def clear_in_use(m, t, base):
+    """The span's bit of pageInUse. (Go leaves it, and sets it again when the chunk comes into use; here that would add to it.)"""
+    page = base >> P.pageShift & P.pagesPerArena - 1
+    clear_bit8(m, t, arena_of(m, t, base) + heapArena.pageInUse + (page >> 3), page & 7)
 
 
 @kernel
