@@ -35,12 +35,6 @@ class Scene:
         self.late = self.table + OBLET                      # pieces are scanned in the order 0, 6, 5, ... 1
         rt.write_pointer(self.root, self.table)
 
-    def object(self):
-        """A new object that is in no register."""
-        x = self.rt.new(NODE)
-        self.rt.machine.state.thread[self.rt.process.thread_on(0)].local[:] = 0
-        return x
-
     def begin(self):
         self.rt.call(0, P.DOOR_CYCLE, P.GC_CALL, 1, 0)
 
@@ -51,7 +45,7 @@ class Scene:
 
 
 def moved(scene):
-    rt, x = scene.rt, scene.object()
+    rt, x = scene.rt, scene.rt.new(NODE)
     rt.write_pointer(scene.late, x)
     scene.begin()
     scene.scan_first_piece()
@@ -61,7 +55,7 @@ def moved(scene):
 
 
 def loaded(scene):
-    rt, x = scene.rt, scene.object()
+    rt, x = scene.rt, scene.rt.new(NODE)
     rt.write_pointer(scene.late, x)
     scene.begin()
     scene.scan_first_piece()
@@ -71,7 +65,7 @@ def loaded(scene):
 
 
 def hidden(scene):
-    rt, x = scene.rt, scene.object()
+    rt, x = scene.rt, scene.rt.new(NODE)
     scene.g.push(x)
     scene.begin()
     black = rt.new(NODE)                                    # allocated while marking

@@ -499,8 +499,9 @@ class Runtime:
     def in_register(self, core, x):
         """An address that a call has given is in one of its M's 16 registers, which keeps it from a collection that begins by itself
         until as many others have come."""
-        self.machine.state.thread[self.process.thread_on(core)].local[self._register] = x
-        self._register = (self._register + 1) % REGISTERS
+        if self.turns:
+            self.machine.state.thread[self.process.thread_on(core)].local[self._register] = x
+            self._register = (self._register + 1) % REGISTERS
         return x
 
     def raise_error(self, t):
