@@ -84,7 +84,7 @@ def check_heap(rt):
     check_summaries(look, chunks)
     check_mcaches(look, rt.ps)
     check_statistics(look, spans, chunks, caches)
-    check_collector(rt, spans)
+    check_collector(rt, spans, {base for base, _ in arenas(look)})
 
 
 def pages_of_spans(look, spans):

@@ -22,12 +22,12 @@ from goalloc.params import (COLLECTOR, GLOBALS_END, MARKING, Gdead, READY, arena
 WORKBUF_NOBJ, WORKBUF_OBJ = workbuf.sizeof - 8 * C.workbufObjects - 8, workbuf.sizeof - 8 * C.workbufObjects
 
 
-def check_collector(rt, spans):
-    """`spans`: fields of all spans by base address (check.py)."""
+def check_collector(rt, spans, arenas):
+    """`spans`: fields of all spans by base address; `arenas`: base addresses of the heap's (check.py)."""
     guest = rt.machine.state.process[rt.process.number].guest
     if not guest[COLLECTOR] & READY:
         return
-    heap = Heap(rt, spans)
+    heap = Heap(rt, spans, arenas)
     heap.check_lists()
     heap.check_reachable()
     if guest[COLLECTOR] & MARKING:
@@ -37,11 +37,14 @@ def check_collector(rt, spans):
 class Heap:
     """Spans by page, and what is asked of objects: an object is (span, index)."""
 
-    def __init__(self, rt, spans):
+    def __init__(self, rt, spans, arenas):
         self.rt, self.look = rt, Inspector(rt.process)
         self.sweepgen = self.look.word(SWEEPGEN, 4)
         self.in_use = [span for span in spans.values() if span["state"] == mSpanInUse]
         self.of_page = {page: span for span in self.in_use for page in range(span["base"] // pageSize, span["base"] // pageSize + span["npages"])}
+        self.manual = {page for span in spans.values() if span["state"] != mSpanInUse
+                       for page in range(span["base"] // pageSize, span["base"] // pageSize + span["npages"])}
+        self.arenas = arenas
         self.l2, self.bits = self.look.word(V.mheap_ + mheap.arenas), {}
 
     def object(self, word):
@@ -50,6 +53,13 @@ class Heap:
         if span is None or not span["base"] <= word < span["limit"]:
             return None
         return span["base"], (word - span["base"]) // span["elemsize"]
+
+    def target(self, word):
+        """The object that a pointer points to, or None outside the heap. Raises FatalError where its span has been freed."""
+        thing = self.object(word)
+        if thing is None and word // pageSize not in self.manual and word & -heapArenaBytes in self.arenas:
+            raise FatalError(f"fatal error: object {word:#x} can be reached and has been freed, with its span")
+        return thing
 
     def flag(self, span, name, i):
         key = span["base"], name
@@ -78,7 +88,7 @@ class Heap:
         words = self.look.words(base, span["elemsize"] // 8)
         for k, word in enumerate(words):
             if word and self.is_pointer_word(base + 8 * k, base + span["elemsize"]):
-                other = self.object(word)
+                other = self.target(word)
                 if other is not None:
                     yield other
 
@@ -150,7 +160,7 @@ class Heap:
 
     def check_reachable(self):
         variables, stacks = self.roots()
-        start = [thing for word in variables if (thing := self.object(word))]
+        start = [thing for word in variables if (thing := self.target(word))]
         start += [thing for word in stacks if (thing := self.object(word)) and self.is_allocated(thing)]     # words that may be anything
         start += [other for thing in self.with_finalizers() for other in self.pointers(thing)]
         seen, todo = set(start), list(start)
