@@ -13,7 +13,8 @@ is why Linux stands above it. tests/test_reading_order.py holds the files to thi
 
 HEADERS = (
     "hwmem",                        # the names that users import
-    "hwmem.params", "hwmem.layout", "hwmem.errors", "hwmem.units", "hwmem._jit", "hwmem.bits",
+    "hwmem.params", "hwmem.layout", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
+    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem._jit", "hwmem.bits",
 )
 
 READING = (
@@ -72,7 +73,8 @@ READING = (
     # What emulated threads call
     "hwmem.kernels",
     # Linux
-    "hwmem.linux", "hwmem.linux.call_numbers", "hwmem.linux.syscall", "hwmem.linux.files", "hwmem.linux.truncate",
+    "hwmem.linux", "hwmem.linux.stubs", "hwmem.linux.call_numbers", "hwmem.linux.syscall", "hwmem.linux.files",
+    "hwmem.linux.truncate",
     "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.mremap", "hwmem.linux.protect", "hwmem.linux.mapping",
     "hwmem.linux.populate", "hwmem.linux.tasks", "hwmem.linux.fork",
     "hwmem.linux.fault", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
@@ -82,16 +84,17 @@ READING = (
     "hwmem.linux.vma_tree", "hwmem.linux.rmap", "hwmem.linux.shootdown", "hwmem.linux.page_table", "hwmem.linux.page_cache",
     "hwmem.linux.lru", "hwmem.linux.frames", "hwmem.linux.disk",
     # Who runs next
-    "hwmem.sched", "hwmem.sched.scheduler", "hwmem.sched.block",
+    "hwmem.sched", "hwmem.sched.thread", "hwmem.sched.scheduler", "hwmem.sched.block",
     # One access: the core
     "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service",
-    "hwmem.core.memory_door", "hwmem.core.signal", "hwmem.core.store_buffer",
+    "hwmem.core.memory_door", "hwmem.core.long_way", "hwmem.core.place", "hwmem.core.signal", "hwmem.core.physical",
+    "hwmem.core.store_buffer",
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
     "hwmem.cache", "hwmem.cache.private", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.answer",
-    "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol", "hwmem.cache.sets",
-    "hwmem.cache.replacement", "hwmem.cache.match",
+    "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
+    "hwmem.cache.hit_filter", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
     "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
     # What watches it
