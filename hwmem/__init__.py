@@ -6,6 +6,7 @@ the same seed. In the order in which one meets them:
 
     run, workloads, workload, parameter, grid, Result, load_result,     programs on the machine, and what came of them
       sweep, Sweep, difference
+    struct                                                              does my struct false-share?
     Trace, open_trace                                                   recorded programs
     MachineConfig, presets, preset_sources,                             what a machine is made of
       CacheConfig, TlbConfig, WalkerConfig, StoreBufferConfig,
@@ -30,6 +31,7 @@ _HOMES = {
     "runs.job": ("run",),
     "runs.sweep": ("sweep", "Sweep"),
     "runs.difference": ("difference",),
+    "runs.struct": ("struct",),
     "programs": ("workloads", "workload", "parameter", "grid"),
     "runs.result": ("Result", "load_result"),
     "trace": ("Trace", "open_trace"),

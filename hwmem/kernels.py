@@ -10,7 +10,7 @@
     futex_wait  futex_wake  mmap  mmap_file  munmap  mprotect  madvise  brk  pread     linux/stubs.py: system calls,
     fork  exit_process                                                                 ... result or -errno
 
-A kernel that calls these compiles in a second or two: what they do beyond a cache hit lies behind doors (_jit.py).
+A kernel that calls these compiles in a second or two: what they do beyond a cache hit lies behind doors (_jit).
 """
 from hwmem._jit import kernel
 from hwmem.core.access import (compare_exchange64, exchange64, fetch_add64, load, load8, load32, load64, store, store8,

@@ -84,7 +84,7 @@ PTE_D = 1 << 6                  # dirty
 PTE_PS = 1 << 7                 # maps a large page
 PTE_FRAME = 0x000F_FFFF_FFFF_F000
 
-# Doors (_jit.py): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
+# Doors (_jit): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
 # 0 to 31 are the machine's, the rest a language runtime's.
 DOORS = 128
 DOOR_FILES = {}
