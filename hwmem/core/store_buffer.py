@@ -24,7 +24,7 @@ Invariants: while an entry for a line waits, the line is not in the core's hit f
 decrease from head to tail; sb_next is when the buffer acts next, if it holds anything.
 """
 from hwmem import params as P
-from hwmem._jit import apart, cold, kernel
+from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.private import access_physical
 from hwmem.cache.hit_filter import cool, forget_stores
 from hwmem.cache.sets import index_of
@@ -167,11 +167,21 @@ def drain_line(m, c, k):
     leaving, lost = 1, core.cycles + m.cost.invalidate              # the next request for the line needs that long to get here
     while core.sb_count > k and core.sb_pa[slot_of(core, k)] >> P.LINE_SHIFT == line \
             and core.sb_due[slot_of(core, k)] <= core.sb_free_at and core.sb_free_at < lost:
-        drain_entry(m, c, k)
+        follow(m, c, k)
         core.sb_free_at += 1
         leaving += 1
     if k == 0 and m.ordering == P.TSO:
         core.sb_leaving = leaving
+
+
+@hot
+def follow(m, c, k):
+    """The store at position `k` is performed right after one to the same line, which the L1 has in M, the most recent of its set."""
+    if m.observe.watching:
+        drain_entry(m, c, k)
+        return
+    m.core[c].l1d.hits += 1
+    write_entry(m, m.core[c], k)
 
 
 @cold

@@ -28,6 +28,7 @@ PAGE_SLOT = record("page", "frame")     # frame: physical address | 1 where stor
 CORE = record(
     # hit filter (cache/hit_filter.py): what the next access may skip
     ("hot", HOT, P.HOT_LINES), ("hot_page", PAGE_SLOT, P.HOT_PAGES), "hot_mask", "page_mask", "page_last", "hit_cycles",
+    "hot_stores",                   # not 0: a store may be allowed to go ahead
     "store_cycles",                 # what a store costs that the L1 takes
     # clock and counters of the hit path
     "cycles", "loads", "stores", "atomics",
