@@ -12,13 +12,14 @@ An entry may leave when no entry ahead of it must go first (`stays_behind`), and
                relaxed does to loads: cache/invalidations.py)
 
 Its time is `due`, some cycles after the store retired, or when the entry before it has left. Draining takes the line
-(a coherence request like any other) on the buffer's time, not the core's. Under tso the entry waits for its line at
-the head, and those behind it that wait for the same line go with it, one a cycle, until another's request can arrive.
+(a coherence request like any other) on the buffer's time, not the core's: a cycle if the L1 has it. Under tso the entry waits for
+its line at the head, and those behind it that wait for the same line go with it, one a cycle, until another's request can
+arrive; it is in the ring no more, but keeps its entry until its line is there (in_flight.py).
 Under relaxed an entry whose time has come asks for its line, and becomes visible when the line is there; others go
 ahead meanwhile. Non-temporal stores wait for others to their line, and go with them to memory, past the caches.
 
-The core waits only when the buffer is full, or at a fence, an atomic or a block. Loads that overlap an entry partly
-wait until it has drained.
+The core waits only when the buffer is full, or at a fence, an atomic or a block. What loads pay that meet a store:
+in_flight.py.
 
 Invariants: while an entry for a line waits, the line is not in the core's hit filter, and no store is; groups never
 decrease from head to tail; sb_next is when the buffer acts next, if it holds anything.
