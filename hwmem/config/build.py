@@ -15,16 +15,25 @@ from hwmem.cache.replacement import fresh_stack, stack_mask
 from hwmem.cache.protocol import PROTOCOLS, tables
 from hwmem.core.in_flight import RECENT
 from hwmem.layout import MACHINE
+from hwmem.memory.host import HostMemory, no_room
 
 
+FIRST_FILE_PAGES = (1 << 30) // P.PAGE     # of the disk: what the host reserves at first; more when files need it (machine/files.py)
 NO_HOLES = -1 << 62              # and no count of them gets above 0
 ROW_ALIGN = 8                   # entries to which an array's place is rounded: a line of the host's cache
 
 
+class Pages(mmap.mmap):
+    """Host pages of a record. `ram`, `disk`: the HostMemory whose addresses the record holds, and which lives as long."""
+
+
 def build(config, seed=0):
-    """A new machine record (np.zeros, then filled) and its RAM's host mapping is the caller's. Raises ValueError."""
+    """(a new machine record, np.zeros, then filled; the host pages it lies on). Raises OSError where the host has no room."""
     m, pages = new_record()
-    m.ram_size = config.memory
+    pages.ram = HostMemory(config.memory, "memory")
+    pages.disk = HostMemory(config.swap + FIRST_FILE_PAGES * P.PAGE, "swap")
+    m.ram_base, m.ram_size = pages.ram.address, config.memory
+    m.disk.host, m.disk.pages = pages.disk.address, pages.disk.size // P.PAGE
     m.cores, m.sockets = config.cores, config.sockets
     m.mmu = config.mmu
     m.ordering = P.ORDERINGS[config.ordering]
@@ -37,6 +46,7 @@ def build(config, seed=0):
     m.store_buffer_always = m.ordering != P.SC and config.store_buffer.drain >= min(RECENT, config.store_buffer.entries)
     m.invalidation_entries = config.invalidation_queue.entries
     m.current_core = -1
+    m.until = P.NEVER
     m.key[:] = P.NEVER
     m.frames.fresh = 1
     fill_frames(m.frames, config)
@@ -52,7 +62,7 @@ def build(config, seed=0):
     use_huge_pages(pages, pools)
     for base, sets, stack in pools.stacks:
         m.order[base:base + sets] = stack
-    return m
+    return m, pages
 
 
 def is_direct(config):
@@ -62,7 +72,10 @@ def is_direct(config):
 
 def new_record():
     """A zeroed record on fresh pages of its own, committed as they are touched; with the pages."""
-    pages = mmap.mmap(-1, MACHINE.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    try:
+        pages = Pages(-1, MACHINE.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError:
+        raise no_room(MACHINE.itemsize, "machine") from None
     return np.frombuffer(pages, MACHINE, 1).view(np.recarray)[0], pages
 
 
@@ -161,7 +174,7 @@ def fill_frames(frames, config):
 
 
 def fill_linux(m, config):
-    """Linux's policies, the swap device and the disk. Where the disk's bytes are is the caller's to fill in."""
+    """Linux's policies, the swap device and the disk."""
     m.mm.thp = P.THP_POLICIES[config.thp]
     for name in ("max_ptes_none", "swappiness", "overcommit_ratio", "page_cluster"):
         m.mm[name] = getattr(config.vm, name)

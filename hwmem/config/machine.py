@@ -23,6 +23,7 @@ from hwmem.config import file
 from hwmem import params as P
 from hwmem.config.record import Choice, Flag, Integer, Positive, Record, Rule, Size, Table, Text, setting
 from hwmem.units import format_size
+from hwmem.whole_file import write_whole
 
 MAX_LLC_LINES = 1 << 24         # over all sockets
 MAX_PRIVATE_LINES = 1 << 23     # l1d and l2 over all cores
@@ -128,7 +129,7 @@ class DramConfig(Record):
     row_hit: int = setting(CYCLES, "cycles, the row is open")
     row_miss: int = setting(CYCLES, "cycles, the bank is closed: activate")
     row_conflict: int = setting(CYCLES, "cycles, another row is open: precharge, activate")
-    bytes_per_cycle: float = setting(Positive(1024), "bandwidth of a channel, bytes a core cycle")
+    bytes_per_cycle: float = setting(Positive(1024, 1e-6), "bandwidth of a channel, bytes a core cycle")
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class DiskConfig(Record):
     """The disk that holds swap slots and files. A page's request takes both: its turn, then the latency."""
 
     latency: int = setting(CYCLES, "cycles of a request beside its transfer; those of waiting requests overlap")
-    bytes_per_cycle: float = setting(Positive(1024), "bandwidth, bytes a core cycle")
+    bytes_per_cycle: float = setting(Positive(1024, 1e-6), "bandwidth, bytes a core cycle")
 
 
 @dataclass(frozen=True)
@@ -301,7 +302,7 @@ class MachineConfig(Record):
 
     def save(self, path):
         """Writes the TOML file that load() reads back as an equal configuration. Raises OSError."""
-        file.write(path, file.dump(self))
+        write_whole(path, file.dump(self).encode())
 
     def replace(self, /, **settings):
         """A copy with other settings; a dict changes some of a part's: replace(cores=8, l1d={"latency": 5}).

@@ -23,7 +23,7 @@ from hwmem.cache.invalidations import held_value, oldest, process_all, process_d
 from hwmem.cache.private import HIT, access_line
 from hwmem.cache.sets import index_of
 from hwmem.core.in_flight import meet_stores, retire
-from hwmem.core.place import NOT_KNOWN, count_access, find_place, is_write, known_place
+from hwmem.core.place import LAST_PLACE, NOT_KNOWN, count_access, find_place, is_write, known_place
 from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (drain_all, drain_due, drain_overlap, forwarded, forwards, push, read_bytes, stream, waits_near,
                                      write_bytes, youngest_overlap)
@@ -46,6 +46,9 @@ def access(m, t, va, what, value):
     if m.observe.races:
         tell_races(m, t, va, pa, what, value)
     if (va & LAST) + (what & P.SIZE_MASK) > P.LINE:
+        if what & P.SIZE_MASK > P.LINE:
+            kill(m, t, va, is_write(kind), P.BAD_SIZE)
+            return 0
         return access_split(m, t, va, pa, what, value)
     if kind == P.LOAD:
         return load_line(m, t, va, pa, what)
@@ -199,7 +202,7 @@ def access_split(m, t, va, pa, what, value):
     if kind == P.STREAM_STORE:
         kind = P.STORE
     head = P.LINE - (va & LAST)
-    pa_2 = find_place(m, t, core.id, va + head, kind) if m.mmu else va + head
+    pa_2 = find_place(m, t, core.id, va + head, kind) if m.mmu else va + head & LAST_PLACE
     if pa_2 < 0:
         return 0
     core.split_accesses += 1
