@@ -99,9 +99,9 @@ def sharing_of(row):
 
 
 def kind(row):
-    """What a line's HITMs are: "true", "false" or "both"."""
-    false = false_hitms(row)
-    return "both" if 0 < false < row["hitm"] else row["sharing"]
+    """What a line's HITMs are: "true", "false" or "both" (more than one in 200 of the other)."""
+    few = min(false_hitms(row), row["hitm"] - false_hitms(row))
+    return "both" if 200 * few >= row["hitm"] > 0 else row["sharing"]
 
 
 def false_hitms(row):
