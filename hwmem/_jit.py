@@ -371,7 +371,7 @@ def _door_signature(record_type):
     return types.int64(record_type, *[types.int64] * 4)
 
 
-DOORS = Doors(32)             # the machine's from 0; a language runtime's from 16
+DOORS = Doors(64)             # the machine's from 0 and from 32; a language runtime's from 16
 
 
 def call_door(m, number, t, a, b, c):

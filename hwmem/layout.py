@@ -94,7 +94,11 @@ PROCESS = record(                   # a task and its mm
     "peak", "peak_vm",                                  # most of anon + file + shared; most of total_vm before it last fell
     "minflt", "majflt",
     "start_code", "end_code", "start_data", "end_data", "start_brk", "brk", "start_stack", "mmap_base", "vdso",
-    "limit_stack", "limit_space", "limit_locked",       # RLIMIT_STACK, RLIMIT_AS, RLIMIT_MEMLOCK, bytes
+    "limit_stack", "limit_space", "limit_locked", "limit_data",     # RLIMIT_STACK, RLIMIT_AS, RLIMIT_MEMLOCK, RLIMIT_DATA, bytes
+    "privileged",                       # root's, with all capabilities; else an ordinary user's
+    "lock_future",                      # vm_flags of mappings to come: VM_LOCKED, VM_LOCKONFAULT (mlockall)
+    "tracked",                          # its soft-dirty bits have been cleared once, and count from then on (clear_refs.py)
+    "group", "oom_adj",                 # memory group (linux/group.py), 0: the root's; oom_score_adj
     "libc",                             # the C library's data (libc/layout.py), 0: the program does not use it
     ("obituary", "i8", 5),              # what the OOM killer took, in pages: total_vm, anon, file, shared, table_pages
     ("segment_base", "i8", 6), ("segment_limit", "i8", 6), ("segment_rights", "i8", 6),
@@ -137,7 +141,9 @@ LRU = record(("head", "i4", P.LRU_LISTS), ("tail", "i4", P.LRU_LISTS), ("pages",
 RECLAIM = record("kswapd", "priority", "failures", "forced", "skipped", "activated",    # linux/balance.py, reclaim.py
                  ("target", "i8", P.LRU_LISTS), ("deactivate", "i8", 2))
 MM = record("thp", "max_ptes_none", "swappiness", "overcommit", "overcommit_ratio", "committed", "anon_vmas", "page_cluster",
-            "reclaiming", "kswapd_cycles", "oom_process", "oom_pages", "dying", "khugepaged_process", "khugepaged_va", "khugepaged_at", "khugepaged_sleep")
+            "reclaiming", "kswapd_cycles", "oom_process", "oom_pages", "dying",
+            "full",                                     # a table of the emulator's that was full (params.FULL_*), of this system call
+             "khugepaged_process", "khugepaged_va", "khugepaged_at", "khugepaged_sleep")
 CURSOR = record("process", "start", "end", "table", "place", "huge")                # linux/page_table.py, next_entry
 VMSTAT_NAMES = (
     "pgfault", "pgmajfault", "pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pglazyfree", "pglazyfreed", "pgrefill",
@@ -149,7 +155,8 @@ VMSTAT = record(*VMSTAT_NAMES)
 FILE = record("length", "first", "pages", "alive", "shared", "users",                # length: bytes; first: page of the disk; users: VMAs
               "cached", "dirty", "hand",                    # pages in the page cache; where the flusher goes on
               "window", "window_pages", "window_ahead", "misses")   # read-ahead (linux/readahead.py)
-FILES = record("cached", "dirty", "swapped", "hand", "flusher_cycles", "throttled_cycles")  # all files; swapped: of shared memory
+FILES = record("fresh", "free",                         # numbers from `fresh` on were never a file's; the last that is none's again, plus one
+               "cached", "dirty", "swapped", "hand", "flusher_cycles", "throttled_cycles")  # all files; swapped: of shared memory
 SWAP_OWNER = record(("file", "i4"), ("index", "i4"))        # the page of shared memory in a slot: file number + 1, page
 
 DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "make_unique", "hits", "misses",
@@ -210,7 +217,7 @@ OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
 
 def machine(align):
     return record(
-        ("doors", "i8", 32), "ram_base", "ram_size",
+        ("doors", "i8", 64), "ram_base", "ram_size",
         "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply",
         "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
         "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),

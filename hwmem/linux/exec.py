@@ -48,7 +48,10 @@ def take_process(m, layout):
             process.limit_stack = P.STACK_LIMIT
             process.limit_space = P.UNLIMITED
             process.limit_locked = P.LOCKED_LIMIT
+            process.limit_data = P.UNLIMITED
+            process.privileged = process.lock_future = process.tracked = process.group = process.oom_adj = 0
             return p
+    m.mm.full = P.FULL_PROCESSES
     return -1
 
 

@@ -20,7 +20,7 @@ from hwmem.config.build import build
 from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Integer
 from hwmem.core import memory_door                     # noqa: F401  (its door)
-from hwmem.errors import Abort, MachineError, SegmentationFault
+from hwmem.errors import Abort, BusError, MachineError, SegmentationFault
 from hwmem.layout import MACHINE
 from hwmem.libc.abort import MESSAGES
 from hwmem.linux import fault, reclaim, syscall        # noqa: F401  (their doors)
@@ -34,12 +34,13 @@ from hwmem.machine.process import Process, spawn
 from hwmem.machine.enter import place_thread
 from hwmem.machine.replay import as_arrays, replay_cores, replay_one_core
 
+ROOT, USER = 0, 1000             # user ids
 SEED = Integer(0, (1 << 63) - 1)
 SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENERAL_PROTECTION: "SI_KERNEL"}
-OTHER_SIGNALS = {P.STACK_FAULT: "bus error: not in the stack segment (SI_KERNEL, address {:#x}), thread {}",
-                 P.BUS_ADRALN: "bus error: a locked operation crosses a line, at {:#x}, thread {}",
-                 P.BUS_ADRERR: "bus error: nothing of the file is at {:#x}, thread {}",
-                 P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}"}
+BUS_CODES = {P.BUS_ADRERR: "BUS_ADRERR", P.BUS_ADRALN: "BUS_ADRALN", P.STACK_FAULT: "SI_KERNEL"}
+OTHER_ENDS = {P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}"}
+TABLES = {P.FULL_FILES: f"{P.MAX_FILES} files and shared anonymous mappings", P.FULL_PROCESSES: f"{P.MAX_PROCESSES} processes",
+          P.FULL_VMAS: f"{P.MAX_VMAS} mappings of all processes together"}
 
 
 class Machine:
@@ -59,13 +60,15 @@ class Machine:
         self.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
         self.processes = []
         self._free_threads = []
-        self.signals = dict(OTHER_SIGNALS)              # what ended a thread, in words; a language's runtime adds its own
+        self.signals = dict(OTHER_ENDS)              # what ended a thread, in words; a language's runtime adds its own
         self.file_names = {}                            # by number
         files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)      # exec.PROGRAM
 
-    def spawn(self, layout="linux-x86_64"):
+    def spawn(self, layout="linux-x86_64", privileged=False):
         """A new process with a program's address space; `layout` "linux-x86_64" or "linux-i386". Raises OSError.
 
+        It is an ordinary user's, or `privileged`, root's: then RLIMIT_MEMLOCK does not bind it, it may map below
+        vm.mmap_min_addr, and the memory that overcommit mode 2 reserves for the administrator is its own too.
         ValueError for another layout, and for linux-i386 where frame or slot numbers could be larger than its page-table
         entries of 4 bytes hold: with more than 4 GiB of RAM, or of swap.
         """
@@ -73,7 +76,7 @@ class Machine:
             raise ValueError(f"layout: {layout!r} is none of {', '.join(P.LAYOUTS)}")
         if layout == "linux-i386" and max(self.config.memory, self.config.swap) > 4 << 30:
             raise ValueError("layout: linux-i386 reaches 4GiB of memory and 4GiB of swap, and this machine has more")
-        return spawn(self, P.LAYOUTS[layout])
+        return spawn(self, P.LAYOUTS[layout], bool(privileged))
 
     def new_thread(self, number, core=0):
         """A thread of process `number` on `core`, not yet in a run queue; its number. Raises MachineError when full."""
@@ -111,6 +114,10 @@ class Machine:
         address = int(thread.fault_address) & (1 << 64) - 1
         if code in SEGV_CODES:
             raise SegmentationFault(address, "write" if thread.fault_access else "read", SEGV_CODES[code], t)
+        if code in BUS_CODES:
+            raise BusError(address, "write" if thread.fault_access else "read", BUS_CODES[code], t)
+        if code == P.TABLE_FULL:
+            raise MachineError(f"the emulator holds {TABLES[address]}, and this would be one more")
         if code == P.ABORTED:
             raise Abort(MESSAGES[address], t)
         if code == P.NO_MEMORY and self.state.process[thread.process].killed:
@@ -120,8 +127,9 @@ class Machine:
     def obituary(self, number):
         """What the OOM killer took with process `number`, in the words of Linux's log (mm/oom_kill.c); its pid is /proc's."""
         total, anon, file, shared, tables = (int(pages) * P.PAGE // 1024 for pages in self.state.process[number].obituary)
+        uid = ROOT if self.state.process[number].privileged else USER
         return (f"Out of memory: Killed process {number + 1} ({COMM}) total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
-                f"shmem-rss:{shared}kB, UID:0 pgtables:{tables}kB oom_score_adj:0")
+                f"shmem-rss:{shared}kB, UID:{uid} pgtables:{tables}kB oom_score_adj:0")
 
     def replay(self, trace, core=0, process=None, progress=False):
         """Run a trace's accesses one after another, in order; returns the counters of the replay alone.
@@ -165,7 +173,7 @@ class Machine:
         return process
 
     def _trace_process(self):
-        process = self.spawn()
+        process = self.spawn(privileged=True)
         if self.config.mmu:                                 # in two pieces: a mapping as long as the address space is refused
             for start, end in ((0, P.MMAP_MIN), (P.MMAP_MIN, P.TASK_END[0])):
                 process.mmap(start, end - start, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED | P.MAP_NORESERVE)

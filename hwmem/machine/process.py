@@ -131,6 +131,17 @@ class Process(Calls, Accesses, Segments):
         self._has_tables()
         return pagemap.words(self, check_address(address), check_count(n))
 
+    def pagemap_scan(self, start, end, required=0, any_of=0, inverted=0, returned=P.PAGE_IS_ANY, most=None):
+        """ioctl PAGEMAP_SCAN: the pages of [start, end) in the categories PAGE_IS_* that are asked for, as a list of Region (start,
+        end, categories). `required`, `any_of`, `inverted`, `returned`: its category_mask, category_anyof_mask, category_inverted
+        and return_mask; `most`: its max_pages. Raises ValueError."""
+        self._has_tables()
+        start, end = check_address(start), check_address(end)
+        if start % P.PAGE or end < start:
+            raise ValueError(f"start, end: {start:#x} to {end:#x} is no range that begins with a page")
+        masks = [check_count(mask) for mask in (required, any_of, inverted, returned)]
+        return pagemap.scan(self, start, end, *masks, most if most is None else check_count(most))
+
     def physical(self, address):
         """Physical address of a virtual one. Raises ValueError if its page is not mapped."""
         if not self.machine.config.mmu:
@@ -150,10 +161,14 @@ class Process(Calls, Accesses, Segments):
             raise ValueError("a machine without an MMU has no page tables")
 
 
-def spawn(machine, layout):
+def spawn(machine, layout, privileged):
     """A new process, made by a thread that is nobody's."""
     t = machine.new_thread(0)
     try:
-        return Process(machine, result_of(enter(machine.state, P.DOOR_SYSCALL, t, 0, P.SYS_SPAWN, layout, 0)), layout)
+        result = enter(machine.state, P.DOOR_SYSCALL, t, 0, P.SYS_SPAWN, layout, 0)
+        machine.raise_fault(t)
+        process = Process(machine, result_of(result), layout)
+        process.record.privileged = privileged
+        return process
     finally:
         machine.free_thread(t)
