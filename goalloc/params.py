@@ -2,6 +2,8 @@
 
 Sources: malloc.go, mheap.go, mpagealloc.go, mpagealloc_64bit.go, mpagecache.go, mspanset.go, mgcscavenge.go, stack.go.
 """
+from hwmem.params import door
+
 # Pages, arenas (malloc.go)
 pageShift = 13
 pageSize = 1 << pageShift               # a "go page"
@@ -75,9 +77,23 @@ waitReasonChanReceive, waitReasonChanSend, waitReasonSemacquire, waitReasonSleep
 
 maxInt64 = (1 << 63) - 1
 
-# Doors of the allocator (hwmem/_jit.py); the machine's own are below 16
-(DOOR_PERSISTENTALLOC, DOOR_PAGES, DOOR_ALLOC_SPAN, DOOR_NEXT_FREE, DOOR_ALLOC_LARGE, DOOR_HEAP_BITS, DOOR_MEMORY_BLOCK,
- DOOR_STACK, DOOR_PROC, DOOR_RUNTIME, DOOR_MAP, DOOR_CHAN, DOOR_SYNC, DOOR_PROFILE, DOOR_ARENA, DOOR_SELECT) = range(16, 32)
+# Doors of the runtime: number, the file that has the kernel (hwmem/params.py). Those below 32 are the machine's.
+DOOR_PERSISTENTALLOC = door(32, "goalloc.base.malloc_persistent")
+DOOR_PAGES = door(33, "goalloc.pages.mpagealloc")
+DOOR_ALLOC_SPAN = door(34, "goalloc.heap.mheap")
+DOOR_NEXT_FREE = door(35, "goalloc.heap.mcache")
+DOOR_ALLOC_LARGE = door(36, "goalloc.heap.mcache")
+DOOR_HEAP_BITS = door(37, "goalloc.heap.mbitmap")
+DOOR_MEMORY_BLOCK = door(38, "goalloc.base.memclr")
+DOOR_STACK = door(39, "goalloc.heap.stack")
+DOOR_PROC = door(40, "goalloc.sched.proc")
+DOOR_RUNTIME = door(41, "goalloc.heap.malloc_init")
+DOOR_MAP = door(42, "goalloc.values.map")
+DOOR_CHAN = door(43, "goalloc.sched.chan")
+DOOR_SYNC = door(44, "goalloc.sched.sync")
+DOOR_PROFILE = door(45, "goalloc.prof.malloc_profile")
+DOOR_ARENA = door(46, "goalloc.values.arena")
+DOOR_SELECT = door(47, "goalloc.sched.select")
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
 # the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles
@@ -85,3 +101,5 @@ G, SECOND, SIZE, SITE = range(4)
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)
+# the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept so far
+LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT = range(24, 29)

@@ -30,17 +30,17 @@ READING = (
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     # A Go program from Python
     "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.start", "goalloc.runtime.goroutine",
-    "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.arguments", "goalloc.runtime.slice",
+    "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log", "goalloc.runtime.arguments", "goalloc.runtime.slice",
     "goalloc.runtime.entries",
     # What jitted code calls
     "goalloc.kernels",
     # What Python reads of it
     "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.memprofile", "goalloc.observe.sizestats",
-    "goalloc.observe.check", "goalloc.observe.memstats", "goalloc.observe.inspect",
+    "goalloc.observe.check", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",
     # The collector: its pace
-    "goalloc.gc", "goalloc.gc.mgcpacer_commit", "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
+    "goalloc.gc", "goalloc.gc.mgcscavenge_goroutine", "goalloc.gc.mgcscavenge_background", "goalloc.gc.trace", "goalloc.gc.mgc_stats", "goalloc.gc.mgcpacer_commit", "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
     "goalloc.gc.mgclimit",
     # Goroutines
     "goalloc.sched", "goalloc.sched.sync", "goalloc.sched.sema", "goalloc.sched.select", "goalloc.sched.proc",
@@ -54,7 +54,7 @@ READING = (
     "goalloc.heap", "goalloc.heap.malloc", "goalloc.heap.malloc_sample", "goalloc.heap.mheap_special", "goalloc.heap.stack",
     "goalloc.heap.malloc_init", "goalloc.heap.mcache", "goalloc.heap.mcentral", "goalloc.heap.mspanset",
     "goalloc.heap.lfstack", "goalloc.heap.mbitmap", "goalloc.heap.mheap_spanlist", "goalloc.heap.mheap",
-    "goalloc.heap.mheap_gcbits", "goalloc.heap.mheap_grow",
+    "goalloc.heap.mheap_gcbits", "goalloc.heap.mheap_scavenge", "goalloc.heap.mheap_grow",
     # Pages
     "goalloc.pages", "goalloc.pages.mpagealloc", "goalloc.pages.mpagecache", "goalloc.pages.mpagealloc_find",
     "goalloc.pages.mpagealloc_grow", "goalloc.pages.mgcscavenge_run", "goalloc.pages.mpagealloc_summary",

@@ -85,7 +85,7 @@ THREAD = record(
     "wake_at", "wait_address", "steps", "waits",
     "fault_address", "fault_code", "fault_access",
     ("local", "i8", 16),            # the workload's own: a thread's registers
-    ("guest", "i8", 4))             # a language runtime's: what it keeps in registers between calls
+    ("guest", "i8", 16))            # a language runtime's: what it keeps in registers between calls
 
 PROCESS = record(                   # a task and its mm
     "alive", "killed", "asid", "root", "levels", "layout", "cores", "parent",       # killed: by the OOM killer, its memory is gone
@@ -141,9 +141,9 @@ LRU = record(("head", "i4", P.LRU_LISTS), ("tail", "i4", P.LRU_LISTS), ("pages",
 RECLAIM = record("kswapd", "priority", "failures", "forced", "skipped", "activated",    # linux/balance.py, reclaim.py
                  ("target", "i8", P.LRU_LISTS), ("deactivate", "i8", 2))
 MM = record("thp", "max_ptes_none", "swappiness", "overcommit", "overcommit_ratio", "committed", "anon_vmas", "page_cluster",
-            "reclaiming", "kswapd_cycles", "oom_process", "oom_pages", "dying",
-            "full",                                     # a table of the emulator's that was full (params.FULL_*), of this system call
-             "khugepaged_process", "khugepaged_va", "khugepaged_at", "khugepaged_sleep")
+            "reclaiming", "kswapd_cycles", "oom_process", "oom_pages", "dying", "khugepaged_process", "khugepaged_va", "khugepaged_at", "khugepaged_sleep",
+            "full",     # a table of the emulator's that was full in this system call (params.FULL_*)
+            "untold")   # 1: what the kernel does now was done before: no access of it is made (core/service.py)
 CURSOR = record("process", "start", "end", "table", "place", "huge")                # linux/page_table.py, next_entry
 VMSTAT_NAMES = (
     "pgfault", "pgmajfault", "pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pglazyfree", "pglazyfreed", "pgrefill",
@@ -217,7 +217,7 @@ OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
 
 def machine(align):
     return record(
-        ("doors", "i8", 64), "ram_base", "ram_size",
+        ("doors", "i8", P.DOORS), "ram_base", "ram_size",
         "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply",
         "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
         "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),

@@ -82,11 +82,39 @@ PF_PRESENT = 1 << 0
 PF_WRITE = 1 << 1
 PF_USER = 1 << 2
 
-# Doors (_jit.py): number of each cold kernel
-DOOR_MEMORY, DOOR_PAGE_FAULT, DOOR_SCHEDULE, DOOR_SYSCALL, DOOR_OBSERVE, DOOR_RECLAIM, DOOR_LIBC, DOOR_RACES = range(8)
+# Doors (_jit.py): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
+# 0 to 31 are the machine's, the rest a language runtime's.
+DOORS = 128
+DOOR_FILES = {}
+
+
+def door(number, file, seconds=1):
+    """`number`, entered in the table: it is free, and below DOORS."""
+    assert number not in DOOR_FILES and 0 <= number < DOORS, number
+    DOOR_FILES[number] = file, seconds
+    return number
+
+
+DOOR_MEMORY = door(0, "hwmem.core.memory_door", 10)
+DOOR_PAGE_FAULT = door(1, "hwmem.linux.fault", 7)
+DOOR_SCHEDULE = door(2, "hwmem.sched.scheduler")
+DOOR_SYSCALL = door(3, "hwmem.linux.syscall", 14)
+DOOR_OBSERVE = door(4, "hwmem.observers.door", 2)
+DOOR_RECLAIM = door(5, "hwmem.linux.reclaim", 6)
+DOOR_LIBC = door(6, "hwmem.libc.door")
+DOOR_RACES = door(7, "hwmem.observers.races")
 # ... what page faults and system calls go on to (linux/fault.py, linux/syscall.py)
-DOOR_HANDLE_FAULT, DOOR_MAPPING, DOOR_PROTECT, DOOR_MREMAP, DOOR_MADVISE, DOOR_FILE, DOOR_TASK, DOOR_MLOCK = range(8, 16)
-DOOR_ADVICE, DOOR_CLEAR_REFS, DOOR_KHUGEPAGED = range(32, 35)
+DOOR_HANDLE_FAULT = door(8, "hwmem.linux.fault", 7)
+DOOR_MAPPING = door(9, "hwmem.linux.mapping", 4)
+DOOR_PROTECT = door(10, "hwmem.linux.protect", 3)
+DOOR_MREMAP = door(11, "hwmem.linux.mremap", 4)
+DOOR_MADVISE = door(12, "hwmem.linux.madvise", 4)
+DOOR_FILE = door(13, "hwmem.linux.files", 4)
+DOOR_TASK = door(14, "hwmem.linux.tasks", 4)
+DOOR_MLOCK = door(15, "hwmem.linux.mlock", 3)
+DOOR_ADVICE = door(16, "hwmem.linux.advice", 4)
+DOOR_CLEAR_REFS = door(17, "hwmem.linux.clear_refs", 2)
+DOOR_KHUGEPAGED = door(18, "hwmem.linux.huge", 3)
 
 # Where an access was served from (core.source)
 (FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM,
@@ -147,6 +175,7 @@ VM_ACCOUNT, VM_NORESERVE, VM_SPECIAL = 0x10_0000, 0x20_0000, 0x400      # SPECIA
 VM_MAYBE_GUARD, VM_WIPEONFORK, VM_DONTDUMP, VM_HUGEPAGE, VM_NOHUGEPAGE = 0x800, 0x200_0000, 0x400_0000, 0x2000_0000, 0x4000_0000
 VM_CLEARED = 0x800_0000         # soft-dirty bits were cleared since it was mapped; VM_SOFTDIRTY there, the other way round
 VM_MERGED = VM_MAYBE_GUARD | VM_CLEARED     # no hindrance to a merge: of two that merge either's guards stay, and what either knows as dirty
+VM_EXISTED = 1 << 40            # not Linux's: what a trace touches, which was there before its first reference (machine/replay.py)
 
 # Page-table entries of Linux's: with P clear, what is instead; with P set, the zero page
 PTE_PROTNONE = 1 << 8           # P clear: the page is there, nobody may touch it (PROT_NONE)

@@ -48,7 +48,7 @@ READING = (
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
-    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.enter",
+    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player", "hwmem.machine.enter",
     "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",

@@ -1,5 +1,5 @@
 """A process that compiles doors into the cache while the first one compiles others: `python -m hwmem.second_compiler
-MODULE,... NUMBER,...`, the modules that have the doors, and the doors' numbers. Started by _jit.py on a first run.
+MODULE:NUMBER ...`, doors' numbers and files. Started by _jit.py on a first run.
 """
 import importlib
 import sys
@@ -10,10 +10,10 @@ from hwmem._jit import DOORS
 from hwmem.layout import MACHINE
 
 
-def main(modules, numbers):
-    for module in modules.split(","):
+def main(*doors):
+    for door in doors:
+        module, number = door.split(":")
         importlib.import_module(module)
-    for number in numbers.split(","):
         DOORS.compile(int(number), numba.from_dtype(MACHINE))
 
 

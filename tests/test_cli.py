@@ -12,7 +12,8 @@ from hwmem.cli.cli import SECTIONS, main
 from hwmem.programs import WORKLOADS
 from hwmem.report import SECTIONS as REPORT_SECTIONS
 
-TRACE = pathlib.Path(__file__).parent / "trace" / "data" / "gzip.lackey.xz"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TRACE = ROOT / "tests" / "trace" / "data" / "gzip.lackey.xz"
 SMALL = ["--set", "iterations=300"]
 
 
@@ -32,7 +33,7 @@ def called(capsys, *words):
 def test_run_prints_the_comparison_the_cores_and_the_contended_line(capsys):
     status, out, err = called(capsys, "run", "false-sharing", *SMALL)
     assert (status, err) == (0, "")
-    for words in ("stride=8  stride=64  slowdown", "L1D hit", "counters[0] .. counters[3]  false",
+    for words in ("stride=8  stride=64  slowdown", "L1D hit", "counters[0..3]  false",
                   "0" * 8 + "1" * 8 + "2" * 8 + "3" * 8 + "." * 32, "100% of the HITMs are false sharing"):
         assert words in out
 
@@ -256,3 +257,17 @@ def test_help_and_refusals_do_not_wait_for_the_compiler():
         code = f"import sys; from hwmem.cli.cli import main\ntry: main({words})\nexcept SystemExit: pass\nprint('numba' in sys.modules)"
         out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
         assert out.endswith("False\n"), words
+
+
+def test_the_benchmarks_are_those_of_the_checkout_and_nothing_imports_them():
+    code = "import sys; from hwmem.cli.cli import main; main(['bench', '--help']); print('goalloc' in sys.modules or 'benchmarks' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "--repeats" in done.stdout and done.stdout.endswith("False\n")
+    refused = subprocess.run([sys.executable, "-m", "hwmem", "bench", "--nope"], cwd=ROOT, capture_output=True, text=True)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+
+
+def test_where_the_benchmarks_are_not_one_line_says_where_they_are(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("hwmem.cli.cli.__file__", str(tmp_path / "hwmem" / "cli" / "cli.py"))
+    status, out, err = called(capsys, "bench")
+    assert (status, out, err.count("\n")) == (2, "", 1) and "python -m benchmarks" in err

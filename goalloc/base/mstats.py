@@ -7,7 +7,7 @@ needs at once, each an atomic. Go: mstats.go consistentHeapStats, mgcpacer.go.
 from hwmem._jit import cold, kernel
 from goalloc.layout import consistentHeapStats, gcControllerState, heapStatsDelta, p_, variables as V
 from goalloc.base.malloc_persistent import current_p
-from goalloc.words import add32_high, add64, get32
+from goalloc.words import add32_high, add64, get32, get64
 
 
 @cold
@@ -36,6 +36,12 @@ def account_scavenged(m, t, nbytes):
     add64(m, t, stats + heapStatsDelta.committed, -nbytes)
     add64(m, t, stats + heapStatsDelta.released, nbytes)
     stats_release(m, t)
+
+
+@kernel
+def heapRetained(m, t):
+    """What the heap has of the kernel's memory."""
+    return get64(m, t, V.gcController + gcControllerState.heapInUse) + get64(m, t, V.gcController + gcControllerState.heapFree)
 
 
 @cold

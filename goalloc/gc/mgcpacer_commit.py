@@ -8,12 +8,13 @@ from hwmem._jit import cold, kernel
 from goalloc import constants as K, params as P
 from goalloc.base.float64 import below, put_float, to_int64, to_uint64
 from goalloc.base.lock import lock, unlock
+from goalloc.base.mstats import heapRetained
 from goalloc.gc.mgcpacer import LAST_HEAP_GOAL, revise
-from goalloc.gc.mgcpacer_goal import C, HEAP_FREE, HEAP_LIVE, MAPPED_READY, MEMORY_LIMIT, commit, setGCPercent, setMemoryLimit, trigger
-from goalloc.layout import gcControllerState, mheap, mstats, scavenge, sweepdata, variables as V
+from goalloc.gc.mgcpacer_goal import HEAP_LIVE, MAPPED_READY, MEMORY_LIMIT, commit, setGCPercent, setMemoryLimit, trigger
+from goalloc.layout import mheap, mstats, scavenge, sweepdata, variables as V
 from goalloc.words import align_up, get32, get64, put64
 
-HEAP_LOCK, HEAP_IN_USE = V.mheap_ + mheap.lock, C + gcControllerState.heapInUse
+HEAP_LOCK = V.mheap_ + mheap.lock
 PERCENT_GOAL, LIMIT_GOAL = V.scavenge + scavenge.gcPercentGoal, V.scavenge + scavenge.memoryLimitGoal
 SWEEP_MARGIN = 1 << 20
 RETAIN_PART = 100 // K.retainExtraPercent
@@ -46,12 +47,6 @@ def gcPaceSweeper(m, t, first):
             put64(m, t, V.mheap_ + mheap.sweepHeapLiveBasis, live)
             put64(m, t, V.mheap_ + mheap.pagesSweptBasis, swept)         # whoever sweeps learns by it
     put_float(m, t, V.mheap_ + mheap.sweepPagesPerByte, ratio)
-
-
-@kernel
-def heapRetained(m, t):
-    """What the heap has of the kernel's memory."""
-    return get64(m, t, HEAP_IN_USE) + get64(m, t, HEAP_FREE)
 
 
 @cold

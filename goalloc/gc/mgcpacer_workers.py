@@ -13,7 +13,7 @@ from goalloc.base.float64 import get_float
 from goalloc.errors import throw
 from goalloc.gc.mgcpacer_goal import C
 from goalloc.layout import gcControllerState, p_
-from goalloc.words import add64, cas64, get64, put64
+from goalloc.words import add64, cas64, get64
 
 DEDICATED_NEEDED, FRACTIONAL_GOAL = C + gcControllerState.dedicatedMarkWorkersNeeded, C + gcControllerState.fractionalUtilizationGoal
 IDLE_WORKERS, MARK_START = C + gcControllerState.idleMarkWorkers, C + gcControllerState.markStartTime

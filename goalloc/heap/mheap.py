@@ -13,11 +13,12 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.heap.mheap_gcbits import newMarkBits
 from goalloc.heap.mheap_grow import H, arena_of, grow
+from goalloc.heap.mheap_scavenge import scavenge_to_allocate
 from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mheap, mspan, mstats, p_, slice_, variables as V)
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import sysAlloc, sysFree, sysUsed
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free
-from goalloc.pages.mpagealloc import ALLOC, CACHE_FILL, FREE, SCAVENGE, pages_door
+from goalloc.pages.mpagealloc import ALLOC, CACHE_FILL, FREE, pages_door
 from goalloc.pages.mpagecache import pageCache_alloc, pageCache_empty
 from goalloc.pages.mranges import move_words
 from goalloc.base.mstats import stats_acquire, stats_release
@@ -57,7 +58,7 @@ def span_door(m, t, npages, typ, c):
 @cold
 def allocSpan(m, t, npages, typ, spanclass):
     pp = current_p(m, t)
-    s, base, scav = 0, 0, 0
+    s, base, scav, growth = 0, 0, 0, 0
     if pp and npages < P.pageCachePages // 4:
         if pageCache_empty(m, t, pp + p_.pcache):
             lock(m, t, LOCK)
@@ -69,13 +70,13 @@ def allocSpan(m, t, npages, typ, spanclass):
     if s == 0:
         lock(m, t, LOCK)
         if base == 0:
-            base, scav = take_pages(m, t, npages)
+            base, scav, growth = take_pages(m, t, npages)
         if base:
             s = allocMSpanLocked(m, t, pp)
         unlock(m, t, LOCK)
         if base == 0 or s == 0:
             return 0
-    scavenge_for_limits(m, t, scav)
+    scavenge_to_allocate(m, t, pp, scav, growth)
     initSpan(m, t, s, typ, spanclass, base, npages)
     if scav:
         sysUsed(m, t, base, npages * P.pageSize, scav)
@@ -85,24 +86,16 @@ def allocSpan(m, t, npages, typ, spanclass):
 
 @kernel
 def take_pages(m, t, npages):
-    """(address of free pages or 0, scavenged bytes among them); the lock is held."""
-    base = pages_door(m, t, PAGES, ALLOC, npages, 0)
+    """(address of free pages or 0, scavenged bytes among them, by how many bytes the heap grew for it); the lock is held."""
+    base, growth = pages_door(m, t, PAGES, ALLOC, npages, 0), 0
     if base == 0:
-        if grow(m, t, npages) == 0:
-            return 0, 0
+        growth = grow(m, t, npages)
+        if growth == 0:
+            return 0, 0, 0
         base = pages_door(m, t, PAGES, ALLOC, npages, 0)
         if base == 0:
             throw(m, t, E.GREW_HEAP, 0, 0)
-    return base, m.thread[t].guest[P.SECOND]
-
-
-@kernel
-def scavenge_for_limits(m, t, scav):
-    """Give back what the span would take the program above its memory limit."""
-    limit = get64(m, t, V.gcController + gcControllerState.memoryLimit)
-    over = scav + get64(m, t, V.gcController + gcControllerState.mappedReady) - limit
-    if over > 0:
-        pages_door(m, t, PAGES, SCAVENGE, over, 1)
+    return base, m.thread[t].guest[P.SECOND], growth
 
 
 @kernel

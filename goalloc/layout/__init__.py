@@ -10,13 +10,13 @@ Each structure is a namespace: `load64(m, t, s + mspan.freeindex)` reads the fie
 Go 1.21.13 binary's DWARF.
 """
 from goalloc.layout.rules import TYPES as DECLARED, named, namespace, pointer_words, sizes_of, struct       # noqa: F401
-from goalloc.layout.pages import (addrRange, addrRanges, fixalloc, lfnode, linearAlloc, mutex, note, pageAlloc,         # noqa: F401
+from goalloc.layout.pages import (addrRange, addrRanges, fixalloc, lfnode, linearAlloc, mutex, note, pageAlloc, pageAllocScav,         # noqa: F401
                                   pageCache, pallocData, persistentAlloc, scavengeIndex)
 from goalloc.layout.heap import (CENTRAL_STRIDE, STACKPOOL_STRIDE, arenaHint, gcBitsArena, gcBitsArenas,        # noqa: F401
                                  heapArena, liveUserArenaChunk, mSpanList, mcache, mcentral, mheap, mspan, spanSet, spanSetBlock,
                                  stackfreelist, stackpoolItem, userArena, userArenaState)
-from goalloc.layout.collector import (bucket, consistentHeapStats, gcCPULimiterState, gcControllerState, heapStatsDelta,           # noqa: F401
-                                      memRecord, memRecordCycle, mstats, scavenge, special, specialPinCounter, specialReachable,
+from goalloc.layout.collector import (bucket, consistentHeapStats, cpuStats, gcCPULimiterState, gcControllerState, heapStatsDelta,           # noqa: F401
+                                      memRecord, memRecordCycle, mstats, piController, scavenge, scavengerState, special, specialPinCounter, specialReachable,
                                       specialfinalizer, specialprofile, sweepdata, workType)
 from goalloc.layout.scheduler import (Mutex, WaitGroup, g_, gobuf, hchan, m_, p_, schedt, scase, semaRoot, sudog, timer, waitq)   # noqa: F401
 from goalloc.layout.program import eface, hiter, hmap, iface, mapextra, slice_, type_                           # noqa: F401

@@ -20,7 +20,7 @@ struct("gList", "head guintptr")
 struct("work.wbufSpans", "lock mutex; free, busy mSpanList")
 struct("work.assistQueue", "lock mutex; q gQueue")
 struct("work.sweepWaiters", "lock mutex; list gList")
-struct("cpuStats", """
+cpuStats = struct("cpuStats", """
     gcAssistTime, gcDedicatedTime, gcIdleTime, gcPauseTime, gcTotalTime int64
     scavengeAssistTime, scavengeBgTime, scavengeTotalTime, idleTime, userTime, totalTime int64""")
 workType = struct("workType", """
@@ -59,6 +59,11 @@ gcCPULimiterState = struct("gcCPULimiterState", """
     lock atomic.Uint32; enabled atomic.Bool; bucket gcCPULimiter.bucket; overflow uint64; gcEnabled, transitioning bool
     assistTimePool, idleMarkTimePool, idleTimePool, lastUpdate atomic.Int64; lastEnabledCycle atomic.Uint32
     nprocs int32; test bool""")
+piController = struct("piController", "kp, ti, tt, min, max, errIntegral float64; errOverflow, inputOverflow bool")
+scavengerState = struct("scavengerState", """
+    lock mutex; g *g; parked bool; timer *timer; sysmonWake atomic.Uint32; targetCPUFraction, sleepRatio float64
+    sleepController piController; controllerCooldown int64; printControllerReset bool
+    sleepStub, scavenge, shouldStop, gomaxprocs func""")
 scavenge = struct("scavenge", "gcPercentGoal, memoryLimitGoal atomic.Uint64; assistTime, backgroundTime atomic.Int64")
 
 # Specials: what is noted about single objects

@@ -31,7 +31,7 @@ atomicScavChunkData = struct("atomicScavChunkData", "value atomic.Uint64")
 scavengeIndex = struct("scavengeIndex", """
     chunks []atomicScavChunkData; min, max, minHeapIdx atomic.Uintptr
     searchAddrBg, searchAddrForce atomicOffAddr; freeHWM offAddr; gen uint32; test bool""")
-struct("pageAlloc.scav", "index scavengeIndex; releasedBg, releasedEager atomic.Uintptr")
+pageAllocScav = struct("pageAlloc.scav", "index scavengeIndex; releasedBg, releasedEager atomic.Uintptr")
 pageAlloc = struct("pageAlloc", """
     summary [summaryLevels][]pallocSum; chunks [pallocChunksL1Entries]*[pallocChunksL2Entries]pallocData
     searchAddr offAddr; start, end chunkIdx; inUse addrRanges; scav pageAlloc.scav

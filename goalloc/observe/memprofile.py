@@ -10,7 +10,6 @@ from goalloc import params as P
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import bucket, memRecordCycle, variables as V
 from goalloc.prof.mprof import FRAMES, RECORD
-from goalloc.prof import malloc_profile as profilealloc                     # noqa: F401  (the door)
 from goalloc.heap.malloc_sample import MEM_PROFILE, START
 
 COLUMNS = ("flat", "flat%", "sum%", "objects", "samples", "size", "type", "site")
@@ -19,7 +18,6 @@ SAMPLE_TYPES = ("alloc_space", "inuse_space")
 
 def start_profile(rt, rate):
     """Sample from now on, one object in `rate` bytes on average; 0 ends it."""
-    rt.load_doors()
     for core in range(rt.gomaxprocs):
         rt.call(core, P.DOOR_PROFILE, START, rate, 0)
 
@@ -41,7 +39,6 @@ def call_site(rt, name):
 
 def mem_profile(rt, inuse_zero=True):
     """runtime.MemProfile: a dict a record, the latest bucket first; without `inuse_zero` only those with objects in use."""
-    rt.load_doors()
     rt.call(0, P.DOOR_PROFILE, MEM_PROFILE, 0, 0)
     look = Inspector(rt.process)
     sites = {number: name for name, number in rt.sites.items()}

@@ -11,7 +11,7 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import scavengeIndex
 from goalloc.base.mem import sysMap, sysReserve, sysUsed
-from goalloc.words import align_down, align_up, get32, get64, put64
+from goalloc.words import align_down, align_up, get32, get64, put32, put64
 
 ENTRY = 8
 ENTRIES_PER_PAGE = P.physPageSize // ENTRY
@@ -140,6 +140,16 @@ def shouldScavenge(word, now, force):
     if force:
         return True
     return in_use < P.scavChunkHiOccPages and (gen != now or last < P.scavChunkHiOccPages)
+
+
+@cold
+def index_nextGen(m, t, s):
+    """A collection is over: chunks that were dense before it may be looked at, and the search begins from the highest page freed since."""
+    put32(m, t, s + scavengeIndex.gen, get32(m, t, s + scavengeIndex.gen) + 1)
+    high = linear(get64(m, t, s + scavengeIndex.freeHWM))
+    if abs(get64(m, t, s + scavengeIndex.searchAddrBg)) < high:
+        put64(m, t, s + scavengeIndex.searchAddrBg, -high)
+    put64(m, t, s + scavengeIndex.freeHWM, P.minOffAddr)
 
 
 @cold

@@ -5,7 +5,7 @@ Go: mgcscavenge.go scavenge, scavengeOne.
 """
 from hwmem._jit import cold
 from goalloc import params as P
-from goalloc.layout import pageAlloc, pallocData
+from goalloc.layout import gcCPULimiterState, pageAlloc, pallocData, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import sysUnused
 from goalloc.pages.mgcscavenge import chunkBase, index_find, set_flags
@@ -15,17 +15,20 @@ from goalloc.pages.mpagealloc_summary import LAST_LEVEL, alloc_in_chunk, chunkOf
 from goalloc.words import get8, get64
 
 SCAV = pageAlloc.scav
+FORCE, UNLESS_LIMITING = 1, 2           # also dense chunks; stop as soon as the CPU limiter limits
 
 
 @cold
-def scavenge(m, t, p, nbytes, force):
+def scavenge(m, t, p, nbytes, how):
     """Give `nbytes` of free pages back to the kernel, from the highest address down; the bytes that were."""
     released = 0
     while released < nbytes:
-        ci, page = index_find(m, t, p + SCAV, force)
+        ci, page = index_find(m, t, p + SCAV, how & FORCE)
         if ci == 0:
             break
         released += scavengeOne(m, t, p, ci, page, nbytes - released)
+        if how & UNLESS_LIMITING and get8(m, t, V.gcCPULimiter + gcCPULimiterState.enabled):
+            break
     return released
 
 

@@ -60,7 +60,7 @@ def grow(m, t, p, base, size):
             if l2 == 0:
                 throw(m, t, E.PAGES_MEMORY, 0, 0)
                 return
-            if get8(m, t, p + pageAlloc.test) == 0:
+            if get8(m, t, p + pageAlloc.test) == 0 and get8(m, t, p + pageAlloc.chunkHugePages) == 0:
                 sysNoHugePage(m, t, l2, size_l2)
             put64(m, t, l1, l2)
         setRange(m, t, chunkOf(m, t, p, ci) + pallocData.scavenged, 0, P.pallocChunkPages)

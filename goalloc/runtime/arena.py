@@ -20,7 +20,6 @@ class UserArena:
 
     def __init__(self, rt, core):
         self.rt, self.core = rt, core
-        rt.load_doors()                                 # arena.py's, which most programs do without
         for i, of in enumerate((ARENA_TYPE, CHUNK_TYPE, pointer)):
             rt.process.store(V.arenaTypes + 8 * i, rt.type_address(of), core=core)
         self.address = self._call(NEW, 0, 0, 0)

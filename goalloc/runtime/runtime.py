@@ -10,19 +10,17 @@ FatalError, bad accesses hwmem.SegmentationFault; the machine goes on. Wrong arg
 """
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from hwmem import params as H
-from hwmem._jit import DOORS, first_run_bar
 from hwmem.machine.arguments import to_int64
 from hwmem.config.machine import MachineConfig
-from hwmem.layout import MACHINE
 from hwmem.machine.machine import Machine
 from hwmem.machine.enter import enter, place_thread
 from goalloc import params as P
 from goalloc.runtime.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
                                check_sizes, check_slice, check_string, is_negative)
+from goalloc.gc.trace import CYCLE, FORCED, SCAVENGED
 from goalloc.heap.malloc_init import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.observe.check import check_heap, span_at
 from goalloc.runtime.entries import (box_one, box_string, clear, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word,
@@ -35,6 +33,7 @@ from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_EN
                             pointer_words, schedt, type_, variables as V)
 from goalloc.values.map import MAKE
 from goalloc.runtime.map import Map
+from goalloc.runtime.log import rows, start_log
 from goalloc.runtime.pacing import init_controller
 from goalloc.sched.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
@@ -42,6 +41,8 @@ from goalloc.observe.sizestats import size_stats
 from goalloc.runtime.slice import Slice
 from goalloc.runtime.start import check_start, rebuild
 from goalloc.heap.stack import CACHE_CLEAR
+from goalloc.observe.gctrace import cycles, lines
+from goalloc.observe.metrics import read_metrics
 from goalloc.observe.memstats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, encode, int64, pointer, slice_of, string, uint8
 
@@ -87,13 +88,15 @@ class Runtime:
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
         self.machine.signals.update(TEXTS)                  # for programs that Runtime does not drive (hwmem.run)
-        self.load_doors()
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
         self.type_names, self.sites = {}, {}
+        self._log = start_log(self.process)
         self._load_program()
         self._schedinit(start)
+        self._began = self._nanotime()
+        self.process.store(V.sched + schedt.procresizetime, self._began)
         self.machine.state.process[self.process.number].guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0        # of the program, not of starting
         if self.memprofilerate:
             from goalloc.observe.memprofile import start_profile
@@ -366,6 +369,23 @@ class Runtime:
         """Raise FatalError, with the values, if an invariant of the heap is broken."""
         check_heap(self)
 
+    def gc_cycles(self):
+        """The collections so far, a dict each: n, forced, heap_trigger, heap_start, heap_end, heap_marked, goal, next_goal, stack_scan,
+        globals_scan, heap_scan_work, mapped_ready, heap_free, heap_released (bytes), assist_ns, dedicated_ns, fractional_ns, idle_ns,
+        pauses_ns (sweep termination, mark termination), cons_mark, objects_marked, spans_swept (observe/gctrace.py)."""
+        guest = self.machine.state.process[self.process.number].guest
+        return cycles(rows(self.process, self._log), int(guest[P.OBJECTS_MARKED]), int(guest[P.SPANS_SWEPT]))
+
+    def trace_lines(self, gctrace=True, scavtrace=True):
+        """What GODEBUG=gctrace=1,scavtrace=1 would have printed so far, a string a line; or only one of both."""
+        wanted = [kind for kind, asked in ((CYCLE, gctrace), (FORCED, gctrace), (SCAVENGED, scavtrace)) if asked]
+        log = rows(self.process, self._log)
+        return lines(log[np.isin(log[:, 0], wanted)], self._began)
+
+    def metrics(self):
+        """runtime/metrics' values by name, of those that are modelled (observe/metrics.py); unlike memstats() it flushes nothing."""
+        return read_metrics(Inspector(self.process))
+
     def mem_profile(self, inuse_zero=True):
         """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""
         from goalloc.observe.memprofile import mem_profile
@@ -387,9 +407,9 @@ class Runtime:
 
     # What stands behind
 
-    def load_doors(self):
-        """Machine code for the doors that have been imported; few programs need the profile's and user arenas'."""
-        self.machine.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
+    def _nanotime(self, core=0):
+        """The clock of a core, nanoseconds."""
+        return round(self.machine.cycles(core) / self.machine.config.frequency_ghz)
 
     def _door(self, core, operation, a, b):
         return self.call(core, P.DOOR_RUNTIME, operation, a, b)

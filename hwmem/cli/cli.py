@@ -11,6 +11,8 @@ import argparse
 import errno
 import json
 import os
+import pathlib
+import subprocess
 import sys
 from contextlib import contextmanager
 
@@ -48,10 +50,24 @@ BENCH = "bench"
 def main(argv=None):
     """Run the command with the words `argv` (None: the process's); the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
-    if words[:1] == [BENCH]:
-        from benchmarks import main as bench    # a command of its own, with options of its own
-        return bench(words[1:])
+    if words[:1] == [BENCH]:                    # a command of its own, with options of its own
+        return run_benchmarks(words[1:])
     return carry_out(parser(), words)
+
+
+def run_benchmarks(words):
+    """`python -m benchmarks` of the checkout that this package lies in; the exit status."""
+    checkout = pathlib.Path(__file__).resolve().parents[2]
+    if not (checkout / "benchmarks" / "command.py").is_file():
+        print("hwmem bench: the benchmarks are not installed with the package; in a checkout of the source: python -m benchmarks", file=sys.stderr)
+        return USAGE
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
+    child = subprocess.Popen([sys.executable, "-m", "benchmarks", *words], env=environment)
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:               # the child was interrupted as well, and says so
+            continue
 
 
 def carry_out(top, words):
@@ -109,10 +125,11 @@ def parser():
     json_option(sub)
 
     sub = command(replay_trace, "trace", "replay a recorded trace of a program's loads and stores")
-    sub.add_argument("file", metavar="FILE", help="lackey, din or xdin; plain, gzip or xz")
+    sub.add_argument("files", metavar="FILE", nargs="+",
+                     help="lackey, din, xdin, data, cores or rw; plain, gzip or xz. Of several files each runs on a core of its own")
     sub.add_argument("--format", metavar="F", help="its format, when the first lines do not tell")
     machine_options(sub)
-    sub.add_argument("--core", type=int, default=0, metavar="N", help="the core that makes the accesses (default 0)")
+    sub.add_argument("--core", type=int, metavar="N", help="the core that makes all accesses (default: a core a thread, from 0 on)")
     output_option(sub, "R.hwm", "keep the result, for `hwmem report`")
     json_option(sub)
 
@@ -251,10 +268,15 @@ def replay_trace(arguments):
     from hwmem.trace import open_trace
     config = configuration(arguments)
     with refusing():
-        trace = open_trace(arguments.file, arguments.format, progress=sys.stderr.isatty())
-    if not 0 <= arguments.core < config.cores:
+        traces = [open_trace(file, arguments.format, progress=sys.stderr.isatty()) for file in arguments.files]
+    if arguments.core is not None and not 0 <= arguments.core < config.cores:
         raise Refused(f"--core takes 0 to {config.cores - 1}, not {arguments.core}")
-    show(replay(trace, config, arguments.core), arguments)
+    if len(traces) > 1 and (arguments.core is not None or len(traces) > config.cores):
+        raise Refused("--core takes one file: several run on a core each" if arguments.core is not None else
+                      f"{len(traces)} files need as many cores, and the machine has {config.cores}: --with cores={len(traces)}")
+    with refusing():
+        result = replay(traces, config, arguments.core)
+    show(result, arguments)
 
 
 def show_report(arguments):

@@ -31,7 +31,7 @@ NOT_KNOWN = -2
 LONG_WAY = (1 << P.ATOMIC) | (1 << P.STREAM_STORE)
 
 
-@DOORS.door(P.DOOR_MEMORY, seconds=10)
+@DOORS.door(P.DOOR_MEMORY)
 def memory_door(m, t, va, what, value):
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
     if kind > P.PHANTOM_STORE:

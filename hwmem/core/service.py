@@ -5,7 +5,10 @@ from hwmem._jit import call_door, kernel
 
 @kernel
 def kernel_access(m, c, pa, size, write):
-    """The kernel, on core `c`, reads or writes (`write` 0/1) `size` bytes at a physical address: an access a line."""
+    """The kernel, on core `c`, reads or writes (`write` 0/1) `size` bytes at a physical address: an access a line; none where
+    what it does was there before (linux/fault.py, VM_EXISTED)."""
+    if m.mm.untold:
+        return
     kind = P.PHYSICAL_STORE if write else P.PHYSICAL_LOAD
     call_door(m, P.DOOR_MEMORY, c, pa, size | kind << P.KIND_SHIFT, 0)
 

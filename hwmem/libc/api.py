@@ -4,13 +4,9 @@ import operator
 import os
 
 import numpy as np
-from numba import from_dtype
 
 from hwmem import params as P
-from hwmem._jit import DOORS, first_run_bar
-from hwmem.layout import MACHINE
 from hwmem.libc import layout as L
-from hwmem.libc import door                            # noqa: F401  (it is compiled from now on)
 from hwmem.libc import malloc as calls
 from hwmem.libc.options import OPTIONS
 from hwmem.libc.statistics import FIELDS, mallinfo
@@ -30,7 +26,6 @@ class Malloc:
         if not self.machine.config.mmu or process.layout != P.LINUX_X86_64:
             raise ValueError("process: takes one of layout linux-x86_64 on a machine with an MMU")
         m = self.machine.state
-        m.doors[:] = DOORS.addresses(from_dtype(MACHINE), first_run_bar)
         if not m.process[process.number].libc:
             key = np.random.default_rng((self.machine.seed, process.number)).integers(1, 1 << 62)
             self._call(0, calls.LOAD, process.mmap(0, L.BYTES), int(key))

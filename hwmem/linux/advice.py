@@ -30,7 +30,7 @@ HUGE_MASK = P.HUGE_PAGE - 1
 KEPT = P.VM_LOCKED | P.VM_SPECIAL       # VMAs that pages are not taken from
 
 
-@DOORS.door(P.DOOR_ADVICE, seconds=4)
+@DOORS.door(P.DOOR_ADVICE)
 def advice_call(m, t, v, advice, b):
     """`advice` for [m.sys[0], m.sys[1]), all of VMA `v`: 0, or -errno. Stores have reached their frames."""
     c, start, end = m.thread[t].core, m.sys[0], m.sys[1]

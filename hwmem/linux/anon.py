@@ -1,6 +1,7 @@
 """Anonymous pages: zero on demand, copied on write.
 
-    read of nothing      the zero page, shared by all and never written; nothing is counted as resident
+    read of nothing      the zero page, shared by all and never written; nothing is counted as resident (what VM_EXISTED
+                         says was there before: as if it had been written)
     write of nothing     a zeroed frame of its own
     write of a page that others may see    a copy; without one if nobody else has it any more
 
@@ -27,7 +28,7 @@ OWN_PAGE = USER_ENTRY | P.PTE_RW | P.PTE_D
 def anonymous_fault(m, c, v, va, place, write):
     """The entry at `place` is empty: give the page at `va` a meaning. 0, or NO_FRAME."""
     p = m.vma[v].process
-    if not write:
+    if not write and not m.vma[v].vm_flags & P.VM_EXISTED:
         write_entry(m, c, p, place, m.frames.zero * P.PAGE | USER_ENTRY | P.PTE_ZERO | clean_mark(m, v))
         return 0
     prepare_anon(m, v)

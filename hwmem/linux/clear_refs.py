@@ -20,7 +20,7 @@ from hwmem.linux.shootdown import finish_stores, shoot_down
 HUGE_MASK = P.HUGE_PAGE - 1
 
 
-@DOORS.door(P.DOOR_CLEAR_REFS, seconds=2)
+@DOORS.door(P.DOOR_CLEAR_REFS)
 def clear_refs(m, t, call, a, b):
     """The number written is m.sys[0]: 0, or -EINVAL."""
     p, c, kind = m.thread[t].process, m.thread[t].core, m.sys[0]

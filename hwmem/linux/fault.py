@@ -9,7 +9,9 @@ Hardware comes here through a door (mmu/translate.py).
                                                     read-only    anon.py (copy on write)
 
 A fault that reads a disk is major, any other minor. Zeroing, copying and the entries are real accesses; the kernel's
-own work is `kernel.page_fault` cycles. Source: arch/x86/mm/fault.c, mm/memory.c (handle_pte_fault).
+own work is `kernel.page_fault` cycles. In memory that was there before (VM_EXISTED: a trace's) a first touch finds a frame of
+its own, whose clearing, and whose entries, are no accesses of this fault; reclaim and swap are.
+Source: arch/x86/mm/fault.c, mm/memory.c (handle_pte_fault).
 """
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
@@ -40,7 +42,9 @@ def page_fault(m, t, va, write, error):
         return kill(m, t, va, write, P.SEGV_MAPERR)
     if not m.vma[v].vm_flags & (P.VM_WRITE if write else P.VM_ACCESS):
         return kill(m, t, va, write, P.SEGV_ACCERR)
+    m.mm.untold = 1 if m.vma[v].vm_flags & P.VM_EXISTED else 0
     result = call_door(m, P.DOOR_HANDLE_FAULT, c, v, va & ~(P.PAGE - 1), write)
+    m.mm.untold = 0
     if m.mm.dying and bury(m, t):
         return kill(m, t, va, write, P.NO_MEMORY)
     if result < 0:
@@ -52,7 +56,7 @@ def page_fault(m, t, va, write, error):
     return 0
 
 
-@DOORS.door(P.DOOR_HANDLE_FAULT, seconds=7)
+@DOORS.door(P.DOOR_HANDLE_FAULT)
 def handle_fault(m, c, v, va, write):
     """Make the page `va` of VMA `v` accessible (`write`: for a write): MINOR, MAJOR, or -errno. Counted as a fault.
 

@@ -5,7 +5,7 @@ from hwmem.linux.direct import sys_pread
 from hwmem.linux.truncate import sys_fsync, sys_ftruncate, sys_msync
 
 
-@DOORS.door(P.DOOR_FILE, seconds=4)
+@DOORS.door(P.DOOR_FILE)
 def file_call(m, t, call, a, b):
     s = m.sys
     if call == P.SYS_MSYNC:

@@ -115,10 +115,14 @@ def reserve(m):
 
 @cold
 def make_room(m, c):
-    """What an allocation does when little is free: it wakes kswapd, and below the lowest mark it reclaims itself."""
+    """What an allocation does when little is free: it wakes kswapd, and below the lowest mark it reclaims itself. That is
+    done now, whatever asked for the frame."""
+    untold = m.mm.untold
+    m.mm.untold = 0
     call_door(m, P.DOOR_RECLAIM, c, KSWAPD, 0, 0)
     if reserve(m) < m.frames.mark_min:
         call_door(m, P.DOOR_RECLAIM, c, DIRECT, 0, 0)
+    m.mm.untold = untold
 
 
 @cold

@@ -49,6 +49,7 @@ def huge_fault(m, c, v, va, place, write):
     that is kept for it."""
     p = m.vma[v].process
     prepare_anon(m, v)                                  # before the zero page too, which has no owner
+    write |= m.vma[v].vm_flags & P.VM_EXISTED
     if not write and not take_huge_zero(m, c):
         return GO_ON
     head = new_huge(m, c) if write else 0
@@ -285,7 +286,7 @@ def wake_khugepaged(m, c):
             call_door(m, P.DOOR_KHUGEPAGED, c, P.KHUGEPAGED_PAGES, 0, 0)
 
 
-@DOORS.door(P.DOOR_KHUGEPAGED, seconds=3)
+@DOORS.door(P.DOOR_KHUGEPAGED)
 def khugepaged(m, c, pages, a, b):
     """The background daemon looks at `pages` more pages of the address spaces, from where it stopped, and collapses what
     it may (max_ptes_none); how many huge pages came of it. Nobody is charged for its time. Linux: khugepaged_do_scan.

@@ -32,7 +32,7 @@ HINTS = P.VM_SEQUENTIAL | P.VM_RANDOM
 OTHER = -2                              # advised_flags: what advice.py does
 
 
-@DOORS.door(P.DOOR_MADVISE, seconds=5)
+@DOORS.door(P.DOOR_MADVISE)
 def madvise_call(m, t, call, a, b):
     s = m.sys
     if call == P.SYS_MADVISE:

@@ -31,7 +31,7 @@ HUGE_MASK = P.HUGE_PAGE - 1
 DATA_FLAGS = P.VM_READ | P.VM_WRITE | P.VM_ACCOUNT
 
 
-@DOORS.door(P.DOOR_MAPPING, seconds=4)
+@DOORS.door(P.DOOR_MAPPING)
 def mapping_call(m, t, call, a, b):
     s = m.sys
     if call == P.SYS_MMAP:

@@ -17,7 +17,7 @@ LOCK_FLAGS = P.VM_LOCKED | P.VM_LOCKONFAULT
 ALL_FLAGS = P.MCL_CURRENT | P.MCL_FUTURE | P.MCL_ONFAULT
 
 
-@DOORS.door(P.DOOR_MLOCK, seconds=3)
+@DOORS.door(P.DOOR_MLOCK)
 def mlock_call(m, t, call, a, b):
     s = m.sys
     if call == P.SYS_MLOCK:

@@ -23,7 +23,7 @@ NEW_ADDRESS = P.MREMAP_FIXED | P.MREMAP_DONTUNMAP       # the fifth argument cou
 MOST_TO_MOVE = P.MAX_MAP_COUNT - 3       # VMAs of a process above which none of them moves
 
 
-@DOORS.door(P.DOOR_MREMAP, seconds=4)
+@DOORS.door(P.DOOR_MREMAP)
 def mremap_call(m, t, call, a, b):
     return sys_mremap(m, t, m.sys[0], m.sys[1], m.sys[2], m.sys[3])
 

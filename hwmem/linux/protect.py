@@ -18,7 +18,7 @@ from hwmem.linux.vma_tree import find_vma
 HUGE_MASK = P.HUGE_PAGE - 1
 
 
-@DOORS.door(P.DOOR_PROTECT, seconds=3)
+@DOORS.door(P.DOOR_PROTECT)
 def protect_call(m, t, call, a, b):
     return sys_mprotect(m, t, m.sys[0], m.sys[1], m.sys[2])
 

@@ -30,7 +30,7 @@ FIRST_PRIORITY = 12
 RETRIES = 16                    # passes over everything without success before giving up (MAX_RECLAIM_RETRIES)
 
 
-@DOORS.door(P.DOOR_RECLAIM, seconds=6)
+@DOORS.door(P.DOOR_RECLAIM)
 def reclaim(m, c, who, a, b):
     """For an allocation on core `c`: as kswapd, or directly (frames.DIRECT, KSWAPD). Returns 0."""
     if m.mm.reclaiming:

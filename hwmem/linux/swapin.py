@@ -32,6 +32,7 @@ HUGE_MASK = P.HUGE_PAGE - 1
 @cold
 def do_swap_page(m, c, v, va, place, write):
     """The entry at `place` stands for a slot: it leads to a frame again. 0: minor, 1: major, -ENOMEM."""
+    m.mm.untold = 0
     slot = slot_at(read_entry(m, np.int64(m.vma[v].process), place))
     major = 0
     frame = cached_frame(m, slot)

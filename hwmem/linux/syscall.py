@@ -20,7 +20,6 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
 from hwmem.core.signal import end_by_signal
-from hwmem.linux import advice, clear_refs, files, madvise, mapping, mlock, mremap, protect, tasks     # noqa: F401  (their doors)
 from hwmem.linux.huge import wake_khugepaged
 from hwmem.linux.oom import bury
 from hwmem.sched.block import futex_wait, futex_wake

@@ -6,7 +6,7 @@ from hwmem.linux.exit import exit_process
 from hwmem.linux.fork import fork
 
 
-@DOORS.door(P.DOOR_TASK, seconds=4)
+@DOORS.door(P.DOOR_TASK)
 def task_call(m, t, call, layout, b):
     if call == P.SYS_FORK:
         return fork(m, t)

@@ -10,31 +10,29 @@ Every call from Python runs on a chosen core as one step of a thread that belong
 that core's store buffer drained: at the prompt's pace the buffer is long empty by the next call.
 """
 import numba
-import numpy as np
 
 from hwmem.machine import files
 from hwmem import params as P
 from hwmem._jit import DOORS, first_run_bar
-from hwmem.machine.arguments import int64_array, to_int64
+from hwmem.machine.arguments import to_int64
 from hwmem.config.build import build
 from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Integer
-from hwmem.core import memory_door                     # noqa: F401  (its door)
 from hwmem.errors import Abort, BusError, MachineError, SegmentationFault
 from hwmem.layout import MACHINE
 from hwmem.libc.abort import MESSAGES
-from hwmem.linux import fault, reclaim, syscall        # noqa: F401  (their doors)
 from hwmem.linux.exec import PROGRAM_PAGES
 from hwmem.memory.ram import map_ram
 from hwmem.observe import check, counters
-from hwmem.observers import door as observe_door         # noqa: F401  (its door)
 from hwmem.proc import memory
 from hwmem.proc.status import COMM
 from hwmem.machine.process import Process, spawn
-from hwmem.machine.enter import place_thread
-from hwmem.machine.replay import as_arrays, replay_cores, replay_one_core
+from hwmem.machine.player import Player
 
 ROOT, USER = 0, 1000             # user ids
+RECORD = numba.from_dtype(MACHINE)
+USUAL_DOORS = (P.DOOR_MEMORY, P.DOOR_PAGE_FAULT, P.DOOR_HANDLE_FAULT, P.DOOR_SCHEDULE, P.DOOR_SYSCALL, P.DOOR_MAPPING,
+               P.DOOR_TASK)             # few programs do without these
 SEED = Integer(0, (1 << 63) - 1)
 SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENERAL_PROTECTION: "SI_KERNEL"}
 BUS_CODES = {P.BUS_ADRERR: "BUS_ADRERR", P.BUS_ADRALN: "BUS_ADRALN", P.STACK_FAULT: "SI_KERNEL"}
@@ -57,7 +55,8 @@ class Machine:
         self.state = build(self.config, self.seed)
         self._ram, self.state.ram_base = map_ram(self.config.memory)
         self._disk, self.state.disk.host = map_ram(self.config.swap + P.FILE_PAGES * P.PAGE)
-        self.state.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
+        DOORS.prepare(USUAL_DOORS, RECORD, first_run_bar)
+        self.state.doors[:] = DOORS.addresses(RECORD)
         self.processes = []
         self._free_threads = []
         self.signals = dict(OTHER_ENDS)              # what ended a thread, in words; a language's runtime adds its own
@@ -131,38 +130,23 @@ class Machine:
         return (f"Out of memory: Killed process {number + 1} ({COMM}) total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
                 f"shmem-rss:{shared}kB, UID:{uid} pgtables:{tables}kB oom_score_adj:0")
 
-    def replay(self, trace, core=0, process=None, progress=False):
+    def replay(self, trace, core=None, process=None, progress=False):
         """Run a trace's accesses one after another, in order; returns the counters of the replay alone.
 
-        `trace`: what open_trace returned, or (addresses, is_store[, sizes]) as arrays or scalars that fill.
-        `core`: one core, or an array that gives each access its core. `process`: whose memory it is; None: a new
-        process whose one mapping is the whole address space. Raises TypeError, ValueError, SegmentationFault.
+        `trace`: what open_trace returned, or (addresses, is_store[, sizes]) as arrays or scalars that fill; or a list of
+        opened traces, trace n for core n, whose accesses come as the cores' clocks say.
+        `core`: one core, or an array that gives each access its core; None: each thread of a trace has its own
+        (machine/player.py), what has no threads core 0. `process`: whose memory it is; None: a new process whose one mapping
+        is the whole address space and was there before (machine/replay.py). Raises TypeError, ValueError, SegmentationFault.
         """
-        owner = self._own(process) or self._trace_process()
-        before = counters.raw(self)
+        owner = self._own(process) or self.stand_in()
         try:
-            for block in blocks_of(trace):
-                self._replay_block(owner, block, core)
+            before = counters.raw(self)
+            Player(self, owner, core).play(trace)
             return counters.named(self, counters.raw(self) - before)
         finally:
             if process is None:
                 owner.exit()
-
-    def _replay_block(self, owner, block, core):
-        m = self.state
-        addresses, is_store, sizes = as_arrays(*block)
-        if isinstance(core, (int, np.integer)):
-            t = owner.thread_on(core)
-            place_thread(m, t, int(core))
-            replay_one_core(m, t, addresses, is_store, sizes)
-            self.raise_fault(t)
-            return
-        threads, core = owner.threads_on_all(), as_cores(self, core, len(addresses))
-        for c, t in enumerate(threads):
-            place_thread(m, t, c)
-        replay_cores(m, threads, addresses, is_store, sizes, core)
-        for t in threads:
-            self.raise_fault(int(t))
 
     def _own(self, process):
         """`process` if it is one of this machine's, or None; TypeError or ValueError otherwise."""
@@ -172,11 +156,16 @@ class Machine:
             raise ValueError("process: lives on another machine")
         return process
 
-    def _trace_process(self):
+    def stand_in(self):
+        """A process for a trace's program: all of its address space is one mapping, which was there before (machine/replay.py)."""
         process = self.spawn(privileged=True)
         if self.config.mmu:                                 # in two pieces: a mapping as long as the address space is refused
             for start, end in ((0, P.MMAP_MIN), (P.MMAP_MIN, P.TASK_END[0])):
                 process.mmap(start, end - start, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED | P.MAP_NORESERVE)
+            v = int(process.record.first_vma) - 1
+            while v >= 0:
+                self.state.vma[v].vm_flags |= P.VM_EXISTED
+                v = int(self.state.vma[v].next) - 1
         return process
 
     def counters(self):
@@ -242,21 +231,3 @@ class Machine:
     def check(self):
         """Raise MachineError, with the values, if any invariant of the machine is broken."""
         check.check_machine(self)
-
-
-def blocks_of(trace):
-    """A trace, or one triple of arrays, as a sequence of (addresses, is_store, sizes)."""
-    if hasattr(trace, "blocks"):
-        return ((b.addresses, b.is_store, b.sizes) for b in trace.blocks())
-    if not isinstance(trace, (tuple, list)) or not 2 <= len(trace) <= 3:
-        raise TypeError("trace: takes an opened trace, or arrays (addresses, is_store[, sizes])")
-    return [(*trace, None)[:3]]
-
-
-def as_cores(machine, core, n):
-    core = int64_array("core", core)
-    if core.shape != (n,):
-        raise ValueError(f"core: takes one core, or an array of {n} cores, not shape {core.shape}")
-    if n and not (0 <= core.min() and core.max() < machine.config.cores):
-        raise ValueError(f"core: takes cores 0 to {machine.config.cores - 1}, got {core.min()} to {core.max()}")
-    return core

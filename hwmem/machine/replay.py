@@ -2,11 +2,13 @@
 
 A trace holds no values, so its accesses carry none (params.PHANTOM_*); each runs to its end before the
 next, past the store buffer: the trace's order is the order in which memory sees it. Without a process of the
-caller's, a process whose one mapping spans the whole address space stands in for the program's.
+caller's, a process whose one mapping spans the whole address space stands in for the program's. All of that was there before
+(VM_EXISTED): a page's first touch is a fault and a walk that find a frame of its own, and the kernel clears and writes nothing
+through the caches. Which core makes which access, player.py says.
 
     one core    hit filter ── a hit: with it up to seven more of its line, looked at together (eight.py)
                     └─ else the memory door's short way, in this loop; its long way through the door
-    many cores  hit filter, or the door, access by access
+    many cores  hit filter, or the door, access by access, as the trace has them or as the cores' clocks say
 
 Cost of one core, on the host: about 2 ns for one of a run of hits, 20 ns for a miss of all levels.
 """
@@ -86,19 +88,53 @@ def count_hits(core, va, within, stores):
 
 
 @kernel
-def replay_cores(m, threads, addresses, is_store, sizes, core):
-    """Access i on core[i], by that core's thread `threads[core[i]]`."""
+def replay_cores(m, threads, core, accesses):
+    """Access i on core[i], by that core's thread threads[core[i]]. `accesses`: addresses, is_store, sizes, and the cycles that
+    its core computes before each."""
+    addresses, is_store, sizes, compute = accesses
     for i in range(len(addresses)):
-        c = m.core[core[i]]
-        if is_hot(c, addresses[i], np.int64(sizes[i]), is_store[i]):
-            count_hit(c, is_store[i])
-        else:
-            touch(m, threads[core[i]], addresses[i], np.int64(sizes[i]), is_store[i])
-            if m.thread[threads[core[i]]].state == P.KILLED:
-                return i
+        m.core[core[i]].cycles += compute[i]
+        make(m, threads[core[i]], addresses[i], np.int64(sizes[i]), is_store[i])
+        if m.thread[threads[core[i]]].state == P.KILLED:
+            return i
     for c in range(m.cores):
         forget_addresses(m, c)
     return len(addresses)
+
+
+@kernel
+def replay_by_clock(m, threads, at, end, accesses):
+    """Of the cores with accesses left, core c's from at[c] to end[c] of the arrays (end[c] < 0: it has none), the one whose
+    clock is least makes its next; until one of them has come to its end. The arrays are as in replay_cores."""
+    addresses, is_store, sizes, compute = accesses
+    while True:
+        c = -1
+        for d in range(len(at)):
+            if end[d] >= 0 and (c < 0 or m.core[d].cycles < m.core[c].cycles):
+                c = d
+        if c < 0 or at[c] == end[c]:
+            break
+        i = at[c]
+        if compute[i]:
+            m.core[c].cycles += compute[i]
+            compute[i] = 0
+            continue                                    # somebody else may be earlier now
+        make(m, threads[c], addresses[i], np.int64(sizes[i]), is_store[i])
+        at[c] += 1
+        if m.thread[threads[c]].state == P.KILLED:
+            break
+    for c in range(m.cores):
+        forget_addresses(m, c)
+
+
+@kernel
+def make(m, t, va, size, is_store):
+    """An access of thread `t`."""
+    core = m.core[m.thread[t].core]
+    if is_hot(core, va, size, is_store):
+        count_hit(core, is_store)
+    else:
+        touch(m, t, va, size, is_store)
 
 
 @kernel

@@ -4,16 +4,13 @@
 
 A start begins a new observation: tables and the event log are emptied; core.miss, like every counter, goes on. What
 was observed can be read while it goes on and after the stop. While classify, c2c or races is on, every access leaves
-the hit filter (core/access.py): that costs time on the host, and no cycle. The race detector is compiled for those who
-ask for it, when they do.
+the hit filter (core/access.py): that costs time on the host, and no cycle.
 """
-import numba
 import numpy as np
 
-from hwmem._jit import DOORS, first_run_bar
 from hwmem.config.build import is_direct
 from hwmem.config.record import Integer
-from hwmem.layout import CELL, EVENT_SLOTS, MACHINE
+from hwmem.layout import CELL, EVENT_SLOTS
 from hwmem.observers.sharing import FALSE_SHARING
 
 EVENTS = Integer(0, EVENT_SLOTS)
@@ -60,8 +57,6 @@ def stop(machine):
 
 def begin_races(m):
     """No access made so far counts, and no thread knows of another."""
-    from hwmem.observers import races                 # noqa: F401  (its door)
-    m.doors[:] = DOORS.addresses(numba.from_dtype(MACHINE), first_run_bar)
     o = m.observe
     if o.race_cells or o.race_rows:
         m.race_index[:] = 0

@@ -19,7 +19,7 @@ WRITES = 1 << P.STORE | 1 << P.ATOMIC | 1 << P.PHANTOM_STORE | 1 << P.PHYSICAL_S
 HITM = 1 << P.FROM_HITM | 1 << P.FROM_REMOTE_HITM
 
 
-@DOORS.door(P.DOOR_OBSERVE, seconds=2)
+@DOORS.door(P.DOOR_OBSERVE)
 def observe_door(m, t, line, where, kind):
     if not m.observe.classify and not m.observe.c2c:
         return 0

@@ -5,6 +5,7 @@
 
 One character a byte: the thread that wrote it (0-9, a-z, A-Z, then +), or read it if nobody did; # several threads; . nobody.
 """
+import re
 import string
 
 from hwmem.observe import c2c, events, race_report
@@ -13,6 +14,7 @@ from hwmem.report.table import table, text
 
 LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase + "+" * (MAX_THREADS - 62)
 MOST_LINES = 5
+ELEMENT = re.compile(r"(?P<array>.+)\[(?P<index>\d+)\]")
 
 
 def lines_overview(result):
@@ -25,8 +27,10 @@ def lines_overview(result):
                    [line_row(row) for row in shown])]
     if len(rows) > len(shown):
         parts.append(f"and {len(rows) - len(shown)} more (hwmem report R.hwm c2c)")
+    names = [f"{row['address']:#x}" for row in shown]
+    longest = max(map(len, names))
     parts.append("\n".join(["bytes of each, by the thread that writes them (# several, . nobody)",
-                            *(f"{row['address']:#x}  {byte_map(row)}" for row in shown)]))
+                            *(f"{name.ljust(longest)}  {byte_map(row)}" for name, row in zip(names, shown))]))
     return "\n\n".join([*parts, *filter(None, [verdict(result)])])
 
 
@@ -36,9 +40,14 @@ def line_row(row):
 
 
 def variables(row):
-    """The first and the last variable that were touched on the line."""
+    """The first and the last variable that were touched on the line; of elements of one array, counters[0..3]."""
     names = list(dict.fromkeys(offset["symbol"] for offset in sorted(row["offsets"], key=lambda o: o["offset"])))
-    return names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
+    if len(names) == 1:
+        return names[0]
+    first, last = ELEMENT.fullmatch(names[0]), ELEMENT.fullmatch(names[-1])
+    if first and last and first["array"] == last["array"]:
+        return f"{first['array']}[{first['index']}..{last['index']}]"
+    return f"{names[0]} .. {names[-1]}"
 
 
 def byte_map(row):
@@ -52,13 +61,18 @@ def verdict(result):
     hitm, false = (sum(row["hitm"] for row in rows if row["sharing"] in kinds) for kinds in (("true", "false"), ("false",)))
     if not hitm:
         return None
-    said = ["True sharing: threads touch the same bytes." if not false else
-            f"{100 * false / hitm:.0f}% of the HITMs are false sharing: threads touch different bytes of a line."]
+    if not false:
+        said = ["True sharing: threads touch the same bytes."]
+    elif 200 * false < hitm:
+        said = [f"True sharing, but for {false:,} of {hitm:,} HITMs: threads touch the same bytes."]
+    else:
+        said = [f"{100 * false / hitm:.0f}% of the HITMs are false sharing: threads touch different bytes of a line."]
     grid = result.comparison
     if grid and len(grid["columns"]) == 2:
         here, other = grid["cells"][-1]
-        times = f"{here / other:.1f} times as fast" if here > other else f"{other / here:.1f} times as slow"
-        said.append(f"With {grid['column']}={text(grid['columns'][1])} the program runs {times}.")
+        factor = max(here, other) / min(here, other)
+        times = f"takes as long, within {100 * (factor - 1):.0f}%" if factor < 1.05 else f"runs {factor:.1f} times as {'fast' if here > other else 'slow'}"
+        said.append(f"With {grid['column']}={text(grid['columns'][1])} the program {times}.")
     return "\n".join(said)
 
 

@@ -1,6 +1,6 @@
 """What a run prints: which program on which machine, what it is compared with, what each core did, which lines met."""
 from hwmem.report.lines import lines_overview, races_text
-from hwmem.report.table import grid_table, percent, table, text
+from hwmem.report.table import fold, grid_table, percent, table, text
 from hwmem.units import format_size
 
 MOST_CORES = 16                 # shown one by one; the last row adds up all
@@ -22,9 +22,9 @@ def header(result):
     c = result.config
     levels = ", ".join(f"{name} {format_size(level.size)}" for name, level in (("L1D", c.l1d), ("L2", c.l2), ("LLC", c.llc)) if level)
     sockets = f" in {c.sockets} sockets" if c.sockets > 1 else ""
-    return (f"{result.workload}  {parameters}".rstrip() + "\n"
-            f"{c.name}: {c.cores} cores{sockets}, {c.frequency_ghz:g} GHz, {c.protocol.upper()}, {c.ordering.upper()}; {levels}; "
-            f"seed {result.seed}, hwmem {result.version}")
+    machine = (f"{c.name}: {c.cores} cores{sockets}, {c.frequency_ghz:g} GHz, {c.protocol.upper()}, {c.ordering.upper()}; {levels}; "
+               f"seed {result.seed}, hwmem {result.version}")
+    return f"{fold(f'{result.workload}  {parameters}'.rstrip())}\n{fold(machine)}"
 
 
 def plainly(value):
@@ -38,7 +38,7 @@ def outcome(result):
         time += f"; {text(result.cost)} per {result.operation}, each thread"
     numbers = [f"{name}={text(value)}" for name, value in result.values.items()
                if isinstance(value, (int, float)) and name != "operations"]
-    return "\n".join([time, "computed: " + " ".join(numbers)] if numbers else [time])
+    return "\n".join([time, fold("computed: " + " ".join(numbers))] if numbers else [time])
 
 
 def duration(seconds):
@@ -56,8 +56,10 @@ def cores(result):
     if len(busy) > 1:
         total = {name: sum(counted[c][name] for c in busy) for name in counted[0]}
         rows.append(core_row(f"all {len(busy)}", total))
+    unseen = len(busy) - MOST_CORES
+    more = f"\nand {unseen} more core{'s' * (unseen > 1)}, all in the last row (hwmem report R.hwm caches)" if unseen > 0 else ""
     headers = ["core", "accesses", "cycles", "L1D hit", "L2 hit", "LLC hit", "HITM", "invalidated", "upgrades", "DRAM"]
-    return table(headers, rows)
+    return table(headers, rows) + more
 
 
 def accesses(counts):

@@ -1,6 +1,24 @@
-"""Numbers in columns: one table, one way to write a number, one way to draw a grid."""
+"""Numbers in columns: one table, one way to write a number, one way to draw a grid, and all of it within the screen.
+
+A table that is wider than the screen gives way in this order, and loses nothing:
+
+    headers are folded at their spaces, down to what stands under them      stores          stores before=1
+                                                                            before=1   for
+    cells of words are folded, the widest column first
+    columns go into blocks, one below the other, each with the first column again
+
+The screen is as wide as COLUMNS says, else the terminal; 100 where there is neither.
+"""
+import re
+import shutil
+import textwrap
+
 BAR_CHARACTERS = 20
 MOST_NAMED_COLUMNS = 4
+GAP = "  "
+WITHOUT_SCREEN, NARROWEST_SCREEN = 100, 40
+BREAKS = re.compile(r"(?<=[ /])|(?<=[^. ]\.)")
+LEAST_WORDS = 20                # characters to which a column of words gives way
 
 
 def text(value):
@@ -19,15 +37,97 @@ def percent(part, whole):
     return f"{100 * part / whole:.1f}%" if whole else "-"
 
 
-def table(headers, rows):
-    """Lines of text: a column a header, words to the left, numbers (and what looks like one) to the right."""
-    cells = [[text(value) for value in row] for row in rows]
-    numeric = [all(is_number(row[k]) for row in cells) for k in range(len(headers))]
-    widths = [max(len(row[k]) for row in [headers, *cells]) for k in range(len(headers))]
+def screen():
+    """Columns of the screen."""
+    return max(shutil.get_terminal_size(fallback=(WITHOUT_SCREEN, 0)).columns, NARROWEST_SCREEN)
 
-    def line(row):
-        return "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric)).rstrip()
-    return "\n".join(map(line, [headers, *cells]))
+
+def fold(line, indent="  ", width=None):
+    """A line of words, on as many lines as it takes."""
+    return textwrap.fill(line, width or screen(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def table(headers, rows, width=None):
+    """Lines of text: a column a header, words to the left, numbers (and what looks like one) to the right.
+
+    `width`: columns of the screen, None: as many as there are. See the file header.
+    """
+    cells = [[text(value) for value in row] for row in rows]
+    columns = [Column(header, [row[k] for row in cells]) for k, header in enumerate(headers)]
+    width = width or screen()
+    for give_way in (Column.fold_header, Column.fold_cells):
+        for column in sorted(columns, key=Column.excess, reverse=True):
+            over = total(columns) - width
+            if over > 0:
+                give_way(column, over)
+    return "\n\n".join(drawn(block) for block in blocks(columns, width))
+
+
+class Column:
+    """A header over cells; `width`: what it takes now."""
+
+    def __init__(self, header, cells):
+        self.header, self.cells = header, cells
+        self.numeric = all(map(is_number, cells))
+        self.least = max(map(len, cells), default=0)
+        self.width = max(self.least, len(header))
+
+    def excess(self):
+        return self.width - self.least if self.width > self.least else self.width - LEAST_WORDS
+
+    def fold_header(self, over):
+        words = max(map(len, self.header.split()), default=0)
+        self.width = max(words, self.width - over)
+        self.width = max(self.least, *map(len, self.lines(self.header)))
+
+    def fold_cells(self, over):
+        if not self.numeric:
+            self.width = max(min(self.width, LEAST_WORDS), self.width - over)
+
+    def lines(self, cell):
+        return wrapped(cell, self.width) if len(cell) > self.width else [cell]
+
+    def aligned(self, line):
+        return line.rjust(self.width) if self.numeric else line.ljust(self.width)
+
+
+def wrapped(cell, width):
+    """The lines of a cell: broken after spaces, after the dots and slashes of a name, and else where the width ends."""
+    lines = [""]
+    for piece in BREAKS.split(cell):
+        if lines[-1] and len(lines[-1] + piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+    return [line.rstrip() for line in lines]
+
+
+def total(columns):
+    return sum(column.width + len(GAP) for column in columns) - len(GAP)
+
+
+def blocks(columns, width):
+    """The columns in as many groups as it takes, each with the first one again."""
+    groups = [columns[:1]]
+    for column in columns[1:]:
+        if len(groups[-1]) > 1 and total([*groups[-1], column]) > width:
+            groups.append(columns[:1])
+        groups[-1] = [*groups[-1], column]
+    return groups
+
+
+def drawn(columns):
+    """One block as text. A header of several lines stands on its cells."""
+    headers = [column.lines(column.header) for column in columns]
+    high = max(map(len, headers))
+    rows = [[[""] * (high - len(lines)) + lines for lines in headers]]
+    rows += [[column.lines(column.cells[k]) for column in columns] for k in range(len(columns[0].cells))]
+    out = []
+    for row in rows:
+        for k in range(max(map(len, row))):
+            out.append(GAP.join(c.aligned(lines[k] if k < len(lines) else "") for c, lines in zip(columns, row)).rstrip())
+    return "\n".join(out)
 
 
 def is_number(cell):

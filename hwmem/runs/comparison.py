@@ -5,7 +5,7 @@ that grows, `scale="threads"`. The same program then runs on fresh machines, onc
 
     threads   stride=8  stride=64         a row for 1, 2, 4, ... up to the run's own value
           1        8.0        8.0         a column for the run's own value, then for each other one
-          4      113.0        8.0         cells: cycles an operation takes the thread that makes it (Result.cost)
+          4       22.3        8.0         cells: cycles an operation takes the thread that makes it (Result.cost)
 """
 from hwmem.programs import grid
 

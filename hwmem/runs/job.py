@@ -19,6 +19,7 @@ from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.machine.arguments import int64_array
 from hwmem.errors import MachineError, WorkloadError
 from hwmem.machine.machine import Machine
+from hwmem.machine.player import Player
 from hwmem.runs.watch import UNWATCHED, Watch
 from hwmem.programs import Space, find
 from hwmem.programs.file import compiled
@@ -167,15 +168,20 @@ def with_bar(workload, m, w):
     return done.result()
 
 
-def replay(trace, config=None, core=0):
-    """Run an opened trace on `core` of a machine of its own; a Result. Raises TraceError for what is malformed in it."""
+def replay(traces, config=None, core=None):
+    """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result. Raises TraceError for what
+    is malformed in it, ValueError for more traces than cores."""
     machine = Machine(config)
+    traces = list(traces) if isinstance(traces, (list, tuple)) else [traces]
+    player = Player(machine, machine.stand_in(), core)
+    machine.reset_counters()
     began = time.perf_counter()
-    counters = machine.replay(trace, core)
-    wall, own = time.perf_counter() - began, counters["cores"][core]
-    return Result(workload="trace", parameters={"file": trace.path, "format": trace.format}, seed=0, config=machine.config, cores=[core],
-                  operation="access", cycles=own["cycles"], wall_seconds=wall, counters=counters,
-                  values={"operations": own["loads"] + own["stores"]})
+    player.play(traces if len(traces) > 1 else traces[0])
+    wall, counters = time.perf_counter() - began, machine.counters()
+    each = [counters["cores"][c] for c in player.cores]
+    return Result(workload="trace", parameters={"file": " ".join(str(t.path) for t in traces), "format": traces[0].format}, seed=0,
+                  config=machine.config, cores=player.cores, operation="access", cycles=max(one["cycles"] for one in each),
+                  wall_seconds=wall, counters=counters, values={"operations": sum(one["loads"] + one["stores"] for one in each)})
 
 
 def accesses(m):

@@ -1,31 +1,35 @@
 """Text to records: one pass over a buffer of whole lines, in machine code.
 
-trace.py calls `parse` with a cursor, a buffer and three output arrays; `parse` reads lines until the text ends, the
+trace.py calls `parse` with a cursor, a buffer and the output arrays; `parse` reads lines until the text ends, the
 arrays are full or a line is malformed, and leaves the cursor there, so the next call goes on where this one stopped.
 
     text      | I  04001000,3\\n L 1ffeffe7e0,8\\n M 0402d018,4\\n ... \\n|
                 ^ position                                        end ^     text[end - 1] is a newline
     addresses | 1ffeffe7e0 | 0402d018 | 0402d018 |                          a modify is two records, the load first
     is_store  |     0      |    0     |    1     |
+    thread, compute, instruction                                            who; cycles before it; the fetch before it
 
 Each grammar is one function, `*_line(c, text, i)`: it reads the line that starts at `i`, puts kind, address and size
 into the cursor and returns where the next line starts, or minus an error number. No character test accepts a newline
-except the last one of a line, so no scan can leave the buffer and none needs a bound.
+except the last one of a line, so no scan can leave the buffer and none needs a bound. A column that a grammar does not
+have is refused, where it is a number also in what is else a comment: it would mean something.
 
 Invariant: `c.line` is the number of lines before `position`; a malformed line is line `c.line + 1` of the file.
 Cost: a few nanoseconds a line.
-Sources: Valgrind's lackey/lk_main.c; Dinero IV's dinfmt.c and xdinfmt.c.
+Sources: Valgrind's lackey/lk_main.c; Dinero IV's dinfmt.c and xdinfmt.c; the others are those of courses and their simulators.
 """
 import numpy as np
 
 from hwmem._jit import kernel
 
-LACKEY, DIN, XDIN = 0, 1, 2                                # grammars
-LOAD, STORE, MODIFY, FETCH, NOTHING = 0, 1, 2, 3, 4        # kinds of line; NOTHING: valgrind's own words
+LACKEY, DIN, XDIN, DATA, CORES, RW = range(6)              # grammars
+LOAD, STORE, MODIFY, FETCH, NOTHING, COMPUTE = range(6)    # kinds of line; NOTHING: valgrind's own words, an empty line
 
 LARGEST_SIZE = 4096                                        # bytes of one reference; lackey's own limit is 512
-DIN_SIZE = 4                                               # Dinero takes every din reference as one aligned word
-BAD_KIND, BAD_HEX, TOO_HIGH, NO_SIZE, BAD_SIZE, TRAILING, BAD_LABEL, EMPTY = 1, 2, 3, 4, 5, 6, 7, 8
+WORD_SIZE = 4                                              # Dinero takes every din reference as one aligned word; so where no size is said
+MOST_COMPUTE = 2**31 - 1                                   # cycles before one reference
+MOST_CORES = 1 << 16
+BAD_KIND, BAD_HEX, TOO_HIGH, NO_SIZE, BAD_SIZE, TRAILING, BAD_LABEL, EMPTY, COLUMNS, BAD_COMPUTE, BAD_CORE = range(1, 12)
 REASONS = {
     BAD_KIND: "not a line of this format",
     BAD_HEX: "the address is not a hexadecimal number",
@@ -35,6 +39,9 @@ REASONS = {
     TRAILING: "something follows the reference",
     BAD_LABEL: "neither a read, a write nor an instruction fetch",
     EMPTY: "the line is empty",
+    COLUMNS: "a number follows the reference: a column that this format does not have",
+    BAD_COMPUTE: f"not a number of cycles, or more than {MOST_COMPUTE} before one reference",
+    BAD_CORE: f"the core is not P and a number below {MOST_CORES}",
 }
 
 CURSOR = np.dtype([
@@ -44,6 +51,9 @@ CURSOR = np.dtype([
     ("fetches", np.int64), ("modifies", np.int64),         # seen since the file began
     ("error", np.int64),                                   # 0, or why line + 1 is malformed
     ("kind", np.int64), ("address", np.int64), ("length", np.int64),     # of the line just read ("size" is every numpy scalar's)
+    ("thread", np.int64),                                  # who does it
+    ("compute", np.int64),                                 # cycles since the last reference
+    ("instruction", np.int64),                             # address of the last fetch
 ])
 
 _NOT_A_DIGIT = 16
@@ -54,7 +64,7 @@ for _value, _digits in enumerate("0 1 2 3 4 5 6 7 8 9 aA bB cC dD eE fF".split()
 NEWLINE, RETURN, SPACE, TAB, COMMA = ord("\n"), ord("\r"), ord(" "), ord("\t"), ord(",")
 EQUALS, MINUS, STAR = ord("="), ord("-"), ord("*")
 LETTER_I, LETTER_L, LETTER_S, LETTER_M = ord("I"), ord("L"), ord("S"), ord("M")
-LETTER_R, LETTER_W, LETTER_X = ord("R"), ord("W"), ord("X")
+LETTER_R, LETTER_W, LETTER_X, LETTER_P = ord("R"), ord("W"), ord("X"), ord("P")
 UPPER_CASE = 0xDF                                          # mask: a letter's capital
 HIGHEST = 2**63 - 1
 
@@ -65,17 +75,20 @@ def new_cursor():
 
 
 @kernel
-def parse(c, grammar, text, addresses, is_store, sizes):
+def parse(c, grammar, text, records):
     """Read lines from `c.position` to `c.end` into the arrays, from `c.records` on; stop early when they are full
-    (fewer than two places are left) or a line is malformed (`c.error`)."""
-    full = addresses.shape[0] - 1
+    (fewer than two places are left) or a line is malformed (`c.error`).
+
+    `records`: addresses, is_store, sizes, thread, compute, instruction; thread and compute are zeros where a grammar has
+    none, and an empty array of instructions is not filled.
+    """
+    addresses, is_store, sizes, thread, compute, instruction = records
+    full, located = addresses.shape[0] - 1, instruction.shape[0] > 0
     while c.position < c.end and c.records < full:
         if grammar == LACKEY:
             after = lackey_line(c, text, c.position)
-        elif grammar == DIN:
-            after = din_line(c, text, c.position)
         else:
-            after = xdin_line(c, text, c.position)
+            after = other_line(c, grammar, text, c.position)
         kind = c.kind
         if after >= 0 and kind <= MODIFY and c.address > HIGHEST - c.length:
             after = -TOO_HIGH
@@ -86,9 +99,16 @@ def parse(c, grammar, text, addresses, is_store, sizes):
         c.line += 1
         if kind == FETCH:
             c.fetches += 1
-        elif kind != NOTHING:
+            c.instruction = c.address
+        elif kind <= MODIFY:
             n = c.records
             addresses[n], is_store[n], sizes[n] = c.address, kind == STORE, c.length
+            if grammar >= DATA:
+                thread[n], compute[n] = c.thread, c.compute
+                c.compute = 0
+            if located:
+                instruction[n] = c.instruction
+                instruction[n + 1] = c.instruction
             if kind == MODIFY:
                 c.modifies += 1
                 n += 1
@@ -97,8 +117,22 @@ def parse(c, grammar, text, addresses, is_store, sizes):
 
 
 @kernel
+def other_line(c, grammar, text, i):
+    """A line of any grammar but lackey's; an empty one says nothing."""
+    i = skip_blanks(text, i)
+    if end_of_line(text, i) >= 0:
+        c.kind = NOTHING
+        return end_of_line(text, i)
+    if grammar == DIN or grammar == DATA:
+        return label_line(c, grammar, text, i)
+    if grammar == XDIN:
+        return xdin_line(c, text, i)
+    return core_line(c, text, i) if grammar == CORES else rw_line(c, text, i)
+
+
+@kernel
 def lackey_line(c, text, i):
-    """`I  ADDRESS,SIZE` or ` L ADDRESS,SIZE` (also S, M); address hexadecimal, size decimal."""
+    """`I  ADDRESS,SIZE` or ` L ADDRESS,SIZE` (also S, M); address hexadecimal, `0x` allowed, size decimal."""
     if text[i] == LETTER_I and text[i + 1] == SPACE:
         c.kind = FETCH
     elif text[i] != SPACE:
@@ -113,7 +147,7 @@ def lackey_line(c, text, i):
         return -BAD_KIND
     if text[i + 2] != SPACE:
         return -BAD_KIND
-    i = hex_address(c, text, i + 3)
+    i = prefixed_hex(c, text, i + 3)
     if i < 0:
         return i
     if text[i] != COMMA:
@@ -147,33 +181,76 @@ def valgrinds_words(c, text, i):
 
 
 @kernel
-def din_line(c, text, i):
-    """`LABEL ADDRESS`: label 0 read, 1 write, 2 instruction fetch; hexadecimal address; the rest is a comment."""
-    i = skip_blanks(text, i)
-    label = text[i]
-    if label == NEWLINE or label == RETURN:
-        return -EMPTY
+def label_line(c, grammar, text, i):
+    """`LABEL VALUE`: label 0 read, 1 write of the hexadecimal address; 2: din: an instruction fetch from there, data: so many
+    cycles without a reference, hexadecimal too. The rest is a comment."""
+    label = HEX[text[i]]
     if not is_blank(text[i + 1]):
         return -BAD_KIND
-    if HEX[label] > 2:
+    if label > 2:
         return -BAD_LABEL
-    c.kind = FETCH if HEX[label] == 2 else HEX[label]
     i = prefixed_hex(c, text, skip_blanks(text, i + 1))
     if i < 0:
         return i
-    if not is_blank(text[i]) and text[i] != NEWLINE and text[i] != RETURN:
+    if not is_blank(text[i]) and not ends(text, i):
         return -BAD_HEX
-    c.address &= -DIN_SIZE
-    c.length = DIN_SIZE
-    return after_newline(text, i)
+    if label == 2 and grammar == DATA:
+        c.kind = COMPUTE
+        if c.address > MOST_COMPUTE - c.compute:
+            return -BAD_COMPUTE
+        c.compute += c.address
+    elif label == 2:
+        c.kind = FETCH
+    else:
+        c.kind = label
+        whole_word(c)
+    return after_comment(text, i)
+
+
+@kernel
+def rw_line(c, text, i):
+    """`R ADDRESS` or `W ADDRESS`, hexadecimal."""
+    letter = text[i] & UPPER_CASE
+    if not is_blank(text[i + 1]):
+        return -BAD_KIND
+    if letter != LETTER_R and letter != LETTER_W:
+        return -BAD_LABEL
+    c.kind = STORE if letter == LETTER_W else LOAD
+    i = prefixed_hex(c, text, skip_blanks(text, i + 1))
+    if i < 0:
+        return i
+    if not is_blank(text[i]) and not ends(text, i):
+        return -BAD_HEX
+    whole_word(c)
+    return end_of_line(text, skip_blanks(text, i))
+
+
+@kernel
+def core_line(c, text, i):
+    """`P0 r ADDRESS`: the core, then what rw_line reads."""
+    if text[i] & UPPER_CASE != LETTER_P:
+        return -BAD_CORE
+    i += 1
+    first, number = i, 0
+    while HEX[text[i]] < 10 and number < MOST_CORES:
+        number = number * 10 + HEX[text[i]]
+        i += 1
+    if i == first or number >= MOST_CORES or not is_blank(text[i]):
+        return -BAD_CORE
+    c.thread = number
+    return rw_line(c, text, skip_blanks(text, i))
+
+
+@kernel
+def whole_word(c):
+    """Where no size is said, a reference is the aligned word at the address."""
+    c.address &= -WORD_SIZE
+    c.length = WORD_SIZE
 
 
 @kernel
 def xdin_line(c, text, i):
     """`TYPE ADDRESS SIZE`: type r, w or i; both numbers hexadecimal; the rest is a comment."""
-    i = skip_blanks(text, i)
-    if text[i] == NEWLINE or text[i] == RETURN:
-        return -EMPTY
     letter = text[i] & UPPER_CASE
     if not is_blank(text[i + 1]):
         return -BAD_KIND
@@ -189,23 +266,23 @@ def xdin_line(c, text, i):
     if i < 0:
         return i
     if not is_blank(text[i]):
-        return -NO_SIZE if text[i] == NEWLINE or text[i] == RETURN else -BAD_HEX
+        return -NO_SIZE if ends(text, i) else -BAD_HEX
     address = c.address
     i = skip_blanks(text, i)
-    if text[i] == NEWLINE or text[i] == RETURN:
+    if ends(text, i):
         return -NO_SIZE
     i = prefixed_hex(c, text, i)
     if i < 0 or c.address < 1 or c.address > LARGEST_SIZE:
         return -BAD_SIZE
-    if not is_blank(text[i]) and text[i] != NEWLINE and text[i] != RETURN:
+    if not is_blank(text[i]) and not ends(text, i):
         return -BAD_SIZE
     c.kind, c.address, c.length = kind, address, c.address
-    return after_newline(text, i)
+    return after_comment(text, i)
 
 
 @kernel
 def prefixed_hex(c, text, i):
-    """`hex_address` with Dinero's optional `0x`."""
+    """`hex_address` with an optional `0x`."""
     if HEX[text[i]] == 0 and text[i + 1] & UPPER_CASE == LETTER_X:
         return hex_address(c, text, i + 2)
     return hex_address(c, text, i)
@@ -238,6 +315,12 @@ def end_of_line(text, i):
 
 
 @kernel
+def after_comment(text, i):
+    """The index after the line; what follows the reference at `i` is a comment, unless it begins as a number does."""
+    return -COLUMNS if HEX[text[skip_blanks(text, i)]] < 10 else after_newline(text, i)
+
+
+@kernel
 def after_newline(text, i):
     while text[i] != NEWLINE:
         i += 1
@@ -249,6 +332,12 @@ def skip_blanks(text, i):
     while is_blank(text[i]):
         i += 1
     return i
+
+
+@kernel
+def ends(text, i):
+    """Whether the line ends at `i`."""
+    return text[i] == NEWLINE or text[i] == RETURN
 
 
 @kernel

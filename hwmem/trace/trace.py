@@ -3,14 +3,14 @@
 `open_trace` looks at the first lines of the file and says which format it is; `Trace.blocks` reads it, a buffer of
 text (stream.py) after another, through the format's grammar (parse.py), and yields arrays:
 
-    file ──> stream.whole_lines ──> parse.parse ──> Block(addresses, is_store, sizes, thread) ──> Machine.replay
+    file ──> stream.whole_lines ──> parse.parse ──> Block(addresses, is_store, sizes, thread, compute) ──> Machine.replay
 
 Memory is one chunk of text and one block, however long the trace is. A trace may be read any number of times; every
 pass opens the file anew. What a format cannot say is refused with "file:line: reason", after all whole blocks before
 that line have been handed out.
 
 Instruction fetches are counted and left out. A modify (lackey's M: one instruction loads and stores the same bytes)
-is a load followed by a store. No format here knows threads: all references are thread 0's.
+is a load followed by a store. Where a format has no threads, all references are thread 0's.
 """
 import os
 import re
@@ -25,6 +25,7 @@ from hwmem.trace.stream import StreamError, whole_lines
 BLOCK_RECORDS = 1 << 20
 DEFAULT_SIZE = 8                                           # bytes, of an array trace without sizes
 _PEEK_BYTES = 1 << 16
+_LOWEST_CODE = 1 << 12                                     # nobody fetches instructions below: page 0 is never mapped
 _EXCERPT_BYTES = 40
 
 
@@ -34,19 +35,25 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    "lackey": Format(parse.LACKEY, re.compile(rb"(I  | [LSM] )[0-9a-fA-F]+,")),
+    "lackey": Format(parse.LACKEY, re.compile(rb"(I  | [LSM] )(0[xX])?[0-9a-fA-F]+,")),
     "din": Format(parse.DIN, re.compile(rb"[ \t]*[0-9][ \t]+(0[xX])?[0-9a-fA-F]+([ \t\r]|$)")),
     "xdin": Format(parse.XDIN, re.compile(rb"[ \t]*[rwimcvRWIMCV][ \t]+(0[xX])?[0-9a-fA-F]+[ \t]+(0[xX])?[0-9a-fA-F]")),
+    "data": Format(parse.DATA, re.compile(rb"(?!)")),      # looks as din does: see _is_data
+    "cores": Format(parse.CORES, re.compile(rb"[ \t]*[pP][0-9]+[ \t]+[rwRW][ \t]")),
+    "rw": Format(parse.RW, re.compile(rb"[ \t]*[rwRW][ \t]+(0[xX])?[0-9a-fA-F]+[ \t\r]*$")),
 }
-_VALGRINDS_WORDS = re.compile(rb"(==|--|\*\*).*\1")
+_SKIPPED = re.compile(rb"(==|--|\*\*).*\1|[ \t\r]*$")      # valgrind's own words, an empty line
+_CYCLES = re.compile(rb"[ \t]*2[ \t]+(?:0[xX])?([0-9a-fA-F]+)(?:[ \t\r]|$)")
+_DATA_NAME = re.compile(r"\.data(\.gz|\.xz)?$")
 
 
 class Block(NamedTuple):
-    """Some references in program order; four arrays of one length."""
+    """Some references in program order; five arrays of one length."""
     addresses: np.ndarray                                  # int64: of the first byte
     is_store: np.ndarray                                   # bool
     sizes: np.ndarray                                      # int32: bytes, 1 to 4096
     thread: np.ndarray                                     # int32
+    compute: np.ndarray                                    # int32: cycles that its thread computes before it
 
 
 class TraceCounts(NamedTuple):
@@ -64,6 +71,7 @@ class Trace:
     def __init__(self, path, format, progress=False, whole=None):
         self.path, self.format, self.progress = path, format, progress
         self._whole, self._counts = whole, None
+        self.trailing = 0                                  # cycles of compute after the last reference; known when a pass has ended
 
     @classmethod
     def from_arrays(cls, addresses, is_store, sizes=None, thread=None):
@@ -78,7 +86,7 @@ class Trace:
         thread = np.zeros(n, np.int32) if thread is None else thread
         sizes = _integers("sizes", sizes, np.int32, 1, parse.LARGEST_SIZE)
         thread = _integers("thread", thread, np.int32, 0, 2**31 - 1)
-        block = Block(addresses, np.ascontiguousarray(is_store, np.bool_), sizes, thread)
+        block = Block(addresses, np.ascontiguousarray(is_store, np.bool_), sizes, thread, np.zeros(n, np.int32))
         for name, array in zip(Block._fields, block):
             if array.shape != (n,):
                 raise ValueError(f"{name} takes one value a reference, {n}; its shape is {array.shape}")
@@ -88,41 +96,46 @@ class Trace:
 
     def blocks(self, records=BLOCK_RECORDS):
         """Yield Blocks of at most `records` references (2 or more), none of them empty."""
+        return (block for block, _ in self.located(records, False))
+
+    def located(self, records=BLOCK_RECORDS, instructions=True):
+        """`blocks`, each with an int64 array of the instructions' addresses, empty where the format has no fetches."""
         if records < 2:
             raise ValueError(f"records takes 2 or more (a modify is two), not {records}")
-        if self._whole is None:
-            return self._read(records)
+        if self._whole is None or (instructions and self.path is not None):
+            return self._read(records, instructions and self.format in ("lackey", "din", "xdin"))
         return self._slices(records)
 
     def _slices(self, records):
         for start in range(0, len(self._whole.addresses), records):
-            yield Block(*(array[start:start + records] for array in self._whole))
+            yield Block(*(array[start:start + records] for array in self._whole)), np.zeros(0, np.int64)
 
-    def _read(self, records):
+    def _read(self, records, instructions):
         c, stores, loads = parse.new_cursor(), 0, 0
         grammar = FORMATS[self.format].grammar
-        arrays = _new_arrays(records)
+        arrays = _new_arrays(records, instructions)
         try:
             for text, end in whole_lines(self.path, progress=self.progress):
                 c.position, c.end = 0, end
                 while c.position < end:
-                    parse.parse(c, grammar, text, *arrays)
+                    parse.parse(c, grammar, text, arrays)
                     if c.error:
                         raise TraceError(self._malformed(c, text))
                     if c.records < records - 1:
                         break
                     block = _filled(arrays, c.records)
                     yield block
-                    loads, stores = _tally(block, loads, stores)
-                    arrays, c.records = _new_arrays(records), 0
+                    loads, stores = _tally(block[0], loads, stores)
+                    arrays, c.records = _new_arrays(records, instructions), 0
         except StreamError as error:
             raise TraceError(f"{self.path}:{c.line + 1}: {error}") from None
         if c.records:
             block = _filled(arrays, c.records)
             yield block
-            loads, stores = _tally(block, loads, stores)
+            loads, stores = _tally(block[0], loads, stores)
         if not loads + stores:
             raise TraceError(f"{self.path}: no data references in {c.line} lines ({c.fetches} instruction fetches)")
+        self.trailing = int(c.compute)
         self._counts = TraceCounts(loads, stores, int(c.modifies), int(c.fetches), int(c.line))
 
     def _malformed(self, c, text):
@@ -147,7 +160,7 @@ class Trace:
         return self.counts.instructions
 
     def read(self):
-        """All references as one Block, kept in memory (17 bytes each): for traces that fit."""
+        """All references as one Block, kept in memory (21 bytes each): for traces that fit."""
         if self._whole is None:
             self._whole = Block(*map(np.concatenate, zip(*self.blocks())))
         return self._whole
@@ -156,6 +169,7 @@ class Trace:
     is_store = property(lambda self: self.read().is_store, doc="True for stores.")
     sizes = property(lambda self: self.read().sizes, doc="All sizes in bytes, int32.")
     thread = property(lambda self: self.read().thread, doc="Who made each reference, int32.")
+    compute = property(lambda self: self.read().compute, doc="Cycles computed before each reference, int32.")
 
     def __repr__(self):
         return f"<hwmem.Trace {self.format} {self.path or len(self._whole.addresses)}>"
@@ -164,7 +178,7 @@ class Trace:
 def open_trace(path, format=None, progress=False):
     """A trace file as a Trace; plain, gzip or xz.
 
-    `format`: "lackey", "din" or "xdin"; None looks at the first lines. `progress`: show a bar on stderr while
+    `format`: a name in FORMATS; None looks at the first lines, and at the name for ".data". `progress`: show a bar on stderr while
     reading. Raises TraceError, one line, for a file that cannot be read or whose first lines are of no known format.
     """
     if not isinstance(path, (str, os.PathLike)):
@@ -182,26 +196,35 @@ def open_trace(path, format=None, progress=False):
 
 
 def _format_of(path, lines):
-    """The format whose pattern fits the first line that is not valgrind's own."""
+    """The format whose pattern fits the first line that says something."""
     for number, line in enumerate(lines, 1):
         for name, format in FORMATS.items():
             if format.first_line.match(line):
-                return name
-        if not _VALGRINDS_WORDS.match(line):
+                return "data" if name == "din" and _is_data(path, lines) else name
+        if not _SKIPPED.match(line):
             raise TraceError(f"{path}:{number}: neither {', '.join(FORMATS)}: {_shown(line[:_EXCERPT_BYTES])}")
     return "lackey"                                        # nobody else writes such lines
+
+
+def _is_data(path, lines):
+    """Whether labels and values are those of a course's simulator, 2 for cycles, and not Dinero's, 2 for a fetch: the name says
+    so, or every 2 among the first lines has a value that no program has instructions at."""
+    values = [int(found[1], 16) for line in lines if (found := _CYCLES.match(line))]
+    return bool(_DATA_NAME.search(path)) or (bool(values) and max(values) < _LOWEST_CODE)
 
 
 def _shown(line):
     return ascii(line.decode("latin-1"))
 
 
-def _new_arrays(records):
-    return np.empty(records, np.int64), np.empty(records, np.bool_), np.empty(records, np.int32)
+def _new_arrays(records, instructions):
+    """What parse.parse fills; zeros cost nothing where it does not."""
+    return (np.empty(records, np.int64), np.empty(records, np.bool_), np.empty(records, np.int32), np.zeros(records, np.int32),
+            np.zeros(records, np.int32), np.empty(records if instructions else 0, np.int64))
 
 
 def _filled(arrays, n):
-    return Block(*(array[:n] for array in arrays), np.zeros(n, np.int32))
+    return Block(*(array[:n] for array in arrays[:-1])), arrays[-1][:n]
 
 
 def _tally(block, loads, stores):

@@ -161,12 +161,6 @@ def test_what_no_descriptor_or_register_takes_is_refused(process, words, message
         process.set_segment(*words)
 
 
-def test_the_documents_example_runs(capsys):
-    text = (pathlib.Path(__file__).parents[2] / "docs" / "linux-memory.md").read_text()
-    exec(re.search(r"^```python\n(.*?)^```$", text, re.M | re.S)[1], {})
-    assert int(capsys.readouterr().out, 16) & 0xFFFF == 4095
-
-
 def test_only_32_bit_processes_have_segments(process):
     wide = process.machine.spawn()
     with pytest.raises(ValueError, match="linux-i386"):

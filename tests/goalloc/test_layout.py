@@ -137,7 +137,7 @@ UNJITTED = """
 from hwmem import params as H
 from hwmem._jit import DOORS
 from goalloc.runtime.runtime import Runtime
-calls, system_call = [], DOORS.python[H.DOOR_SYSCALL]
+calls, system_call = [], DOORS.function(H.DOOR_SYSCALL)
 def recorded(m, t, number, a, b):
     result = system_call(m, t, number, a, b)
     if number == H.SYS_MMAP: calls.append(["mmap", *(int(x) for x in m.sys[:4])])

@@ -1,6 +1,5 @@
 """Litmus tests as files and at the prompt: herd's text and the neutral form say the same, mistakes are told in one line."""
 import json
-import pathlib
 
 import pytest
 
@@ -10,7 +9,6 @@ from hwmem.errors import LitmusError
 from hwmem.litmus.condition import parse_condition
 from hwmem.litmus.way import steps
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
 SB = """X86 SB
 "PodWR Fre PodWR Fre"
 (* store buffering *)
@@ -188,12 +186,3 @@ def test_every_shortest_way_ends_where_it_says_with_empty_buffers_and_memory_in_
             for letters in step.lines.values():
                 assert letters.count(".") == 1 or not set(letters) & set("ME")
     assert max(map(len, r.shortest.values())) <= 5 + 2
-
-
-def test_the_example_in_the_document_is_what_the_command_prints(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "MP.litmus").write_text(x86(["MOV [x],$1", "SFENCE", "MOV [y],$1"], ["MOV EAX,[y]", "MOV EBX,[x]"],
-                                            condition="exists (1:EAX=1 /\\ 1:EBX=0)").replace("X86 t", "X86 MP"))
-    assert main(["litmus", "MP.litmus"]) == 0
-    shown = (ROOT / "docs" / "ordering.md").read_text().partition("$ hwmem litmus MP.litmus\n")[2].partition("```")[0]
-    assert shown == capsys.readouterr().out

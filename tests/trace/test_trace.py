@@ -17,12 +17,17 @@ TEXTS = {
     "lackey": b"==1== Lackey\nI  04001000,3\n L 1ffeffe7e0,8\n M 0402d018,4\n S 0402D020,16\n==1== done\n",
     "din": b"0 1ffeffe7e3 a comment\n2 4001000\n\t1 0x402d018\n",
     "xdin": b"r 1ffeffe7e3 8\ni 4001000 3\nW 0x402d020 10\n",
+    "data": b"0 0x1ffeffe7e3\n2 0x12\n1 0x402d018\n2 5\n\n",
+    "cores": b"P0 r 0x1ffeffe7e3\n\nP12 W 402d018\r\n",
+    "rw": b"R 0x1ffeffe7e3\nw 402d018\n \n",
 }
 RECORDS = {
     "lackey": [(0x1ffeffe7e0, False, 8), (0x402d018, False, 4), (0x402d018, True, 4), (0x402d020, True, 16)],
     "din": [(0x1ffeffe7e0, False, 4), (0x402d018, True, 4)],
     "xdin": [(0x1ffeffe7e3, False, 8), (0x402d020, True, 16)],
+    **dict.fromkeys(("data", "cores", "rw"), [(0x1ffeffe7e0, False, 4), (0x402d018, True, 4)]),
 }
+FETCHES = {"lackey": 1, "din": 1, "xdin": 1, "data": 0, "cores": 0, "rw": 0}
 
 
 @pytest.fixture
@@ -70,7 +75,36 @@ def test_references_of_a_recorded_program_are_its_lines(recorded, recorded_text)
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress])
 def test_format_and_compression_are_known_by_content(write, format, compress):
     trace = open_trace(write(compress(TEXTS[format])))
-    assert (trace.format, records(trace), trace.instructions) == (format, RECORDS[format], 1)
+    assert (trace.format, records(trace), trace.instructions) == (format, RECORDS[format], FETCHES[format])
+
+
+def test_cores_and_cycles_of_computing_are_read_with_the_references(write):
+    assert open_trace(write(TEXTS["cores"])).thread.tolist() == [0, 12]
+    trace = open_trace(write(TEXTS["data"]))
+    assert (trace.compute.tolist(), trace.trailing, trace.thread.tolist()) == ([0, 0x12], 5, [0, 0])
+    parts = [block.compute.tolist() for block in open_trace(write(b"2 3\n0 40\n" * 5), format="data").blocks(2)]
+    assert sum(parts, []) == [3] * 5
+
+
+def test_a_label_of_2_is_a_fetch_or_cycles_as_the_name_or_the_values_say(write):
+    assert open_trace(write(b"0 40\n2 400540\n")).format == "din"
+    assert open_trace(write(b"0 40\n2 400540\n", "bodytrack_0.data")).format == "data"
+    assert open_trace(write(gzip.compress(b"0 40\n"), "a.data.gz")).format == "data"
+    assert open_trace(write(b"0 40\n2 400540\n", "b.data"), format="din").instructions == 1
+    assert open_trace(write(b"0 40\n2 fff\n1 80\n2 0\n")).format == "data"
+    assert open_trace(write(b"0 40\n2 fff\n1 80\n2 1000\n")).format == "din"
+
+
+def test_the_fetch_before_each_reference_is_told_to_who_asks(recorded, recorded_text):
+    expected, last = [], 0
+    for line in recorded_text.splitlines():
+        if line.startswith(b"I"):
+            last = int(line[3:].split(b",")[0], 16)
+        elif line.startswith(b" "):
+            expected += [last] * (2 if line[1:2] == b"M" else 1)
+    told = list(open_trace(recorded).located(1000))
+    assert np.concatenate([where for _, where in told]).tolist() == expected
+    assert all(len(where) == len(block.addresses) for block, where in told)
 
 
 def test_a_trace_can_be_read_again_and_in_blocks_of_any_size(recorded):
@@ -125,12 +159,18 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
     assert refusal(tmp_path / "pipe") == "pipe: a pipe, and a trace is read more than once"
     assert refusal(write(b"")) == "x.trace: empty file"
     assert refusal(write(gzip.compress(b""))) == "x.trace: empty file"
-    assert refusal(write(b"\x7fELF\x02\x01\x01\0")) == r"x.trace:1: neither lackey, din, xdin: '\x7fELF\x02\x01\x01\x00'"
+    assert refusal(write(b"\x7fELF\x02\x01\x01\0")) == r"x.trace:1: neither lackey, din, xdin, data, cores, rw: '\x7fELF\x02\x01\x01\x00'"
     assert refusal(write(bytes(range(11, 256)) * 400)) == "x.trace: a line of more than 65536 bytes: not a text trace"
-    assert refusal(write(b"==7== hi\nusage: x\n")) == "x.trace:2: neither lackey, din, xdin: 'usage: x'"
+    assert refusal(write(b"==7== hi\nusage: x\n")) == "x.trace:2: neither lackey, din, xdin, data, cores, rw: 'usage: x'"
     assert refusal(write(b"==7== hi\nI  40,3\n")) == "x.trace: no data references in 2 lines (1 instruction fetches)"
     assert refusal(write(b"==7== hi\n")) == "x.trace: no data references in 1 lines (0 instruction fetches)"
     assert refusal(write(b"0 40\n4 0\n")) == "x.trace:2: neither a read, a write nor an instruction fetch (din): '4 0'"
+    assert refusal(write(b"1 0 0x40 1\n1 0 0x80 1\n")) == (
+        "x.trace:1: a number follows the reference: a column that this format does not have (din): '1 0 0x40 1'")
+    assert refusal(write(b"0 40\n1 0 0x80 1\n")).startswith("x.trace:2: a number follows")
+    assert refusal(write(b"r 40 8\nr 40 8 1\n")).startswith("x.trace:2: a number follows")
+    assert refusal(write(b" L 100,1\n L 100,1 5\n")) == "x.trace:2: something follows the reference (lackey): ' L 100,1 5'"
+    assert refusal(write(b"P0 r 40\nr 40\n")) == "x.trace:2: the core is not P and a number below 65536 (cores): 'r 40'"
     assert refusal(write(b" L 40,8\n"), format="din") == (
         "x.trace:1: neither a read, a write nor an instruction fetch (din): ' L 40,8'")
     assert refusal(write(cut)).partition(": ")[2].startswith("damaged or cut off (")
@@ -139,7 +179,7 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
 
 def test_wrong_arguments_are_named(write):
     path = write(TEXTS["din"])
-    with pytest.raises(ValueError, match="format takes one of lackey, din, xdin or None, not 'elf'"):
+    with pytest.raises(ValueError, match="format takes one of lackey, din, xdin, data, cores, rw or None, not 'elf'"):
         open_trace(path, format="elf")
     with pytest.raises(TypeError, match="path takes a string or a path, not int"):
         open_trace(3)

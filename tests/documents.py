@@ -1,0 +1,84 @@
+"""The documents' blocks, by what they are; test_docs.py holds each to it.
+
+    ```console     commands behind "$ ", each with what it prints; a line "..." stands for any lines
+    ```sh          commands to type; the project's own must be ones that its commands take
+    ```python      run one after another, the document's names in common
+    ```output      what the Python block above it prints
+    ```toml        a configuration
+    ```litmus      a litmus test
+    ```text        a drawing, a form, figures of another day or machine: not checked
+
+With HWMEM_UPDATE_DOCS=1 what consoles and outputs show is written anew, but where "..." stands.
+"""
+import os
+import pathlib
+import re
+import shlex
+from typing import NamedTuple
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+KINDS = ("console", "sh", "python", "output", "toml", "litmus", "text")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+ANYTHING = "...\n"
+UPDATE = bool(os.environ.get("HWMEM_UPDATE_DOCS"))
+
+
+class Block(NamedTuple):
+    page: pathlib.Path
+    line: int
+    kind: str
+    text: str
+
+    def __str__(self):
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(*kinds):
+    """All blocks of the documents, or those of some kinds."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for match in FENCE.finditer(text):
+            found.append(Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2]))
+    return [block for block in found if not kinds or block.kind in kinds]
+
+
+def sessions(text):
+    """[(command, what is shown of its output)] of a console."""
+    parts = re.split(r"^\$ (.*)\n", text, flags=re.M)
+    assert parts[0] == "", "a console begins with a command"
+    return list(zip(parts[1::2], parts[2::2]))
+
+
+def commands(line):
+    """The commands of a line as lists of words, without comments: "a; b && c" are three."""
+    words = shlex.split(line, comments=True)
+    found = [[]]
+    for word in words:
+        if word == "&&":
+            found.append([])
+        elif word.endswith(";"):
+            found[-1].append(word[:-1])
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [one for one in found if one]
+
+
+def shows(shown, printed):
+    """Whether the output that a document shows is what was printed."""
+    if ANYTHING not in shown:
+        return shown == printed
+    for piece in filter(None, shown.split(ANYTHING)):
+        if piece not in printed:
+            return False
+        printed = printed[printed.index(piece) + len(piece):]
+    return True
+
+
+def replace(block, old, new):
+    """Write a block's text anew into its page."""
+    text = block.page.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{block}: cannot tell where it stands"
+    block.page.write_text(text.replace(old, new), encoding="utf-8")
