@@ -100,6 +100,7 @@ PROCESS = record(                   # a task and its mm
     "tracked",                          # its soft-dirty bits have been cleared once, and count from then on (clear_refs.py)
     "group", "oom_adj",                 # memory group (linux/group.py), 0: the root's; oom_score_adj
     "libc",                             # the C library's data (libc/layout.py), 0: the program does not use it
+    "max_fast",                         # its global_max_fast, plus one; 0: as it begins
     ("obituary", "i8", 5),              # what the OOM killer took, in pages: total_vm, anon, file, shared, table_pages
     ("segment_base", "i8", 6), ("segment_limit", "i8", 6), ("segment_rights", "i8", 6),
     ("guest", "i8", 32))                # a language runtime's: counts of what no emulated memory holds

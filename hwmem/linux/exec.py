@@ -42,7 +42,7 @@ def take_process(m, layout):
             process.cores = process.root = process.parent = 0
             process.total_vm = process.locked_vm = process.peak = process.peak_vm = 0
             process.anon = process.file = process.shared = process.swapped = process.table_pages = 0
-            process.minflt = process.majflt = process.libc = 0
+            process.minflt = process.majflt = process.libc = process.max_fast = 0
             for s in range(len(process.segment_rights)):
                 process.segment_rights[s] = 0           # flat (core/segment.py)
             process.limit_stack = P.STACK_LIMIT

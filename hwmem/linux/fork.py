@@ -53,7 +53,7 @@ def inherit(m, p, q):
     child.parent = p
     child.start_code, child.end_code, child.start_data, child.end_data = parent.start_code, parent.end_code, parent.start_data, parent.end_data
     child.start_brk, child.brk, child.start_stack = parent.start_brk, parent.brk, parent.start_stack
-    child.mmap_base, child.vdso, child.libc = parent.mmap_base, parent.vdso, parent.libc
+    child.mmap_base, child.vdso, child.libc, child.max_fast = parent.mmap_base, parent.vdso, parent.libc, parent.max_fast
     child.limit_stack, child.limit_space, child.limit_locked = parent.limit_stack, parent.limit_space, parent.limit_locked
     child.tracked = parent.tracked
     child.limit_data, child.privileged, child.group, child.oom_adj = parent.limit_data, parent.privileged, parent.group, parent.oom_adj

@@ -49,7 +49,7 @@ def is_mapped(entry):
 @kernel
 def is_swapped(entry):
     """Whether a leaf entry stands for a swap slot."""
-    return entry & P.PTE_SWAP != 0 and entry & P.PTE_P == 0
+    return entry & (P.PTE_SWAP | P.PTE_P | P.PTE_PROTNONE) == P.PTE_SWAP
 
 
 @kernel
