@@ -4,7 +4,9 @@ Cores with store buffers, MMUs with TLBs and page tables in emulated RAM, privat
 cache with a directory, DRAM, and the part of Linux that owns memory; compiled by numba, the same to the last digit for
 the same seed. In the order in which one meets them:
 
-    run, workloads, workload, parameter, grid, Result, load_result      programs on the machine, and what came of them
+    run, workloads, workload, parameter, grid, Result, load_result,     programs on the machine, and what came of them
+      sweep, Sweep, difference
+    struct                                                              does my struct false-share?
     Trace, open_trace                                                   recorded programs
     MachineConfig, presets, preset_sources,                             what a machine is made of
       CacheConfig, TlbConfig, WalkerConfig, StoreBufferConfig,
@@ -28,6 +30,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "runs.job": ("run",),
+    "runs.sweep": ("sweep", "Sweep"),
+    "runs.difference": ("difference",),
+    "runs.struct": ("struct",),
     "programs": ("workloads", "workload", "parameter", "grid"),
     "runs.result": ("Result", "load_result"),
     "trace": ("Trace", "open_trace"),

@@ -1,6 +1,6 @@
 """Constants of the machine, one line each. Anything a configuration can change is in config/machine.py instead."""
 
-# Capacities of the record (layout.py). The geometry in use is in fields, so one compiled version serves all.
+# Capacities of the record (layout). The geometry in use is in fields, so one compiled version serves all.
 MAX_CORES = 64
 MAX_SOCKETS = 4
 MAX_THREADS = 1024
@@ -10,7 +10,7 @@ MAX_SETS = 4 << 20              # sets of all caches and TLBs together
 MAX_CHANNELS = 16               # DRAM channels, all sockets
 MAX_BANKS = 64                  # banks a channel
 BUSY_SLOTS = 4096               # lines whose transaction in flight is remembered (a power of two)
-HOT_LINES = 64                  # entries of the hit filter (access.py)
+HOT_LINES = 64                  # entries of the hit filter (cache/hit_filter.py)
 HOT_PAGES = 16
 FORESEEN = 64                   # leaf tables that a look ahead remembers (a power of two; mmu/walk.py)
 
@@ -53,7 +53,7 @@ REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU
  COMPARE) = range(12)
 COPY_LOST, COPY_RECALLED = 12, 13   # no accesses: what else the observers' door is told (observe/hooks.py)
 THREAD_EDGE, RELEASE, ACQUIRE, MEMORY_GONE = 14, 15, 16, 17     # ... and what else the race detector's
-COMPARES, FAILS = 2, 3          # what m.observe.ordered says of one
+COMPARES, FAILS = 2, 3          # what m.observe.ordered says of a COMPARE
 ORDERED = 16                    # with a kind: an atomic, an acquire or a release (observe/races.py)
 WRITES = 1 << STORE | 1 << ATOMIC | 1 << STREAM_STORE      # kinds of threads' accesses that write
 KIND_SHIFT = 16                 # the memory door's third argument is size | kind << KIND_SHIFT
@@ -77,12 +77,7 @@ PTE_D = 1 << 6                  # dirty
 PTE_PS = 1 << 7                 # maps a large page
 PTE_FRAME = 0x000F_FFFF_FFFF_F000
 
-# Page-fault error code (SDM vol. 3A, 4.7)
-PF_PRESENT = 1 << 0
-PF_WRITE = 1 << 1
-PF_USER = 1 << 2
-
-# Doors (_jit.py): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
+# Doors (_jit): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
 # 0 to 31 are the machine's, the rest a language runtime's.
 DOORS = 128
 DOOR_FILES = {}

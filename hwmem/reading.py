@@ -7,13 +7,16 @@
     observers                               what the hooks of the hardware lead to
 
 A file imports only files below it, and a folder is a room that is read in one go, so that no room imports one above it; the shared headers, which everybody may import, stand apart and import only each
-other. Hardware (core, mmu, cache, memory) never imports Linux: it reaches it through doors (_jit.py), which
+other. Hardware (core, mmu, cache, memory) never imports Linux: it reaches it through doors (_jit), which
 is why Linux stands above it. tests/test_reading_order.py holds the files to this list.
 """
 
 HEADERS = (
     "hwmem",                        # the names that users import
-    "hwmem.params", "hwmem.layout", "hwmem.errors", "hwmem.units", "hwmem._jit", "hwmem.bits",
+    "hwmem.params", "hwmem.layout", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
+    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits",
+    "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.decorators", "hwmem._jit.compiler", "hwmem._jit.cache",
+    "hwmem._jit.stamp",
 )
 
 READING = (
@@ -25,14 +28,14 @@ READING = (
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.watch",
+    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.frame", "hwmem.runs.watch",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",
     "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
     "hwmem.programs.threads.readers", "hwmem.programs.threads.locks", "hwmem.programs.threads.messages",
     "hwmem.programs.threads.exclusion", "hwmem.programs.threads.publication", "hwmem.programs.threads.treiber",
     "hwmem.programs.threads.fences", "hwmem.programs.threads.hoard", "hwmem.programs.threads.heap",
-    "hwmem.programs.threads.regression", "hwmem.programs.memory", "hwmem.programs.memory.faults",
+    "hwmem.programs.threads.regression", "hwmem.programs.threads.fields", "hwmem.programs.memory", "hwmem.programs.memory.faults",
     "hwmem.programs.memory.returning", "hwmem.programs.memory.oversubscription", "hwmem.programs.memory.reach",
     "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation", "hwmem.programs.memory.mappings",
     "hwmem.programs.memory.contiguous", "hwmem.programs.memory.overlay", "hwmem.programs.meter", "hwmem.programs.barrier",
@@ -43,7 +46,7 @@ READING = (
     "hwmem.litmus.condition",
     # Results as text and as a page
     "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
-    "hwmem.report.history", "hwmem.report.table",
+    "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
@@ -61,8 +64,6 @@ READING = (
     "hwmem.proc.memory",
     # What it is made of
     "hwmem.config", "hwmem.config.build", "hwmem.config.machine", "hwmem.config.record", "hwmem.config.file",
-    # The compiler's other process
-    "hwmem.second_compiler",
     # The C library, a program that runs in emulated processes
     "hwmem.libc", "hwmem.libc.api", "hwmem.libc.door", "hwmem.libc.malloc", "hwmem.libc.statistics", "hwmem.libc.options",
     "hwmem.libc.aligned", "hwmem.libc.resize", "hwmem.libc.thread", "hwmem.libc.copy", "hwmem.libc.search",
@@ -72,28 +73,37 @@ READING = (
     # What emulated threads call
     "hwmem.kernels",
     # Linux
+<<<<<<< HEAD
     "hwmem.linux", "hwmem.linux.call_numbers", "hwmem.linux.syscall", "hwmem.linux.files", "hwmem.linux.truncate",
     "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.advice", "hwmem.linux.clear_refs", "hwmem.linux.mremap",
     "hwmem.linux.mlock", "hwmem.linux.protect", "hwmem.linux.mapping", "hwmem.linux.tasks", "hwmem.linux.fork",
     "hwmem.linux.fault", "hwmem.linux.populate", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
+=======
+    "hwmem.linux", "hwmem.linux.stubs", "hwmem.linux.call_numbers", "hwmem.linux.syscall", "hwmem.linux.files",
+    "hwmem.linux.truncate",
+    "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.mremap", "hwmem.linux.protect", "hwmem.linux.mapping",
+    "hwmem.linux.populate", "hwmem.linux.tasks", "hwmem.linux.fork",
+    "hwmem.linux.fault", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
+>>>>>>> main
     "hwmem.linux.exit", "hwmem.linux.exec", "hwmem.linux.huge", "hwmem.linux.anon", "hwmem.linux.swapin",
     "hwmem.linux.filemap", "hwmem.linux.shmem", "hwmem.linux.writeback", "hwmem.linux.readahead", "hwmem.linux.commit",
     "hwmem.linux.aging", "hwmem.linux.workingset", "hwmem.linux.pages", "hwmem.linux.swap", "hwmem.linux.vma",
     "hwmem.linux.vma_tree", "hwmem.linux.rmap", "hwmem.linux.shootdown", "hwmem.linux.page_table", "hwmem.linux.page_cache",
     "hwmem.linux.lru", "hwmem.linux.frames", "hwmem.linux.disk",
     # Who runs next
-    "hwmem.sched", "hwmem.sched.scheduler", "hwmem.sched.block",
+    "hwmem.sched", "hwmem.sched.thread", "hwmem.sched.scheduler", "hwmem.sched.block",
     # One access: the core
     "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service",
-    "hwmem.core.memory_door", "hwmem.core.signal", "hwmem.core.store_buffer",
+    "hwmem.core.memory_door", "hwmem.core.long_way", "hwmem.core.place", "hwmem.core.signal", "hwmem.core.physical",
+    "hwmem.core.store_buffer",
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
     "hwmem.cache", "hwmem.cache.private", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.answer",
-    "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol", "hwmem.cache.sets",
-    "hwmem.cache.replacement", "hwmem.cache.match",
+    "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
+    "hwmem.cache.hit_filter", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
-    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
+    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram", "hwmem.memory.ranges",
     # What watches it
     "hwmem.observers", "hwmem.observers.hooks", "hwmem.observers.door", "hwmem.observers.sharing",
     "hwmem.observers.contended", "hwmem.observers.watched", "hwmem.observers.races", "hwmem.observers.clocks",

@@ -1,7 +1,7 @@
 """Plain-Python models of single parts, written from their definitions, and readers of a machine's raw state.
 
 The models share no code with hwmem: a set is a Python list, memory a dict. What reads a machine's record decodes the
-layout that hwmem/layout.py draws (tag words, pools) and the page-table entries that the SDM draws (vol. 3A, 4.5).
+layout that hwmem/layout draws (tag words, pools) and the page-table entries that the SDM draws (vol. 3A, 4.5).
 """
 import ctypes
 

@@ -1,6 +1,6 @@
 """Who answers a request, what becomes of the others' copies, and what the way of the line costs.
 
-directory.py comes here when other cores or sockets may hold the line (answer_read, answer_write), and for a line that
+directory.py comes here when other cores or sockets may hold the line (answer_read, _getx, _upgrade), and for a line that
 nobody else holds (fetch_from_llc, fetch_from_memory). The others' copies meet the request by the protocol's table
 (peers.py); the line comes from a core, an LLC or DRAM, and core.source says which.
 
@@ -16,7 +16,7 @@ from hwmem._jit import apart, hot, kernel
 from hwmem.bits import bit, ctz64
 from hwmem.cache.entry import far_entry, set_entry, sharers_of
 from hwmem.cache.peers import meet, supplier, take_away
-from hwmem.cache.protocol import BUS_RD, BUS_RDX, BUS_UPGR, GETX, MEM_WRITE, UPGRADE
+from hwmem.cache.protocol import BUS_RD, BUS_RDX, BUS_UPGR, MEM_WRITE
 from hwmem.memory.dram import dram_read, dram_write, home_node
 
 NOBODY = np.uint64(0)
@@ -42,10 +42,9 @@ def answer_read(m, c, line, i, far, mask):
 
 
 @apart
-def answer_write(m, c, line, i, far, mask, kind):
-    """Take the line from everybody else, and bring it unless core `c` has it; returns the core that supplied it, or -1."""
-    core = m.core[c]
-    owner = find_owner(m, line, i, mask) if kind == GETX else -1
+def answer_getx(m, c, line, i, far, mask):
+    """Take the line from everybody else and bring it to core `c`; returns the core that supplied it, or -1."""
+    owner = find_owner(m, line, i, mask)
     others = mask
     while others != NOBODY:
         d = ctz64(others)
@@ -57,19 +56,41 @@ def answer_write(m, c, line, i, far, mask, kind):
             charge_forward(m, c, d, take_away(m, c, d, line, BUS_RDX))
         else:
             m.directory.inv += 1
-            take_away(m, c, d, line, BUS_UPGR if kind == UPGRADE else BUS_RDX)
-    if kind == UPGRADE:
-        m.directory.hits += 1
-        core.source = P.FROM_UPGRADE
-        core.cycles += m.cost.upgrade
-    elif owner < 0:
+            take_away(m, c, d, line, BUS_RDX)
+    if owner < 0:
         fetch(m, c, line, i, far)
-    if mask != NOBODY and owner < 0:
+        if mask != NOBODY:
+            m.core[c].cycles += m.cost.invalidate
+    lose_far(m, line, far)
+    return owner
+
+
+@apart
+def answer_upgrade(m, c, line, far, mask):
+    """Take the line, which core `c` has, from everybody else. Returns -1: nobody supplied it."""
+    core = m.core[c]
+    others = mask
+    while others != NOBODY:
+        d = ctz64(others)
+        others &= ~bit(d)
+        m.core[d].invalidations_received += 1
+        m.directory.inv += 1
+        take_away(m, c, d, line, BUS_UPGR)
+    m.directory.hits += 1
+    core.source = P.FROM_UPGRADE
+    core.cycles += m.cost.upgrade
+    if mask != NOBODY:
         core.cycles += m.cost.invalidate
+    lose_far(m, line, far)
+    return -1
+
+
+@kernel
+def lose_far(m, line, far):
+    """The other sockets of the mask `far` have the line no more."""
     while far:
         set_entry(m, far_entry(m, ctz64(np.uint64(far)), line), P.GONE)
         far &= far - 1
-    return owner
 
 
 @kernel

@@ -25,11 +25,11 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit
 from hwmem.cache.sets import index_in, index_of, row_of, touch_in
-from hwmem.cache.answer import answer_read, answer_write, fetch_from_llc, fetch_from_memory
+from hwmem.cache.answer import answer_getx, answer_read, answer_upgrade, fetch_from_llc, fetch_from_memory
 from hwmem.cache.entry import allocate, allocate_again, far_copies, holders, lookup, name_holder, sharers_of
 from hwmem.cache.protocol import GETS, GETX, PR_RD, PUTX, UPGRADE
 from hwmem.memory.dram import dram_write
-from hwmem.observers.hooks import log_event
+from hwmem.observers.hooks import change, log_event
 
 NOBODY = np.uint64(0)
 
@@ -85,7 +85,7 @@ def ask_others(m, c, line, write, had, i):
         owner = answer_read(m, c, line, i, far, mask)
         state = np.int64(grant_read(m, i, far, mask, owner))
     else:
-        owner = answer_write(m, c, line, i, far, mask, kind)
+        owner = answer_getx(m, c, line, i, far, mask) if kind == GETX else answer_upgrade(m, c, line, far, mask)
         state = P.E
     if i < 0 and m.has_llc and (kind != UPGRADE or m.inclusion == P.INCLUSIVE):
         i = allocate_again(m, c, line)
@@ -96,7 +96,7 @@ def ask_others(m, c, line, write, had, i):
         busy = busy_slot(m, line)
         busy.line, busy.until = line, core.cycles
     if m.observe.events:
-        log_event(m, c, line, kind, owner, had, P.M if write else state, core.cycles - start)
+        log_event(m, c, line, change(kind, had, P.M if write else state), owner, core.cycles - start)
     return state
 
 
@@ -188,7 +188,7 @@ def put_back(m, c, line, state, keeps, i):
     else:
         m.word[i] = np.int64(left)
     if m.observe.events:
-        log_event(m, c, line, PUTX, -1, state, P.I, 0)
+        log_event(m, c, line, change(PUTX, state, P.I), -1, 0)
 
 
 @cold

@@ -21,6 +21,7 @@ Source: McKenney, "Memory barriers: a hardware view for software hackers", 2010,
 """
 from hwmem import params as P
 from hwmem._jit import cold, kernel
+from hwmem.cache.hit_filter import forget_lines
 from hwmem.memory.ram import peek64
 
 WORDS = P.LINE // 8
@@ -40,8 +41,7 @@ def hold(m, d, line, due):
     core.iq_count += 1
     core.invalidations_queued += 1
     core.plain = 0
-    for h in range(core.hot_mask + 1):
-        core.hot[h].line = core.hot[h].store = 0
+    forget_lines(core)
 
 
 @cold

@@ -9,7 +9,8 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit, test_bit
-from hwmem.cache.sets import cool, index_of
+from hwmem.cache.hit_filter import cool
+from hwmem.cache.sets import index_of
 from hwmem.cache.invalidations import hold_for_a_while
 from hwmem.observers.hooks import line_lost
 

@@ -22,7 +22,8 @@ that level, if that is valid.
 """
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
-from hwmem.cache.sets import cool, index_in, key_of, prefetch_row, put, row_of, take_victim, touch_entry, touch_in
+from hwmem.cache.hit_filter import cool
+from hwmem.cache.sets import index_in, key_of, prefetch_row, put, row_of, take_victim, touch_entry, touch_in
 from hwmem.cache.directory import put_back, request, request_again
 from hwmem.cache.entry import give_up
 from hwmem.cache.protocol import PR_RD
@@ -65,7 +66,7 @@ def hit_line(m, c, row, line, write):
 def access_physical(m, c, pa, write):
     """An access that did not come by a virtual address: the walker's, the kernel's, a draining store's.
 
-    The L1 set's most recent line is now another one, so the hit filter (core/access.py) forgets the set.
+    The L1 set's most recent line is now another one, so the hit filter forgets the set.
     """
     line = pa >> P.LINE_SHIFT
     cool(m.core[c], line)

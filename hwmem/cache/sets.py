@@ -143,11 +143,3 @@ def clear(m, s):
     for i in range(s.first, s.first + (s.sets << s.row_shift)):
         m.tag[i] = 0
         m.word[i] = 0
-
-
-@kernel
-def cool(core, line):
-    """The hit filter (core/access.py) forgets the L1 set of a physical line."""
-    slot = core.hot[np.uint64(line & core.hot_mask)]
-    slot.line = 0
-    slot.store = 0

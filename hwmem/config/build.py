@@ -10,6 +10,7 @@ import mmap
 import numpy as np
 
 from hwmem import params as P
+from hwmem.cache import hit_filter
 from hwmem.cache.replacement import fresh_stack, stack_mask
 from hwmem.cache.protocol import PROTOCOLS, tables
 from hwmem.layout import MACHINE
@@ -113,23 +114,12 @@ def fill_core(core, config, c, pools):
     core.id, core.socket = c, c // config.cores_per_socket
     core.levels = 4
     core.hit_cycles = config.l1d.latency
-    core.hot_mask = filter_mask(config.l1d.sets, P.HOT_LINES)
-    if config.mmu:
-        core.page_mask = filter_mask(config.dtlb.sets, P.HOT_PAGES)
-        core.page_last = P.PAGE - 1
-    else:
-        core.page_last = (1 << 63) - 1
-        core.hot_page[0].page = core.page_last
+    hit_filter.set_up(core, config.l1d.sets, config.dtlb.sets if config.mmu else 0)
     for name in ("l1d", "l2", "dtlb", "dtlb_2m", "stlb"):
         pools.place(core[name], getattr(config, name))
     for name in ("pml4e", "pdpte", "pde"):
         entries = getattr(config.walker, name)
         pools.place(core[name], WalkerCache(entries) if entries else None)
-
-
-def filter_mask(sets, slots):
-    """The hit filter's mask: one slot a set, so that a set's most recent entry is known; one slot for odd numbers of sets."""
-    return min(sets & -sets, slots) - 1
 
 
 def fill_costs(m, config):

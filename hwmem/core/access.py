@@ -1,52 +1,14 @@
 """Loads, stores and atomics: what every front end calls, and nothing else reaches memory.
 
-    load64(m, t, va) ── hit filter ──> bytes          inlined, a few dozen instructions
+    load64(m, t, va) ── hit filter ──> bytes          inlined, a few dozen instructions (cache/hit_filter.py)
                    └── memory door ──> all the rest   (memory_door.py), one call
-
-The hit filter knows accesses that can change nothing but the clock and a counter: the line is the most recent
-of its L1 set, with the right that is needed, and its page the most recent of its TLB set.
-
-    hot[va >> 6 & hot_mask].line   va | 63: the last line the door served in that L1 set; 0: none
-                           .store  the same where a store may go ahead (state M, page dirty, no store waiting)
-                           .host   host address of the line's first byte
-    hot_page[va >> 12 & page_mask].page    va | 4095: the last page in that TLB set; 0: none
-                                  .frame   its frame, bit 0 set where stores may go ahead
-                         (without an MMU page_last is all bits, and the one page there is known from the start)
-
-Whoever makes another line of the set most recent, or weakens the core's right to it, clears the entry; so the
-filter is exact: no count differs from what the full path would give.
 
 `m` is the machine, `t` the thread. A bad access ends the thread with a signal (linux/fault.py) and reads 0.
 """
-import numpy as np
-
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
+from hwmem.cache.hit_filter import hot_host, is_hot
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
-
-LAST = P.LINE - 1
-
-
-@kernel
-def is_hot(core, va, size, store):
-    """Whether the filter lets the access to [va, va + size) go ahead (`store` 0/1)."""
-    line = va >> P.LINE_SHIFT
-    hot = core.hot[np.uint64(line & core.hot_mask)]
-    allowed = hot.store if store else hot.line
-    known = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)].page
-    return allowed == (va | LAST) and known == (va | core.page_last) and (va & LAST) + size <= P.LINE
-
-
-@kernel
-def is_hot_store(core, va):
-    """Whether the line of `va`, an access to which is_hot, may also be stored to."""
-    return core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)].store == (va | LAST)
-
-
-@kernel
-def hot_host(core, va):
-    """Host address of `va`, whose access is_hot."""
-    return core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)].host + (va & LAST)
 
 
 @kernel

@@ -1,21 +1,25 @@
 """Loads and stores that say in which order others see them: acquire, release, non-temporal.
 
     load_acquire    nothing the thread does later comes before it, and it is never early itself: under relaxed the core's
-                    invalidation queue is processed first (cache/invalidations.py)
+                    invalidation queue is processed first (cache/invalidations.py), as by an lfence
     store_release   nothing the thread did before comes after it: the store begins a new group of the store buffer
     store_stream    past the caches, ordered only by sfence, mfence and atomics (x86: movnti)
 
 Under sc and tso both are plain ones. To the race detector acquire and release accesses are synchronisation
-(observe/hooks.py), as a language's atomics are; `ordered` tells it.
+(observers/hooks.py), as a language's atomics are; observe.ordered tells it, and nobody else reads that.
 """
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
+from hwmem.cache.invalidations import process_all
 from hwmem.core.access import load, store
 from hwmem.core.store_buffer import begin_group
 
 
 @kernel
 def load_acquire(m, t, va, size):
+    core = m.core[m.thread[t].core]
+    if core.iq_count > 0:
+        process_all(core)
     m.observe.ordered = 1
     value = load(m, t, va, size)
     m.observe.ordered = 0

@@ -26,6 +26,7 @@ decrease from head to tail; sb_next is when the buffer acts next, if it holds an
 from hwmem import params as P
 from hwmem._jit import apart, cold, kernel
 from hwmem.cache.private import access_physical
+from hwmem.cache.hit_filter import cool, forget_stores
 from hwmem.cache.sets import index_of
 from hwmem.cache.invalidations import process_lines
 from hwmem.cache.past import write_past
@@ -37,17 +38,17 @@ PLAIN, ASKED, STREAM = range(3)         # sb_kind; ASKED: plain, and its line ha
 
 
 @apart
-def push(m, t, c, va, pa, size, value):
-    """A retired store; its slot. Waits while the buffer is full."""
-    core = m.core[c]
+def push(m, t, va, pa, what, value):
+    """A retired store; its slot. Waits while the buffer is full. `what`: size and kind, as the memory door gets them."""
+    core = m.core[m.thread[t].core]
     core.store_buffer_stalls += core.sb_count == m.store_buffer_entries
     while core.sb_count == m.store_buffer_entries:
         core.cycles = max(core.cycles, core.sb_next)
-        drain_next(m, c)
+        drain_next(m, core.id)
     slot = slot_of(core, core.sb_count)
     core.sb_pa[slot] = pa
     core.sb_va[slot] = va
-    core.sb_size[slot] = size
+    core.sb_size[slot] = what & P.SIZE_MASK
     core.sb_value[slot] = value
     core.sb_thread[slot] = t
     core.sb_due[slot] = core.cycles + m.cost.store_drain
@@ -55,11 +56,10 @@ def push(m, t, c, va, pa, size, value):
     core.sb_kind[slot] = PLAIN
     core.sb_count += 1
     core.store_buffer_stores += 1
-    core.hot[pa >> P.LINE_SHIFT & core.hot_mask].line = 0
+    cool(core, pa >> P.LINE_SHIFT)
     if core.sb_count == 1:
         core.plain = 0
-        for h in range(core.hot_mask + 1):
-            core.hot[h].store = 0
+        forget_stores(core)
         core.sb_next = max(core.sb_due[slot], core.sb_free_at)
     elif core.sb_due[slot] < core.sb_due[core.sb_head]:
         core.sb_next = next_time(m, core)
@@ -196,10 +196,11 @@ def take_line(m, c, slot):
     """The line of the store in `slot`, to be written; observers see the store when its line is first asked for, and again
     when it must be asked for once more since another core has taken it."""
     core = m.core[c]
-    start, pa, size = core.cycles, core.sb_pa[slot], core.sb_size[slot]
-    access_physical(m, c, pa, 1)
+    start = core.cycles
+    access_physical(m, c, core.sb_pa[slot], 1)
     if m.observe.watching and (core.sb_kind[slot] == PLAIN or core.source != P.FROM_L1):
-        access_seen(m, core.sb_thread[slot], c, core.sb_va[slot], pa >> P.LINE_SHIFT, pa & P.LINE - 1, size, P.STORE, core.cycles - start)
+        what = core.sb_size[slot] | P.STORE << P.KIND_SHIFT
+        access_seen(m, core.sb_thread[slot], core.sb_va[slot], core.sb_pa[slot], what, core.cycles - start)
 
 
 @apart

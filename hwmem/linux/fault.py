@@ -32,7 +32,7 @@ MINOR, MAJOR = 0, 1             # results of a fault; below zero: it failed, -EN
 
 
 @DOORS.door(P.DOOR_PAGE_FAULT)
-def page_fault(m, t, va, write, error):
+def page_fault(m, t, va, write, unused):
     """0: the access may be tried again; -1: the thread got a signal."""
     p, c = m.thread[t].process, m.thread[t].core
     m.core[c].cycles += m.cost.page_fault

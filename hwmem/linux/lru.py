@@ -19,19 +19,25 @@ def frames_of(m, frame):
 
 
 @kernel
-def lru_add(m, frame, which):
-    """Put a frame at the head of list `which`."""
+def insert(m, frame, which, before, after):
+    """Put a frame into list `which` between two neighbours, 0: none there."""
     lists, f = m.lru, m.frame[frame]
-    first = lists.head[which]
-    f.lru = which
-    f.prev = 0
-    f.next = first
-    if first:
-        m.frame[first].prev = frame
+    f.lru, f.prev, f.next = which, before, after
+    if before:
+        m.frame[before].next = frame
+    else:
+        lists.head[which] = frame
+    if after:
+        m.frame[after].prev = frame
     else:
         lists.tail[which] = frame
-    lists.head[which] = frame
     lists.pages[which] += frames_of(m, frame)
+
+
+@kernel
+def lru_add(m, frame, which):
+    """Put a frame at the head of list `which`."""
+    insert(m, frame, which, 0, m.lru.head[which])
 
 
 @kernel
@@ -62,14 +68,4 @@ def lru_move(m, frame, which):
 @kernel
 def lru_add_tail(m, frame, which):
     """Put a frame at the tail of list `which`: the next to be reclaimed."""
-    lists, f = m.lru, m.frame[frame]
-    last = lists.tail[which]
-    f.lru = which
-    f.next = 0
-    f.prev = last
-    if last:
-        m.frame[last].next = frame
-    else:
-        lists.head[which] = frame
-    lists.tail[which] = frame
-    lists.pages[which] += frames_of(m, frame)
+    insert(m, frame, which, m.lru.tail[which], 0)

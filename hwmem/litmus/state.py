@@ -4,11 +4,11 @@ The machine's caches stay as they are: they decide times, never values.
 """
 from hwmem import params as P
 from hwmem._jit import kernel
+from hwmem.cache.hit_filter import forget_lines
 from hwmem.cache.invalidations import WORDS, hold
 from hwmem.core.store_buffer import PLAIN, STREAM, slot_of, waits_for_line
 from hwmem.litmus.encode import ENTRY, READ, STATE
 from hwmem.memory.ram import peek64, poke64
-from hwmem.mmu.tlb import forget_lines
 
 HOLD = 1 << 40                  # until when what is installed waits: it leaves when it is told to
 

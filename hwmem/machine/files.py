@@ -61,7 +61,7 @@ class File:
 
     @property
     def record(self):
-        """What the machine keeps of it: a row of `file` (layout.py)."""
+        """What the machine keeps of it: a row of `file` (layout.linux.FILE)."""
         return self.machine.state.file[self.number]
 
     @property

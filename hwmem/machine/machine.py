@@ -1,6 +1,6 @@
 """The machine as Python sees it: build it, spawn processes, replay traces, read counters, check.
 
-    Machine(config) ── state      the record (layout.py) that kernels take as `m`
+    Machine(config) ── state      the record (layout.MACHINE) that kernels take as `m`
                     ├─ spawn()    -> Process (process.py)
                     ├─ create_file(), file()    -> File (files.py)
                     ├─ replay()   a recorded trace or arrays (replay.py)

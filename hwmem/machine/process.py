@@ -31,7 +31,7 @@ class Process(Calls, Accesses, Segments):
 
     @property
     def record(self):
-        """What the machine keeps of it: a row of `process` (layout.py)."""
+        """What the machine keeps of it: a row of `process` (layout.PROCESS)."""
         self._alive()
         return self.machine.state.process[self.number]
 

@@ -18,12 +18,11 @@ from hwmem import params as P
 from hwmem._jit import call_door, cold, hot, kernel
 from hwmem.machine.arguments import as_array, filled, int64_array
 from hwmem.bits import ctz64, popcount64
+from hwmem.cache.hit_filter import forget_lines, is_hot, is_hot_store
 from hwmem.cache.match import LANES
 from hwmem.cache.sets import prefetch_row, row_of
-from hwmem.core.access import is_hot, is_hot_store
 from hwmem.core.memory_door import short_way, takes_long_way
 from hwmem.machine.eight import stores8, within8
-from hwmem.mmu.tlb import forget_lines
 from hwmem.mmu.walk import foresee
 
 
@@ -40,22 +39,24 @@ def replay_one_core(m, t, addresses, is_store, sizes):
     addresses_at, is_store_at, sizes_at = np.int64(addresses.ctypes.data), np.int64(is_store.ctypes.data), np.int64(sizes.ctypes.data)
     ahead = AHEAD if m.has_llc else n
     while i < n:
+        while i + LANES <= n and is_hot(core, addresses[i], np.int64(sizes[i]), is_store[i]):
+            at, va = np.int64(i), addresses[i]
+            run = within8(addresses_at + 8 * at, sizes_at + 2 * at, va & -P.LINE)
+            i += count_hits(core, va, run, stores8(is_store_at + at))
+        if i == n:
+            break
         va, size = addresses[i], np.int64(sizes[i])
-        if is_hot(core, va, size, is_store[i]):
-            if i + LANES <= n:
-                at = np.int64(i)
-                run = within8(addresses_at + 8 * at, sizes_at + 2 * at, va & -P.LINE)
-                i += count_hits(core, va, run, stores8(is_store_at + at))
-            else:
-                count_hit(core, is_store[i])
-                i += 1
+        if i + LANES > n and is_hot(core, va, size, is_store[i]):       # of the last few, one by one
+            count_hit(core, is_store[i])
+            i += 1
             continue
         if i + ahead < n:
             expect(m, core, llc, va, addresses[i + ahead])
-        if takes_long_way(m, core, va, size, P.PHANTOM_LOAD):
-            touch(m, t, va, size, is_store[i])
+        what = size | phantom(is_store[i]) << P.KIND_SHIFT
+        if takes_long_way(m, core, va, what):
+            touch(m, t, va, what)
         else:
-            short_way(m, t, c, va, size, P.PHANTOM_STORE if is_store[i] else P.PHANTOM_LOAD, 0)
+            short_way(m, t, c, va, what, 0)
         if m.thread[t].state == P.KILLED:
             return i
         i += 1
@@ -134,7 +135,7 @@ def make(m, t, va, size, is_store):
     if is_hot(core, va, size, is_store):
         count_hit(core, is_store)
     else:
-        touch(m, t, va, size, is_store)
+        touch(m, t, va, size | phantom(is_store) << P.KIND_SHIFT)
 
 
 @kernel
@@ -153,18 +154,24 @@ def count_hit(core, is_store):
     core.cycles += core.hit_cycles
 
 
+@hot
+def phantom(is_store):
+    """The kind of a trace's access."""
+    return P.PHANTOM_STORE if is_store else P.PHANTOM_LOAD
+
+
 @kernel
-def touch(m, t, va, size, is_store):
+def touch(m, t, va, what):
     """One access; what is longer than a line (saves of vector registers) goes line by line."""
-    kind = P.PHANTOM_STORE if is_store else P.PHANTOM_LOAD
-    if size > P.LINE:
-        touch_long(m, t, va, size, kind)
+    if what & P.SIZE_MASK > P.LINE:
+        touch_long(m, t, va, what)
     else:
-        call_door(m, P.DOOR_MEMORY, t, va, size | kind << P.KIND_SHIFT, 0)
+        call_door(m, P.DOOR_MEMORY, t, va, what, 0)
 
 
 @cold
-def touch_long(m, t, va, size, kind):
+def touch_long(m, t, va, what):
+    size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
     while size > 0:
         part = min(size, P.LINE - (va & P.LINE - 1))
         call_door(m, P.DOOR_MEMORY, t, va, part | kind << P.KIND_SHIFT, 0)

@@ -11,10 +11,10 @@ walk that follows sets D, or faults. Invariant: an entry agrees with the page ta
 """
 from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
+from hwmem.cache.hit_filter import STORE_NEEDS, forget_lines, forget_page, forget_pages
 from hwmem.cache.sets import clear, empty, forget, index_in, install, row_of, touch_in
 
 HUGE_KEY = 1 << 50
-STORE_NEEDS = P.PTE_RW | P.PTE_D
 
 
 @kernel
@@ -134,24 +134,3 @@ def flush(m, c):
     core.last_pde = 0
     forget_pages(core)
     forget_lines(core)
-
-
-@kernel
-def forget_page(core, va):
-    """The hit filter (core/access.py) forgets the page of `va`, and what shares its slot."""
-    core.hot_page[va >> P.PAGE_SHIFT & core.page_mask].page = 0
-
-
-@cold
-def forget_pages(core):
-    """The hit filter forgets every page."""
-    for h in range(P.HOT_PAGES):
-        core.hot_page[h].page = 0
-
-
-@cold
-def forget_lines(core):
-    """The hit filter forgets every line: what it knows of them holds as long as the translations do."""
-    for h in range(P.HOT_LINES):
-        core.hot[h].line = 0
-        core.hot[h].store = 0

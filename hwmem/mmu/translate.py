@@ -5,12 +5,11 @@ processor goes through its interrupt table, and the access is tried again when t
 """
 from hwmem import params as P
 from hwmem._jit import call_door, cold, hot, kernel
+from hwmem.cache.hit_filter import forget_page
 from hwmem.cache.sets import row_of
-from hwmem.mmu.tlb import fill_first, fill_second, first_level, forget_page, key_4k, second_level
-from hwmem.mmu.walk import walk
+from hwmem.mmu.tlb import fill_first, fill_second, first_level, key_4k, second_level
+from hwmem.mmu.walk import NO_LEAF, walk
 
-USER_END = 1 << 47
-NOT_USER = -1 - P.PF_USER       # as a walk's result: the handler ends the thread
 HUGE_FRAME = P.PTE_FRAME & ~(P.HUGE_PAGE - 1)
 
 
@@ -19,7 +18,7 @@ def translate(m, t, c, va, write):
     """Physical address of `va` for thread `t` on core `c`, or -1 when the thread got a signal."""
     core = m.core[c]
     if not is_user_address(core, va):
-        return trap(m, t, c, va, write, NOT_USER)
+        return trap(m, t, c, va, write)                 # the handler ends the thread
     key = key_4k(core, va)
     row = row_of(core.dtlb, key)
     pte = first_level(m, core, row, key, va, write)
@@ -28,9 +27,9 @@ def translate(m, t, c, va, write):
         pte = second_level(m, core, row_2, key, va, write)
         if pte == 0:
             pte = walk(m, c, va, write)
-            if pte < 0:
-                pte = trap(m, t, c, va, write, pte)
-                if pte < 0:
+            if pte == NO_LEAF:
+                pte = trap(m, t, c, va, write)
+                if pte == NO_LEAF:
                     return -1
             fill_second(m, core, row_2, key, va, pte)
         fill_first(m, core, row, key, va, pte)
@@ -47,12 +46,12 @@ def is_user_address(core, va):
 
 
 @cold
-def trap(m, t, c, va, write, pte):
-    """Leaf entry after the traps that a walk took, the first of them for what the walk returned; -1 when the thread got a
-    signal."""
-    while pte < 0:
-        if call_door(m, P.DOOR_PAGE_FAULT, t, va, write, -1 - pte) < 0:
+def trap(m, t, c, va, write):
+    """Leaf entry after the traps that an access took, or NO_LEAF when the thread got a signal."""
+    pte = NO_LEAF
+    while pte == NO_LEAF:
+        if call_door(m, P.DOOR_PAGE_FAULT, t, va, write, 0) < 0:
             forget_page(m.core[c], va)                  # the TLBs have dropped an entry that lacks the right
-            return -1
+            return NO_LEAF
         pte = walk(m, c, va, write)
     return pte

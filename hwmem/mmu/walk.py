@@ -10,7 +10,8 @@ translate.py comes here when no TLB knows a page. Four levels for x86-64:
 
 and two levels of 4-byte entries for 32-bit processes (10 + 10 + 12 bits). The paging-structure caches
 (pml4e, pdpte, pde) let a walk begin lower down. Every entry read is a load of the core's L1, and setting A
-or D is a store. Returns the leaf entry, or -1 - error code (PF_*) if the walk ends in a fault.
+or D is a store. Returns the leaf entry, or NO_LEAF if the walk ends in a fault: what the access lacks, the handler
+works out for itself.
 
 Cost: one to four accesses; with a warm pde cache, one.
 """
@@ -24,6 +25,7 @@ from hwmem.memory.ram import peek32, peek64, poke32, poke64
 from hwmem.observers.hooks import physical_seen
 
 TOP_LEVEL = 3
+NO_LEAF = -1
 LARGE_LEAF = (1 << 63) - 1              # NX is not part of what a data access needs
 SMALL_LEAF = LARGE_LEAF & ~P.PTE_PS     # in a 4 KiB leaf that bit is PAT
 LOAD_LEAF = P.PTE_P | P.PTE_A           # what a leaf entry needs so that an access may use it as it is
@@ -32,7 +34,7 @@ STORE_LEAF = LOAD_LEAF | P.PTE_RW | P.PTE_D
 
 @hot
 def walk(m, c, va, write):
-    """Leaf entry for `va` (bit PS set: a 2 MiB page), or -1 - error code."""
+    """Leaf entry for `va` (bit PS set: a 2 MiB page), or NO_LEAF."""
     core = m.core[c]
     core.walks += 1
     core.cycles += m.cost.walker
@@ -44,9 +46,8 @@ def walk(m, c, va, write):
     pte = peek64(m.ram_base + pa)
     wanted = STORE_LEAF if write else LOAD_LEAF
     if pte & wanted != wanted:
-        error = use_entry(m, c, pa, pte, 1, write)
-        if error:
-            return -1 - error
+        if not use_entry(m, c, pa, pte, 1, write):
+            return NO_LEAF
     return (pte | wanted) & SMALL_LEAF
 
 
@@ -91,9 +92,8 @@ def walk_down(m, c, va, write):
         walker_access(m, c, pa, 0)
         pte = peek64(m.ram_base + pa)
         leaf = 1 if level == 0 or (level == 1 and pte & P.PTE_PS) else 0
-        error = use_entry(m, c, pa, pte, leaf, write)
-        if error:
-            return -1 - error
+        if not use_entry(m, c, pa, pte, leaf, write):
+            return NO_LEAF
         if leaf:
             return (pte | (STORE_LEAF if write else LOAD_LEAF)) & (LARGE_LEAF if level else SMALL_LEAF)
         table = pte & P.PTE_FRAME
@@ -103,11 +103,9 @@ def walk_down(m, c, va, write):
 
 @cold
 def use_entry(m, c, pa, pte, leaf, write):
-    """The walker has read `pte` at `pa`: 0 if the walk may go on, A (and D, at a stored-to leaf) set; else the error code."""
-    if not pte & P.PTE_P:
-        return P.PF_USER | (P.PF_WRITE if write else 0)
-    if write and not pte & P.PTE_RW:
-        return P.PF_USER | P.PF_WRITE | P.PF_PRESENT
+    """The walker has read `pte` at `pa`: whether the walk may go on, A (and D, at a stored-to leaf) set."""
+    if not pte & P.PTE_P or (write and not pte & P.PTE_RW):
+        return False
     wanted = pte | P.PTE_A | (P.PTE_D if leaf and write else 0)
     if wanted != pte:
         walker_access(m, c, pa, 1)
@@ -115,7 +113,7 @@ def use_entry(m, c, pa, pte, leaf, write):
             poke64(m.ram_base + pa, wanted)
         else:
             poke32(m.ram_base + pa, wanted)
-    return 0
+    return True
 
 
 @cold
@@ -124,9 +122,8 @@ def walk_32(m, c, va, write):
     for level in range(2):
         walker_access(m, c, pa, 0)
         pte = peek32(m.ram_base + pa)
-        error = use_entry(m, c, pa, pte, level, write)
-        if error:
-            return -1 - error
+        if not use_entry(m, c, pa, pte, level, write):
+            return NO_LEAF
         if level == 0:
             pa = (pte & P.PTE_FRAME) + (va >> P.PAGE_SHIFT & 1023) * 4
     return (pte | (STORE_LEAF if write else LOAD_LEAF)) & SMALL_LEAF

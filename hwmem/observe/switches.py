@@ -4,10 +4,11 @@
 
 A start begins a new observation: tables and the event log are emptied; core.miss, like every counter, goes on. What
 was observed can be read while it goes on and after the stop. While classify, c2c or races is on, every access leaves
-the hit filter (core/access.py): that costs time on the host, and no cycle.
+the hit filter (cache/hit_filter.py): that costs time on the host, and no cycle.
 """
 import numpy as np
 
+from hwmem.cache.hit_filter import forget_everything
 from hwmem.config.build import is_direct
 from hwmem.config.record import Integer
 from hwmem.layout import CELL, EVENT_SLOTS
@@ -39,10 +40,8 @@ def start(machine, classify=False, c2c=False, events=0, races=False):
     o.races = bool(races)
     o.watching = o.classify or o.c2c or o.races
     if o.watching:
-        for c in range(int(m.cores)):
-            m.core[c].hot["line"] = 0
-            m.core[c].hot["store"] = 0
-            m.core[c].plain = 0
+        forget_everything(m)
+        m.core["plain"][:int(m.cores)] = 0
 
 
 def stop(machine):

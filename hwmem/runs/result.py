@@ -21,6 +21,7 @@ from hwmem import __version__
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import ResultError
 from hwmem.params import LINE_SHIFT
+from hwmem.runs.frame import rows, to_pandas, write_csv
 
 FORMAT = 1                      # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
@@ -98,6 +99,21 @@ class Result:
             if row["physical"] >> LINE_SHIFT == line:
                 return f"{row['symbol']} ({row['address']:#x})"
         return f"physical line {line << LINE_SHIFT:#x}"
+
+    def to_pandas(self, table="cores"):
+        """A DataFrame of one of frame.TABLES: "cores" (a row a core), "lines", "offsets", "events", "comparison", "run" (one row).
+        Raises ImportError where pandas is missing, ValueError for another name."""
+        return to_pandas(rows(self, table))
+
+    def to_csv(self, path, table="cores"):
+        """The same as a CSV file. Raises OSError."""
+        write_csv(rows(self, table), path)
+
+    def plot(self, path=None):
+        """What the run is compared with, drawn (into `path`, .png or .svg, if given); matplotlib's Axes. Raises ImportError where matplotlib is
+        missing, ValueError for a run that was compared with nothing."""
+        from hwmem.report.plot import comparison
+        return comparison(self, path)
 
     def to_dict(self):
         """All but the events, as JSON has it."""

@@ -15,9 +15,9 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
 from hwmem.bits import bit
+from hwmem.cache.hit_filter import forget_lines, forget_pages
 from hwmem.cache.invalidations import process_all
 from hwmem.core.service import drain_all, drain_due
-from hwmem.mmu.tlb import forget_lines, forget_pages
 from hwmem.sched.block import enqueue, leave_core, wake
 
 

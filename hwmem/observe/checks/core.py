@@ -1,9 +1,10 @@
 """A core's own shortcuts: the hit filter promises nothing untrue, the store buffer is in order, and so is the invalidation queue."""
 from hwmem import params as P
 from hwmem._jit import kernel
+from hwmem.cache.hit_filter import STORE_NEEDS
 from hwmem.cache.sets import index_of
 from hwmem.core.store_buffer import SLOTS, waits_for_line
-from hwmem.mmu.tlb import STORE_NEEDS, key_2m, key_4k
+from hwmem.mmu.tlb import key_2m, key_4k
 from hwmem.mmu.translate import HUGE_FRAME
 from hwmem.observe.checks.arrays import is_recent
 from hwmem.observe.checks.faults import (BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDER, HOT_NOT_IN_L1, HOT_NOT_RECENT,

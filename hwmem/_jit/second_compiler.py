@@ -1,5 +1,5 @@
-"""A process that compiles doors into the cache while the first one compiles others: `python -m hwmem.second_compiler
-MODULE:NUMBER ...`, doors' numbers and files. Started by _jit.py on a first run.
+"""A process that compiles doors into the cache while the first one compiles others: `python -m hwmem._jit.second_compiler
+MODULE:NUMBER ...`, doors' numbers and files. Started by doors.py on a first run.
 """
 import importlib
 import sys

@@ -1,0 +1,208 @@
+"""The memory door's long way: any access by a virtual address, with all that can happen to it.
+
+Size and kind travel in one word, `what`, and the core is the thread's, so that an access fits a call's registers: a record
+for it costs a tenth of the speed where cores fight for a line.
+
+    begin      it is counted; stores whose time has come drain, for an atomic all of them; lines held for early loads go
+    place      the physical address; the race detector learns of the access, which is the program's next
+    by kind    load      from the store buffer, or the line as it was before another core's store (invalidations.py), or memory
+               store     into the store buffer, unless that is empty and the L1 can take it now
+               stream    into the store buffer, to pass by the caches
+               atomic    to the L1, in M
+               phantom   as a load or a store past the buffer, without data (a trace's)
+    perform    the line's access; observers, or the hit filter, note it
+
+One that crosses a line is two, and both addresses are translated before either is performed. An atomic that crosses a line is
+refused with SIGBUS, as Linux's split-lock detection does.
+"""
+from hwmem import params as P
+from hwmem._jit import apart, cold, hot, kernel
+from hwmem.cache.directory import keep_line
+from hwmem.cache.hit_filter import LAST, cool, note_line
+from hwmem.cache.invalidations import held_value, oldest, process_all, process_due, process_lines
+from hwmem.cache.private import access_line
+from hwmem.cache.sets import index_of
+from hwmem.core.place import NOT_KNOWN, count_access, find_place, is_write, known_place
+from hwmem.core.signal import kill
+from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, push, read_bytes, stream, waits_for_line,
+                                     write_bytes, youngest_overlap)
+from hwmem.memory.ram import peek64
+from hwmem.observers.hooks import access_made, access_seen
+
+
+@apart
+def access(m, t, va, what, value):
+    """Returns what the memory door does."""
+    c = m.thread[t].core
+    core, kind = m.core[c], what >> P.KIND_SHIFT
+    count_access(core, kind)
+    begin(m, core, kind)
+    pa = known_place(m, t, core, va, what)
+    if pa == NOT_KNOWN:
+        pa = find_place(m, t, c, va, kind)
+    if pa < 0:
+        return -1 if kind == P.ATOMIC else 0
+    if m.observe.races:
+        tell_races(m, t, va, pa, what, value)
+    if (va & LAST) + (what & P.SIZE_MASK) > P.LINE:
+        return access_split(m, t, va, pa, what, value)
+    if kind == P.LOAD:
+        return load_line(m, t, va, pa, what)
+    if kind == P.STORE:
+        return store_line(m, t, va, pa, what, value)
+    if kind == P.ATOMIC:
+        return atomic_line(m, t, va, pa, what)
+    return stream_line(m, t, va, pa, what, value) if kind == P.STREAM_STORE else phantom_line(m, t, va, pa, what)
+
+
+@hot
+def begin(m, core, kind):
+    """What comes before an access of this kind."""
+    if core.sb_count > 0:
+        drain_due(m, core.id, core.cycles)
+    if kind == P.ATOMIC and (core.sb_free_at > core.cycles or core.sb_count > 0):
+        drain_all(m, core.id)
+    if core.iq_count > 0:
+        if kind == P.ATOMIC:
+            process_all(core)
+        else:
+            process_due(core)
+
+
+@cold
+def tell_races(m, t, va, pa, what, value):
+    """The race detector learns of the access; of a compare-and-swap, also that it will fail."""
+    if m.observe.ordered == P.COMPARES and (va & LAST) + (what & P.SIZE_MASK) <= P.LINE and peek64(m.ram_base + pa) != value:
+        m.observe.ordered = P.FAILS
+    access_made(m, t, va, what)
+
+
+@hot
+def load_line(m, t, va, pa, what):
+    """The value."""
+    core, size = m.core[m.thread[t].core], what & P.SIZE_MASK
+    if core.sb_count > 0:
+        slot = youngest_overlap(core, pa, size)
+        if slot >= 0 and forwards(core, slot, pa, size):
+            core.store_buffer_forwards += 1
+            core.cycles += core.hit_cycles
+            return forwarded(core, slot, pa, size)
+        if slot >= 0:
+            drain_all(m, core.id)
+    if core.iq_count > 0:
+        k = oldest(core, pa >> P.LINE_SHIFT)
+        if k >= 0:
+            core.early_loads += 1
+            core.cycles += core.hit_cycles
+            return held_value(core, k, pa & LAST, size)
+    perform(m, t, va, pa, what)
+    return peek64(m.ram_base + pa) if size == 8 else read_bytes(m.ram_base + pa, size)
+
+
+@hot
+def store_line(m, t, va, pa, what, value):
+    core = m.core[m.thread[t].core]
+    if m.ordering != P.SC and buffered(m, core, pa):
+        push(m, t, va, pa, what, value)
+        return 0
+    see_memory(core, pa)
+    perform(m, t, va, pa, what)
+    write_bytes(m.ram_base + pa, what & P.SIZE_MASK, value)
+    return 0
+
+
+@kernel
+def buffered(m, core, pa):
+    """Whether a store goes to the buffer: unless that is empty and the L1 can take the store now."""
+    if core.sb_count > 0 or m.store_buffer_always:
+        return True
+    i = index_of(m, core.l1d, pa >> P.LINE_SHIFT)
+    return i < 0 or m.tag[i] & P.STATE_MASK < P.E
+
+
+@cold
+def stream_line(m, t, va, pa, what, value):
+    core = m.core[m.thread[t].core]
+    stream(m, core, push(m, t, va, pa, what, value))
+    if m.ordering == P.SC:
+        drain_all(m, core.id)
+    return 0
+
+
+@hot
+def atomic_line(m, t, va, pa, what):
+    """Host address of the word, whose line the core now holds in M."""
+    core = m.core[m.thread[t].core]
+    see_memory(core, pa)
+    perform(m, t, va, pa, what)
+    core.cycles += m.cost.atomic
+    keep_line(m, core, pa >> P.LINE_SHIFT)
+    return m.ram_base + pa
+
+
+@cold
+def phantom_line(m, t, va, pa, what):
+    see_memory(m.core[m.thread[t].core], pa)
+    perform(m, t, va, pa, what)
+    return 0
+
+
+@hot
+def see_memory(core, pa):
+    """An access that is no load goes to memory, and later loads of its line with it."""
+    if core.iq_count > 0:
+        process_lines(core, pa >> P.LINE_SHIFT, pa >> P.LINE_SHIFT)
+
+
+@cold
+def perform_half(m, t, va, pa, what):
+    perform(m, t, va, pa, what)
+
+
+@hot
+def perform(m, t, va, pa, what):
+    """The line's access, then what observers and the hit filter note."""
+    c = m.thread[t].core
+    core = m.core[c]
+    start, line, write = core.cycles, pa >> P.LINE_SHIFT, is_write(what >> P.KIND_SHIFT)
+    i = access_line(m, c, line, write)
+    if m.observe.watching:
+        access_seen(m, t, va, pa, what, core.cycles - start)
+        return
+    if core.iq_count > 0:
+        return
+    waits = core.sb_count > 0
+    note_line(core, va, m.ram_base + pa, write and not waits, i)
+    core.plain = 0 if waits else 1
+    if waits and waits_for_line(core, line):
+        cool(core, line)
+
+
+@cold
+def access_split(m, t, va, pa, what, value):
+    """Both halves of an access that crosses a line. Returns what the memory door does."""
+    core, size, kind = m.core[m.thread[t].core], what & P.SIZE_MASK, what >> P.KIND_SHIFT
+    if kind == P.ATOMIC:
+        return kill(m, t, va, 1, P.BUS_ADRALN)
+    if kind == P.STREAM_STORE:
+        kind = P.STORE
+    head = P.LINE - (va & LAST)
+    pa_2 = find_place(m, t, core.id, va + head, kind) if m.mmu else va + head
+    if pa_2 < 0:
+        return 0
+    core.split_accesses += 1
+    drain_all(m, core.id)
+    process_all(core)
+    before = core.l1d.misses
+    perform_half(m, t, va, pa, head | kind << P.KIND_SHIFT)
+    one = core.l1d.misses - before
+    perform_half(m, t, va + head, pa_2, size - head | kind << P.KIND_SHIFT)
+    if one and core.l1d.misses - before - one:
+        core.split_double_misses += 1
+    host, host_2 = m.ram_base + pa, m.ram_base + pa_2
+    if kind == P.LOAD:
+        return read_bytes(host, head) | read_bytes(host_2, size - head) << 8 * head
+    if kind == P.STORE:
+        write_bytes(host, head, value)
+        write_bytes(host_2, size - head, value >> 8 * head)
+    return 0

@@ -1,0 +1,40 @@
+"""A core's accesses by physical address: the kernel's own; and what else the scheduler and Linux ask of a core.
+
+They come through the memory door (service.py), so that none of its callers need contain it. The page walker's
+accesses do not come here: it stands beside the caches (mmu/walk.py).
+"""
+from hwmem import params as P
+from hwmem._jit import apart, cold
+from hwmem.cache.invalidations import process_everywhere
+from hwmem.cache.private import sweep_physical
+from hwmem.core.store_buffer import drain_all, drain_due, drain_entry
+from hwmem.observers.hooks import physical_seen
+
+
+@cold
+def serve(m, c, pa, size, kind):
+    """What the scheduler and the operating system ask of core `c`."""
+    if kind == P.DRAIN_DUE:
+        drain_due(m, c, pa)
+    elif kind == P.DRAIN_ALL:
+        drain_all(m, c)
+    elif kind == P.DRAIN_ENTRY:
+        drain_entry(m, c, pa)
+    else:
+        physical_accesses(m, c, pa, size, 1 if kind == P.PHYSICAL_STORE else 0)
+    return 0
+
+
+@apart
+def physical_accesses(m, c, pa, size, write):
+    """The kernel's access to [pa, pa + size), line by line. Lines that it overwrites whole need not be fetched."""
+    core = m.core[c]
+    for line_pa in range(pa, pa + size, P.LINE):
+        core.kernel_accesses += 1
+        core.overwrites = 1 if write and line_pa & P.LINE - 1 == 0 and pa + size - line_pa >= P.LINE else 0
+        sweep_physical(m, c, line_pa, write)
+        if m.observe.watching:
+            physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
+    core.overwrites = 0
+    if write and m.cost.early > 0:
+        process_everywhere(m, pa, size)

@@ -1,0 +1,21 @@
+"""The machine as one nested record. Every kernel takes it first, as `m`.
+
+    machine ── doors[]            addresses of the cold kernels (_jit)
+            ├─ core[c]            clock, hit filter, counters; l1d, l2, dtlb, ... are `sets` records
+            ├─ llc[socket]        a `sets` record; `holder` tells the directory state, `word` the sharers
+            ├─ directory, dram    counters and the state of channels and banks
+            ├─ thread[t], process[p]
+            └─ tag[], word[], order[], stamp[], holder[]    the pools in which all set-associative arrays lie
+
+    machine.py     the whole            hardware.py    cores, caches, directory, DRAM       linux.py    processes, memory, files
+    observers.py   their tables         rules.py       how a record is declared
+
+Shapes are capacities; zero means empty, so a new machine is zeroed memory. Addresses, sizes and cycles are int64. No field
+has the name of an attribute of numpy's records (base, flags, size, ...): that would hide it from unjitted code.
+"""
+from hwmem.layout.hardware import CORE, SETS                                                        # noqa: F401
+from hwmem.layout.linux import FRAME, PROCESS, THREAD, VMA, VMSTAT_NAMES                                    # noqa: F401
+from hwmem.layout.machine import MACHINE                                                                    # noqa: F401
+from hwmem.layout.observers import (CELL, CELL_SLOTS, CELLS, EVENT_SLOTS, RACE_CELLS, RACE_LOG, RACE_ROWS, RACE_SLOTS,      # noqa: F401
+                                    SHARED_ROWS, WATCHED_SLOTS)
+from hwmem.layout.rules import record                                                                       # noqa: F401

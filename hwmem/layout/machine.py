@@ -1,0 +1,38 @@
+"""The machine's record: all the others in one."""
+from hwmem import params as P
+from hwmem.layout.hardware import BUSY, CORE, COST, DIRECTORY, DRAM, PROTOCOL, SETS
+from hwmem.layout.linux import (CURSOR, DISK, FILE, FILES, FRAME, FRAMES, LRU, MM, PROCESS, RECLAIM, RMAP, SWAP, SWAP_OWNER, THREAD,
+                                VMA, VMA_NODE, VMSTAT)
+from hwmem.layout.observers import (CELL, CELL_SLOTS, CELLS, EVENT, EVENT_SLOTS, OBSERVE, RACE, RACE_CELL, RACE_CELLS, RACE_LOG,
+                                    RACE_ROWS, RACE_SLOTS, SHARED_ROWS, SYNC, WATCHED, WATCHED_SLOTS)
+from hwmem.layout.rules import record
+
+
+def machine(align):
+    return record(
+        ("doors", "i8", P.DOORS), "ram_base", "ram_size",
+        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply",
+        "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
+        "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
+        ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
+        ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),
+        ("thread", THREAD, P.MAX_THREADS), ("process", PROCESS, P.MAX_PROCESSES),
+        ("frames", FRAMES), ("lru", LRU), ("reclaim", RECLAIM), ("swap", SWAP), ("disk", DISK), ("mm", MM), ("cursor", CURSOR),
+        ("vmstat", VMSTAT), ("files", FILES), ("file", FILE, P.MAX_FILES),
+        "vma_fresh", "vma_free", "rmap_fresh", "rmap_free",
+        ("busy", BUSY, P.BUSY_SLOTS), ("align", "u1", align),
+        ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES),
+        ("holder", "u1", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS), ("vma_node", VMA_NODE, P.MAX_VMAS),
+        ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),
+        ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS),
+        ("race_index", "i4", RACE_SLOTS), ("race_cell", RACE_CELL, RACE_CELLS), ("race_row", "i4", (RACE_ROWS, P.MAX_THREADS)),
+        ("race_sync", SYNC, RACE_ROWS), ("race_clock", "i4", (P.MAX_THREADS, P.MAX_THREADS)), ("race", RACE, RACE_LOG),
+        ("rmap", RMAP, P.MAX_RMAPS), ("frame", FRAME, P.MAX_FRAMES),
+        ("swap_map", "i4", P.MAX_SLOTS), ("swap_cache", "i4", P.MAX_SLOTS), ("page_cache", "i4", P.CACHE_SLOTS),
+        ("swap_owner", SWAP_OWNER, P.MAX_SLOTS))
+
+
+_unaligned = machine(P.LINE).fields["tag"][1]
+MACHINE = machine(P.LINE + -_unaligned % P.LINE)        # a set's row of eight tags is one line of the host's cache
+assert MACHINE.fields["tag"][1] % P.LINE == MACHINE.fields["vma"][1] % P.LINE == VMA.itemsize % P.LINE == 0
+assert 0 < MACHINE.itemsize < 1 << 31                     # numpy's limit, which it does not tell

@@ -1,0 +1,69 @@
+"""What a thread asks of its own: its clock, work without memory, joins, the lives of a process's threads.
+
+Threads themselves are rows of the machine (layout.THREAD); scheduler.py says who runs, block.py how one waits.
+"""
+from hwmem import params as P
+from hwmem._jit import kernel
+from hwmem.cache.invalidations import process_all
+from hwmem.observers.hooks import acquired, released, thread_edge
+from hwmem.sched.block import enqueue, leave_core
+
+NOBODY = -1                     # as a thread: none (exit_process: no thread waits for the child)
+
+
+@kernel
+def clock(m, t):
+    """The clock of the thread's core, in cycles (what rdtsc reads)."""
+    return m.core[m.thread[t].core].cycles
+
+
+@kernel
+def compute(m, t, cycles):
+    """Work of `cycles` cycles that touches no memory."""
+    m.core[m.thread[t].core].cycles += cycles
+
+
+@kernel
+def joined(m, t, other):
+    """Whether thread `other` has ended and its stores are visible: a join, by asking the kernel again and again."""
+    thread = m.thread[other]
+    compute(m, t, m.cost.futex)
+    if thread.state != P.DONE or m.core[thread.core].current == other + 1:
+        return False
+    process_all(m.core[m.thread[t].core])
+    if m.observe.races:
+        thread_edge(m, other, t)
+    return True
+
+
+@kernel
+def happens_before(m, t, key):
+    """To the race detector: what the thread did so far comes before whoever calls happens_after with this key, later.
+
+    For ways of synchronisation of a program's own, such as channels; costs nothing. `key`: any number.
+    """
+    if m.observe.races:
+        released(m, t, key)
+
+
+@kernel
+def happens_after(m, t, key):
+    if m.observe.races:
+        acquired(m, t, key)
+
+
+@kernel
+def begin_thread(m, t, process):
+    """Thread `t`, which is in no run queue, becomes a thread of `process`, runnable on its core."""
+    thread = m.thread[t]
+    thread.process = process
+    thread.state = P.RUNNABLE
+    enqueue(m, t)
+
+
+@kernel
+def wait_child(m, t):
+    """wait(2): the thread blocks until exit_process names it. Ends the step."""
+    m.thread[t].state = P.BLOCKED
+    m.thread[t].wake_at = clock(m, t)
+    leave_core(m, t)
