@@ -73,18 +73,11 @@ READING = (
     # What emulated threads call
     "hwmem.kernels",
     # Linux
-<<<<<<< HEAD
-    "hwmem.linux", "hwmem.linux.call_numbers", "hwmem.linux.syscall", "hwmem.linux.files", "hwmem.linux.truncate",
+    "hwmem.linux", "hwmem.linux.stubs", "hwmem.linux.call_numbers", "hwmem.linux.syscall", "hwmem.linux.files",
+    "hwmem.linux.truncate",
     "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.advice", "hwmem.linux.clear_refs", "hwmem.linux.mremap",
     "hwmem.linux.mlock", "hwmem.linux.protect", "hwmem.linux.mapping", "hwmem.linux.tasks", "hwmem.linux.fork",
     "hwmem.linux.fault", "hwmem.linux.populate", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
-=======
-    "hwmem.linux", "hwmem.linux.stubs", "hwmem.linux.call_numbers", "hwmem.linux.syscall", "hwmem.linux.files",
-    "hwmem.linux.truncate",
-    "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.mremap", "hwmem.linux.protect", "hwmem.linux.mapping",
-    "hwmem.linux.populate", "hwmem.linux.tasks", "hwmem.linux.fork",
-    "hwmem.linux.fault", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
->>>>>>> main
     "hwmem.linux.exit", "hwmem.linux.exec", "hwmem.linux.huge", "hwmem.linux.anon", "hwmem.linux.swapin",
     "hwmem.linux.filemap", "hwmem.linux.shmem", "hwmem.linux.writeback", "hwmem.linux.readahead", "hwmem.linux.commit",
     "hwmem.linux.aging", "hwmem.linux.workingset", "hwmem.linux.pages", "hwmem.linux.swap", "hwmem.linux.vma",

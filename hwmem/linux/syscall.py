@@ -3,25 +3,15 @@
 Workload kernels and the Python facade come here through one door, with a call of params.SYS_*. A call is carried out
 behind the door of the file that has it, so that a program compiles the calls it makes and no others:
 
-<<<<<<< HEAD
-    kernels.py, machine/calls.py ──> system_call ── DOOR_OF ──> mapping.py    mmap, munmap, brk
-                                                            ├─> protect.py    mprotect
-                                                            ├─> mlock.py      mlock, mlock2, munlock, mlockall, munlockall
-                                                            ├─> mremap.py     mremap
-                                                            ├─> madvise.py    madvise, mincore; advice.py: its rare ones
-                                                            ├─> clear_refs.py     a write to /proc/PID/clear_refs
-                                                            ├─> files.py      msync, fsync, ftruncate, pread
-                                                            ├─> tasks.py      fork, _exit, and what starts a program
-                                                            └─> here          futex
-=======
     stubs.py, machine/calls.py ──> system_call ── DOOR_OF ──> mapping.py    mmap, munmap, brk
-                                                          ├─> protect.py    mprotect, mlock, munlock
+                                                          ├─> protect.py    mprotect
+                                                          ├─> mlock.py      mlock, mlock2, munlock, mlockall, munlockall
                                                           ├─> mremap.py     mremap
-                                                          ├─> madvise.py    madvise, mincore
+                                                          ├─> madvise.py    madvise, mincore; advice.py: its rare ones
+                                                          ├─> clear_refs.py     a write to /proc/PID/clear_refs
                                                           ├─> files.py      msync, fsync, ftruncate, pread
                                                           ├─> tasks.py      fork, _exit, and what starts a program
                                                           └─> here          futex
->>>>>>> main
 
 A new call is a row here, its number in call_numbers.py, and a file with a door, or a line in one that has its like.
 """
