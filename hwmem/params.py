@@ -215,6 +215,9 @@ MAX_RMAPS = 1 << 23
 MAX_SLOTS = 1 << 23            # 32 GiB
 MAX_FILES = 1 << 17             # files of the disk and shared anonymous mappings
 FILE_PAGES = 1 << 24            # of the disk, behind the swap slots: 64 GiB of files
+MAX_GROUPS = 64                 # memory groups, the root's among them
+GROUP_EVENTS = ("high", "max", "oom", "oom_kill", "oom_group_kill")     # of a group, as memory.events names them
+NO_LIMIT_PAGES = 1 << 51        # pages: "max"
 CACHE_SLOTS = 1 << 23           # of the page cache's hash table (a power of two)
 
 # A process's layout

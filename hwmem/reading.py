@@ -37,7 +37,7 @@ READING = (
     "hwmem.programs.threads.fences", "hwmem.programs.threads.hoard", "hwmem.programs.threads.heap",
     "hwmem.programs.threads.regression", "hwmem.programs.threads.fields", "hwmem.programs.memory", "hwmem.programs.memory.faults",
     "hwmem.programs.memory.returning", "hwmem.programs.memory.oversubscription", "hwmem.programs.memory.reach",
-    "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation", "hwmem.programs.memory.mappings",
+    "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation", "hwmem.programs.memory.mappings", "hwmem.programs.memory.limits",
     "hwmem.programs.memory.contiguous", "hwmem.programs.memory.overlay", "hwmem.programs.meter", "hwmem.programs.barrier",
     "hwmem.programs.file", "hwmem.programs.diagnosis", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
@@ -51,7 +51,7 @@ READING = (
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
-    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player", "hwmem.machine.enter",
+    "hwmem.machine.groups", "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player", "hwmem.machine.enter",
     "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
@@ -61,7 +61,7 @@ READING = (
     "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts", "hwmem.observe.checks.faults",
     # /proc, as Linux shows it
     "hwmem.proc", "hwmem.proc.smaps", "hwmem.proc.maps", "hwmem.proc.status", "hwmem.proc.walk", "hwmem.proc.pagemap",
-    "hwmem.proc.memory",
+    "hwmem.proc.memory", "hwmem.proc.group",
     # What it is made of
     "hwmem.config", "hwmem.config.build", "hwmem.config.machine", "hwmem.config.record", "hwmem.config.file",
     # The C library, a program that runs in emulated processes
@@ -82,7 +82,7 @@ READING = (
     "hwmem.linux.filemap", "hwmem.linux.shmem", "hwmem.linux.writeback", "hwmem.linux.readahead", "hwmem.linux.commit",
     "hwmem.linux.aging", "hwmem.linux.workingset", "hwmem.linux.pages", "hwmem.linux.swap", "hwmem.linux.vma",
     "hwmem.linux.vma_tree", "hwmem.linux.rmap", "hwmem.linux.shootdown", "hwmem.linux.page_table", "hwmem.linux.page_cache",
-    "hwmem.linux.lru", "hwmem.linux.frames", "hwmem.linux.disk",
+    "hwmem.linux.lru", "hwmem.linux.frames", "hwmem.linux.group", "hwmem.linux.disk",
     # Who runs next
     "hwmem.sched", "hwmem.sched.thread", "hwmem.sched.scheduler", "hwmem.sched.block",
     # One access: the core

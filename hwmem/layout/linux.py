@@ -62,11 +62,16 @@ DISK = record("host", "free_at", "latency", "page_cycles", "reads", "writes", "w
 LRU = record(("head", "i4", P.LRU_LISTS), ("tail", "i4", P.LRU_LISTS), ("pages", "i8", P.LRU_LISTS),
              ("cost", "i8", 2), "age", "activated")             # of reclaiming anonymous and file pages; linux/workingset.py
 RECLAIM = record("kswapd", "priority", "failures", "forced", "skipped", "activated",    # linux/balance.py, reclaim.py
+                 "group",                                   # whose pages alone are looked at; 0: everybody's
                  ("target", "i8", P.LRU_LISTS), ("deactivate", "i8", 2))
 MM = record("thp", "max_ptes_none", "swappiness", "overcommit", "overcommit_ratio", "committed", "anon_vmas", "page_cluster",
             "reclaiming", "kswapd_cycles", "oom_process", "oom_pages", "dying", "khugepaged_process", "khugepaged_va", "khugepaged_at", "khugepaged_sleep",
             "full",     # a table of the emulator's that was full in this system call (params.FULL_*)
             "untold")   # 1: what the kernel does now was done before: no access of it is made (core/service.py)
+GROUP = record("high", "most", "swap_most", "usage", "peak", "swap", "together",     # pages (linux/group.py); its processes die together
+               ("pages", "i8", P.LRU_LISTS),                # of it in each LRU list
+               ("event", "i8", len(P.GROUP_EVENTS)), "pgscan", "pgsteal",
+               "killed_usage", "killed_idle")               # when one of it was last killed for want of memory: usage, inactive file pages
 CURSOR = record("process", "start", "end", "table", "place", "huge")                # linux/page_table.py, next_entry
 VMSTAT_NAMES = (
     "pgfault", "pgmajfault", "pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pglazyfree", "pglazyfreed", "pgrefill",

@@ -127,7 +127,7 @@ def unmap_to_slot(m, c, frame):
     """Every entry that leads to an anonymous page stands for a slot from now on; False when there is none free."""
     f = m.frame[frame]
     if f.slot == 0:
-        slot = take_slot(m)
+        slot = take_slot(m, np.int64(m.frame_group[frame]))
         if slot < 0:
             return False
         enter_swap_cache(m, frame, slot)

@@ -11,6 +11,7 @@ mmap_base). The program is file 0: what the loader maps of it is read from there
 """
 from hwmem import params as P
 from hwmem._jit import kernel
+from hwmem.linux.group import uncharge_frames
 from hwmem.linux.page_table import new_table
 from hwmem.linux.shmem import get_file
 from hwmem.linux.vma import new_vma
@@ -67,6 +68,7 @@ def spawn(m, t, layout):
             m.process[p].alive = 0
             return -P.ENOMEM
         m.process[p].root = root
+        uncharge_frames(m, root >> P.PAGE_SHIFT, 1)         # whoever starts a program is not of its group
         lay_out(m, p)
     return p
 

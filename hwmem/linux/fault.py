@@ -20,6 +20,7 @@ from hwmem.linux.anon import anonymous_fault, write_fault
 from hwmem.linux.commit import charge
 from hwmem.linux.filemap import file_fault
 from hwmem.linux.frames import take_zeroed
+from hwmem.linux.group import uncharge_frames
 from hwmem.linux.huge import GO_ON, huge_fault, huge_write_fault, may_be_huge, wake_khugepaged
 from hwmem.linux.oom import bury
 from hwmem.linux.populate import GUARDED, keep_page
@@ -85,6 +86,7 @@ def make_zero_page(m, c):
     if frame < 0:
         return False
     m.frame[frame].state = P.FRAME_RESERVED
+    uncharge_frames(m, frame, 1)
     m.frames.zero = frame
     return True
 

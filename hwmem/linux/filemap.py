@@ -203,7 +203,7 @@ def drop_cached(m, c, frame):
 
 @kernel
 def drop_shared(m, c, frame):
-    slot = take_slot(m)
+    slot = take_slot(m, np.int64(m.frame_group[frame]))
     if slot < 0:
         return False
     unmap_everywhere(m, c, frame)

@@ -15,6 +15,7 @@ from hwmem._jit import DOORS, call_door, cold, kernel
 from hwmem.core.service import kernel_access
 from hwmem.linux.disk import copy_host
 from hwmem.linux.frames import give_huge, take_huge
+from hwmem.linux.group import uncharge_frames
 from hwmem.linux.lru import lru_add
 from hwmem.linux.page_table import (deposit_table, find_place, forget_cursor, frame_at, is_mapped, is_swapped, new_table, read_entry,
                                     write_entry)
@@ -91,6 +92,7 @@ def take_huge_zero(m, c):
         for frame in range(head, head + P.HUGE_FRAMES):
             m.frame[frame].state = P.FRAME_RESERVED
         kernel_access_huge(m, c, head)
+        uncharge_frames(m, head, P.HUGE_FRAMES)
         m.frames.huge_zero = head
         m.vmstat.thp_zero_page_alloc += 1
     return True

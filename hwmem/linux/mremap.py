@@ -78,7 +78,7 @@ def move_all(m, t, start, end, new, flags):
     v = vma_at(m, p, at)
     if v < 0:
         return -P.EFAULT
-    while v >= 0 and m.vma[v].start < end:
+    while at < end and v >= 0 and m.vma[v].start < end:
         at = max(at, m.vma[v].start)
         length = min(end, m.vma[v].end) - at
         m.sys[4] = new + at - start

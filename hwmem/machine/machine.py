@@ -11,7 +11,7 @@ that core's store buffer drained: at the prompt's pace the buffer is long empty 
 """
 import numba
 
-from hwmem.machine import files
+from hwmem.machine import files, groups
 from hwmem import params as P
 from hwmem._jit import DOORS, first_run_bar
 from hwmem.machine.arguments import to_int64
@@ -60,14 +60,21 @@ class Machine:
         self.processes = []
         self._free_threads = []
         self.signals = dict(OTHER_ENDS)              # what ended a thread, in words; a language's runtime adds its own
+        self.groups = {}                                # memory groups by name
         self.file_names = {}                            # by number
         files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)      # exec.PROGRAM
 
-    def spawn(self, layout="linux-x86_64", privileged=False):
+    def group(self, name, max=None, high=None, swap_max=None, oom_group=False):
+        """A new memory group with these limits (bytes, a size such as "64MiB", None: none): memory.max, memory.high,
+        memory.swap.max, memory.oom.group of cgroup v2. Raises ValueError."""
+        return groups.create(self, name, (max, high, swap_max), oom_group)
+
+    def spawn(self, layout="linux-x86_64", privileged=False, group=None):
         """A new process with a program's address space; `layout` "linux-x86_64" or "linux-i386". Raises OSError.
 
         It is an ordinary user's, or `privileged`, root's: then RLIMIT_MEMLOCK does not bind it, it may map below
-        vm.mmap_min_addr, and the memory that overcommit mode 2 reserves for the administrator is its own too.
+        vm.mmap_min_addr, and the memory that overcommit mode 2 reserves for the administrator is its own too. `group`: the memory
+        group that it belongs to.
         ValueError for another layout, and for linux-i386 where frame or slot numbers could be larger than its page-table
         entries of 4 bytes hold: with more than 4 GiB of RAM, or of swap.
         """
@@ -75,7 +82,10 @@ class Machine:
             raise ValueError(f"layout: {layout!r} is none of {', '.join(P.LAYOUTS)}")
         if layout == "linux-i386" and max(self.config.memory, self.config.swap) > 4 << 30:
             raise ValueError("layout: linux-i386 reaches 4GiB of memory and 4GiB of swap, and this machine has more")
-        return spawn(self, P.LAYOUTS[layout], bool(privileged))
+        process = spawn(self, P.LAYOUTS[layout], bool(privileged))
+        if group is not None:
+            process.join(group)
+        return process
 
     def new_thread(self, number, core=0):
         """A thread of process `number` on `core`, not yet in a run queue; its number. Raises MachineError when full."""
@@ -126,9 +136,10 @@ class Machine:
     def obituary(self, number):
         """What the OOM killer took with process `number`, in the words of Linux's log (mm/oom_kill.c); its pid is /proc's."""
         total, anon, file, shared, tables = (int(pages) * P.PAGE // 1024 for pages in self.state.process[number].obituary)
-        uid = ROOT if self.state.process[number].privileged else USER
-        return (f"Out of memory: Killed process {number + 1} ({COMM}) total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
-                f"shmem-rss:{shared}kB, UID:{uid} pgtables:{tables}kB oom_score_adj:0")
+        task = self.state.process[number]
+        uid, cause = ROOT if task.privileged else USER, "Memory cgroup out of memory" if task.killed == 2 else "Out of memory"
+        return (f"{cause}: Killed process {number + 1} ({COMM}) total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
+                f"shmem-rss:{shared}kB, UID:{uid} pgtables:{tables}kB oom_score_adj:{int(task.oom_adj)}")
 
     def replay(self, trace, core=None, process=None, progress=False):
         """Run a trace's accesses one after another, in order; returns the counters of the replay alone.

@@ -9,11 +9,15 @@
 Made by Machine.spawn and by fork. Arguments are checked here; a system call's failure is OSError with Linux's errno, a
 bad access SegmentationFault. It gets a thread on a core when it first does something there.
 """
+import errno
+import os
+
 import numpy as np
 
 from hwmem import params as P
 from hwmem.machine.accesses import Accesses
-from hwmem.machine.arguments import check_address, check_count
+from hwmem.machine.arguments import check_address, check_count, to_int64
+from hwmem.machine.groups import Group
 from hwmem.machine.calls import Calls, result_of
 from hwmem.errors import MachineError
 from hwmem.proc import maps, pagemap, smaps, status
@@ -69,6 +73,27 @@ class Process(Calls, Accesses, Segments):
             self.machine.free_thread(t)
         self._threads = None
         self.machine.processes.remove(self)
+
+    def join(self, group):
+        """Belong to memory group `group` from now on; what it has stays charged where it was (cgroup.procs). Raises TypeError, ValueError."""
+        if not isinstance(group, Group):
+            raise TypeError(f"group: takes a Group (Machine.group), not {type(group).__name__}")
+        if group.machine is not self.machine:
+            raise ValueError("group: lives on another machine")
+        self.record.group = group.number
+
+    @property
+    def oom_score_adj(self):
+        """/proc/PID/oom_score_adj: how readily it is killed, -1000 (never) to 1000. An ordinary user's process may not lower it (OSError)."""
+        return int(self.record.oom_adj)
+
+    @oom_score_adj.setter
+    def oom_score_adj(self, value):
+        if not -1000 <= to_int64("oom_score_adj", value) <= 1000:
+            raise ValueError(f"oom_score_adj: takes -1000 to 1000, not {value}")
+        if value < self.record.oom_adj and not self.record.privileged:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        self.record.oom_adj = int(value)
 
     # What Linux tells of it
 

@@ -24,7 +24,7 @@ NAMES = ("present", "swapped", "dirty", "accessed", "writable", "exclusive", "an
 WORD_BITS = ((PRESENT, 63), (SWAPPED, 62), (FILE, 61), (GUARD, 62), (GUARD, 58), (EXCLUSIVE, 56), (SOFT_DIRTY, 55))
 ENTRY_DIRTY = 1 << 20           # flags: the entry's own soft-dirty bit, whatever the VMA says
 NOT_THERE = 1 << 21             # flags: no VMA is there
-CATEGORIES = ((P.PAGE_IS_PRESENT, PRESENT), (P.PAGE_IS_WRITTEN, PRESENT | SWAPPED | GUARD), (P.PAGE_IS_FILE, FILE), (P.PAGE_IS_SWAPPED, SWAPPED | GUARD),
+CATEGORIES = ((P.PAGE_IS_PRESENT, PRESENT), (P.PAGE_IS_FILE, FILE), (P.PAGE_IS_SWAPPED, SWAPPED | GUARD),
               (P.PAGE_IS_PFNZERO, ZERO), (P.PAGE_IS_HUGE, HUGE), (P.PAGE_IS_SOFT_DIRTY, ENTRY_DIRTY), (P.PAGE_IS_GUARD, GUARD))
 SLOT_SHIFT = 5
 
@@ -117,20 +117,20 @@ class Region(NamedTuple):
 
 
 def scan(process, start, end, required, any_of, inverted, returned, most):
-    """The list of Region in [start, end): pages whose categories, those `inverted` turned round, have all of `required` and
-    one of `any_of` (0: whatever); of them `returned` is told. `most` pages at most, None: all."""
-    known = sum(category for category, _ in CATEGORIES) | P.PAGE_IS_WPALLOWED
+    """The list of Region in [start, end): pages of mappings whose categories, those `inverted` turned round, have all of
+    `required` and one of `any_of` (0: whatever). Of a page's categories `returned` is told. `most` pages at most, None: all."""
+    known = P.PAGE_IS_ANY
     for name, mask in (("required", required), ("any_of", any_of), ("inverted", inverted), ("returned", returned)):
         if mask & ~known:
             raise ValueError(f"{name}: {mask:#x} has bits that are no PAGE_IS_*")
     flags = pages(process, start, end - start)[:, 0]
-    found = np.zeros(len(flags), np.int64)
+    found = np.full(len(flags), P.PAGE_IS_WRITTEN, np.int64)            # not write-protected by userfaultfd, which there is not
     for category, of in CATEGORIES:
         found |= np.where(flags & of, category, 0)
-    looked_at = found ^ inverted
-    wanted = (looked_at & required == required) & ((looked_at & any_of != 0) if any_of else True) & (flags & NOT_THERE == 0)
-    places = np.flatnonzero(wanted & ((looked_at & returned) != 0 if returned else True))[:most]
-    return joined(start, places.tolist(), (looked_at & returned)[places].tolist())
+    asked = found ^ inverted
+    wanted = (asked & required == required) & ((asked & any_of != 0) if any_of else True) & (flags & NOT_THERE == 0)
+    places = np.flatnonzero(wanted)[:most]
+    return joined(start, places.tolist(), (found & returned)[places].tolist())
 
 
 def joined(start, places, categories):
