@@ -24,7 +24,7 @@ from hwmem.linux.readahead import await_page, pages_in
 from hwmem.linux.shmem import drop_shared_page
 from hwmem.linux.shootdown import shoot_down
 from hwmem.linux.vma import prepare_anon
-from hwmem.memory.ram import release_host
+from hwmem.memory.ram import disk_page, release_host
 
 HUGE_MASK = P.HUGE_PAGE - 1
 KEPT = P.VM_LOCKED | P.VM_SPECIAL       # VMAs that pages are not taken from
@@ -123,13 +123,13 @@ def punch_hole(m, c, file, first, end):
         if held > 0:
             await_page(m, c, held)
             unmap_everywhere(m, c, held)
-        if held and f.shared:
-            drop_shared_page(m, c, file, index, held)
+        if f.shared:
+            drop_shared_page(m, c, file, index)
         elif held:
             leave_cache(m, held)
             give_frame(m, c, held)
     if first < end and not f.shared:
-        release_host(m.disk.host + (f.first + first << P.PAGE_SHIFT), end - first << P.PAGE_SHIFT)
+        release_host(disk_page(m, f.first + first), end - first << P.PAGE_SHIFT)
 
 
 @cold

@@ -17,7 +17,7 @@ from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.cache.invalidations import process_everywhere
 from hwmem.linux.group import charge_frames, group_of, may_charge, uncharge_frames
-from hwmem.memory.ram import release_host, zero_bytes
+from hwmem.memory.ram import ram_page, release_host, zero_bytes
 
 DIRECT, KSWAPD = range(2)       # who reclaims (linux/reclaim.py)
 
@@ -90,7 +90,7 @@ def clear_host(m, frame, n):
     clean = m.frame[frame].state & P.FRAME_CLEAN
     m.frame[frame].state = 0
     if not clean:
-        zero_bytes(m.ram_base + frame * P.PAGE, n * P.PAGE)
+        zero_bytes(ram_page(m, frame), n * P.PAGE)
 
 
 @kernel
@@ -227,7 +227,7 @@ def give_block(m, frame, order, clean):
         frame &= buddy
         order += 1
     if order >= P.RELEASE_ORDER and not clean and f.dirty > P.RELEASE_ABOVE:
-        release_host(m.ram_base + frame * P.PAGE, P.PAGE << order)
+        release_host(ram_page(m, frame), P.PAGE << order)
         f.dirty -= 1 << order
         f.released += 1 << order
         clean = P.FRAME_CLEAN

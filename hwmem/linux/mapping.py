@@ -80,6 +80,8 @@ def sys_mmap(m, t, address, length, prot, flags):
         return -P.ENOMEM
     if flags & P.MAP_HUGETLB:
         return refuse_hugetlb(m, t, address, length, flags)
+    if file < 0 and flags & P.MAP_SHARED and length >> P.PAGE_SHIFT > P.SHMEM_PAGES:
+        return -P.ENOMEM
     address = place(m, p, address, length, flags, offset if file >= 0 else -1)
     if address < 0:
         return address
@@ -439,7 +441,7 @@ def sys_brk(m, t, address):
     p = m.thread[t].process
     process = m.process[p]
     old = process.brk
-    if address < process.start_brk:
+    if address < process.start_brk or address > task_end(process.layout):
         return old
     data = address - process.start_brk + process.end_data - process.start_data
     if process.limit_data != P.UNLIMITED and data > process.limit_data:

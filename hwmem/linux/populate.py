@@ -61,6 +61,8 @@ def fault_in(m, c, v, start, end, write):
     p = np.int64(m.vma[v].process)
     va = start
     while va < end:
+        if m.core[c].cycles >= m.until:                     # the program is to stop, as by a signal that kills it
+            return -P.EINTR
         if not is_ready(m, p, va, write):
             result = call_door(m, P.DOOR_HANDLE_FAULT, c, v, va, write)
             if result < 0:

@@ -80,11 +80,18 @@ def put_file(m, c, file):
 
 @cold
 def free_shmem(m, c, file):
-    for index in range(pages_in(m, file)):
-        held = find_page(m, file, index)
-        if held:
-            drop_shared_page(m, c, file, index, held)
+    """Its pages go; where it is longer than memory and swap are, by asking each frame and slot whose it is."""
     f = m.file[file]
+    if pages_in(m, file) <= m.frames.fresh + m.swap.fresh:
+        for index in range(pages_in(m, file)):
+            drop_shared_page(m, c, file, index)
+    else:
+        for frame in range(1, m.frames.fresh):
+            if m.frame[frame].state & P.FRAME_CACHED and m.frame[frame].file == file + 1:
+                drop_shared_page(m, c, file, np.int64(m.frame[frame].index))
+        for slot in range(m.swap.fresh):
+            if m.swap_owner[slot].file == file + 1:
+                drop_shared_page(m, c, file, np.int64(m.swap_owner[slot].index))
     if f.shared == PROMISED:
         uncharge(m, pages_in(m, file))
     f.alive = f.shared = 0
@@ -92,14 +99,16 @@ def free_shmem(m, c, file):
 
 
 @kernel
-def drop_shared_page(m, c, file, index, held):
-    """Page `index`, of which the table says `held`, is no more: nobody maps it."""
+def drop_shared_page(m, c, file, index):
+    """Page `index`, which nobody maps, is no more, if it is there."""
+    held = find_page(m, file, index)
     if held > 0:
         leave_cache(m, held)
         give_frame(m, c, held)
-    else:
+    elif held < 0:
         leave_slot(m, file, index, -1 - held)
-    page_gone(m, file)
+    if held:
+        page_gone(m, file)
 
 
 @kernel

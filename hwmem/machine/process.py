@@ -15,6 +15,7 @@ import os
 import numpy as np
 
 from hwmem import params as P
+from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.accesses import Accesses
 from hwmem.machine.arguments import check_address, check_count, to_int64
 from hwmem.machine.groups import Group
@@ -25,6 +26,7 @@ from hwmem.machine.enter import enter
 from hwmem.machine.segments import Segments
 
 
+@one_at_a_time(its_machine)
 class Process(Calls, Accesses, Segments):
     """An address space and the prompt's threads in it. Not made directly: Machine.spawn(), or fork()."""
 
