@@ -40,7 +40,8 @@ def clear_refs(m, t, call, a, b):
         if kind != (P.CLEAR_REFS_ANON if m.vma[v].file else P.CLEAR_REFS_MAPPED) and not m.vma[v].vm_flags & P.VM_SPECIAL:
             clear_vma(m, c, v, kind)
         v = m.vma[v].next - 1
-    shoot_down(m, c, p, 0, task_end(process.layout))
+    if kind == P.CLEAR_REFS_SOFT_DIRTY:                     # else no TLB is flushed, and what one knows stays unreferenced
+        shoot_down(m, c, p, 0, task_end(process.layout))
     return 0
 
 

@@ -22,6 +22,7 @@ from hwmem._jit import call_door, cold, kernel
 GROUP, HIGH = 2, 3              # who reclaims, beside frames.DIRECT and KSWAPD
 ON_HIGH, ON_MAX, ON_OOM, ON_KILL, ON_KILL_ALL = range(5)        # params.GROUP_EVENTS
 PRECISION_SHIFT, SCALING_SHIFT, BATCH = 20, 14, 64              # MEMCG_DELAY_*, MEMCG_CHARGE_BATCH
+MOST_OVERAGE = 1 << 26                                          # waits the longest, and its square has less than 63 bits
 TICKS, MOST_SECONDS = 250, 2                                    # CONFIG_HZ; a process waits no longer at a time
 
 
@@ -67,7 +68,7 @@ def wait_above_high(m, c, g, n):
     group = m.group[g]
     if group.usage <= group.high:
         return
-    overage = (group.usage - group.high << PRECISION_SHIFT) // max(group.high, 1)
+    overage = min((group.usage - group.high << PRECISION_SHIFT) // max(group.high, 1), MOST_OVERAGE)
     ticks = min(overage * overage * TICKS >> PRECISION_SHIFT >> SCALING_SHIFT, MOST_SECONDS * TICKS) * n / BATCH
     cycles = np.int64(ticks / TICKS * (m.mm.khugepaged_sleep / P.KHUGEPAGED_SECONDS))
     m.core[c].cycles += cycles

@@ -236,7 +236,9 @@ def test_references_are_forgotten(process):
     assert here(process).referenced == 4 * PAGE
     process.clear_refs(P.CLEAR_REFS_ANON)
     assert here(process).referenced == 0
-    process.load(BASE)
+    process.load(BASE)                                      # the TLB knows the page, and nobody told it to forget
+    assert here(process).referenced == 0
+    process.load(BASE, core=1)
     assert here(process).referenced == PAGE
     assert failure(process.clear_refs, 6) == failure(process.clear_refs, 0) == errno.EINVAL
 

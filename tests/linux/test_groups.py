@@ -74,34 +74,35 @@ def test_above_high_a_process_reclaims_and_waits(machine):
     group = machine.group("a", high="512KiB", swap_max=0)
     process = machine.spawn(group=group)
     a = process.mmap(0, MIB)
-    process.touch(a, 480 * KIB)
+    process.touch(a, 300 * KIB)
     before = machine.cycles(0)
-    process.touch(a + 512 * KIB, 100 * KIB)
+    process.touch(a + 300 * KIB, 100 * KIB)
     fast = machine.cycles(0) - before
+    process.touch(a + 400 * KIB, 112 * KIB)
     before = machine.cycles(0)
     process.touch(a + 640 * KIB, 100 * KIB)
     assert machine.cycles(0) - before > 10 * fast and group.events()["high"] > 0 and group.events()["oom"] == 0
 
 
 def test_the_readiest_dies_and_the_never_killed_does_not(machine):
-    group = machine.group("a", max="1MiB", swap_max=0)
+    group = machine.group("a", max="8MiB", swap_max=0)      # a point of oom_score_adj is a thousandth of it: 2 pages
     small, large = machine.spawn(group=group), machine.spawn(group=group)
-    small.touch(small.mmap(0, 100 * KIB), 100 * KIB), large.touch(large.mmap(0, 400 * KIB), 400 * KIB)
+    small.touch(small.mmap(0, 800 * KIB), 800 * KIB), large.touch(large.mmap(0, 3 * MIB), 3 * MIB)
     small.oom_score_adj = 1000
     with pytest.raises(OSError) as caught:
         small.oom_score_adj = 0
     assert caught.value.errno == errno.EACCES
     with pytest.raises(ValueError, match="oom_score_adj: takes -1000 to 1000"):
         small.oom_score_adj = 1001
-    a = large.mmap(0, 4 * MIB)
-    large.touch(a, 500 * KIB)
+    a = large.mmap(0, 8 * MIB)
+    large.touch(a, 4500 * KIB)
     with pytest.raises(MachineError, match="Killed process .* oom_score_adj:1000"):
         small.load(0)
     root = machine.spawn(privileged=True, group=group)
     root.oom_score_adj = -1000
-    b = root.mmap(0, 4 * MIB)
-    with pytest.raises(MachineError, match="out of memory"):
-        root.touch(b, 4 * MIB)                              # the other one first, then nobody: no frame is to be had
+    b = root.mmap(0, 8 * MIB)
+    with pytest.raises(MachineError, match="out of memory: no frame"):
+        root.touch(b, 8 * MIB)                              # the other one goes first, then there is nobody to kill
     with pytest.raises(MachineError, match="Memory cgroup out of memory"):
         large.load(a)
 

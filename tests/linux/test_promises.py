@@ -164,7 +164,8 @@ def test_more_shared_mappings_and_processes_than_a_small_table_holds():
     process = machine.spawn()
     for n in range(2000):
         process.mmap(0, PAGE, 3 if n % 2 else 1, SHARED)
-    children = [process.fork() for _ in range(300)]
+    parent = machine.spawn()
+    children = [parent.fork() for _ in range(300)]
     assert len({child.number for child in children}) == 300
     machine.check()
 
