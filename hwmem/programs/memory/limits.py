@@ -19,6 +19,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem.kernels import (NOBODY, begin_thread, clock, exit_process, finish, fork, kernel, load8, mmap, mmap_file, munmap, next_thread,
                            sleep_until, store8)
+from hwmem.linux.exit import end_process
 from hwmem.linux.stubs import call_with
 from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size
@@ -94,6 +95,7 @@ def run_parent(m, t, w):
     elif m.thread[child].state == P.KILLED or m.thread[child].state == P.DONE:
         if m.thread[child].state == P.KILLED:
             note_death(m, w, row, r[CHILD] - 1)
+            end_process(m, m.thread[t].core, r[CHILD] - 1)      # wait(2): nothing of it is left
             m.thread[child].fault_code = 0
         if row == SHARED:
             munmap(m, t, r[ADDRESS], 2 * w.limit)
