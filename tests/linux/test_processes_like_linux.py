@@ -1,8 +1,9 @@
 """Several processes that share, lock and move memory, against Linux: every figure of every process's window after every call.
 
 oracles/linux/processes.jsonl.gz holds what Linux 6.18 answered; where a compiler and a kernel of that age are, fresh scripts
-are asked of it as well. A figure on which runs differ (None) is not compared. LazyFree and Referenced are left out once a
-script has called MADV_FREE: Linux moves such pages in batches of 31 a core (test_oracles_linux.py says how far that goes).
+are asked of it as well. A figure on which runs differ (None) is not compared. LazyFree and Referenced are left out of a
+script that calls MADV_FREE, for Linux moves such pages in batches of 31 a core (test_oracles_linux.py says how far that goes),
+and of one that clears references: no TLB is flushed then, and what the host's TLB happens to keep decides what it sees again.
 """
 import gzip
 import json
@@ -16,7 +17,7 @@ from host_memory import huge_pages, need_linux
 from oracles.linux import process_scripts, scripts
 
 RECORDED = [json.loads(line) for line in gzip.decompress((scripts.FOLDER / "processes.jsonl.gz").read_bytes()).splitlines()]
-BATCHED = [4 + process_answers.FIGURES.index(name) for name in ("referenced", "lazyfree")]
+LOOSE = [4 + process_answers.FIGURES.index(name) for name in ("referenced", "lazyfree")]
 FREE = f" {process_scripts.FREE}"
 LIVE_SCRIPTS, STEPS = 4, 60
 
@@ -34,9 +35,9 @@ def differences(ours, theirs, place=()):
 
 def compare(theirs):
     lines = [answer["op"] for answer in theirs]
-    freed = any(" advise " in line and line.endswith(FREE) for line in lines)
+    loose = any((" advise " in line and line.endswith(FREE)) or " refs " in line for line in lines)
     for step, (mine, linux) in enumerate(zip(process_answers.answer_script(lines), theirs)):
-        found = [d for d in differences(mine, linux) if not (freed and len(d[0]) == 5 and d[0][4] in BATCHED)]
+        found = [d for d in differences(mine, linux) if not (loose and len(d[0]) == 5 and d[0][4] in LOOSE)]
         assert not found, f"step {step}, {lines[step]!r} after {lines[max(0, step - 5):step]}: (place, ours, Linux's) {found[:5]}"
 
 
