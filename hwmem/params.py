@@ -83,8 +83,8 @@ PTE_PS = 1 << 7                 # maps a large page
 PTE_FRAME = 0x000F_FFFF_FFFF_F000
 
 # Doors (_jit): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
-# 0 to 31 are the machine's, the rest a language runtime's.
-DOORS = 128
+# Those below GUEST_DOORS are the machine's, the rest a language runtime's.
+DOORS, GUEST_DOORS = 128, 32
 DOOR_FILES = {}
 
 
