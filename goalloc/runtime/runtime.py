@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from hwmem import params as H
+from hwmem._jit import DOORS
 from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.arguments import to_int64
 from hwmem.config.machine import MachineConfig
-from hwmem.machine.machine import Machine
+from hwmem.machine.machine import RECORD, Machine
 from hwmem.machine.enter import enter, place_thread
 from hwmem.machine.interrupt import run_interruptibly
 from goalloc import params as P
@@ -48,6 +49,7 @@ from goalloc.observe.metrics import read_metrics
 from goalloc.observe.memstats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, encode, int64, pointer, slice_of, string, uint8
 
+USUAL_DOORS = (P.DOOR_PERSISTENTALLOC, P.DOOR_PAGES, P.DOOR_ALLOC_SPAN, P.DOOR_NEXT_FREE, P.DOOR_HEAP_BITS, P.DOOR_RUNTIME, H.DOOR_MADVISE)
 TYPES_SIZE = GLOBALS - TYPES
 TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
           ("class_to_divmagic", np.uint32, class_to_divmagic), ("size_to_class8", np.uint8, size_to_class8),
@@ -73,7 +75,8 @@ class String(NamedTuple):
 class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
-    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
+    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off";
+    `godebug`: "madvdontneed=0" (or 1), "disablethp=1", "memprofilerate=524288"; `start`: a
     recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled. `collects`:
     collections begin by themselves, as GOGC and the limit say; without it only those that are asked for (gc).
     """
@@ -88,10 +91,12 @@ class Runtime:
         self.gogc, self.memory_limit = check_gogc(gogc), check_limit(memory_limit)
         settings = check_godebug(godebug)
         self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
+        self.disablethp = settings["disablethp"]
         self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
         self.gomaxprocs = check_gomaxprocs(gomaxprocs, self.machine.config.cores, start is not None)
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
+        DOORS.prepare(USUAL_DOORS, RECORD)
         self.machine.signals.update(TEXTS)                  # for programs that Runtime does not drive (hwmem.run)
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds
@@ -136,6 +141,8 @@ class Runtime:
         self._door(0, MALLOCINIT, 0, 0)
         init_controller(p, self.gogc if start is None else -1, self.memory_limit)       # recorded heaps are not collected
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
+        if self.disablethp:                                 # for the whole heap: the real program has mapped 4 MiB when it reads GODEBUG
+            p.store(V.debug + debug.disablethp, self.disablethp, size=4)
         for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
             p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)

@@ -2,6 +2,7 @@
 
 Whoever reads it gets a Result of which every report can be made, or one line.
 """
+import copy
 import io
 import json
 import pathlib
@@ -24,7 +25,7 @@ def prepare():
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in (("false-sharing", {"threads": 2, "iterations": 60, "events": 40, "compare": True, "races": True}),
-                               ("spin-lock", {"threads": 2, "iterations": 10}), ("memory-mountain", {"largest": "8KiB"})):
+                               ("spin-lock", {"threads": 2, "iterations": 10}), ("memory-mountain", {"largest": "16KiB"})):
             path = pathlib.Path(folder) / "r.hwm"
             hwmem.run(name, **settings).save(path)
             ORIGINALS.append(path.read_bytes())
@@ -80,7 +81,7 @@ def spoil(r, value):
         if r.random() < 0.2:
             del value[key]
         else:
-            value[key] = r.choice(STRANGE)
+            value[key] = copy.deepcopy(r.choice(STRANGE))
         return
 
 
