@@ -1,5 +1,6 @@
 """What a run prints: which program on which machine, what it is compared with, what each core did, which lines met."""
 from hwmem.report.lines import lines_overview, races_text
+from hwmem.report.where import where
 from hwmem.report.table import fold, grid_table, percent, table, text
 from hwmem.units import format_size
 
@@ -12,7 +13,8 @@ def overview(result):
         parts.append(grid_table(result.values["grid"]))
     if result.comparison:
         parts.append(grid_table(result.comparison, factor=True))
-    parts += [cores(result), lines_overview(result), None if result.races is None else races_text(result)]
+    parts += [cores(result), lines_overview(result), None if result.races is None else races_text(result),
+              where(result) if result.where else None]
     return "\n\n".join(filter(None, parts))
 
 

@@ -20,6 +20,7 @@ from hwmem.machine.arguments import int64_array
 from hwmem.errors import MachineError, WorkloadError
 from hwmem.machine.machine import Machine
 from hwmem.machine.player import Player
+from hwmem.machine.where import new_places, tables
 from hwmem.runs.watch import UNWATCHED, Watch
 from hwmem.programs import Space, find
 from hwmem.programs.file import compiled
@@ -28,6 +29,7 @@ from hwmem.runs.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
 BAR_PERIOD_SECONDS = 0.1
+TOP, KEPT = 10, 200             # rows of a table of where misses are: shown, and kept in the result
 START_SPREAD_CYCLES = 1000      # no two threads of a real program start in the same cycle; what the seed decides
 
 
@@ -168,20 +170,32 @@ def with_bar(workload, m, w):
     return done.result()
 
 
-def replay(traces, config=None, core=None):
-    """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result. Raises TraceError for what
-    is malformed in it, ValueError for more traces than cores."""
+def replay(traces, config=None, core=None, watch=Watch(), top=TOP):
+    """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result.
+
+    `watch`: what else to look at (c2c=None: contended lines, if the traces are several or have cores); `top`: of how many lines,
+    pages, ... the report shows where the misses are, 0: nobody looks. Raises TraceError for what is malformed in a trace,
+    ValueError for more traces than cores.
+    """
     machine = Machine(config)
     traces = list(traces) if isinstance(traces, (list, tuple)) else [traces]
-    player = Player(machine, machine.stand_in(), core)
+    places = new_places(top > 0)
+    player = Player(machine, machine.stand_in(), core, places)
+    threads = player.threads().tolist()
     machine.reset_counters()
+    watch = watch if watch.c2c is not None else watch._replace(c2c=len(traces) > 1 or traces[0].format == "cores")
+    watch.start(machine, threads)
     began = time.perf_counter()
     player.play(traces if len(traces) > 1 else traces[0])
     wall, counters = time.perf_counter() - began, machine.counters()
+    watch.stop(machine)
+    threads = [threads[c] for c in dict.fromkeys(player.cores)]
     each = [counters["cores"][c] for c in player.cores]
     return Result(workload="trace", parameters={"file": " ".join(str(t.path) for t in traces), "format": traces[0].format}, seed=0,
                   config=machine.config, cores=player.cores, operation="access", cycles=max(one["cycles"] for one in each),
-                  wall_seconds=wall, counters=counters, values={"operations": sum(one["loads"] + one["stores"] for one in each)})
+                  wall_seconds=wall, counters=counters, values={"operations": sum(one["loads"] + one["stores"] for one in each)},
+                  lines=watch.lines(machine, [], threads), events=watch.log(machine, threads),
+                  where={"top": top, **tables(places, max(top, KEPT))} if top else None)
 
 
 def accesses(m):

@@ -35,7 +35,7 @@ class Result:
     took on the core that took longest; `cores`: the core of each thread; `values`: what the program computed;
     `symbols`: (name, start, size, element) of its variables; `operation`: what one of values["operations"] is called;
     `comparison`: see comparison.py; `events`: array of coherence events, or None; `races`: data races as dicts
-    (observe/race_report.py), None if nobody looked.
+    (observe/race_report.py), None if nobody looked; `where`: of a trace, "top" and the tables of machine/where.py, or None.
     """
 
     workload: str
@@ -53,6 +53,7 @@ class Result:
     comparison: dict | None = None
     events: np.ndarray | None = None
     races: list | None = None
+    where: dict | None = None
     version: str = __version__
 
     @property
@@ -156,8 +157,8 @@ def load_result(path):
         raise ResultError(f"{path}: format {document.get('format')}, written by hwmem {document.get('version')}; "
                           f"hwmem {__version__} reads format {FORMAT}")
     try:
-        fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in ("events", "races")}
-        fields |= {"config": MachineConfig.from_dict(document["config"]), "events": events, "races": document.get("races")}
+        fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in ("events", "races", "where")}
+        fields |= {"config": MachineConfig.from_dict(document["config"]), "events": events, "races": document.get("races"), "where": document.get("where")}
         for name, field_of in Result.__dataclass_fields__.items():
             if not isinstance(fields[name], field_of.type):
                 raise TypeError(f"{name} is {fields[name]!r:.40}")
