@@ -14,7 +14,7 @@ the same seed. In the order in which one meets them:
     Machine, Process                                                    a machine at the prompt
     litmus.parse, litmus.run                                            memory ordering, all outcomes of small programs
     answer_script                                                       what it does to a script of calls, to compare with Linux
-    MachineError, SegmentationFault, Abort,                             what goes wrong
+    MachineError, SegmentationFault, Abort, Interrupted,                             what goes wrong
       TraceError, ResultError, LitmusError
     PROT_*, MAP_*, MADV_*, MREMAP_*, MS_*                               arguments of Process's system calls
 
@@ -40,7 +40,7 @@ _HOMES = {
     "machine.machine": ("Machine",),
     "machine.answers": ("answer_script",),
     "machine.process": ("Process",),
-    "errors": ("MachineError", "SegmentationFault", "Abort", "TraceError", "ResultError", "LitmusError"),
+    "errors": ("MachineError", "Interrupted", "SegmentationFault", "Abort", "TraceError", "ResultError", "LitmusError"),
     "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_", "MS_"))),
 }
 _SUBMODULES = ("litmus",)

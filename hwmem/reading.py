@@ -14,7 +14,7 @@ is why Linux stands above it. tests/test_reading_order.py holds the files to thi
 HEADERS = (
     "hwmem",                        # the names that users import
     "hwmem.params", "hwmem.layout", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
-    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits",
+    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable",
     "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.decorators", "hwmem._jit.compiler", "hwmem._jit.cache",
     "hwmem._jit.stamp",
 )
@@ -28,7 +28,8 @@ READING = (
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.frame", "hwmem.runs.watch",
+    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.comparison",
+    "hwmem.runs.result", "hwmem.runs.result_file", "hwmem.runs.frame", "hwmem.runs.watch",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",
     "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
@@ -51,7 +52,8 @@ READING = (
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
-    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player", "hwmem.machine.enter",
+    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player", "hwmem.machine.interrupt",
+    "hwmem.machine.lock", "hwmem.machine.enter",
     "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.machine.where",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
@@ -96,7 +98,7 @@ READING = (
     "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
     "hwmem.cache.hit_filter", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
-    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram", "hwmem.memory.ranges",
+    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram", "hwmem.memory.host", "hwmem.memory.ranges",
     # What watches it
     "hwmem.observers", "hwmem.observers.hooks", "hwmem.observers.door", "hwmem.observers.sharing",
     "hwmem.observers.contended", "hwmem.observers.watched", "hwmem.observers.races", "hwmem.observers.clocks",

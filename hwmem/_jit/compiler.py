@@ -20,6 +20,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.typed_passes import NativeLowering
+from numba.cpython import numbers
 from numba.np import arrayobj
 
 from hwmem._jit.cache import KernelCache
@@ -32,16 +33,20 @@ attributes = {}                 # LLVM's, by function (decorators.py)
 
 
 class _ForwardIndices:
-    """While `on` (a thread's own), integer indices are lowered without Python's wrap-around of negative ones.
+    """While `on` (a thread's own), integer indices are lowered without Python's wrap-around of negative ones, and sums of
+    int64 wrap as a machine's do.
 
     The project's own kernels never index with a negative number, and the test and the select at every access to the
-    record are an eighth of the machine's instructions. Users' kernels keep Python's meaning.
+    record are an eighth of the machine's instructions. Users' kernels keep Python's meaning. What overflows numba leaves
+    undefined ("nsw"), so that LLVM drops the very tests by which an emulated program's sums are refused.
     """
 
     def __init__(self):
         self.state = threading.local()
         self.wrapped = arrayobj.fix_integer_index
         arrayobj.fix_integer_index = self.index
+        self.flags = numbers._int_arith_flags
+        numbers._int_arith_flags = self.arithmetic_flags
 
     def index(self, context, builder, index_type, index, size):
         if getattr(self.state, "on", False):
@@ -50,6 +55,9 @@ class _ForwardIndices:
                 self.check(context, builder, index, size)
             return index
         return self.wrapped(context, builder, index_type, index, size)
+
+    def arithmetic_flags(self, result_type):
+        return [] if getattr(self.state, "on", False) else self.flags(result_type)
 
     @staticmethod
     def check(context, builder, index, size):

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 TOKEN = re.compile(r"\s*(/\\|\\/|=>|==|<>|!=|~|\(|\)|=|\[|\]|-?0[xX][0-9a-fA-F]+|P?-?\d+\s*:\s*%?\w+|-?\d+|&?[A-Za-z_][\w.]*)")
+MOST_DEPTH = 100                # of brackets and negations
 QUANTIFIERS = ("exists", "forall", "final")
 
 
@@ -63,6 +64,7 @@ class Parser:
 
     def __init__(self, text, words):
         self.text, self.words, self.names, self.places = " ".join(text.split()), words, {}, {}
+        self.depth = 0
         self.tokens, at = [], 0
         while text[at:].strip():
             found = TOKEN.match(text, at)
@@ -112,14 +114,22 @@ class Parser:
 
     def implied(self):
         """`a => b => c` is a => (b => c)."""
-        first = self.one()
-        if not self.comes("=>"):
-            return first
-        self.next()
-        then = self.implied()
-        return lambda state: not first(state) or then(state)
+        parts = [self.one()]
+        while self.comes("=>"):
+            self.next()
+            parts.append(self.one())
+        *ifs, then = parts
+        return then if not ifs else lambda state: not all(p(state) for p in ifs) or then(state)
 
     def one(self):
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            raise ValueError(f"condition: nested more than {MOST_DEPTH} deep")
+        holds = self.part()
+        self.depth -= 1
+        return holds
+
+    def part(self):
         token = self.next()
         if token in ("~", "not"):
             inner = self.one()

@@ -195,8 +195,8 @@ def possible(x, table, n, action):
 @kernel
 def explore(m, x, table, index):
     """Visit every state from row 0 on, which the caller has put there; False when the table is full: call again with a
-    larger one. x.progress goes on from where it was."""
-    while x.progress <= x.last_progress:
+    larger one. x.progress goes on from where it was. Ends early when the machine is to stop (m.until)."""
+    while x.progress <= x.last_progress and m.until > 0:
         n = x.bucket[x.progress] - 1
         if n < 0:
             x.progress += 1
@@ -267,9 +267,9 @@ def find(x, table, index, n):
 
 
 @kernel
-def enter_all(x, table, index):
-    """An empty index gets every row in use."""
-    for n in range(x.count):
+def enter_all(x, table, index, start, end):
+    """An index gets the rows [start, end)."""
+    for n in range(start, end):
         find(x, table, index, n)
 
 
@@ -278,7 +278,7 @@ def wander(m, x, table, index, runs):
     """`runs` random ways from row 0 to an end; WAYS of an end's row says how many came there. The number of runs made:
     fewer when the table is full."""
     for run in range(runs):
-        if x.count + 2 > len(table):
+        if x.count + 2 > len(table) or m.until == 0:
             return run
         n = x.count
         for i in range(x.width):

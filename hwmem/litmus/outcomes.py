@@ -19,6 +19,7 @@ from hwmem.litmus.encode import ACTION, DEPTH, PARENT, PROGRESS, WAYS, encode, f
 from hwmem.litmus.explore import enter_all, explore, wander
 from hwmem.litmus.herd import parse
 from hwmem.litmus.test import signed
+from hwmem.machine.interrupt import in_parts, run_interruptibly
 from hwmem.machine.machine import SEED, Machine
 from hwmem.machine.enter import place_thread
 
@@ -61,13 +62,14 @@ def run(test, ordering="tso", mode="exhaustive", runs=10_000, seed=0):
     runs, seed = RUNS.check("runs", runs), SEED.check("seed", seed)
     machine, threads = machine_for(len(test.threads), ordering)
     early = ordering == "relaxed"
-    if mode == "exhaustive":
-        return everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS)
-    try:
-        allowed = everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS_BESIDE).allowed
-    except TooManyStates:
-        allowed = None
-    return at_random(test, ordering, machine.state, encode(test, threads, early, seed), runs, allowed)
+    with machine.lock:                                  # it is everybody's
+        if mode == "exhaustive":
+            return everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS)
+        try:
+            allowed = everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS_BESIDE).allowed
+        except TooManyStates:
+            allowed = None
+        return at_random(test, ordering, machine.state, encode(test, threads, early, seed), runs, allowed)
 
 
 def new_machine(cores, ordering):
@@ -98,7 +100,7 @@ def table_of(x, row, rows):
 def everything(test, ordering, m, x, most):
     table, index = table_of(x, first_row(test, x), FIRST_ROWS)
     x.bucket[0] = 1
-    while not explore(m, x, table, index):
+    while not run_interruptibly(m, explore, m, x, table, index):
         table, index = grown(x, table, most)
     check_places(test, x)
     ends = {}
@@ -129,10 +131,10 @@ def check_places(test, x):
 
 def at_random(test, ordering, m, x, runs, allowed):
     table, index = table_of(x, first_row(test, x), FIRST_ROWS)
-    done = wander(m, x, table, index, runs)
+    done = run_interruptibly(m, wander, m, x, table, index, runs)
     while done < runs:
         table, index = grown(x, table, MOST_WORDS)
-        done += wander(m, x, table, index, runs - done)
+        done += run_interruptibly(m, wander, m, x, table, index, runs - done)
     check_places(test, x)
     ways = {}
     for row in table[1:x.count]:
@@ -149,7 +151,8 @@ def grown(x, table, most):
     larger = np.zeros((rows, table.shape[1]), np.int64)
     larger[:len(table)] = table
     index = np.zeros(2 * rows, np.int64)
-    enter_all(x, larger, index)
+    for start, end in in_parts(int(x.count)):
+        enter_all(x, larger, index, start, end)
     return larger, index
 
 

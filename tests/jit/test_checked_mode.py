@@ -100,15 +100,15 @@ def test_an_index_outside_an_array_ends_the_kernel_and_names_it(tmp_path):
 def test_a_program_with_a_wrong_thread_number_ends_in_one_line(tmp_path):
     program = write(tmp_path / "wrong.py", """
         import hwmem
-        from hwmem.kernels import finish, joined, next_thread
+        from hwmem.kernels import finish, load64, next_thread
 
-        @hwmem.workload("wrong", "asks for a thread that is none", setup=lambda w, space: None)
+        @hwmem.workload("wrong", "acts as a thread that is none", setup=lambda w, space: None)
         def wrong(m, w):
             while True:
                 t = next_thread(m)
                 if t < 0:
                     return
-                joined(m, t, 123456789)
+                load64(m, 123456789, 0)
                 finish(m, t)
     """)
     done = subprocess.run([sys.executable, "-m", "hwmem", "run", str(program)], cwd=ROOT, capture_output=True, text=True,

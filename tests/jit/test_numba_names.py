@@ -23,6 +23,7 @@ NAMES = {
     "numba.core.serialize": ["dumps"],
     "numba.core.typed_passes": ["NativeLowering.run_pass"],
     "numba.core.types": ["Record", "NestedArray", "unliteral"],
+    "numba.cpython.numbers": ["_int_arith_flags"],
     "numba.np.arrayobj": ["fix_integer_index"],
 }
 
