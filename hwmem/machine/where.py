@@ -31,12 +31,12 @@ def new_places(on):
 
 @kernel
 def misses_of(core):
-    return core.l1d.misses
+    return core.l1d.misses - core.walker.l1d_misses - core.kernel.l1d_misses
 
 
 @kernel
 def hitms_of(core):
-    return core.interventions_hit_modified
+    return core.interventions_hit_modified - core.walker.interventions_hit_modified - core.kernel.interventions_hit_modified
 
 
 @kernel
