@@ -52,11 +52,11 @@ class Player:
     def play_block(self, addresses, is_store, sizes, thread=None, compute=None):
         addresses, is_store, sizes = as_arrays(addresses, is_store, sizes)
         n = len(addresses)
-        compute = np.zeros(n, np.int32) if compute is None else compute
         cores = self.cores_for(thread, n)
-        if isinstance(cores, int) and not compute.any():
+        if isinstance(cores, int) and (compute is None or not compute.any()):
             self.on_one_core(cores, addresses, is_store, sizes)
         else:
+            compute = np.zeros(n, np.int32) if compute is None else compute
             cores = np.full(n, cores) if isinstance(cores, int) else cores
             replay_cores(self.machine.state, self.threads(), cores, (addresses, is_store, sizes, compute))
             self.raise_faults()
