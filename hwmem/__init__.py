@@ -6,6 +6,7 @@ the same seed. In the order in which one meets them:
 
     run, workloads, workload, parameter, grid, Result, load_result,     programs on the machine, and what came of them
       sweep, Sweep, difference
+    struct                                                              does my struct false-share?
     Trace, open_trace                                                   recorded programs
     MachineConfig, presets, preset_sources,                             what a machine is made of
       CacheConfig, TlbConfig, WalkerConfig, StoreBufferConfig,
@@ -13,7 +14,7 @@ the same seed. In the order in which one meets them:
     Machine, Process                                                    a machine at the prompt
     litmus.parse, litmus.run                                            memory ordering, all outcomes of small programs
     answer_script                                                       what it does to a script of calls, to compare with Linux
-    MachineError, SegmentationFault, Abort,                             what goes wrong
+    MachineError, SegmentationFault, Abort, Interrupted,                             what goes wrong
       TraceError, ResultError, LitmusError
     PROT_*, MAP_*, MADV_*, MREMAP_*, MS_*                               arguments of Process's system calls
 
@@ -30,6 +31,7 @@ _HOMES = {
     "runs.job": ("run",),
     "runs.sweep": ("sweep", "Sweep"),
     "runs.difference": ("difference",),
+    "runs.struct": ("struct",),
     "programs": ("workloads", "workload", "parameter", "grid"),
     "runs.result": ("Result", "load_result"),
     "trace": ("Trace", "open_trace"),
@@ -38,7 +40,7 @@ _HOMES = {
     "machine.machine": ("Machine",),
     "machine.answers": ("answer_script",),
     "machine.process": ("Process",),
-    "errors": ("MachineError", "SegmentationFault", "Abort", "TraceError", "ResultError", "LitmusError"),
+    "errors": ("MachineError", "Interrupted", "SegmentationFault", "Abort", "TraceError", "ResultError", "LitmusError"),
     "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_", "MS_"))),
 }
 _SUBMODULES = ("litmus",)

@@ -31,6 +31,15 @@ class Abort(MachineError):
         self.message, self.thread = message, thread
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C ended a run. `.result`: what was measured until then, a Result whose `stopped` says so (of Machine.replay,
+    the counters); None: nothing."""
+
+    def __init__(self, result=None, message="interrupted"):
+        super().__init__(message)
+        self.result = result
+
+
 class TraceError(ValueError):
     """A trace file that cannot be read: one line, "file:line: reason"."""
 

@@ -37,13 +37,18 @@ REMOTE = 1 << 4                 # LLC: another socket may hold the line
 I, S, F, O, E, M = range(6)
 STATE_NAMES = "ISFOEM"
 
-# m.holder: directory states of LLC lines (gem5 MESI_Two_Level: M, SS, MT). GONE: another socket took it; the way is kept.
+# m.holder: directory states of LLC lines (gem5 MESI_Two_Level: M, SS, MT). GONE: another socket took it; the way is kept (recency gem5).
 PRESENT, GONE, SHARED, OWNED = range(4)         # OWNED + c: core c owns the line
 
 # Replacement policies
-LRU, WIDE_LRU, TREE_PLRU, RANDOM, NRU = range(5)
+LRU, WIDE_LRU, TREE_PLRU, RANDOM, NRU, FIFO = range(6)
 NIBBLE_WAYS = 16                # what LRU can hold in a word; above that WIDE_LRU
-REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU}
+REPLACEMENTS = {"lru": LRU, "tree-plru": TREE_PLRU, "random": RANDOM, "nru": NRU, "fifo": FIFO}
+WORD_WAYS = 64                  # what TREE_PLRU and NRU can hold in a word
+
+# What an invalidation leaves of a way, and what counts as a use of a line (cache/sets.py)
+PROCESSOR, GEM5 = range(2)
+RECENCIES = {"processor": PROCESSOR, "gem5": GEM5}
 
 # Kinds of access
 # ("phantom": an access without data, which a replayed trace makes)
@@ -77,7 +82,7 @@ PTE_D = 1 << 6                  # dirty
 PTE_PS = 1 << 7                 # maps a large page
 PTE_FRAME = 0x000F_FFFF_FFFF_F000
 
-# Doors (_jit.py): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
+# Doors (_jit): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
 # 0 to 31 are the machine's, the rest a language runtime's.
 DOORS = 128
 DOOR_FILES = {}
@@ -90,22 +95,22 @@ def door(number, file, seconds=1):
     return number
 
 
-DOOR_MEMORY = door(0, "hwmem.core.memory_door", 10)
-DOOR_PAGE_FAULT = door(1, "hwmem.linux.fault", 7)
+DOOR_MEMORY = door(0, "hwmem.core.memory_door", 6)
+DOOR_PAGE_FAULT = door(1, "hwmem.linux.fault", 4)
 DOOR_SCHEDULE = door(2, "hwmem.sched.scheduler")
-DOOR_SYSCALL = door(3, "hwmem.linux.syscall", 14)
+DOOR_SYSCALL = door(3, "hwmem.linux.syscall")
 DOOR_OBSERVE = door(4, "hwmem.observers.door", 2)
-DOOR_RECLAIM = door(5, "hwmem.linux.reclaim", 6)
-DOOR_LIBC = door(6, "hwmem.libc.door")
-DOOR_RACES = door(7, "hwmem.observers.races")
+DOOR_RECLAIM = door(5, "hwmem.linux.reclaim", 5)
+DOOR_LIBC = door(6, "hwmem.libc.door", 4)
+DOOR_RACES = door(7, "hwmem.observers.races", 2)
 # ... what page faults and system calls go on to (linux/fault.py, linux/syscall.py)
-DOOR_HANDLE_FAULT = door(8, "hwmem.linux.fault", 7)
-DOOR_MAPPING = door(9, "hwmem.linux.mapping", 4)
-DOOR_PROTECT = door(10, "hwmem.linux.protect", 3)
-DOOR_MREMAP = door(11, "hwmem.linux.mremap", 4)
+DOOR_HANDLE_FAULT = door(8, "hwmem.linux.fault", 4)
+DOOR_MAPPING = door(9, "hwmem.linux.mapping", 3)
+DOOR_PROTECT = door(10, "hwmem.linux.protect", 2)
+DOOR_MREMAP = door(11, "hwmem.linux.mremap", 3)
 DOOR_MADVISE = door(12, "hwmem.linux.madvise", 4)
-DOOR_FILE = door(13, "hwmem.linux.files", 4)
-DOOR_TASK = door(14, "hwmem.linux.tasks", 4)
+DOOR_FILE = door(13, "hwmem.linux.files", 3)
+DOOR_TASK = door(14, "hwmem.linux.tasks", 2)
 
 # Where an access was served from (core.source)
 (FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM,
@@ -121,6 +126,7 @@ NEVER = 1 << 62                 # a clock value later than all others
 SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, NO_MEMORY, BUS_ADRERR = 1, 2, 3, 4, 5
 ABORTED = 6                     # SIGABRT; the address is the number of the C library's message (libc/abort.py)
 GENERAL_PROTECTION, STACK_FAULT = 7, 8      # SIGSEGV and SIGBUS with SI_KERNEL and address 0 (core/segment.py)
+BAD_SIZE, BAD_THREAD = 9, 10    # no signals: a kernel's mistake, an access of a width that there is not, a thread that there is not
 
 # mmap, mremap (asm-generic/mman-common.h, asm-generic/mman.h, linux/mman.h)
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC, PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP = 0, 1, 2, 4, 8, 0x100_0000, 0x200_0000
@@ -133,7 +139,7 @@ MADV_DONTFORK, MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 10, 11, 14, 15
 MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE = 20, 21, 22, 23, 25
 
 # errno (asm-generic/errno-base.h, errno.h)
-EPERM, EBADF, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSPC, ENOSYS = 1, 9, 11, 12, 14, 16, 17, 22, 28, 38
+EPERM, EINTR, EBADF, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSPC, ENOSYS = 1, 4, 9, 11, 12, 14, 16, 17, 22, 28, 38
 
 # System calls: rows of the table in linux/syscall.py. By which numbers programs know them is in linux/call_numbers.py.
 (SYS_FUTEX, SYS_MMAP, SYS_MUNMAP, SYS_BRK, SYS_MPROTECT, SYS_MLOCK, SYS_MUNLOCK, SYS_MREMAP, SYS_MADVISE, SYS_MINCORE, SYS_MSYNC,
@@ -189,6 +195,7 @@ MAX_MAP_COUNT = 65530           # VMAs of a process (vm.max_map_count)
 MAX_RMAPS = 1 << 23
 MAX_SLOTS = 1 << 23            # 32 GiB
 MAX_FILES = 1024
+SHMEM_PAGES = 1 << 31           # of one shared anonymous mapping: what a page's number in the page cache can tell (Linux: no limit)
 FILE_PAGES = 1 << 24            # of the disk, behind the swap slots: 64 GiB of files
 CACHE_SLOTS = 1 << 23           # of the page cache's hash table (a power of two)
 

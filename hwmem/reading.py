@@ -7,14 +7,16 @@
     observers                               what the hooks of the hardware lead to
 
 A file imports only files below it, and a folder is a room that is read in one go, so that no room imports one above it; the shared headers, which everybody may import, stand apart and import only each
-other. Hardware (core, mmu, cache, memory) never imports Linux: it reaches it through doors (_jit.py), which
+other. Hardware (core, mmu, cache, memory) never imports Linux: it reaches it through doors (_jit), which
 is why Linux stands above it. tests/test_reading_order.py holds the files to this list.
 """
 
 HEADERS = (
     "hwmem",                        # the names that users import
     "hwmem.params", "hwmem.layout", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
-    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem._jit", "hwmem.bits",
+    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable",
+    "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.crew", "hwmem._jit.decorators", "hwmem._jit.compiler",
+    "hwmem._jit.progress", "hwmem._jit.cache", "hwmem._jit.stamp",
 )
 
 READING = (
@@ -26,22 +28,23 @@ READING = (
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.job", "hwmem.runs.comparison", "hwmem.runs.result", "hwmem.runs.frame", "hwmem.runs.watch",
+    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.comparison",
+    "hwmem.runs.result", "hwmem.runs.result_file", "hwmem.runs.frame", "hwmem.runs.watch",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",
     "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
     "hwmem.programs.threads.readers", "hwmem.programs.threads.locks", "hwmem.programs.threads.messages",
     "hwmem.programs.threads.exclusion", "hwmem.programs.threads.publication", "hwmem.programs.threads.treiber",
     "hwmem.programs.threads.fences", "hwmem.programs.threads.hoard", "hwmem.programs.threads.heap",
-    "hwmem.programs.threads.regression", "hwmem.programs.memory", "hwmem.programs.memory.faults",
+    "hwmem.programs.threads.regression", "hwmem.programs.threads.fields", "hwmem.programs.memory", "hwmem.programs.memory.faults",
     "hwmem.programs.memory.returning", "hwmem.programs.memory.oversubscription", "hwmem.programs.memory.reach",
     "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation", "hwmem.programs.memory.mappings",
     "hwmem.programs.memory.contiguous", "hwmem.programs.memory.overlay", "hwmem.programs.meter", "hwmem.programs.barrier",
     "hwmem.programs.file", "hwmem.programs.diagnosis", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
     "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd",
-    "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state", "hwmem.litmus.encode", "hwmem.litmus.test",
-    "hwmem.litmus.condition",
+    "hwmem.litmus.mnemonics", "hwmem.litmus.operands", "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state",
+    "hwmem.litmus.encode", "hwmem.litmus.branches", "hwmem.litmus.test", "hwmem.litmus.condition", "hwmem.litmus.alu",
     # Results as text and as a page
     "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
     "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
@@ -49,7 +52,8 @@ READING = (
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
-    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player", "hwmem.machine.enter",
+    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player", "hwmem.machine.interrupt",
+    "hwmem.machine.lock", "hwmem.machine.enter",
     "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
@@ -62,8 +66,6 @@ READING = (
     "hwmem.proc.memory",
     # What it is made of
     "hwmem.config", "hwmem.config.build", "hwmem.config.machine", "hwmem.config.record", "hwmem.config.file",
-    # The compiler's other process
-    "hwmem.second_compiler",
     # The C library, a program that runs in emulated processes
     "hwmem.libc", "hwmem.libc.api", "hwmem.libc.door", "hwmem.libc.malloc", "hwmem.libc.statistics", "hwmem.libc.options",
     "hwmem.libc.aligned", "hwmem.libc.resize", "hwmem.libc.thread", "hwmem.libc.copy", "hwmem.libc.search",
@@ -96,7 +98,7 @@ READING = (
     "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
     "hwmem.cache.hit_filter", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
-    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram",
+    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram", "hwmem.memory.host", "hwmem.memory.ranges",
     # What watches it
     "hwmem.observers", "hwmem.observers.hooks", "hwmem.observers.door", "hwmem.observers.sharing",
     "hwmem.observers.contended", "hwmem.observers.watched", "hwmem.observers.races", "hwmem.observers.clocks",

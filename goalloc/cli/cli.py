@@ -29,6 +29,7 @@ def parser():
     sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="the program's parameters")
     cli.machine_options(sub)
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
+    cli.limit_option(sub)
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
     sub.add_argument("--memprofile", type=int, default=0, metavar="BYTES",
                      help="sample an object in so many bytes (Go's default: 524288) and show what was allocated where")
@@ -66,7 +67,7 @@ def list_programs(arguments):
     elif arguments.workload:
         cli.show_parameters(arguments.workload, described[arguments.workload])
     else:
-        print(table(["workload", "runs"], [[n, w["description"]] for n, w in described.items()]))
+        cli.say(table(["workload", "runs"], [[n, w["description"]] for n, w in described.items()]))
 
 
 def run_program(arguments):
@@ -81,13 +82,14 @@ def run_program(arguments):
         program = PROGRAMS.find(arguments.workload)
         variables = environment(arguments.gogc, arguments.memlimit, f"memprofilerate={arguments.memprofile}")
         job = Job(program, config, arguments.seed, None, fit(config, program.parse(words)), variables)
-    result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=Watch())
+    with cli.keeping(arguments):
+        result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=Watch(), max_cycles=arguments.max_cycles)
     if arguments.memprofile:
         result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
     cli.show(result, arguments)
     if arguments.memprofile and not arguments.json:
         from goalloc.cli.report import profile
-        print("\n" + profile(result))
+        cli.say("\n" + profile(result))
 
 
 def show_report(arguments):
@@ -99,7 +101,7 @@ def show_report(arguments):
     if arguments.json:
         cli.print_json({name: result.values[name] for name in ("memstats", "sizes", "memprofile") if name in result.values})
     else:
-        print(text)
+        cli.say(text)
 
 
 def run_experiment(arguments):
@@ -114,7 +116,7 @@ def run_experiment(arguments):
     if arguments.json:
         cli.print_json([dict(zip(columns, row)) for row in rows])
     else:
-        print(table(columns, rows))
+        cli.say(table(columns, rows))
 
 
 def show_classes(arguments):
@@ -124,4 +126,4 @@ def show_classes(arguments):
     if arguments.json:
         cli.print_json(rows)
     else:
-        print(table(list(rows[0]), [[*list(row.values())[:-1], f"{row['max waste']:.2%}"] for row in rows]))
+        cli.say(table(list(rows[0]), [[*list(row.values())[:-1], f"{row['max waste']:.2%}"] for row in rows]))

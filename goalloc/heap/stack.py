@@ -237,7 +237,7 @@ def call_frame(m, t, gp, frame):
 def newstack(m, t, gp, sp, frame):
     """Twice the stack, or as often twice as the frame needs; False after a stack overflow."""
     used, n = get64(m, t, gp + HI) - sp, 2 * (get64(m, t, gp + HI) - get64(m, t, gp + LO))
-    while n - used < frame + STACK_GUARD:
+    while n <= MAX_STACK and n - used - STACK_GUARD < frame:
         n *= 2
     if n > MAX_STACK:
         throw(m, t, E.STACK_OVERFLOW, MAX_STACK, 0)

@@ -17,7 +17,7 @@ workloads = PROGRAMS.describe
 
 
 def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2c=None, classify=False, events=0, races=False,
-        gogc=100, memory_limit=None, godebug="", **parameters):
+        max_cycles=None, gogc=100, memory_limit=None, godebug="", **parameters):
     """Run the program `name` on a machine of its own; an hwmem.Result. `gogc`, `memory_limit`, `godebug`: as Runtime takes them;
     `parameters`: its own, gomaxprocs among them (4, or all cores if there are fewer); the others as hwmem.run takes them.
     Raises TypeError or ValueError for wrong arguments, MachineError if the program failed."""
@@ -27,4 +27,4 @@ def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2
     check_places(config)
     parameters = fit(config or program.config(), parameters)
     job = Job(program, config, seed, cores, parameters, environment(gogc, memory_limit, godebug))
-    return job.run(progress, compare, Watch(c2c, classify, events, races))
+    return job.run(progress, compare, Watch(c2c, classify, events, races), max_cycles)

@@ -1,4 +1,5 @@
 """A user arena as Python drives it. Go: package arena."""
+from hwmem.machine.lock import one_at_a_time
 from hwmem.machine.arguments import to_int64
 from goalloc import params as P
 from goalloc.values.arena import ALLOC, CLONE, FREE, NEW, ONE
@@ -12,6 +13,7 @@ from goalloc.types import Type, check_type, pointer
 ARENA_TYPE, CHUNK_TYPE = (Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("userArena", "liveUserArenaChunk"))
 
 
+@one_at_a_time(lambda self: self.rt.machine)
 class UserArena:
     """Made by Runtime.arena. `.address`: of its userArena. It allocates as the P of the core it was made on.
 

@@ -9,6 +9,7 @@ from hwmem.machine.process import Process
 from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.runtime.slice import Slice
+from goalloc.types import check_type
 
 
 def check_gogc(gogc, name="gogc"):
@@ -106,3 +107,7 @@ def check_string(value, name):
 def check_slice(value, name):
     if not isinstance(value, Slice):
         raise TypeError(f"{name}: takes a goalloc.Slice, such as make_slice gives, not {type(value).__name__}")
+    check_type(value.type)
+    to_int64(f"{name}.array", value.array)
+    if check_count(value.len, f"{name}.len") > check_count(value.cap, f"{name}.cap"):
+        raise ValueError(f"{name}: its len, {value.len}, is more than its cap, {value.cap}")

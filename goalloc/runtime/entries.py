@@ -2,6 +2,7 @@
 from hwmem._jit import kernel
 from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
+from hwmem.sched.scheduler import is_over
 from goalloc import params as P
 from goalloc.values.string import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
 from goalloc.heap.malloc import mallocgc
@@ -30,7 +31,7 @@ def malloc_one(m, t, size, typ, needzero):
 def malloc_all(m, t, sizes, types, addresses):
     """addresses[i] = mallocgc(sizes[i], types[i]); `types` may have one element for all. Stops at a fatal error."""
     start, done = m.core[m.thread[t].core].cycles, 0
-    while done < len(sizes):
+    while done < len(sizes) and not is_over(m, t):
         addresses[done] = mallocgc(m, t, sizes[done], types[done if len(types) > 1 else 0])
         if addresses[done] == 0:
             break

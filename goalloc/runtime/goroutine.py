@@ -1,4 +1,5 @@
 """A goroutine as Python drives it: frames and words on its stack, which grows under them."""
+from hwmem.machine.lock import one_at_a_time
 from goalloc import params as P
 from goalloc.errors import FatalError
 from goalloc.layout import g_
@@ -6,6 +7,7 @@ from goalloc.sched.proc import GOEXIT
 from goalloc.heap.stack import CALL, HI, LO, SHRINK, SP
 
 
+@one_at_a_time(lambda self: self.rt.machine)
 class Goroutine:
     """Made by Runtime.go. `.address`: of its g. Its calls run on the core of the P that made it."""
 
@@ -32,8 +34,8 @@ class Goroutine:
     def call(self, frame):
         """Call a function whose frame takes `frame` bytes, a multiple of 8; the stack grows if it has to."""
         self._alive()
-        if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0 or frame % 8:
-            raise ValueError(f"frame: takes a multiple of 8 bytes, got {frame!r}")
+        if isinstance(frame, bool) or not isinstance(frame, int) or not 0 <= frame < 1 << 63 or frame % 8:
+            raise ValueError(f"frame: takes a multiple of 8 bytes below 2^63, got {frame!r:.60}")
         self.rt.call(self.core, P.DOOR_STACK, CALL, self.address, frame)
         self.frames.append(frame + 8)
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 from hwmem._jit import kernel
+from hwmem.machine.lock import one_at_a_time
 from hwmem.machine.arguments import to_int64
 from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
@@ -49,6 +50,7 @@ def whole_numbers(given, name):
     return np.ascontiguousarray(given, dtype=np.int64)
 
 
+@one_at_a_time(lambda self: self.rt.machine)
 class Map:
     """map[int64]int64. Made by Runtime.make_map. `.address`: of its hmap."""
 

@@ -13,10 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from hwmem import params as H
+from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.arguments import to_int64
 from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 from hwmem.machine.enter import enter, place_thread
+from hwmem.machine.interrupt import run_interruptibly
 from goalloc import params as P
 from goalloc.runtime.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
                                check_sizes, check_slice, check_string, is_negative)
@@ -66,6 +68,7 @@ class String(NamedTuple):
     len: int
 
 
+@one_at_a_time(its_machine)
 class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
@@ -194,7 +197,7 @@ class Runtime:
             raise ValueError(f"noscan: takes one value or {len(sizes)}, got {len(plain)}")
         addresses = np.zeros(len(sizes), np.int64)
         types = np.where(plain, 0, self.type_address(pointer)) if type is None else np.array([self.type_address(type)])
-        self._run(core, malloc_all, sizes, types, addresses)
+        self._run(core, malloc_all, sizes, types, addresses, many=True)
         return addresses
 
     def make_slice(self, of, n, cap=None, core=0):
@@ -421,15 +424,16 @@ class Runtime:
         self.raise_error(t)
         return int(result)
 
-    def _run(self, core, operation, *arguments):
-        result = self._call(core, operation, *arguments)
+    def _run(self, core, operation, *arguments, many=False):
+        result = self._call(core, operation, *arguments, many=many)
         return result if result is None else int(result)
 
-    def _call(self, core, operation, *arguments):
+    def _call(self, core, operation, *arguments, many=False):
         core = check_core(core, self.gomaxprocs)
         t = self.process.thread_on(core)
         place_thread(self.machine.state, t, core)
-        result = operation(self.machine.state, t, *arguments)
+        m = self.machine.state
+        result = run_interruptibly(m, operation, m, t, *arguments) if many else operation(m, t, *arguments)
         self.raise_error(t)
         return result
 

@@ -14,7 +14,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
 from hwmem.bits import bit, ctz64
-from hwmem.cache.entry import far_entry, set_entry, sharers_of
+from hwmem.cache.entry import far_entry, leave_sockets, sharers_of
 from hwmem.cache.peers import meet, supplier, take_away
 from hwmem.cache.protocol import BUS_RD, BUS_RDX, BUS_UPGR, MEM_WRITE
 from hwmem.memory.dram import dram_read, dram_write, home_node
@@ -61,7 +61,8 @@ def answer_getx(m, c, line, i, far, mask):
         fetch(m, c, line, i, far)
         if mask != NOBODY:
             m.core[c].cycles += m.cost.invalidate
-    lose_far(m, line, far)
+    if far:
+        leave_sockets(m, far, line)
     return owner
 
 
@@ -81,16 +82,9 @@ def answer_upgrade(m, c, line, far, mask):
     core.cycles += m.cost.upgrade
     if mask != NOBODY:
         core.cycles += m.cost.invalidate
-    lose_far(m, line, far)
+    if far:
+        leave_sockets(m, far, line)
     return -1
-
-
-@kernel
-def lose_far(m, line, far):
-    """The other sockets of the mask `far` have the line no more."""
-    while far:
-        set_entry(m, far_entry(m, ctz64(np.uint64(far)), line), P.GONE)
-        far &= far - 1
 
 
 @kernel

@@ -3,7 +3,7 @@
 directory.py and answer.py keep to these. With `inclusion="inclusive"` an entry is the directory entry of its socket
 (m.holder): PRESENT (no private copy known), SHARED (mask of sharers in its word, some perhaps gone: S copies leave
 silently; one of them may be in O or F), OWNED (one core, in E or M), GONE (another socket took the line; the way is
-kept). Evicting it recalls the private copies. With "nine" the LLC is a plain cache and the directory is exact: the
+kept: recency gem5). Evicting it recalls the private copies. With "nine" the LLC is a plain cache and the directory is exact: the
 cores' own tags are asked (`holders`).
 
 Invariant: every valid private copy is named by its socket's entry (inclusive; checks/coherence.py).
@@ -13,7 +13,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
 from hwmem.bits import bit, ctz64
-from hwmem.cache.sets import index_in, index_of, key_of, put, row_of, take_victim, touch_in
+from hwmem.cache.sets import empty, index_in, index_of, key_of, put, row_of, take_victim, touch_in
 from hwmem.cache.peers import cores_holding, meet
 from hwmem.cache.protocol import BUS_RDX
 from hwmem.memory.dram import dram_write
@@ -49,6 +49,20 @@ def set_entry(m, i, state):
     """LLC entry `i`, which no core holds, is PRESENT or GONE from now on; memory is current."""
     m.tag[i] &= P.KEY_MASK
     m.holder[i] = state
+
+
+@apart
+def leave_sockets(m, far, line):
+    """The sockets of mask `far` have the line no more: another one writes it."""
+    while far:
+        socket = ctz64(np.uint64(far))
+        i = far_entry(m, socket, line)
+        if m.recency == P.PROCESSOR:
+            empty(m, m.llc[socket], i)
+            m.holder[i] = P.PRESENT
+        else:
+            set_entry(m, i, P.GONE)
+        far &= far - 1
 
 
 @hot

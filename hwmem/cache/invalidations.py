@@ -36,8 +36,8 @@ def hold(m, d, line, due):
         process(core, 0)
     k = core.iq_count
     core.iq_line[k], core.iq_due[k] = line, due
-    for w in range(WORDS):
-        core.iq_word[k * WORDS + w] = peek64(m.ram_base + (line << P.LINE_SHIFT) + 8 * w)
+    for w in range(WORDS):                              # what only a trace reaches, without an MMU, has no bytes
+        core.iq_word[k * WORDS + w] = peek64(m.ram_base + (line << P.LINE_SHIFT) + 8 * w) if line < m.ram_size >> P.LINE_SHIFT else 0
     core.iq_count += 1
     core.invalidations_queued += 1
     core.plain = 0

@@ -10,7 +10,7 @@ from hwmem import params as P
 from hwmem._jit import cold
 from hwmem.bits import test_bit
 from hwmem.cache.directory import wait_for_line
-from hwmem.cache.entry import far_copies, far_entry, holders, set_entry
+from hwmem.cache.entry import far_copies, far_entry, holders, leave_sockets, set_entry
 from hwmem.cache.peers import meet, take_away
 from hwmem.cache.protocol import BUS_RDX
 from hwmem.memory.dram import dram_write
@@ -36,7 +36,5 @@ def write_past(m, c, line):
     meet(m, c, line, BUS_RDX)
     if i >= 0:
         set_entry(m, i, P.PRESENT)
-    for s in range(m.sockets):
-        if far >> s & 1:
-            set_entry(m, far_entry(m, s, line), P.GONE)
+    leave_sockets(m, far, line)
     dram_write(m, c, line)

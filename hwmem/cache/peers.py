@@ -10,7 +10,7 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit, test_bit
 from hwmem.cache.hit_filter import cool
-from hwmem.cache.sets import index_of
+from hwmem.cache.sets import index_of, invalidate
 from hwmem.cache.invalidations import hold_for_a_while
 from hwmem.observers.hooks import line_lost
 
@@ -52,10 +52,13 @@ def supplier(m, line, mask):
 
 
 @hot
-def weaken(m, i, state, most):
-    """Entry `i`, which is in `state`, is from now on in at most `most`."""
+def weaken(m, s, i, state, most):
+    """Entry `i` of array `s`, which is in `state`, is from now on in at most `most`."""
     if state > most:
-        m.tag[i] = m.tag[i] & ~P.STATE_MASK | most
+        if most == P.I:
+            invalidate(m, s, i)
+        else:
+            m.tag[i] = m.tag[i] & ~P.STATE_MASK | most
 
 
 @apart
@@ -68,8 +71,8 @@ def meet(m, d, line, event):
     if before == P.I:
         return before
     rest = P.I if after == P.I else P.S                 # of the weaker copy
-    weaken(m, i, in_l1, after if in_l1 == before else rest)
-    weaken(m, j, in_l2, rest if in_l1 == before else after)
+    weaken(m, m.core[d].l1d, i, in_l1, after if in_l1 == before else rest)
+    weaken(m, m.core[d].l2, j, in_l2, rest if in_l1 == before else after)
     if after == P.I and m.observe.watching:
         line_lost(m, d, line)
     return before

@@ -8,9 +8,9 @@ dirty victim is written to the next level, where it refreshes recency or, missin
 a fetch (as in Dinero IV). The state of an L1 copy says what the L1 may do and whether it differs from the
 next level: an L1 copy of a line that the L2 holds in E or M is E until it is written.
 
-Two things follow gem5's MESI_Two_Level, count for count: an invalidated line keeps its way and age and is
-refilled in place without a touch; where the LLC is inclusive, the victim of the core's last private level
-leaves before the request goes out, and victims in E or M are announced (PUTX), those in S or F are not.
+Two things follow gem5's MESI_Two_Level, count for count: where the LLC is inclusive, the victim of the core's last
+private level leaves before the request goes out; victims in E or M are announced (PUTX), those in S or F are not. What
+an invalidated line leaves behind, and whether an upgrade is a use of the line, is the machine's `recency` (sets.py).
 
 Entries of one line know each other, so that evictions need no search (indices; plus one where + stands, 0: none or unknown):
 
@@ -23,7 +23,7 @@ that level, if that is valid.
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.hit_filter import cool
-from hwmem.cache.sets import index_in, key_of, prefetch_row, put, row_of, take_victim, touch_entry, touch_in
+from hwmem.cache.sets import index_in, key_of, prefetch_row, put, refill, row_of, take_victim, touch_entry, touch_in
 from hwmem.cache.directory import put_back, request, request_again
 from hwmem.cache.entry import give_up
 from hwmem.cache.protocol import PR_RD
@@ -46,7 +46,7 @@ def access_line(m, c, line, write):
 @hot
 def hit_line(m, c, row, line, write):
     """HIT if the L1 served the access; else the index of the entry that has the line without the right to it, or -1. Such an
-    entry is refilled in place, and does not become the most recent of its set. `row`: the line's in the L1."""
+    entry is refilled in place (gem5: without becoming the most recent of its set). `row`: the line's in the L1."""
     core = m.core[c]
     l1 = core.l1d
     i = index_in(m, l1, row, line)
@@ -150,6 +150,8 @@ def fill_l1(m, c, row, line, state, i, below):
     if i < 0:
         i = take_victim(m, m.core[c].l1d, row)
         old, link = m.tag[i], m.word[i]
+    else:
+        refill(m, m.core[c].l1d, i)
     put(m, i, line, state)
     m.word[i] = below + 1
     if below >= 0:
@@ -162,11 +164,14 @@ def fill_l1(m, c, row, line, state, i, below):
 def miss_without_l2(m, c, line, write, i):
     """The next level is the LLC, or memory."""
     had = m.tag[i] & P.STATE_MASK if i >= 0 else P.I
-    if i < 0 and m.inclusion == P.INCLUSIVE:
+    found = i >= 0
+    if not found and m.inclusion == P.INCLUSIVE:
         i = enter_alone(m, c, line)
     state = request_again(m, c, line, write, had)
     above = m.core[c].llc_entry
-    if i < 0:
+    if found:
+        refill(m, m.core[c].l1d, i)
+    elif i < 0:
         i = enter_alone(m, c, line)
     put(m, i, line, P.M if write else state)
     m.word[i] = above + 1
@@ -195,15 +200,19 @@ def miss_l2(m, c, line, write, i, j):
     core = m.core[c]
     core.l2.misses += 1
     had = max(m.tag[i] & P.STATE_MASK if i >= 0 else P.I, m.tag[j] & P.STATE_MASK if j >= 0 else P.I)
-    if j < 0 and had == P.I and m.inclusion == P.INCLUSIVE:
+    found = j >= 0
+    if not found and had == P.I and m.inclusion == P.INCLUSIVE:
         j = allocate_l2_late(m, c, line)
     state = request_again(m, c, line, write, had)
     if had > P.I:                                               # an upgrade: the data was here
         if j >= 0:
             state = P.M if m.tag[j] & P.STATE_MASK == P.O else P.E
             m.tag[j] = m.tag[j] & ~P.STATE_MASK | state
+            refill(m, core.l2, j)
         return j
-    if j < 0:
+    if found:
+        refill(m, core.l2, j)
+    elif j < 0:
         j = allocate_l2_late(m, c, line)
     put(m, j, line, state)
     m.word[j] = (core.llc_entry + 1) << BELOW_SHIFT | core.l1d.first

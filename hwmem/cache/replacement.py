@@ -6,13 +6,14 @@ Called by sets.py with the set's number. Policies are small integers (params.py)
   recent (low) to the least, zero above; a new machine's are the identity. To touch is a dozen operations without a
   branch; the victim is the nibble at place ways-1.
 - WIDE_LRU, above 16 ways: the time of the last touch of each entry, in `m.stamp`; the victim is the oldest.
+- FIFO: the time at which the entry was filled, there too.
 - TREE_PLRU: a bit a node of a binary tree, pointing away from what was touched (ways a power of two).
 - NRU: a bit a way, all but the last cleared when every bit is set.
 - RANDOM: xorshift64 a structure.
 
 Invariant of LRU: each stack is a permutation of 0..ways-1, no two stamps of a set are equal (checked by check.py). Free
-ways lie deepest, those never used like those emptied since (TLB invalidation), so that the victim is one of them while
-there are any. The other policies look for a free way first.
+ways lie deepest, those never used like those emptied since (an invalidation), so that the victim is one of them while
+there are any. The other policies look for a free way first. (With recency gem5 a cache has no ways emptied since: sets.py.)
 """
 import numpy as np
 
@@ -43,8 +44,7 @@ def touch(m, s, set_, way):
         i = np.uint64(s.order_base + set_)
         m.order[i] = to_front(m.order[i], np.uint64(way))
     elif s.policy == P.WIDE_LRU:
-        s.clock += 1
-        m.stamp[s.first + (set_ << s.row_shift) + way] = s.clock
+        stamp(m, s, s.first + (set_ << s.row_shift) + way)
     else:
         touch_other(m, s, set_, way)
 
@@ -59,8 +59,17 @@ def rotate(m, s, set_, first):
         m.order[i] = (stack << FOUR | way) & s.stack_mask
         return np.int64(way)
     way = other_victim(m, s, set_, first)
-    touch(m, s, set_, way)
+    if s.policy == P.FIFO:
+        stamp(m, s, first + way)
+    else:
+        touch(m, s, set_, way)
     return way
+
+
+@hot
+def stamp(m, s, i):
+    s.clock += 1
+    m.stamp[i] = s.clock
 
 
 @kernel
@@ -69,7 +78,7 @@ def retire(m, s, set_, way):
     if s.policy == P.LRU:
         i = np.uint64(s.order_base + set_)
         m.order[i] = to_back(m.order[i], np.uint64(way), np.uint64(s.stack_top))
-    elif s.policy == P.WIDE_LRU:
+    elif s.policy == P.WIDE_LRU or s.policy == P.FIFO:
         m.stamp[s.first + (set_ << s.row_shift) + way] = 0
 
 
@@ -104,7 +113,7 @@ def touch_other(m, s, set_, way):
 
 @cold
 def other_victim(m, s, set_, first):
-    if s.policy == P.WIDE_LRU:
+    if s.policy == P.WIDE_LRU or s.policy == P.FIFO:
         return oldest(m, first, s.ways)
     for way in range(s.ways):
         if not m.tag[first + way] & P.OCCUPIED:

@@ -8,18 +8,28 @@ rounded up to a power of two, so an entry's index tells its set and way by shift
     m.word[i]   what the tag stands for         LLC: sharers; L1, L2: links; TLB: frame and rights
     m.holder[i] directory state                 LLC only: what changes there most, where the host's L2 cache can keep it
 
-An invalidated line keeps its way and its age (its state is I): what gem5's MESI_Two_Level does, and what
-makes counts equal its counts. `index_of` finds that entry too; callers look at the state.
+What becomes of a cache's way whose line was invalidated, and what is a use of a line, is the machine's `recency`:
 
-Cost: a look-up is one or two vector compares; a touch is a dozen operations (replacement.py).
+    processor   the way is empty, and an empty way is filled before any line is evicted (Hennessy and Patterson, 5.3; what
+                ChampSim and XiangShan do). A hit, a fill and an upgrade make the line the most recent of its set
+    gem5        the line keeps its way and its age, in state I, and is refilled there; neither that nor an upgrade changes its
+                age: what MESI_Two_Level counts. `index_of` finds such an entry too; callers look at the state
+
+Where no way's number matters (LRU up to 16 ways) an empty way of a processor's private cache remembers its line too, in state I,
+so that the line finds it when it comes back: `holes` counts them, and `take_victim` looks for one while there are any.
+
+A line that is taken, weakened or asked for by another core has not been used by its own. Nor has an LLC's line
+that a core announces it drops, or that another socket asks for.
+
+Cost: a look-up is one or two vector compares, above 16 ways one for every eight; a touch is a dozen operations (replacement.py).
 """
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import cold, hot, kernel
+from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import ctz64
 from hwmem.cache.match import LANES, match8, prefetch_order, prefetch_tags
-from hwmem.cache.replacement import retire, rotate, touch
+from hwmem.cache.replacement import FIFTEEN, retire, rotate, touch
 
 
 @hot
@@ -50,11 +60,11 @@ def index_in(m, s, row, key):
     """index_of, where the key's row is known."""
     first = row[1]
     wanted = key << P.TAG_SHIFT | P.OCCUPIED
+    if s.ways > 2 * LANES:
+        return index_wide(m, s, first, wanted)
     found = match8(m, first, wanted)
     if s.ways > LANES:
         found |= match8(m, first + LANES, wanted) << LANES
-        if s.ways > 2 * LANES:
-            found |= match_wide(m, s, first, wanted)
     found &= s.way_mask
     if found == 0:
         return -1
@@ -72,12 +82,13 @@ def prefetch_row(m, s, row):
 
 
 @cold
-def match_wide(m, s, first, wanted):
-    """The ways above the first sixteen."""
-    found = 0
-    for w in range(2 * LANES, s.ways, LANES):
-        found |= match8(m, first + w, wanted) << w
-    return found
+def index_wide(m, s, first, wanted):
+    """index_in for more ways than sixteen; what lies behind the last way of such a row is empty."""
+    for i in range(first, first + s.ways, LANES):
+        found = match8(m, i, wanted)
+        if found:
+            return i + ctz64(np.uint64(found))
+    return -1
 
 
 @kernel
@@ -104,6 +115,10 @@ def take_victim(m, s, row):
     """Index of the entry of a row that a new key shall take (free ones first), made most recent. What it holds is the
     caller's to deal with before `put`."""
     set_, first = row
+    if s.holes > 0:                                         # (gem5: never)
+        i = take_hole(m, s, row)
+        if i >= 0:
+            return i
     return first + rotate(m, s, set_, first)
 
 
@@ -127,6 +142,45 @@ def empty(m, s, i):
     m.tag[i] = 0
     m.word[i] = 0
     retire(m, s, i - s.first >> s.row_shift, i - s.first & (1 << s.row_shift) - 1)
+
+
+@hot
+def invalidate(m, s, i):
+    """Entry `i` of a private cache has lost its line."""
+    if s.policy == P.LRU or m.recency == P.GEM5:
+        m.tag[i] &= ~P.STATE_MASK
+        s.holes += 1
+    else:
+        empty(m, s, i)
+
+
+@hot
+def refill(m, s, i):
+    """Entry `i`, which has its line's tag, gets the line or another right to it: a use of the line, for a processor."""
+    if m.recency == P.PROCESSOR:
+        s.holes -= m.tag[i] & P.STATE_MASK == P.I
+        if not is_front(m, s, i):
+            touch_entry(m, s, i)
+
+
+@hot
+def is_front(m, s, i):
+    """Whether entry `i` is known to be the most recent of its set already."""
+    at = i - s.first
+    return s.policy == P.LRU and m.order[np.uint64(s.order_base + (at >> s.row_shift))] & FIFTEEN == np.uint64(at & (1 << s.row_shift) - 1)
+
+
+@apart
+def take_hole(m, s, row):
+    """Index of an entry of the row whose line was invalidated, emptied and made most recent; or -1."""
+    set_, first = row
+    for i in range(first, first + s.ways):
+        if m.tag[i] & (P.OCCUPIED | P.STATE_MASK) == P.OCCUPIED:
+            s.holes -= 1
+            m.tag[i] = m.word[i] = 0
+            touch(m, s, set_, i - first)
+            return i
+    return -1
 
 
 @cold

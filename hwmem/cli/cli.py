@@ -17,9 +17,11 @@ import sys
 from contextlib import contextmanager
 
 from hwmem import __version__
-from hwmem.errors import LitmusError, MachineError, ResultError, TraceError, WorkloadError
+from hwmem.printable import printable
+from hwmem.errors import Interrupted, LitmusError, MachineError, ResultError, TraceError, WorkloadError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+PATIENCE_SECONDS = 0.8          # for what was interrupted to end by itself
 ORDERINGS = ("sc", "tso", "relaxed")
 SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events", "races")        # those of report.SECTIONS, without importing it
 
@@ -33,13 +35,20 @@ class Parser(argparse.ArgumentParser):
         raise Refused(f"{message} (see {self.prog} --help)")
 
 
+def told(error):
+    """An OSError in words."""
+    if error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error.strerror or error) if error.errno == errno.ENOMEM else f"output: {error.strerror}" if error.strerror else str(error)
+
+
 @contextmanager
 def refusing():
     """Inside, what Python or the host's files refuse is the user's input."""
     try:
         yield
     except OSError as error:
-        raise Refused(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
+        raise Refused(told(error)) from None
     except (TypeError, ValueError) as error:
         raise Refused(str(error)) from None
 
@@ -75,19 +84,40 @@ def carry_out(top, words):
     try:
         arguments = top.parse_args(words)
         arguments.run(arguments)
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
         return 0
     except (Refused, TraceError, ResultError, LitmusError, WorkloadError) as error:
         message, status = error, USAGE
     except MachineError as error:
         message, status = error, FAILED
     except BrokenPipeError:                     # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_stdout()
         return 0
-    except KeyboardInterrupt:
-        message, status = "interrupted", INTERRUPTED
-    print(f"{top.prog}: {message}", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        message, status = str(interruption) or "interrupted", INTERRUPTED
+    except OSError as error:                    # of the host: no memory, a full disk behind stdout
+        message, status = told(error), USAGE
+        close_stdout()
+    except MemoryError:
+        message, status = "this host has not enough memory for that", USAGE
+    print(f"{top.prog}: {printable(str(message))}", file=sys.stderr, flush=True)
+    if running():                               # a kernel, or the compiler, goes on that nobody waits for
+        os._exit(status)
     return status
+
+
+def running():
+    interrupt = sys.modules.get("hwmem.machine.interrupt")
+    return bool(interrupt and interrupt.running)
+
+
+def close_stdout():
+    """What could not be written is not tried again at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def command_line(prog, description):
@@ -120,6 +150,7 @@ def parser():
     sub.add_argument("--classify", action="store_true", help="count misses by cause: cold, capacity, true and false sharing")
     sub.add_argument("--events", type=int, default=0, metavar="N", help="log the first N coherence requests into the result")
     sub.add_argument("--races", action="store_true", help="look for data races")
+    limit_option(sub)
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
     output_option(sub, "R.hwm", "keep the result, for `hwmem report`")
     json_option(sub)
@@ -174,6 +205,10 @@ def ordering_commands(command):
 
 def json_option(sub):
     sub.add_argument("--json", action="store_true", help="one JSON document instead of tables")
+
+
+def limit_option(sub):
+    sub.add_argument("--max-cycles", type=int, metavar="N", help="stop the program after so many cycles, if it has not ended")
 
 
 def output_option(sub, metavar, help, required=False):
@@ -231,18 +266,18 @@ def list_workloads(arguments):
         one = described[arguments.workload]
         show_parameters(arguments.workload, one)
         if one["machine"]:
-            print(f"\nruns --with {' '.join(f'{n}={v}' for n, v in one['machine'].items())}, unless --with or --config say otherwise")
+            say(f"\nruns --with {' '.join(f'{n}={v}' for n, v in one['machine'].items())}, unless --with or --config say otherwise")
     else:
-        print(table(["workload", "runs"], [[n, w["description"]] for n, w in described.items()]), end="\n\n")
-        print(table(["preset", "machine"], list(machines.items())), end="\n\n")
-        print("hwmem list WORKLOAD: its parameters; hwmem config --preset P: the machine's settings")
+        say(table(["workload", "runs"], [[n, w["description"]] for n, w in described.items()]), end="\n\n")
+        say(table(["preset", "machine"], list(machines.items())), end="\n\n")
+        say("hwmem list WORKLOAD: its parameters; hwmem config --preset P: the machine's settings")
 
 
 def show_parameters(name, described):
     """What a workload is, parameter by parameter; `described`: what its describe() says."""
     from hwmem.report.table import table, text
-    print(f"{name}: {described['description']}\n")
-    print(table(["parameter", "default", "takes", "is"],
+    say(f"{name}: {described['description']}\n")
+    say(table(["parameter", "default", "takes", "is"],
                 [[n, text(p["default"]), p["takes"], p["doc"]] for n, p in described["parameters"].items()]))
 
 
@@ -259,7 +294,8 @@ def run_workload(arguments):
         watch = Watch(classify=arguments.classify, events=EVENTS.check("--events", arguments.events), races=arguments.races)
         job = Job(workload, config, arguments.seed, arguments.cores, workload.parse(arguments.set))
     with blaming(arguments.workload):
-        result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch)
+        with keeping(arguments):
+            result = job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch, max_cycles=arguments.max_cycles)
     show(result, arguments)
 
 
@@ -274,7 +310,7 @@ def replay_trace(arguments):
     if len(traces) > 1 and (arguments.core is not None or len(traces) > config.cores):
         raise Refused("--core takes one file: several run on a core each" if arguments.core is not None else
                       f"{len(traces)} files need as many cores, and the machine has {config.cores}: --with cores={len(traces)}")
-    with refusing():
+    with refusing(), keeping(arguments):
         result = replay(traces, config, arguments.core)
     show(result, arguments)
 
@@ -287,7 +323,7 @@ def show_report(arguments):
         print_json(result.to_dict())
     else:
         from hwmem.report import report
-        print(report(result, arguments.section))
+        say(report(result, arguments.section))
 
 
 def write_page(arguments):
@@ -295,7 +331,9 @@ def write_page(arguments):
     from hwmem.runs.result import load_result
     with refusing():
         result = load_result(arguments.file)
-    draw(arguments.output, page(result))
+    with believing(arguments.file):
+        text = page(result)
+    draw(arguments.output, text)
 
 
 def run_litmus(arguments):
@@ -317,7 +355,16 @@ def run_litmus(arguments):
             shown = arguments.ordering, parse_state(tests[0], arguments.show)
         if shown[1] not in results[0][arguments.ordering].shortest:
             raise Refused(f"--show: {arguments.ordering} does not allow {arguments.show}")
-    print(report(tests[0], results[0], shown) if len(tests) == 1 else summary(tests, results))
+    say(report(tests[0], results[0], shown) if len(tests) == 1 else summary(tests, results))
+
+
+@contextmanager
+def believing(file):
+    """Inside, what goes wrong is a result's fault that was damaged or made by hand."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ResultError(f"{file}: damaged: {type(error).__name__}: {error}") from None
 
 
 def trace_line(arguments):
@@ -329,13 +376,16 @@ def trace_line(arguments):
         if result.events is None:
             raise ValueError(f"{arguments.file}: no requests were logged; make it with hwmem run --events N")
         line = result.physical_line(arguments.line) if arguments.line else busiest(result.events)
-    moments = history(result.events, line, result.config.cores, result.config.protocol)
+    with believing(arguments.file):
+        moments = history(result.events, line, result.config.cores, result.config.protocol)
+        name, text = result.line_name(line), history_table(moments, result.config.cores)
+        drawn = picture(moments, result.config.cores, f"{result.workload}: {name}")
     if arguments.output:
-        draw(arguments.output, picture(moments, result.config.cores, f"{result.workload}: {result.line_name(line)}"))
+        draw(arguments.output, drawn)
     if arguments.json:
         print_json([moment._asdict() for moment in moments])
     else:
-        print(f"{result.line_name(line)}: {len(moments)} requests\n\n{history_table(moments, result.config.cores)}")
+        say(f"{name}: {len(moments)} requests\n\n{text}")
 
 
 def show_classroom(arguments):
@@ -352,19 +402,19 @@ def show_classroom(arguments):
         lesson.forward()
     if arguments.output:
         draw(arguments.output, picture(history(lesson.log(), BASE // LINE, CORES, arguments.protocol), CORES, "classroom: line a0"))
-    print(lesson.text())
+    say(lesson.text())
 
 
 def draw(path, text):
     """A picture or a page, whole or not at all."""
-    from hwmem.config.file import write
+    from hwmem.whole_file import write_whole
     with refusing():
-        write(path, text)
+        write_whole(path, text.encode(errors="backslashreplace"))
 
 
 def show_config(arguments):
     from hwmem.config.file import dump
-    print(dump(configuration(arguments)), end="")
+    say(dump(configuration(arguments)), end="")
 
 
 def warm_up(arguments):
@@ -376,6 +426,24 @@ def warm_up(arguments):
         Job(workload).set_up()
 
 
+@contextmanager
+def keeping(arguments):
+    """Inside, what was measured before Ctrl-C is kept if a file was asked for. What does not hear it is left running: the process
+    ends."""
+    from hwmem.machine import interrupt
+    before, interrupt.patience_seconds = interrupt.patience_seconds, PATIENCE_SECONDS
+    try:
+        yield
+    except Interrupted as interruption:
+        if not arguments.output or interruption.result is None:
+            raise
+        with refusing():
+            interruption.result.save(arguments.output)
+        raise Interrupted(interruption.result, f"interrupted; what was measured so far is in {arguments.output}") from None
+    finally:
+        interrupt.patience_seconds = before
+
+
 def show(result, arguments):
     """A result as asked for, and kept if asked to."""
     if arguments.output:
@@ -385,7 +453,12 @@ def show(result, arguments):
         print_json(result.to_dict())
     else:
         from hwmem.report import report
-        print(report(result))
+        say(report(result))
+
+
+def say(text, end="\n"):
+    """Onto stdout; what names from a file would do to a terminal is shown, not done."""
+    print(printable(text), end=end)
 
 
 def print_json(document):

@@ -14,25 +14,37 @@ from hwmem.cache import hit_filter
 from hwmem.cache.replacement import fresh_stack, stack_mask
 from hwmem.cache.protocol import PROTOCOLS, tables
 from hwmem.layout import MACHINE
+from hwmem.memory.host import HostMemory, no_room
 
 
+FIRST_FILE_PAGES = (1 << 30) // P.PAGE     # of the disk: what the host reserves at first; more when files need it (machine/files.py)
+NO_HOLES = -1 << 62              # and no count of them gets above 0
 ROW_ALIGN = 8                   # entries to which an array's place is rounded: a line of the host's cache
 
 
+class Pages(mmap.mmap):
+    """Host pages of a record. `ram`, `disk`: the HostMemory whose addresses the record holds, and which lives as long."""
+
+
 def build(config, seed=0):
-    """A new machine record (np.zeros, then filled) and its RAM's host mapping is the caller's. Raises ValueError."""
+    """(a new machine record, np.zeros, then filled; the host pages it lies on). Raises OSError where the host has no room."""
     m, pages = new_record()
-    m.ram_size = config.memory
+    pages.ram = HostMemory(config.memory, "memory")
+    pages.disk = HostMemory(config.swap + FIRST_FILE_PAGES * P.PAGE, "swap")
+    m.ram_base, m.ram_size = pages.ram.address, config.memory
+    m.disk.host, m.disk.pages = pages.disk.address, pages.disk.size // P.PAGE
     m.cores, m.sockets = config.cores, config.sockets
     m.mmu = config.mmu
     m.ordering = P.ORDERINGS[config.ordering]
     m.inclusion = P.INCLUSIONS[config.inclusion] if config.llc else P.NINE
+    m.recency = P.RECENCIES[config.recency]
     m.has_l2, m.has_llc = config.l2 is not None, config.llc is not None
     m.direct = is_direct(config)
     m.sharers_supply = config.protocol in ("moesi", "mesif")
     m.store_buffer_entries = config.store_buffer.entries
     m.invalidation_entries = config.invalidation_queue.entries
     m.current_core = -1
+    m.until = P.NEVER
     m.key[:] = P.NEVER
     m.frames.fresh = 1
     fill_frames(m.frames, config)
@@ -40,7 +52,7 @@ def build(config, seed=0):
     fill_costs(m, config)
     fill_protocol(m, config.protocol)
     fill_dram(m, config)
-    pools = Pools(seed)
+    pools = Pools(seed, config.recency)
     for c in range(config.cores):
         fill_core(m.core[c], config, c, pools)
     for s in range(config.sockets):
@@ -48,7 +60,7 @@ def build(config, seed=0):
     use_huge_pages(pages, pools)
     for base, sets, stack in pools.stacks:
         m.order[base:base + sets] = stack
-    return m
+    return m, pages
 
 
 def is_direct(config):
@@ -58,7 +70,10 @@ def is_direct(config):
 
 def new_record():
     """A zeroed record on fresh pages of its own, committed as they are touched; with the pages."""
-    pages = mmap.mmap(-1, MACHINE.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    try:
+        pages = Pages(-1, MACHINE.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError:
+        raise no_room(MACHINE.itemsize, "machine") from None
     return np.frombuffer(pages, MACHINE, 1).view(np.recarray)[0], pages
 
 
@@ -77,14 +92,16 @@ def use_huge_pages(pages, pools):
 class Pools:
     """Hands out places in the machine's pools, in order."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, recency):
         self.next_entry = self.next_set = 0
         self.stacks = []                        # (first set, sets, their recency stack): what is not zero to begin with
         self.random = np.random.default_rng(seed)
+        self.holes = NO_HOLES if recency == "gem5" else 0
 
     def place(self, s, shape):
         """Give the array `s` (a `sets` record) the shape of a CacheConfig or TlbConfig; None: no ways, always a miss."""
         s.random = self.random.integers(1, 1 << 62)
+        s.holes = self.holes
         if shape is None:
             return
         s.sets, s.ways, s.latency = shape.sets, shape.ways, shape.latency
@@ -151,7 +168,7 @@ def fill_frames(frames, config):
 
 
 def fill_linux(m, config):
-    """Linux's policies, the swap device and the disk. Where the disk's bytes are is the caller's to fill in."""
+    """Linux's policies, the swap device and the disk."""
     m.mm.thp = P.THP_POLICIES[config.thp]
     for name in ("max_ptes_none", "swappiness", "overcommit_ratio", "page_cluster"):
         m.mm[name] = getattr(config.vm, name)

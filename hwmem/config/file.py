@@ -16,9 +16,7 @@ A file has the settings of machine.py under their names, one table for each part
 machine.py calls this with its own `build`, which takes the parsed table and refuses what is wrong in a line that
 begins with the setting's dotted name; load() finds that setting's line in the text. Nothing here knows a setting.
 """
-import os
 import re
-import secrets
 import tomllib
 from pathlib import Path
 
@@ -124,16 +122,3 @@ def setting_line(record, name):
     text = f"{name} = {spec['kind'].toml(getattr(record, name))}"
     return f"{text:<31} # {spec['doc']}"
 
-
-def write(path, text):
-    """Replaces the file at `path` by `text`: readers see the old file or the whole new one."""
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, target)
-    except OSError as error:
-        error.filename = os.fspath(path)                    # not the temporary file's
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)

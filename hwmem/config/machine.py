@@ -23,13 +23,14 @@ from hwmem.config import file
 from hwmem import params as P
 from hwmem.config.record import Choice, Flag, Integer, Positive, Record, Rule, Size, Table, Text, setting
 from hwmem.units import format_size
+from hwmem.whole_file import write_whole
 
 MAX_LLC_LINES = 1 << 24         # over all sockets
 MAX_PRIVATE_LINES = 1 << 23     # l1d and l2 over all cores
 KIB, MIB = 1 << 10, 1 << 20
 
 CYCLES = Integer(0, 10**9, "cycles")
-REPLACEMENT = Choice(("lru", "tree-plru", "random", "nru"))
+REPLACEMENT = Choice(("lru", "tree-plru", "random", "nru", "fifo"))
 
 
 def entries(high):
@@ -41,14 +42,16 @@ class CacheConfig(Record):
     """A set-associative cache of 64-byte lines. Sets need not be a power of two."""
 
     size: int = setting(Size(P.LINE, 512 * MIB), "bytes of data")
-    ways: int = setting(Integer(1, 32), "lines a set")
+    ways: int = setting(Integer(1, 8192), "lines a set")
     latency: int = setting(CYCLES, "cycles, load-to-use of a hit")
-    replacement: str = setting(REPLACEMENT, "lru, tree-plru, random or nru", "lru")
+    replacement: str = setting(REPLACEMENT, "lru, tree-plru, random, nru or fifo", "lru")
 
     rules = (
         Rule("size", lambda c: c.size % (c.ways * P.LINE) == 0, lambda c: f"a multiple of {c.ways} ways * {P.LINE} bytes"),
         Rule("ways", lambda c: c.replacement != "tree-plru" or c.ways & (c.ways - 1) == 0,
              lambda c: "a power of two with replacement tree-plru"),
+        Rule("ways", lambda c: c.ways <= P.WORD_WAYS or c.replacement not in ("tree-plru", "nru"),
+             lambda c: f"at most {P.WORD_WAYS} with replacement {c.replacement}"),
     )
 
     @property
@@ -65,7 +68,7 @@ class TlbConfig(Record):
     """A TLB; fully associative when `ways` equals `entries`."""
 
     entries: int = setting(Integer(1, 8192), "translations")
-    ways: int = setting(Integer(1, 64), "translations a set")
+    ways: int = setting(Integer(1, 8192), "translations a set")
     latency: int = setting(CYCLES, "cycles a hit here adds (0: hidden in the L1D's latency)")
 
     rules = (Rule("entries", lambda c: c.entries % c.ways == 0, lambda c: f"a multiple of {c.ways} ways"),)
@@ -123,7 +126,7 @@ class DramConfig(Record):
     row_hit: int = setting(CYCLES, "cycles, the row is open")
     row_miss: int = setting(CYCLES, "cycles, the bank is closed: activate")
     row_conflict: int = setting(CYCLES, "cycles, another row is open: precharge, activate")
-    bytes_per_cycle: float = setting(Positive(1024), "bandwidth of a channel, bytes a core cycle")
+    bytes_per_cycle: float = setting(Positive(1024, 1e-6), "bandwidth of a channel, bytes a core cycle")
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class DiskConfig(Record):
     """The disk that holds swap slots and files. A page's request takes both: its turn, then the latency."""
 
     latency: int = setting(CYCLES, "cycles of a request beside its transfer; those of waiting requests overlap")
-    bytes_per_cycle: float = setting(Positive(1024), "bandwidth, bytes a core cycle")
+    bytes_per_cycle: float = setting(Positive(1024, 1e-6), "bandwidth, bytes a core cycle")
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,14 @@ def _sets(c):
     return c.cores * (private + 3) + c.sockets * (c.llc.sets if c.llc else 0)
 
 
+def _entries(c):
+    """Entries of all caches and TLBs, a set's ways rounded up to a power of two (cache/sets.py)."""
+    def row(part):
+        return part.sets << (part.ways - 1).bit_length() if part else 0
+    private = sum(map(row, (c.l1d, c.l2, c.dtlb, c.dtlb_2m, c.stlb)))
+    return c.cores * (private + 3 * 64) + c.sockets * row(c.llc)
+
+
 def _largest(level, high):
     return Rule(f"{level}.size", lambda c: getattr(c, level) is None or getattr(c, level).size <= high,
                 lambda c: f"at most {high // MIB}MiB")
@@ -218,6 +229,7 @@ class MachineConfig(Record):
     ordering: str = _machine("ordering", Choice(("sc", "tso", "relaxed")), "memory ordering: sc, tso or relaxed")
     protocol: str = _machine("protocol", Choice(("msi", "mesi", "moesi", "mesif")), "msi, mesi, moesi or mesif")
     inclusion: str = _machine("inclusion", Choice(("inclusive", "nine")), "LLC over private caches: inclusive or nine")
+    recency: str = _machine("recency", Choice(("processor", "gem5")), "of caches' lines: processor (an empty way first, every use counts) or gem5 (as MESI_Two_Level)")
     mmu: bool = _machine("mmu", Flag(), "false: virtual address = physical address, no TLB, no faults")
     thp: str = _machine("thp", Choice(("always", "madvise", "never")), "transparent huge pages: always, madvise or never")
     l1d: CacheConfig = _machine("l1d", Table(CacheConfig), "a core's first-level data cache")
@@ -249,6 +261,8 @@ class MachineConfig(Record):
              lambda c: f"at most {MAX_PRIVATE_LINES // (_private_lines(c) // c.cores)} with private caches this large"),
         Rule("cores", lambda c: _sets(c) <= P.MAX_SETS,
              lambda c: f"few enough for {P.MAX_SETS} sets of all caches and TLBs together (more ways: fewer sets)"),
+        Rule("cores", lambda c: _entries(c) <= P.MAX_LINES,
+             lambda c: f"few enough for {P.MAX_LINES} entries of all caches and TLBs together (ways rounded up to a power of two)"),
         _needs_remote("remote_forward"), _needs_remote("remote_llc"),
     )
 
@@ -285,7 +299,7 @@ class MachineConfig(Record):
 
     def save(self, path):
         """Writes the TOML file that load() reads back as an equal configuration. Raises OSError."""
-        file.write(path, file.dump(self))
+        write_whole(path, file.dump(self).encode())
 
     def replace(self, /, **settings):
         """A copy with other settings; a dict changes some of a part's: replace(cores=8, l1d={"latency": 5}).

@@ -84,17 +84,18 @@ class Integer(Kind):
 
 @dataclass(frozen=True)
 class Positive(Kind):
-    """A float above zero, up to `high`."""
+    """A float above zero, or from `low`, up to `high`."""
 
     high: float
+    low: float = 0.0
     types = (float, Real)
 
     @property
     def what(self):
-        return f"a number above 0, up to {self.high:g}"
+        return f"a number from {self.low:g} to {self.high:g}" if self.low else f"a number above 0, up to {self.high:g}"
 
     def holds(self, value):
-        return isfinite(value) and 0 < value <= self.high
+        return isfinite(value) and 0 < value and self.low <= value <= self.high
 
     def parse(self, text):
         try:

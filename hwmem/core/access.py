@@ -16,7 +16,7 @@ def load(m, t, va, size):
     """`size` (1, 2, 4, 8) bytes at `va`, zero-extended below 8, as int64."""
     core = m.core[m.thread[t].core]
     if not is_hot(core, va, size, 0):
-        return call_door(m, P.DOOR_MEMORY, t, va, size | P.LOAD << P.KIND_SHIFT, 0)
+        return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
     core.loads += 1
     core.cycles += core.hit_cycles
     host = hot_host(core, va)
@@ -34,7 +34,7 @@ def store(m, t, va, size, value):
     """Write the low `size` (1, 2, 4, 8) bytes of `value` at `va`."""
     core = m.core[m.thread[t].core]
     if not is_hot(core, va, size, 1):
-        call_door(m, P.DOOR_MEMORY, t, va, size | P.STORE << P.KIND_SHIFT, value)
+        call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
         return
     core.stores += 1
     core.cycles += core.hit_cycles

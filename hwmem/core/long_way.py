@@ -20,9 +20,9 @@ from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.directory import keep_line
 from hwmem.cache.hit_filter import LAST, cool, note_line
 from hwmem.cache.invalidations import held_value, oldest, process_all, process_due, process_lines
-from hwmem.cache.private import access_line
+from hwmem.cache.private import HIT, access_line
 from hwmem.cache.sets import index_of
-from hwmem.core.place import NOT_KNOWN, count_access, find_place, is_write, known_place
+from hwmem.core.place import LAST_PLACE, NOT_KNOWN, count_access, find_place, is_write, known_place
 from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, push, read_bytes, stream, waits_for_line,
                                      write_bytes, youngest_overlap)
@@ -45,6 +45,9 @@ def access(m, t, va, what, value):
     if m.observe.races:
         tell_races(m, t, va, pa, what, value)
     if (va & LAST) + (what & P.SIZE_MASK) > P.LINE:
+        if what & P.SIZE_MASK > P.LINE:
+            kill(m, t, va, is_write(kind), P.BAD_SIZE)
+            return 0
         return access_split(m, t, va, pa, what, value)
     if kind == P.LOAD:
         return load_line(m, t, va, pa, what)
@@ -172,7 +175,7 @@ def perform(m, t, va, pa, what):
     if core.iq_count > 0:
         return
     waits = core.sb_count > 0
-    note_line(core, va, m.ram_base + pa, write and not waits, i)
+    note_line(core, va, m.ram_base + pa, write and not waits, i if m.recency == P.GEM5 else HIT)
     core.plain = 0 if waits else 1
     if waits and waits_for_line(core, line):
         cool(core, line)
@@ -187,7 +190,7 @@ def access_split(m, t, va, pa, what, value):
     if kind == P.STREAM_STORE:
         kind = P.STORE
     head = P.LINE - (va & LAST)
-    pa_2 = find_place(m, t, core.id, va + head, kind) if m.mmu else va + head
+    pa_2 = find_place(m, t, core.id, va + head, kind) if m.mmu else va + head & LAST_PLACE
     if pa_2 < 0:
         return 0
     core.split_accesses += 1

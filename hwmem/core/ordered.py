@@ -36,7 +36,7 @@ def store_release(m, t, va, size, value):
 
 @kernel
 def store_stream(m, t, va, size, value):
-    call_door(m, P.DOOR_MEMORY, t, va, size | P.STREAM_STORE << P.KIND_SHIFT, value)
+    call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STREAM_STORE << P.KIND_SHIFT, value)
 
 
 @kernel

@@ -12,7 +12,8 @@ from hwmem.core.signal import kill
 from hwmem.mmu.translate import translate
 
 READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
-NOT_KNOWN = -2
+NOT_KNOWN = -2                  # no physical address is negative: they have 52 bits, without an MMU 63
+LAST_PLACE = (1 << 63) - 1
 
 
 @hot
@@ -35,10 +36,11 @@ def count_access(core, kind):
 @hot
 def known_place(m, t, core, va, what):
     """Physical address of `va` where that can be told without a look into the TLBs; else NOT_KNOWN; -1 after a fault. `what`:
-    size and kind, as the memory door gets them."""
+    size and kind, as the memory door gets them. Of a phantom access without an MMU the top bit is not looked at, so that wherever it
+    goes it is made."""
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
     if not m.mmu:
-        return va if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, is_write(kind))
+        return va & LAST_PLACE if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, is_write(kind))
     frame = known_frame(core, va, is_write(kind))
     if frame < 0:
         return NOT_KNOWN

@@ -136,7 +136,7 @@ def cell(states, core):
 
 def walk(lesson, lines, show=print):
     """Step through at the prompt: an empty line forward, b back, q the end."""
-    show(lesson.text())
+    show(f"{lesson.text()}\n\nEnter: the next step    b: one back    q: the end")
     for line in lines:
         word = line.strip().lower()
         if word == "q":

@@ -1,6 +1,6 @@
 """The machine as one nested record. Every kernel takes it first, as `m`.
 
-    machine ── doors[]            addresses of the cold kernels (_jit.py)
+    machine ── doors[]            addresses of the cold kernels (_jit)
             ├─ core[c]            clock, hit filter, counters; l1d, l2, dtlb, ... are `sets` records
             ├─ llc[socket]        a `sets` record; `holder` tells the directory state, `word` the sharers
             ├─ directory, dram    counters and the state of channels and banks

@@ -53,7 +53,8 @@ FRAMES = record("total", "fresh", "used", "free", "dirty", "released",
 
 # Reclaim, swap and the disk behind it and behind files
 SWAP = record("slots", "fresh", "free_head", "used", "hand")
-DISK = record("host", "free_at", "latency", "page_cycles", "reads", "writes", "wait_cycles", "file_pages")
+DISK = record("host", "free_at", "latency", "page_cycles", "reads", "writes", "wait_cycles", "file_pages",
+              "pages")              # that the host has memory for
 LRU = record(("head", "i4", P.LRU_LISTS), ("tail", "i4", P.LRU_LISTS), ("pages", "i8", P.LRU_LISTS),
              ("cost", "i8", 2), "age", "activated")             # of reclaiming anonymous and file pages; linux/workingset.py
 RECLAIM = record("kswapd", "priority", "failures", "forced", "skipped", "activated",    # linux/balance.py, reclaim.py

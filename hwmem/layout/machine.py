@@ -12,9 +12,12 @@ def machine(before_core, before_tag):
     """Laid out with so many bytes of nothing before the cores and before the pools."""
     return record(
         ("doors", "i8", P.DOORS), "ram_base", "ram_size",
-        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "has_l2", "has_llc", "sharers_supply",
+        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "recency", "has_l2", "has_llc", "sharers_supply",
         "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
-        "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked", ("sys", "i8", 6),
+        "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked",
+        "outside",                      # host addresses asked for that the machine does not have (memory/ram.py)
+        "until", "stopped",             # sched/scheduler.py: the cycle at which no thread runs any more; whether that came
+        ("sys", "i8", 6),
         ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
         ("align_core", "u1", before_core), ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),
         ("thread", THREAD, P.MAX_THREADS), ("process", PROCESS, P.MAX_PROCESSES),

@@ -11,9 +11,9 @@ write finds out by counting whether it is alone. Source: mm/memory.c (do_anonymo
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.core.service import kernel_access
-from hwmem.linux.disk import copy_host
+from hwmem.linux.disk import copy_frame
 from hwmem.linux.filemap import make_shared_writable
-from hwmem.linux.frames import give_frame, take_frame, take_zeroed
+from hwmem.linux.frames import take_frame, take_zeroed
 from hwmem.linux.page_table import frame_at, read_entry, write_entry
 from hwmem.linux.pages import USER_ENTRY, enter_anon, head_of, is_shared, leave_frame
 from hwmem.linux.shootdown import finish_stores, shoot_down
@@ -68,25 +68,35 @@ def can_reuse(m, frame):
 
 
 @kernel
+def take_beside(m, c, old):
+    """A frame for a copy of frame `old` (0: of none), which reclaim leaves alone meanwhile (Linux holds a reference): else the
+    copy's frame could be the page's own, and the access never end. -1 without memory."""
+    head = head_of(m, old)
+    locked = m.frame[head].state & P.FRAME_LOCKED
+    m.frame[head].state |= P.FRAME_LOCKED if old else 0
+    frame = take_frame(m, c)
+    if old and not locked:
+        m.frame[head].state &= ~P.FRAME_LOCKED
+    return frame
+
+
+@kernel
 def copy_page(m, c, v, va, place):
     """A page of one's own instead of the one (or the zero page) that the entry at `place` leads to."""
     p = m.vma[v].process
     prepare_anon(m, v)
-    frame = take_frame(m, c)
+    old = frame_at(read_entry(m, p, place))
+    frame = take_beside(m, c, old)
     if frame < 0:
         return NO_FRAME
     m.frame[frame].state = 0
-    old = frame_at(read_entry(m, p, place))
-    if not read_entry(m, p, place) & P.PTE_P:           # what took the frame has swapped the page out: the access tries again
-        give_frame(m, c, frame)
-        return 0
     source = old if old else m.frames.zero
     for line in range(0, P.PAGE, P.LINE):
         if old:                                         # the zero page's copy is a page cleared
             kernel_access(m, c, old * P.PAGE + line, P.LINE, 0)
         kernel_access(m, c, frame * P.PAGE + line, P.LINE, 1)
     finish_stores(m, p)
-    copy_host(m.ram_base + source * P.PAGE, m.ram_base + frame * P.PAGE)
+    copy_frame(m, source, frame)
     if old:
         leave_frame(m, c, p, va, old)
     enter_anon(m, p, va, frame)

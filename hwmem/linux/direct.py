@@ -8,6 +8,7 @@ back first. Source: mm/filemap.c (generic_file_read_iter, kiocb_write_and_wait),
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.linux.disk import start_read, wait_until
+from hwmem.linux.exec import task_end
 from hwmem.linux.populate import is_ready, populate_for
 from hwmem.linux.page_cache import find_page
 from hwmem.linux.page_table import frame_at, look_up
@@ -22,7 +23,12 @@ def sys_pread(m, t, file, va, length, offset):
     p, c = m.thread[t].process, m.thread[t].core
     if not (0 <= file < P.MAX_FILES and m.file[file].alive and m.file[file].shared == 0):
         return -P.EBADF
-    if (va | length | offset) & P.PAGE - 1 or va < 0 or length < 0 or offset < 0:
+    if offset < 0:
+        return -P.EINVAL
+    end = task_end(m.process[p].layout)
+    if va < 0 or va > end or length < 0 or length > end - va:          # access_ok
+        return -P.EFAULT
+    if (va | length | offset) & P.PAGE - 1 or offset > P.UNLIMITED - length:
         return -P.EINVAL
     length = min(length, max(m.file[file].length - offset, 0))
     pages = length + P.PAGE - 1 >> P.PAGE_SHIFT

@@ -10,7 +10,7 @@ Bytes are a host mapping at `m.disk.host`, committed as it is touched.
 """
 from hwmem import params as P
 from hwmem._jit import cold, kernel
-from hwmem.memory.ram import copy_bytes
+from hwmem.memory.ram import copy_bytes, disk_page, ram_page
 
 LONG_QUEUE = 256                # pages that may wait for their transfer: 1 MiB
 
@@ -34,7 +34,7 @@ def start_read(m, c, page, frame):
     """`page` of the disk is on its way into `frame`; the cycle at which it is there."""
     m.disk.reads += 1
     m.vmstat.pgpgin += P.PAGE // 1024
-    copy_host(m.disk.host + page * P.PAGE, m.ram_base + frame * P.PAGE)
+    copy_bytes(disk_page(m, page), ram_page(m, frame), P.PAGE)
     return queue(m, m.core[c].cycles)
 
 
@@ -43,7 +43,7 @@ def write_page(m, c, frame, page):
     """`frame` is on its way to `page` of the disk; the cycle at which it is there."""
     m.disk.writes += 1
     m.vmstat.pgpgout += P.PAGE // 1024
-    copy_host(m.ram_base + frame * P.PAGE, m.disk.host + page * P.PAGE)
+    copy_bytes(ram_page(m, frame), disk_page(m, page), P.PAGE)
     return queue(m, m.core[c].cycles)
 
 
@@ -70,6 +70,6 @@ def wait_until(m, c, when):
 
 
 @kernel
-def copy_host(source, target):
-    """A page's bytes, from one host address to another."""
-    copy_bytes(source, target, P.PAGE)
+def copy_frame(m, source, target):
+    """A frame's bytes, to another, without an access of the machine's."""
+    copy_bytes(ram_page(m, source), ram_page(m, target), P.PAGE)

@@ -16,7 +16,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.core.service import drain_all, kernel_access
-from hwmem.linux.disk import copy_host, is_congested, throttle
+from hwmem.linux.disk import copy_frame, is_congested, throttle
 from hwmem.linux.frames import give_frame, take_frame
 from hwmem.linux.page_cache import find_page, has_arrived, leave_cache, mark_dirty
 from hwmem.linux.page_table import entry_width, find_place, frame_at, read_entry, write_entry
@@ -165,7 +165,7 @@ def copy_fault(m, c, v, va, place, index):
     for line in range(0, P.PAGE, P.LINE):
         kernel_access(m, c, source * P.PAGE + line, P.LINE, 0)
         kernel_access(m, c, copy * P.PAGE + line, P.LINE, 1)
-    copy_host(m.ram_base + source * P.PAGE, m.ram_base + copy * P.PAGE)
+    copy_frame(m, source, copy)
     m.frame[copy].state = 0
     enter_anon(m, p, va, copy)
     write_entry(m, c, p, place, copy * P.PAGE | OWN_ENTRY)

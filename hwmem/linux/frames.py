@@ -16,7 +16,7 @@ Source: mm/page_alloc.c (__free_one_page, rmqueue_bulk, free_pcppages_bulk).
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.cache.invalidations import process_everywhere
-from hwmem.memory.ram import release_host, zero_bytes
+from hwmem.memory.ram import ram_page, release_host, zero_bytes
 
 DIRECT, KSWAPD = range(2)       # who reclaims (linux/reclaim.py)
 
@@ -80,7 +80,7 @@ def clear_host(m, frame, n):
     clean = m.frame[frame].state & P.FRAME_CLEAN
     m.frame[frame].state = 0
     if not clean:
-        zero_bytes(m.ram_base + frame * P.PAGE, n * P.PAGE)
+        zero_bytes(ram_page(m, frame), n * P.PAGE)
 
 
 @kernel
@@ -213,7 +213,7 @@ def give_block(m, frame, order, clean):
         frame &= buddy
         order += 1
     if order >= P.RELEASE_ORDER and not clean and f.dirty > P.RELEASE_ABOVE:
-        release_host(m.ram_base + frame * P.PAGE, P.PAGE << order)
+        release_host(ram_page(m, frame), P.PAGE << order)
         f.dirty -= 1 << order
         f.released += 1 << order
         clean = P.FRAME_CLEAN

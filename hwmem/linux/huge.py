@@ -11,7 +11,7 @@ Source: mm/huge_memory.c (do_huge_pmd_anonymous_page, do_huge_pmd_wp_page), mm/k
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.core.service import kernel_access
-from hwmem.linux.disk import copy_host
+from hwmem.linux.disk import copy_frame
 from hwmem.linux.frames import take_huge
 from hwmem.linux.lru import lru_add
 from hwmem.linux.page_table import (drop_table, find_place, forget_cursor, frame_at, is_mapped, read_entry, write_entry)
@@ -19,7 +19,7 @@ from hwmem.linux.pages import USER_ENTRY, count_rss, is_shared, leave_frame, spl
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma import prepare_anon
-from hwmem.memory.ram import peek64
+from hwmem.memory.ram import peek64, ram_page
 
 HUGE_ENTRY = USER_ENTRY | P.PTE_PS
 GO_ON = 2                       # nothing huge is to be had or done here: the small pages' turn
@@ -136,7 +136,7 @@ def split_page(m, c, v, va, place):
 
 @kernel
 def holds_zeros(m, frame):
-    start = m.ram_base + frame * P.PAGE
+    start = ram_page(m, frame)
     for host in range(start, start + P.PAGE, 8):
         if peek64(host):
             return False
@@ -215,7 +215,7 @@ def take_in(m, c, p, va, entry, frame):
     if entry == 0 or old == 0:
         return
     kernel_access(m, c, old * P.PAGE, P.PAGE, 0)
-    copy_host(m.ram_base + old * P.PAGE, m.ram_base + frame * P.PAGE)
+    copy_frame(m, old, frame)
     leave_frame(m, c, p, va, old)
 
 

@@ -270,8 +270,10 @@ def sys_mincore(m, t, start, length, vector):
             v = m.vma[v].next - 1
         if v < 0 or m.vma[v].start > va:
             return -P.ENOMEM
-        if vector:
-            store8(m, t, vector + (va - start >> P.PAGE_SHIFT), is_resident(m, m.thread[t].core, v, va))
+        if vector == 0:
+            va = min(end, m.vma[v].end)
+            continue
+        store8(m, t, vector + (va - start >> P.PAGE_SHIFT), is_resident(m, m.thread[t].core, v, va))
         va += P.PAGE
     return 0
 

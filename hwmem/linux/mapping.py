@@ -69,6 +69,8 @@ def sys_mmap(m, t, address, length, prot, flags):
     length = round_up(length)
     if length <= 0 or m.process[p].vma_count > P.MAX_MAP_COUNT:
         return -P.ENOMEM
+    if file < 0 and flags & P.MAP_SHARED and length >> P.PAGE_SHIFT > P.SHMEM_PAGES:
+        return -P.ENOMEM
     address = place(m, p, address, length, flags, offset if file >= 0 else -1)
     if address < 0:
         return address
@@ -325,7 +327,7 @@ def sys_brk(m, t, address):
     p = m.thread[t].process
     process = m.process[p]
     old = process.brk
-    if address < process.start_brk:
+    if address < process.start_brk or address > task_end(process.layout):
         return old
     new_end, old_end = round_up(address), round_up(old)
     if new_end < old_end and unmap(m, t, new_end, old_end) < 0:

@@ -105,7 +105,7 @@ def grow_or_move(m, t, v, old, old_length, new_length, flags):
         new = m.sys[4]
         failed = unmap(m, t, new, new + new_length)
         if failed == 0 and new_length < old_length:
-            failed = unmap(m, t, old + new_length, old + old_length)
+            failed = sys_munmap(m, t, old + new_length, old_length - new_length)
             old_length = new_length
         if failed:
             return failed

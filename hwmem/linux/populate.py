@@ -56,6 +56,8 @@ def fault_in(m, c, v, start, end, write):
     """Fault on every page of [start, end), all of VMA `v`, that needs it; 0, or -errno."""
     p = m.vma[v].process
     for va in range(start, end, P.PAGE):
+        if m.core[c].cycles >= m.until:                     # the program is to stop, as by a signal that kills it
+            return -P.EINTR
         if not is_ready(m, p, va, write):
             result = call_door(m, P.DOOR_HANDLE_FAULT, c, v, va, write)
             if result < 0:

@@ -193,9 +193,9 @@ def reclaim_page(m, c, frame):
 
 @kernel
 def is_busy(m, c, frame):
-    """Whether the kernel is at work on a file's page, or the disk is."""
+    """Whether the kernel is at work on a page, or the disk is on a file's."""
     state = m.frame[frame].state
-    return state & P.FRAME_CACHED != 0 and (state & P.FRAME_LOCKED != 0 or not has_arrived(m, m.core[c].cycles, frame))
+    return state & P.FRAME_LOCKED != 0 or (state & P.FRAME_CACHED != 0 and not has_arrived(m, m.core[c].cycles, frame))
 
 
 @kernel

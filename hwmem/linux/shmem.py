@@ -56,14 +56,29 @@ def put_file(m, c, file):
 
 @cold
 def free_shmem(m, c, file):
-    for index in range(pages_in(m, file)):
-        held = find_page(m, file, index)
-        if held > 0:
-            leave_cache(m, held)
-            give_frame(m, c, held)
-        elif held < 0:
-            leave_slot(m, file, index, -1 - held)
+    """Its pages go; where it is longer than memory and swap are, by asking each frame and slot whose it is."""
+    if pages_in(m, file) <= m.frames.fresh + m.swap.fresh:
+        for index in range(pages_in(m, file)):
+            free_page(m, c, file, index)
+    else:
+        for frame in range(1, m.frames.fresh):
+            f = m.frame[frame]
+            if f.state & P.FRAME_CACHED and f.file == file + 1:
+                free_page(m, c, file, np.int64(f.index))
+        for slot in range(m.swap.fresh):
+            if m.swap_owner[slot].file == file + 1:
+                free_page(m, c, file, np.int64(m.swap_owner[slot].index))
     m.file[file].alive = m.file[file].shared = 0
+
+
+@kernel
+def free_page(m, c, file, index):
+    held = find_page(m, file, index)
+    if held > 0:
+        leave_cache(m, held)
+        give_frame(m, c, held)
+    elif held < 0:
+        leave_slot(m, file, index, -1 - held)
 
 
 @kernel

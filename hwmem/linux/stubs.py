@@ -8,7 +8,7 @@ from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.sched.block import wake
 from hwmem.sched.scheduler import finish
-from hwmem.sched.thread import NOBODY, clock
+from hwmem.sched.thread import NOBODY, clock, is_thread
 
 
 @kernel
@@ -96,5 +96,5 @@ def exit_process(m, t, waiter):
     killed meanwhile. Ends the step."""
     system_call(m, t, P.SYS_EXIT)
     finish(m, t)
-    if waiter != NOBODY and m.thread[waiter].state == P.BLOCKED:
+    if waiter != NOBODY and is_thread(m, t, waiter) and m.thread[waiter].state == P.BLOCKED:
         wake(m, waiter, clock(m, t))

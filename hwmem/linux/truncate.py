@@ -15,7 +15,7 @@ from hwmem.linux.readahead import await_page, pages_in
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma_tree import find_vma
 from hwmem.linux.writeback import clear_bytes, sync_range
-from hwmem.memory.ram import poke8, release_host
+from hwmem.memory.ram import disk_page, poke8, release_host
 
 MS_ALL = P.MS_ASYNC | P.MS_INVALIDATE | P.MS_SYNC
 
@@ -57,12 +57,13 @@ def sys_ftruncate(m, t, file, length):
 @kernel
 def clear_disk(m, first, length, pages):
     """The disk holds zeros behind byte `length` of a run of `pages` from page `first` on."""
-    start = m.disk.host + (first << P.PAGE_SHIFT)
     whole = length + P.PAGE - 1 >> P.PAGE_SHIFT
-    for host in range(start + length, start + (whole << P.PAGE_SHIFT)):
-        poke8(host, 0)
+    if length & P.PAGE - 1:
+        last = disk_page(m, first + whole - 1)
+        for host in range(last + (length & P.PAGE - 1), last + P.PAGE):
+            poke8(host, 0)
     if whole < pages:
-        release_host(start + (whole << P.PAGE_SHIFT), pages - whole << P.PAGE_SHIFT)
+        release_host(disk_page(m, first + whole), pages - whole << P.PAGE_SHIFT)
 
 
 @kernel

@@ -21,7 +21,7 @@ from hwmem.linux.page_cache import find_page, mark_clean
 from hwmem.linux.page_table import find_place, read_entry, write_entry
 from hwmem.linux.readahead import pages_in
 from hwmem.linux.shootdown import finish_stores, shoot_down
-from hwmem.memory.ram import poke8
+from hwmem.memory.ram import poke8, ram_page
 
 BACKGROUND, LIMIT = 10, 20      # percent: vm.dirty_background_ratio, vm.dirty_ratio
 CHUNK = 1024                    # pages that the flusher writes at once (MIN_WRITEBACK_PAGES)
@@ -66,9 +66,9 @@ def clear_tail(m, c, frame):
 @kernel
 def clear_bytes(m, c, frame, used):
     """Zero what is in a frame from byte `used` on."""
-    start = frame << P.PAGE_SHIFT
-    kernel_access(m, c, start + used, P.PAGE - used, 1)
-    for host in range(m.ram_base + start + used, m.ram_base + start + P.PAGE):
+    kernel_access(m, c, (frame << P.PAGE_SHIFT) + used, P.PAGE - used, 1)
+    start = ram_page(m, frame)
+    for host in range(start + used, start + P.PAGE):
         poke8(host, 0)
 
 

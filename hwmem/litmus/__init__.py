@@ -5,6 +5,7 @@
     r.outcomes, r.allowed, r.holds              final states, a tuple each, with counts; the condition's verdict
 
     herd.py        text in, Test out          outcomes.py    run            way.py, text.py   for the eye
+    mnemonics.py, operands.py   instructions    branches.py    jumps          alu.py    results and flags
     test.py        what a test is             explore.py     all interleavings, on the machine's own operations
     condition.py   exists, ~exists, forall    encode.py      a test as arrays
 """

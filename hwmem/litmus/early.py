@@ -13,8 +13,9 @@ the thread's own to it waits or comes first, and there are more such loads than 
 """
 from hwmem._jit import kernel
 from hwmem.litmus import test as T
-from hwmem.litmus.encode import ENTRY, PENDING_SHIFT, STATE
-from hwmem.litmus.state import buffer_at, reads_of
+from hwmem.litmus.alu import low, taken
+from hwmem.litmus.encode import ENTRY, NONE, PENDING_SHIFT, SIZE_MASK, STATE
+from hwmem.litmus.state import buffer_at, location_of, reads_of, register_at
 
 
 @kernel
@@ -26,8 +27,8 @@ def find_changers(x, table, n):
     for c in range(x.threads):
         at = buffer_at(x, c)
         for k in range(table[n, at]):
-            location = table[n, at + 2 + ENTRY * k]
-            if x.may_drain[c] >> k & 1 and table[n, at + 3 + ENTRY * k] != table[n, x.memory_at + location]:
+            location, size = table[n, at + 2 + ENTRY * k], table[n, at + 4 + ENTRY * k] >> 1 & SIZE_MASK
+            if x.may_drain[c] >> k & 1 and low(table[n, at + 3 + ENTRY * k] ^ table[n, x.memory_at + location], size) != 0:
                 x.may_change[location] |= 1 << c
         location = atomic_next(x, table, n, c)
         if location >= 0:
@@ -38,9 +39,8 @@ def find_changers(x, table, n):
 def atomic_next(x, table, n, c):
     """The location of thread `c`'s next step if that is an atomic, else -1."""
     pc = table[n, STATE + c]
-    if pc < x.steps[c] and (x.code[c, pc].operation == T.EXCHANGE or x.code[c, pc].operation == T.ADD
-                            or x.code[c, pc].operation == T.COMPARE_EXCHANGE):
-        return x.code[c, pc].location
+    if pc < x.steps[c] and (x.code[c, pc].operation == T.ATOMIC or x.code[c, pc].operation == T.COMPARE_EXCHANGE):
+        return location_of(x, table, n, c, x.code[c, pc])
     return -1
 
 
@@ -67,6 +67,17 @@ def waits_in_buffer(x, table, n, c, location):
 
 
 @kernel
+def waits_for_bytes(x, table, n, c, location, size):
+    """Whether the youngest store of thread `c`'s own to the location that waits has only some of a load's bytes: the load comes
+    when it has left."""
+    at = buffer_at(x, c)
+    for k in range(table[n, at] - 1, -1, -1):
+        if table[n, at + 2 + ENTRY * k] == location:
+            return table[n, at + 4 + ENTRY * k] >> 1 & SIZE_MASK < size
+    return False
+
+
+@kernel
 def note_reader(x, table, n, c, location):
     """Row `n`: thread `c` has read the location early, and somebody is to change it."""
     table[n, x.early_at] = location + 1 << PENDING_SHIFT | table[n, x.early_at] & (1 << PENDING_SHIFT) - 1 | 1 << c
@@ -86,9 +97,14 @@ def may_step(x, table, n, c, ends):
     if pc == x.steps[c] or not is_awaited(x, table, n, c, atomic_next(x, table, n, c)):
         return False
     code = x.code[c, pc]
-    if x.reads == 0 or code.operation != T.LOAD:
+    if code.operation == T.JUMP and code.goto == NONE and taken(code.condition, table[n, register_at(x, c, code.flag_register)]):
+        return False
+    location = location_of(x, table, n, c, code)
+    if (code.operation == T.LOAD or code.operation == T.LOAD_ACQUIRE) and waits_for_bytes(x, table, n, c, location, code.size):
+        return False
+    if x.reads == 0 or code.operation != T.LOAD or location < 0:
         return ends == 0
-    reads, ahead = reads_of(x, table, n, c, code.location), x.loads_ahead[c, pc + 1, code.location]
+    reads, ahead = reads_of(x, table, n, c, location), x.loads_ahead[c, pc + 1, location]
     if ends:
         return reads > 0 and ahead > 0
     return ahead == 0 or reads <= ahead

@@ -3,7 +3,7 @@
     LITMUS record      the program: threads, code, where everything lies in a row
     a row of a table   | 6 words of book-keeping | a state: a pc a thread | registers | memory words | store buffers | early reads |
                                                                                a buffer: count, group, then per entry
-                                                                               location, value, 2 * group + non-temporal
+                                                                               location, value, 32 * group + 2 * bytes + non-temporal
                                                        early reads (relaxed): `pending`, then per thread count, and per read
                                                                                location, value (by location, oldest first)
 
@@ -14,26 +14,29 @@ import numpy as np
 
 from hwmem.core.store_buffer import SLOTS
 from hwmem.layout import record
-from hwmem.litmus.test import (ADD, COMPARE_EXCHANGE, EXCHANGE, LFENCE, LOAD, LOAD_ACQUIRE, MFENCE, STORE, STORE_RELEASE,
-                               STORE_STREAM)
-from hwmem.params import LINE
+from hwmem.litmus.test import (ATOMIC, BASE, COMPARE_EXCHANGE, FLAGS, JUMP, LFENCE, LINE, LOAD, LOAD_ACQUIRE, MFENCE, STORE, STORE_RELEASE,
+                               STORE_STREAM, signed)
 
 MAX_THREADS, MAX_STEPS, MAX_LOCATIONS, MAX_REGISTERS = 16, 64, 64, 64
 MAX_PROGRESS = 2 * MAX_THREADS * MAX_STEPS * (MAX_THREADS + 1)
 NEXT, PROGRESS, DEPTH, PARENT, ACTION, WAYS, STATE = range(7)       # a row: book-keeping, and where the state begins
 ENTRY = 3                           # words of a buffer's entry
 READ = 2                            # ... of an early read
-STORES, ORDERING = (STORE, STORE_RELEASE, STORE_STREAM), (LOAD_ACQUIRE, MFENCE, LFENCE, EXCHANGE, ADD, COMPARE_EXCHANGE)
+STORES, ORDERING = (STORE, STORE_RELEASE, STORE_STREAM), (LOAD_ACQUIRE, MFENCE, LFENCE, ATOMIC, COMPARE_EXCHANGE)
 PENDING_SHIFT = 16
-BASE = 4096                         # address of the first location; each has a line of its own
+GROUP_SHIFT, SIZE_MASK = 5, 15      # of the third word of a buffer's entry
 NONE = -1
 
-CODE = record("operation", "location", "target", "value", "source", "expected", "expected_source")
+CODE = record("operation", "location", "target", "value", "source", "expected", "expected_source",         # as in test.Instruction
+              "size", "alu", "first", "flags", "condition", "goto", "base", "target_part", "source_part", "first_part", "extend",
+              "flag_register")      # NONE: nobody reads the flags
 LITMUS = record("threads", "locations", "registers", "slots", "registers_at", "memory_at", "buffers_at", "early_at", "width",
                 "reads",        # most early reads of a thread at a time; 0: none
                 "actions",      # of a thread, in a row: its next step, drains, early reads, a step that ends early reading
                 "layers",       # by how much a step brings the program on: more than early reads between two steps can
                 "count", "progress", "last_progress", "random",     # of a search: rows in use, where it is
+                "cut",          # interleavings, or runs, that come to no end: a loop goes on
+                "lost",         # 1 + 64 * thread + step that had no location's address
                 ("thread", "i8", MAX_THREADS), ("steps", "i8", MAX_THREADS), ("may_drain", "i8", MAX_THREADS),
                 ("may_change", "i8", MAX_LOCATIONS),                        # a bit a thread that can change the location now
                 ("code", CODE, (MAX_THREADS, MAX_STEPS)), ("address", "i8", MAX_LOCATIONS),
@@ -61,7 +64,7 @@ def encode(test, threads, early, seed=0):
     for t, thread in enumerate(test.threads):
         x.steps[t] = len(thread)
         for i, step in enumerate(thread):
-            encode_step(x.code[t, i], step, locations, registers[t])
+            encode_step(x.code[t, i], test, step, registers[t])
             x.stores_before[t, i + 1] = x.stores_before[t, i] + (step.operation in STORES)
     x.slots = max(int(x.stores_before[t, n]) for t, n in enumerate(x.steps[:x.threads]))
     if x.slots >= SLOTS:
@@ -87,9 +90,11 @@ def count_loads(x, test, locations):
             if step.operation in ORDERING:
                 continue
             ahead[:] = x.loads_ahead[t, i + 1]
-            if step.operation == LOAD:
-                ahead[locations.index(step.location)] += 1
-            elif step.operation in STORES:
+            if step.operation == JUMP and step.goto != NONE:
+                ahead[:] = np.maximum(ahead, x.loads_ahead[t, step.goto])
+            elif step.operation == LOAD:
+                ahead[slice(len(locations)) if step.base else locations.index(step.location)] += 1
+            elif step.operation in STORES and not step.base:
                 ahead[locations.index(step.location)] = 0
     x.reads = int(x.loads_ahead.sum(axis=2, dtype=np.int64).max())
     if x.reads:
@@ -98,12 +103,17 @@ def count_loads(x, test, locations):
         x.layers = x.threads + 1
 
 
-def encode_step(code, step, locations, registers):
+def encode_step(code, test, step, registers):
     def register(name):
         return NONE if name is None else registers.index(name)
-    code.operation, code.value, code.expected = step.operation, step.value, step.expected
-    code.location = NONE if step.location is None else locations.index(step.location)
-    code.target, code.source, code.expected_source = map(register, (step.target, step.source, step.expected_source))
+    for field in ("operation", "size", "alu", "flags", "condition", "target_part", "source_part", "first_part", "extend"):
+        code[field] = getattr(step, field)
+    code.value, code.expected = signed(test.number_of(step.value), 8), signed(step.expected, 8)
+    code.location = NONE if step.location is None else test.locations.index(step.location)
+    for field in ("target", "source", "expected_source", "first", "base"):
+        code[field] = register(getattr(step, field))
+    code.goto = NONE if step.goto is None else step.goto
+    code.flag_register = registers.index(FLAGS) if FLAGS in registers else NONE
 
 
 def first_row(test, x):
@@ -112,7 +122,8 @@ def first_row(test, x):
     row[PARENT] = NONE
     row[WAYS] = 1
     for name, value in test.initial.items():
-        row[place(test, x, name)] = value
+        value = test.number_of(value)
+        row[place(test, x, name)] = signed(value, 8) if test.widths.get(name, 8) == 8 else value & (1 << 8 * test.widths[name]) - 1
     return row
 
 
@@ -125,9 +136,10 @@ def place(test, x, name):
 
 
 def buffer_of(row, x, t):
-    """The entries of thread `t`'s store buffer in a row, oldest first: (location's number, value, non-temporal)."""
+    """The entries of thread `t`'s store buffer in a row, oldest first: (location's number, value, bytes)."""
     at = int(x.buffers_at) + t * (2 + ENTRY * int(x.slots))
-    return [(int(row[at + 2 + ENTRY * k]), int(row[at + 3 + ENTRY * k]), bool(row[at + 4 + ENTRY * k] & 1)) for k in range(int(row[at]))]
+    return [(int(row[at + 2 + ENTRY * k]), int(row[at + 3 + ENTRY * k]), int(row[at + 4 + ENTRY * k]) >> 1 & SIZE_MASK)
+            for k in range(int(row[at]))]
 
 
 def early_of(row, x, t):

@@ -24,14 +24,16 @@ reads need not be tried.
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.cache.invalidations import hold, oldest, process
-from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load64, store64
+from hwmem.core.access import atomic_place, load, store
 from hwmem.core.fence import lfence, mfence, sfence
-from hwmem.core.ordered import load_acquire64, store_release64, store_stream64
+from hwmem.core.ordered import load_acquire, store_release, store_stream
 from hwmem.core.store_buffer import may_leave
 from hwmem.litmus import test as T
+from hwmem.litmus.alu import ALL_BUT_CARRY, CF, CHOOSE, MINUS, TELL, compute, extended, flags_of, low, part_of, taken, with_part
 from hwmem.litmus.early import find_changers, is_awaited, may_read_early, may_step, note_reader
 from hwmem.litmus.encode import ACTION, DEPTH, ENTRY, NEXT, NONE, PARENT, PROGRESS, STATE, WAYS
-from hwmem.litmus.state import HOLD, buffer_at, extract, install, line_of, register_at
+from hwmem.litmus.state import HOLD, buffer_at, extract, install, line_of, location_of, register_at
+from hwmem.memory.ram import peek64, poke64
 
 MOST_WAYS = 1 << 61
 
@@ -54,7 +56,7 @@ def act(m, x, table, a, action, b):
         note_reader(x, table, b, c, k - 1 - x.slots)
         hold(m, c, line_of(x, k - 1 - x.slots), HOLD)
     else:
-        line = line_of(x, x.code[c, table[b, STATE + c]].location)
+        line = line_of(x, location_of(x, table, b, c, x.code[c, table[b, STATE + c]]))
         step(m, x, table, b, c)
         process(m.core[c], oldest(m.core[c], line))
     extract(m, x, table, b)
@@ -63,42 +65,108 @@ def act(m, x, table, a, action, b):
 @kernel
 def step(m, x, table, n, c):
     """Thread `c` of row `n` makes its next step: its registers and pc change in the row, all else in the machine."""
-    code = x.code[c, table[n, STATE + c]]
+    pc = table[n, STATE + c]
+    code = x.code[c, pc]
     table[n, STATE + c] += 1
-    t, operation, va = x.thread[c], code.operation, x.address[code.location] if code.location >= 0 else 0
-    value = code.value + (table[n, register_at(x, c, code.source)] if code.source >= 0 else 0)
-    if operation == T.STORE:
-        store64(m, t, va, value)
-    elif operation == T.STORE_RELEASE:
-        store_release64(m, t, va, value)
-    elif operation == T.STORE_STREAM:
-        store_stream64(m, t, va, value)
-    elif operation == T.MFENCE:
+    if code.operation == T.JUMP:
+        if taken(code.condition, register(x, table, n, c, code.flag_register)):
+            table[n, STATE + c] = code.goto
+        return
+    location = location_of(x, table, n, c, code)
+    if code.base >= 0 and location < 0:
+        x.lost = 1 + 64 * c + pc
+        return
+    t, va = x.thread[c], x.address[location] if location >= 0 else 0
+    if code.operation == T.MFENCE:
         mfence(m, t)
-    elif operation == T.SFENCE:
+    elif code.operation == T.SFENCE:
         sfence(m, t)
-    elif operation == T.LFENCE:
+    elif code.operation == T.LFENCE:
         lfence(m, t)
+    elif code.operation == T.LOAD or code.operation == T.LOAD_ACQUIRE:
+        value = load(m, t, va, code.size) if code.operation == T.LOAD else load_acquire(m, t, va, code.size)
+        put(x, table, n, c, extended(value, code.extend) if code.extend else value)
+    elif code.operation == T.ATOMIC or code.operation == T.COMPARE_EXCHANGE:
+        locked(m, x, table, n, c, va)
     else:
-        expected = code.expected + (table[n, register_at(x, c, code.expected_source)] if code.expected_source >= 0 else 0)
-        result = value_step(m, t, operation, va, value, expected)
-        table[n, register_at(x, c, code.target)] = result
+        computed(m, x, table, n, c, va)
 
 
 @kernel
-def value_step(m, t, operation, va, value, expected):
-    """A step that gives a register a value; the value."""
-    if operation == T.LOAD:
-        return load64(m, t, va)
-    if operation == T.LOAD_ACQUIRE:
-        return load_acquire64(m, t, va)
-    if operation == T.EXCHANGE:
-        return exchange64(m, t, va, value)
-    if operation == T.ADD:
-        return fetch_add64(m, t, va, value)
-    if operation == T.COMPARE_EXCHANGE:
-        return compare_exchange64(m, t, va, expected, value)
-    return value
+def register(x, table, n, c, number):
+    """What a register holds; 0 where there is none."""
+    return table[n, register_at(x, c, number)] if number >= 0 else 0
+
+
+@kernel
+def put(x, table, n, c, value):
+    """The step that thread `c` of row `n` has begun puts a value into its target."""
+    code = x.code[c, table[n, STATE + c] - 1]
+    if code.target >= 0:
+        at = register_at(x, c, code.target)
+        table[n, at] = with_part(table[n, at], code.target_part, value)
+
+
+@kernel
+def operand(x, table, n, c, code):
+    """The second operand."""
+    value = code.value + part_of(register(x, table, n, c, code.source), code.source_part)
+    return low(extended(value, code.extend) if code.extend else value, code.size)
+
+
+@kernel
+def set_flags(x, table, n, c, a, b):
+    """The flags of what the step computes of `a` and `b`."""
+    code = x.code[c, table[n, STATE + c] - 1]
+    if code.flags and code.flag_register >= 0:
+        at = register_at(x, c, code.flag_register)
+        kind = MINUS if code.operation == T.COMPARE_EXCHANGE else code.alu
+        flags = flags_of(kind, a, b, code.size)
+        table[n, at] = flags & ~CF | table[n, at] & CF if code.flags == ALL_BUT_CARRY else flags
+
+
+@kernel
+def computed(m, x, table, n, c, va):
+    """A step whose result is computed: into a register, or stored."""
+    code = x.code[c, table[n, STATE + c] - 1]
+    t, a, b = x.thread[c], part_of(register(x, table, n, c, code.first), code.first_part), operand(x, table, n, c, code)
+    met = taken(code.condition, register(x, table, n, c, code.flag_register))
+    if code.alu == TELL:
+        result = 1 if met else 0
+    elif code.alu == CHOOSE:
+        result = b if met else a
+    else:
+        result = compute(code.alu, a, b, code.size)
+    set_flags(x, table, n, c, a, b)
+    if code.operation == T.STORE:
+        store(m, t, va, code.size, result)
+    elif code.operation == T.STORE_RELEASE:
+        store_release(m, t, va, code.size, result)
+    elif code.operation == T.STORE_STREAM:
+        store_stream(m, t, va, code.size, result)
+    else:
+        put(x, table, n, c, result)
+
+
+@kernel
+def locked(m, x, table, n, c, va):
+    """A locked instruction: the machine gives it the word, alone. Of its bytes those that it names change."""
+    code = x.code[c, table[n, STATE + c] - 1]
+    host = atomic_place(m, x.thread[c], va, P.ATOMIC, 0)
+    word = peek64(host)
+    old, b = low(word, code.size), operand(x, table, n, c, code)
+    if code.operation == T.COMPARE_EXCHANGE:
+        source = code.expected_source
+        expected = low(code.expected + register(x, table, n, c, source), code.size)
+        set_flags(x, table, n, c, expected, old)
+        if old != expected or code.target != source:
+            put(x, table, n, c, old)
+        b = b if old == expected else old
+    else:
+        set_flags(x, table, n, c, old, b)
+        b = compute(code.alu, old, b, code.size)
+        put(x, table, n, c, old)
+    poke64(host, with_part(word, code.size, b) if code.size != 4 else word & ~0xffffffff | b)
 
 
 @kernel
@@ -127,8 +195,8 @@ def possible(x, table, n, action):
 @kernel
 def explore(m, x, table, index):
     """Visit every state from row 0 on, which the caller has put there; False when the table is full: call again with a
-    larger one. x.progress goes on from where it was."""
-    while x.progress <= x.last_progress:
+    larger one. x.progress goes on from where it was. Ends early when the machine is to stop (m.until)."""
+    while x.progress <= x.last_progress and m.until > 0:
         n = x.bucket[x.progress] - 1
         if n < 0:
             x.progress += 1
@@ -137,10 +205,14 @@ def explore(m, x, table, index):
         else:
             x.bucket[x.progress] = table[n, NEXT]
             find_drains(m, x, table, n)
+            stuck = x.progress != x.last_progress
             for action in range(x.threads * x.actions):
                 if possible(x, table, n, action):
+                    stuck = False
                     act(m, x, table, n, action, x.count)
                     arrive(x, table, index, n, action)
+            if stuck:
+                x.cut = min(x.cut + table[n, WAYS], MOST_WAYS)
     return True
 
 
@@ -195,9 +267,9 @@ def find(x, table, index, n):
 
 
 @kernel
-def enter_all(x, table, index):
-    """An empty index gets every row in use."""
-    for n in range(x.count):
+def enter_all(x, table, index, start, end):
+    """An index gets the rows [start, end)."""
+    for n in range(start, end):
         find(x, table, index, n)
 
 
@@ -206,7 +278,7 @@ def wander(m, x, table, index, runs):
     """`runs` random ways from row 0 to an end; WAYS of an end's row says how many came there. The number of runs made:
     fewer when the table is full."""
     for run in range(runs):
-        if x.count + 2 > len(table):
+        if x.count + 2 > len(table) or m.until == 0:
             return run
         n = x.count
         for i in range(x.width):
@@ -217,6 +289,9 @@ def wander(m, x, table, index, runs):
             if action == NONE:
                 break
             act(m, x, table, n, action, n)
+        if progress_of(x, table, n) != x.last_progress:
+            x.cut += 1
+            continue
         here = find(x, table, index, n)
         if here == n:
             x.count += 1

@@ -7,10 +7,10 @@ r"""Reading litmus tests: herd's x86 text, and the neutral form's JSON; one test
      MOV EAX,[y] | MOV EAX,[x] ;
     exists (0:EAX=0 /\ 1:EAX=0)
 
-Understood are MOV, MOVNTI, XCHG, XADD, CMPXCHG, ADD, SUB, INC, DEC of memory, with and without LOCK; of registers MOV, ADD,
-SUB, INC, DEC and XOR of a register with itself; MFENCE, SFENCE, LFENCE, NOP. No branches. Every word has 64 bits,
-whatever its width in the text. `locations [x; 0:EAX;]` adds to what is observed; without it that is what the condition
-names. Syntax: herdtools7, documentation of herd7 (section "litmus tests").
+Instructions are in mnemonics.py, operands in operands.py; jumps to labels, loops a bounded number of times (branches.py). A word
+has the bytes that its suffix or register says, else 4; a location those that it is declared with, else 4, and those of the widest
+access to it at least. `0:rax=x` and `p=x` are addresses. `locations [x; 0:EAX;]` adds to what is observed; without it that is what
+the condition names. `filter` leaves out final states. Syntax: herdtools7, lib/X86Parser.mly, X86_64Parser.mly, stateParser.mly.
 """
 import gzip
 import json
@@ -18,19 +18,26 @@ import os
 import re
 
 from hwmem.errors import LitmusError
-from hwmem.litmus.condition import parse_condition
-from hwmem.litmus.test import (ADD, COMPARE_EXCHANGE, EXCHANGE, HIDDEN, LFENCE, LOAD, MFENCE, MOVE, SFENCE, STORE, STORE_STREAM,
-                               Instruction, Test, checked, from_dict, number)
+from hwmem.litmus.branches import END, assembled
+from hwmem.litmus.condition import Words, parse_condition, parse_filter
+from hwmem.litmus.encode import MAX_STEPS
+from hwmem.litmus.alu import CONDITIONS
+from hwmem.litmus.mnemonics import EXTENDING, NOTHING, FENCES, extending, locked_steps, size_of, split_suffix, steps_of
+from hwmem.litmus.operands import NAMES, PARTS, integer, operand, register_of
+from hwmem.litmus.test import JUMP, Instruction, Test, checked, fits, from_dict
 
 ARCHITECTURES = ("X86", "X86_64")
 COMMENT = re.compile(r"\(\*.*?\*\)|#[^\n]*", re.S)
-TAIL = re.compile(r"^\s*(~?\s*(exists|forall)|locations)\b", re.M)
-MEMORY = re.compile(r"\[\s*(\w+)\s*\]|\(\s*([A-Za-z_]\w*)\s*\)|([A-Za-z_]\w*)\s*\(\s*%rip\s*\)")
-FENCES = {"MFENCE": MFENCE, "SFENCE": SFENCE, "LFENCE": LFENCE}
-SUFFIXED = ("MOV", "XCHG", "XADD", "CMPXCHG", "ADD", "SUB", "INC", "DEC", "XOR", "MOVNTI")
-REGISTERS = {f"{prefix}{letter}{end}": f"E{letter}{end}" for prefix in ("", "E", "R")
-             for letter, end in [*((c, "X") for c in "ABCD"), ("S", "I"), ("D", "I"), ("B", "P"), ("S", "P")]}
-REGISTERS |= {f"R{n}{suffix}": f"R{n}" for n in range(8, 16) for suffix in ("", "D", "W", "B")}
+TAIL = re.compile(r"^\s*((~|not\b)?\s*(exists|forall|final)|locations|filter)\b", re.M)
+LOCK = re.compile(r"\bLOCK(\s*;)", re.I)
+LABEL = re.compile(r"([A-Za-z_][\w.]*)\s*:(?!:)\s*")
+ENTRY = re.compile(r"(?:(?P<type>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)(?:\s*(?P<star>\*)\s*|\s+)|\*)?(?P<name>P?\d+\s*:\s*%?\w+|\[?[A-Za-z_][\w.]*\]?)"
+                   r"\s*(?:=\s*(?P<value>&?-?[\w.]+))?")
+WIDTHS = {1: "char int8_t uint8_t bool", 2: "short int16_t uint16_t", 4: "int unsigned int32_t uint32_t atomic_int",
+          8: "long int64_t uint64_t intptr_t uintptr_t size_t"}
+TYPES = {name: size for size, names in WIDTHS.items() for name in names.split()}
+WORD = 4                                # bytes of what nothing says more of
+POINTER = {"X86": 4, "X86_64": 8}
 
 
 def parse(source):
@@ -70,12 +77,14 @@ def read_text(text, place):
     return [from_dict(one, place if len(tests) == 1 else f"{place}: test {number}") for number, one in enumerate(tests)]
 
 
-class Herd:
+class Herd(Words):
     """One test in herd's text; `place`: the file's name, for refusals."""
 
     def __init__(self, text, place):
         self.place = place
-        self.text = COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+        text = COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+        self.text = LOCK.sub(lambda found: "LOCK" + re.sub(r"[^\n]", " ", found[1]), text)
+        self.declared, self.given, self.rounds = {}, {}, 0
 
     def refuse(self, at, reason):
         raise LitmusError(f"{self.place}:{self.text.count(chr(10), 0, at) + 1}: {reason}")
@@ -84,7 +93,7 @@ class Herd:
         head = re.match(r"\s*(\S+)(?:[ \t]+(\S+))?", self.text)
         if not head or head[1] not in ARCHITECTURES:
             self.refuse(0, f"the first line must be \"X86 NAME\" or \"X86_64 NAME\", not {(head[0].strip() if head else '')!r:.40}")
-        self.target_last = head[1] == "X86_64"
+        self.architecture, self.target_last = head[1], head[1] == "X86_64"
         opened = self.text.find("{", head.end())
         closed = self.text.find("}", opened)
         if opened < 0 or closed < 0:
@@ -92,14 +101,43 @@ class Herd:
         tail = TAIL.search(self.text, closed)
         end = tail.start() if tail else len(self.text)
         initial = self.initial(opened + 1, closed)
-        threads, listing = self.program(closed + 1, end)
-        observed, condition = self.tail(end)
-        initial = {name: 0 for name in observed if is_register(name, len(threads))} | initial
-        test = Test(head[2] or "litmus", threads, observed, initial, condition, listing=listing)
+        threads, listing = self.program(closed + 1, end, initial)
+        observed, condition, filter = self.tail(end)
+        asked = {name for c in (condition, filter) if c for name in c.names}
+        self.asked = asked | set(observed)
+        initial = {name: 0 for name in (*observed, *sorted(asked)) if is_register(name, len(threads))} | initial
+        self.result = Test(head[2] or "litmus", threads, observed, initial, condition, listing=listing, filter=filter, rounds=self.rounds)
         try:
-            return checked(test)
+            test = checked(self.result)
         except ValueError as error:
             self.refuse(end, error)
+        self.find_widths(test)
+        self.check_initial(test)
+        return test
+
+    def find_widths(self, test):
+        """Bytes of every location: as declared, and at least those of the widest access."""
+        for name in test.locations:
+            used = [i.size for thread in test.threads for i in thread if i.location == name]
+            through = [i.size for thread in test.threads for i in thread if i.base] if test.has_pointers else []
+            test.widths[name] = max([self.declared.get(name, WORD), *used, *(through if name not in self.declared else [])])
+        for name, value in test.initial.items():
+            if ":" in name and self.architecture == "X86":
+                test.widths[name] = 4
+            elif isinstance(value, str) and ":" not in name:
+                test.widths[name] = max(test.widths[name], POINTER[self.architecture])
+        if self.architecture == "X86":
+            test.widths |= {name: 4 for name in test.names if ":" in name}
+
+    def check_initial(self, test):
+        """Refuse a value that does not fit, and the name of a location that nothing else can mean."""
+        through = any(i.base for thread in test.threads for i in thread)
+        used = {i.location for thread in test.threads for i in thread} | set(test.initial) | self.asked
+        for name, value in test.initial.items():
+            if isinstance(value, str) and not through and value not in used:
+                self.refuse(self.given[name][0], f"initial state: {self.given[name][1]!r:.60} is not name=number, and there is no location {value}")
+            if not isinstance(value, str) and not fits(value, test.widths.get(name, 8)):
+                self.refuse(self.given[name][0], f"initial state: {self.given[name][1]!r:.60}: {value} does not fit {test.widths[name]} bytes")
 
     def pieces(self, start, end, separator):
         """(place, text) of the parts of [start, end), stripped, empty ones left out."""
@@ -109,21 +147,55 @@ class Herd:
             start += len(part) + 1
 
     def initial(self, start, end):
+        """The values that the initial state gives: numbers, or names of locations, whose addresses they are."""
         values = {}
         for at, entry in self.pieces(start, end, ";"):
-            found = re.fullmatch(r"(?:[\w ]+?\s+)?\*?(\d+\s*:\s*%?\w+|\[?\w+\]?)\s*(?:=\s*(-?\w+))?", entry)
-            try:
-                values[self.state_name(found[1].strip("[]"))] = number(int(found[2] or "0", 0))
-            except (TypeError, ValueError):
+            found = ENTRY.fullmatch(" ".join(entry.split()))
+            word = found and (found["value"] or "0").lstrip("&")
+            if not found or word[0] in "-0123456789" and integer(word) is None:
                 self.refuse(at, f"initial state: {entry!r:.60} is not name=number")
+            try:
+                name = self.name_of(found["name"].strip("[]"))
+            except ValueError as error:
+                self.refuse(at, f"initial state: {error}")
+            self.given[name] = at, entry
+            values[name] = word if integer(word) is None else integer(word)
+            types = (found["type"] or "").replace("_Atomic", "").split()
+            if ":" not in name and (found["star"] or types):
+                size = POINTER[self.architecture] if found["star"] else next((TYPES[t] for t in reversed(types) if t in TYPES), None)
+                if size is None:
+                    self.refuse(at, f"initial state: {entry!r:.60}: the type is none of {', '.join(TYPES)}")
+                self.declared[name] = size
         return values
 
-    @staticmethod
-    def state_name(word):
-        thread, colon, register = word.replace(" ", "").rpartition(":")
-        return f"{thread}:{register_name(register)}" if colon else register
+    # What the words of a condition are (condition.Words)
 
-    def program(self, start, end):
+    def name_of(self, word):
+        thread, colon, register = word.replace(" ", "").rpartition(":")
+        if not colon:
+            return register
+        register = register.lstrip("%").upper()
+        if register[1:] == "H" and register in PARTS:
+            raise ValueError(f"{word!r:.40}: of a register's parts the high byte cannot be asked for")
+        return f"{thread.lstrip('P')}:{register_of(register)[0] if register_of(register) else register}"
+
+    def width_of(self, word):
+        thread, colon, register = word.replace(" ", "").rpartition(":")
+        if not colon:
+            return self.result.widths.get(register, 8) if hasattr(self, "result") else self.declared.get(register, WORD)
+        part = register_of(register)[1] if register_of(register) else 8
+        return min(part, 4) if self.architecture == "X86" else part
+
+    def check_place(self, word):
+        word = word.lstrip("&")
+        if register_of(word) or not re.fullmatch(r"[A-Za-z_][\w.]*", word):
+            raise ValueError(f"condition: {word!r:.40} is not a number")
+        return word
+
+    def address_of(self, place):
+        return self.result.number_of(place)
+
+    def program(self, start, end, initial):
         """The threads' instructions, and their lines as written."""
         rows = [[cell.strip() for cell in row.split("|")] for _, row in self.pieces(start, end, ";")]
         places = [at for at, _ in self.pieces(start, end, ";")]
@@ -131,30 +203,64 @@ class Herd:
             self.refuse(places[0] if places else end, "no program: a line \"P0 | P1 ;\" and instructions below it")
         listing = [[] for _ in rows[0]]
         threads = [[] for _ in rows[0]]
+        jumps = []
         for at, row in zip(places[1:], rows[1:]):
             if len(row) != len(threads):
                 self.refuse(at, f"{len(row)} columns, where there are {len(threads)} threads")
             for column, cell in enumerate(row):
                 if cell:
                     listing[column].append(" ".join(cell.split()))
-                    threads[column] += self.instruction(at, " ".join(cell.split()))
-        return threads, listing
+                    items = self.labelled(at, " ".join(cell.split()))
+                    for label in items:
+                        if isinstance(label, str) and label in threads[column]:
+                            self.refuse(at, f"the label {label!r:.40} is there twice in P{column}")
+                    threads[column] += items
+                    jumps += [(at, column, i) for i in items if isinstance(i, Instruction) and isinstance(i.goto, str)]
+        for at, column, jump in jumps:
+            if jump.goto != END and jump.goto not in threads[column]:
+                self.refuse(at, f"{jump.text!r:.60} is not understood: P{column} has no label {jump.goto!r:.40}")
+        return [self.assemble(n, items, initial) for n, items in enumerate(threads)], listing
+
+    def assemble(self, n, items, initial):
+        """A thread's steps: jumps in place, and a register that always holds one location's address that location."""
+        steps, rounds = assembled(items, MAX_STEPS)
+        self.rounds = max(self.rounds, rounds)
+        written = {step.target for step in steps}
+
+        def placed(step):
+            place = initial.get(f"{n}:{step.base}") if step.base and step.base not in written else None
+            return step._replace(location=place, base=None) if isinstance(place, str) else step
+        return [placed(step) for step in steps]
 
     def tail(self, start):
-        """What is observed, and the condition."""
-        observed, condition = [], None
+        """What is observed, the condition and the filter."""
+        observed, condition, filter = [], None, None
         text = self.text[start:]
-        located = re.match(r"\s*locations\s*\[([^\]]*)\]", text)
+        located = re.match(r"\s*locations\s*\[((?:[^\[\]]|\[[^\]]*\])*)\]", text)
         if located:
-            observed = [self.state_name(word.strip()) for word in located[1].split(";") if word.strip()]
+            items = [re.sub(r"\s+[A-Za-z_]\w*\s*\*?$|\s*\*$", "", word.strip()).strip("[] ") for word in located[1].split(";") if word.strip()]
+            observed = [self.name_of(word) for word in items]
             start, text = start + located.end(), text[located.end():]
-        if text.strip():
-            try:
-                condition = parse_condition(text, self.state_name)
-            except ValueError as error:
-                self.refuse(start + len(text) - len(text.lstrip()), error)
-            observed += condition.names
-        return tuple(sorted(dict.fromkeys(observed), key=lambda name: (":" not in name, name))), condition
+        try:
+            filtered = re.match(r"\s*filter\b", text)
+            if filtered:
+                last = re.search(r"^\s*(~|not\b)?\s*(exists|forall|final)\b", text, re.M)
+                filter = parse_filter(text[filtered.end():last.start() if last else len(text)], self)
+                start, text = (start + last.start(), text[last.start():]) if last else (start + len(text), "")
+            if text.strip().rstrip(";").strip():
+                condition = parse_condition(text.rstrip().rstrip(";"), self)
+                observed += condition.names
+        except ValueError as error:
+            self.refuse(start + len(text) - len(text.lstrip()), error)
+        return tuple(sorted(dict.fromkeys(observed), key=lambda name: (":" not in name, name))), condition, filter
+
+    def labelled(self, at, text):
+        """The labels and steps of a cell."""
+        items = []
+        while found := LABEL.match(text):
+            items.append(found[1])
+            text = text[found.end():]
+        return items + self.instruction(at, text) if text else items
 
     def instruction(self, at, text):
         """The steps of one instruction, a list."""
@@ -162,103 +268,49 @@ class Herd:
         locked = words[0].upper() == "LOCK"
         if locked:
             words = words[1].split(None, 1) if len(words) > 1 else [""]
-        mnemonic = words[0].upper()
-        if mnemonic in FENCES:
-            return [Instruction(FENCES[mnemonic], text)]
-        if mnemonic == "NOP":
-            return []
-        if mnemonic not in SUFFIXED and mnemonic[:-1] in SUFFIXED and mnemonic[-1] in "BWLQ":
-            mnemonic = mnemonic[:-1]
-        operands = [operand(o) for o in words[1].split(",")] if len(words) > 1 else []
+        mnemonic, given = words[0].upper(), words[1] if len(words) > 1 else ""
+        steps = self.jump(mnemonic, given, text) if not locked else None
+        if steps is None and not (NOTHING.fullmatch(mnemonic) and not locked):
+            steps = self.computing(at, mnemonic, given, locked, text)
+        for step in steps or ():
+            if isinstance(step, Instruction) and not fits(step.value, step.size):
+                self.refuse(at, f"{text!r:.60}: {step.value} does not fit {step.size} bytes")
+        return steps or []
+
+    @staticmethod
+    def jump(mnemonic, given, text):
+        """The step of a jump or a return; None: it is neither."""
+        if mnemonic in ("RET", "RETQ") and not given:
+            return [Instruction(JUMP, text, goto=END)]
+        if mnemonic == "JMP" or (mnemonic.startswith("J") and mnemonic[1:] in CONDITIONS):
+            if re.fullmatch(r"[A-Za-z_][\w.]*", given):
+                return [Instruction(JUMP, text, goto=given, condition=CONDITIONS.get(mnemonic[1:], 0) if mnemonic != "JMP" else 0)]
+        return None
+
+    def computing(self, at, mnemonic, given, locked, text):
+        operands = [operand(o) for o in given.split(",")] if given.strip() else []
         if self.target_last:
             operands.reverse()
-        steps = steps_of(mnemonic, operands, locked, text)
+        known = [o for o in operands if o]
+        found = EXTENDING.fullmatch(mnemonic)
+        base, suffix = (mnemonic, None) if mnemonic in FENCES else split_suffix(mnemonic)
+        default = next((self.declared[o.name] for o in known if o.name in self.declared), WORD)
+        default = min(default, POINTER[self.architecture])
+        shifts = base in ("SHL", "SAL", "SHR")
+        size = size_of(operands[:1] if shifts else known, suffix, default)
+        steps = None
+        if found and not locked:
+            steps = extending(found, operands, text)
+        elif size is None:
+            self.refuse(at, f"{text!r:.60}: its operands are of different widths")
+        elif base:
+            steps = locked_steps(base, operands, size, text) if locked else steps_of(base, operands, size, text)
         if steps is None:
             self.refuse(at, f"{text!r:.60} is not understood")
         return steps
 
 
-def register_name(word):
-    word = word.strip().lstrip("%").upper()
-    return REGISTERS.get(word, word)
-
-
 def is_register(name, threads):
     """Whether one of so many threads has the register, be it in the program or not."""
     thread, _, register = name.partition(":")
-    return thread.isdecimal() and int(thread) < threads and register in REGISTERS.values()
-
-
-def operand(text):
-    """("memory", location), ("register", name), ("number", value), or None."""
-    text = text.strip()
-    found = MEMORY.fullmatch(text)
-    if found:
-        return "memory", found[1] or found[2] or found[3]
-    if text.lstrip("%").upper() in REGISTERS:
-        return "register", register_name(text)
-    try:
-        return "number", number(int(text.lstrip("$"), 0))
-    except ValueError:
-        return None
-
-
-def steps_of(mnemonic, operands, locked, text):
-    """The Instructions of a mnemonic with its target first; None: not understood."""
-    kinds = tuple(o[0] if o else None for o in operands)
-    target, source = [o[1] if o else None for o in (*operands, None, None)][:2]
-    if mnemonic in ("INC", "DEC") and len(kinds) == 1:
-        kinds, source = (*kinds, "number"), 1
-    value = {"value": source} if kinds[1:] == ("number",) else {"source": source}
-    negative = mnemonic in ("SUB", "DEC")
-    if kinds[:1] == ("memory",) and kinds[1:] in (("number",), ("register",)):
-        if mnemonic == "MOV" and not locked:
-            return [Instruction(STORE, text, target, **value)]
-        if mnemonic == "MOVNTI" and not locked:
-            return [Instruction(STORE_STREAM, text, target, **value)]
-        if mnemonic in ("ADD", "INC", "SUB", "DEC"):
-            return add_to_memory(target, value, negative, locked, text)
-        return exchanges(mnemonic, target, source, kinds, locked, text)
-    if kinds == ("register", "memory") and mnemonic == "XCHG":
-        return exchanges(mnemonic, source, target, ("memory", "register"), locked, text)
-    if kinds == ("register", "memory") and mnemonic == "MOV" and not locked:
-        return [Instruction(LOAD, text, source, target)]
-    return None if locked else register_steps(mnemonic, kinds, target, source, negative, text)
-
-
-def add_to_memory(location, value, negative, locked, text):
-    if negative and "value" not in value:
-        return None
-    if negative:
-        value = {"value": -value["value"]}
-    if locked:
-        return [Instruction(ADD, text, location, HIDDEN, **value)]
-    if "value" not in value:
-        return None
-    return [Instruction(LOAD, f"{text}: load", location, HIDDEN), Instruction(STORE, f"{text}: store", location, None, value["value"], HIDDEN)]
-
-
-def exchanges(mnemonic, location, register, kinds, locked, text):
-    """XCHG locks by itself, XADD and CMPXCHG with LOCK alone."""
-    if kinds != ("memory", "register"):
-        return None
-    if mnemonic == "XCHG":
-        return [Instruction(EXCHANGE, text, location, register, source=register)]
-    if mnemonic == "XADD" and locked:
-        return [Instruction(ADD, text, location, register, source=register)]
-    if mnemonic == "CMPXCHG" and locked:
-        return [Instruction(COMPARE_EXCHANGE, text, location, "EAX", source=register, expected_source="EAX")]
-    return None
-
-
-def register_steps(mnemonic, kinds, target, source, negative, text):
-    """Instructions that touch no memory."""
-    if kinds == ("register", "number") and mnemonic == "MOV":
-        return [Instruction(MOVE, text, None, target, source)]
-    if kinds == ("register", "number") and mnemonic in ("ADD", "SUB", "INC", "DEC"):
-        return [Instruction(MOVE, text, None, target, -source if negative else source, target)]
-    if kinds == ("register", "register") and mnemonic == "MOV":
-        return [Instruction(MOVE, text, None, target, 0, source)]
-    if kinds == ("register", "register") and mnemonic == "XOR" and target == source:
-        return [Instruction(MOVE, text, None, target)]
-    return None
+    return thread.isdecimal() and int(thread) < threads and register in NAMES

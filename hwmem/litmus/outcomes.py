@@ -18,6 +18,8 @@ from hwmem.config.record import Integer
 from hwmem.litmus.encode import ACTION, DEPTH, PARENT, PROGRESS, WAYS, encode, first_row, place
 from hwmem.litmus.explore import enter_all, explore, wander
 from hwmem.litmus.herd import parse
+from hwmem.litmus.test import signed
+from hwmem.machine.interrupt import in_parts, run_interruptibly
 from hwmem.machine.machine import SEED, Machine
 from hwmem.machine.enter import place_thread
 
@@ -46,6 +48,7 @@ class Outcomes:
     states: int
     holds: bool | None                          # the condition's verdict on the outcomes
     shortest: dict = field(default_factory=dict)        # exhaustive mode: final state -> actions of a shortest way there
+    cut: int = 0                                # interleavings or runs that went round a loop more than test.rounds times: left out
 
 
 def run(test, ordering="tso", mode="exhaustive", runs=10_000, seed=0):
@@ -59,13 +62,14 @@ def run(test, ordering="tso", mode="exhaustive", runs=10_000, seed=0):
     runs, seed = RUNS.check("runs", runs), SEED.check("seed", seed)
     machine, threads = machine_for(len(test.threads), ordering)
     early = ordering == "relaxed"
-    if mode == "exhaustive":
-        return everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS)
-    try:
-        allowed = everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS_BESIDE).allowed
-    except TooManyStates:
-        allowed = None
-    return at_random(test, ordering, machine.state, encode(test, threads, early, seed), runs, allowed)
+    with machine.lock:                                  # it is everybody's
+        if mode == "exhaustive":
+            return everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS)
+        try:
+            allowed = everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS_BESIDE).allowed
+        except TooManyStates:
+            allowed = None
+        return at_random(test, ordering, machine.state, encode(test, threads, early, seed), runs, allowed)
 
 
 def new_machine(cores, ordering):
@@ -96,8 +100,9 @@ def table_of(x, row, rows):
 def everything(test, ordering, m, x, most):
     table, index = table_of(x, first_row(test, x), FIRST_ROWS)
     x.bucket[0] = 1
-    while not explore(m, x, table, index):
+    while not run_interruptibly(m, explore, m, x, table, index):
         table, index = grown(x, table, most)
+    check_places(test, x)
     ends = {}
     last = table[:x.count]
     for n in np.flatnonzero(last[:, PROGRESS] == x.last_progress):
@@ -105,26 +110,37 @@ def everything(test, ordering, m, x, most):
     ways = {state: sum(int(last[n, WAYS]) for n in rows) for state, rows in ends.items()}
     shortest = {}
     for state, rows in ends.items():
+        if not passes(test, state):
+            continue
         key = state[:len(test.observed)]
         best = min(rows, key=lambda n: last[n, DEPTH])
         if key not in shortest or last[best, DEPTH] < len(shortest[key]):
             shortest[key] = way_to(last, best)
-    every = summed(test, ordering, "exhaustive", ways, None, int(x.count), shortest)
+    every = summed(test, ordering, "exhaustive", ways, x)
+    every.shortest = shortest
     every.allowed = set(every.outcomes)
     return every
 
 
+def check_places(test, x):
+    """Raise ValueError if a step had an address that is no location's."""
+    if x.lost:
+        t, n = divmod(int(x.lost) - 1, 64)
+        raise ValueError(f"{test.name}: P{t}: {test.threads[t][n].text!r:.60}: its register does not hold the address of a location")
+
+
 def at_random(test, ordering, m, x, runs, allowed):
     table, index = table_of(x, first_row(test, x), FIRST_ROWS)
-    done = wander(m, x, table, index, runs)
+    done = run_interruptibly(m, wander, m, x, table, index, runs)
     while done < runs:
         table, index = grown(x, table, MOST_WORDS)
-        done += wander(m, x, table, index, runs - done)
+        done += run_interruptibly(m, wander, m, x, table, index, runs - done)
+    check_places(test, x)
     ways = {}
     for row in table[1:x.count]:
         state = state_of(test, x, row, test.names)
         ways[state] = ways.get(state, 0) + int(row[WAYS])
-    return summed(test, ordering, "random", ways, allowed, int(x.count), {})
+    return summed(test, ordering, "random", ways, x, allowed)
 
 
 def grown(x, table, most):
@@ -135,20 +151,30 @@ def grown(x, table, most):
     larger = np.zeros((rows, table.shape[1]), np.int64)
     larger[:len(table)] = table
     index = np.zeros(2 * rows, np.int64)
-    enter_all(x, larger, index)
+    for start, end in in_parts(int(x.count)):
+        enter_all(x, larger, index, start, end)
     return larger, index
 
 
 def state_of(test, x, row, names):
-    return tuple(int(row[place(test, x, name)]) for name in names)
+    return tuple(signed(int(row[place(test, x, name)]), test.widths.get(name, 8)) for name in names)
 
 
-def summed(test, ordering, mode, ways, allowed, states, shortest):
+def passes(test, state):
+    """Whether the test's filter lets a final state count."""
+    return test.filter is None or test.filter.holds(dict(zip(test.names, state)))
+
+
+def summed(test, ordering, mode, ways, x, allowed=None):
+    """The Outcomes of final states with their counts. Raises ValueError if there is none, for the loops go on."""
     outcomes = {}
+    if not ways:
+        raise ValueError(f"{test.name}: no run comes to its end within {test.rounds} rounds of a loop")
+    ways = {state: count for state, count in ways.items() if passes(test, state)}
     for state, count in sorted(ways.items()):
         outcomes[state[:len(test.observed)]] = outcomes.get(state[:len(test.observed)], 0) + count
     holds = test.condition.verdict([dict(zip(test.names, s)) for s in ways]) if test.condition else None
-    return Outcomes(test, ordering, mode, outcomes, allowed, states, holds, shortest)
+    return Outcomes(test, ordering, mode, outcomes, allowed, int(x.count), holds, cut=int(x.cut))
 
 
 def way_to(table, n):

@@ -7,7 +7,7 @@ from hwmem._jit import kernel
 from hwmem.cache.hit_filter import forget_lines
 from hwmem.cache.invalidations import WORDS, hold
 from hwmem.core.store_buffer import PLAIN, STREAM, slot_of, waits_for_line
-from hwmem.litmus.encode import ENTRY, READ, STATE
+from hwmem.litmus.encode import ENTRY, GROUP_SHIFT, READ, SIZE_MASK, STATE
 from hwmem.memory.ram import peek64, poke64
 
 HOLD = 1 << 40                  # until when what is installed waits: it leaves when it is told to
@@ -16,6 +16,15 @@ HOLD = 1 << 40                  # until when what is installed waits: it leaves 
 @kernel
 def register_at(x, c, number):
     return x.registers_at + c * x.registers + number
+
+
+@kernel
+def location_of(x, table, n, c, code):
+    """The location of a step of thread `c`; -1: it has none, or its register does not hold the address of one."""
+    if code.base < 0:
+        return code.location
+    address = table[n, register_at(x, c, code.base)] - x.address[0]
+    return address // P.LINE if 0 <= address < x.locations * P.LINE and address % P.LINE == 0 else -1
 
 
 @kernel
@@ -56,8 +65,8 @@ def install(m, x, table, n):
 def install_store(x, core, table, n, at, k):
     what = table[n, at + 2]
     core.sb_pa[k] = core.sb_va[k] = x.address[table[n, at]]
-    core.sb_size[k], core.sb_value[k], core.sb_due[k] = 8, table[n, at + 1], HOLD
-    core.sb_after[k], core.sb_kind[k] = what >> 1, STREAM if what & 1 else PLAIN
+    core.sb_size[k], core.sb_value[k], core.sb_due[k] = what >> 1 & SIZE_MASK, table[n, at + 1], HOLD
+    core.sb_after[k], core.sb_kind[k] = what >> GROUP_SHIFT, STREAM if what & 1 else PLAIN
     core.sb_streams += what & 1
 
 
@@ -83,7 +92,8 @@ def extract(m, x, table, n):
             there = k < core.sb_count
             table[n, entry] = (core.sb_pa[slot] - x.address[0]) // P.LINE if there else 0
             table[n, entry + 1] = core.sb_value[slot] if there else 0
-            table[n, entry + 2] = 2 * (core.sb_after[slot] - oldest_group) + (core.sb_kind[slot] == STREAM) if there else 0
+            what = 2 * core.sb_size[slot] + (core.sb_kind[slot] == STREAM)
+            table[n, entry + 2] = (core.sb_after[slot] - oldest_group << GROUP_SHIFT) + what if there else 0
         if x.reads:
             extract_reads(x, table, n, core, c)
 

@@ -15,28 +15,45 @@ Words of 64 bits. Operations, with R for a register's name, V for a number:
 
 herd.py makes the same of herd's text.
 """
+import functools
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hwmem.errors import LitmusError
+from hwmem.litmus.alu import ALWAYS, PLUS, PUT
 from hwmem.litmus.condition import Condition, parse_condition
 
-(LOAD, LOAD_ACQUIRE, STORE, STORE_RELEASE, STORE_STREAM, MOVE, MFENCE, SFENCE, LFENCE, EXCHANGE, ADD,
- COMPARE_EXCHANGE) = range(12)
-HIDDEN = "(old)"                # the register of a result that nobody asked for
+(LOAD, LOAD_ACQUIRE, STORE, STORE_RELEASE, STORE_STREAM, MOVE, MFENCE, SFENCE, LFENCE, ATOMIC, COMPARE_EXCHANGE,
+ JUMP) = range(12)
+HIDDEN, FLAGS = "(old)", "(flags)"      # registers: of a result that nobody asked for; the processor's flags, where they are read
+HIGH = 16                       # of a part of a register: AH's byte instead of AL's
+BASE, LINE = 4096, 64           # address of the first location; each has a line of its own
 
 
 class Instruction(NamedTuple):
-    """One step. The operand is `value` plus register `source`, if that is not None; so is what a compare expects."""
+    """One step. The operand is `value` plus register `source`, if that is not None; so is what a compare expects. What is stored,
+    put into a register or, with a lock, into memory is `alu` (alu.py) of `first` (with a lock: memory's old value) and the operand.
+    A part of a register is its bytes, 1, 2, 4 or 8, or 1 + HIGH."""
 
     operation: int
     text: str
     location: str | None = None
-    target: str | None = None           # register that takes the loaded or old value
+    target: str | None = None           # register that takes the loaded or old value, or what a MOVE computes
     value: int = 0
     source: str | None = None
     expected: int = 0
     expected_source: str | None = None
+    size: int = 8                       # bytes of the access, or of what is computed
+    alu: int = PUT
+    first: str | None = None
+    flags: int = 0                      # what of the flags it sets (alu.py)
+    condition: int = ALWAYS             # of a jump, and of what alu asks for one
+    goto: object = None                 # label; once the thread is whole, the number of a step, CUT: no further
+    base: str | None = None             # register that holds the address, where `location` is None
+    target_part: int = 8
+    source_part: int = 8
+    first_part: int = 8
+    extend: int = 0                     # of a load or a MOVE: take so many bytes and extend their sign
 
 
 @dataclass
@@ -52,22 +69,52 @@ class Test:
     condition: Condition | None = None
     recorded: dict = field(default_factory=dict)        # ordering -> set of final states, where the file has them
     listing: list = field(default_factory=list)         # the threads' lines as written
+    filter: Condition | None = None     # of final states only those of which it is true count
+    widths: dict = field(default_factory=dict)          # bytes of a location, or "thread:register" as observed; else 8
+    rounds: int = 0                     # how often a loop is gone round at most; 0: there is none
 
-    @property
+    @functools.cached_property
     def locations(self):
         used = [i.location for thread in self.threads for i in thread if i.location]
-        return list(dict.fromkeys([*used, *(n for n in (*self.observed, *self.initial) if ":" not in n)]))
+        pointed = [*(v for v in self.initial.values() if isinstance(v, str)), *(p for c in (self.condition, self.filter) if c for p in c.places)]
+        return list(dict.fromkeys([*used, *(n for n in (*self.observed, *self.initial) if ":" not in n), *pointed]))
 
     def registers(self, thread):
         """Names of the registers of a thread, in order of appearance."""
-        used = [r for i in self.threads[thread] for r in (i.source, i.expected_source, i.target) if r]
+        used = [r for i in self.threads[thread] for r in (i.source, i.expected_source, i.target, i.first, i.base) if r]
+        used += [FLAGS] * any(i.condition != ALWAYS for i in self.threads[thread])
         given = [n.partition(":")[2] for n in self.initial if n.startswith(f"{thread}:")]
         return list(dict.fromkeys([*used, *given]))
 
     @property
     def names(self):
-        """What of a final state matters: the observed, then what only the condition asks for."""
-        return tuple(dict.fromkeys([*self.observed, *(self.condition.names if self.condition else ())]))
+        """What of a final state matters: the observed, then what only the condition and the filter ask for."""
+        return tuple(dict.fromkeys([*self.observed, *(name for c in (self.condition, self.filter) if c for name in c.names)]))
+
+    def number_of(self, value):
+        """A number, or a location's address."""
+        return BASE + LINE * self.locations.index(value) if isinstance(value, str) else value
+
+    def text_of(self, value):
+        """A value as text: the location's name, where the test has addresses and it is one."""
+        place = (value - BASE) // LINE
+        is_address = self.has_pointers and value == BASE + LINE * place and 0 <= place < len(self.locations)
+        return self.locations[place] if is_address else str(value)
+
+    @property
+    def has_pointers(self):
+        return any(isinstance(v, str) for v in self.initial.values()) or any(c.places for c in (self.condition, self.filter) if c)
+
+
+def fits(value, size):
+    """Whether a number can be that of `size` bytes, signed or not."""
+    return -(1 << 8 * size - 1) <= value < 1 << 8 * size
+
+
+def signed(value, size):
+    """The low `size` bytes of a number as a signed one."""
+    value &= (1 << 8 * size) - 1
+    return value - (1 << 8 * size) if value >> 8 * size - 1 else value
 
 
 def number(word):
@@ -89,7 +136,7 @@ FORMS = {                               # operation -> what its arguments are, a
     "store": (STORE, "location value"), "storer": (STORE, "location source"),
     "store_release": (STORE_RELEASE, "location value"), "store_nt": (STORE_STREAM, "location value"),
     "mfence": (MFENCE, ""), "sfence": (SFENCE, ""), "lfence": (LFENCE, ""),
-    "xchg": (EXCHANGE, "location value target"), "add": (ADD, "location value"), "xadd": (ADD, "location value target"),
+    "xchg": (ATOMIC, "location value target"), "add": (ATOMIC, "location value"), "xadd": (ATOMIC, "location value target"),
     "cas": (COMPARE_EXCHANGE, "location expected value target")}
 FIELD_CHECK = {"location": name, "target": name, "source": name, "value": number, "expected": number}
 
@@ -107,8 +154,10 @@ def instructions(operation):
         raise ValueError(f"{text!r:.60} is no operation, or has too many or too few arguments")
     code, fields = FORMS[word]
     filled = {f: FIELD_CHECK[f](a) for f, a in zip(fields.split(), arguments)}
-    if code in (EXCHANGE, ADD, COMPARE_EXCHANGE):
+    if code in (ATOMIC, COMPARE_EXCHANGE):
         filled.setdefault("target", HIDDEN)
+    if word in ("add", "xadd"):
+        filled["alu"] = PLUS
     return [Instruction(code, text, **filled)]
 
 
@@ -135,7 +184,7 @@ def from_dict(document, place="litmus test"):
 def checked(test):
     """The test, everything in it known by name, something observed. Raises ValueError."""
     if not test.observed:
-        test.observed = tuple(f"{t}:{r}" for t in range(len(test.threads)) for r in test.registers(t) if r != HIDDEN)
+        test.observed = tuple(f"{t}:{r}" for t in range(len(test.threads)) for r in test.registers(t) if r not in (HIDDEN, FLAGS))
         test.observed += tuple(test.locations)
     known = {f"{t}:{r}" for t in range(len(test.threads)) for r in test.registers(t)} | set(test.locations)
     for word in (*test.names, *test.initial):

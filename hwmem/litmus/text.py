@@ -21,10 +21,15 @@ def results_of(test, random_ordering=None, runs=0, seed=0):
 def report(test, results, shown=None):
     """Everything about one test. `shown`: (ordering, final state) of the way to print, None: the most telling one."""
     parts = [f"{test.name}: {len(test.threads)} thread{'s' if len(test.threads) > 1 else ''}", program(test), outcomes(test, results)]
+    if any(r.cut for r in results.values()):
+        parts.append(f"left out: {', '.join(f'{r.cut:,} under {o}' for o, r in results.items() if r.cut)}, which go round a loop more than "
+                     f"{test.rounds} times")
     if test.condition:
         parts.append("\n".join([test.condition.text, *(verdict(results[o], f"  {o:<8}") for o in ORDERINGS)]))
     if any(model in test.recorded for model in RECORDED_AS.values()):
         parts.append(f"recorded sets: {recorded(test, results)}")
+    if not shown and not any(r.outcomes for r in results.values()):
+        return "\n\n".join([*parts, f"no final state is left by filter {test.filter.text}"])
     ordering, state = shown or telling(test, results)
     parts.append(f"{named(test, state)} under {ordering}, the shortest way\n{way(test, ordering, results[ordering].shortest[state])}")
     return "\n\n".join(parts)
@@ -39,7 +44,7 @@ def outcomes(test, results):
     """A row a final state: in how many interleavings it comes about, "-": it does not."""
     states = sorted(set().union(*(r.outcomes for r in results.values())))
     headers = [*test.observed, *ORDERINGS]
-    rows = [[*map(str, state), *(results[o].outcomes.get(state) for o in ORDERINGS)] for state in states]
+    rows = [[*(test.text_of(v) for v in state), *(results[o].outcomes.get(state) for o in ORDERINGS)] for state in states]
     if "random" in results:
         drawn = results["random"]
         headers.append(f"random runs, {drawn.ordering}")
@@ -59,7 +64,7 @@ def recorded(test, results):
 
 
 def named(test, state):
-    return " ".join(f"{name}={value}" for name, value in zip(test.observed, state))
+    return " ".join(f"{name}={test.text_of(v)}" for name, v in zip(test.observed, state))
 
 
 def telling(test, results):
@@ -69,8 +74,9 @@ def telling(test, results):
         if new:
             wanted = [s for s in new if test.condition and holds(test, s)]
             return weak, (wanted or new)[0]
-    states = sorted(results["sc"].allowed)
-    return "sc", ([s for s in states if test.condition and holds(test, s)] or states)[0]
+    ordering = next(o for o in ORDERINGS if results[o].allowed)
+    states = sorted(results[ordering].allowed)
+    return ordering, ([s for s in states if test.condition and holds(test, s)] or states)[0]
 
 
 def holds(test, state):
@@ -86,9 +92,9 @@ def way(test, ordering, actions):
     rows = []
     for n, step in enumerate(made):
         rows.append([str(n), f"P{step.core}" if step.core >= 0 else "", step.does or "(start)",
-                     *(" ".join(f"{name}={value}" for name, value in step.buffers[t]) for t in threads),
-                     *(" ".join(f"{name}={value}" for name, value in step.early[t]) for t in readers),
-                     " ".join(f"{name}={value}" for name, value in step.memory.items()), *step.lines.values()])
+                     *(" ".join(f"{name}={test.text_of(value)}" for name, value in step.buffers[t]) for t in threads),
+                     *(" ".join(f"{name}={test.text_of(value)}" for name, value in step.early[t]) for t in readers),
+                     " ".join(f"{name}={test.text_of(value)}" for name, value in step.memory.items()), *step.lines.values()])
     heads = ["step", "core", "does", *(f"buffer P{t}" for t in threads), *(f"early P{t}" for t in readers), "memory",
              *(f"line {name}" for name in test.locations)]
     return f"{table(heads, rows)}\nline: a letter a core, P0 first; . where it has no copy"
@@ -116,4 +122,4 @@ def parse_state(test, text):
     given = dict(word.partition("=")[::2] for word in text.replace(",", " ").split())
     if set(given) != set(test.observed):
         raise ValueError(f"--show takes {' '.join(f'{name}=VALUE' for name in test.observed)}, not {text!r:.60}")
-    return tuple(int(given[name], 0) for name in test.observed)
+    return tuple(test.number_of(given[name]) if given[name] in test.locations else int(given[name], 0) for name in test.observed)

@@ -9,7 +9,7 @@ import numpy as np
 from hwmem.litmus.encode import NONE, STATE, buffer_of, early_of, encode, first_row, place
 from hwmem.litmus.explore import act
 from hwmem.litmus.outcomes import new_machine
-from hwmem.litmus.test import LOAD
+from hwmem.litmus.test import LOAD, signed
 from hwmem.observe.check import line_holders
 
 
@@ -44,15 +44,21 @@ def told(test, x, before, after, action):
     """What the action did, in words."""
     c, k, slots = action // int(x.actions), action % int(x.actions), int(x.slots)
     if 0 < k <= slots:
-        location, value, _ = buffer_of(before, x, c)[k - 1]
-        return f"{test.locations[location]}={value} leaves the buffer"
+        return f"{shown(test, *buffer_of(before, x, c)[k - 1])} leaves the buffer"
     if slots < k <= slots + int(x.locations):
         return f"reads {test.locations[k - 1 - slots]} early"
     instruction = test.threads[c][before[STATE + c]]
     if instruction.target is None or instruction.target.startswith("("):
         return instruction.text
     early = ", read early" if instruction.operation == LOAD and instruction.location in names_read(test, x, before, c) else ""
-    return f"{instruction.text}: {instruction.target}={after[place(test, x, f'{c}:{instruction.target}')]}{early}"
+    name = f"{c}:{instruction.target}"
+    return f"{instruction.text}: {instruction.target}={test.text_of(signed(int(after[place(test, x, name)]), test.widths.get(name, 8)))}{early}"
+
+
+def shown(test, location, value, size):
+    """A store that waits, or has left: in words."""
+    part = f" ({size} byte{'s' * (size > 1)})" if size < test.widths.get(test.locations[location], 8) else ""
+    return f"{test.locations[location]}={test.text_of(signed(value, size))}{part}"
 
 
 def names_read(test, x, row, c):
@@ -61,9 +67,11 @@ def names_read(test, x, row, c):
 
 
 def seen(test, machine, x, row, core, does):
-    buffers = [[(test.locations[location], value) for location, value, _ in buffer_of(row, x, t)] for t in range(len(test.threads))]
-    early = [[(test.locations[location], value) for location, value in early_of(row, x, t)] for t in range(len(test.threads))]
-    memory = {name: int(row[place(test, x, name)]) for name in test.locations}
+    buffers = [[(test.locations[location], signed(value, size)) for location, value, size in buffer_of(row, x, t)]
+               for t in range(len(test.threads))]
+    early = [[(test.locations[location], signed(value, test.widths.get(test.locations[location], 8))) for location, value in early_of(row, x, t)]
+             for t in range(len(test.threads))]
+    memory = {name: signed(int(row[place(test, x, name)]), test.widths.get(name, 8)) for name in test.locations}
     lines = {name: states(machine, len(test.threads), int(x.address[n])) for n, name in enumerate(test.locations)}
     return Step(core, does, buffers, early, memory, lines)
 

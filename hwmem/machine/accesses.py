@@ -8,14 +8,18 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
+from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.arguments import check_address, check_bytes, check_count, check_size, int64_array, to_int64
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
 from hwmem.core.fence import lfence, mfence, sfence
 from hwmem.core.service import drain_all
 from hwmem.machine.enter import enter, place_thread
+from hwmem.machine.interrupt import run_interruptibly
+from hwmem.sched.scheduler import is_over
 
 FENCES = ("mfence", "sfence", "lfence")
 ADD, EXCHANGE, COMPARE_EXCHANGE = range(3)
+MANY = 1 << 16                  # accesses in one call
 
 
 @kernel
@@ -41,7 +45,7 @@ def one_fence(m, t, which):
 def load_all(m, t, addresses, size, values):
     for i in range(len(addresses)):
         values[i] = load(m, t, addresses[i], size)
-        if m.thread[t].state == P.KILLED:
+        if m.thread[t].state == P.KILLED or is_over(m, t):
             return
 
 
@@ -49,7 +53,7 @@ def load_all(m, t, addresses, size, values):
 def copy_bytes(m, t, va, data, write):
     """Bytes to (`write`) or from emulated memory, by 8 where they are left."""
     i = 0
-    while i < len(data) and m.thread[t].state != P.KILLED:
+    while i < len(data) and m.thread[t].state != P.KILLED and not is_over(m, t):
         size = 8 if len(data) - i >= 8 and va + i & 7 == 0 else 1
         value = 0
         if write:
@@ -67,16 +71,18 @@ def copy_bytes(m, t, va, data, write):
 @kernel
 def touch_pages(m, t, va, n, write):
     """One access a page of [va, va + n)."""
-    end = va + n
-    while va < end and m.thread[t].state != P.KILLED:
+    while n > 0 and m.thread[t].state != P.KILLED and not is_over(m, t):
         if write:
             store(m, t, va, 1, 0)
         else:
             load(m, t, va, 1)
-        va = (va // P.PAGE + 1) * P.PAGE
+        step = P.PAGE - (va & P.PAGE - 1)
+        va += step
+        n -= step
     drain_all(m, m.thread[t].core)
 
 
+@one_at_a_time(its_machine)
 class Accesses:
     """The accesses of a Process, which has `machine` and `thread_on(core)`."""
 
@@ -94,12 +100,13 @@ class Accesses:
             data = np.zeros(check_count(n), np.uint8)
         except MemoryError:
             raise ValueError(f"n: {n} bytes are more than this host can hold") from None
-        self._run(core, copy_bytes, check_address(address), data, False)
+        self._run(core, copy_bytes, check_address(address), data, False, work=len(data))
         return data.tobytes()
 
     def write(self, address, data, core=0):
         """Write bytes, by stores."""
-        self._run(core, copy_bytes, check_address(address), np.frombuffer(check_bytes(data), np.uint8).copy(), True)
+        data = np.frombuffer(check_bytes(data), np.uint8).copy()
+        self._run(core, copy_bytes, check_address(address), data, True, work=len(data))
 
     def fetch_add(self, address, value, core=0):
         """Add atomically to the 8 bytes at `address`; the old value."""
@@ -123,12 +130,12 @@ class Accesses:
         """Load from every address of an int64 array, in order, in one jitted loop; an int64 array of values."""
         addresses = int64_array("addresses", addresses)
         values = np.zeros(len(addresses), np.int64)
-        self._run(core, load_all, addresses, check_size(size), values)
+        self._run(core, load_all, addresses, check_size(size), values, work=len(values))
         return values
 
     def touch(self, address, n, write=True, core=0):
         """One access a page of [address, address + n): a load, or a store of a zero byte at the first address of each."""
-        self._run(core, touch_pages, check_address(address), check_count(n), bool(write))
+        self._run(core, touch_pages, check_address(address), check_count(n), bool(write), work=n // P.PAGE)
 
     def _enter(self, core, door, a, b, d):
         t = self.thread_on(core)
@@ -136,9 +143,10 @@ class Accesses:
         self.machine.raise_fault(t)
         return int(result)
 
-    def _run(self, core, operation, *arguments):
-        t = self.thread_on(core)
-        place_thread(self.machine.state, t, int(core))
-        result = operation(self.machine.state, t, *arguments)
+    def _run(self, core, operation, *arguments, work=1):
+        """`work`: how many accesses; many of them Ctrl-C can end."""
+        t, m = self.thread_on(core), self.machine.state
+        place_thread(m, t, int(core))
+        result = operation(m, t, *arguments) if work < MANY else run_interruptibly(m, operation, m, t, *arguments)
         self.machine.raise_fault(t)
         return result if result is None else int(result)

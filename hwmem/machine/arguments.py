@@ -26,6 +26,13 @@ def check_count(n):
     return int(n)
 
 
+def check_place(name, value):
+    """A place in a file, or a number of its bytes: an int from 0."""
+    if to_int64(name, value) < 0:
+        raise ValueError(f"{name}: takes bytes from 0, got {value}")
+    return int(value)
+
+
 def check_bytes(data):
     if isinstance(data, (int, np.integer)):                 # of which bytes() would make so many zeros
         raise TypeError(f"data: takes bytes, not {type(data).__name__}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
+from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.arguments import to_int64
 from hwmem.linux.call_numbers import NUMBERS
 from hwmem.linux.madvise import is_resident
@@ -29,12 +30,14 @@ def resident(m, p, va, vector):
         vector[i] = is_resident(m, 0, find_vma(m, p, here), here)
 
 
+@one_at_a_time(its_machine)
 class Calls:
     """The memory system calls of a Process, made on core 0. Failures are OSError with Linux's errno."""
 
     def mmap(self, address, length, prot=PROT_RW, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS, fd=-1, offset=0):
         """Map `length` bytes: zeroed memory, or of the file `fd` from `offset` on. The address. mmap(2)."""
         if not self.machine.config.mmu:
+            self._alive()
             return self._take_physical(length)
         return self._call(P.SYS_MMAP, address=address, length=length, prot=prot, flags=flags, fd=fd, offset=offset)
 
@@ -57,7 +60,7 @@ class Calls:
             raise ValueError(f"resource: {resource!r} is none of {', '.join(LIMITS)}")
         if limit is not None and not 0 <= to_int64("limit", limit) < P.UNLIMITED:
             raise ValueError(f"limit: takes bytes from 0 up, or None, not {limit!r}")
-        self.machine.state.process[self.number][LIMITS[resource]] = P.UNLIMITED if limit is None else limit
+        self.record[LIMITS[resource]] = P.UNLIMITED if limit is None else limit
 
     def mincore(self, address, length):
         """A byte a page of [address, address + length): 1 where no disk is needed. mincore(2)."""

@@ -11,6 +11,8 @@ import ctypes
 import numpy as np
 
 from hwmem import params as P
+from hwmem.machine.lock import its_machine, one_at_a_time
+from hwmem.machine.arguments import check_place
 from hwmem.machine.calls import result_of
 from hwmem.errors import MachineError
 from hwmem.linux.page_cache import find_page
@@ -28,8 +30,9 @@ def create(machine, name, data_or_size):
     number = next((n for n in range(P.MAX_FILES) if not m.file[n].alive), None)
     if number is None or not has_room(machine, pages):
         raise MachineError(f"{name!r}, {size} bytes: the disk holds {P.MAX_FILES} files and {P.FILE_PAGES * P.PAGE} bytes of them")
-    f = m.file[number]
-    f.first, f.pages, f.length, f.alive = end_of_files(machine), pages, size, 1
+    f, first = m.file[number], end_of_files(machine)
+    reserve(machine, first + pages)
+    f.first, f.pages, f.length, f.alive = first, pages, size, 1
     ctypes.memmove(int(m.disk.host + f.first * P.PAGE), data, len(data))
     machine.file_names[number] = name
     return number
@@ -46,6 +49,15 @@ def has_room(machine, pages):
     return end_of_files(machine) + pages <= machine.state.swap.slots + P.FILE_PAGES
 
 
+def reserve(machine, pages):
+    """The host has address space for the first `pages` of the disk. Raises OSError."""
+    disk = machine.pages.disk
+    if pages * P.PAGE > disk.size:
+        machine.state.disk.host = disk.grow(max(pages * P.PAGE, 2 * disk.size))
+        machine.state.disk.pages = disk.size // P.PAGE
+
+
+@one_at_a_time(its_machine)
 class File:
     """A file by its name. Not made directly: Machine.file()."""
 
@@ -66,7 +78,8 @@ class File:
         return int(self.record.length)
 
     def read(self, offset=0, n=None):
-        """`n` bytes (to the end if None) from `offset` on, as programs see them: what the page cache has, else the disk."""
+        """`n` bytes (to the end if None) from `offset` on, as programs see them: what the page cache has, else the disk.
+        Raises TypeError or ValueError."""
         return self._bytes(offset, n, self._page)
 
     def on_disk(self, offset=0, n=None):
@@ -93,7 +106,8 @@ class File:
         self._call(P.SYS_FTRUNCATE, self.number, length)
 
     def _bytes(self, offset, n, page):
-        end = self.length if n is None else min(self.length, offset + n)
+        offset = check_place("offset", offset)
+        end = self.length if n is None else min(self.length, offset + check_place("n", n))
         data = b"".join(page(i) for i in range(offset // P.PAGE, -(-end // P.PAGE)))
         return data[offset % P.PAGE:][:max(end - offset, 0)]
 
@@ -119,6 +133,7 @@ class File:
             end = int(f.first)
         if end + pages > self.machine.state.swap.slots + P.FILE_PAGES:
             raise MachineError(f"{self.name!r}: the disk has no room for {pages * P.PAGE} bytes of it")
+        reserve(self.machine, end + pages)
         old, used = self._place(), int(f.pages) * P.PAGE
         f.first, f.pages = end, pages
         ctypes.memmove(self._place(), old, used)

@@ -9,20 +9,22 @@
 Every call from Python runs on a chosen core as one step of a thread that belongs to the prompt, and ends with
 that core's store buffer drained: at the prompt's pace the buffer is long empty by the next call.
 """
+import threading
+
 import numba
 
 from hwmem.machine import files
 from hwmem import params as P
-from hwmem._jit import DOORS, first_run_bar
+from hwmem._jit import DOORS
+from hwmem.machine.lock import one_at_a_time
 from hwmem.machine.arguments import to_int64
 from hwmem.config.build import build
 from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Integer
-from hwmem.errors import Abort, MachineError, SegmentationFault
+from hwmem.errors import Abort, Interrupted, MachineError, SegmentationFault
 from hwmem.layout import MACHINE
 from hwmem.libc.abort import MESSAGES
 from hwmem.linux.exec import PROGRAM_PAGES
-from hwmem.memory.ram import map_ram
 from hwmem.observe import check, counters
 from hwmem.proc import memory
 from hwmem.proc.status import COMM
@@ -37,13 +39,17 @@ SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENE
 OTHER_SIGNALS = {P.STACK_FAULT: "bus error: not in the stack segment (SI_KERNEL, address {:#x}), thread {}",
                  P.BUS_ADRALN: "bus error: a locked operation crosses a line, at {:#x}, thread {}",
                  P.BUS_ADRERR: "bus error: nothing of the file is at {:#x}, thread {}",
-                 P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}"}
+                 P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}",
+                 P.BAD_SIZE: "an access at {:#x} by thread {} is none of 1 to 64 bytes wide",
+                 P.BAD_THREAD: "there is no thread number {0:#x}, which thread {1} named"}
 
 
+@one_at_a_time(lambda machine: machine)
 class Machine:
     """An emulated machine. `config`: MachineConfig or None (generic); `seed`: of what is random in it (an int).
 
-    Raises TypeError or ValueError for other arguments. `.state` is the record that kernels take.
+    Raises TypeError or ValueError for other arguments, OSError where the host has no address space for it. `.state` is the
+    record that kernels take.
     """
 
     def __init__(self, config=None, seed=0):
@@ -51,12 +57,10 @@ class Machine:
             raise TypeError(f"config: takes a MachineConfig, not {type(config).__name__}")
         self.config = config or MachineConfig()
         self.seed = SEED.check("seed", seed)
-        self.state = build(self.config, self.seed)
-        self._ram, self.state.ram_base = map_ram(self.config.memory)
-        self._disk, self.state.disk.host = map_ram(self.config.swap + P.FILE_PAGES * P.PAGE)
-        DOORS.prepare(USUAL_DOORS, RECORD, first_run_bar)
+        self.state, self.pages = build(self.config, self.seed)
+        DOORS.prepare(USUAL_DOORS, RECORD)
         self.state.doors[:] = DOORS.addresses(RECORD)
-        self.processes = []
+        self.processes, self.lock = [], threading.RLock()
         self._free_threads = []
         self.signals = dict(OTHER_SIGNALS)              # what ended a thread, in words; a language's runtime adds its own
         self.file_names = {}                            # by number
@@ -129,13 +133,16 @@ class Machine:
         opened traces, trace n for core n, whose accesses come as the cores' clocks say.
         `core`: one core, or an array that gives each access its core; None: each thread of a trace has its own
         (machine/player.py), what has no threads core 0. `process`: whose memory it is; None: a new process whose one mapping
-        is the whole address space and was there before (machine/replay.py). Raises TypeError, ValueError, SegmentationFault.
+        is the whole address space and was there before (machine/replay.py). Raises TypeError, ValueError, SegmentationFault;
+        after Ctrl-C Interrupted, a KeyboardInterrupt whose `result` is the counters so far.
         """
         owner = self._own(process) or self.stand_in()
         try:
             before = counters.raw(self)
             Player(self, owner, core).play(trace)
             return counters.named(self, counters.raw(self) - before)
+        except KeyboardInterrupt:
+            raise Interrupted(counters.named(self, counters.raw(self) - before)) from None
         finally:
             if process is None:
                 owner.exit()

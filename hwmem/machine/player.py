@@ -12,7 +12,8 @@ import numpy as np
 
 from hwmem.machine.arguments import int64_array
 from hwmem.machine.enter import place_thread
-from hwmem.machine.replay import as_arrays, replay_by_clock, replay_cores, replay_one_core
+from hwmem.machine.interrupt import in_parts
+from hwmem.machine.replay import as_arrays, forget_addresses, replay_by_clock, replay_cores, replay_one_core
 
 SEVERAL_RECORDS = 1 << 16       # references of each of several traces in memory at a time
 
@@ -31,6 +32,12 @@ class Player:
 
     def play(self, trace):
         """All of `trace`: an opened trace, several, or arrays (addresses, is_store[, sizes])."""
+        try:
+            self.play_all(trace)
+        finally:
+            forget_addresses(self.machine.state)
+
+    def play_all(self, trace):
         if isinstance(trace, (tuple, list)) and trace and all(hasattr(one, "blocks") for one in trace):
             self.play_several(trace)
             return
@@ -58,15 +65,18 @@ class Player:
         else:
             compute = np.zeros(n, np.int32) if compute is None else compute
             cores = np.full(n, cores) if isinstance(cores, int) else cores
-            replay_cores(self.machine.state, self.threads(), cores, (addresses, is_store, sizes, compute))
-            self.raise_faults()
+            threads, arrays = self.threads(), (addresses, is_store, sizes, compute)
+            for start, end in in_parts(n):
+                replay_cores(self.machine.state, threads, cores[start:end], tuple(array[start:end] for array in arrays))
+                self.raise_faults()
         self.made += n
 
     def on_one_core(self, core, addresses, is_store, sizes):
         t = self.owner.thread_on(core)
         place_thread(self.machine.state, t, core)
-        replay_one_core(self.machine.state, t, addresses, is_store, sizes)
-        self.machine.raise_fault(t)
+        for start, end in in_parts(len(addresses)):
+            replay_one_core(self.machine.state, t, addresses[start:end], is_store[start:end], sizes[start:end])
+            self.machine.raise_fault(t)
 
     def cores_for(self, thread, n):
         """The core of `n` references, or an array with the core of each."""

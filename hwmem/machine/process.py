@@ -12,6 +12,7 @@ bad access SegmentationFault. It gets a thread on a core when it first does some
 import numpy as np
 
 from hwmem import params as P
+from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.accesses import Accesses
 from hwmem.machine.arguments import check_address, check_count
 from hwmem.machine.calls import Calls, result_of
@@ -21,6 +22,7 @@ from hwmem.machine.enter import enter
 from hwmem.machine.segments import Segments
 
 
+@one_at_a_time(its_machine)
 class Process(Calls, Accesses, Segments):
     """An address space and the prompt's threads in it. Not made directly: Machine.spawn(), or fork()."""
 

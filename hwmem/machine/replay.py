@@ -57,10 +57,9 @@ def replay_one_core(m, t, addresses, is_store, sizes):
         else:
             short_way(m, t, c, va, what, 0)
         if m.thread[t].state == P.KILLED:
-            return i
+            break
         i += 1
-    forget_addresses(m, c)
-    return n
+    return i
 
 
 @hot
@@ -97,8 +96,6 @@ def replay_cores(m, threads, core, accesses):
         make(m, threads[core[i]], addresses[i], np.int64(sizes[i]), is_store[i])
         if m.thread[threads[core[i]]].state == P.KILLED:
             return i
-    for c in range(m.cores):
-        forget_addresses(m, c)
     return len(addresses)
 
 
@@ -113,7 +110,7 @@ def replay_by_clock(m, threads, at, end, accesses):
             if end[d] >= 0 and (c < 0 or m.core[d].cycles < m.core[c].cycles):
                 c = d
         if c < 0 or at[c] == end[c]:
-            break
+            return
         i = at[c]
         if compute[i]:
             m.core[c].cycles += compute[i]
@@ -122,9 +119,7 @@ def replay_by_clock(m, threads, at, end, accesses):
         make(m, threads[c], addresses[i], np.int64(sizes[i]), is_store[i])
         at[c] += 1
         if m.thread[threads[c]].state == P.KILLED:
-            break
-    for c in range(m.cores):
-        forget_addresses(m, c)
+            return
 
 
 @kernel
@@ -138,9 +133,9 @@ def make(m, t, va, size, is_store):
 
 
 @kernel
-def forget_addresses(m, c):
-    """Without an MMU a trace's addresses need not lie in RAM: no load may follow them there."""
-    if not m.mmu:
+def forget_addresses(m):
+    """Without an MMU a trace's addresses need not lie in RAM: no load may follow them there, however the replay ended."""
+    for c in range(0 if m.mmu else m.cores):
         forget_lines(m.core[c])
 
 
@@ -171,7 +166,7 @@ def touch(m, t, va, what):
 @cold
 def touch_long(m, t, va, what):
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
-    while size > 0:
+    while size > 0 and m.thread[t].state != P.KILLED:
         part = min(size, P.LINE - (va & P.LINE - 1))
         call_door(m, P.DOOR_MEMORY, t, va, part | kind << P.KIND_SHIFT, 0)
         va += part

@@ -8,6 +8,7 @@ The half of Process (process.py) that knows segments; what they do is in core/se
 from typing import NamedTuple
 
 from hwmem import params as P
+from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.arguments import check_size, to_int64
 from hwmem.core import segment as S
 
@@ -27,6 +28,7 @@ class Segment(NamedTuple):
     descriptor: int
 
 
+@one_at_a_time(its_machine)
 class Segments:
     """The segment registers of a Process of layout linux-i386; ValueError in any other."""
 

@@ -1,17 +1,30 @@
 """Emulated RAM: host bytes at `m.ram_base`, reached by address.
 
-The bytes are one lazily committed host mapping (a machine with 64 GiB costs nothing until it is touched), so
+The bytes are one lazily committed host mapping (host.py; a machine with 64 GiB costs nothing until it is touched), so
 they are not a field of the record. `peek` and `poke` are the only two ways to reach them; each has a plain
-body for the unjitted mode. Who hands out a frame checks that it lies inside; nothing here does.
+body for the unjitted mode.
+
+Nothing that is emulated reaches other memory of the host. Where an address comes from:
+
+    a load, a store      translated: an entry of the page tables, which only the kernel writes, leads to a frame that was handed
+                         out; without an MMU core/place.py has compared it with RAM's size
+    a frame, a page      ram_page, disk_page: its number is compared here; what is outside is frame 0, which nobody has, and is
+                         counted, for check() to find
+    the hit filter       remembers the first of these until the line, or the page, is anything else
+
+In checked mode (HWMEM_CHECK=1) every address is looked up in ranges.py as well.
 
 Cost: one host load or store.
 """
 import ctypes
-import mmap
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
+
+from hwmem import params as P
+from hwmem._jit import CHECKED, cold, kernel
+from hwmem.memory.ranges import demand
 
 MADV_DONTNEED = 4               # of the host (Linux)
 _CTYPES = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_int64}
@@ -46,8 +59,16 @@ def _accessors(size):
             return context.get_dummy_value()
         return types.void(types.int64, types.int64), generate
 
-    overload(peek)(lambda address: lambda address: load(address))
-    overload(poke)(lambda address, value: lambda address, value: store(address, value))
+    def checked_load(address):
+        demand(address, size)
+        return load(address)
+
+    def checked_store(address, value):
+        demand(address, size)
+        store(address, value)
+
+    overload(peek)(lambda address: checked_load if CHECKED else lambda address: load(address))
+    overload(poke)(lambda address, value: checked_store if CHECKED else lambda address, value: store(address, value))
     return peek, poke
 
 
@@ -115,13 +136,45 @@ def _copy(typingctx, source, target, size):
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-overload(release_host)(lambda address, size: lambda address, size: _release(address, size))
-overload(zero_bytes)(lambda address, size: lambda address, size: _clear(address, size))
-overload(copy_bytes)(lambda source, target, size: lambda source, target, size: _copy(source, target, size))
+def _release_checked(address, size):
+    demand(address, size)
+    _release(address, size)
 
 
-def map_ram(size):
-    """A host mapping of `size` bytes, private, zero, committed page by page on touch. Returns (mapping, address)."""
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
-    mapping = mmap.mmap(-1, size, flags=flags)
-    return mapping, ctypes.addressof(ctypes.c_char.from_buffer(mapping))
+def _clear_checked(address, size):
+    demand(address, size)
+    _clear(address, size)
+
+
+def _copy_checked(source, target, size):
+    demand(source, size)
+    demand(target, size)
+    _copy(source, target, size)
+
+
+overload(release_host)(lambda address, size: _release_checked if CHECKED else lambda address, size: _release(address, size))
+overload(zero_bytes)(lambda address, size: _clear_checked if CHECKED else lambda address, size: _clear(address, size))
+overload(copy_bytes)(lambda source, target, size: _copy_checked if CHECKED else lambda source, target, size: _copy(source, target, size))
+
+
+@kernel
+def ram_page(m, frame):
+    """Host address of the first byte of a frame."""
+    if 0 <= frame < m.frames.total:
+        return m.ram_base + frame * P.PAGE
+    return outside(m)
+
+
+@kernel
+def disk_page(m, page):
+    """Host address of the first byte of a page of the disk: the swap slots, then the files' pages."""
+    if 0 <= page < m.disk.pages:
+        return m.disk.host + page * P.PAGE
+    return outside(m)
+
+
+@cold
+def outside(m):
+    """What to use instead of an address that the machine does not have."""
+    m.outside += 1
+    return m.ram_base

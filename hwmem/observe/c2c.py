@@ -140,6 +140,8 @@ class Names:
         return f"{name}+{into}" if into else name
 
 
+WIDTH = 120                     # of perf's tables
+LEAST_NAME, MOST_NAME = 12, 26  # characters of a symbol behind the offsets
 LINE_COLUMNS = (
     # group, title, width, value
     ("", "Cacheline", 14, lambda r: f"{r['address']:#x}"), ("Total", "records", 7, lambda r: r["records"]),
@@ -155,26 +157,50 @@ LINE_COLUMNS = (
 OFFSET_COLUMNS = (
     ("HITM", "Rmt", 7, lambda o: o["rmt_hitm"]), ("", "Lcl", 7, lambda o: o["lcl_hitm"]),
     ("Store Refs", "L1Hit", 7, lambda o: o["store_l1_hit"]), ("", "L1Miss", 7, lambda o: o["store_l1_miss"]),
-    ("", "Loads", 7, lambda o: o["loads"] + o["atomics"]), ("", "Offset", 6, lambda o: f"{o['offset']:#x}"),
+    ("", "Loads", 7, lambda o: o["loads"] + o["atomics"]), (" ", "Offset", 6, lambda o: f"{o['offset']:#x}"),
     ("", "Pid", 4, lambda o: f"{o['process']}"), ("", "Tid", 4, lambda o: f"{o['thread']}"),
     ("---- cycles ----", "rmt hitm", 8, lambda o: f"{o['rmt_hitm_cycles']:.0f}"),
     ("", "lcl hitm", 8, lambda o: f"{o['lcl_hitm_cycles']:.0f}"), ("", "load", 5, lambda o: f"{o['load_cycles']:.0f}"),
     ("cpu", "cnt", 3, lambda o: f"{len(o['cores'])}"), ("", "Sharing", 7, lambda o: o["sharing"]))
 
+OFFSET_KEYS = [column for column in OFFSET_COLUMNS if column[1] in ("Offset", "Tid")]
 
-def text(rows, lines=20):
-    """Both tables of the first `lines` rows, at most 120 columns wide."""
+
+def text(rows, lines=20, width=WIDTH):
+    """Both tables of the first `lines` rows, as perf prints them; where they are wider than `width`, groups of columns go below each other."""
     if not rows:
         return "No contended lines.\n"
     shown = rows[:lines]
-    parts = ["Shared data: contended lines", *head(LINE_COLUMNS), *(render(LINE_COLUMNS, row) for row in shown)]
+    parts = ["Shared data: contended lines"]
+    for columns in blocks(LINE_COLUMNS, LINE_COLUMNS[:1], width):
+        parts += ["", *head(columns), *(render(columns, row) for row in shown)]
+    del parts[1]
     if len(shown) < len(rows):
         parts.append(f"... and {len(rows) - len(shown)} lines with fewer HITMs")
-    parts += ["", "Where in the line", *(f"{line}  Symbol" if n else line for n, line in enumerate(head(OFFSET_COLUMNS)))]
-    for row in shown:
-        parts += ["", f"{row['address']:#x}  {row['symbol']}  {row['sharing']} sharing".replace("    ", "  ")]
-        parts += [f"{render(OFFSET_COLUMNS, o)}  {o['symbol']:.26}".rstrip() for o in row["offsets"]]
+    named = width - len(head(OFFSET_COLUMNS)[1]) - 2
+    parts += ["", "Where in the line"]
+    for columns in blocks(OFFSET_COLUMNS, OFFSET_KEYS, width if named >= LEAST_NAME else width - LEAST_NAME - 2):
+        first, second = head(columns)
+        parts += ["", first, f"{second}  Symbol"]
+        for row in shown:
+            parts += ["", f"{row['address']:#x}  {row['symbol']}  {row['sharing']} sharing".replace("    ", "  ")]
+            parts += [f"{render(columns, o)}  {o['symbol']:.{max(min(named, MOST_NAME), LEAST_NAME)}}".rstrip() for o in row["offsets"]]
     return "\n".join(parts) + "\n"
+
+
+def blocks(columns, keys, width):
+    """The columns in as many lists as it takes, each but the first beginning with `keys`; what stands under one group stays together."""
+    groups = []
+    for column in columns:
+        if column[0] or not groups:
+            groups.append([])
+        groups[-1].append(column)
+    found = [groups[0]]
+    for group in groups[1:]:
+        if len(head([*found[-1], *group])[1]) > width:
+            found.append([*(key for key in keys if key not in group)])
+        found[-1] = [*found[-1], *group]
+    return found
 
 
 def head(columns):

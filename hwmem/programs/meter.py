@@ -8,7 +8,7 @@ Rows add up, so that a phase may be measured in parts. Phases do not nest.
 import numpy as np
 
 from hwmem import params as P
-from hwmem.kernels import kernel, load8, mmap, munmap, store8
+from hwmem.kernels import is_over, kernel, load8, mmap, munmap, store8
 
 CYCLES, MINOR, MAJOR, WALKS, DISK_READS, DISK_WRITES = range(6)     # columns of w.cost
 COLUMNS = 6
@@ -61,6 +61,8 @@ def end(m, t, w, row):
 def touch(m, t, va, n, write):
     """One access a page of [va, va + n): a load, or a store of a zero byte."""
     for here in range(va, va + n, P.PAGE):
+        if is_over(m, t):
+            return
         if write:
             store8(m, t, here, 0)
         else:

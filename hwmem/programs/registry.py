@@ -29,7 +29,7 @@ from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Choice, Flag, Integer, Record, Size, setting
 
-RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events", "races")      # arguments of hwmem.run
+RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events", "races", "max_cycles")      # arguments of hwmem.run
 
 def parameter(default, doc, low=1, high=10**12, choices=None):
     """A workload's parameter, of the default's type: a count from `low` to `high`, True or False, one of `choices`, or,

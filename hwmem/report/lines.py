@@ -10,7 +10,7 @@ import string
 
 from hwmem.observe import c2c, events, race_report
 from hwmem.params import MAX_THREADS
-from hwmem.report.table import table, text
+from hwmem.report.table import screen, table, text
 
 LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase + "+" * (MAX_THREADS - 62)
 MOST_LINES = 5
@@ -78,7 +78,7 @@ def verdict(result):
 
 def lines_table(result):
     """The two tables of `perf c2c`, by line and by offset."""
-    return c2c.text(result.c2c()).rstrip("\n")
+    return c2c.text(result.c2c(), width=screen()).rstrip("\n")
 
 
 def events_table(result):

@@ -39,6 +39,8 @@ def outcome(result):
         time += f"; {text(result.cost)} per {result.operation}, each thread"
     numbers = [f"{name}={text(value)}" for name, value in result.values.items()
                if isinstance(value, (int, float)) and name != "operations"]
+    if result.stopped:
+        time += f"\n{fold('stopped: ' + result.stopped)}"
     return "\n".join([time, fold("computed: " + " ".join(numbers))] if numbers else [time])
 
 

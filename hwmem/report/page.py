@@ -12,6 +12,7 @@ from hwmem.report import SECTIONS
 from hwmem.report.history import picture
 from hwmem.report.lines import LETTERS, variables
 from hwmem.report.overview import overview
+from hwmem.report.table import no_screen
 
 MOST_LINES = 20
 MOST_MOMENTS = 200              # of the picture: what a browser scrolls through
@@ -29,9 +30,10 @@ pre { background: #f8f9fa; padding: 1em; overflow-x: auto; font-size: 13px; line
 def page(result):
     """The HTML as text."""
     title = escape(f"{result.workload} on {result.config.name}")
-    parts = [f"<h1>{title}</h1>", preformatted(overview(result)), *contended(result), *busiest_history(result)]
-    for name, section in SECTIONS.items():
-        parts += [f"<h2 id='{name}'>{TITLES[name]}</h2>", preformatted(section(result))]
+    with no_screen():
+        parts = [f"<h1>{title}</h1>", preformatted(overview(result)), *contended(result), *busiest_history(result)]
+        for name, section in SECTIONS.items():
+            parts += [f"<h2 id='{name}'>{TITLES[name]}</h2>", preformatted(section(result))]
     body = "\n".join(parts)
     return (f"<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>{title}</title>\n<style>\n{STYLE}\n</style></head>\n"
             f"<body>\n{body}\n</body></html>\n")

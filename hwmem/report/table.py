@@ -12,11 +12,14 @@ The screen is as wide as COLUMNS says, else the terminal; 100 where there is nei
 import re
 import shutil
 import textwrap
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 BAR_CHARACTERS = 20
 MOST_NAMED_COLUMNS = 4
 GAP = "  "
 WITHOUT_SCREEN, NARROWEST_SCREEN = 100, 40
+_KEPT = ContextVar("columns of what is kept", default=None)
 BREAKS = re.compile(r"(?<=[ /])|(?<=[^. ]\.)")
 LEAST_WORDS = 20                # characters to which a column of words gives way
 
@@ -37,9 +40,19 @@ def percent(part, whole):
     return f"{100 * part / whole:.1f}%" if whole else "-"
 
 
+@contextmanager
+def no_screen():
+    """Inside, tables are as wide as where there is no screen: for what is kept."""
+    token = _KEPT.set(WITHOUT_SCREEN)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
 def screen():
     """Columns of the screen."""
-    return max(shutil.get_terminal_size(fallback=(WITHOUT_SCREEN, 0)).columns, NARROWEST_SCREEN)
+    return _KEPT.get() or max(shutil.get_terminal_size(fallback=(WITHOUT_SCREEN, 0)).columns, NARROWEST_SCREEN)
 
 
 def fold(line, indent="  ", width=None):

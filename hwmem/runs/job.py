@@ -7,7 +7,7 @@ The same name, configuration, parameters, seed and version give the same result 
 """
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +17,9 @@ from hwmem.runs import comparison
 from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.machine.arguments import int64_array
-from hwmem.errors import MachineError, WorkloadError
+from hwmem.config.record import Integer
+from hwmem.errors import Interrupted, MachineError, WorkloadError
+from hwmem.machine.interrupt import run_aside, run_interruptibly, running
 from hwmem.machine.machine import Machine
 from hwmem.machine.player import Player
 from hwmem.runs.watch import UNWATCHED, Watch
@@ -27,12 +29,13 @@ from hwmem.programs.registry import as_values_sees
 from hwmem.runs.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
-BAR_PERIOD_SECONDS = 0.1
+MAX_CYCLES = Integer(1, 10**18)
+INTERRUPTED = "interrupted"
 START_SPREAD_CYCLES = 1000      # no two threads of a real program start in the same cycle; what the seed decides
 
 
 def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2c=None, classify=False, events=0, races=False,
-        **parameters):
+        max_cycles=None, **parameters):
     """Run the workload `name` (see hwmem.workloads()) and return its Result.
 
     `config`: MachineConfig, None: generic, with what the workload wants of a machine. `seed`: an int, of all that is random.
@@ -42,10 +45,12 @@ def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2
     `c2c`: watch contended lines (Result.c2c()); None: if it has several threads. `classify`: count misses by cause.
     `events`: how many coherence requests to log (Result.events). `races`: look for data races (Result.races). Observing
     costs time on the host, and no cycle.
+    `max_cycles`: where the program is stopped if it has not ended by then; the result's `stopped` says so.
     Raises TypeError or ValueError, one line, for arguments that are wrong, WorkloadError for a kernel that does not compile;
-    SegmentationFault or MachineError if the program did not end well.
+    SegmentationFault or MachineError if the program did not end well; Interrupted, a KeyboardInterrupt that has what was
+    measured so far as its `result`, after Ctrl-C.
     """
-    return Job(find(name), config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events, races))
+    return Job(find(name), config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events, races), max_cycles)
 
 
 class Job:
@@ -79,7 +84,7 @@ class Job:
         self.threads = [self.machine.new_thread(number, self.cores[i % len(self.cores)])
                         for i in range(getattr(frame, "threads", 1))]
         if not JIT_DISABLED:
-            compiled(self.workload.kernel, typeof(self.machine.state), typeof(self.w))
+            run_aside(compiled, self.workload.kernel, typeof(self.machine.state), typeof(self.w))
 
     def _checked(self, cores):
         if cores is None:
@@ -89,30 +94,80 @@ class Job:
             raise ValueError("cores: takes at least one core")
         return [self.machine.check_core(c) for c in numbers]
 
-    def run(self, progress=False, compare=False, watch=UNWATCHED):
-        """The measured phase, and what came of it."""
+    def run(self, progress=False, compare=False, watch=UNWATCHED, max_cycles=None):
+        """The measured phase, and what came of it. Raises Interrupted."""
         machine, m = self.machine, self.machine.state
+        limit = P.NEVER if max_cycles is None else MAX_CYCLES.check("max_cycles", max_cycles)
         self.set_up()
-        start = self.level_clocks()
+        self.start = start = self.level_clocks()
         machine.reset_counters()
         watch.start(machine, self.threads)
         for rank, t in enumerate(self.threads):
             start_thread(m, t, rank)
-        wall = with_bar(self.workload, m, self.w) if progress else timed(self.workload.kernel, m, self.w)
+        wall, stopped = self.measure(progress, min(start + limit, P.NEVER))
         watch.stop(machine)
-        self.check_end()
+        if stopped != INTERRUPTED:
+            self.check_end()
         cores = [int(m.thread[t].core) for t in self.threads]
         cycles = max(map(machine.cycles, cores)) - start
         counters = machine.counters()
-        values = self.workload.values(as_values_sees(self.w), self.space)
+        values = self.computed(stopped)
         result = Result(
             workload=self.workload.name, parameters=self.parameters, seed=self.seed, config=machine.config, cores=cores,
             operation=self.workload.operation, cycles=cycles, wall_seconds=wall, counters=counters, values=plain(values),
             symbols=plain(self.space.symbols), lines=watch.lines(machine, self.space.symbols, self.threads),
-            events=watch.log(machine, self.threads), races=watch.found_races(machine, self.threads))
+            events=watch.log(machine, self.threads), races=watch.found_races(machine, self.threads),
+            stopped=stopped)
+        if stopped == INTERRUPTED:
+            raise Interrupted(result)
         if compare:
-            result.comparison = comparison.compare(self.workload, result, lambda other: self.again(other).run(progress))
+            self.compare(result, progress, max_cycles)
         return result
+
+    def measure(self, progress, until):
+        """Run the kernel up to the cycle `until`: the host's seconds, and why it was stopped or None."""
+        m = self.machine.state
+        m.stopped, m.until = 0, until
+        began, stopped = time.perf_counter(), None
+        try:
+            with (bar_of(self.workload.name, m) if progress else nullcontext()) as tick:
+                run_interruptibly(m, self.workload.kernel, m, self.w, tick=tick)
+        except KeyboardInterrupt:
+            if running:                                     # it did not hear: nothing of it can be told
+                raise
+            stopped = INTERRUPTED
+        finally:
+            m.until = P.NEVER
+        wall = time.perf_counter() - began
+        if stopped is None and m.stopped:
+            stopped = f"max_cycles: the program had not ended after {until - self.start:,} cycles"
+        return wall, stopped or self.unfinished()
+
+    def unfinished(self):
+        """What to say of threads that could still run when the kernel returned, or None."""
+        m = self.machine.state
+        ranks = [str(rank) for rank, t in enumerate(self.threads) if m.thread[t].state in (P.RUNNABLE, P.SLEEPING)]
+        if not ranks:
+            return None
+        return f"the kernel returned before {'threads' if len(ranks) > 1 else 'thread'} {', '.join(ranks)} had finished"
+
+    def computed(self, stopped):
+        """The program's values; none where it was stopped and they cannot be had."""
+        try:
+            return self.workload.values(as_values_sees(self.w), self.space)
+        except Exception:
+            if stopped:
+                return {}
+            raise
+
+    def compare(self, result, progress, max_cycles):
+        """Complete the result with its variants. Raises Interrupted, the result as it is without them."""
+        try:
+            result.comparison = comparison.compare(
+                self.workload, result, lambda other: self.again(other).run(progress, max_cycles=max_cycles))
+        except KeyboardInterrupt:
+            result.stopped = f"{INTERRUPTED} while variants of it ran"
+            raise Interrupted(result) from None
 
     def again(self, parameters):
         """The same job with other parameters."""
@@ -149,39 +204,36 @@ def start_thread(m, t, rank):
     enqueue(m, t)
 
 
-def timed(kernel, *arguments):
-    """Call it; the host's seconds that took."""
-    began = time.perf_counter()
-    kernel(*arguments)
-    return time.perf_counter() - began
-
-
-def with_bar(workload, m, w):
-    """`timed`, in a thread of the host's, while a bar on stderr counts the accesses."""
+@contextmanager
+def bar_of(name, m):
+    """A bar on stderr that counts the machine's accesses whenever what this gives is called."""
     from tqdm import tqdm
-    with ThreadPoolExecutor(1) as pool, tqdm(desc=workload.name, unit=" accesses", unit_scale=True, delay=1.0,
-                                             file=sys.stderr, leave=False) as bar:
+    with tqdm(desc=name, unit=" accesses", unit_scale=True, delay=1.0, file=sys.stderr, leave=False) as bar:
         before = accesses(m)
-        done = pool.submit(timed, workload.kernel, m, w)
-        while wait([done], BAR_PERIOD_SECONDS).not_done:
-            bar.update(accesses(m) - before - bar.n)
-    return done.result()
+        yield lambda: bar.update(accesses(m) - before - bar.n)
 
 
 def replay(traces, config=None, core=None):
     """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result. Raises TraceError for what
-    is malformed in it, ValueError for more traces than cores."""
-    machine = Machine(config)
+    is malformed in it, ValueError for more traces than cores, Interrupted."""
+    machine, stopped = Machine(config), None
     traces = list(traces) if isinstance(traces, (list, tuple)) else [traces]
     player = Player(machine, machine.stand_in(), core)
     machine.reset_counters()
     began = time.perf_counter()
-    player.play(traces if len(traces) > 1 else traces[0])
+    try:
+        player.play(traces if len(traces) > 1 else traces[0])
+    except KeyboardInterrupt:
+        stopped = INTERRUPTED
     wall, counters = time.perf_counter() - began, machine.counters()
     each = [counters["cores"][c] for c in player.cores]
-    return Result(workload="trace", parameters={"file": " ".join(str(t.path) for t in traces), "format": traces[0].format}, seed=0,
-                  config=machine.config, cores=player.cores, operation="access", cycles=max(one["cycles"] for one in each),
-                  wall_seconds=wall, counters=counters, values={"operations": sum(one["loads"] + one["stores"] for one in each)})
+    result = Result(workload="trace", parameters={"file": " ".join(str(t.path) for t in traces), "format": traces[0].format}, seed=0,
+                    config=machine.config, cores=player.cores, operation="access", cycles=max(one["cycles"] for one in each),
+                    wall_seconds=wall, counters=counters, values={"operations": sum(one["loads"] + one["stores"] for one in each)},
+                    stopped=stopped)
+    if stopped:
+        raise Interrupted(result)
+    return result
 
 
 def accesses(m):

@@ -1,19 +1,14 @@
 """What came of a run, and the one file that keeps it.
 
     Result ── .counters, .values, .c2c(), .events ...         as objects
-          └─ save("r.hwm") ── zip ─┬─ result.json             all but the events; what `--json` prints
-                                   └─ events.npy              numpy's own format, if events were logged
+          └─ save("r.hwm") ── result_file.py    one file
 
 A file is written whole or not at all. `load_result` needs no machine: reports start at once. The configuration is
 inside in full, so a result can be run again wherever its version of hwmem is installed.
 """
-import io
 import json
 import os
-import secrets
-import zipfile
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,10 +16,13 @@ from hwmem import __version__
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import ResultError
 from hwmem.params import LINE_SHIFT
+from hwmem.runs import result_file
 from hwmem.runs.frame import rows, to_pandas, write_csv
 
 FORMAT = 1                      # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
+TRIED_EVENTS = 100
+LATER = ("events", "races", "stopped")      # fields that older results do not have
 
 
 @dataclass(repr=False)
@@ -35,7 +33,7 @@ class Result:
     took on the core that took longest; `cores`: the core of each thread; `values`: what the program computed;
     `symbols`: (name, start, size, element) of its variables; `operation`: what one of values["operations"] is called;
     `comparison`: see comparison.py; `events`: array of coherence events, or None; `races`: data races as dicts
-    (observe/race_report.py), None if nobody looked.
+    (observe/race_report.py), None if nobody looked; `stopped`: why it ended before its time ("interrupted", ...), else None.
     """
 
     workload: str
@@ -53,6 +51,7 @@ class Result:
     comparison: dict | None = None
     events: np.ndarray | None = None
     races: list | None = None
+    stopped: str | None = None
     version: str = __version__
 
     @property
@@ -118,25 +117,13 @@ class Result:
     def to_dict(self):
         """All but the events, as JSON has it."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "events"}
+        if self.stopped is None:
+            del fields["stopped"]
         return {"kind": KIND, "format": FORMAT, **fields, "config": self.config.to_dict(), "seconds": self.seconds, "cost": self.cost}
 
     def save(self, path):
         """Write the file that load_result reads; an old one of that name stays until the new one is whole. Raises OSError."""
-        target = Path(os.path.realpath(path))
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED) as archive:
-                archive.writestr("result.json", json.dumps(self.to_dict(), indent=1))
-                if self.events is not None:
-                    buffer = io.BytesIO()
-                    np.save(buffer, self.events, allow_pickle=False)
-                    archive.writestr("events.npy", buffer.getvalue())
-            os.replace(temporary, target)
-        except OSError as error:
-            error.filename = os.fspath(path)                # not the temporary file's
-            raise
-        finally:
-            temporary.unlink(missing_ok=True)
+        result_file.write(path, self.to_dict(), self.events)
 
 
 def load_result(path):
@@ -144,26 +131,37 @@ def load_result(path):
     TypeError for what is no path."""
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path: takes a string or a path, not {type(path).__name__}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            document = json.loads(archive.read("result.json"))
-            events = np.load(io.BytesIO(archive.read("events.npy")), allow_pickle=False) if "events.npy" in archive.namelist() else None
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ResultError(f"{path}: not a result of hwmem ({error})") from None
+    document, events = result_file.read(path)
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise ResultError(f"{path}: not a result of hwmem")
     if document.get("format") != FORMAT:
         raise ResultError(f"{path}: format {document.get('format')}, written by hwmem {document.get('version')}; "
                           f"hwmem {__version__} reads format {FORMAT}")
     try:
-        fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in ("events", "races")}
-        fields |= {"config": MachineConfig.from_dict(document["config"]), "events": events, "races": document.get("races")}
+        fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in LATER}
+        fields |= {"config": MachineConfig.from_dict(document["config"]), "events": events}
+        fields |= {name: document.get(name) for name in LATER[1:]}
         for name, field_of in Result.__dataclass_fields__.items():
             if not isinstance(fields[name], field_of.type):
                 raise TypeError(f"{name} is {fields[name]!r:.40}")
-        return Result(**fields)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ResultError(f"{path}: damaged: {error}") from None
+        result = Result(**fields)
+        try_out(result)
+        return result
+    except Exception as error:                              # whatever a hand-made document leads to
+        raise ResultError(f"{path}: damaged: {result_file.first_line(error)}") from None
+
+
+def try_out(result):
+    """Whatever reads the result finds what it expects: every report can be made of it. Raises what it raises if not."""
+    from hwmem.report.page import page
+    counted, cores = result.counters["cores"], result.config.cores
+    if len(counted) != cores or any(counts.keys() != counted[0].keys() for counts in counted):
+        raise ValueError(f"counters are not those of {cores} cores")
+    for name, start, size, element in result.symbols:
+        if not (isinstance(name, str) and start >= 0 and size >= 0 and element > 0):
+            raise ValueError(f"symbol {name!r:.40}")
+    page(replace(result, events=None if result.events is None else result.events[:TRIED_EVENTS]))
+    json.dumps(result.to_dict())
 
 
 def symbol_at(symbols, address):

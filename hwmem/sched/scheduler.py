@@ -9,11 +9,14 @@ Ties go to the lower core number. The common case (the core's thread goes on) is
 draining store buffers and going idle are behind the scheduler's door. A core without a runnable thread has the
 key NEVER, or the time at which one of its sleepers wakes; one with stores waiting, the time at which the first of them
 becomes visible if that is earlier. -1: no thread can run; `m.deadlocked` tells whether any still waits.
+
+Nobody runs from cycle `m.until` on: a limit, or 0 when somebody at the prompt wants to stop (machine/interrupt.py). No core's
+`slice_end` lies behind it, so that the common case need not ask.
 """
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import DOORS, call_door, kernel
+from hwmem._jit import DOORS, call_door, cold, kernel
 from hwmem.bits import bit
 from hwmem.cache.hit_filter import forget_lines, forget_pages
 from hwmem.cache.invalidations import process_all
@@ -51,6 +54,8 @@ def next_event(core):
 def schedule(m, c, unused_a, unused_b, unused_c):
     """Decide for core `c`, which has the smallest clock, then for whichever core that leaves first."""
     while m.key[c] != P.NEVER:
+        if m.key[c] >= m.until:
+            return stop(m)
         drain_due(m, c, m.key[c])
         if m.core[c].current and m.key[c] < m.core[c].cycles:       # that was a store's turn; the thread's comes later
             m.key[c] = next_event(m.core[c])
@@ -69,6 +74,23 @@ def schedule(m, c, unused_a, unused_b, unused_c):
     for t in range(m.threads):
         m.deadlocked += m.thread[t].state == P.BLOCKED
     return -1
+
+
+@cold
+def stop(m):
+    """The end has come for all threads as they are; what they have stored becomes visible."""
+    for c in range(m.cores):
+        drain_all(m, c)
+    m.stopped = 1
+    m.current_core = -1
+    m.deadlocked = 0
+    return -1
+
+
+@kernel
+def is_over(m, t):
+    """Whether thread `t` is to go on no more: what a long step asks between its parts."""
+    return m.core[m.thread[t].core].cycles >= m.until
 
 
 @kernel
@@ -97,7 +119,7 @@ def settle(m, c):
             drain_all(m, c)
             return False
         switch_to(m, c, core.queue_head - 1)
-    core.slice_end = min(core.cycles + m.cost.time_slice if core.queue_head else P.NEVER, next_alarm(m, c))
+    core.slice_end = min(core.cycles + m.cost.time_slice if core.queue_head else P.NEVER, next_alarm(m, c), m.until)
     return True
 
 

@@ -5,6 +5,7 @@ Threads themselves are rows of the machine (layout.THREAD); scheduler.py says wh
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.cache.invalidations import process_all
+from hwmem.core.signal import end_by_signal
 from hwmem.observers.hooks import acquired, released, thread_edge
 from hwmem.sched.block import enqueue, leave_core
 
@@ -24,10 +25,21 @@ def compute(m, t, cycles):
 
 
 @kernel
+def is_thread(m, t, other):
+    """Whether `other` is a thread's number; if not, thread `t`, which named it, ends."""
+    if 0 <= other < m.threads:
+        return True
+    end_by_signal(m, t, other, 0, P.BAD_THREAD)
+    return False
+
+
+@kernel
 def joined(m, t, other):
     """Whether thread `other` has ended and its stores are visible: a join, by asking the kernel again and again."""
-    thread = m.thread[other]
     compute(m, t, m.cost.futex)
+    if not is_thread(m, t, other):
+        return False
+    thread = m.thread[other]
     if thread.state != P.DONE or m.core[thread.core].current == other + 1:
         return False
     process_all(m.core[m.thread[t].core])

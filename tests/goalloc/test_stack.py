@@ -10,6 +10,7 @@ from goalloc.observe.inspect import Inspector
 from goalloc.layout import variables as V
 from goalloc.runtime.runtime import Runtime
 from goalloc.heap.stack import STACKFREE
+from goalloc.types import int64
 
 RUN = oracle("stacks")["P1_fifo"]["run"]
 KIB = 1024
@@ -186,3 +187,27 @@ def test_what_is_on_a_stack_survives_its_moves(machine):
         finally:
             rt.process.exit()
     holds()
+
+
+@pytest.mark.parametrize("frame", [1 << 30, 1 << 40, 1 << 62, (1 << 63) - 8])
+def test_a_frame_that_no_stack_holds_overflows_it(runtime, frame):
+    """Words: Go's runtime/stack.go, newstack."""
+    rt = runtime(gomaxprocs=1)
+    g = rt.go()
+    with pytest.raises(FatalError) as error:
+        g.call(frame)
+    assert str(error.value) == "runtime: goroutine stack exceeds 1000000000-byte limit\nfatal error: stack overflow"
+
+
+@pytest.mark.parametrize("frame", [1 << 63, -8, 4, True])
+def test_a_frame_is_a_number_of_words(runtime, frame):
+    with pytest.raises(ValueError, match=r"frame: takes a multiple of 8 bytes below 2\^63"):
+        runtime(gomaxprocs=1).go().call(frame)
+
+
+@pytest.mark.parametrize("change", [{"len": -1}, {"len": 5, "cap": 4}, {"cap": 1 << 63}, {"array": 1 << 64}, {"array": "a"}, {"type": int}])
+def test_a_slice_made_by_hand_is_checked(runtime, change):
+    rt = runtime(gomaxprocs=1)
+    s = rt.make_slice(int64, 2, 4)._replace(**change)
+    with pytest.raises((TypeError, ValueError), match=r"^s\.|^s:|^type:"):
+        rt.append(s, 1)

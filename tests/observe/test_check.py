@@ -228,6 +228,7 @@ LINUX_DAMAGES = {
 }
 
 DAMAGES = {
+    "an invalidated line that nobody counted": (lambda m, line: bump(m.core[1].l2, "holes"), "l2 of core 1: . entries of invalidated lines are counted"),
     "two writers": (lambda m, line: set_state(m, entry_of(m, m.core[3].l1d, line), P.M), "holds it in M, and core . has a copy"),
     "a state of another protocol": (lambda m, line: set_state(m, entry_of(m, m.core[2].l1d, line), P.O), "protocol does not have"),
     "a wrong owner": (break_directory_bit, "directory names cores 3|owned by core 3"),
@@ -312,7 +313,7 @@ def test_a_line_that_nobody_holds_has_no_holders():
 
 
 def test_each_socket_has_its_own_entry_and_one_that_lost_the_line_says_so():
-    m = machine(**SMALL, **REMOTE)
+    m = machine(**SMALL, **REMOTE, recency="gem5")
     replay(m, [(0, BASE, 8, False), (2, BASE, 8, False)])
     assert [e["remote"] for e in line_holders(m, BASE)["socket"].values()] == [True, True]
     replay(m, [(3, BASE, 8, True)])

@@ -81,7 +81,7 @@ def check_order(m, s, set_, first, free, found):
     if s.policy == P.LRU:
         sound = is_stack(bits, s.ways)
         deepest = np.int64(bits >> np.uint64(4 * s.ways - 4) & FIFTEEN)
-    elif s.policy == P.WIDE_LRU:
+    elif s.policy == P.WIDE_LRU or s.policy == P.FIFO:
         sound = are_stamps(m, s, first)
         deepest = oldest(m, first, s.ways)
     else:

@@ -40,7 +40,7 @@ def read(w, space):
 @workload("stream", "STREAM's four loops over long arrays: bandwidth",
           setup=place, values=read, operation="element", scale="threads",
           threads=parameter(1, "threads, each with a stretch of the arrays", 1, 64),
-          size=parameter("1MiB", "bytes of each of the three arrays", 4096, 1 << 32))
+          size=parameter("8MiB", "bytes of each of the three arrays, together more than the last-level cache", 4096, 1 << 32))
 def stream(m, w):
     while True:
         t = next_thread(m)

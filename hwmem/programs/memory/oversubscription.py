@@ -11,7 +11,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem.errors import WorkloadError
-from hwmem.kernels import finish, kernel, load64, mmap, munmap, next_thread, store64
+from hwmem.kernels import is_over, finish, kernel, load64, mmap, munmap, next_thread, store64
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size
@@ -77,6 +77,8 @@ def oversubscription(m, w):
 def add_ones(m, t, va, pages, passes, pattern):
     x = SEED
     for i in range(pages * passes):
+        if is_over(m, t):
+            return
         page = i % pages
         if pattern == AT_RANDOM:
             x = meter.next_random(x)

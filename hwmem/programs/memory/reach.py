@@ -5,7 +5,7 @@ n * 2 MiB: beyond that, accesses walk. The line that a block offers is chosen so
 where physical addresses are contiguous: with a line at the same place of each, 2 MiB pages would show conflicts instead.
 """
 from hwmem import params as P
-from hwmem.kernels import finish, kernel, load64, madvise, mmap, munmap, next_thread
+from hwmem.kernels import is_over, finish, kernel, load64, madvise, mmap, munmap, next_thread
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size
@@ -63,6 +63,8 @@ def load_blocks(m, t, va, size, loads):
     """`loads` loads, each from the line that a random block of 4 KiB offers."""
     x = SEED
     for _ in range(loads):
+        if is_over(m, t):
+            return
         x = meter.next_random(x)
         block = (x >> 8) % (size >> P.PAGE_SHIFT)
         line = (block ^ block >> 8) % (P.PAGE // P.LINE)

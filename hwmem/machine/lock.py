@@ -1,0 +1,30 @@
+"""One caller at a time: threads of Python's that share a machine take turns, call by call.
+
+The machine has no lock of its own: a call from Python is many steps, and two at once would leave its lists torn. Every public
+method of the classes that `one_at_a_time` decorates waits until no other thread is in one, on the same machine. Machines of
+their own run side by side.
+"""
+import functools
+from types import FunctionType
+
+
+def one_at_a_time(machine_of):
+    """Decorator of a class: its public methods hold `machine_of(self).lock` while they run."""
+    def decorate(cls):
+        for name, function in list(vars(cls).items()):
+            if isinstance(function, FunctionType) and not name.startswith("_"):
+                setattr(cls, name, guarded(function, machine_of))
+        return cls
+    return decorate
+
+
+def guarded(function, machine_of):
+    @functools.wraps(function)
+    def call(self, *arguments, **named):
+        with machine_of(self).lock:
+            return function(self, *arguments, **named)
+    return call
+
+
+def its_machine(self):
+    return self.machine

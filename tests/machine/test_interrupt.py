@@ -1,0 +1,194 @@
+"""Ctrl-C ends whatever runs, within a second; what it ended can go on, and what was measured until then is kept."""
+import _thread
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import hwmem
+from hwmem import params as P
+from hwmem.kernels import load64, next_thread
+from hwmem.machine.interrupt import in_parts, run_interruptibly
+
+LONG = 10**9                                            # iterations that nobody waits for
+PATIENCE_SECONDS = 5                                    # the host may be busy; one second is what a quiet one takes
+
+
+@hwmem.workload("test-endless", "never ends", setup=lambda w, space: setattr(w, "a", space.map("a", 4096)),
+                values=lambda w, space: {"operations": 1 // (w.a == 0)}, threads=hwmem.parameter(2, "threads", 1, 8))
+def endless(m, w):
+    while True:
+        t = next_thread(m)
+        if t < 0:
+            return
+        load64(m, t, w.a)
+
+
+@hwmem.workload("test-left", "returns after a step", setup=lambda w, space: setattr(w, "a", space.map("a", 4096)),
+                threads=hwmem.parameter(3, "threads", 1, 8))
+def left(m, w):
+    load64(m, next_thread(m), w.a)
+
+
+def interrupted_after(seconds, function, *arguments, **named):
+    """What it raised when the main thread was interrupted, which took no longer than it may."""
+    threading.Timer(seconds, _thread.interrupt_main).start()
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt) as raised:
+        function(*arguments, **named)
+    assert time.perf_counter() - began < seconds + PATIENCE_SECONDS
+    return raised.value
+
+
+def interrupted_when(begun, function, *arguments, **named):
+    """The same, as soon as `begun()` is true."""
+    def watch():
+        while not begun():
+            time.sleep(0.001)
+        _thread.interrupt_main()
+    threading.Thread(target=watch, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt) as raised:
+        function(*arguments, **named)
+    return raised.value
+
+
+def interrupted_run(name, **named):
+    """What hwmem.run raised when it was interrupted while the kernel ran: not before, however slow the host is."""
+    for seconds in (0.3, 1, 3, 10, 30):
+        stop = interrupted_after(seconds, hwmem.run, name, **named)
+        if isinstance(stop, hwmem.Interrupted):
+            return stop
+    raise AssertionError("it never began")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    hwmem.run("test-endless", max_cycles=1000)
+    hwmem.run("false-sharing", iterations=10)
+
+
+def test_a_run_that_is_interrupted_has_what_was_measured():
+    r = interrupted_run("test-endless").result
+    assert r.stopped == "interrupted" and r.cycles > 10_000 and r.values == {}
+    assert "stopped: interrupted" in str(r) and r.to_dict()["stopped"] == "interrupted"
+
+
+def test_an_interrupted_result_is_kept_as_such(tmp_path):
+    r = interrupted_run("false-sharing", iterations=LONG).result
+    r.save(tmp_path / "r.hwm")
+    assert hwmem.load_result(tmp_path / "r.hwm").stopped == "interrupted"
+    assert r.counters["cores"][0]["atomics"] + r.counters["cores"][0]["loads"] > 0
+
+
+def test_a_run_may_be_bounded_and_says_so():
+    r = hwmem.run("test-endless", max_cycles=100_000)
+    assert r.stopped == "max_cycles: the program had not ended after 100,000 cycles"
+    assert 100_000 <= r.cycles < 101_000
+    again = hwmem.run("test-endless", max_cycles=100_000)
+    assert (again.cycles, again.counters) == (r.cycles, r.counters)
+    whole = hwmem.run("false-sharing", iterations=100, max_cycles=10**9)
+    assert whole.stopped is None and whole.counters == hwmem.run("false-sharing", iterations=100).counters
+    assert "stopped" not in whole.to_dict()
+    for wrong in (0, -1, 1.5):
+        with pytest.raises((TypeError, ValueError), match="max_cycles must be an integer from 1"):
+            hwmem.run("false-sharing", max_cycles=wrong)
+
+
+def test_threads_that_had_not_finished_are_named():
+    assert hwmem.run("test-left").stopped == "the kernel returned before threads 0, 1, 2 had finished"
+
+
+def test_a_replay_is_interrupted_and_the_machine_goes_on():
+    m = hwmem.Machine(hwmem.MachineConfig().replace(cores=2, memory="64MiB"))
+    p = m.spawn()
+    a = p.mmap(0, 32 << 20)
+    addresses = a + np.random.default_rng(1).integers(0, 32 << 20, 20_000_000) // 8 * 8
+    for core in (0, np.zeros(len(addresses), np.int64)):
+        before = m.state.core[0].stores
+        stop = interrupted_when(lambda: m.state.core[0].stores > before, m.replay, (addresses, True), core=core, process=p)
+        assert 0 < stop.result["cores"][0]["stores"] < len(addresses)
+    p.store(a, 5)
+    assert p.load(a) == 5
+    m.check()
+
+
+def test_a_long_call_at_the_prompt_is_interrupted_and_the_machine_goes_on():
+    m = hwmem.Machine(hwmem.MachineConfig().replace(cores=1, memory="64MiB"))
+    p = m.spawn()
+    a = p.mmap(0, 32 << 20)
+    interrupted_after(0.3, p.load_many, np.full(100_000_000, a, np.int64))
+    wide = p.mmap(0, 1 << 45, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_NORESERVE, prot=P.PROT_READ)
+    interrupted_after(0.3, p.touch, wide, 1 << 34, write=False)
+    p.store(a, 7)
+    assert p.load(a) == 7
+    m.check()
+
+
+def test_a_litmus_exploration_is_interrupted_and_others_go_on():
+    stores = " ;\n".join(" | ".join(f"MOV [{'xyz'[(t + n) % 3]}],${n + 1}" for t in range(4)) for n in range(7))
+    text = f"X86 large\n{{}}\n P0 | P1 | P2 | P3 ;\n{stores} ;\nexists (x=1)\n"
+    small = "X86 SB\n{}\n P0 | P1 ;\n MOV [x],$1 | MOV [y],$1 ;\n MOV EAX,[y] | MOV EAX,[x] ;\nexists (0:EAX=0 /\\ 1:EAX=0)\n"
+    assert hwmem.litmus.run(small, ordering="relaxed").holds
+    interrupted_after(0.3, hwmem.litmus.run, text, ordering="relaxed")
+    assert hwmem.litmus.run(small, ordering="relaxed").holds
+
+
+def test_threads_of_the_host_share_a_machine_by_turns():
+    m = hwmem.Machine(hwmem.MachineConfig().replace(cores=2, memory="16MiB", swap="1MiB"))
+    p = m.spawn()
+    failures = []
+
+    def work(core):
+        try:
+            for _ in range(300):
+                b = p.mmap(0, 1 << 18)
+                p.touch(b, 1 << 18, core=core)
+                p.write(b, b"x" * 5000, core=core)
+                p.munmap(b, 1 << 18)
+        except Exception as error:
+            failures.append(error)
+    workers = [threading.Thread(target=work, args=(core,)) for core in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not failures
+    m.check()
+
+
+def test_parts_cover_all_once():
+    assert list(in_parts(0)) == []
+    for n in (1, 5, 1 << 16, (1 << 16) + 1, 1_000_003):
+        parts = list(in_parts(n))
+        assert parts[0][0] == 0 and parts[-1][1] == n and all(a[1] == b[0] for a, b in zip(parts, parts[1:]))
+
+
+def test_what_a_kernel_raises_is_raised():
+    def fails():
+        raise ValueError("as it was")
+    with pytest.raises(ValueError, match="as it was"):
+        run_interruptibly(None, fails)
+
+
+COMMANDS = [["run", "false-sharing", "--alone", "--set", f"iterations={LONG}"],
+            ["run", "false-sharing", "--alone", "--set", f"iterations={LONG}", "-o", "r.hwm"]]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_the_command_ends_with_130_and_one_line(tmp_path, words):
+    command = subprocess.Popen([sys.executable, "-m", "hwmem", *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, env=os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(hwmem.__file__))})
+    time.sleep(6)
+    command.send_signal(signal.SIGINT)
+    began = time.perf_counter()
+    out, err = command.communicate(timeout=60)
+    assert command.returncode == 130 and time.perf_counter() - began < PATIENCE_SECONDS
+    assert out == "" and len(err.splitlines()) == 1 and err.startswith("hwmem: interrupted")
+    if "-o" in words:
+        assert hwmem.load_result(tmp_path / "r.hwm").stopped == "interrupted"
+        assert [path.name for path in tmp_path.iterdir()] == ["r.hwm"]
