@@ -15,8 +15,8 @@ HEADERS = (
     "hwmem",                        # the names that users import
     "hwmem.params", "hwmem.layout", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
     "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable",
-    "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.decorators", "hwmem._jit.compiler", "hwmem._jit.cache",
-    "hwmem._jit.stamp",
+    "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.crew", "hwmem._jit.decorators", "hwmem._jit.compiler",
+    "hwmem._jit.progress", "hwmem._jit.cache", "hwmem._jit.stamp",
 )
 
 READING = (
@@ -94,7 +94,7 @@ READING = (
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
-    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.answer",
+    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.shares", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.answer",
     "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
     "hwmem.cache.hit_filter", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes

@@ -5,14 +5,15 @@
     compiler.py      numba's compiler, bent: what a kernel calls is linked into it and optimised once
     decorators.py    @kernel, @cold, @apart, @hot
     doors.py         kernels that are called through the machine record, bound at their first call
-    second_compiler.py    the process that helps on a first run
+    crew.py, second_compiler.py    other processes that help on a first run
+    progress.py      what is said meanwhile
 
 With HWMEM_CHECK=1 in the environment kernels are compiled checked (and cached apart): an index out of an array, a thread's number
 out of range, a host address outside the machine's memory (memory/ranges.py) end in a MachineError.
 """
 from hwmem._jit.compiler import CHECKED, JIT_DISABLED
 from hwmem._jit.decorators import apart, cold, hot, kernel
-from hwmem._jit.doors import DOORS, Interrupted, call_door, first_run_bar
+from hwmem._jit.doors import DOORS, call_door
 from hwmem._jit.stamp import source_stamp
 
-__all__ = ["CHECKED", "DOORS", "JIT_DISABLED", "Interrupted", "apart", "call_door", "cold", "first_run_bar", "hot", "kernel", "source_stamp"]
+__all__ = ["CHECKED", "DOORS", "JIT_DISABLED", "apart", "call_door", "cold", "hot", "kernel", "source_stamp"]

@@ -8,9 +8,12 @@ wrap-around of negative numbers.
 This rests on names of numba that are not its public interface; tests/test_jit.py lists them, and pyproject.toml has an upper bound.
 """
 import contextlib
+import gc
+import operator
 import os
 import threading
 
+import llvmlite.binding as llvm
 import numba
 from llvmlite.binding import Linkage, parse_assembly
 from numba import types
@@ -24,11 +27,14 @@ from numba.cpython import numbers
 from numba.np import arrayobj
 
 from hwmem._jit.cache import KernelCache
+from hwmem._jit.progress import name_of, progress
 from hwmem._jit.stamp import PROJECT_PACKAGES
 from hwmem.errors import MachineError
 
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 CHECKED = os.environ.get("HWMEM_CHECK", "") not in ("", "0")
+OPERATORS = frozenset(of for of in vars(operator).values() if callable(of)) - {operator.pow, operator.ipow}     # whose exponents matter
+GARBAGE = 200_000               # objects made between two collections while compiling, which makes few that can go
 attributes = {}                 # LLVM's, by function (decorators.py)
 
 
@@ -105,11 +111,58 @@ if not JIT_DISABLED:
     _remember_repr(types.NestedArray)
 
 
+def _remember_operators():
+    """numba looks through all versions of an operator at every use of it; for the same operands it finds the same."""
+    search, found = types.BaseFunction.get_call_type, {}
+
+    def remembered(self, context, args, kws):
+        if kws or self.typing_key not in OPERATORS:
+            return search(self, context, args, kws)
+        key = self, tuple(types.unliteral(a) if isinstance(a, types.IntegerLiteral) else a for a in args)
+        if not all(isinstance(a, types.Number | types.Boolean) for a in key[1]):
+            key = self, args
+        if key not in found:
+            signature = search(self, context, key[1], kws)
+            found[key] = signature, self._impl_keys[signature.args]
+        signature, self._impl_keys[signature.args] = found[key][0], found[key][1]
+        return signature
+    types.BaseFunction.get_call_type = remembered
+
+
+def _forget_lock_times():
+    """numba times every call of LLVM, for each kernel that is being compiled; nobody asks for it."""
+    lock = getattr(llvm.ffi.lib, "_lock", None)
+    for pair in list(getattr(lock, "_cblist", ())):
+        if pair[0].__module__ == "numba.core.base":
+            llvm.ffi.unregister_lock_callback(*pair)
+
+
+if not JIT_DISABLED:
+    _remember_operators()
+    _forget_lock_times()
+
+
 class LinkOnlyLibrary(JITCodeLibrary):
-    """The code of a kernel that another kernel calls: linked into the caller, optimised and assembled only there."""
+    """The code of a kernel that another kernel calls: linked, optimised and assembled only with the entry that reaches it."""
+
+    def __init__(self, codegen, name):
+        super().__init__(codegen, name)
+        self.callees = []
+
+    def add_linking_library(self, library):
+        self.callees.append(library)
 
     def _optimize_final_module(self):
         pass
+
+    def _get_module_for_linking(self):
+        if self._shared_module is None:
+            self._ensure_finalized()
+            for function in self._final_module.functions:
+                if not function.is_declaration and function.linkage == Linkage.external:
+                    function.linkage = "linkonce_odr"
+            self._shared_module = self._final_module
+        return self._shared_module
 
     def _finalize_final_module(self):
         self._finalize_dynamic_globals()
@@ -137,6 +190,14 @@ class LinkOnlyLowering(NativeLowering):
 
 class WholeLibrary(JITCodeLibrary):
     """The code of an entry: everything it reaches is linked in and private to it, so that LLVM may inline freely."""
+
+    def add_linking_library(self, library):
+        todo = [library]
+        while todo:
+            here = todo.pop()
+            if here not in self._linking_libraries:
+                super().add_linking_library(here)
+                todo += getattr(here, "callees", ())
 
     def _optimize_final_module(self):
         for function in self._final_module.functions:
@@ -201,11 +262,22 @@ class KernelDispatcher(CPUDispatcher):
     def compile(self, sig):
         if self.cached and not isinstance(self._cache, KernelCache):
             self._cache = KernelCache(self.py_func)
-        return super().compile(sig)
+        thresholds = gc.get_threshold()
+        gc.set_threshold(max(thresholds[0], GARBAGE), *thresholds[1:])
+        slow = self.linked is not None and not (self.cached and self.is_cached(sig))
+        if slow:
+            progress.begin(name_of(self.py_func.__module__))
+        try:
+            return super().compile(sig)
+        finally:
+            gc.set_threshold(*thresholds)
+            if slow:
+                progress.end()
 
     def is_cached(self, signature):
         """Whether its code for `signature` lies in the cache."""
-        return (signature, cpu_target.target_context.codegen()) in KernelCache(self.py_func)
+        cache = self._cache if isinstance(self._cache, KernelCache) else KernelCache(self.py_func)
+        return (signature, cpu_target.target_context.codegen()) in cache
 
     def add_overload(self, compiled):
         if self.linked is None:

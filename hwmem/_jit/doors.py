@@ -19,9 +19,6 @@ with the failure as a MachineError (an interruption as KeyboardInterrupt).
 """
 import ctypes
 import importlib
-import os
-import subprocess
-import sys
 import traceback
 
 from numba import types
@@ -30,12 +27,12 @@ from numba.extending import intrinsic, overload
 
 from hwmem import params as P
 from hwmem._jit.compiler import JIT_DISABLED, KernelDispatcher
+from hwmem._jit.crew import Crew, idle_cores
 from hwmem._jit.decorators import KERNEL_OPTIONS, kernel
-from hwmem._jit.stamp import ROOT
 from hwmem.errors import MachineError
 
 
-class Interrupted(KeyboardInterrupt, Exception):
+class BindingInterrupted(KeyboardInterrupt, Exception):
     """Ctrl-C while a door was being bound. An Exception too, since compiled code can raise no other."""
 
 
@@ -51,7 +48,7 @@ class Doors:
     def __init__(self, count, files):
         """`count`: slots in the record; `files`: number -> (module, seconds), which may still grow (params.door)."""
         self.files, self.python = files, [None] * count
-        self._addresses, self._dispatchers, self._stubs, self._failed = [0] * count, [None] * count, [], []
+        self._addresses, self._dispatchers, self._stubs, self._failed, self._crew = [0] * count, [None] * count, [], [], None
 
     def door(self, number):
         """Decorator: the function, (m, t, a, b, c) -> int64, is what `call_door(m, number, ...)` reaches. The table names its file."""
@@ -78,20 +75,21 @@ class Doors:
             self._stubs = [self._stub(n, record_type) for n in range(len(self.python))]
         return [bound or ctypes.cast(stub, ctypes.c_void_p).value for bound, stub in zip(self._addresses, self._stubs)]
 
-    def prepare(self, numbers, record_type, progress=None):
-        """Bind these doors now, with a second process's help where several have to be compiled."""
-        if JIT_DISABLED:
+    def prepare(self, numbers, record_type):
+        """These doors will be needed: the ones that are not in the cache are compiled from now on, by idle cores as well."""
+        if JIT_DISABLED or self._crew:
             return
-        numbers = [n for n in numbers if self._addresses[n] == 0]
-        others = self._share([n for n in numbers if not self._is_cached(n, record_type)])
-        second = self._start_second(others) if others else None
-        for n in (progress or iter)(sorted(numbers, key=others.__contains__)):
-            if n in others:
-                second.wait()                                   # what it could not do is done here
-            self.compile(n, record_type)
+        missing = [n for n in numbers if self._addresses[n] == 0 and not self._is_cached(n, record_type)]
+        if missing:
+            self._crew = Crew({n: self.files[n] for n in missing}, min(idle_cores(), len(missing) - 1))
 
     def compile(self, number, record_type):
         """Compile door `number`, or load it from the cache; its address."""
+        while self._crew and (other := self._crew.other(number)) is not None:
+            self._compile(other, record_type)
+        return self._compile(number, record_type)
+
+    def _compile(self, number, record_type):
         if self._addresses[number] == 0:
             signature = _door_signature(record_type)
             dispatcher = self._dispatcher(number)
@@ -118,7 +116,7 @@ class Doors:
 
     def _failure(self, error, record_type):
         """The address of a door that raises `error`, a MachineError or KeyboardInterrupt."""
-        kind, text = Interrupted if isinstance(error, KeyboardInterrupt) else MachineError, str(error)
+        kind, text = BindingInterrupted if isinstance(error, KeyboardInterrupt) else MachineError, str(error)
 
         def fails(m, t, a, b, c):
             raise kind(text)
@@ -135,19 +133,6 @@ class Doors:
 
     def _is_cached(self, number, record_type):
         return self._dispatcher(number).is_cached(_door_signature(record_type))
-
-    def _share(self, numbers):
-        """Those of `numbers` that a second process compiles, about half by time, where there is an idle core for it."""
-        mine, others = [], []
-        if os.getloadavg()[0] < len(os.sched_getaffinity(0)) > 1:
-            for n in sorted(numbers, key=lambda n: self.files[n][1], reverse=True):
-                shorter = min(mine, others, key=lambda part: sum(self.files[k][1] for k in part))
-                shorter.append(n)
-        return others
-
-    def _start_second(self, numbers):
-        command = [sys.executable, "-m", "hwmem._jit.second_compiler", *(f"{self.files[n][0]}:{n}" for n in numbers)]
-        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _door_signature(record_type):
@@ -181,9 +166,3 @@ def _call_address(typingctx, address, m, t, a, b, c):
 @overload(call_door)
 def _call_door_jitted(m, number, t, a, b, c):
     return lambda m, number, t, a, b, c: _call_address(m.doors[number], m, t, a, b, c)
-
-
-def first_run_bar(numbers):
-    """A tqdm bar on stderr that appears only when compiling takes noticeable time."""
-    from tqdm import tqdm
-    return tqdm(numbers, desc="compiling the machine (first run)", unit="part", delay=1.0, file=sys.stderr, leave=False)

@@ -1,6 +1,4 @@
-"""A process that compiles doors into the cache while the first one compiles others: `python -m hwmem._jit.second_compiler
-MODULE:NUMBER ...`, doors' numbers and files. Started by doors.py on a first run.
-"""
+"""A helper of crew.py: reads "MODULE:NUMBER" of doors, a line each, compiles them into the cache, and answers a line each."""
 import importlib
 import sys
 
@@ -10,12 +8,13 @@ from hwmem._jit import DOORS
 from hwmem.layout import MACHINE
 
 
-def main(*doors):
-    for door in doors:
-        module, number = door.split(":")
+def main():
+    for line in sys.stdin:
+        module, number = line.split(":")
         importlib.import_module(module)
         DOORS.compile(int(number), numba.from_dtype(MACHINE))
+        print(number.strip(), flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -196,7 +196,7 @@ def access_split(m, t, va, pa, what, value):
     core.split_accesses += 1
     drain_all(m, core.id)
     process_all(core)
-    before = core.l1d.misses - core.upgrades            # a line that is there, though not to be written, is none that was missed
+    before = core.l1d.misses - core.upgrades            # an upgrade has its line
     perform_half(m, t, va, pa, head | kind << P.KIND_SHIFT)
     one = core.l1d.misses - core.upgrades - before
     perform_half(m, t, va + head, pa_2, size - head | kind << P.KIND_SHIFT)

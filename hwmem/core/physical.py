@@ -6,7 +6,8 @@ accesses do not come here: it stands beside the caches (mmu/walk.py).
 from hwmem import params as P
 from hwmem._jit import apart, cold
 from hwmem.cache.invalidations import process_everywhere
-from hwmem.cache.private import sweep_physical
+from hwmem.cache.private import HIT, look_up, take_miss
+from hwmem.cache.shares import close_share, open_share
 from hwmem.core.store_buffer import drain_all, drain_due, drain_entry
 from hwmem.observers.hooks import physical_seen
 
@@ -28,13 +29,21 @@ def serve(m, c, pa, size, kind):
 @apart
 def physical_accesses(m, c, pa, size, write):
     """The kernel's access to [pa, pa + size), line by line. Lines that it overwrites whole need not be fetched."""
-    core = m.core[c]
+    core, missed = m.core[c], False
     for line_pa in range(pa, pa + size, P.LINE):
         core.kernel_accesses += 1
         core.overwrites = 1 if write and line_pa & P.LINE - 1 == 0 and pa + size - line_pa >= P.LINE else 0
-        sweep_physical(m, c, line_pa, write)
+        line = line_pa >> P.LINE_SHIFT
+        row, i = look_up(m, c, line, write)
+        if i != HIT:
+            if not missed:
+                open_share(core)
+                missed = True
+            take_miss(m, c, row, line, write, i)
         if m.observe.watching:
             physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
     core.overwrites = 0
+    if missed:
+        close_share(core, core.kernel)
     if write and m.cost.early > 0:
         process_everywhere(m, pa, size)

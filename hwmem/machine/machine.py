@@ -15,7 +15,7 @@ import numba
 
 from hwmem.machine import files
 from hwmem import params as P
-from hwmem._jit import DOORS, first_run_bar
+from hwmem._jit import DOORS
 from hwmem.machine.lock import one_at_a_time
 from hwmem.machine.arguments import to_int64
 from hwmem.config.build import build
@@ -29,7 +29,6 @@ from hwmem.observe import check, counters
 from hwmem.proc import memory
 from hwmem.proc.status import COMM
 from hwmem.machine.process import Process, spawn
-from hwmem.machine.interrupt import run_aside
 from hwmem.machine.player import Player
 
 RECORD = numba.from_dtype(MACHINE)
@@ -59,7 +58,7 @@ class Machine:
         self.config = config or MachineConfig()
         self.seed = SEED.check("seed", seed)
         self.state, self.pages = build(self.config, self.seed)
-        run_aside(DOORS.prepare, USUAL_DOORS, RECORD, first_run_bar)
+        DOORS.prepare(USUAL_DOORS, RECORD)
         self.state.doors[:] = DOORS.addresses(RECORD)
         self.processes, self.lock = [], threading.RLock()
         self._free_threads = []

@@ -41,16 +41,15 @@ def replay_one_core(m, t, addresses, is_store, sizes):
     addresses_at, is_store_at, sizes_at = np.int64(addresses.ctypes.data), np.int64(is_store.ctypes.data), np.int64(sizes.ctypes.data)
     ahead = AHEAD if m.has_llc else n
     while i < n:
-        while i + LANES <= n and is_hot(core, addresses[i], np.int64(sizes[i]), is_store[i]):
-            at, va = np.int64(i), addresses[i]
-            run = within8(addresses_at + 8 * at, sizes_at + 2 * at, va & -P.LINE)
-            i += count_hits(core, va, run, stores8(is_store_at + at))
-        if i == n:
-            break
         va, size = addresses[i], np.int64(sizes[i])
-        if i + LANES > n and is_hot(core, va, size, is_store[i]):       # of the last few, one by one
-            count_hit(core, is_store[i])
-            i += 1
+        if is_hot(core, va, size, is_store[i]):
+            if i + LANES <= n:
+                at = np.int64(i)
+                run = within8(addresses_at + 8 * at, sizes_at + 2 * at, va & -P.LINE)
+                i += count_hits(core, va, run, stores8(is_store_at + at))
+            else:
+                count_hit(core, is_store[i])
+                i += 1
             continue
         if i + ahead < n:
             expect(m, core, llc, va, addresses[i + ahead])

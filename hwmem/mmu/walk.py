@@ -19,8 +19,9 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
-from hwmem.cache.private import sweep_physical
+from hwmem.cache.private import HIT, fill_l1, hit_l2, l1_state, look_up, take_miss
 from hwmem.cache.sets import index_in, install, row_of, touch_in
+from hwmem.cache.shares import close_share, open_share
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
 from hwmem.observers.hooks import physical_seen
 
@@ -132,10 +133,44 @@ def walk_32(m, c, va, write):
 @hot
 def access_entry(m, c, pa, write):
     """The walker reads or writes (`write` 0/1) an entry."""
-    m.core[c].walk_accesses += 1
-    sweep_physical(m, c, pa, write)
+    core, line = m.core[c], pa >> P.LINE_SHIFT
+    core.walk_accesses += 1
+    row, i = look_up(m, c, line, write)
+    if i != HIT:
+        take_walk_miss(m, c, row, line, write, i)
     if m.observe.watching:
         physical_seen(m, c, pa, 8, write)
+
+
+@hot
+def take_walk_miss(m, c, row, line, write, i):
+    """private.take_miss, counted as the walker's as well. Most of its lines are in the L2."""
+    core = m.core[c]
+    row_2 = row_of(core.l2, line)
+    j = index_in(m, core.l2, row_2, line)
+    state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
+    if state == P.I or (write and state < P.E):
+        take_far_miss(m, c, line, write, i)
+        return
+    l1, share, replaced, dirty = core.l1d, core.walker, core.l1d.replacements, core.l1d.dirty_evictions
+    l1.misses += 1
+    hit_l2(m, core, row_2, j)
+    core.walking = 1
+    fill_l1(m, c, row, line, l1_state(state, write), i, j)
+    core.walking = 0
+    share.l1d_misses += 1
+    share.l2_hits += 1
+    share.l1d_replacements += l1.replacements - replaced
+    share.l1d_dirty_evictions += l1.dirty_evictions - dirty
+
+
+@apart
+def take_far_miss(m, c, line, write, i):
+    """The same for a line that the L2 has not, or without the right to it."""
+    core = m.core[c]
+    open_share(core)
+    take_miss(m, c, row_of(core.l1d, line), line, write, i)
+    close_share(core, core.walker)
 
 
 @cold

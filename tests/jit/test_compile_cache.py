@@ -1,6 +1,5 @@
 """The compile cache: it follows edits, in the user's files too, and whatever happens to its files costs time and nothing else."""
 import os
-import random
 
 import pytest
 
@@ -99,11 +98,14 @@ def test_an_edit_of_a_helper_in_another_file_of_the_users_reaches_the_kernel(tmp
 
 def test_a_source_stamp_changes_with_every_file_that_is_imported_directly_or_not(tmp_path):
     copy_package(tmp_path)
-    stamps = lambda: run("""                                                                            # noqa: E731
-        import json, pathlib, hwmem
-        from hwmem._jit import source_stamp
-        print(json.dumps(source_stamp(pathlib.Path(hwmem.__file__).parent / "core" / "access.py")))
-    """, cwd=tmp_path, tree=tmp_path, NUMBA_DISABLE_JIT="1")[0]
+
+    def stamps():
+        return run("""
+            import json, pathlib, hwmem
+            from hwmem._jit import source_stamp
+            print(json.dumps(source_stamp(pathlib.Path(hwmem.__file__).parent / "core" / "access.py")))
+        """, cwd=tmp_path, tree=tmp_path, NUMBA_DISABLE_JIT="1")[0]
+
     known = stamps()
     assert known == stamps()
     for name, reached in (("core/access.py", True), ("params.py", True), ("_jit/compiler.py", True), ("memory/ram.py", True),
@@ -155,7 +157,8 @@ def test_a_damaged_file_is_compiled_again_and_mended(filled, seed):
     edit(folder / "user.py", "print(", "__name__ == '__main__' and print(")
     assert result() == [8 * 64 + 1, 0, 1]
     damager = write(folder / "damager.py", DAMAGER)
-    assert run(damager, file.parents[1], seed, cwd=folder, NUMBA_CACHE_DIR=str(file.parents[1])) == ([27, [8 * 64 + 1, 0, 8 * 64 + 1, 1]], "")
+    answer, said = run(damager, file.parents[1], seed, cwd=folder, NUMBA_CACHE_DIR=str(file.parents[1]))
+    assert answer == [27, [8 * 64 + 1, 0, 8 * 64 + 1, 1]] and said == ""
 
 
 def test_code_of_another_processor_is_not_run(filled):

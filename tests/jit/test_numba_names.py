@@ -9,11 +9,13 @@ import pytest
 
 NAMES = {
     "numba.config": ["DISABLE_JIT", "CACHE_DIR"],
-    "numba.core.caching": ["FunctionCache._index_key", "FunctionCache.load_overload", "FunctionCache.save_overload", "FunctionCache.enable"],
+    "numba.core.caching": ["FunctionCache._index_key", "FunctionCache.load_overload", "FunctionCache.save_overload",
+                           "FunctionCache.enable"],
     "numba.core.cgutils": ["if_unlikely"],
     "numba.core.codegen": ["JITCodeLibrary._optimize_final_module", "JITCodeLibrary._finalize_final_module",
                            "JITCodeLibrary._finalize_dynamic_globals", "JITCodeLibrary._ensure_finalized",
                            "JITCodeLibrary._get_compiled_object", "JITCodeLibrary.serialize_using_object_code",
+                           "JITCodeLibrary.add_linking_library", "JITCodeLibrary._get_module_for_linking",
                            "JITCodeLibrary.enable_object_caching", "JITCodeLibrary.get_pointer_to_function"],
     "numba.core.compiler": ["CompilerBase.define_pipelines", "DefaultPassBuilder.define_nopython_pipeline", "CompileResult._reduce",
                             "CompileResult._rebuild", "CompileResult.lifted"],
@@ -22,7 +24,8 @@ NAMES = {
                             "CPUDispatcher.compile", "cpu_target.target_context"],
     "numba.core.serialize": ["dumps"],
     "numba.core.typed_passes": ["NativeLowering.run_pass"],
-    "numba.core.types": ["Record", "NestedArray", "unliteral"],
+    "numba.core.types": ["Record", "NestedArray", "unliteral", "BaseFunction.get_call_type", "IntegerLiteral"],
+    "numba.cpython.numbers": ["_int_arith_flags"],
     "numba.cpython.numbers": ["_int_arith_flags"],
     "numba.np.arrayobj": ["fix_integer_index"],
 }
@@ -30,7 +33,7 @@ NAMES = {
 
 @pytest.mark.parametrize("module, name", [(module, name) for module, names in NAMES.items() for name in names])
 def test_numba_has_what_the_compiler_is_bent_by(module, name):
-    import numba.core.config                                # noqa: F401
+    import numba.core.config
     place = numba.config if module == "numba.config" else importlib.import_module(module)
     for part in name.split("."):
         assert hasattr(place, part), f"numba {numba.__version__} has no {module}.{name}: hwmem/_jit has to be fitted to it"

@@ -1,0 +1,87 @@
+"""Other processes that compile doors into the cache on a first run, one for each idle core.
+
+    doors to make, the longest first ──> helper 1, helper 2, ...      over their standard inputs, one at a time
+                                    └──> this process: what it comes by and nobody has begun
+
+Whoever needs a door that a helper is making waits, and makes another meanwhile. A helper that dies costs only time.
+"""
+import atexit
+import os
+import subprocess
+import sys
+import threading
+
+from hwmem._jit.progress import name_of, progress
+from hwmem._jit.stamp import ROOT
+
+WAIT_SECONDS = 0.2
+
+
+def idle_cores():
+    """Cores that nobody uses right now, this process's aside."""
+    cores = len(os.sched_getaffinity(0))
+    try:
+        with open("/proc/loadavg", encoding="ascii") as file:
+            running = int(file.read().split()[3].partition("/")[0])
+    except (OSError, ValueError, IndexError):
+        running = round(os.getloadavg()[0]) + 1
+    return max(0, cores - max(1, running))
+
+
+class Crew:
+    """`parts`: {number: (module, seconds)} that are to be compiled, and are not in the cache."""
+
+    def __init__(self, parts, helpers):
+        self.parts, self.changed = parts, threading.Condition()
+        self.queue = sorted(parts, key=lambda n: parts[n][1], reverse=True)
+        self.busy = set()
+        progress.expect([(name_of(parts[n][0]), parts[n][1]) for n in self.queue], 1 + helpers)
+        for _ in range(helpers):
+            threading.Thread(target=self._lead, args=(self._start(),), daemon=True, name="hwmem-crew").start()
+
+    def other(self, number):
+        """Before `number` is compiled here: another that is to be compiled while a helper makes it, or None: go on."""
+        with self.changed:
+            if number in self.queue:
+                self.queue.remove(number)
+            if number not in self.busy:
+                return None
+            if self.queue:
+                return self.queue.pop()
+            progress.begin(name_of(self.parts[number][0]))
+            try:
+                while number in self.busy:
+                    self.changed.wait(WAIT_SECONDS)
+            finally:
+                progress.end()
+        return None
+
+    def _start(self):
+        command = [sys.executable, "-m", "hwmem._jit.second_compiler"]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
+        helper = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  text=True, start_new_session=True)
+        atexit.register(helper.kill)
+        return helper
+
+    def _lead(self, helper):
+        answer = True
+        while answer:
+            with self.changed:
+                if not self.queue:
+                    break
+                number = self.queue.pop(0)
+                self.busy.add(number)
+            try:
+                helper.stdin.write(f"{self.parts[number][0]}:{number}\n")
+                helper.stdin.flush()
+                answer = helper.stdout.readline()
+            except OSError:
+                answer = ""
+            with self.changed:
+                self.busy.discard(number)
+                self.changed.notify_all()
+            progress.done(name_of(self.parts[number][0]))
+        helper.stdin.close()
+        helper.wait()
+        atexit.unregister(helper.kill)
