@@ -82,6 +82,8 @@ def test_the_command_shows_keeps_and_draws_it(capsys, tmp_path):
     for section, told in (("where", "page of 4 KiB"), ("caches", "false sharing"), ("events", "GETX"), ("c2c", "0x1000")):
         assert main(["report", str(kept), section]) == 0
         assert told in capsys.readouterr().out
+    assert main(["report", str(kept), "where", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["where"]["line"]["rows"][0]["at"] == 0x1000
     assert main(["trace-line", str(kept)]) == 0
     assert main(["html", str(kept), "-o", str(drawn)]) == 0
     assert "Where a trace misses" in drawn.read_text() and "page of 4 KiB" in drawn.read_text()
