@@ -16,7 +16,7 @@ Cost of one core, on the host: about 2 ns for one of a run of hits, 20 ns for a 
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import call_door, cold, hot, kernel
+from hwmem._jit import apart, call_door, cold, hot, kernel
 from hwmem.machine.arguments import as_array, filled, int64_array
 from hwmem.bits import ctz64, popcount64
 from hwmem.cache.hit_filter import forget_lines, is_hot, is_hot_store
@@ -133,11 +133,18 @@ def make(m, t, va, size, is_store, places):
     if is_hot(core, va, size, is_store):
         count_hit(core, is_store)
         return False
-    if not places.on:
-        touch(m, t, va, size | phantom(is_store) << P.KIND_SHIFT)
-        return False
-    before_access(places, core)
+    if places.on:
+        return make_noting(m, t, va, size | phantom(is_store) << P.KIND_SHIFT, places)
     touch(m, t, va, size | phantom(is_store) << P.KIND_SHIFT)
+    return False
+
+
+@apart
+def make_noting(m, t, va, what, places):
+    """An access that leaves the filter, for where.py; whether there is something to note of it."""
+    core = m.core[m.thread[t].core]
+    before_access(places, core)
+    touch(m, t, va, what)
     return after_access(places, core)
 
 
