@@ -24,7 +24,7 @@ READING = (
     "hwmem.reading",
     "hwmem.__main__",
     # Commands
-    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.ordering", "hwmem.cli.sweep", "hwmem.cli.line",
+    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.ordering", "hwmem.cli.sweep", "hwmem.cli.line", "hwmem.cli.interruption",
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result

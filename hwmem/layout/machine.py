@@ -15,6 +15,7 @@ def machine(before_core, before_tag):
         "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "recency", "has_l2", "has_llc", "sharers_supply",
         "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
         "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked",
+        "pinned",                       # frame + 1 that reclaim leaves alone: an access is under way in it (core/long_way.py)
         "outside",                      # host addresses asked for that the machine does not have (memory/ram.py)
         "until", "stopped",             # sched/scheduler.py: the cycle at which no thread runs any more; whether that came
         ("sys", "i8", 6),

@@ -24,6 +24,7 @@ from hwmem.linux.frames import KSWAPD, give_batch, reserve
 from hwmem.linux.lru import frames_of, lru_move
 from hwmem.linux.oom import out_of_memory
 from hwmem.linux.page_cache import has_arrived
+from hwmem.linux.pages import head_of
 from hwmem.linux.workingset import CLUSTER, note_cost
 
 FIRST_PRIORITY = 12
@@ -194,6 +195,8 @@ def reclaim_page(m, c, frame):
 @kernel
 def is_busy(m, c, frame):
     """Whether the kernel is at work on a page, or the disk is on a file's."""
+    if m.pinned and head_of(m, m.pinned - 1) == frame:
+        return True
     state = m.frame[frame].state
     return state & P.FRAME_LOCKED != 0 or (state & P.FRAME_CACHED != 0 and not has_arrived(m, m.core[c].cycles, frame))
 
