@@ -8,7 +8,7 @@ meets them:
     struct, array, Type, pointer, int64, uint8, string, ... types: sizes and which words are pointers
     size_classes                                            the table of object sizes
     answers                                                 what the allocator says to recorded questions
-    run, workloads                                          Go programs on the machine, and what came of them
+    run, workloads, workload, parameter                     Go programs on the machine, and what came of them; your own
     FatalError                                              how Go ends a program
 
 Kernels import their operations from goalloc.kernels. Files have the names of Go's, so that whoever knows its source finds
@@ -22,7 +22,7 @@ _HOMES = {
               "uint64", "uintptr", "float32", "float64"),
     "sizeclasses": ("size_classes",),
     "errors": ("FatalError",),
-    "programs": ("run", "workloads"),
+    "programs": ("run", "workloads", "workload", "parameter"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [*_HOME_OF, "answers"]

@@ -24,11 +24,11 @@ READING = (
     "hwmem.reading",
     "hwmem.__main__",
     # Commands
-    "hwmem.cli", "hwmem.cli.cli",
+    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.ordering", "hwmem.cli.sweep", "hwmem.cli.line",
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.comparison",
+    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.data", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.comparison",
     "hwmem.runs.result", "hwmem.runs.result_file", "hwmem.runs.frame", "hwmem.runs.watch",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",

@@ -17,7 +17,7 @@ import shlex
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 KINDS = ("console", "sh", "python", "output", "toml", "litmus", "text")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 ANYTHING = "...\n"

@@ -1,5 +1,6 @@
 """The command: exit status, one line for a refusal, tables on stdout and nothing else there."""
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -271,3 +272,68 @@ def test_where_the_benchmarks_are_not_one_line_says_where_they_are(capsys, tmp_p
     monkeypatch.setattr("hwmem.cli.cli.__file__", str(tmp_path / "hwmem" / "cli" / "cli.py"))
     status, out, err = called(capsys, "bench")
     assert (status, out, err.count("\n")) == (2, "", 1) and "python -m benchmarks" in err
+
+
+def test_settings_may_stand_before_the_workload(capsys):
+    first = called(capsys, "run", "--set", "iterations=50", "threads=2", "false-sharing", "--alone", "--json")
+    last = called(capsys, "run", "false-sharing", "--set", "iterations=50", "threads=2", "--alone", "--json")
+    assert first[0] == last[0] == 0 and json.loads(first[1])["cycles"] == json.loads(last[1])["cycles"]
+
+
+@pytest.mark.parametrize("words, said", [
+    (["run", "false-sharing", "--threads", "2"], "did you mean --set threads=2"), (["run", "false-sharing", "--cache.size=3"], "--set cache.size=3"),
+    (["run", "false-sharing", "--sweep", "threads"], "--sweep: 'threads' must be name=values, such as threads=1..16"),
+    (["run", "false-sharing", "--sweep", "threads=4..1"], "a range ascends"), (["run", "false-sharing", "--sweep", "thread=1,2"], "did you mean threads?"),
+    (["diff", "a.hwm", "b.hwm"], "a.hwm: No such file or directory")])
+def test_what_was_probably_meant_is_said_in_one_line(capsys, words, said):
+    status, out, err = called(capsys, *words)
+    assert (status, out, err.count("\n")) == (2, "", 1) and said in err
+
+
+def test_help_behind_a_workload_shows_its_parameters(capsys):
+    for words in (["run", "spin-lock", "--help"], ["run", "spin-lock", "-h"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        out = capsys.readouterr().out
+        assert ended.value.code == 0 and "--set" in out and "test-and-set" in out and "lock" in out
+
+
+def test_a_sections_json_is_that_section(capsys, tmp_path):
+    called(capsys, "run", "false-sharing", *SMALL, "--events", 9, "--races", "-o", tmp_path / "r.hwm", "--alone")
+    whole = len(called(capsys, "report", tmp_path / "r.hwm", "--json")[1])
+    for section in SECTIONS:
+        document = json.loads(called(capsys, "report", tmp_path / "r.hwm", section, "--json")[1])
+        assert document["section"] == section and len(json.dumps(document)) < whole
+    lines = json.loads(called(capsys, "report", tmp_path / "r.hwm", "c2c", "--json")[1])["lines"]
+    assert lines and set(lines[0]) >= {"address", "hitm", "sharing", "offsets"}
+    tlb = json.loads(called(capsys, "report", tmp_path / "r.hwm", "tlb", "--json")[1])["cores"][0]
+    assert "dtlb.hits" in tlb and "l1d.hits" not in tlb
+
+
+def test_a_sweep_is_a_table_a_file_and_a_document(capsys, tmp_path):
+    pytest.importorskip("joblib", reason="sweeps need joblib")
+    words = ["run", "false-sharing", "--sweep", "threads=1..3", "stride=8,64", "--set", "iterations=50"]
+    status, out, err = called(capsys, *words, "-o", tmp_path / "s.csv")
+    assert (status, err) == (0, "") and len(out.splitlines()) == 7 and len((tmp_path / "s.csv").read_text().splitlines()) == 7
+    assert [row["threads"] for row in json.loads(called(capsys, *words, "--json")[1])] == [1, 1, 2, 2, 3, 3]
+
+
+def test_two_results_are_told_apart(capsys, tmp_path):
+    for name, stride in (("a", 8), ("b", 64)):
+        called(capsys, "run", "false-sharing", "--set", f"stride={stride}", "iterations=300", "--alone", "-o", tmp_path / f"{name}.hwm")
+    status, out, _ = called(capsys, "diff", tmp_path / "a.hwm", tmp_path / "b.hwm")
+    assert status == 0 and "stride" in out and "cycles" in out
+    document = json.loads(called(capsys, "diff", tmp_path / "a.hwm", tmp_path / "b.hwm", "--json")[1])
+    assert document["settings"] == [{"name": "stride", "a": 8, "b": 64}]
+    assert called(capsys, "diff", tmp_path / "a.hwm", tmp_path / "a.hwm")[1] == "Nothing differs.\n"
+
+
+def test_a_screen_of_ascii_gets_ascii():
+    done = subprocess.run([sys.executable, "-m", "hwmem", "run", "false-sharing", *SMALL], cwd=ROOT, capture_output=True,
+                          env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0 and done.stdout.isascii() and b"####" in done.stdout
+
+
+def test_no_bar_reaches_a_file():
+    done = subprocess.run([sys.executable, "-m", "hwmem", "run", "false-sharing", *SMALL], cwd=ROOT, capture_output=True)
+    assert done.returncode == 0 and b"\r" not in done.stderr and b"\x1b" not in done.stderr

@@ -9,12 +9,14 @@ import pytest
 from documents import ANYTHING, KINDS, PAGES, ROOT, UPDATE, blocks, commands, replace, sessions, shows
 
 import goalloc.cli.cli
+from goalloc.programs import PROGRAMS
 import hwmem
 import hwmem.cli.cli
 from hwmem.programs import WORKLOADS
 
 MAINS = {"hwmem": hwmem.cli.cli, "goalloc": goalloc.cli.cli}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+TASKS = [page for page in PAGES if page.parent.name == "tasks"]
 ELSEWHERE = ("bench", "record")         # commands with parsers of their own, or whose words another program takes
 
 
@@ -81,15 +83,23 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(page, desk, capsys):
             else:
                 assert shows(block.text, said)
             continue
-        registered = dict(WORKLOADS)
-        if "@hwmem.workload" in block.text:         # a kernel is cached with its file
-            pathlib.Path("tickets.py").write_text(block.text)
-            assert "tickets" in printed(["hwmem", "run", "tickets.py", "--set", "draws=50"])
+        registered, programs = dict(WORKLOADS), dict(PROGRAMS)
+        own = re.search(r"@(hwmem|goalloc)\.workload\(\"(\w+)\".*?(\w+)=\1\.parameter\(1000", block.text, re.S)
+        if own:                                     # a kernel is cached with its file
+            pathlib.Path(f"{own[2]}.py").write_text(block.text)
+            assert own[2] in printed([own[1], "run", f"{own[2]}.py", "--set", f"{own[3]}=50"])
         else:
             exec(compile("\n" * block.line + block.text, str(page), "exec"), names)
         said = capsys.readouterr().out
-        WORKLOADS.clear()
-        WORKLOADS.update(registered)
+        for registry, before in ((WORKLOADS, registered), (PROGRAMS, programs)):
+            registry.clear()
+            registry.update(before)
+
+
+@pytest.mark.parametrize("page", TASKS, ids=lambda page: page.stem)
+def test_a_task_is_at_most_six_lines_to_type(page):
+    typed = [line for block in blocks("sh", "python") if block.page == page for line in block.text.splitlines() if line.strip()]
+    assert 1 <= len(typed) <= 6
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)

@@ -8,8 +8,9 @@
     sleepers.py     sleepers
     goroutines.py   channel, and what programs of goroutines are made of
 """
+from hwmem.programs.registry import parameter                       # noqa: F401
 from goalloc.programs import benchmarks, churn, goroutines, sleepers, storm, structures       # noqa: F401
-from goalloc.programs.registry import PROGRAMS
+from goalloc.programs.registry import PROGRAMS, workload            # noqa: F401
 from goalloc.programs.start import environment, fit
 from goalloc.runtime.arguments import check_places
 

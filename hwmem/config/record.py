@@ -33,7 +33,7 @@ def setting(kind, doc, default=MISSING, default_factory=MISSING):
 class Kind:
     """What a setting takes. `what` completes the sentence "l1d.ways must be ...". """
 
-    types = ()
+    types: tuple = ()
 
     def check(self, name, value):
         """The value as the record keeps it; refuses it under `name`."""
@@ -210,7 +210,7 @@ class Rule(NamedTuple):
 class Record:
     """Base of the frozen dataclasses. Subclasses list their `rules`."""
 
-    rules = ()
+    rules: tuple = ()
 
     def __post_init__(self):
         self._settle("")

@@ -16,7 +16,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from hwmem.errors import MachineError, WorkloadError
 from hwmem.programs.diagnosis import line_in, mistake, told
 
-_RUN = set()                                                # modules that were run by their file's name
+_RUN: set[str] = set()                                                # modules that were run by their file's name
 
 
 def workload_name(word, registry):

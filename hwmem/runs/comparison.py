@@ -16,9 +16,7 @@ def compare(workload, result, run):
     `run(parameters)` makes a Result with other parameters.
     """
     own = result.parameters
-    parameter, others = workload.against or (None, ())
-    columns = [own.get(parameter)] + [v for v in others if v != own[parameter]]
-    rows = powers_of_two(own[workload.scale]) if workload.scale else [None]
+    parameter, rows, columns = axes(workload, own)
     if len(rows) * len(columns) == 1:
         return None
 
@@ -28,6 +26,19 @@ def compare(workload, result, run):
 
     return grid(f"cycles per {workload.operation}, each thread", workload.scale, rows, parameter, columns,
                 [[cost(row, column) for column in columns] for row in rows])
+
+
+def axes(workload, own):
+    """(the parameter that is compared, values of the workload's scale, values of the parameter), the run's own among them."""
+    parameter, others = workload.against or (None, ())
+    columns = [own.get(parameter)] + [v for v in others if v != own[parameter]]
+    return parameter, powers_of_two(own[workload.scale]) if workload.scale else [None], columns
+
+
+def variants(workload, own):
+    """How many runs a comparison makes beside the run's own."""
+    _, rows, columns = axes(workload, own)
+    return len(rows) * len(columns) - 1
 
 
 def powers_of_two(top):

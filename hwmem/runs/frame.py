@@ -41,7 +41,7 @@ def offsets_rows(result):
 def events_rows(result):
     if result.events is None:
         return []
-    return [dict(zip(result.events.dtype.names, event.item())) for event in result.events]
+    return [{name: event[name].tolist() for name in event.dtype.names} for event in result.events]
 
 
 def comparison_rows(result):

@@ -161,10 +161,17 @@ class Job:
             raise
 
     def compare(self, result, progress, max_cycles):
-        """Complete the result with its variants. Raises Interrupted, the result as it is without them."""
+        """Complete the result with its variants, under one bar. Raises Interrupted, the result as it is without them."""
+        from tqdm import tqdm
+
+        def variant(parameters):
+            made = self.again(parameters).run(max_cycles=max_cycles)
+            bar.update()
+            return made
         try:
-            result.comparison = comparison.compare(
-                self.workload, result, lambda other: self.again(other).run(progress, max_cycles=max_cycles))
+            with tqdm(desc=f"{self.workload.name}: its variants (--alone: none)", total=comparison.variants(self.workload, self.parameters),
+                      unit="run", delay=1.0, file=sys.stderr, leave=False, disable=not progress) as bar:
+                result.comparison = comparison.compare(self.workload, result, variant)
         except KeyboardInterrupt:
             result.stopped = f"{INTERRUPTED} while variants of it ran"
             raise Interrupted(result) from None

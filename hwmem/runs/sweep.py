@@ -76,18 +76,18 @@ class Sweep:
         return lines(series, across, unit, self.workload, path)
 
 
-def sweep(name, config=None, over=None, jobs=None, cluster=None, progress=False, **parameters):
+def sweep(name, config=None, over=None, settings=(), jobs=None, cluster=None, progress=False, **parameters):
     """Run the workload `name` (or a Python file that registers one) at every combination of `over`; a Sweep.
 
-    `over`: {name: values}, see the file header. `jobs`: at a time, None: one a core. `cluster`: address of a dask scheduler. `progress`: a bar on
+    `over`: {name: values}, see the file header. `settings`: changes of every machine, ["cores=16"], also of swept presets. `jobs`: at a time, None: one a core. `cluster`: address of a dask scheduler. `progress`: a bar on
     stderr. `parameters`: the same for all. Raises ValueError or TypeError before anything runs, ImportError where joblib is missing.
     """
     workload = find(workload_name(name, WORKLOADS))
-    points = grid(workload, config, over or {}, parameters)
+    points = grid(workload, config, over or {}, settings, parameters)
     return Sweep(workload.name, over, points, outcomes(name, points, jobs, cluster, progress))
 
 
-def grid(workload, config, over, parameters):
+def grid(workload, config, over, settings, parameters):
     """All Points, checked."""
     if not isinstance(over, dict) or not over:
         raise ValueError("over: takes {name: values}, such as {'threads': range(1, 5)}")
@@ -102,7 +102,7 @@ def grid(workload, config, over, parameters):
         raise ValueError(f"over: {count:,} runs; a sweep takes at most {MOST_STEPS:,}")
     for name in over:
         check_name(workload, name)
-    return [point(workload, config, dict(zip(over, combination)), parameters) for combination in product(*over.values())]
+    return [point(workload, config, dict(zip(over, combination)), settings, parameters) for combination in product(*over.values())]
 
 
 def check_name(workload, name):
@@ -113,12 +113,12 @@ def check_name(workload, name):
         raise ValueError(f"over: {name} is no parameter of {workload.name} and no setting of a machine" + (f"; did you mean {close[0]}?" if close else ""))
 
 
-def point(workload, config, swept, parameters):
+def point(workload, config, swept, settings, parameters):
     own = workload.record.kinds()
     preset = swept.get("preset")
     base = MachineConfig.preset(preset) if preset is not None else config or MachineConfig()
     machine = workload.config(base) if config is None else base
-    machine = machine.with_overrides([f"{name}={value}" for name, value in swept.items() if name not in own and name not in ("preset", "seed")])
+    machine = machine.with_overrides([*settings, *(f"{name}={value}" for name, value in swept.items() if name not in own and name not in ("preset", "seed"))])
     workload.check_machine(machine)
     settled = workload.settle(parameters | {name: value for name, value in swept.items() if name in own})
     return Point(swept, machine.to_dict(), swept.get("seed", 0), settled)

@@ -1,5 +1,7 @@
 """The Go programs run on several Ps, count what they say, contend where they must, and are the same again."""
 import json
+import pathlib
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +15,7 @@ from goalloc.errors import TEXTS
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300}, "linked-list": {"nodes": 300},
          "binary-trees": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
          "goroutine-churn": {"goroutines": 40}, "channel": {"objects": 200},
@@ -169,3 +172,16 @@ def test_a_machine_without_go_has_no_go_words():
     rt = goalloc.Runtime(gomaxprocs=1)
     assert set(TEXTS) <= set(rt.machine.signals)
     assert not set(TEXTS) & set(hwmem.Machine(MachineConfig()).signals)
+
+
+def test_a_file_of_ones_own_is_a_go_program(capsys, tmp_path):
+    """As docs/go.md writes one, twice, with what `hwmem run` takes."""
+    text = (ROOT / "docs" / "go.md").read_text()
+    (tmp_path / "boxes.py").write_text(next(t for t in re.findall(r"```python\n(.*?)```", text, re.S) if "@goalloc.workload" in t))
+    words = ["run", str(tmp_path / "boxes.py"), "--gomaxprocs", "2", "--set", "boxes=60", "--events", "10", "--classify", "--races", "--cores", "1,2",
+             "--alone", "--json"]
+    for _ in range(2):
+        assert main(words) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert document["values"]["operations"] == 120 and document["cores"] == [1, 2]
+    del PROGRAMS["boxes"]

@@ -1,0 +1,70 @@
+"""`hwmem run WORKLOAD --sweep ...` and `hwmem diff A.hwm B.hwm`: many runs as one table, two runs side by side."""
+import sys
+
+from hwmem.cli.line import Refused, json_option, print_json, refusing, say
+
+
+def sweep_options(sub):
+    sub.add_argument("--sweep", nargs="+", action="extend", default=[], metavar="NAME=VALUES",
+                     help="run every combination: threads=1..16 stride=8,64 preset=zen3,skylake-sp l1d.size=32KiB,64KiB; "
+                          "1..64*2 doubles; -o takes a .csv then")
+    sub.add_argument("--jobs", type=int, metavar="N", help="of a sweep: runs at a time (default: one a core of this host)")
+    sub.add_argument("--cluster", metavar="ADDRESS", help="of a sweep: a dask scheduler to run it on")
+    sub.add_argument("--plot", metavar="F.png", help="draw the sweep, or the comparison (.png, .svg or .pdf)")
+
+
+def run_sweep(arguments):
+    from hwmem.config.machine import MachineConfig
+    from hwmem.programs import WORKLOADS, find
+    from hwmem.programs.file import workload_name
+    from hwmem.runs.sweep import sweep, values_of
+    with refusing():
+        over = dict(part(word, values_of) for word in arguments.sweep)
+        workload = find(workload_name(arguments.workload, WORKLOADS))
+        config = MachineConfig.load(arguments.config) if arguments.config else \
+            MachineConfig.preset(arguments.preset) if arguments.preset else None
+        done = sweep(arguments.workload, config, over, arguments.changes, arguments.jobs, arguments.cluster, sys.stderr.isatty(),
+                     **workload.parse(arguments.set))
+    if arguments.output:
+        with refusing():
+            done.to_csv(arguments.output)
+    draw_plot(done, arguments)
+    if arguments.json:
+        print_json(done.rows)
+    else:
+        say(done)
+
+
+def part(word, values_of):
+    name, equals, text = word.partition("=")
+    if not equals or not text:
+        raise ValueError(f"--sweep: {word!r:.60} must be name=values, such as threads=1..16")
+    return name.strip(), values_of(text.strip())
+
+
+def draw_plot(what, arguments):
+    """The picture of a Sweep or a Result, if one was asked for."""
+    if arguments.plot:
+        try:
+            with refusing():
+                what.plot(arguments.plot)
+        except ImportError as error:
+            raise Refused(str(error)) from None
+
+
+def diff_command(command):
+    sub = command(show_difference, "diff", "two results side by side: what was set otherwise, what came out otherwise")
+    sub.add_argument("first", metavar="A.hwm")
+    sub.add_argument("second", metavar="B.hwm")
+    json_option(sub)
+
+
+def show_difference(arguments):
+    from hwmem.runs.difference import difference, difference_text
+    from hwmem.runs.result import load_result
+    with refusing():
+        first, second = load_result(arguments.first), load_result(arguments.second)
+    if arguments.json:
+        print_json(difference(first, second))
+    else:
+        say(difference_text(first, second, (arguments.first, arguments.second)))
