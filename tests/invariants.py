@@ -126,7 +126,7 @@ def assert_parts_add_up(config, core):
     for name in core["program"]:
         assert core[name] == sum(part[name] for part in parts) and min(part[name] for part in parts) >= 0, (name, core[name], parts)
     for part, accesses in zip(parts[1:], (core["walk_accesses"], core["kernel_accesses"])):
-        assert part["l1d.hits"] + part["l1d.misses"] == accesses
+        assert part["l1d.hits"] + part["l1d.misses"] + part["uncached.reads"] + part["uncached.writes"] == accesses
     for part in parts:
         if config.l2:
             assert part["l2.hits"] + part["l2.misses"] == part["l1d.misses"]
@@ -144,7 +144,7 @@ def assert_identities(machine, counters=None, faults=False):
     assert requests == sum(c[f"{last}.misses"] for c in cores)
     assert directory["upgrades"] == sum(c["upgrades"] for c in cores)
     assert directory["inv"] + directory["fwd_getx"] == sum(c["invalidations_received"] for c in cores)
-    assert directory["memory_fills"] == dram["reads"]
+    assert directory["memory_fills"] + sum(c["uncached.reads"] for c in cores) == dram["reads"]
     if config.llc is None or config.inclusion == "nine":
         assert directory["putx"] == directory["back_invalidations"] == 0, "only an inclusive LLC is told of victims, and recalls"
     assert dram["row_hits"] + dram["row_misses"] + dram["row_conflicts"] == dram["reads"] + dram["writes"]
@@ -156,7 +156,8 @@ def assert_identities(machine, counters=None, faults=False):
             assert core["l1d.hits"] + core["l1d.misses"] == (
                 accesses + core["split_accesses"] + core["walk_accesses"] + core["kernel_accesses"]
                 + core["store_buffer.drains"] + core["store_buffer.fetches"] - core["store_buffer.stores"]
-                - core["store_buffer.forwards"] - core["store_buffer.streams"] - core["invalidation_queue.loads"]), core
+                - core["store_buffer.forwards"] - core["store_buffer.streams"] - core["invalidation_queue.loads"]
+                - core["uncached.reads"] - core["uncached.writes"]), core
         if config.mmu and not faults:
             assert core["dtlb.hits"] + core["dtlb.misses"] == accesses + core["split_accesses"], core
         if config.mmu and config.stlb:

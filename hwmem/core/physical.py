@@ -6,6 +6,7 @@ accesses do not come here: it stands beside the caches (mmu/walk.py).
 from hwmem import params as P
 from hwmem._jit import apart, cold
 from hwmem.cache.invalidations import process_everywhere
+from hwmem.cache.past import access_uncached, clear_uncached
 from hwmem.cache.private import HIT, look_up, take_miss
 from hwmem.cache.shares import close_share, open_share
 from hwmem.core.store_buffer import drain_all, drain_due, drain_entry
@@ -21,9 +22,23 @@ def serve(m, c, pa, size, kind):
         drain_all(m, c)
     elif kind == P.DRAIN_ENTRY:
         drain_entry(m, c, pa)
+    elif kind == P.TABLE_LOAD or kind == P.TABLE_STORE:
+        table_accesses(m, c, pa, size, 1 if kind == P.TABLE_STORE else 0)
     else:
         physical_accesses(m, c, pa, size, 1 if kind == P.PHYSICAL_STORE else 0)
     return 0
+
+
+@cold
+def table_accesses(m, c, pa, size, write):
+    """The kernel's access to page tables that are not cached; a whole page is a new table, which is cleared."""
+    core = m.core[c]
+    for line in range(pa >> P.LINE_SHIFT, (pa + size - 1 >> P.LINE_SHIFT) + 1):
+        core.kernel_accesses += 1
+        if size == P.PAGE:
+            clear_uncached(m, c, line, core.kernel)
+        else:
+            access_uncached(m, c, line, write, core.kernel)
 
 
 @apart

@@ -12,7 +12,7 @@ def machine(before_core, before_tag):
     """Laid out with so many bytes of nothing before the cores and before the pools."""
     return record(
         ("doors", "i8", P.DOORS), "ram_base", "ram_size",
-        "cores", "sockets", "cores_per_socket", "mmu", "ordering", "inclusion", "recency", "has_l2", "has_llc", "sharers_supply",
+        "cores", "sockets", "cores_per_socket", "mmu", "tables_uncached", "ordering", "inclusion", "recency", "has_l2", "has_llc", "sharers_supply",
         "direct",                       # misses of both private levels go straight to one inclusive LLC, and nobody logs requests
         "store_buffer_entries", "store_buffer_always", "invalidation_entries", "current_core", "threads", "deadlocked",
         "pinned",                       # frame + 1 that reclaim leaves alone: an access is under way in it (core/long_way.py)

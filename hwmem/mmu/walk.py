@@ -10,7 +10,7 @@ translate.py comes here when no TLB knows a page. Four levels for x86-64:
 
 and two levels of 4-byte entries for 32-bit processes (10 + 10 + 12 bits). The paging-structure caches
 (pml4e, pdpte, pde) let a walk begin lower down. Every entry read is a load of the core's L1, and setting A
-or D is a store. Returns the leaf entry, or NO_LEAF if the walk ends in a fault: what the access lacks, the handler
+or D is a store (with walker.path = "memory" they go past the caches). Returns the leaf entry, or NO_LEAF if the walk ends in a fault: what the access lacks, the handler
 works out for itself.
 
 Cost: one to four accesses; with a warm pde cache, one.
@@ -19,6 +19,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
+from hwmem.cache.past import access_uncached
 from hwmem.cache.private import HIT, fill_l1, hit_l2, l1_state, look_up, take_miss
 from hwmem.cache.sets import index_in, install, row_of, touch_in
 from hwmem.cache.shares import close_share, open_share
@@ -153,6 +154,9 @@ def access_entry(m, c, pa, write):
     """The walker reads or writes (`write` 0/1) an entry."""
     core, line = m.core[c], pa >> P.LINE_SHIFT
     core.walk_accesses += 1
+    if m.tables_uncached:
+        access_uncached(m, c, line, write, core.walker)
+        return
     row, i = look_up(m, c, line, write)
     if i != HIT:
         take_walk_miss(m, c, row, line, write, i)
@@ -160,7 +164,7 @@ def access_entry(m, c, pa, write):
         physical_seen(m, c, pa, 8, write)
 
 
-@hot
+@apart
 def take_walk_miss(m, c, row, line, write, i):
     """private.take_miss, counted as the walker's as well. Most of its lines are in the L2."""
     core = m.core[c]
@@ -168,7 +172,9 @@ def take_walk_miss(m, c, row, line, write, i):
     j = index_in(m, core.l2, row_2, line)
     state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
     if state == P.I or (write and state < P.E):
-        take_far_miss(m, c, line, write, i)
+        open_share(core)
+        take_miss(m, c, row, line, write, i)
+        close_share(core, core.walker)
         return
     l1, share, replaced, dirty = core.l1d, core.walker, core.l1d.replacements, core.l1d.dirty_evictions
     l1.misses += 1
@@ -180,15 +186,6 @@ def take_walk_miss(m, c, row, line, write, i):
     share.l2_hits += 1
     share.l1d_replacements += l1.replacements - replaced
     share.l1d_dirty_evictions += l1.dirty_evictions - dirty
-
-
-@apart
-def take_far_miss(m, c, line, write, i):
-    """The same for a line that the L2 has not, or without the right to it."""
-    core = m.core[c]
-    open_share(core)
-    take_miss(m, c, row_of(core.l1d, line), line, write, i)
-    close_share(core, core.walker)
 
 
 @cold

@@ -7,6 +7,7 @@ the L1D and the L1 DTLB, which is where those counts come from here. Of each cor
     l1d.hits + l1d.misses     = loads + stores + atomics + split_accesses + walk_accesses + kernel_accesses
                                 + store_buffer.drains + store_buffer.fetches - store_buffer.stores - store_buffer.forwards
                                 - store_buffer.streams - invalidation_queue.loads - refused_accesses
+                                - uncached.reads - uncached.writes
     dtlb.hits + dtlb.misses   = loads + stores + atomics + split_accesses      (give or take refused_accesses)
     stlb.hits + stlb.misses   = dtlb.misses
     l2.hits + l2.misses       = l1d.misses
@@ -18,7 +19,7 @@ the L1D and the L1 DTLB, which is where those counts come from here. Of each cor
 The program, the page walker and the kernel each have their part of what the caches, TLBs and DRAM count ("program", "walker",
 "kernel"; cache/shares.py): the three together are the core's. Of each of them
 
-    walker: l1d.hits + l1d.misses = walk_accesses              kernel: l1d.hits + l1d.misses = kernel_accesses
+    walker: l1d.hits + l1d.misses + uncached.reads + uncached.writes = walk_accesses              kernel: = kernel_accesses
     l2.hits + l2.misses = l1d.misses;  llc.hits + llc.misses = misses of the last private level
 
 and of the machine:
@@ -26,7 +27,7 @@ and of the machine:
     directory: gets + getx + upgrades = hits + misses = requests of all cores
                fwd_gets + fwd_getx + remote_requests + memory_fills + make_unique = misses
                inv + fwd_getx = invalidations_received of all cores
-    dram:      reads = memory_fills = dram.reads of all cores;  writes = dram.writes of all cores;  row_hits + row_misses + row_conflicts = reads + writes
+    dram:      reads = memory_fills + uncached.reads = dram.reads of all cores;  writes = dram.writes of all cores;  row_hits + row_misses + row_conflicts = reads + writes
 
 Machine.check() holds the counters to them (checks/counts.py).
 """
@@ -65,6 +66,7 @@ OTHERS = {"walker": "walk_accesses", "kernel": "kernel_accesses"}      # beside 
 SHARED = ("l1d.misses", "l1d.replacements", "l1d.dirty_evictions", "l2.hits", "l2.misses", "l2.write_back_misses", "l2.replacements",
           "l2.dirty_evictions", "llc.hits", "llc.misses", "upgrades", "interventions_hit_modified", "interventions_remote", "writebacks",
           "dram.reads", "dram.writes")                                  # what is counted apart for them, in layout.SHARE's words
+UNCACHED = ("uncached.reads", "uncached.writes")                       # only theirs: page tables, with walker.path = "memory"
 PROGRAMS = ("l1d.write_back_misses", "dtlb.hits", "dtlb.misses", "stlb.hits", "stlb.misses")     # only a program's accesses count here
 MISS_CAUSES = ("miss.cold", "miss.capacity", "miss.true_sharing", "miss.false_sharing")
 
@@ -96,7 +98,8 @@ def core_plan(c, mmu):
         sums["dtlb.hits"] += filtered
     sums |= {name: field("miss", cause) for cause, name in enumerate(MISS_CAUSES)}
     sums[MISS_CAUSES[FALSE_SHARING]] += [(word("observe", "pending", c), 1)]
-    return sums | shares(c, sums)
+    parts = shares(c, sums)
+    return sums | parts
 
 
 def shares(c, sums):
@@ -105,7 +108,11 @@ def shares(c, sums):
     parts = {}
     for who, accesses in OTHERS.items():
         part = {name: [(word("core", c, who, name.replace(".", "_")), 1)] for name in SHARED}
-        parts[who] = {"l1d.hits": sums[accesses] + negative(part["l1d.misses"])} | part | dict.fromkeys(PROGRAMS, nothing)
+        uncached = {name: [(word("core", c, who, name.replace(".", "_")), 1)] for name in UNCACHED}
+        hits = sums[accesses] + negative(part["l1d.misses"] + uncached["uncached.reads"] + uncached["uncached.writes"])
+        parts[who] = {"l1d.hits": hits} | part | uncached | dict.fromkeys(PROGRAMS, nothing)
+    for name in UNCACHED:
+        sums[name] = [term for part in parts.values() for term in part[name]]
     program = {name: sums[name] + negative([term for part in parts.values() for term in part[name]]) for name in parts["walker"]}
     return {"program": program} | parts
 

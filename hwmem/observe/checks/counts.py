@@ -10,7 +10,7 @@ CORE_IDENTITIES = (
     "accesses that left the hit filter, at most loads + stores + atomics",
     "l1d.hits + l1d.misses = accesses + split_accesses + walk_accesses + kernel_accesses"
     " + store_buffer.drains + store_buffer.fetches - store_buffer.stores - store_buffer.forwards - store_buffer.streams"
-    " - invalidation_queue.loads - refused_accesses",
+    " - invalidation_queue.loads - refused_accesses - uncached.reads - uncached.writes",
     "l2.hits + l2.misses = l1d.misses",
     "llc.hits + llc.misses = misses of the last private level",
     "store_buffer.stores - store_buffer.drains = stores that wait",
@@ -34,7 +34,7 @@ MACHINE_IDENTITIES = (
     "upgrades of the cores = upgrades at the directory",
     "invalidations_received = inv + fwd_getx",
     "interventions_hit_modified, at most fwd_gets + fwd_getx",
-    "dram.reads = memory_fills",
+    "dram.reads = memory_fills + uncached.reads",
     "row_hits + row_misses + row_conflicts = dram.reads + dram.writes",
     "back_invalidations, at most inv",
     "dram.reads of the cores = dram.reads",
@@ -52,12 +52,17 @@ def at_most(found, identity, a, b):
 
 
 @kernel
+def uncached(share):
+    return share.uncached_reads + share.uncached_writes
+
+
+@kernel
 def check_core_counts(m, c, found):
     core = m.core[c]
     l1, slow, refused = core.l1d, core.slow_accesses, core.refused_accesses
     buffered = core.store_buffer_stores - core.store_buffer_drains
     reached_l1 = (slow + core.split_accesses + core.walk_accesses + core.kernel_accesses - buffered
-                  - core.store_buffer_forwards + core.store_buffer_fetches - core.store_buffer_streams - core.early_loads - refused)
+                  - uncached(core.walker) - uncached(core.kernel) - core.store_buffer_forwards + core.store_buffer_fetches - core.store_buffer_streams - core.early_loads - refused)
     private = core.l2.misses if m.has_l2 else l1.misses
     tlb, stlb = core.dtlb.hits + core.dtlb.misses, core.stlb
     last_tlb = stlb.misses if stlb.ways else core.dtlb.misses
@@ -84,7 +89,7 @@ def check_share(m, share, accesses, found):
     private = share.l2_misses if m.has_l2 else share.l1d_misses
     code = equal(found, 11, share.l2_hits + share.l2_misses, share.l1d_misses) if m.has_l2 else 0
     code = code or (equal(found, 12, share.llc_hits + share.llc_misses, private) if m.has_llc else 0)
-    return code or at_most(found, 13, share.l1d_misses, accesses)
+    return code or at_most(found, 13, share.l1d_misses + uncached(share), accesses)
 
 
 @kernel
@@ -100,7 +105,7 @@ def check_shares(core, found):
 @kernel
 def check_machine_counts(m, found):
     d = m.directory
-    requests = upgrades = invalidated = modified = reads = writes = rows = cores_reads = cores_writes = 0
+    requests = upgrades = invalidated = modified = reads = writes = rows = cores_reads = cores_writes = past = 0
     for c in range(m.cores):
         core = m.core[c]
         requests += core.l2.misses if m.has_l2 else core.l1d.misses
@@ -109,6 +114,7 @@ def check_machine_counts(m, found):
         modified += core.interventions_hit_modified
         cores_reads += core.dram_reads
         cores_writes += core.dram_writes
+        past += core.walker.uncached_reads + core.kernel.uncached_reads
     for s in range(m.sockets):
         dram = m.dram[s]
         reads += dram.reads
@@ -121,7 +127,7 @@ def check_machine_counts(m, found):
     code = code or equal(found, 3, upgrades, d.upgrades)
     code = code or equal(found, 4, invalidated, d.inv + d.fwd_getx)
     code = code or at_most(found, 5, modified, forwards)
-    code = code or equal(found, 6, reads, d.memory_fills)
+    code = code or equal(found, 6, reads, d.memory_fills + past)
     code = code or equal(found, 7, rows, reads + writes)
     code = code or at_most(found, 8, d.back_invalidations, d.inv)
     code = code or equal(found, 9, cores_reads, reads)
