@@ -5,6 +5,7 @@
     findbitrange64(rows)    runs of ones in a word
     pacer(case)             cycles of the pacer: goals, triggers, assist ratios
     cpulimiter(case)        what the CPU limiter's bucket holds, and whether it limits
+    gc_program(program, start)      a program of heap operations and collections: addresses, what is freed, what the heap looks like
 
 The forms are the oracle files' (tests/oracles/go): addresses are relative to the first chunk, -1 or None is "none". The
 allocators are `test` ones, without memory behind their pages, on a machine of this file's own.
@@ -225,3 +226,9 @@ def cpulimiter(case):
     """A case of cpulimiter.json.gz. When a transition began was not recorded: it is taken from what the transition brought."""
     from goalloc import answers_pacing
     return on_a_bench(answers_pacing.cpulimiter, a_case(case, "gomaxprocs", "ops"))
+
+
+def gc_program(program, start):
+    """A program of gc_programs.json.gz, and the heap that it begins with."""
+    from goalloc import answers_collecting
+    return answers_collecting.gc_program(program, start)

@@ -20,6 +20,11 @@ FIRST = 1000                            # fault codes of a Go program begin here
 # The pacer's and the CPU limiter's
 (UNKNOWN_WORKER_MODE, NEGATIVE_IDLE_WORKERS, DOUBLE_UNLOCK, TRANSITION_LOCK, SAME_TRANSITION, NO_TRANSITION, UPDATE_IN_TRANSITION, RESET_LOCK,
  WRONG_LIMITER_EVENT) = range(FIRST + 200, FIRST + 209)
+# The collector's
+(FREE_WORKBUFS, BAD_POINTER, BAD_POINTER_UNALLOCATED, BAD_POINTER_UNUSED, GREY_UNALIGNED, SCAN_NOSCAN, SCAN_ZERO, MARKROOT_INDEX,
+ SPECIALS_UNUSED, UNSWEPT_SPAN, BAD_SPAN_STATE, SWEEP_INCREASED, ARENA_LIST, ZOMBIES, SPECIAL_KIND, UNPINNED, PIN_COUNTER,
+ UNSWEPT_NOT_IN_USE, MARK_QUEUE, CACHED_WORK, NOT_FLUSHED, FINALIZER_NOT_ALLOCATED, FINALIZER_ARENA, FINALIZER_NOT_BEGINNING,
+ FINALIZER_SET, PIN_NOT_GO, PIN_ARENA, BAD_FLUSH_GEN, SPANSET_RESET) = range(FIRST + 300, FIRST + 329)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -92,6 +97,38 @@ TEXTS = {
     WRONG_LIMITER_EVENT: "runtime: want= {0} got= {2}\nfatal error: limiterEvent.stop: found wrong event in p's limiter event slot",
     STRING_TOO_LONG: "fatal error: string concatenation too long",
     CANNOT_ALLOCATE_MEMORY: "fatal error: runtime: cannot allocate memory",
+    FREE_WORKBUFS: "fatal error: cannot free workbufs when work.full != 0",
+    BAD_POINTER: "runtime: pointer {0:#x}\nfatal error: found bad pointer in Go heap (incorrect use of unsafe or cgo?)",
+    BAD_POINTER_UNALLOCATED: "runtime: pointer {0:#x} to unallocated span span.base()={2:#x}\n"
+                             "fatal error: found bad pointer in Go heap (incorrect use of unsafe or cgo?)",
+    BAD_POINTER_UNUSED: "runtime: pointer {0:#x} to unused region of span span.base()={2:#x}\n"
+                        "fatal error: found bad pointer in Go heap (incorrect use of unsafe or cgo?)",
+    GREY_UNALIGNED: "fatal error: greyobject: obj not pointer-aligned",
+    SCAN_NOSCAN: "fatal error: scanobject of a noscan object",
+    SCAN_ZERO: "fatal error: scanobject n == 0",
+    MARKROOT_INDEX: "fatal error: markroot: bad index",
+    SPECIALS_UNUSED: "fatal error: non in-use span found with specials bit set",
+    UNSWEPT_SPAN: "sweep {0} {2}\nfatal error: gc: unswept span",
+    BAD_SPAN_STATE: "mspan.sweep: state={0} sweepgen={2}\nfatal error: mspan.sweep: bad span state",
+    SWEEP_INCREASED: "runtime: nalloc={0} previous allocCount={2}\nfatal error: sweep increased allocation count",
+    ARENA_LIST: "fatal error: user arena span is on the wrong list",
+    ZOMBIES: "runtime: marked free object in span {0:#x}, elemsize={2} (bad use of unsafe.Pointer? try -d=checkptr)\n"
+             "fatal error: found pointer to free object",
+    SPECIAL_KIND: "fatal error: bad special kind",
+    UNPINNED: "fatal error: runtime.Pinner: object already unpinned",
+    PIN_COUNTER: "fatal error: runtime.Pinner: decreased non-existing pin counter",
+    UNSWEPT_NOT_IN_USE: "fatal error: non in-use span in unswept list",
+    MARK_QUEUE: "panic: non-empty mark queue after concurrent mark",
+    CACHED_WORK: "fatal error: P has cached GC work at end of mark termination",
+    NOT_FLUSHED: "fatal error: p mcache not flushed",
+    FINALIZER_NOT_ALLOCATED: "fatal error: runtime.SetFinalizer: pointer not in allocated block",
+    FINALIZER_ARENA: "fatal error: runtime.SetFinalizer: first argument was allocated into an arena",
+    FINALIZER_NOT_BEGINNING: "fatal error: runtime.SetFinalizer: pointer not at beginning of allocated block",
+    FINALIZER_SET: "fatal error: runtime.SetFinalizer: finalizer already set",
+    PIN_NOT_GO: "panic: runtime error: runtime.Pinner.Pin: argument is not a Go pointer",
+    PIN_ARENA: "panic: runtime error: runtime.Pinner: object was allocated into an arena",
+    BAD_FLUSH_GEN: "bad flushGen {0} in prepareForSweep; sweepgen {2}\nfatal error: bad flushGen",
+    SPANSET_RESET: "head = {0}, tail = {2}\nfatal error: attempt to clear non-empty span set",
 }
 
 

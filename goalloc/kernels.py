@@ -12,8 +12,9 @@
     go  gosched  goexit  sleep  newtimer  stoptimer  resettimer                                             here
 """
 from hwmem._jit import call_door, kernel
-from hwmem.core.access import load64, store64
+from hwmem.core.access import load32, load64, store64
 from goalloc import params as P
+from goalloc.layout import variables as V
 from goalloc.sched.chan import CLOSED, DEFAULT, DONE, PARKED, YIELDED, chanrecv, chansend, closechan, makechan, selectnbrecv, selectnbsend
 from goalloc.values.string import concatstrings, convT64
 from goalloc.heap.malloc import mallocgc
@@ -31,7 +32,9 @@ __all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointe
 
 @kernel
 def write_pointer(m, t, slot, value):
-    """Store a pointer. The write barrier's place, which is off while no collection runs."""
+    """Store a pointer. Before it the write barrier, while a collection marks; else that costs the look at its flag."""
+    if load32(m, t, V.writeBarrier):
+        call_door(m, P.DOOR_BARRIER, t, slot, value, 0)
     store64(m, t, slot, value)
 
 

@@ -76,6 +76,7 @@ waitReasonChanReceiveNilChan, waitReasonChanSendNilChan, waitReasonSelect, waitR
 waitReasonChanReceive, waitReasonChanSend, waitReasonSemacquire, waitReasonSleep, waitReasonSyncMutexLock = 14, 15, 18, 19, 21
 
 maxInt64 = (1 << 63) - 1
+FORCE_PERIOD_NS = 120 * 10 ** 9         # a collection is forced after as long without one (proc.go forcegcperiod)
 
 # Doors of the runtime: number, the file that has the kernel (hwmem/params.py). Those below 32 are the machine's.
 DOOR_PERSISTENTALLOC = door(32, "goalloc.base.malloc_persistent")
@@ -94,12 +95,29 @@ DOOR_SYNC = door(44, "goalloc.sched.sync")
 DOOR_PROFILE = door(45, "goalloc.prof.malloc_profile")
 DOOR_ARENA = door(46, "goalloc.values.arena")
 DOOR_SELECT = door(47, "goalloc.sched.select")
+DOOR_GC = door(48, "goalloc.gc.door")
+DOOR_CYCLE = door(49, "goalloc.gc.door")
+DOOR_MARK = door(50, "goalloc.gc.door")
+DOOR_SWEEP = door(51, "goalloc.gc.door")
+DOOR_FINALIZER = door(52, "goalloc.gc.door")
+DOOR_BARRIER = door(53, "goalloc.gc.door")
+
+# Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
+# and for a thread; a step of a goroutine of the collector's; the assist ratio anew
+GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
-# the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles
-G, SECOND, SIZE, SITE = range(4)
+# the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles;
+# the finalizer that is to be called, its object in SECOND
+G, SECOND, SIZE, SITE, CALLBACK = range(5)
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)
+# the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
+# whether an allocation has taken a new span; the cycle at which a collection is due, 0 for none
+GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
+# may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready;
+# there is no sysmon: nobody is preempted after 10 ms, and the scavenger sleeps
+ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE = (1 << bit for bit in range(6))
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept so far
 LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT = range(24, 29)

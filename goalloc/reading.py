@@ -22,25 +22,32 @@ READING = (
     # The command
     "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.report",
     # Experiments on the design
-    "goalloc.experiments", "goalloc.experiments.design",
+    "goalloc.experiments", "goalloc.experiments.design", "goalloc.experiments.barriers",
     # What it says to recorded questions
-    "goalloc.answers", "goalloc.answers_pacing",
+    "goalloc.answers", "goalloc.answers_collecting", "goalloc.answers_pacing",
     # Programs that ship with it
     "goalloc.programs", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     # A Go program from Python
-    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.start", "goalloc.runtime.goroutine",
-    "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log", "goalloc.runtime.arguments", "goalloc.runtime.slice",
+    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
+    "goalloc.runtime.goroutine", "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log",
+    "goalloc.runtime.arguments", "goalloc.runtime.slice",
     "goalloc.runtime.entries",
     # What jitted code calls
     "goalloc.kernels",
     # What Python reads of it
     "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.memprofile", "goalloc.observe.sizestats",
-    "goalloc.observe.check", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
+    "goalloc.observe.check", "goalloc.observe.check_marks", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",
-    # The collector: its pace
-    "goalloc.gc", "goalloc.gc.mgcscavenge_goroutine", "goalloc.gc.mgcscavenge_background", "goalloc.gc.trace", "goalloc.gc.mgc_stats", "goalloc.gc.mgcpacer_commit", "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
+    # The collector: cycles, marking, sweeping, its pace
+    "goalloc.gc", "goalloc.gc.door", "goalloc.gc.system", "goalloc.gc.mgc", "goalloc.gc.mgc_trigger", "goalloc.gc.mgcmark_assist",
+    "goalloc.gc.mgc_workers", "goalloc.gc.mgc_phases", "goalloc.gc.mgc_world", "goalloc.gc.mgcmark", "goalloc.gc.mgcmark_roots",
+    "goalloc.gc.mgcmark_stack", "goalloc.gc.mgcmark_credit", "goalloc.gc.mgc_ready", "goalloc.gc.mfinal",
+    "goalloc.gc.mgcsweep_reclaim", "goalloc.gc.mgcsweep", "goalloc.gc.mgcsweep_span", "goalloc.gc.mfinal_queue",
+    "goalloc.gc.pinner_bits", "goalloc.gc.mbarrier", "goalloc.gc.mwbbuf", "goalloc.gc.mgcmark_scan", "goalloc.gc.mgcwork",
+    "goalloc.gc.mgcscavenge_goroutine", "goalloc.gc.mgcscavenge_background", "goalloc.gc.trace", "goalloc.gc.mgc_stats",
+    "goalloc.gc.mgcpacer_commit", "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
     "goalloc.gc.mgclimit",
     # Goroutines
     "goalloc.sched", "goalloc.sched.sync", "goalloc.sched.sema", "goalloc.sched.select", "goalloc.sched.proc",
@@ -51,8 +58,8 @@ READING = (
     "goalloc.values", "goalloc.values.map", "goalloc.values.map_iter", "goalloc.values.map_buckets",
     "goalloc.values.string", "goalloc.values.arena", "goalloc.values.arena_chunk", "goalloc.values.slice",
     # One allocation
-    "goalloc.heap", "goalloc.heap.malloc", "goalloc.heap.malloc_sample", "goalloc.heap.mheap_special", "goalloc.heap.stack",
-    "goalloc.heap.malloc_init", "goalloc.heap.mcache", "goalloc.heap.mcentral", "goalloc.heap.mspanset",
+    "goalloc.heap", "goalloc.heap.malloc", "goalloc.heap.malloc_sample", "goalloc.heap.mheap_special",
+    "goalloc.heap.malloc_init", "goalloc.heap.mcache", "goalloc.heap.stack", "goalloc.heap.mcentral", "goalloc.heap.mspanset",
     "goalloc.heap.lfstack", "goalloc.heap.mbitmap", "goalloc.heap.mheap_spanlist", "goalloc.heap.mheap",
     "goalloc.heap.mheap_gcbits", "goalloc.heap.mheap_scavenge", "goalloc.heap.mheap_grow",
     # Pages

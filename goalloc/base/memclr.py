@@ -19,6 +19,17 @@ def memmove(m, t, to, source, n):
         call_door(m, P.DOOR_MEMORY_BLOCK, t, to, n, source)
 
 
+@kernel
+def typedmemmove(m, t, typ, to, source, n):
+    """Copy values of the type at `typ` (0: without pointers), or clear them (source = 0). While a collection marks, the write barrier comes
+    before it."""
+    if n > 0:
+        if typ and m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING:
+            m.thread[t].guest[P.SIZE] = typ
+            call_door(m, P.DOOR_BARRIER, t, to, source, n)
+        call_door(m, P.DOOR_MEMORY_BLOCK, t, to, n, source)
+
+
 @DOORS.door(P.DOOR_MEMORY_BLOCK)
 def memory_block(m, t, to, n, source):
     """Clear, or copy from `source` if that is not 0."""

@@ -4,7 +4,8 @@ memstats.heapStats is three deltas; a P writes one of them (its number `gen` mod
 bump the P's sequence number, so that a reader can rotate them without a lock. gcController has the totals that the pacer
 needs at once, each an atomic. Go: mstats.go consistentHeapStats, mgcpacer.go.
 """
-from hwmem._jit import cold, kernel
+from hwmem._jit import call_door, cold, kernel
+from goalloc import params as P
 from goalloc.layout import consistentHeapStats, gcControllerState, heapStatsDelta, p_, variables as V
 from goalloc.base.malloc_persistent import current_p
 from goalloc.words import add32_high, add64, get32, get64
@@ -49,5 +50,7 @@ def update_heap_live(m, t, live, scan):
     """Go: gcController.update."""
     if live:
         add64(m, t, V.gcController + gcControllerState.heapLive, live)
-    if scan:
+    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING:
+        call_door(m, P.DOOR_CYCLE, t, P.REVISE, 0, 0)
+    elif scan:
         add64(m, t, V.gcController + gcControllerState.heapScan, scan)

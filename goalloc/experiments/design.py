@@ -5,6 +5,8 @@
     fragmentation    spans of some lengths, half of them freed: what is left in runs that are long enough
     large            the same bytes as small and as large objects
     caches           per-P caches against one locked heap, 1 to 16 Ps
+    lost-objects     what each write barrier keeps of three ways to hide an object (barriers.py)
+    barriers         cycles of a pointer's store, with each write barrier
     linear           one stream of sizes, from size classes and from a pointer that only moves on (a bump allocator)
 
 Each function returns (columns, rows). "lines": distinct lines of 64 bytes that the objects lie on.
@@ -16,6 +18,7 @@ from hwmem.core.access import load64, store32, store64
 from hwmem.core.service import drain_all
 from hwmem.config.machine import MachineConfig
 from goalloc import params as P
+from goalloc.experiments import barriers
 from goalloc.layout import g_, m_, mspan, p_
 from goalloc.heap.malloc import mallocgc, small
 from goalloc.programs import run
@@ -149,4 +152,4 @@ def caches(seed=0, allocations=10_000):
     return ["caches", "Ps", "million a second", "cycles each", "lock waits", "cycles waited, each", "lines"], rows
 
 
-EXPERIMENTS = {"tiny": tiny, "waste": waste, "fragmentation": fragmentation, "large": large, "linear": linear, "caches": caches}
+EXPERIMENTS = barriers.EXPERIMENTS | {"tiny": tiny, "waste": waste, "fragmentation": fragmentation, "large": large, "linear": linear, "caches": caches}

@@ -7,20 +7,24 @@
     more                        a span of its own, behind a door
 
 The fast path is inlined into whoever allocates: some twenty accesses, all of them to the lines of the P's M, mcache and
-span. `typ`: address of the type, 0 for no pointers. The object is zero if `needzero`. What the collector adds (assist,
-marking new objects, the trigger) has its place after the publication barrier, where the heap's profile asks. Go: malloc.go.
+span. `typ`: address of the type, 0 for no pointers. The object is zero if `needzero`. While a cycle marks, the caller helps before
+(ASSIST) and the object is black (MARK_NEW); a new span may be what begins a cycle (TRIGGER). Go: malloc.go.
 """
 import numpy as np
 
-from hwmem._jit import call_door, kernel
+from hwmem._jit import call_door, cold, kernel
 from hwmem.bits import ctz64
 from hwmem.core.access import load, load8, load64, store, store32, store64
 from hwmem.core.fence import sfence
 from goalloc import params as P
-from goalloc.layout import g_, m_, mcache, mspan, p_, type_, variables as V
+from goalloc.layout import g_, gcControllerState, m_, mcache, mspan, p_, type_, variables as V
 from goalloc.heap.mbitmap import heapBitsSetType
 from goalloc.base.memclr import memclr
 from goalloc.heap.malloc_sample import profile
+
+LEAST_TRIGGER = 45                      # 64ths of the goal
+FORCE = 6                               # DOOR_GC: two minutes have passed without a collection
+ASSIST, MARK_NEW, TRIGGER = range(3)    # DOOR_GC: before so many bytes; an object, its span (bytes asked for in the register SIZE); test it
 
 
 @kernel
@@ -28,6 +32,8 @@ def mallocgc(m, t, size, typ, needzero=True):
     """Address of `size` bytes; 0 after a fatal error, which ends the thread."""
     if size == 0:
         return V.zerobase
+    if is_marking(m, t):
+        call_door(m, P.DOOR_GC, t, ASSIST, size, 0)
     mp = load64(m, t, m.thread[t].guest[P.G] + g_.m)
     c = load64(m, t, load64(m, t, mp + m_.p) + p_.mcache)
     store32(m, t, mp + m_.mallocing, 1)
@@ -38,7 +44,29 @@ def mallocgc(m, t, size, typ, needzero=True):
     else:
         x = large(m, t, c, size, typ, needzero)
     store32(m, t, mp + m_.mallocing, 0)
+    if m.process[m.thread[t].process].guest[P.HELP]:
+        help_collector(m, t)
     return x
+
+
+@cold
+def help_collector(m, t):
+    """A span was taken: begin a cycle if the heap has come to its trigger. Below the least that there may be, which only a limit changes,
+    the pacer need not be asked."""
+    guest = m.process[m.thread[t].process].guest
+    guest[P.HELP] = 0
+    if guest[P.COLLECTOR] & P.ENABLED == 0:
+        return
+    if 0 < guest[P.FORCE_AT] <= m.core[m.thread[t].core].cycles:
+        call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
+    live, goal = load64(m, t, V.gcController + gcControllerState.heapLive), load64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal)
+    if load64(m, t, V.gcController + gcControllerState.memoryLimit) < P.maxInt64 or 0 <= goal // 64 * LEAST_TRIGGER <= live:
+        call_door(m, P.DOOR_GC, t, TRIGGER, 0, 0)
+
+
+@kernel
+def is_marking(m, t):
+    return m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING != 0
 
 
 @kernel
@@ -88,7 +116,7 @@ def new_tiny_block(m, t, c, size):
     if size < load64(m, t, c + mcache.tinyoffset) or load64(m, t, c + mcache.tiny) == 0:
         store64(m, t, c + mcache.tiny, x)
         store64(m, t, c + mcache.tinyoffset, size)
-    publish(m, t, s)
+    publish(m, t, x, s, size)
     profile(m, t, x, s, 0)
     return x
 
@@ -107,7 +135,7 @@ def small(m, t, c, size, typ, needzero):
         memclr(m, t, x, load64(m, t, s + mspan.elemsize))
     if typ:
         note_pointers(m, t, c, x, load64(m, t, s + mspan.elemsize), size, typ)
-    publish(m, t, s)
+    publish(m, t, x, s, size)
     profile(m, t, x, s, typ)
     return x
 
@@ -134,7 +162,7 @@ def large(m, t, c, size, typ, needzero):
         memclr(m, t, x, elemsize)
     if typ:
         note_pointers(m, t, c, x, elemsize, size, typ)
-    publish(m, t, s)
+    publish(m, t, x, s, size)
     profile(m, t, x, s, typ)
     if dirty and typ == 0:
         memclr(m, t, x, elemsize)               # no pointers to show: zeroed last, Go's delayedZeroing
@@ -150,7 +178,10 @@ def note_pointers(m, t, c, x, elemsize, size, typ):
 
 
 @kernel
-def publish(m, t, s):
-    """The publication barrier, then the index up to which the collector may look."""
+def publish(m, t, x, s, size):
+    """The publication barrier, then the index up to which the collector may look; while it marks, the object is black."""
     sfence(m, t)
     store64(m, t, s + mspan.freeIndexForScan, load64(m, t, s + mspan.freeindex))
+    if is_marking(m, t):
+        m.thread[t].guest[P.SIZE] = size
+        call_door(m, P.DOOR_GC, t, MARK_NEW, x, s)

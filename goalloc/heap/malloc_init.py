@@ -3,7 +3,7 @@
     schedinit ── mallocinit: mheap_.init, mcache0, arena hints ── procresize: a P from the heap, with an mcache, each
 
 Reached through DOOR_RUNTIME: MALLOCINIT, SET_M (M, P), NEW_MCACHE, FLUSH_MCACHE (mcache), STOCK_MSPANS
-(P, how many), INIT_PAGES (a page allocator of its own, its lock). The order of system calls is the real one's. Go: proc.go
+(P, how many), INIT_PAGES (a page allocator of its own, its lock), PREPARE_FOR_SWEEP (mcache). The order of system calls is the real one's. Go: proc.go
 schedinit, malloc.go mallocinit, mheap.go init.
 """
 from hwmem._jit import DOORS, kernel
@@ -11,13 +11,13 @@ from goalloc import params as P
 from goalloc.heap.mheap_grow import H
 from goalloc.layout import (CENTRAL_STRIDE, arenaHint, g_, m_, mcache, mcentral, mheap, mspan, mstats, p_,
                             specialPinCounter, specialReachable, specialfinalizer, specialprofile, variables as V)
-from goalloc.heap.mcache import allocmcache, releaseAll
+from goalloc.heap.mcache import allocmcache, prepareForSweep, releaseAll
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_init
 from goalloc.heap.mheap import mspan_cache, new_mspan
 from goalloc.pages.mpagealloc_grow import pageAlloc_init
 from goalloc.words import get64, put8, put32, put64
 
-MALLOCINIT, SET_M, NEW_MCACHE, FLUSH_MCACHE, STOCK_MSPANS, INIT_PAGES = range(6)
+MALLOCINIT, SET_M, NEW_MCACHE, FLUSH_MCACHE, STOCK_MSPANS, INIT_PAGES, PREPARE_FOR_SWEEP = range(7)
 OTHER_SYS = V.memstats + mstats.other_sys
 SPECIAL_SIZES = ((mheap.specialfinalizeralloc, specialfinalizer.sizeof), (mheap.specialprofilealloc, specialprofile.sizeof),
                  (mheap.specialReachableAlloc, specialReachable.sizeof), (mheap.specialPinCounterAlloc, specialPinCounter.sizeof))
@@ -35,6 +35,8 @@ def runtime_door(m, t, operation, a, b):
         releaseAll(m, t, a)
     elif operation == STOCK_MSPANS:
         stock_mspans(m, t, a, b)
+    elif operation == PREPARE_FOR_SWEEP:
+        prepareForSweep(m, t, a)
     else:
         pageAlloc_init(m, t, a, b, V.memstats + mstats.gcMiscSys, 1)
     return 0

@@ -1,14 +1,14 @@
 """What every allocation asks: whether the heap's profile is on. The rest is behind a door, which a program without one never has.
 
 DOOR_PROFILE: SAMPLE (object, its span; the type's address in the register SECOND), FREE (object, bytes), NEXT_CYCLE, FLUSH,
-MEM_PROFILE, START (rate). Go: malloc.go mallocgc.
+MEM_PROFILE, START (rate), POST_SWEEP. Go: malloc.go mallocgc.
 """
 from hwmem._jit import call_door, kernel
 from hwmem.core.access import load64
 from goalloc import params as P
 from goalloc.layout import variables as V
 
-SAMPLE, FREE, NEXT_CYCLE, FLUSH, MEM_PROFILE, START = range(6)
+SAMPLE, FREE, NEXT_CYCLE, FLUSH, MEM_PROFILE, START, POST_SWEEP = range(7)
 
 
 @kernel

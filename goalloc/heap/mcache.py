@@ -7,13 +7,14 @@ What allocation counts is kept in the span and moved to the shared counters when
 is full, or by releaseAll. A span in a P's hands has sweepgen + 3. `c` is the address of an mcache. Reached through
 DOOR_NEXT_FREE and DOOR_ALLOC_LARGE. Go: mcache.go, malloc.go nextFree.
 """
-from hwmem._jit import DOORS, cold, kernel
+from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
+from goalloc.heap.stack import CACHE_CLEAR, stack_door
 from goalloc.layout import gcControllerState, heapStatsDelta, mcache, mheap, mspan, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.heap.mbitmap import initHeapBits, nextFreeIndex
-from goalloc.heap.mcentral import SWEEPGEN, cacheSpan, central_of, fullSwept, uncacheSpan
+from goalloc.heap.mcentral import SWEEP_CREDIT, SWEEPGEN, cacheSpan, central_of, fullSwept, may_sweep, uncacheSpan
 from goalloc.base.mfixalloc import fixalloc_alloc
 from goalloc.heap.mheap import alloc_span
 from goalloc.heap.mspanset import spanSet_push
@@ -86,6 +87,7 @@ def refill(m, t, c, spanclass):
     update_heap_live(m, t, free, get64(m, t, c + mcache.scanAlloc))
     put64(m, t, c + mcache.scanAlloc, 0)
     put64(m, t, span_place(c, spanclass), s)
+    m.process[m.thread[t].process].guest[P.HELP] = 1
 
 
 @kernel
@@ -106,6 +108,8 @@ def count_allocations(m, t, c, s, spanclass):
 def allocLarge(m, t, size, noscan, unused):
     """A span of its own for an object above 32 KiB; 0 after a fatal error."""
     npages = (size >> P.pageShift) + (size & P.pageSize - 1 != 0)
+    if may_sweep(m, t):
+        call_door(m, P.DOOR_SWEEP, t, SWEEP_CREDIT, npages * P.pageSize, npages)
     s = alloc_span(m, t, npages, P.spanAllocHeap, noscan)
     if s == 0:
         throw(m, t, E.OUT_OF_MEMORY, 0, 0)
@@ -117,6 +121,7 @@ def allocLarge(m, t, size, noscan, unused):
     stats_release(m, t)
     add64(m, t, TOTAL_ALLOC, nbytes)
     update_heap_live(m, t, nbytes, 0)
+    m.process[m.thread[t].process].guest[P.HELP] = 1
     spanSet_push(m, t, fullSwept(central_of(noscan), get32(m, t, SWEEPGEN)), s)
     put64(m, t, s + mspan.limit, get64(m, t, s + mspan.startAddr) + size)
     initHeapBits(m, t, s)
@@ -128,12 +133,13 @@ def allocLarge(m, t, size, noscan, unused):
 @cold
 def releaseAll(m, t, c):
     """Every span goes back to its central list, and the tiny block is left."""
-    live = 0
+    live, sweepgen = 0, get32(m, t, SWEEPGEN)
     for spanclass in range(P.numSpanClasses):
         s = get64(m, t, span_place(c, spanclass))
         if s != V.emptymspan:
             free = get64(m, t, s + mspan.nelems) - get16(m, t, s + mspan.allocCount)
-            live -= free * get64(m, t, s + mspan.elemsize)
+            if get32(m, t, s + mspan.sweepgen) != sweepgen + 1:         # else the mark phase has counted it anew
+                live -= free * get64(m, t, s + mspan.elemsize)
             count_allocations(m, t, c, s, spanclass)
             uncacheSpan(m, t, central_of(spanclass), s)
             put64(m, t, span_place(c, spanclass), V.emptymspan)
@@ -141,3 +147,17 @@ def releaseAll(m, t, c):
     put64(m, t, c + mcache.tinyoffset, 0)
     update_heap_live(m, t, live, get64(m, t, c + mcache.scanAlloc))
     put64(m, t, c + mcache.scanAlloc, 0)
+
+
+@cold
+def prepareForSweep(m, t, c):
+    """After a mark phase: what the P has cached is swept, and belongs to the new sweep generation."""
+    generation, sweepgen = get32(m, t, c + mcache.flushGen), get32(m, t, SWEEPGEN)
+    if generation == sweepgen:
+        return
+    if generation != sweepgen - 2:
+        throw(m, t, E.BAD_FLUSH_GEN, generation, sweepgen)
+        return
+    releaseAll(m, t, c)
+    stack_door(m, t, CACHE_CLEAR, c, 0)
+    put32(m, t, c + mcache.flushGen, sweepgen)

@@ -5,7 +5,7 @@
 A P takes a span here when its own is full (mcache.py), and pushes the full one. `c` is the address of an mcentral.
 Go: mcentral.go.
 """
-from hwmem._jit import cold, kernel
+from hwmem._jit import call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import CENTRAL_STRIDE, mcentral, mheap, mspan, spanSet, variables as V
@@ -15,6 +15,9 @@ from goalloc.heap.mspanset import spanSet_pop, spanSet_push
 from goalloc.words import get8, get16, get32, get64, put32, put64, put_mask, shr
 
 SWEEPGEN = V.mheap_ + mheap.sweepgen
+# DOOR_SWEEP, what a collection has left to do: a span; before so many bytes are allocated, for which so many pages were swept; a span of a
+# class; so many pages; a span that was acquired (gc/door.py)
+SWEEP_ONE, SWEEP_CREDIT, SWEEP_FOR_CLASS, SWEEP_SPAN, SOME_WBUFS = 0, 1, 2, 4, 5                   # 3: SWEEP_RECLAIM (mheap.py)
 
 
 @kernel
@@ -32,10 +35,31 @@ def fullSwept(c, sweepgen):
     return c + mcentral.full + (sweepgen // 2 % 2) * spanSet.sizeof
 
 
+@kernel
+def partialUnswept(c, sweepgen):
+    return c + mcentral.partial + (1 - sweepgen // 2 % 2) * spanSet.sizeof
+
+
+@kernel
+def fullUnswept(c, sweepgen):
+    return c + mcentral.full + (1 - sweepgen // 2 % 2) * spanSet.sizeof
+
+
+@kernel
+def may_sweep(m, t):
+    """Whether there may be spans that are not swept: since the first collection."""
+    return m.process[m.thread[t].process].guest[P.COLLECTOR] & P.SWEEPING != 0
+
+
 @cold
 def cacheSpan(m, t, c):
     """A span with a free object, its allocCache filled, for a P's own; 0 when out of memory."""
+    spanclass, collects = get8(m, t, c + mcentral.spanclass), may_sweep(m, t)
+    if collects:
+        call_door(m, P.DOOR_SWEEP, t, SWEEP_CREDIT, get8(m, t, V.class_to_allocnpages + (spanclass >> 1)) * P.pageSize, 0)
     s = spanSet_pop(m, t, partialSwept(c, get32(m, t, SWEEPGEN)))
+    if s == 0 and collects:
+        s = call_door(m, P.DOOR_SWEEP, t, SWEEP_FOR_CLASS, spanclass, 0)
     if s == 0:
         s = grow(m, t, c)
         if s == 0:
@@ -56,7 +80,11 @@ def uncacheSpan(m, t, c, s):
     if count == 0:
         throw(m, t, E.UNCACHING, 0, 0)
         return
-    put32(m, t, s + mspan.sweepgen, sweepgen)
+    stale = get32(m, t, s + mspan.sweepgen) == sweepgen + 1         # cached before the last mark phase ended
+    put32(m, t, s + mspan.sweepgen, sweepgen - 1 if stale else sweepgen)
+    if stale:
+        call_door(m, P.DOOR_SWEEP, t, SWEEP_SPAN, s, 0)
+        return
     spanSet_push(m, t, partialSwept(c, sweepgen) if get64(m, t, s + mspan.nelems) > count else fullSwept(c, sweepgen), s)
 
 

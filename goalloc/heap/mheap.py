@@ -29,6 +29,7 @@ LOCK, PAGES = H + mheap.lock, H + mheap.pages
 HEAP_FREE, HEAP_IN_USE = V.gcController + gcControllerState.heapFree, V.gcController + gcControllerState.heapInUse
 HEAP_RELEASED = V.gcController + gcControllerState.heapReleased
 ALLSPANS_BYTES = 64 << 10
+SWEEP_RECLAIM = 3                       # DOOR_SWEEP: free so many pages (mcentral.py has the others)
 
 
 @kernel
@@ -46,6 +47,8 @@ def free_span(m, t, s, typ):
 @DOORS.door(P.DOOR_ALLOC_SPAN)
 def span_door(m, t, npages, typ, c):
     if npages > 0:
+        if typ == P.spanAllocHeap and m.process[m.thread[t].process].guest[P.COLLECTOR] & P.SWEEPING:
+            call_door(m, P.DOOR_SWEEP, t, SWEEP_RECLAIM, npages, 0)
         return allocSpan(m, t, npages, typ, c)
     if typ != P.spanAllocHeap:
         put8(m, t, c + mspan.needzero, 1)

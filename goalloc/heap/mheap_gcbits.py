@@ -47,6 +47,24 @@ def newMarkBits(m, t, nelems):
 
 
 @kernel
+def nextMarkBitArenaEpoch(m, t):
+    """All spans are swept: bits of two collections ago are in no use, and those of now are cut from a new arena."""
+    arenas = V.gcBitsArenas
+    lock(m, t, arenas + gcBitsArenas.lock)
+    previous = get64(m, t, arenas + gcBitsArenas.previous)
+    if previous:
+        last = previous
+        while get64(m, t, last + gcBitsArena.next):
+            last = get64(m, t, last + gcBitsArena.next)
+        put64(m, t, last + gcBitsArena.next, get64(m, t, arenas + gcBitsArenas.free))
+        put64(m, t, arenas + gcBitsArenas.free, previous)
+    put64(m, t, arenas + gcBitsArenas.previous, get64(m, t, arenas + gcBitsArenas.current))
+    put64(m, t, arenas + gcBitsArenas.current, get64(m, t, NEXT))
+    put64(m, t, NEXT, 0)
+    unlock(m, t, arenas + gcBitsArenas.lock)
+
+
+@kernel
 def new_arena(m, t):
     """An arena of zero bits: from the free list, or new."""
     arena = get64(m, t, V.gcBitsArenas + gcBitsArenas.free)

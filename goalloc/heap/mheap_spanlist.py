@@ -45,3 +45,24 @@ def list_remove(m, t, spans, s):
     put64(m, t, s + mspan.next, 0)
     put64(m, t, s + mspan.prev, 0)
     put64(m, t, s + mspan.list, 0)
+
+
+@kernel
+def list_takeAll(m, t, spans, other):
+    """The spans of the list at `other` become the first of the list at `spans`."""
+    first, last = get64(m, t, other + mSpanList.first), get64(m, t, other + mSpanList.last)
+    if first == 0:
+        return
+    s = first
+    while s:
+        put64(m, t, s + mspan.list, spans)
+        s = get64(m, t, s + mspan.next)
+    old = get64(m, t, spans + mSpanList.first)
+    if old:
+        put64(m, t, last + mspan.next, old)
+        put64(m, t, old + mspan.prev, last)
+    else:
+        put64(m, t, spans + mSpanList.last, last)
+    put64(m, t, spans + mSpanList.first, first)
+    put64(m, t, other + mSpanList.first, 0)
+    put64(m, t, other + mSpanList.last, 0)

@@ -7,7 +7,8 @@ Pushing takes a place by adding to the tail, popping by swapping the head; the s
 512 spans have been popped goes to the pool of blocks. `b` is the address of a spanSet. Go: mspanset.go.
 """
 from hwmem._jit import cold, kernel
-from goalloc import params as P
+from goalloc import errors as E, params as P
+from goalloc.errors import throw
 from goalloc.layout import mstats, spanSet, spanSetBlock, variables as V
 from goalloc.heap.lfstack import lfstack_pop, lfstack_push
 from goalloc.base.lock import lock, unlock
@@ -47,6 +48,27 @@ def add_block(m, t, b, top):
     put64(m, t, spine + top * 8, block)
     put64(m, t, b + spanSet.spineLen, top + 1)
     unlock(m, t, b + spanSet.spineLock)
+
+
+@kernel
+def spanSet_reset(m, t, b):
+    """Make an empty set as new."""
+    index = get64(m, t, b + spanSet.index)
+    head = index >> 32
+    if head < index & LOW:
+        throw(m, t, E.SPANSET_RESET, head, index & LOW)
+        return
+    top = head // P.spanSetBlockEntries
+    if top < get64(m, t, b + spanSet.spineLen):
+        place = get64(m, t, b + spanSet.spine) + top * 8
+        block = get64(m, t, place)
+        if block:
+            put64(m, t, place, 0)
+            put64(m, t, block + spanSetBlock.popped, 0)
+            lfstack_push(m, t, V.spanSetBlockPool, block)
+    if index:
+        put64(m, t, b + spanSet.index, 0)
+        put64(m, t, b + spanSet.spineLen, 0)
 
 
 @cold

@@ -22,7 +22,7 @@ from goalloc.heap.mheap_spanlist import list_insert, list_remove
 from goalloc.base.malloc_persistent import current_p
 from goalloc.words import get8, get16, get64, put16, put64
 
-STACKALLOC, STACKFREE, CACHE_CLEAR, CALL, SHRINK = range(5)
+STACKALLOC, STACKFREE, CACHE_CLEAR, CALL, SHRINK, FREE_SPANS = range(6)
 STACK_PAGES = P.stackCacheSize >> P.pageShift
 STACK_GUARD, STACK_SMALL = 928, 128
 MAX_STACK = 1_000_000_000
@@ -44,8 +44,10 @@ def stacks(m, t, operation, a, b):
         stackcache_clear(m, t, a)
     elif operation == CALL:
         call_frame(m, t, a, b)
-    else:
+    elif operation == SHRINK:
         shrinkstack(m, t, a)
+    else:
+        freeStackSpans(m, t)
     return 0
 
 
@@ -85,7 +87,9 @@ def stackalloc(m, t, n):
         throw(m, t, E.STACK_POWER, 0, 0)
         return 0
     if not is_small(n):
-        s = alloc_span(m, t, n >> P.pageShift, P.spanAllocStack, 0)
+        s = freed_while_marking(m, t, n >> P.pageShift)
+        if s == 0:
+            s = alloc_span(m, t, n >> P.pageShift, P.spanAllocStack, 0)
         if s == 0:
             throw(m, t, E.OUT_OF_MEMORY, 0, 0)
             return 0
@@ -145,7 +149,7 @@ def stackpoolfree(m, t, x, order):
     put64(m, t, s + mspan.manualFreeList, x)
     count = get16(m, t, s + mspan.allocCount) - 1
     put16(m, t, s + mspan.allocCount, count)
-    if count == 0:
+    if count == 0 and not is_marking(m, t):
         list_remove(m, t, spans, s)
         put64(m, t, s + mspan.manualFreeList, 0)
         free_span(m, t, s, P.spanAllocStack)
@@ -201,7 +205,12 @@ def stackfree(m, t, lo, n):
         if get8(m, t, s + mspan.state) != P.mSpanManual:
             throw(m, t, E.NOT_STACK_SPAN, 0, 0)
             return
-        free_span(m, t, s, P.spanAllocStack)
+        if is_marking(m, t):
+            lock(m, t, V.stackLarge)
+            list_insert(m, t, large_list(get64(m, t, s + mspan.npages)), s)
+            unlock(m, t, V.stackLarge)
+        else:
+            free_span(m, t, s, P.spanAllocStack)
         return
     order, pp = order_of(n), current_p(m, t)
     if pp == 0:
@@ -215,6 +224,63 @@ def stackfree(m, t, lo, n):
     put64(m, t, lo, get64(m, t, cache + stackfreelist.list))
     put64(m, t, cache + stackfreelist.list, lo)
     put64(m, t, cache + stackfreelist.size, get64(m, t, cache + stackfreelist.size) + n)
+
+
+# While a collection marks, spans of stacks stay what they are: pointers to stacks must not lead into the heap
+
+
+@kernel
+def is_marking(m, t):
+    return m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING != 0
+
+
+@kernel
+def large_list(npages):
+    """Address of the list of freed stack spans of 2^k pages."""
+    order = 0
+    while 1 << order < npages:
+        order += 1
+    return V.stackLarge + 8 + order * mSpanList.sizeof
+
+
+@kernel
+def freed_while_marking(m, t, npages):
+    """A stack span that was freed since marking began, or 0."""
+    if not is_marking(m, t):
+        return 0
+    spans = large_list(npages)
+    lock(m, t, V.stackLarge)
+    s = get64(m, t, spans)
+    if s:
+        list_remove(m, t, spans, s)
+    unlock(m, t, V.stackLarge)
+    return s
+
+
+@cold
+def freeStackSpans(m, t):
+    """Marking is over: spans without a stack in use go back to the heap."""
+    for order in range(P.numStackOrders):
+        spans = pool_of(order) + stackpoolItem.span
+        lock(m, t, pool_of(order))
+        s = get64(m, t, spans)
+        while s:
+            following = get64(m, t, s + mspan.next)
+            if get16(m, t, s + mspan.allocCount) == 0:
+                list_remove(m, t, spans, s)
+                put64(m, t, s + mspan.manualFreeList, 0)
+                free_span(m, t, s, P.spanAllocStack)
+            s = following
+        unlock(m, t, pool_of(order))
+    lock(m, t, V.stackLarge)
+    for k in range(P.largeStackLists):
+        spans = V.stackLarge + 8 + k * mSpanList.sizeof
+        s = get64(m, t, spans)
+        while s:
+            list_remove(m, t, spans, s)
+            free_span(m, t, s, P.spanAllocStack)
+            s = get64(m, t, spans)
+    unlock(m, t, V.stackLarge)
 
 
 # Growing and shrinking

@@ -15,12 +15,13 @@ from goalloc.layout.pages import (addrRange, addrRanges, fixalloc, lfnode, linea
 from goalloc.layout.heap import (CENTRAL_STRIDE, STACKPOOL_STRIDE, arenaHint, gcBitsArena, gcBitsArenas,        # noqa: F401
                                  heapArena, liveUserArenaChunk, mSpanList, mcache, mcentral, mheap, mspan, spanSet, spanSetBlock,
                                  stackfreelist, stackpoolItem, userArena, userArenaState)
-from goalloc.layout.collector import (bucket, consistentHeapStats, cpuStats, gcCPULimiterState, gcControllerState, heapStatsDelta,           # noqa: F401
-                                      memRecord, memRecordCycle, mstats, piController, scavenge, scavengerState, special, specialPinCounter, specialReachable,
-                                      specialfinalizer, specialprofile, sweepdata, workType)
+from goalloc.layout.collector import (bucket, consistentHeapStats, cpuStats, finalizer, finblock, gcBgMarkWorkerNode,        # noqa: F401
+                                      gcCPULimiterState, gcControllerState, gcWork, heapStatsDelta, memRecord, memRecordCycle, mstats,
+                                      piController, scavenge, scavengerState, special, specialPinCounter, specialReachable, specialfinalizer,
+                                      specialprofile, sweepdata, wbBuf, workType, workbuf)
 from goalloc.layout.scheduler import (Mutex, WaitGroup, g_, gobuf, hchan, m_, p_, schedt, scase, semaRoot, sudog, timer, waitq)   # noqa: F401
 from goalloc.layout.program import eface, hiter, hmap, iface, mapextra, slice_, type_                           # noqa: F401
 from goalloc.layout.variables import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, SYMBOLS, TYPES, variables     # noqa: F401
 
-struct("debug_", "madvdontneed int32")
-debug = namespace("debug", 120, {"madvdontneed": 0})    # what GODEBUG sets; of Go's, only what is asked for here
+struct("debug_", "madvdontneed, gcshrinkstackoff, disablethp int32")
+debug = namespace("debug", 120, {"madvdontneed": 0, "gcshrinkstackoff": 4, "disablethp": 8})     # what GODEBUG sets; of Go's, only what is asked for here

@@ -24,7 +24,9 @@ DATA_TYPES = (("mheap_", "mheap"), ("memstats", "mstats"), ("gcController", "gcC
               ("profMemActiveLock", "mutex"), ("profMemFutureLock", "[3]mutex"), ("userArenaState", "userArenaState"),
               ("arenaTypes", "[3]uintptr"), ("zeroVal", "[maxZero]byte"), ("gcCPULimiter", "gcCPULimiterState"), ("scavenge", "scavenge"),
               ("finq", "*finblock"), ("finc", "*finblock"), ("physPageSize", "uintptr"), ("physHugePageSize", "uintptr"),
-              ("hashkey", "[4]uintptr"), ("scavenger", "scavengerState"))
+              ("hashkey", "[4]uintptr"), ("scavenger", "scavengerState"), ("worldsema", "uint32"), ("gcsema", "uint32"), ("gcMarkDoneFlushed", "uint32"),
+              ("gcBgMarkWorkerCount", "int32"), ("gcBgMarkWorkerPool", "lfstack"), ("finlock", "mutex"), ("fing", "*g"), ("allfin", "*finblock"),
+              ("fingStatus", "atomic.Uint32"))
 TYPES = 0x60_0000                       # type descriptors and pointer masks that programs define
 GLOBALS = 0x80_0000                     # the program's own global variables
 

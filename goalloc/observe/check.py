@@ -6,6 +6,7 @@
     spans without pointers have no pointer bits                          limits and divisors are those of the size
     summaries agree with the bitmaps                                     at all five levels
     HeapSys = HeapInuse + HeapIdle, and what else ties the statistics
+    lists, what can be reached, colours                                 check_marks.py, once the collector has been asked for
 
 Raises FatalError. Reads as a debugger does; the cost is Python's and grows with the heap.
 """
@@ -14,6 +15,7 @@ from goalloc.layout import (heapArena, mcache, mheap, p_, pageAlloc, pageCache, 
                             variables as V)
 from goalloc.params import (arenaBaseOffset, heapArenaBytes, levelLogPages, maxTinySize, mSpanDead, mSpanInUse, mSpanManual,
                             numSpanClasses, pageSize, pagesPerArena, pallocChunkBytes, pallocChunkPages, summaryLevels, tinySpanClass)
+from goalloc.observe.check_marks import check_collector
 from goalloc.observe.inspect import Inspector
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size
 from goalloc.observe.memstats import controller, heap_stats, read_memstats, read_span
@@ -82,6 +84,7 @@ def check_heap(rt):
     check_summaries(look, chunks)
     check_mcaches(look, rt.ps)
     check_statistics(look, spans, chunks, caches)
+    check_collector(rt, spans, {base for base, _ in arenas(look)})
 
 
 def pages_of_spans(look, spans):

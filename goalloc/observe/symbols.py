@@ -7,14 +7,16 @@ What a program has itself, it names: hchan.qcount, mutex.state of a channel or l
 """
 from goalloc.observe.check import all_spans, arenas
 from goalloc.observe.inspect import Inspector
-from goalloc.layout import (CENTRAL_STRIDE, STACKPOOL_STRIDE, SYMBOLS, g_, gcControllerState, hchan, heapArena, heapStatsDelta, m_,
-                            mcache, mcentral, mheap, mspan, mstats, p_, pageAlloc, pallocData, schedt, semaRoot, slice_, spanSet,
-                            spanSetBlock, sudog, variables as V)
+from goalloc.layout import (CENTRAL_STRIDE, STACKPOOL_STRIDE, SYMBOLS, g_, gcCPULimiterState, gcControllerState, gcWork, hchan, heapArena,
+                            heapStatsDelta, m_, mSpanList, mcache, mcentral, mheap, mspan, mstats, p_, pageAlloc, pallocData, schedt, semaRoot,
+                            slice_, spanSet, spanSetBlock, sudog, sweepdata, wbBuf, workType, variables as V)
+from goalloc.constants import WorkbufSize, workbufAlloc
 from goalloc.params import gcBitsChunkBytes, numSpanClasses, numStackOrders, summaryLevels
 from goalloc.sched.sema import ROOT_STRIDE, ROOTS
 
-ARRAYS = ("smallAllocCount", "smallFreeCount", "alloc", "spans", "bitmap", "runq")      # of words, named one by one
-BY_FIELD = {"gcController": gcControllerState, "sched": schedt, "m0": m_, "g0": g_}
+ARRAYS = ("smallAllocCount", "smallFreeCount", "alloc", "spans", "bitmap", "runq", "buf")      # of words, named one by one
+BY_FIELD = {"gcController": gcControllerState, "gcCPULimiter": gcCPULimiterState, "work": workType, "sweep": sweepdata, "sched": schedt, "m0": m_, "g0": g_}
+INSIDE = {"gcw": gcWork, "wbBuf": wbBuf}              # structures in a P that are named by field
 WHOLE = ("mheap_", "memstats", "stackpool", "semtable", *BY_FIELD)  # named in parts
 
 
@@ -26,7 +28,13 @@ def fields(space, end=None):
 
 
 def structure(prefix, start, space):
-    return [(f"{prefix}.{name}", start + at, size, 8 if name in ARRAYS else size) for name, at, size in fields(space)]
+    found = []
+    for name, at, size in fields(space):
+        if name in INSIDE:
+            found += structure(f"{prefix}.{name}", start + at, INSIDE[name])
+        else:
+            found.append((f"{prefix}.{name}", start + at, size, 8 if name in ARRAYS else size))
+    return found
 
 
 def variables():
@@ -89,6 +97,21 @@ def goroutines(look):
             yield from structure(f"g{goid}.waiting", s, sudog)
 
 
+def work_buffers(look):
+    """The spans of grey objects' buffers, and each span's mark and allocation bits."""
+    for name, at in (("free", 8), ("busy", 8 + mSpanList.sizeof)):
+        s = look.word(V.work + workType.wbufSpans + at)
+        while s:
+            base = look.word(s + mspan.startAddr)
+            yield f"workbufs({base:#x})", base, workbufAlloc, WorkbufSize
+            s = look.word(s + mspan.next)
+
+
+def bits(base, span):
+    size = -(-span["nelems"] // 64) * 8
+    return [(f"mspan({base:#x}).{name}[]", span[name], size, 1) for name in ("gcmarkBits", "allocBits") if span[name]]
+
+
 def channel(name, look, c):
     """A channel, and its ring of elements."""
     size, n = look.word(c + hchan.elemsize, 2), look.word(c + hchan.dataqsiz)
@@ -106,7 +129,7 @@ def symbols(rt):
     for i, (_, arena) in enumerate(arenas(look)):
         found += structure(f"heapArena{i}", arena, heapArena)
     for base, span in all_spans(look).items():
-        found += structure(f"mspan({base:#x})", span["address"], mspan)
-    found += [*goroutines(look), *set_blocks(look), *page_structures(look)]
+        found += structure(f"mspan({base:#x})", span["address"], mspan) + bits(base, span)
+    found += [*goroutines(look), *set_blocks(look), *page_structures(look), *work_buffers(look)]
     chunk = look.word(V.gcBitsArenas + 16)
     return found + ([("gcBits", chunk, gcBitsChunkBytes, 8)] if chunk else [])

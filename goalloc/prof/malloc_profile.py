@@ -12,9 +12,9 @@ from hwmem._jit import DOORS, kernel
 from goalloc import constants as C, params as P
 from goalloc.base.fastrand import fastrandn
 from goalloc.layout import mcache, mspan, p_, variables as V
-from goalloc.prof.mprof import free_profiled, mProf_Flush, mProf_Malloc, mProf_NextCycle, publish_profile
+from goalloc.prof.mprof import free_profiled, mProf_Flush, mProf_Malloc, mProf_NextCycle, mProf_PostSweep, publish_profile
 from goalloc.base.malloc_persistent import current_p
-from goalloc.heap.malloc_sample import FLUSH, FREE, MEM_PROFILE, NEXT_CYCLE, SAMPLE
+from goalloc.heap.malloc_sample import FLUSH, FREE, MEM_PROFILE, NEXT_CYCLE, POST_SWEEP, SAMPLE
 from goalloc.words import get64, put64
 
 RANDOM_BITS = 26
@@ -34,6 +34,8 @@ def profile_door(m, t, operation, a, b):
         mProf_NextCycle(m, t)
     elif operation == FLUSH:
         mProf_Flush(m, t)
+    elif operation == POST_SWEEP:
+        mProf_PostSweep(m, t)
     elif operation == MEM_PROFILE:
         publish_profile(m, t)
     else:

@@ -159,6 +159,12 @@ def mProf_Flush(m, t):
         flush_cycle(m, t, (value >> 1) % C.profileCycles)
 
 
+@cold
+def mProf_PostSweep(m, t):
+    """What runtime.GC() has freed becomes visible now."""
+    flush_cycle(m, t, ((get32(m, t, V.mProfCycle) >> 1) + 1) % C.profileCycles)
+
+
 @kernel
 def flush_cycle(m, t, index):
     """Add every bucket's counts of one cycle to its published ones. Go: mProf_FlushLocked."""

@@ -15,7 +15,7 @@ from goalloc.kernels import (CLOSED, DONE, chanrecv, chansend, closechan, go, go
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import WaitGroup, g_, m_
 from goalloc.sched.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
-from goalloc.programs.start import GOMAXPROCS, RANK, next_m, outcome, start
+from goalloc.programs.start import GOMAXPROCS, RANK, next_of_m, outcome, start
 from goalloc.heap.stack import HI
 from goalloc.observe.symbols import channel, structure
 from goalloc.types import int64, pointer
@@ -29,15 +29,27 @@ def next_goroutine(m, w):
     """(the thread whose step it is, the goroutine that it runs); (-1, 0) when the program has ended."""
     gp = 0
     while gp == 0:
-        t = next_m(m, w)
+        t = next_of_m(m, w)
         if t < 0:
             return -1, 0
         if m.process[m.thread[t].process].guest[P.EXITED]:
             finish(m, t)
         else:
             gp = load64(m, t, load64(m, t, m.thread[t].guest[P.G] + g_.m) + m_.curg)
-            gp = gp if gp else call_door(m, P.DOOR_PROC, t, SCHEDULE, 0, 0)
+            if m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM):
+                gp = beside_collector(m, t, gp)
+            elif gp == 0:
+                gp = call_door(m, P.DOOR_PROC, t, SCHEDULE, 0, 0)
     return t, gp
+
+
+@kernel
+def beside_collector(m, t, gp):
+    """The goroutine that runs, or is scheduled now, as long as that is none of the collector's and has not to wait; else 0."""
+    if gp:
+        return 0 if call_door(m, P.DOOR_CYCLE, t, P.TURN_OF_THREAD, 0, 0) else gp
+    gp = call_door(m, P.DOOR_PROC, t, SCHEDULE, 0, 0)
+    return gp if gp and where(m, t, gp) >= 0 else 0
 
 
 @kernel

@@ -7,7 +7,7 @@
 """
 import numpy as np
 
-from hwmem._jit import kernel
+from hwmem._jit import call_door, kernel
 from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import parameter
 from goalloc import params as P
@@ -24,11 +24,12 @@ ENVIRONMENT = {"GODEBUG": "", "GOGC": 100, "GOMEMLIMIT": "off"}         # of pro
 RANK, COUNT = 0, 1                      # a thread's first registers; how many steps it has done
 
 
-def start(w, space):
+def start(w, space, collects=False):
     """The runtime of a program with `w.gomaxprocs` Ps, in the workload's process."""
     variables = ENVIRONMENT | space.environment
     space.runtime = Runtime(process=space.process, gomaxprocs=w.gomaxprocs, gogc=variables["GOGC"], memory_limit=variables["GOMEMLIMIT"],
-                            godebug=variables["GODEBUG"], seed=space.process.machine.seed)
+                            godebug=variables["GODEBUG"], seed=space.process.machine.seed,
+                            collects=collects)
     w.threads = w.gomaxprocs
     w.g = np.array(space.runtime.gs + [0], np.int64)    # never an array of one, which would be a number
     return space.runtime
@@ -69,7 +70,18 @@ def outcome(w, space, operations):
 
 @kernel
 def next_m(m, w):
-    """The thread whose step it is, as the M of its P; -1 when all have finished."""
+    """The thread whose step it is, as the M of its P; -1 when all have finished. While a collection is about something, a P's next step may
+    be the collector's."""
+    t = next_of_m(m, w)
+    while t >= 0 and m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM):
+        if not call_door(m, P.DOOR_CYCLE, t, P.TURN_OF_THREAD, 0, 0):
+            break
+        t = next_of_m(m, w)
+    return t
+
+
+@kernel
+def next_of_m(m, w):
     t = next_thread(m)
     if t >= 0 and m.thread[t].guest[P.G] == 0:          # its first step
         m.thread[t].guest[P.G] = w.g[m.thread[t].local[RANK]]

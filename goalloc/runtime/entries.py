@@ -1,11 +1,12 @@
 """The kernels that runtime.py enters: one operation, or many in a loop, as thread `t`."""
 from hwmem._jit import kernel
-from hwmem.core.access import load64, store64
+from hwmem.core.access import load64
 from hwmem.core.service import drain_all
 from hwmem.sched.scheduler import is_over
 from goalloc import params as P
 from goalloc.values.string import concatstrings, convT, convTstring, slicebytetostring, stringtoslicebyte
 from goalloc.heap.malloc import mallocgc
+from goalloc.kernels import write_pointer
 from goalloc.base.memclr import memclr
 from goalloc.values.slice import growslice
 
@@ -55,7 +56,7 @@ def clear(m, t, x, nbytes):
 
 @kernel
 def store_word(m, t, va, value):
-    store64(m, t, va, value)
+    write_pointer(m, t, va, value)
     drain_all(m, m.thread[t].core)
 
 

@@ -58,6 +58,7 @@ P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_
 TIMER_OBJECT_TYPE = Type("Timer", 8 + TIMER_TYPE.size, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
 # Those whose addresses the runtime finds in its data (typelinks)
 LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)
+REGISTERS = 16                          # of a thread that Python drives
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
 
 
@@ -72,20 +73,23 @@ class String(NamedTuple):
 class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
-    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none (it sets the first goal; nothing
-    collects yet); `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
-    recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled.
+    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off";
+    `godebug`: "madvdontneed=0" (or 1), "disablethp=1", "memprofilerate=524288"; `start`: a
+    recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled. `collects`:
+    collections begin by themselves, as GOGC and the limit say; without it only those that are asked for (gc).
     """
 
     def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, gogc=100, memory_limit=None,
-                 godebug="", start=None, seed=0):
+                 godebug="", start=None, seed=0, collects=False):
         check_places(config, machine, process)
         seed = check_seed(seed)
-        if start is not None:
+        swept = isinstance(start, dict) and "full" in start      # a heap that has been collected (start_swept.py)
+        if start is not None and not swept:
             check_start(start)
         self.gogc, self.memory_limit = check_gogc(gogc), check_limit(memory_limit)
         settings = check_godebug(godebug)
         self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
+        self.disablethp = settings["disablethp"]
         self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
         self.gomaxprocs = check_gomaxprocs(gomaxprocs, self.machine.config.cores, start is not None)
         if not self.machine.config.mmu:
@@ -95,12 +99,17 @@ class Runtime:
         self._random = np.random.default_rng(seed)          # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
         self.type_names, self.sites = {}, {}
+        self.finalizers, self.pins, self.free_pins = {}, {}, []         # number: callback; address: variables that hold it
+        self._register, self.main = 0, None                     # main: the goroutine of a program that was recorded
+        self.turns = True                                       # a call begins with the turns of the collector's goroutines
         self._log = start_log(self.process)
         self._load_program()
         self._schedinit(start)
         self._began = self._nanotime()
         self.process.store(V.sched + schedt.procresizetime, self._began)
-        self.machine.state.process[self.process.number].guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0        # of the program, not of starting
+        guest = self.machine.state.process[self.process.number].guest
+        guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0                 # of the program, not of starting
+        guest[P.COLLECTOR] = P.ENABLED if collects and start is None else 0
         if self.memprofilerate:
             from goalloc.observe.memprofile import start_profile
             start_profile(self, self.memprofilerate)
@@ -129,6 +138,8 @@ class Runtime:
         self._door(0, MALLOCINIT, 0, 0)
         init_controller(p, self.gogc if start is None else -1, self.memory_limit)       # recorded heaps are not collected
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
+        if self.disablethp:                                 # for the whole heap: the real program has mapped 4 MiB when it reads GODEBUG
+            p.store(V.debug + debug.disablethp, self.disablethp, size=4)
         for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
             p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
@@ -139,7 +150,11 @@ class Runtime:
             p.store(V.typelinks + 8 * i, self.type_address(of))
         if start is not None:
             p.store(V.allp, self.globals(1))                # in the recorded heap it is one of the objects
-            rebuild(self, start)
+            if "full" in start:
+                from goalloc.runtime.start_swept import rebuild_swept
+                rebuild_swept(self, start)
+            else:
+                rebuild(self, start)
             return
         self._bootstrap_object(8 * self.gomaxprocs, array(pointer, self.gomaxprocs), V.allp)
         for i in range(self.gomaxprocs):
@@ -186,7 +201,7 @@ class Runtime:
         if of is not None:
             check_type(of)
         typ = self.type_address(of) if of and of.pointers else 0
-        return self._run(core, malloc_one, check_count(n, "n"), typ, bool(needzero))
+        return self.in_register(core, self._run(core, malloc_one, check_count(n, "n"), typ, bool(needzero)))
 
     def malloc_many(self, sizes, noscan=True, type=None, core=0):
         """Addresses (int64 array) of objects of `sizes` bytes each, allocated in one jitted loop. `noscan`: one, or an array;
@@ -228,6 +243,8 @@ class Runtime:
             s = s._replace(array=int(x), cap=int(cap))
         at = s.array + s.len * size
         for i, value in enumerate(encoded):
+            for offset in s.type.pointers if self.collector & P.MARKING else ():    # they may be over old ones
+                self.write_pointer(at + i * size + offset, int.from_bytes(value[offset:offset + 8], "little", signed=True), core)
             if size in (1, 2, 4, 8):
                 self.process.store(at + i * size, int.from_bytes(value, "little"), size=size, core=core)
             else:
@@ -284,6 +301,7 @@ class Runtime:
         if end > mapped:
             self.process.mmap(mapped, end - mapped, flags=FIXED)
         self._next_global = address + 8 * n
+        self.machine.state.process[self.process.number].guest[P.GLOBALS_END] = self._next_global
         return address
 
     def write_pointer(self, slot, value, core=0):
@@ -291,7 +309,7 @@ class Runtime:
         self._run(core, store_word, to_int64("slot", slot), to_int64("value", value))
 
     def read_pointer(self, slot, core=0):
-        return self._run(core, load_word, to_int64("slot", slot))
+        return self.in_register(core, self._run(core, load_word, to_int64("slot", slot)))
 
     def go(self, core=0):
         """A goroutine that has been started and waits; its stack is empty."""
@@ -335,6 +353,43 @@ class Runtime:
         bytes (2^63 - 1 if there was none)."""
         from goalloc.gc.mgcpacer_commit import set_memory_limit
         return self._run(core, set_memory_limit, -1 if is_negative(limit) else check_limit(limit, "limit"))
+
+    # Collecting (collect.py)
+
+    def gc(self, core=0):
+        """runtime.GC(), then the sweeper's and the finalizers' goroutines have their turns."""
+        from goalloc.runtime.collect import gc
+        gc(self, check_core(core, self.gomaxprocs))
+
+    def free_os_memory(self, core=0):
+        """debug.FreeOSMemory(): a collection, and every free page goes back to the kernel."""
+        from goalloc.runtime.collect import free_os_memory
+        free_os_memory(self, check_core(core, self.gomaxprocs))
+
+    def set_finalizer(self, address, callback, core=0):
+        """runtime.SetFinalizer: once the object is not reached any more, `callback(address)` is called; None takes it away. FatalError with
+        Go's words for what has no beginning there, or has one already."""
+        from goalloc.runtime.collect import set_finalizer
+        set_finalizer(self, address, callback, check_core(core, self.gomaxprocs))
+
+    def pin(self, address, core=0):
+        """Pinner.Pin: the object stays, and lives, until it is unpinned as often."""
+        from goalloc.runtime.collect import pin
+        pin(self, address, True, check_core(core, self.gomaxprocs))
+
+    def unpin(self, address, core=0):
+        from goalloc.runtime.collect import pin
+        pin(self, address, False, check_core(core, self.gomaxprocs))
+
+    def is_live(self, address):
+        """Whether an address points into an object that is allocated."""
+        from goalloc.runtime.collect import is_live
+        return is_live(self, address)
+
+    def color(self, address):
+        """"white", "grey" or "black": what a running collection knows of the object."""
+        from goalloc.runtime.collect import color
+        return color(self, address)
 
     # Looking
 
@@ -430,12 +485,28 @@ class Runtime:
 
     def _call(self, core, operation, *arguments, many=False):
         core = check_core(core, self.gomaxprocs)
+        if self.turns and self.collector & (P.MARKING | P.SYSTEM):
+            from goalloc.runtime.collect import catch_up
+            catch_up(self, core)
         t = self.process.thread_on(core)
         place_thread(self.machine.state, t, core)
         m = self.machine.state
         result = run_interruptibly(m, operation, m, t, *arguments) if many else operation(m, t, *arguments)
         self.raise_error(t)
         return result
+
+    @property
+    def collector(self):
+        """What the collector is about: bits of params.py."""
+        return int(self.machine.state.process[self.process.number].guest[P.COLLECTOR])
+
+    def in_register(self, core, x):
+        """An address that a call has given is in one of its M's 16 registers, which keeps it from a collection that begins by itself
+        until as many others have come."""
+        if self.turns:
+            self.machine.state.thread[self.process.thread_on(core)].local[self._register] = x
+            self._register = (self._register + 1) % REGISTERS
+        return x
 
     def raise_error(self, t):
         raise_fatal(self.machine, t)

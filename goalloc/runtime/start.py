@@ -164,7 +164,7 @@ def add_goroutines(rt, scenario, sizes):
         p.store(gp + at, value)
     p.store(gp + g_.atomicstatus, P.Grunning, size=4)
     p.store(V.m0 + m_.curg, gp)
-    rt.machine.state.thread[t].guest[P.G] = gp
+    rt.machine.state.thread[t].guest[P.G] = rt.main = gp
     for at, value in ((0, object_of(rows, ALLGS_SPANCLASS, 0)), (slice_.len, count), (slice_.cap, 8)):
         p.store(V.allgs + at, value)
     p.store(V.allglen, count)

@@ -14,7 +14,7 @@ from goalloc.errors import throw
 from goalloc.layout import g_, hchan, sudog, type_, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.heap.malloc import mallocgc
-from goalloc.base.memclr import memclr, memmove
+from goalloc.base.memclr import memclr, typedmemmove
 from goalloc.sched.proc_park import goready, gopark
 from goalloc.sched.proc_sudog import acquireSudog, releaseSudog
 from goalloc.sched.chan_waitq import dequeue, enqueue, woken
@@ -118,7 +118,7 @@ def send_now(m, t, c, ep):
         return DONE
     n = get64(m, t, c + hchan.qcount)
     if n < get64(m, t, c + hchan.dataqsiz):
-        memmove(m, t, slot(m, t, c, hchan.sendx), ep, get16(m, t, c + hchan.elemsize))
+        typedmemmove(m, t, pointers_of(m, t, c), slot(m, t, c, hchan.sendx), ep, get16(m, t, c + hchan.elemsize))
         advance(m, t, c, hchan.sendx)
         put64(m, t, c + hchan.qcount, n + 1)
         return DONE
@@ -139,13 +139,14 @@ def receive_now(m, t, c, ep):
         hand_over(m, t, sg, ep, get64(m, t, sg + sudog.elem), element)
         return DONE
     place = slot(m, t, c, hchan.recvx)
-    memmove(m, t, ep, place, element if ep else 0)
+    typ = pointers_of(m, t, c)
+    typedmemmove(m, t, typ, ep, place, element if ep else 0)
     advance(m, t, c, hchan.recvx)
     if sg:                                              # the ring is full: the sender's element takes the place
         hand_over(m, t, sg, place, get64(m, t, sg + sudog.elem), element)
         put64(m, t, c + hchan.sendx, get64(m, t, c + hchan.recvx))
         return DONE
-    memclr(m, t, place, element)
+    typedmemmove(m, t, typ, place, 0, element)
     put64(m, t, c + hchan.qcount, n - 1)
     return DONE
 
@@ -153,8 +154,17 @@ def receive_now(m, t, c, ep):
 @cold
 def hand_over(m, t, sg, to, source, n):
     """The element, from the sender's place to the receiver's, and the other goroutine is ready."""
-    memmove(m, t, to, source, n if to else 0)
+    typedmemmove(m, t, pointers_of(m, t, get64(m, t, sg + sudog.c)), to, source, n if to else 0)
     goready(m, t, woken(m, t, sg, 1))
+
+
+@kernel
+def pointers_of(m, t, c):
+    """The channel's type of elements, 0 if they have no pointers; asked only while a collection marks."""
+    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING == 0:
+        return 0
+    typ = get64(m, t, c + hchan.elemtype)
+    return typ if get64(m, t, typ + type_.PtrBytes) else 0
 
 
 @kernel

@@ -7,14 +7,15 @@ A step is never interrupted, so Go's second look at all queues before sleeping h
 all wait ends as in Go. Go: proc.go schedule, findRunnable, stealWork, resetspinning, execute, checkdead.
 """
 from hwmem import params as H
-from hwmem._jit import cold, kernel
+from hwmem._jit import call_door, cold, kernel
 from hwmem.sched.scheduler import finish
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.base.fastrand import fastrand
+from goalloc.heap.malloc import FORCE
 from goalloc.layout import g_, m_, p_, variables as V
 from goalloc.base.lock import lock, unlock
-from goalloc.sched.proc_park import NMSPINNING, NPIDLE, current_m, end_poll, notesleep, pidle_remove, pidleput, poll_until, wakep
+from goalloc.sched.proc_park import NMSPINNING, NPIDLE, current_m, end_poll, goready, notesleep, pidle_remove, pidleput, poll_until, wakep
 from goalloc.base.malloc_persistent import current_p
 from goalloc.sched.proc_runq import SCHED_LOCK, SIZE, globrunqget, runqget, runqsteal
 from goalloc.sched.time_heap import LENGTH
@@ -22,6 +23,7 @@ from goalloc.sched.time_timers import check_timers, wake_time
 from goalloc.words import add32_high, get8, get32, get64, put8, put32, put64
 
 STEAL_TRIES, FAIRNESS = 4, 61
+FIND_WORKER, FIND_IDLE_WORKER, WAKE_FINALIZERS = 3, 4, 5            # DOOR_GC: a goroutine of the collector's, or 0
 
 
 @cold
@@ -36,6 +38,8 @@ def schedule(m, t):
         lock(m, t, SCHED_LOCK)
         pidle_remove(m, t, pp)
         unlock(m, t, SCHED_LOCK)
+    if force_time(m, t) <= m.core[m.thread[t].core].cycles:
+        call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
     gp, inheritTime = findRunnable(m, t, mp, pp)
     if gp == 0:
         stop(m, t, mp, pp)
@@ -53,8 +57,17 @@ def schedule(m, t):
 def findRunnable(m, t, mp, pp):
     """(a goroutine or 0, whether it inherits the time slice)."""
     check_timers(m, t, pp)
+    collector = m.process[m.thread[t].process].guest[P.COLLECTOR]
+    if collector & P.MARKING:
+        gp = call_door(m, P.DOOR_GC, t, FIND_WORKER, pp, 0)
+        if gp:
+            return gp, False
     if get32(m, t, pp + p_.schedtick) % FAIRNESS == 0 and get32(m, t, SIZE):
         return from_global(m, t, pp, 1), False
+    if collector & P.SYSTEM:
+        gp = call_door(m, P.DOOR_GC, t, WAKE_FINALIZERS, 0, 0)
+        if gp:
+            goready(m, t, gp)
     gp, inheritTime = runqget(m, t, pp)
     if gp == 0 and get32(m, t, SIZE):
         gp = from_global(m, t, pp, 0)
@@ -63,10 +76,17 @@ def findRunnable(m, t, mp, pp):
     spinning, busy = get32(m, t, NMSPINNING), get32(m, t, V.gomaxprocs) - get32(m, t, NPIDLE)
     if get8(m, t, mp + m_.spinning) == 0:
         if 2 * spinning >= busy:
-            return 0, False
+            return idle_worker(m, t, pp, collector), False
         put8(m, t, mp + m_.spinning, 1)
         add32_high(m, t, NMSPINNING, 1)
-    return stealWork(m, t, pp)
+    gp, inheritTime = stealWork(m, t, pp)
+    return (gp, inheritTime) if gp else (idle_worker(m, t, pp, collector), False)
+
+
+@kernel
+def idle_worker(m, t, pp, collector):
+    """While a collection marks, a worker for a P that has nothing else; else 0."""
+    return call_door(m, P.DOOR_GC, t, FIND_IDLE_WORKER, pp, 0) if collector & P.MARKING else 0
 
 
 @kernel
@@ -147,7 +167,14 @@ def stop(m, t, mp, pp):
     if checkdead(m, t):
         throw(m, t, E.DEADLOCK, 0, 0)
     else:
-        notesleep(m, t, mp, poll_until(m, t, mp, first_timer(m, t)))
+        notesleep(m, t, mp, poll_until(m, t, mp, min(first_timer(m, t), force_time(m, t))))
+
+
+@kernel
+def force_time(m, t):
+    """The cycle at which two minutes have passed since the last collection, or NEVER. Go: sysmon, forcegcperiod."""
+    guest = m.process[m.thread[t].process].guest
+    return guest[P.FORCE_AT] if guest[P.FORCE_AT] and guest[P.COLLECTOR] & P.ENABLED else H.NEVER
 
 
 @cold

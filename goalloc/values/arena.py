@@ -13,7 +13,7 @@ import numpy as np
 from hwmem._jit import DOORS, cold, kernel
 from hwmem.core.fence import sfence
 from goalloc import constants as C, errors as E, params as P
-from goalloc.values.arena_chunk import FREE_BASE, FREE_LIMIT, STATE, allocUserArenaChunk, append_chunk, freeUserArenaChunk
+from goalloc.values.arena_chunk import FREE_BASE, FREE_LIMIT, STATE, allocUserArenaChunk, append_chunk, fault_waiting, freeUserArenaChunk
 from goalloc.errors import throw
 from goalloc.layout import (heapArena, liveUserArenaChunk, mcache, mheap, mspan, p_, slice_, specialfinalizer, type_, userArena,
                             userArenaState, variables as V)
@@ -27,7 +27,7 @@ from goalloc.values.slice import append_word
 from goalloc.heap.mheap_special import addspecial, free_special, new_special, removespecial, spanOf
 from goalloc.words import ONE as BIT, align_down, align_up, get8, get64, get_mask, put8, put64
 
-NEW, ALLOC, FREE, CLONE = range(4)
+NEW, ALLOC, FREE, CLONE, FAULT_CHUNKS = range(5)
 ONE = -1                                # "how many": a single object, not a slice
 TYPE_ARENA, TYPE_CHUNK, TYPE_POINTER = V.arenaTypes, V.arenaTypes + 8, V.arenaTypes + 16       # runtime.py puts them there
 
@@ -41,6 +41,9 @@ def arena_door(m, t, operation, a, b):
         return alloc(m, t, a, b, n)
     if operation == FREE:
         free(m, t, a)
+        return 0
+    if operation == FAULT_CHUNKS:
+        fault_waiting(m, t)
         return 0
     return heapify(m, t, a, b, n)
 

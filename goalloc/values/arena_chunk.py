@@ -121,6 +121,15 @@ def freeUserArenaChunk(m, t, s, x, typ):
     if get32(m, t, V.gcphase) != C.GCoff:
         append_chunk(m, t, STATE + userArenaState.fault, s, x, typ)
         return
+    array, n = take_waiting(m, t)
+    setUserArenaChunkToFault(m, t, s)
+    for i in range(n):
+        setUserArenaChunkToFault(m, t, get64(m, t, array + i * liveUserArenaChunk.sizeof))
+
+
+@kernel
+def take_waiting(m, t):
+    """(array, length) of the chunks that wait for the end of a collection; none waits any more."""
     lock(m, t, STATE)
     waiting, n = STATE + userArenaState.fault, get64(m, t, STATE + userArenaState.fault + slice_.len)
     array = get64(m, t, waiting)
@@ -128,7 +137,13 @@ def freeUserArenaChunk(m, t, s, x, typ):
     put64(m, t, waiting + slice_.len, 0)
     put64(m, t, waiting + slice_.cap, 0)
     unlock(m, t, STATE)
-    setUserArenaChunkToFault(m, t, s)
+    return array, n
+
+
+@cold
+def fault_waiting(m, t):
+    """Chunks that were freed while a collection ran fault from now on."""
+    array, n = take_waiting(m, t)
     for i in range(n):
         setUserArenaChunkToFault(m, t, get64(m, t, array + i * liveUserArenaChunk.sizeof))
 

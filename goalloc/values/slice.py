@@ -5,7 +5,7 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import slice_, variables as V
 from goalloc.heap.malloc import mallocgc
-from goalloc.base.memclr import memclr, memmove
+from goalloc.base.memclr import memclr, typedmemmove
 from goalloc.words import get64, put64
 
 DOUBLING_ENDS = 256
@@ -53,7 +53,7 @@ def growslice(m, t, old, needed, element, typ):
     if x and typ == 0:
         memclr(m, t, x + needed * element, size - needed * element)
     if x:
-        memmove(m, t, x, array, length * element)
+        typedmemmove(m, t, typ, x, array, length * element)
     return x, capacity
 
 

@@ -17,14 +17,14 @@ import sys
 from contextlib import contextmanager
 
 from hwmem import __version__
+from hwmem.cli.interruption import INTERRUPTED, PATIENCE_SECONDS, heard, listening
 from hwmem.errors import Interrupted, LitmusError, MachineError, ResultError, TraceError, WorkloadError
 from hwmem.printable import printable
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, USAGE = 1, 2
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments: --([\w.-]+)[ =]?([\w.-]+)?")
 ASCII = str.maketrans("█─│└├┌·", "#-|``,.")
 LISTS = ("--set", "--with", "--sweep")          # options that take words with an = until the next option
-PATIENCE_SECONDS = 0.8          # for what was interrupted to end by itself
 
 
 class Refused(Exception):
@@ -61,10 +61,11 @@ def refusing():
 def carry_out(top, words):
     """Do what the command line asks of the parser `top`'s command (None: the process's words); the exit status."""
     try:
-        arguments = top.parse_args(program_first(sys.argv[1:] if words is None else words))
-        arguments.run(arguments)
-        if sys.stdout:
-            sys.stdout.flush()
+        with listening(top.prog):
+            arguments = top.parse_args(program_first(sys.argv[1:] if words is None else words))
+            arguments.run(arguments)
+            if sys.stdout:
+                sys.stdout.flush()
         return 0
     except (Refused, TraceError, ResultError, LitmusError, WorkloadError) as error:
         message, status = error, USAGE
@@ -239,9 +240,11 @@ def keeping(arguments):
     ends."""
     from hwmem.machine import interrupt
     before, interrupt.patience_seconds = interrupt.patience_seconds, PATIENCE_SECONDS
+    interrupt.on_interrupt.append(heard)
     try:
         yield
     except Interrupted as interruption:
+        heard()
         if not arguments.output or interruption.result is None:
             raise
         with refusing():
@@ -249,6 +252,7 @@ def keeping(arguments):
         raise Interrupted(interruption.result, f"interrupted; what was measured so far is in {arguments.output}") from None
     finally:
         interrupt.patience_seconds = before
+        interrupt.on_interrupt.remove(heard)
 
 
 def show(result, arguments):

@@ -27,7 +27,10 @@ from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, push, read_bytes, stream, waits_for_line,
                                      write_bytes, youngest_overlap)
 from hwmem.memory.ram import peek64
+from hwmem.mmu.walk import place_in_tables
 from hwmem.observers.hooks import access_made, access_seen
+
+TRIES = 8                       # of an access that crosses pages, while its faults take each other's page
 
 
 @apart
@@ -182,6 +185,26 @@ def perform(m, t, va, pa, what):
 
 
 @cold
+def both_places(m, t, va, pa, head, kind):
+    """Physical addresses of both parts, `pa` being known already; the second -1 after a fault. A fault may move or take the
+    other part's page: then again, as a processor begins the instruction anew, until both are there. Reclaim leaves the first
+    page alone meanwhile, for a very small machine would never come to an end."""
+    core = m.core[m.thread[t].core]
+    for _ in range(TRIES):
+        faults = core.faults_minor + core.faults_major
+        m.pinned = (pa >> P.PAGE_SHIFT) + 1
+        pa_2 = find_place(m, t, core.id, va + head, kind)
+        m.pinned = 0
+        if pa_2 < 0 or core.faults_minor + core.faults_major == faults or place_in_tables(m, core, va) == pa:
+            return pa, pa_2
+        pa = find_place(m, t, core.id, va, kind)
+        if pa < 0:
+            return pa, pa
+    kill(m, t, va, is_write(kind), P.NO_MEMORY)
+    return pa, -1
+
+
+@cold
 def access_split(m, t, va, pa, what, value):
     """Both halves of an access that crosses a line. Returns what the memory door does."""
     core, size, kind = m.core[m.thread[t].core], what & P.SIZE_MASK, what >> P.KIND_SHIFT
@@ -190,7 +213,9 @@ def access_split(m, t, va, pa, what, value):
     if kind == P.STREAM_STORE:
         kind = P.STORE
     head = P.LINE - (va & LAST)
-    pa_2 = find_place(m, t, core.id, va + head, kind) if m.mmu else va + head & LAST_PLACE
+    pa_2 = va + head & LAST_PLACE
+    if m.mmu:
+        pa, pa_2 = both_places(m, t, va, pa, head, kind)
     if pa_2 < 0:
         return 0
     core.split_accesses += 1

@@ -17,6 +17,7 @@ from hwmem._jit import JIT_DISABLED
 TICK_SECONDS = 0.1              # between two calls of `tick`, and what a part of a long loop may take
 POKE_SECONDS = 0.005            # between two reminders to a kernel that is to stop
 patience_seconds = float("inf")     # for how long; a command, which ends the process, has less
+on_interrupt = []               # functions to be called as soon as somebody has heard of one
 running = set()                 # what has not ended yet; after KeyboardInterrupt, what nobody waits for
 
 
@@ -48,6 +49,8 @@ def run(function, arguments, tick, end):
             if tick:
                 tick()
     except BaseException:
+        for told in on_interrupt:
+            told()
         time.sleep(POKE_SECONDS)                            # interrupted while it starts, it may not know yet that it has
         if worker.ident is None:
             running.discard(done)

@@ -82,6 +82,24 @@ def leaf_table(m, core, va):
 
 
 @cold
+def place_in_tables(m, core, va):
+    """Physical address that the tables give `va` as they are now, -1 where there is none. Nothing is counted or charged."""
+    table = core.root
+    if core.levels == 2:
+        pte = peek32(m.ram_base + table + (va >> 22 & 1023) * 4)
+        pte = peek32(m.ram_base + (pte & P.PTE_FRAME) + (va >> P.PAGE_SHIFT & 1023) * 4) if pte & P.PTE_P else 0
+        return pte & P.PTE_FRAME | va & P.PAGE - 1 if pte & P.PTE_P else -1
+    for level in range(TOP_LEVEL, -1, -1):
+        pte = peek64(m.ram_base + table + (va >> (P.PAGE_SHIFT + 9 * level) & 511) * 8)
+        if not pte & P.PTE_P:
+            return -1
+        if level == 1 and pte & P.PTE_PS:
+            return pte & P.PTE_FRAME & -P.HUGE_PAGE | va & P.HUGE_PAGE - 1
+        table = pte & P.PTE_FRAME
+    return table | va & P.PAGE - 1
+
+
+@cold
 def walk_down(m, c, va, write):
     """A walk that begins above the leaf tables."""
     core = m.core[c]

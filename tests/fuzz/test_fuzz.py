@@ -5,6 +5,7 @@ import pytest
 
 from tests.fuzz.harness import run_cases
 
+pytestmark = pytest.mark.slow
 STEPS = {"calls": 900, "physical": 600, "results": 100, "kernels": 1600, "cache": 400}
 
 

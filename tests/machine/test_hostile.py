@@ -2,6 +2,7 @@
 import ctypes
 import errno
 import gc
+import random
 
 import numpy as np
 import pytest
@@ -69,6 +70,8 @@ def test_what_other_cores_took_outside_ram_has_no_bytes():
     m = Machine(NO_MMU.replace(ordering="relaxed"))
     m.replay((np.full(8, 0x7FFF_0000_0000, np.int64), np.array([0, 1] * 4, bool)), core=np.array([0, 1] * 4))
     assert m.counters()["cores"][0]["loads"] == 4
+    m.replay((FAR + 64 * np.arange(16).repeat(2), np.array([0, 1] * 16, bool)), core=np.array([0, 1] * 16), process=m.spawn())
+    assert m.state.core[0].iq_count > 0
     m.check()
 
 
@@ -220,3 +223,24 @@ def wrong(m, w):
     with pytest.raises(MachineError, match="there is no thread number|none of 1 to 64 bytes wide"):
         job.run()
     job.machine.check()
+
+
+@pytest.mark.parametrize("layout", P.LAYOUTS)
+@pytest.mark.parametrize("memory", ["64KiB", "96KiB", "128KiB"])
+def test_an_access_across_pages_is_made_where_both_are(memory, layout, seed):
+    """Where memory is so short that the fault of one page takes the other."""
+    m = Machine(MachineConfig().replace(memory=memory, swap="1MiB", cores=1, thp="never", vm={"page_cluster": 0}))
+    p, r, bytes_of = m.spawn(layout), random.Random(seed), {}
+    try:
+        a = p.mmap(0, 40 * 4096)
+        for n in range(1200):
+            at = a + r.randrange(1, 40) * 4096 - r.randrange(1, 8)
+            if n % 2:
+                value = r.randrange(1 << 64)
+                p.store(at, value)
+                bytes_of |= dict(enumerate(value.to_bytes(8, "little"), at))
+            else:
+                assert (p.load(at) % (1 << 64)).to_bytes(8, "little") == bytes(bytes_of.get(at + k, 0) for k in range(8))
+    except MachineError as error:
+        assert "memory" in str(error)
+    m.check()

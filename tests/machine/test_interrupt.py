@@ -192,3 +192,26 @@ def test_the_command_ends_with_130_and_one_line(tmp_path, words):
     if "-o" in words:
         assert hwmem.load_result(tmp_path / "r.hwm").stopped == "interrupted"
         assert [path.name for path in tmp_path.iterdir()] == ["r.hwm"]
+
+
+def test_the_command_ends_in_time_though_the_interpreter_hears_nothing(tmp_path):
+    """As inside the compiler: a call of C's that takes its time."""
+    code = """import ctypes, signal, sys, types
+from hwmem.cli.line import carry_out
+
+def deaf(words):
+    print("begun", flush=True)
+    while True:
+        ctypes.CDLL(None).sleep(60)
+
+signal.signal(signal.SIGINT, lambda *_: ctypes.CDLL(None).sleep(60))
+top = types.SimpleNamespace(prog="hwmem", parse_args=lambda words: types.SimpleNamespace(run=deaf))
+sys.exit(carry_out(top, []))
+"""
+    command = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               cwd=os.path.dirname(os.path.dirname(hwmem.__file__)))
+    assert command.stdout.readline() == "begun\n"
+    command.send_signal(signal.SIGINT)
+    began = time.perf_counter()
+    _, err = command.communicate(timeout=60)
+    assert (command.returncode, err) == (130, "hwmem: interrupted\n") and time.perf_counter() - began < PATIENCE_SECONDS

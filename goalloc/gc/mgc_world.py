@@ -1,0 +1,116 @@
+"""Stopping the world: every P is asked to stop, and does at its next step.
+
+      P 0   ...step ─┤ asked         stopped ██████████ restarted ├─ step...
+      P 1   ......step......┤ stops          ░░░░░░░░░░          ├─ step...         its goroutine waits in the global queue
+      P 2   ...........step.............┤    ░░░░░░░░░░          ├─ step...
+                     └ pauseStart                    pauseNS ┘
+
+A step is never interrupted, so between steps the others have stopped already; what their stopping costs (the flag's line, sched.lock) is
+done as their Ms, on their cores, and the stopper's clock moves to where the last step of the others ends. Idle Ps stay where they are.
+A P that only has to do something on behalf of the collector (forEachP) does that the same way. Go: proc.go stopTheWorldWithSema,
+startTheWorldWithSema, gcstopm, forEachP.
+"""
+from hwmem import params as H
+from hwmem._jit import cold, kernel
+from hwmem.sched.scheduler import next_event
+from goalloc import constants as C, params as P
+from goalloc.base.lock import lock, unlock
+from goalloc.base.malloc_persistent import current_p
+from goalloc.gc.mgc_ready import m_of_g0
+from goalloc.layout import g_, p_, schedt, variables as V
+from goalloc.sched.proc_park import current_m, dropg, wakep
+from goalloc.sched.proc_runq import SCHED_LOCK, globrunqput
+from goalloc.words import get8, get32, get64, put8, put32
+
+GCWAITING, STOPWAIT = V.sched + schedt.gcwaiting, V.sched + schedt.stopwait
+
+
+@kernel
+def p_at(m, t, i):
+    return get64(m, t, get64(m, t, V.allp) + 8 * i)
+
+
+@kernel
+def thread_of(m, t, i):
+    """The thread that runs P `i` between two of its steps: it is its core's; -1 where there is none, as when Python makes the steps."""
+    current = m.core[i].current
+    if current == 0 or m.thread[current - 1].process != m.thread[t].process or m.thread[current - 1].guest[P.G] == 0:
+        return -1
+    return current - 1
+
+
+@kernel
+def wait_for_core(m, t, i):
+    """The caller goes on when core `i` has come to the end of its step."""
+    core = m.core[m.thread[t].core]
+    core.cycles = max(core.cycles, m.core[i].cycles)
+    clock_moved(m, t, i)
+
+
+@kernel
+def clock_moved(m, t, i):
+    """The machine's scheduler learns that core `i`, which has no step now, is further than it was."""
+    if i != m.thread[t].core and m.key[i] != H.NEVER:
+        m.key[i] = next_event(m.core[i])
+
+
+@cold
+def stopTheWorld(m, t):
+    """From now on nobody but the caller runs."""
+    own = current_p(m, t)
+    lock(m, t, SCHED_LOCK)
+    put32(m, t, STOPWAIT, get32(m, t, V.gomaxprocs) - 1)
+    put8(m, t, GCWAITING, 1)
+    put32(m, t, own + p_.status, C.Pgcstop)
+    for i in range(get32(m, t, V.gomaxprocs)):
+        pp = p_at(m, t, i)
+        if pp != own and get32(m, t, pp + p_.status) == P.Prunning:
+            put8(m, t, pp + p_.preempt, 1)
+    unlock(m, t, SCHED_LOCK)
+    for i in range(get32(m, t, V.gomaxprocs)):
+        pp = p_at(m, t, i)
+        if pp != own and get32(m, t, pp + p_.status) == P.Prunning:
+            other = thread_of(m, t, i)
+            gcstopm(m, other if other >= 0 else t, pp, other >= 0)
+            wait_for_core(m, t, i)
+
+
+@cold
+def gcstopm(m, t, pp, is_own):
+    """The P stops, as thread `t`; `is_own`: that of its M, which leaves its goroutine to whoever runs first again."""
+    if get8(m, t, GCWAITING) == 0:
+        return
+    lock(m, t, SCHED_LOCK)
+    if is_own and preempt_to_global(m, t):
+        put8(m, t, pp + p_.preempt, 0)                  # else a program on the g0 comes by the scheduler when it goes on
+    put32(m, t, pp + p_.status, C.Pgcstop)
+    put32(m, t, STOPWAIT, get32(m, t, STOPWAIT) - 1)
+    unlock(m, t, SCHED_LOCK)
+
+
+@kernel
+def preempt_to_global(m, t):
+    """The running goroutine goes to the end of the global queue, whose lock is held; False if it is a program on a g0."""
+    gp = m.thread[t].guest[P.G]
+    if m_of_g0(m, t, gp):
+        return False
+    put32(m, t, gp + g_.atomicstatus, P.Grunnable)
+    dropg(m, t, gp, current_m(m, t))
+    globrunqput(m, t, gp)
+    return True
+
+
+@cold
+def startTheWorld(m, t):
+    """All Ps go on."""
+    lock(m, t, SCHED_LOCK)
+    now = m.core[m.thread[t].core].cycles
+    for i in range(get32(m, t, V.gomaxprocs)):
+        pp = p_at(m, t, i)
+        if get32(m, t, pp + p_.status) == C.Pgcstop:
+            put32(m, t, pp + p_.status, P.Prunning)
+            m.core[i].cycles = max(m.core[i].cycles, now)
+            clock_moved(m, t, i)
+    put8(m, t, GCWAITING, 0)
+    unlock(m, t, SCHED_LOCK)
+    wakep(m, t)

@@ -1,0 +1,250 @@
+"""Grey objects: what is marked and not scanned yet, in buffers of 253 addresses.
+
+    P: gcWork   wbuf1 (put and got here first), wbuf2 ── full / empty ──> work.full, work.empty: lock-free stacks for all Ps
+                bytesMarked, heapScanWork: counted here, and moved to all's counters now and then
+
+Two buffers, so that going to and fro at the edge of one touches no list. Buffers are cut from spans of 32 KiB (work.wbufSpans: busy
+while a cycle runs, then free, which the sweeper gives back). `w` is the address of a gcWork, `b` of a workbuf. Go: mgcwork.go.
+"""
+from hwmem._jit import cold, kernel
+from goalloc import constants as C, errors as E, params as P
+from goalloc.base.fastrand import fastrandn
+from goalloc.base.lock import lock, unlock
+from goalloc.base.malloc_persistent import current_p
+from goalloc.base.memclr import memmove
+from goalloc.errors import throw
+from goalloc.gc.mgcpacer_workers import DEDICATED_NEEDED
+from goalloc.heap.lfstack import lfstack_pop, lfstack_push
+from goalloc.heap.mheap import alloc_span, free_span
+from goalloc.heap.mheap_spanlist import list_insert, list_remove, list_takeAll
+from goalloc.layout import gcControllerState, gcWork, mSpanList, mspan, p_, workType, workbuf, variables as V
+from goalloc.words import add64, get32, get64, put8, put64
+
+FULL, EMPTY = V.work + workType.full, V.work + workType.empty
+SPANS_LOCK, FREE = V.work + workType.wbufSpans, V.work + workType.wbufSpans + 8
+BUSY = FREE + mSpanList.sizeof
+NOBJ, OBJ = workbuf.sizeof - 8 * C.workbufObjects - 8, workbuf.sizeof - 8 * C.workbufObjects
+CAPACITY, SPANS_AT_ONCE, ENLIST_TRIES = C.workbufObjects, 64, 5
+
+
+# Buffers
+
+
+@cold
+def getempty(m, t):
+    """An empty buffer; 0 when out of memory."""
+    b = lfstack_pop(m, t, EMPTY) if get64(m, t, EMPTY) else 0
+    if b:
+        return b
+    s = get64(m, t, FREE)
+    if s:
+        lock(m, t, SPANS_LOCK)
+        list_remove(m, t, FREE, s)
+    else:
+        s = alloc_span(m, t, C.workbufAlloc >> P.pageShift, P.spanAllocWorkBuf, 0)
+        if s == 0:
+            throw(m, t, E.OUT_OF_MEMORY, 0, 0)
+            return 0
+        lock(m, t, SPANS_LOCK)
+    list_insert(m, t, BUSY, s)
+    unlock(m, t, SPANS_LOCK)
+    base = get64(m, t, s + mspan.startAddr)
+    for b in range(base, base + C.workbufAlloc, C.WorkbufSize):
+        put64(m, t, b + NOBJ, 0)
+        if b > base:
+            putempty(m, t, b)
+    return base
+
+
+@cold
+def putempty(m, t, b):
+    lfstack_push(m, t, EMPTY, b)
+
+
+@cold
+def putfull(m, t, b):
+    lfstack_push(m, t, FULL, b)
+
+
+@kernel
+def trygetfull(m, t):
+    return lfstack_pop(m, t, FULL)
+
+
+@kernel
+def handoff(m, t, b):
+    """Half of a buffer's objects stay, in the buffer that is returned; the others can be taken by all."""
+    rest = getempty(m, t)
+    n = get64(m, t, b + NOBJ) // 2
+    left = get64(m, t, b + NOBJ) - n
+    put64(m, t, b + NOBJ, left)
+    put64(m, t, rest + NOBJ, n)
+    memmove(m, t, rest + OBJ, b + OBJ + 8 * left, 8 * n)
+    putfull(m, t, b)
+    return rest
+
+
+@cold
+def prepareFreeWorkbufs(m, t):
+    """The cycle is over: all buffers are empty, and their spans can go."""
+    lock(m, t, SPANS_LOCK)
+    if get64(m, t, FULL):
+        throw(m, t, E.FREE_WORKBUFS, 0, 0)
+    put64(m, t, EMPTY, 0)
+    list_takeAll(m, t, FREE, BUSY)
+    unlock(m, t, SPANS_LOCK)
+
+
+@cold
+def freeSomeWbufs(m, t):
+    """Give up to 64 spans of buffers back to the page heap; whether there are more."""
+    if get32(m, t, V.gcphase) != C.GCoff or get64(m, t, FREE) == 0:
+        return False
+    lock(m, t, SPANS_LOCK)
+    for _ in range(SPANS_AT_ONCE):
+        s = get64(m, t, FREE)
+        if s == 0:
+            break
+        list_remove(m, t, FREE, s)
+        free_span(m, t, s, P.spanAllocWorkBuf)
+    more = get64(m, t, FREE) != 0
+    unlock(m, t, SPANS_LOCK)
+    return more
+
+
+# A P's work
+
+
+@kernel
+def init(m, t, w):
+    put64(m, t, w + gcWork.wbuf1, getempty(m, t))
+    b = trygetfull(m, t)
+    put64(m, t, w + gcWork.wbuf2, b if b else getempty(m, t))
+
+
+@kernel
+def swap(m, t, w):
+    """The other buffer is the first; its address."""
+    b = get64(m, t, w + gcWork.wbuf2)
+    put64(m, t, w + gcWork.wbuf2, get64(m, t, w + gcWork.wbuf1))
+    put64(m, t, w + gcWork.wbuf1, b)
+    return b
+
+
+@cold
+def put(m, t, w, obj):
+    """`obj` is grey."""
+    b = get64(m, t, w + gcWork.wbuf1)
+    if b == 0:
+        init(m, t, w)
+        b = get64(m, t, w + gcWork.wbuf1)
+    n = get64(m, t, b + NOBJ)
+    if n == CAPACITY:
+        b = swap(m, t, w)
+        n = get64(m, t, b + NOBJ)
+        if n == CAPACITY:
+            flush_full(m, t, w, b)
+            b = getempty(m, t)
+            n = 0
+            put64(m, t, w + gcWork.wbuf1, b)
+            enlist(m, t)
+    put64(m, t, b + OBJ + 8 * n, obj)
+    put64(m, t, b + NOBJ, n + 1)
+
+
+@kernel
+def flush_full(m, t, w, b):
+    putfull(m, t, b)
+    put8(m, t, w + gcWork.flushedWork, 1)
+
+
+@cold
+def enlist(m, t):
+    """There is work for another worker: a P is asked to look, if one is wanted. Go: mgcpacer.go enlistWorker."""
+    n = get32(m, t, V.gomaxprocs)
+    if get32(m, t, V.gcphase) != C.GCmark or n <= 1 or get64(m, t, DEDICATED_NEEDED) <= 0:
+        return
+    own = get32(m, t, current_p(m, t) + p_.id)
+    for _ in range(ENLIST_TRIES):
+        i = fastrandn(m, t, n - 1)
+        pp = get64(m, t, get64(m, t, V.allp) + 8 * (i + (i >= own)))
+        if get32(m, t, pp + p_.status) == P.Prunning:
+            put8(m, t, pp + p_.preempt, 1)
+            return
+
+
+@cold
+def tryGet(m, t, w):
+    """A grey object, or 0 if neither this P nor the list for all has one."""
+    b = get64(m, t, w + gcWork.wbuf1)
+    if b == 0:
+        init(m, t, w)
+        b = get64(m, t, w + gcWork.wbuf1)
+    n = get64(m, t, b + NOBJ)
+    if n == 0:
+        b = swap(m, t, w)
+        n = get64(m, t, b + NOBJ)
+        if n == 0:
+            old, b = b, trygetfull(m, t)
+            if b == 0:
+                return 0
+            putempty(m, t, old)
+            put64(m, t, w + gcWork.wbuf1, b)
+            n = get64(m, t, b + NOBJ)
+    put64(m, t, b + NOBJ, n - 1)
+    return get64(m, t, b + OBJ + 8 * (n - 1))
+
+
+@cold
+def dispose(m, t, w):
+    """What the P has goes to the lists and counters of all."""
+    if get64(m, t, w + gcWork.wbuf1):
+        for at in (gcWork.wbuf1, gcWork.wbuf2):
+            b = get64(m, t, w + at)
+            if get64(m, t, b + NOBJ):
+                flush_full(m, t, w, b)
+            else:
+                putempty(m, t, b)
+            put64(m, t, w + at, 0)
+    move_count(m, t, w + gcWork.bytesMarked, V.work + workType.bytesMarked)
+    move_count(m, t, w + gcWork.heapScanWork, V.gcController + gcControllerState.heapScanWork)
+
+
+@kernel
+def move_count(m, t, place, total):
+    n = get64(m, t, place)
+    if n:
+        add64(m, t, total, n)
+        put64(m, t, place, 0)
+
+
+@cold
+def balance(m, t, w):
+    """Nobody else has work: share some."""
+    first = get64(m, t, w + gcWork.wbuf1)
+    if first == 0:
+        return
+    second = get64(m, t, w + gcWork.wbuf2)
+    if get64(m, t, second + NOBJ):
+        flush_full(m, t, w, second)
+        put64(m, t, w + gcWork.wbuf2, getempty(m, t))
+    elif get64(m, t, first + NOBJ) > 4:
+        put64(m, t, w + gcWork.wbuf1, handoff(m, t, first))
+        put8(m, t, w + gcWork.flushedWork, 1)
+    else:
+        return
+    enlist(m, t)
+
+
+@kernel
+def is_empty(m, t, w):
+    first = get64(m, t, w + gcWork.wbuf1)
+    return first == 0 or (get64(m, t, first + NOBJ) == 0 and get64(m, t, get64(m, t, w + gcWork.wbuf2) + NOBJ) == 0)
+
+
+@kernel
+def gcMarkWorkAvailable(m, t, w):
+    """Whether there is anything to mark: a P's own work (`w`, 0: nobody's), the list for all, roots."""
+    if w and not is_empty(m, t, w):
+        return True
+    return get64(m, t, FULL) != 0 or get32(m, t, V.work + workType.markrootNext) < get32(m, t, V.work + workType.markrootJobs)

@@ -1,0 +1,49 @@
+"""Ctrl-C while the interpreter is not heard: inside the compiler it would tell nobody for seconds.
+
+    C's signal handler ── a byte ──> a thread here ── PATIENCE_SECONDS later, unless the command has heard of it ── the process ends
+
+The interpreter writes the byte as soon as the signal comes, whatever its main thread does. Of a command only, whose process may end.
+"""
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+
+INTERRUPTED = 130               # exit status
+PATIENCE_SECONDS = 0.8
+_heard = threading.Event()
+
+
+@contextmanager
+def listening(prog):
+    """Inside, Ctrl-C ends the process in time, with one line that begins with `prog`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _heard.clear()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    listener = threading.Thread(target=_listen, args=(reader, prog), daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        heard()
+        signal.set_wakeup_fd(before)
+        os.close(writer)                                    # the listener reads the end, and ends
+        listener.join()
+        os.close(reader)
+
+
+def heard():
+    """The command knows that it is to end, and is on its way."""
+    _heard.set()
+
+
+def _listen(reader, prog):
+    while number := os.read(reader, 1):
+        if number[0] == signal.SIGINT and not _heard.wait(PATIENCE_SECONDS):
+            print(f"\r\x1b[K{prog}: interrupted" if sys.stderr.isatty() else f"{prog}: interrupted", file=sys.stderr, flush=True)
+            os._exit(INTERRUPTED)

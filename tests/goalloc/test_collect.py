@@ -1,0 +1,303 @@
+"""The collector: what it frees and keeps, barriers, finalizers and pinning, on one P and several, while the program goes on."""
+import random
+
+import pytest
+
+import goalloc
+from goalloc import params as P
+from hwmem import MachineConfig
+
+NODE = goalloc.struct("Node", left=goalloc.pointer, right=goalloc.pointer, key=goalloc.int64)
+SLOTS, BALLAST, COMPUTE = 16, 1 << 20, 1_000_000
+
+
+def runtime(cores=1, gogc="off", ordering="tso", **settings):
+    return goalloc.Runtime(config=MachineConfig().replace(cores=cores, ordering=ordering), gomaxprocs=cores, gogc=gogc, collects=True, **settings)
+
+
+@pytest.fixture(scope="module")
+def rt():
+    return runtime()
+
+
+def test_a_collection_frees_what_nothing_points_to(rt):
+    root = rt.globals(1)
+    kept, lost = rt.new(NODE), rt.new(NODE)
+    rt.write_pointer(root, kept)
+    before = rt.memstats()
+    rt.gc()
+    after = rt.memstats()
+    assert rt.is_live(kept) and not rt.is_live(lost)
+    assert after["NumGC"] == before["NumGC"] + 1 and after["NumForcedGC"] == before["NumForcedGC"] + 1
+    assert after["Frees"] > before["Frees"] and after["PauseTotalNs"] > before["PauseTotalNs"]
+    rt.check()
+
+
+def test_what_lives_is_what_roots_lead_to(rt):
+    root, chain = rt.globals(1), [rt.new(NODE) for _ in range(50)]
+    for a, b in zip(chain, chain[1:]):
+        rt.write_pointer(a + 8, b)
+    rt.write_pointer(root, chain[0])
+    interior, table = rt.globals(1), rt.mallocgc(4000, noscan=False)
+    rt.write_pointer(interior, table + 1234)                    # a pointer into an object keeps it
+    rt.gc()
+    assert all(map(rt.is_live, chain)) and rt.is_live(table)
+    rt.write_pointer(chain[9] + 8, 0)
+    rt.gc()
+    assert list(map(rt.is_live, chain)) == [True] * 10 + [False] * 40
+    rt.check()
+
+
+def test_a_large_object_is_scanned_in_oblets(rt):
+    root, n = rt.globals(1), 100_000                            # 800 kB: seven pieces
+    table = rt.mallocgc(8 * n, noscan=False)
+    rt.write_pointer(root, table)
+    held = {i: rt.new(NODE) for i in (0, 16_383, 16_384, 50_000, n - 1)}
+    for i, x in held.items():
+        rt.write_pointer(table + 8 * i, x)
+    rt.gc()
+    assert all(map(rt.is_live, held.values()))
+    rt.write_pointer(root, 0)
+    rt.gc()
+    assert not any(map(rt.is_live, (table, *held.values())))
+    rt.check()
+
+
+def test_a_goroutines_stack_keeps_objects_and_is_halved(rt):
+    g = rt.go()
+    for _ in range(40):
+        g.call(200)
+    x = rt.new(NODE)
+    g.push(x)
+    large = g.stack[1] - g.stack[0]
+    rt.gc()
+    assert rt.is_live(x)
+    g.pop()
+    for _ in range(40):
+        g.ret()
+    rt.gc()
+    assert not rt.is_live(x) and g.stack[1] - g.stack[0] < large
+    rt.check()
+
+
+def test_free_objects_are_used_again_before_new_spans(rt):
+    roots, xs = rt.globals(32), [rt.mallocgc(1024) for _ in range(64)]
+    spans = {rt.span_of(x)["base"] for x in xs}
+    for i, x in enumerate(xs[::2]):
+        rt.write_pointer(roots + 8 * i, x)
+    rt.gc()
+    assert [rt.is_live(x) for x in xs] == [True, False] * 32
+    assert {rt.span_of(rt.mallocgc(1024))["base"] for _ in range(28)} <= spans
+
+
+def test_a_finalizer_runs_once_and_its_object_is_freed_by_the_next_collection(rt):
+    ran, x = [], rt.new(NODE)
+    inner = rt.new(NODE)
+    rt.write_pointer(x, inner)
+    rt.set_finalizer(x, ran.append)
+    rt.gc()
+    assert ran == [x] and rt.is_live(x) and rt.is_live(inner)
+    rt.gc()
+    assert ran == [x] and not rt.is_live(x)
+    rt.check()
+
+
+def test_a_finalizer_may_bring_its_object_back(rt):
+    root, x = rt.globals(1), rt.new(NODE)
+    rt.set_finalizer(x, lambda address: rt.write_pointer(root, address))
+    rt.gc()
+    rt.gc()
+    assert rt.is_live(x)
+    rt.write_pointer(root, 0)
+    rt.gc()
+    assert not rt.is_live(x)
+
+
+def test_a_ring_with_finalizers_is_never_finalized(rt):
+    a, b, ran = rt.new(NODE), rt.new(NODE), []
+    rt.write_pointer(a, b)
+    rt.write_pointer(b, a)
+    rt.set_finalizer(a, ran.append)
+    rt.set_finalizer(b, ran.append)
+    rt.gc()
+    rt.gc()
+    assert ran == [] and rt.is_live(a) and rt.is_live(b)
+
+
+@pytest.mark.parametrize("how, words", [
+    (lambda rt, x: rt.set_finalizer(x + 8, print), "runtime.SetFinalizer: pointer not at beginning of allocated block"),
+    (lambda rt, x: rt.set_finalizer(0x7000, print), "runtime.SetFinalizer: pointer not in allocated block"),
+    (lambda rt, x: (rt.set_finalizer(x, print), rt.set_finalizer(x, print)), "runtime.SetFinalizer: finalizer already set"),
+    (lambda rt, x: rt.unpin(x), "runtime.Pinner: object already unpinned"),
+], ids=["inside", "elsewhere", "twice", "unpinned"])
+def test_bad_use_ends_in_gos_words(how, words):
+    rt = runtime()
+    with pytest.raises(goalloc.FatalError, match=words):
+        how(rt, rt.new(NODE))
+    rt.check()
+
+
+def test_a_pinned_object_lives_until_it_is_unpinned_as_often(rt):
+    x = rt.new(NODE)
+    rt.pin(x)
+    rt.pin(x)
+    rt.gc()
+    rt.unpin(x)
+    rt.gc()
+    assert rt.is_live(x)
+    rt.unpin(x)
+    rt.gc()
+    assert not rt.is_live(x)
+    rt.check()
+
+
+def test_free_os_memory_gives_every_free_page_back(rt):
+    big = rt.mallocgc(8 << 20)
+    before = rt.memstats()
+    rt.free_os_memory()
+    after = rt.memstats()
+    assert not rt.is_live(big) and after["HeapReleased"] >= before["HeapReleased"] + (8 << 20)
+    rt.check()
+
+
+def test_a_pointer_to_what_is_no_object_is_found():
+    rt = runtime()
+    root = rt.globals(1)
+    big = rt.mallocgc(1 << 20)
+    rt.gc()                                                     # its span is free again
+    rt.write_pointer(root, big)
+    with pytest.raises(goalloc.FatalError, match="to (unallocated span|unused region of span).*\nfatal error: found bad pointer in Go heap"):
+        rt.gc()
+
+
+def test_gogc_begins_collections_and_the_goal_bounds_the_heap():
+    rt = runtime(gogc=100)
+    rt.malloc_many([4096] * 5000)
+    stats = rt.memstats()
+    assert stats["NumGC"] >= 3 and stats["HeapInuse"] < 12 << 20
+    off = runtime(gogc="off")
+    off.malloc_many([4096] * 2500)
+    assert off.memstats()["NumGC"] == 0
+
+
+def test_two_minutes_without_a_collection_force_one_but_not_before_the_first():
+    rt = runtime(gogc=100)
+    minutes = round(rt.machine.config.frequency_ghz * 60e9)
+    core = rt.machine.state.core[0]
+
+    def pass_and_allocate():
+        core.cycles += 2 * minutes + minutes // 60
+        rt.malloc_many([8192] * 20)
+        return rt.memstats()["NumGC"]
+    assert pass_and_allocate() == 0, "a process that has never collected is left alone"
+    rt.gc()
+    assert pass_and_allocate() == 2
+    assert rt.memstats()["NumForcedGC"] == 1, "MemStats counts those that runtime.GC() asked for"
+    assert "GC forced" in rt.trace_lines()
+
+
+def test_runtime_gc_brings_the_heaps_profile_up_to_date():
+    rt = runtime(godebug="memprofilerate=1")
+    kept = rt.globals(10)
+    for i, x in enumerate(rt.malloc_many([208] * 100).tolist()[:10]):
+        rt.write_pointer(kept + 8 * i, x)
+    rt.gc()
+    counts = [(r["AllocObjects"], r["FreeObjects"]) for r in rt.mem_profile() if r["size"] == 208]
+    assert counts == [(100, 90)]
+    rt.check()
+
+
+def test_a_freed_arenas_chunk_is_used_again_after_a_collection():
+    rt = runtime()
+    a = rt.arena()
+    for _ in range(9):
+        a.slice(goalloc.uint8, 1 << 20)
+    first, last = a.chunks
+    a.free()
+    rt.gc()
+    b = rt.arena()
+    for _ in range(9):
+        b.slice(goalloc.uint8, 1 << 20)
+    assert b.chunks == [last, first], "the one in use last at once, the other from the list of those that nothing points to"
+    rt.check()
+
+
+class Mutator:
+    """A graph in emulated memory and the same in Python: `held` are the words of variables and objects that have been written."""
+
+    def __init__(self, rt, seed):
+        self.rt, self.random = rt, random.Random(seed)
+        self.roots = rt.globals(SLOTS)
+        self.variables, self.fields = [None] * SLOTS, {}
+        rt.write_pointer(rt.globals(1), rt.mallocgc(BALLAST, noscan=False))         # so that marking takes a while
+
+    def reachable(self):
+        seen, todo = set(), [x for x in self.variables if x]
+        while todo:
+            x = todo.pop()
+            if x not in seen:
+                seen.add(x)
+                todo += [y for y in self.fields[x] if y]
+        return seen
+
+    def step(self):
+        rt, r = self.rt, self.random
+        core, k, side = r.randrange(rt.gomaxprocs), r.randrange(SLOTS), r.randrange(2)
+        live = sorted(self.reachable())
+        rt.machine.state.core[core].cycles += COMPUTE          # a third of a millisecond in which it computes
+        choice = r.random()
+        if choice < 0.45 or not live:
+            x = rt.new(NODE, core=core)
+            self.fields[x] = [None, None]
+            if live and r.random() < 0.5:
+                y = r.choice(live)
+                rt.write_pointer(x, y, core=core)
+                self.fields[x][0] = y
+            self.variables[k] = x
+            rt.write_pointer(self.roots + 8 * k, x, core=core)
+        elif choice < 0.85:                                     # an edge moves: the way to lose an object behind the marker's back
+            x, y = r.choice(live), r.choice([*live, None])
+            self.fields[x][side] = y
+            rt.write_pointer(x + 8 * side, y or 0, core=core)
+        else:
+            self.variables[k] = None
+            rt.write_pointer(self.roots + 8 * k, 0, core=core)
+
+
+@pytest.mark.parametrize("cores, ordering, seed", [(1, "tso", 1), (2, "tso", 2), (4, "tso", 3), (8, "sc", 4), (4, "relaxed", 5), (2, "relaxed", 6)])
+def test_nothing_reachable_is_freed_while_the_program_goes_on(cores, ordering, seed):
+    """GOGC=1: a cycle follows a MiB after the other, and the program runs beside their marking; every look checks lists, colours and what can be
+    reached."""
+    rt = runtime(cores, gogc=1, ordering=ordering)
+    mutator = Mutator(rt, seed)
+    beside = 0
+    for i in range(400):
+        mutator.step()
+        if i % 3 == 0:                                          # garbage, so that cycles begin
+            rt.malloc_many([8192] * 16, core=i % cores)
+        marking = rt.machine.state.process[rt.process.number].guest[P.COLLECTOR] & P.MARKING
+        beside += bool(marking)
+        if i % 25 == 0 or marking and i % 5 == 0:
+            rt.check()
+        assert all(map(rt.is_live, mutator.reachable()))
+    assert rt.memstats()["NumGC"] >= 3 and beside > 0
+    lost = [x for x in mutator.fields if x not in mutator.reachable()]
+    rt.gc()
+    rt.gc()
+    mutator.fields = {x: y for x, y in mutator.fields.items() if x in mutator.reachable()}
+    assert all(map(rt.is_live, mutator.reachable()))
+    assert len(lost) > 0
+    rt.check()
+
+
+def test_colours_can_be_seen_while_a_collection_marks():
+    rt = runtime(1, gogc=1)
+    mutator, seen = Mutator(rt, 7), set()
+    for _ in range(300):
+        mutator.step()
+        rt.malloc_many([8192] * 8)
+        if rt.machine.state.process[rt.process.number].guest[P.COLLECTOR] & P.MARKING:
+            seen |= {rt.color(x) for x in mutator.reachable()}
+    assert "black" in seen and seen <= {"white", "grey", "black"}
+    with pytest.raises(ValueError, match="points into no object"):
+        rt.color(0x1234)
