@@ -14,9 +14,10 @@ the same seed. In the order in which one meets them:
     Machine, Process                                                    a machine at the prompt
     litmus.parse, litmus.run                                            memory ordering, all outcomes of small programs
     answer_script                                                       what it does to a script of calls, to compare with Linux
-    MachineError, SegmentationFault, Abort, Interrupted,                             what goes wrong
+    MachineError, SegmentationFault, BusError, Abort, Interrupted,      what goes wrong
       TraceError, ResultError, LitmusError
-    PROT_*, MAP_*, MADV_*, MREMAP_*, MS_*                               arguments of Process's system calls
+    PROT_*, MAP_*, MADV_*, MREMAP_*, MS_*, MCL_*, MLOCK_*,
+      CLEAR_REFS_*, PAGE_IS_*                                            arguments of Process's system calls
 
 Kernels import their operations from hwmem.kernels. Names are loaded when they are first used: `import hwmem` compiles
 and imports nothing heavy.
@@ -40,8 +41,9 @@ _HOMES = {
     "machine.machine": ("Machine",),
     "machine.answers": ("answer_script",),
     "machine.process": ("Process",),
-    "errors": ("MachineError", "Interrupted", "SegmentationFault", "Abort", "TraceError", "ResultError", "LitmusError"),
-    "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_", "MS_"))),
+    "errors": ("MachineError", "Interrupted", "SegmentationFault", "BusError", "Abort", "TraceError", "ResultError", "LitmusError"),
+    "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_", "MS_", "MCL_", "MLOCK_",
+                                                                       "CLEAR_REFS_", "PAGE_IS_"))),
 }
 _SUBMODULES = ("litmus",)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

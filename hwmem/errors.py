@@ -20,6 +20,21 @@ class SegmentationFault(MachineError):
         self.address, self.access, self.code, self.thread = address, access, code, thread
 
 
+class BusError(MachineError):
+    """An access by an emulated thread that ended in SIGBUS.
+
+    `.address`, `.access` and `.thread` as of SegmentationFault; `.code`: "BUS_ADRERR", nothing of the file is there; "BUS_ADRALN",
+    a locked operation crosses a line; "SI_KERNEL", not in the stack segment.
+    """
+
+    REASONS = {"BUS_ADRERR": "nothing of the file is at {:#x}", "BUS_ADRALN": "a locked operation crosses a line, at {:#x}",
+               "SI_KERNEL": "not in the stack segment (SI_KERNEL, address {:#x})"}
+
+    def __init__(self, address, access, code, thread):
+        super().__init__(f"bus error: {self.REASONS[code].format(address)}, thread {thread}")
+        self.address, self.access, self.code, self.thread = address, access, code, thread
+
+
 class Abort(MachineError):
     """An emulated thread aborted (SIGABRT): the C library found its heap corrupt.
 

@@ -4,7 +4,7 @@
 MAX_CORES = 64
 MAX_SOCKETS = 4
 MAX_THREADS = 1024
-MAX_PROCESSES = 256
+MAX_PROCESSES = 4095           # a TLB entry has 12 bits for them (mmu/tlb.py)
 MAX_LINES = 26 << 20            # tags of all caches and TLBs together
 MAX_SETS = 4 << 20              # sets of all caches and TLBs together
 MAX_CHANNELS = 16               # DRAM channels, all sockets
@@ -84,8 +84,8 @@ PTE_PS = 1 << 7                 # maps a large page
 PTE_FRAME = 0x000F_FFFF_FFFF_F000
 
 # Doors (_jit): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
-# 0 to 31 are the machine's, the rest a language runtime's.
-DOORS = 128
+# Those below GUEST_DOORS are the machine's, the rest a language runtime's.
+DOORS, GUEST_DOORS = 128, 32
 DOOR_FILES = {}
 
 
@@ -112,6 +112,10 @@ DOOR_MREMAP = door(11, "hwmem.linux.mremap", 3)
 DOOR_MADVISE = door(12, "hwmem.linux.madvise", 4)
 DOOR_FILE = door(13, "hwmem.linux.files", 3)
 DOOR_TASK = door(14, "hwmem.linux.tasks", 2)
+DOOR_MLOCK = door(15, "hwmem.linux.mlock", 3)
+DOOR_ADVICE = door(16, "hwmem.linux.advice", 4)
+DOOR_CLEAR_REFS = door(17, "hwmem.linux.clear_refs", 2)
+DOOR_KHUGEPAGED = door(18, "hwmem.linux.huge", 3)
 
 # Where an access was served from (core.source)
 (FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM,
@@ -128,38 +132,60 @@ SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, NO_MEMORY, BUS_ADRERR = 1, 2, 3, 4, 5
 ABORTED = 6                     # SIGABRT; the address is the number of the C library's message (libc/abort.py)
 GENERAL_PROTECTION, STACK_FAULT = 7, 8      # SIGSEGV and SIGBUS with SI_KERNEL and address 0 (core/segment.py)
 BAD_SIZE, BAD_THREAD = 9, 10    # no signals: a kernel's mistake, an access of a width that there is not, a thread that there is not
+TABLE_FULL = 11                 # nor this: a table of the emulator's is full; the address is one of these, as m.mm.full is
+FULL_FILES, FULL_PROCESSES, FULL_VMAS = 1, 2, 3
 
 # mmap, mremap (asm-generic/mman-common.h, asm-generic/mman.h, linux/mman.h)
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC, PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP = 0, 1, 2, 4, 8, 0x100_0000, 0x200_0000
-MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS = 0x01, 0x02, 0x10, 0x20
-MAP_GROWSDOWN, MAP_LOCKED, MAP_NORESERVE, MAP_POPULATE, MAP_STACK, MAP_FIXED_NOREPLACE = 0x100, 0x2000, 0x4000, 0x8000, 0x2_0000, 0x10_0000
-MREMAP_MAYMOVE, MREMAP_FIXED = 1, 2
+MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_FIXED, MAP_ANONYMOUS = 0x01, 0x02, 0x03, 0x10, 0x20
+MAP_32BIT, MAP_ABOVE4G, MAP_GROWSDOWN, MAP_DENYWRITE, MAP_EXECUTABLE, MAP_LOCKED = 0x40, 0x80, 0x100, 0x800, 0x1000, 0x2000
+MAP_NORESERVE, MAP_POPULATE, MAP_NONBLOCK, MAP_STACK, MAP_HUGETLB, MAP_SYNC = 0x4000, 0x8000, 0x1_0000, 0x2_0000, 0x4_0000, 0x8_0000
+MAP_FIXED_NOREPLACE, MAP_UNINITIALIZED = 0x10_0000, 0x400_0000
+MAP_HUGE_SHIFT, MAP_HUGE_MASK = 26, 63              # log2 of MAP_HUGETLB's page size, 0: 2 MiB
+MAP_HUGE_2MB, MAP_HUGE_1GB = 21 << 26, 30 << 26
+MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
+MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT = 1, 2, 4, 1
 MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
 MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE = 0, 1, 2, 3, 4, 8
-MADV_DONTFORK, MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 10, 11, 14, 15
-MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE = 20, 21, 22, 23, 25
+MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 9, 10, 11, 14, 15
+MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK = 16, 17, 18, 19
+MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_DONTNEED_LOCKED, MADV_COLLAPSE = 20, 21, 22, 23, 24, 25
+MADV_GUARD_INSTALL, MADV_GUARD_REMOVE = 102, 103
+(PAGE_IS_WPALLOWED, PAGE_IS_WRITTEN, PAGE_IS_FILE, PAGE_IS_PRESENT, PAGE_IS_SWAPPED, PAGE_IS_PFNZERO, PAGE_IS_HUGE,
+ PAGE_IS_SOFT_DIRTY, PAGE_IS_GUARD) = (1 << k for k in range(9))       # PAGEMAP_SCAN (uapi/linux/fs.h)
+PAGE_IS_ANY = (1 << 9) - 1
+CLEAR_REFS_ALL, CLEAR_REFS_ANON, CLEAR_REFS_MAPPED, CLEAR_REFS_SOFT_DIRTY, CLEAR_REFS_MM_HIWATER_RSS = 1, 2, 3, 4, 5
+
+UINT_MASK = (1 << 32) - 1       # of an argument of 64 bits, what the kernel takes as an unsigned int
 
 # errno (asm-generic/errno-base.h, errno.h)
-EPERM, EINTR, EBADF, EAGAIN, ENOMEM, EFAULT, EBUSY, EEXIST, EINVAL, ENOSPC, ENOSYS = 1, 4, 9, 11, 12, 14, 16, 17, 22, 28, 38
+(EPERM, EINTR, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, EINVAL, EFBIG, ENOSPC,
+ ENOSYS) = 1, 4, 9, 11, 12, 13, 14, 16, 17, 22, 27, 28, 38
+EOVERFLOW, EOPNOTSUPP = 75, 95
 
 # System calls: rows of the table in linux/syscall.py. By which numbers programs know them is in linux/call_numbers.py.
 (SYS_FUTEX, SYS_MMAP, SYS_MUNMAP, SYS_BRK, SYS_MPROTECT, SYS_MLOCK, SYS_MUNLOCK, SYS_MREMAP, SYS_MADVISE, SYS_MINCORE, SYS_MSYNC,
- SYS_FSYNC, SYS_FTRUNCATE, SYS_PREAD, SYS_FORK, SYS_EXIT, SYS_SPAWN) = range(17)
-SYSTEM_CALLS = 17               # SYS_SPAWN: what a boot loader and execve do together: a process with a program's address space
+ SYS_FSYNC, SYS_FTRUNCATE, SYS_PREAD, SYS_FORK, SYS_EXIT, SYS_SPAWN, SYS_MLOCK2, SYS_MLOCKALL, SYS_MUNLOCKALL,
+ SYS_CLEAR_REFS) = range(21)    # CLEAR_REFS: a write to /proc/PID/clear_refs
+SYSTEM_CALLS = 21               # SYS_SPAWN: what a boot loader and execve do together: a process with a program's address space
 FUTEX_WAIT, FUTEX_WAKE = 0, 1
 
 # vm_flags of a VMA (include/linux/mm.h). The rights are PROT_*'s bits.
 VM_READ, VM_WRITE, VM_EXEC, VM_SHARED = 1, 2, 4, 8
 VM_ACCESS = VM_READ | VM_WRITE | VM_EXEC
-VM_GROWSDOWN, VM_LOCKED, VM_SEQUENTIAL, VM_RANDOM, VM_DONTCOPY = 0x100, 0x2000, 0x8000, 0x1_0000, 0x2_0000
+VM_GROWSDOWN, VM_LOCKED, VM_SEQUENTIAL, VM_RANDOM, VM_DONTCOPY, VM_LOCKONFAULT = 0x100, 0x2000, 0x8000, 0x1_0000, 0x2_0000, 0x8_0000
 VM_ACCOUNT, VM_NORESERVE, VM_SPECIAL = 0x10_0000, 0x20_0000, 0x400      # SPECIAL: the kernel's own pages (vdso), VM_PFNMAP there
-VM_HUGEPAGE, VM_NOHUGEPAGE = 0x2000_0000, 0x4000_0000
+VM_MAYBE_GUARD, VM_WIPEONFORK, VM_DONTDUMP, VM_HUGEPAGE, VM_NOHUGEPAGE = 0x800, 0x200_0000, 0x400_0000, 0x2000_0000, 0x4000_0000
+VM_CLEARED = 0x800_0000         # soft-dirty bits were cleared since it was mapped; VM_SOFTDIRTY there, the other way round
+VM_MERGED = VM_MAYBE_GUARD | VM_CLEARED     # no hindrance to a merge: of two that merge either's guards stay, and what either knows as dirty
 VM_EXISTED = 1 << 40            # not Linux's: what a trace touches, which was there before its first reference (machine/replay.py)
 
 # Page-table entries of Linux's: with P clear, what is instead; with P set, the zero page
 PTE_PROTNONE = 1 << 8           # P clear: the page is there, nobody may touch it (PROT_NONE)
 PTE_SWAP = 1 << 9               # P clear: the page is in a swap slot, whose number stands in the frame's place
 PTE_EXCLUSIVE = 1 << 10         # with PTE_SWAP: no other process has it
+PTE_GUARD = 1 << 6              # P clear, alone: a guard, which no access passes (MADV_GUARD_INSTALL)
+PTE_CLEARED = 1 << 11           # not written to since clear_refs cleared its soft-dirty bit, and so read-only; a swap entry's too
 PTE_ZERO = 1 << 9               # P set: the zero page; it belongs to nobody and is never written
 
 # Flags of a frame (layout.FRAME)
@@ -181,7 +207,7 @@ THP_NEVER, THP_MADVISE, THP_ALWAYS = range(3)
 THP_POLICIES = {"never": THP_NEVER, "madvise": THP_MADVISE, "always": THP_ALWAYS}
 
 KHUGEPAGED_SECONDS, KHUGEPAGED_PAGES = 10, 4096         # scan_sleep_millisecs, pages_to_scan
-MAX_PTES_SHARED = 256
+MAX_PTES_SHARED, MAX_PTES_SWAP = 256, 64        # of khugepaged; max_ptes_none can be set
 
 # Frames
 MAX_FRAMES = 1 << 23            # 32 GiB; a numpy record must stay below 2 GiB
@@ -195,9 +221,12 @@ MAX_VMAS = 1 << 19
 MAX_MAP_COUNT = 65530           # VMAs of a process (vm.max_map_count)
 MAX_RMAPS = 1 << 23
 MAX_SLOTS = 1 << 23            # 32 GiB
-MAX_FILES = 1024
+MAX_FILES = 1 << 17             # files of the disk and shared anonymous mappings
 SHMEM_PAGES = 1 << 31           # of one shared anonymous mapping: what a page's number in the page cache can tell (Linux: no limit)
 FILE_PAGES = 1 << 24            # of the disk, behind the swap slots: 64 GiB of files
+MAX_GROUPS = 64                 # memory groups, the root's among them
+GROUP_EVENTS = ("high", "max", "oom", "oom_kill", "oom_group_kill")     # of a group, as memory.events names them
+NO_LIMIT_PAGES = 1 << 51        # pages: "max"
 CACHE_SLOTS = 1 << 23           # of the page cache's hash table (a power of two)
 
 # A process's layout

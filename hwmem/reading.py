@@ -24,7 +24,8 @@ READING = (
     "hwmem.reading",
     "hwmem.__main__",
     # Commands
-    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.ordering", "hwmem.cli.sweep", "hwmem.cli.line", "hwmem.cli.interruption",
+    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.ordering", "hwmem.cli.sweep", "hwmem.cli.line",
+    "hwmem.cli.interruption",
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
@@ -38,7 +39,7 @@ READING = (
     "hwmem.programs.threads.fences", "hwmem.programs.threads.hoard", "hwmem.programs.threads.heap",
     "hwmem.programs.threads.regression", "hwmem.programs.threads.fields", "hwmem.programs.memory", "hwmem.programs.memory.faults",
     "hwmem.programs.memory.returning", "hwmem.programs.memory.oversubscription", "hwmem.programs.memory.reach",
-    "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation", "hwmem.programs.memory.mappings",
+    "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation", "hwmem.programs.memory.mappings", "hwmem.programs.memory.limits",
     "hwmem.programs.memory.contiguous", "hwmem.programs.memory.overlay", "hwmem.programs.meter", "hwmem.programs.barrier",
     "hwmem.programs.file", "hwmem.programs.diagnosis", "hwmem.programs.registry", "hwmem.programs.space",
     # Litmus tests
@@ -52,8 +53,8 @@ READING = (
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
-    "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player", "hwmem.machine.interrupt",
-    "hwmem.machine.lock", "hwmem.machine.enter",
+    "hwmem.machine.groups", "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player",
+    "hwmem.machine.interrupt", "hwmem.machine.lock", "hwmem.machine.enter",
     "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.machine.where",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
@@ -63,7 +64,7 @@ READING = (
     "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts", "hwmem.observe.checks.faults",
     # /proc, as Linux shows it
     "hwmem.proc", "hwmem.proc.smaps", "hwmem.proc.maps", "hwmem.proc.status", "hwmem.proc.walk", "hwmem.proc.pagemap",
-    "hwmem.proc.memory",
+    "hwmem.proc.memory", "hwmem.proc.group",
     # What it is made of
     "hwmem.config", "hwmem.config.build", "hwmem.config.machine", "hwmem.config.record", "hwmem.config.file",
     # The C library, a program that runs in emulated processes
@@ -77,14 +78,14 @@ READING = (
     # Linux
     "hwmem.linux", "hwmem.linux.stubs", "hwmem.linux.call_numbers", "hwmem.linux.syscall", "hwmem.linux.files",
     "hwmem.linux.truncate",
-    "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.mremap", "hwmem.linux.protect", "hwmem.linux.mapping",
-    "hwmem.linux.populate", "hwmem.linux.tasks", "hwmem.linux.fork",
-    "hwmem.linux.fault", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
+    "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.advice", "hwmem.linux.clear_refs", "hwmem.linux.mremap",
+    "hwmem.linux.mlock", "hwmem.linux.protect", "hwmem.linux.mapping", "hwmem.linux.tasks", "hwmem.linux.fork",
+    "hwmem.linux.fault", "hwmem.linux.populate", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
     "hwmem.linux.exit", "hwmem.linux.exec", "hwmem.linux.huge", "hwmem.linux.anon", "hwmem.linux.swapin",
     "hwmem.linux.filemap", "hwmem.linux.shmem", "hwmem.linux.writeback", "hwmem.linux.readahead", "hwmem.linux.commit",
     "hwmem.linux.aging", "hwmem.linux.workingset", "hwmem.linux.pages", "hwmem.linux.swap", "hwmem.linux.vma",
     "hwmem.linux.vma_tree", "hwmem.linux.rmap", "hwmem.linux.shootdown", "hwmem.linux.page_table", "hwmem.linux.page_cache",
-    "hwmem.linux.lru", "hwmem.linux.frames", "hwmem.linux.disk",
+    "hwmem.linux.lru", "hwmem.linux.frames", "hwmem.linux.group", "hwmem.linux.disk",
     # Who runs next
     "hwmem.sched", "hwmem.sched.thread", "hwmem.sched.scheduler", "hwmem.sched.block",
     # One access: the core

@@ -52,7 +52,10 @@ def sysMap(m, t, v, n, stat):
     if result != v:
         add64(m, t, stat, -n)                           # the machine goes on, and its counters agree
         throw(m, t, E.MAP_MEMORY if result == -H.ENOMEM else E.CANNOT_MAP, 0, 0)
-    return result == v
+        return False
+    if get32(m, t, V.debug + debug.disablethp):
+        madvise(m, t, v, n, H.MADV_NOHUGEPAGE)          # sysNoHugePageOS
+    return True
 
 
 @cold

@@ -39,6 +39,7 @@ def parser():
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sizes and of what is freed (default 0)")
     line.json_option(sub)
 
+    command(warm_up, "warmup", "compile now what later runs need")
     sub = command(show_classes, "sizes", "the size classes")
     line.json_option(sub)
     return top
@@ -47,6 +48,16 @@ def parser():
 def percent(text):
     """A number, or what else was written, for check_gogc to take or refuse."""
     return int(text) if text.removeprefix("-").isdecimal() else text
+
+
+def warm_up(arguments):
+    """The runtime's doors and the programs' kernels. `hwmem warmup` comes here, too."""
+    from goalloc.programs import PROGRAMS
+    from hwmem import params
+    from hwmem.cli.warmup import bind, carry_out
+    from hwmem.runs.job import Job
+    programs = [(name, lambda program=program: Job(program).set_up()) for name, program in PROGRAMS.items()]
+    carry_out([("doors", lambda: bind(range(params.GUEST_DOORS, params.DOORS))), *programs])
 
 
 def list_programs(arguments):

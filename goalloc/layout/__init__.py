@@ -23,5 +23,5 @@ from goalloc.layout.scheduler import (Mutex, WaitGroup, g_, gobuf, hchan, m_, p_
 from goalloc.layout.program import eface, hiter, hmap, iface, mapextra, slice_, type_                           # noqa: F401
 from goalloc.layout.variables import DATA, DATA_END, GLOBALS, RODATA, RODATA_END, SYMBOLS, TYPES, variables     # noqa: F401
 
-struct("debug_", "madvdontneed, gcshrinkstackoff int32")
-debug = namespace("debug", 120, {"madvdontneed": 0, "gcshrinkstackoff": 4})    # what GODEBUG sets; of Go's, only what is asked for here
+struct("debug_", "madvdontneed, gcshrinkstackoff, disablethp int32")
+debug = namespace("debug", 120, {"madvdontneed": 0, "gcshrinkstackoff": 4, "disablethp": 8})     # what GODEBUG sets; of Go's, only what is asked for here

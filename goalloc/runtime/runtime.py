@@ -73,7 +73,8 @@ class String(NamedTuple):
 class Runtime:
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
-    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off"; `godebug`: "madvdontneed=0" (or 1), "memprofilerate=524288"; `start`: a
+    `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off";
+    `godebug`: "madvdontneed=0" (or 1), "disablethp=1", "memprofilerate=524288"; `start`: a
     recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled. `collects`:
     collections begin by themselves, as GOGC and the limit say; without it only those that are asked for (gc).
     """
@@ -88,6 +89,7 @@ class Runtime:
         self.gogc, self.memory_limit = check_gogc(gogc), check_limit(memory_limit)
         settings = check_godebug(godebug)
         self.madvdontneed, self.memprofilerate = settings["madvdontneed"], settings["memprofilerate"]
+        self.disablethp = settings["disablethp"]
         self.machine = process.machine if process else machine or Machine(config or MachineConfig(), seed)
         self.gomaxprocs = check_gomaxprocs(gomaxprocs, self.machine.config.cores, start is not None)
         if not self.machine.config.mmu:
@@ -136,6 +138,8 @@ class Runtime:
         self._door(0, MALLOCINIT, 0, 0)
         init_controller(p, self.gogc if start is None else -1, self.memory_limit)       # recorded heaps are not collected
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
+        if self.disablethp:                                 # for the whole heap: the real program has mapped 4 MiB when it reads GODEBUG
+            p.store(V.debug + debug.disablethp, self.disablethp, size=4)
         for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
             p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)

@@ -147,7 +147,14 @@ class LinkOnlyLibrary(JITCodeLibrary):
 
     def __init__(self, codegen, name):
         super().__init__(codegen, name)
-        self.callees = []
+        self.callees, self.attributes = [], ()
+
+    def add_ir_module(self, ir_module):
+        for function in ir_module.functions:
+            if function.blocks:                                 # defined here: the kernel itself
+                for attribute in self.attributes:
+                    function.attributes.add(attribute)
+        super().add_ir_module(ir_module)
 
     def add_linking_library(self, library):
         self.callees.append(library)
@@ -176,13 +183,12 @@ class LinkOnlyLowering(NativeLowering):
 
     def run_pass(self, state):
         state.library = LinkOnlyLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.attributes = attributes.get(state.func_id.func, ())
         state.flags.no_cpython_wrapper = state.flags.no_cfunc_wrapper = state.flags.no_compile = True
         with _forward_indices.within(state.func_id.func):
             super().run_pass(state)
         lowered = state["cr"]
         key = object()                          # stands where numba has the callable: the implementation's name
-        for attribute in attributes.get(state.func_id.func, ()):
-            state.library.get_function(lowered.fndesc.llvm_func_name).add_function_attribute(attribute)
         state.targetctx.insert_user_function(key, lowered.fndesc, [state.library])
         state["cr"] = lowered._replace(cfunc=key)
         return True
@@ -252,7 +258,7 @@ class KernelDispatcher(CPUDispatcher):
     for numba would optimise and assemble each of a kernel's callees once for every caller above it."""
 
     def __init__(self, py_func, locals=None, targetoptions=None, pipeline_class=WholePipeline):
-        super().__init__(py_func, locals, targetoptions, pipeline_class)
+        super().__init__(py_func, locals or {}, targetoptions, pipeline_class)
         self.cached = False
         self.linked = None if pipeline_class is LinkOnlyPipeline else KernelDispatcher(py_func, locals, targetoptions, LinkOnlyPipeline)
 

@@ -77,7 +77,7 @@ class Doors:
 
     def prepare(self, numbers, record_type):
         """These doors will be needed: the ones that are not in the cache are compiled from now on, by idle cores as well."""
-        if JIT_DISABLED or self._crew:
+        if JIT_DISABLED or (self._crew and self._crew.queue):
             return
         missing = [n for n in numbers if self._addresses[n] == 0 and not self._is_cached(n, record_type)]
         if missing:

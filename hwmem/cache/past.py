@@ -56,7 +56,6 @@ def access_uncached(m, c, line, write, share):
         cycles = dram_read(m, c, line, home_node(m, line))
         core.cycles += cycles
         share.uncached_reads += 1
-        share.dram_reads += 1
 
 
 @cold

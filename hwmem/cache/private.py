@@ -27,7 +27,6 @@ from hwmem.cache.sets import index_in, key_of, prefetch_row, put, refill, row_of
 from hwmem.cache.directory import put_back, request, request_again
 from hwmem.cache.entry import give_up
 from hwmem.cache.protocol import PR_RD
-from hwmem.cache.shares import close_share, open_share
 
 BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry's link above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
@@ -266,14 +265,12 @@ def evict_l1(m, c, line, state):
     if is_dirty(state):
         core = m.core[c]
         core.l1d.dirty_evictions += 1
-        if core.walking:
-            open_share(core)
         core.l2.write_back_misses += 1
+        if core.walking:
+            core.walker.l2_write_back_misses += 1
         j = allocate_l2_late(m, c, line)
         m.tag[j] |= state
         m.word[j] = core.l1d.first
-        if core.walking:
-            close_share(core, core.walker)
     elif state == P.E:
         put_back(m, c, line, state, 0, -1)
 

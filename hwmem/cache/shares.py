@@ -3,12 +3,12 @@
     an access of the walker or the kernel ── the L1 has the line: nothing more is counted
                                           └─ it misses:  open_share ── take_miss ── close_share
 
-What a miss changes of the core's counts between the two is theirs. Their L1 hits are their accesses less their misses
+What a miss changes of the core's counts between the two is theirs; what served it (core.source) is counted in
+`share.served`, which has L2 hits, upgrades, HITMs and DRAM reads. Their L1 hits are their accesses less their misses
 (observe/counters.py). A program's own access pays nothing for it, and the core's counts stay sums over all three.
 
-The kernel opens a share once a range (core/physical.py). The walker's common miss finds its line in the L2 and changes
-three counts, which it adds to its share as they come (mmu/walk.py); a victim that goes on from the L1 to an L2 that does not
-know it is rare, and `core.walking` makes whoever takes it there open the share.
+The kernel opens a share once a range (core/physical.py). The walker misses one line at a time and often, so it notes only what
+its common misses change (mmu/walk.py); what is rare is added where it happens, while `core.walking` is set.
 """
 from hwmem._jit import hot
 
@@ -18,30 +18,24 @@ def open_share(core):
     """What the core counts from now on is somebody's."""
     before, l1, l2 = core.before, core.l1d, core.l2
     before.l1d_misses, before.l1d_replacements, before.l1d_dirty_evictions = l1.misses, l1.replacements, l1.dirty_evictions
-    before.l2_hits, before.l2_misses, before.l2_write_back_misses = l2.hits, l2.misses, l2.write_back_misses
+    before.l2_misses, before.l2_write_back_misses = l2.misses, l2.write_back_misses
     before.l2_replacements, before.l2_dirty_evictions = l2.replacements, l2.dirty_evictions
-    before.llc_hits, before.llc_misses, before.upgrades = core.llc_hits, core.llc_misses, core.upgrades
-    before.interventions_hit_modified, before.interventions_remote = core.interventions_hit_modified, core.interventions_remote
-    before.writebacks, before.dram_reads, before.dram_writes = core.writebacks, core.dram_reads, core.dram_writes
+    before.llc_hits, before.llc_misses = core.llc_hits, core.llc_misses
+    before.writebacks, before.dram_writes = core.writebacks, core.dram_writes
 
 
 @hot
 def close_share(core, share):
-    """What the core has counted since open_share is also counted in `share`, its `walker` or its `kernel`."""
+    """What the core has counted since open_share is also counted in `share`."""
     before, l1, l2 = core.before, core.l1d, core.l2
     share.l1d_misses += l1.misses - before.l1d_misses
     share.l1d_replacements += l1.replacements - before.l1d_replacements
     share.l1d_dirty_evictions += l1.dirty_evictions - before.l1d_dirty_evictions
-    share.l2_hits += l2.hits - before.l2_hits
     share.l2_misses += l2.misses - before.l2_misses
     share.l2_write_back_misses += l2.write_back_misses - before.l2_write_back_misses
     share.l2_replacements += l2.replacements - before.l2_replacements
     share.l2_dirty_evictions += l2.dirty_evictions - before.l2_dirty_evictions
     share.llc_hits += core.llc_hits - before.llc_hits
     share.llc_misses += core.llc_misses - before.llc_misses
-    share.upgrades += core.upgrades - before.upgrades
-    share.interventions_hit_modified += core.interventions_hit_modified - before.interventions_hit_modified
-    share.interventions_remote += core.interventions_remote - before.interventions_remote
     share.writebacks += core.writebacks - before.writebacks
-    share.dram_reads += core.dram_reads - before.dram_reads
     share.dram_writes += core.dram_writes - before.dram_writes

@@ -78,7 +78,7 @@ def parser():
     diff_command(command)
     ordering_commands(command)
     machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
-    command(warm_up, "warmup", "compile everything now, so that no later run has to")
+    command(warm_up, "warmup", "compile now what later commands need")
     command(None, BENCH, "how fast it is here, beside C and other simulators (hwmem bench --help)")
     return top
 
@@ -176,9 +176,5 @@ def show_config(arguments):
 
 
 def warm_up(arguments):
-    from tqdm import tqdm
-    from hwmem.programs import WORKLOADS
-    from hwmem.runs.job import Job
-    for workload in (bar := tqdm(WORKLOADS.values(), desc="compiling", unit="kernel", file=sys.stderr)):
-        bar.set_postfix_str(workload.name)
-        Job(workload).set_up()
+    from hwmem.cli import warmup
+    warmup.warm_up(arguments)

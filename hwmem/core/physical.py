@@ -55,6 +55,7 @@ def physical_accesses(m, c, pa, size, write):
                 open_share(core)
                 missed = True
             take_miss(m, c, row, line, write, i)
+            core.kernel.served[core.source] += 1
         if m.observe.watching:
             physical_seen(m, c, line_pa, min(P.LINE, pa + size - line_pa), write)
     core.overwrites = 0

@@ -23,9 +23,9 @@ HOT = record("line", "store", "host", "unused")
 
 # What of a core's counts is somebody's: the fields of the same name, or of l1d and l2 (cache/shares.py)
 SHARE = record("l1d_misses", "l1d_replacements", "l1d_dirty_evictions",
-               "l2_hits", "l2_misses", "l2_write_back_misses", "l2_replacements", "l2_dirty_evictions",
-               "llc_hits", "llc_misses", "upgrades", "interventions_hit_modified", "interventions_remote", "writebacks",
-               "dram_reads", "dram_writes",
+               "l2_misses", "l2_write_back_misses", "l2_replacements", "l2_dirty_evictions",
+               "llc_hits", "llc_misses", "writebacks", "dram_writes",
+               ("served", "i8", P.SOURCES),                     # misses of the L1, by what served them
                "uncached_reads", "uncached_writes")             # theirs alone: accesses to page tables past the caches
 
 FORESEEN = record("key", "table")       # the key plus one
@@ -70,7 +70,7 @@ CORE = record(
     ("pml4e", SETS), ("pdpte", SETS), ("pde", SETS),
     # invalidation queue (cache/invalidations.py), oldest first: lines, until when they wait, their words
     "iq_count", "iq_random", ("iq_line", "i8", 64), ("iq_due", "i8", 64), ("iq_word", "i8", 512),
-    ("pad", "i8", 7))               # keeps the row on lines of the host's cache and off a multiple of 4096
+    ("pad", "i8", 5))               # keeps the row on lines of the host's cache and off a multiple of 4096
 
 DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "make_unique", "hits", "misses",
                    "back_invalidations", "remote_requests")

@@ -16,8 +16,13 @@ PROCESS = record(                   # a task and its mm
     "peak", "peak_vm",                                  # most of anon + file + shared; most of total_vm before it last fell
     "minflt", "majflt",
     "start_code", "end_code", "start_data", "end_data", "start_brk", "brk", "start_stack", "mmap_base", "vdso",
-    "limit_stack", "limit_space", "limit_locked",       # RLIMIT_STACK, RLIMIT_AS, RLIMIT_MEMLOCK, bytes
+    "limit_stack", "limit_space", "limit_locked", "limit_data",     # RLIMIT_STACK, RLIMIT_AS, RLIMIT_MEMLOCK, RLIMIT_DATA, bytes
+    "privileged",                       # root's, with all capabilities; else an ordinary user's
+    "lock_future",                      # vm_flags of mappings to come: VM_LOCKED, VM_LOCKONFAULT (mlockall)
+    "tracked",                          # its soft-dirty bits have been cleared once, and count from then on (clear_refs.py)
+    "group", "oom_adj",                 # memory group (linux/group.py), 0: the root's; oom_score_adj
     "libc",                             # the C library's data (libc/layout.py), 0: the program does not use it
+    "max_fast",                         # its global_max_fast, plus one; 0: as it begins
     ("obituary", "i8", 5),              # what the OOM killer took, in pages: total_vm, anon, file, shared, table_pages
     ("segment_base", "i8", 6), ("segment_limit", "i8", 6), ("segment_rights", "i8", 6),
     ("guest", "i8", 32))                # a language runtime's: counts of what no emulated memory holds
@@ -58,10 +63,16 @@ DISK = record("host", "free_at", "latency", "page_cycles", "reads", "writes", "w
 LRU = record(("head", "i4", P.LRU_LISTS), ("tail", "i4", P.LRU_LISTS), ("pages", "i8", P.LRU_LISTS),
              ("cost", "i8", 2), "age", "activated")             # of reclaiming anonymous and file pages; linux/workingset.py
 RECLAIM = record("kswapd", "priority", "failures", "forced", "skipped", "activated",    # linux/balance.py, reclaim.py
+                 "group",                                   # whose pages alone are looked at; 0: everybody's
                  ("target", "i8", P.LRU_LISTS), ("deactivate", "i8", 2))
 MM = record("thp", "max_ptes_none", "swappiness", "overcommit", "overcommit_ratio", "committed", "anon_vmas", "page_cluster",
             "reclaiming", "kswapd_cycles", "oom_process", "oom_pages", "dying", "khugepaged_process", "khugepaged_va", "khugepaged_at", "khugepaged_sleep",
+            "full",     # a table of the emulator's that was full in this system call (params.FULL_*)
             "untold")   # 1: what the kernel does now was done before: no access of it is made (core/service.py)
+GROUP = record("high", "most", "swap_most", "usage", "peak", "swap", "together",     # pages (linux/group.py); its processes die together
+               ("pages", "i8", P.LRU_LISTS),                # of it in each LRU list
+               ("event", "i8", len(P.GROUP_EVENTS)), "pgscan", "pgsteal",
+               "killed_usage", "killed_idle")               # when one of it was last killed for want of memory: usage, inactive file pages
 CURSOR = record("process", "start", "end", "table", "place", "huge")                # linux/page_table.py, next_entry
 VMSTAT_NAMES = (
     "pgfault", "pgmajfault", "pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pglazyfree", "pglazyfreed", "pgrefill",
@@ -73,5 +84,6 @@ VMSTAT = record(*VMSTAT_NAMES)
 FILE = record("length", "first", "pages", "alive", "shared", "users",                # length: bytes; first: page of the disk; users: VMAs
               "cached", "dirty", "hand",                    # pages in the page cache; where the flusher goes on
               "window", "window_pages", "window_ahead", "misses")   # read-ahead (linux/readahead.py)
-FILES = record("cached", "dirty", "swapped", "hand", "flusher_cycles", "throttled_cycles")  # all files; swapped: of shared memory
+FILES = record("fresh", "free",                         # numbers from `fresh` on were never a file's; the last that is none's again, plus one
+               "cached", "dirty", "swapped", "hand", "flusher_cycles", "throttled_cycles")  # all files; swapped: of shared memory
 SWAP_OWNER = record(("file", "i4"), ("index", "i4"))        # the page of shared memory in a slot: file number + 1, page

@@ -1,7 +1,7 @@
 """The machine's record: all the others in one."""
 from hwmem import params as P
 from hwmem.layout.hardware import BUSY, CORE, COST, DIRECTORY, DRAM, PROTOCOL, SETS
-from hwmem.layout.linux import (CURSOR, DISK, FILE, FILES, FRAME, FRAMES, LRU, MM, PROCESS, RECLAIM, RMAP, SWAP, SWAP_OWNER, THREAD,
+from hwmem.layout.linux import (CURSOR, DISK, FILE, FILES, FRAME, FRAMES, GROUP, LRU, MM, PROCESS, RECLAIM, RMAP, SWAP, SWAP_OWNER, THREAD,
                                 VMA, VMA_NODE, VMSTAT)
 from hwmem.layout.observers import (CELL, CELL_SLOTS, CELLS, EVENT, EVENT_SLOTS, OBSERVE, RACE, RACE_CELL, RACE_CELLS, RACE_LOG,
                                     RACE_ROWS, RACE_SLOTS, SHARED_ROWS, SYNC, WATCHED, WATCHED_SLOTS)
@@ -24,7 +24,7 @@ def machine(before_core, before_tag):
         ("thread", THREAD, P.MAX_THREADS), ("process", PROCESS, P.MAX_PROCESSES),
         ("frames", FRAMES), ("lru", LRU), ("reclaim", RECLAIM), ("swap", SWAP), ("disk", DISK), ("mm", MM), ("cursor", CURSOR),
         ("vmstat", VMSTAT), ("files", FILES), ("file", FILE, P.MAX_FILES),
-        "vma_fresh", "vma_free", "rmap_fresh", "rmap_free",
+        "vma_fresh", "vma_free", "rmap_fresh", "rmap_free", "groups", ("group", GROUP, P.MAX_GROUPS),      # groups: beside group 0
         ("busy", BUSY, P.BUSY_SLOTS), ("align_tag", "u1", before_tag),
         ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES),
         ("holder", "u1", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS), ("vma_node", VMA_NODE, P.MAX_VMAS),
@@ -34,7 +34,7 @@ def machine(before_core, before_tag):
         ("race_sync", SYNC, RACE_ROWS), ("race_clock", "i4", (P.MAX_THREADS, P.MAX_THREADS)), ("race", RACE, RACE_LOG),
         ("rmap", RMAP, P.MAX_RMAPS), ("frame", FRAME, P.MAX_FRAMES),
         ("swap_map", "i4", P.MAX_SLOTS), ("swap_cache", "i4", P.MAX_SLOTS), ("page_cache", "i4", P.CACHE_SLOTS),
-        ("swap_owner", SWAP_OWNER, P.MAX_SLOTS))
+        ("swap_owner", SWAP_OWNER, P.MAX_SLOTS), ("frame_group", "i1", P.MAX_FRAMES), ("slot_group", "i1", P.MAX_SLOTS))
 
 
 _to_core = P.LINE + -machine(P.LINE, P.LINE).fields["core"][1] % P.LINE         # where things begin on a line of the host's cache:

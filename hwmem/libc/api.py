@@ -61,16 +61,16 @@ class Malloc:
         return bool(self._call(core, calls.TRIM, count("pad", pad), 0))
 
     def mallopt(self, option, value, core=0):
-        """Set a parameter of the library for this process. mallopt(3).
+        """Set a parameter of the library for this process; whether the library takes the value. mallopt(3).
 
-        `option`: "M_MMAP_THRESHOLD", "M_MMAP_MAX", "M_TOP_PAD", "M_TRIM_THRESHOLD", "M_ARENA_TEST" or "M_ARENA_MAX";
-        `value`: bytes or a count, an int of 0 to 2**31 - 1.
+        `option`: "M_MMAP_THRESHOLD", "M_MMAP_MAX", "M_TOP_PAD", "M_TRIM_THRESHOLD", "M_MXFAST", "M_ARENA_TEST" or
+        "M_ARENA_MAX"; `value`: bytes or a count, an int of C: -2**31 to 2**31 - 1. M_TRIM_THRESHOLD of -1: nothing is trimmed.
         """
         if not isinstance(option, str) or option not in OPTIONS:
             raise ValueError(f"option: {option!r} is none of {', '.join(OPTIONS)}")
-        if count("value", value) >= 1 << 31:
-            raise ValueError(f"value: takes 0 to 2**31 - 1, not {value}")
-        self._call(core, calls.OPTION, OPTIONS[option], int(value))
+        if not -(1 << 31) <= integer("value", value) < 1 << 31:
+            raise ValueError(f"value: takes -2**31 to 2**31 - 1, not {value}")
+        return self._call(core, calls.OPTION, OPTIONS[option], int(value)) == 1
 
     def end_thread(self, core=0):
         """The thread of `core` has ended: its cache is freed."""
@@ -95,10 +95,14 @@ class Malloc:
 
 def count(name, value):
     """A size or an address as an int of 0 to 2**63 - 1. Raises TypeError, ValueError."""
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: takes an int, not {type(value).__name__}") from None
+    value = integer(name, value)
     if not 0 <= value < 1 << 63:
         raise ValueError(f"{name}: takes 0 to 2**63 - 1, not {value}")
     return value
+
+
+def integer(name, value):
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: takes an int, not {type(value).__name__}") from None

@@ -89,6 +89,12 @@ def reaches(a, b):
 
 
 @kernel
+def exceeds(size, threshold):
+    """size >= threshold, of which `size` is below 2**63 and the other has 64 bits without a sign."""
+    return size >= threshold >= 0
+
+
+@kernel
 def align_up(n, unit):
     return (n + unit - 1) & ~(unit - 1)
 

@@ -13,7 +13,8 @@ from hwmem._jit import call_door, cold, kernel
 from hwmem.core.access import load64, store64
 from hwmem.libc import layout as L
 from hwmem.libc.bins import unlink_chunk
-from hwmem.libc.chunk import ALIGN_MASK, HEAP_MAX, MINSIZE, PREV_INUSE, align_up, chunksize, heap_of, prev_inuse, prev_size, set_head
+from hwmem.libc.chunk import (ALIGN_MASK, HEAP_MAX, MINSIZE, PREV_INUSE, align_up, chunksize, exceeds, heap_of, prev_inuse, prev_size,
+                              set_head)
 from hwmem.libc.layout import dead, library, mp
 from hwmem.libc.mapped import mmap, munmap
 
@@ -152,7 +153,7 @@ def shrink_top(m, t, av, heap, pad):
     top = load64(m, t, av + L.TOP)
     size = chunksize(m, t, top)
     area = size - MINSIZE - 1
-    if size < load64(m, t, mp(m, t) + L.TRIM_THRESHOLD) or area <= pad:
+    if not exceeds(size, load64(m, t, mp(m, t) + L.TRIM_THRESHOLD)) or area <= pad:
         return
     extra = (area - pad) & -P.PAGE
     if extra == 0:

@@ -53,7 +53,9 @@ NONCONTIGUOUS = 2               # in ARENA_FLAGS
 DEFAULT_THRESHOLD = 128 << 10   # mmap, trim; top_pad
 MMAP_THRESHOLD_MAX = 32 << 20
 MMAPS_MAX = 65536
-MAX_FAST = 128                  # largest chunk that a fastbin takes
+MAX_FAST = 128                  # largest chunk that a fastbin takes, unless M_MXFAST says otherwise
+NO_FAST = 16                    # ... when none is to
+MXFAST = -1                     # the option that is no field of malloc_par: global_max_fast, a variable of its own
 NBINS, NSMALLBINS, NFASTBINS = 128, 64, 10
 CACHE_BINS, CACHE_COUNT = 64, 7
 ARENAS_PER_CORE = 8
@@ -79,6 +81,13 @@ def main_arena(m, t):
 def tls(m, t):
     """The thread's variables."""
     return library(m, t) + TLS + t * TLS_BYTES
+
+
+@kernel
+def max_fast(m, t):
+    """The largest chunk that a fastbin takes."""
+    said = m.process[m.thread[t].process].max_fast
+    return said - 1 if said else MAX_FAST
 
 
 @kernel

@@ -83,7 +83,7 @@ def malloc_trim(m, t, pad):
 
 @kernel
 def mallopt(m, t, option, value):
-    """Set a parameter: one of options.OPTIONS' fields, 0 to 2^31 - 1."""
+    """Set a parameter: one of options.OPTIONS, an int of C. 1, or 0 for what is refused."""
     return call_door(m, P.DOOR_LIBC, t, OPTION, option, value)
 
 

@@ -13,11 +13,11 @@ from hwmem.libc import abort as A
 from hwmem.libc import layout as L
 from hwmem.libc.abort import abort
 from hwmem.libc.bins import enter_unsorted, unlink_chunk
-from hwmem.libc.chunk import (ALIGN_MASK, HEADER, MINSIZE, PREV_INUSE, chunksize, clear_prev_inuse, head, prev_inuse, prev_size, reaches,
+from hwmem.libc.chunk import (ALIGN_MASK, HEADER, MINSIZE, PREV_INUSE, chunksize, clear_prev_inuse, exceeds, head, prev_inuse, prev_size, reaches,
                               set_head)
 from hwmem.libc.fastbin import malloc_consolidate, put_fast
 from hwmem.libc.heap import heap_trim
-from hwmem.libc.layout import library, main_arena, mp
+from hwmem.libc.layout import library, main_arena, max_fast, mp
 from hwmem.libc.lock import lock, unlock
 from hwmem.libc.morecore import systrim
 from hwmem.libc.tcache import cache_for, cache_index, cache_put, check_not_cached, has_room
@@ -42,7 +42,7 @@ def int_free(m, t, av, p, has_lock):
         if has_room(m, t, cache, i):
             cache_put(m, t, cache, i, p)
             return 0
-    if size <= L.MAX_FAST:
+    if size <= max_fast(m, t):
         return put_fast(m, t, av, p, size, has_lock)
     if not has_lock:
         lock(m, t, av)
@@ -106,6 +106,6 @@ def give_back(m, t, av):
     pad = load64(m, t, mp(m, t) + L.TOP_PAD)
     if av != main_arena(m, t):
         heap_trim(m, t, av, pad)
-    elif chunksize(m, t, load64(m, t, av + L.TOP)) >= load64(m, t, mp(m, t) + L.TRIM_THRESHOLD):
+    elif exceeds(chunksize(m, t, load64(m, t, av + L.TOP)), load64(m, t, mp(m, t) + L.TRIM_THRESHOLD)):
         systrim(m, t, av, pad)
     return 0

@@ -20,7 +20,7 @@ from hwmem.libc.bins import (UNSORTED, bin_at, bin_index, enter_bin, enter_unsor
 from hwmem.libc.chunk import (BK, BK_NEXTSIZE, FD, FD_NEXTSIZE, FLAGS, HEADER, MINSIZE, PREV_INUSE, chunksize, head, prev_inuse,
                               prev_size, reaches, request2size, set_foot, set_head, set_inuse)
 from hwmem.libc.fastbin import malloc_consolidate, take_fast
-from hwmem.libc.layout import dead
+from hwmem.libc.layout import dead, max_fast
 from hwmem.libc.more import arena_flag, split_top, sysmalloc
 from hwmem.libc.tcache import cache_for, cache_get, cache_index, cache_put, has_room
 
@@ -37,7 +37,7 @@ def int_malloc(m, t, av, n):
     if av == 0:
         return sysmalloc(m, t, av, size)
     p = 0
-    if size <= L.MAX_FAST:
+    if size <= max_fast(m, t):
         p = take_fast(m, t, av, size)
     if p == 0 and is_small(size):
         p = take_small(m, t, av, size)

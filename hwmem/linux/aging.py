@@ -14,7 +14,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.core.service import table_access
-from hwmem.linux.lru import frames_of, lru_move
+from hwmem.linux.lru import frames_of, lru_move, oldest, pages_on
 from hwmem.linux.page_table import entry_width, find_place, read_entry, write_entry
 from hwmem.linux.rmap import HUGE_MAPPING
 from hwmem.linux.vma_tree import vma_at
@@ -120,7 +120,7 @@ def deactivate(m, frame):
 @kernel
 def inactive_is_low(m, inactive):
     """Whether the inactive list is too short beside its active one: 1 to 1 below 1 GiB, 1 to sqrt(10 * GiB) above."""
-    short, long = m.lru.pages[inactive], m.lru.pages[inactive + 1]
+    short, long = pages_on(m, inactive), pages_on(m, inactive + 1)
     gib = short + long >> 30 - P.PAGE_SHIFT
     ratio = 1
     while gib and (ratio + 1) * (ratio + 1) <= 10 * gib:
@@ -133,8 +133,10 @@ def shrink_active(m, c, active, pages):
     """Up to `pages` of the oldest active pages become inactive; files' that are executed and in use get another round.
     How many of these there were."""
     scanned = rotated = 0
-    while scanned < pages and m.lru.tail[active]:
-        frame = np.int64(m.lru.tail[active])
+    while scanned < pages:
+        frame = oldest(m, active)
+        if frame == 0:
+            break
         scanned += frames_of(m, frame)
         used = count_uses(m, c, frame)
         if m.frame[frame].state & P.FRAME_MLOCKED:

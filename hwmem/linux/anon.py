@@ -15,7 +15,7 @@ from hwmem.linux.disk import copy_frame
 from hwmem.linux.filemap import make_shared_writable
 from hwmem.linux.frames import take_frame, take_zeroed
 from hwmem.linux.page_table import frame_at, read_entry, write_entry
-from hwmem.linux.pages import USER_ENTRY, enter_anon, head_of, is_shared, leave_frame
+from hwmem.linux.pages import USER_ENTRY, clean_mark, enter_anon, head_of, is_shared, leave_frame
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.swap import leave_swap_cache
 from hwmem.linux.vma import prepare_anon
@@ -29,7 +29,7 @@ def anonymous_fault(m, c, v, va, place, write):
     """The entry at `place` is empty: give the page at `va` a meaning. 0, or NO_FRAME."""
     p = m.vma[v].process
     if not write and not m.vma[v].vm_flags & P.VM_EXISTED:
-        write_entry(m, c, p, place, m.frames.zero * P.PAGE | USER_ENTRY | P.PTE_ZERO)
+        write_entry(m, c, p, place, m.frames.zero * P.PAGE | USER_ENTRY | P.PTE_ZERO | clean_mark(m, v))
         return 0
     prepare_anon(m, v)
     frame = take_zeroed(m, c)
@@ -51,7 +51,7 @@ def write_fault(m, c, v, va, place):
         return make_shared_writable(m, c, v, va, place)
     if frame and can_reuse(m, frame):
         m.frame[frame].state |= P.FRAME_EXCLUSIVE
-        write_entry(m, c, p, place, entry | P.PTE_RW | P.PTE_D | P.PTE_A)
+        write_entry(m, c, p, place, entry & ~P.PTE_CLEARED | P.PTE_RW | P.PTE_D | P.PTE_A)
         return 0
     return copy_page(m, c, v, va, place)
 

@@ -15,6 +15,7 @@ from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.linux.aging import inactive_is_low
 from hwmem.linux.frames import reserve
+from hwmem.linux.lru import pages_on
 
 MAX_SWAPPINESS = 200
 ANON, FILE = range(2)
@@ -22,7 +23,9 @@ ANON, FILE = range(2)
 
 @kernel
 def can_swap(m):
-    return m.swap.used < m.swap.slots
+    """Whether a page could go to the swap device, of the group that reclaim looks at if it looks at one."""
+    g = m.reclaim.group
+    return m.swap.used < m.swap.slots and (g == 0 or m.group[g].swap < m.group[g].swap_most)
 
 
 @kernel
@@ -43,20 +46,20 @@ def set_targets(m):
     anon, file, whole = shares(m)
     for which in range(P.LRU_INACTIVE_ANON, P.LRU_UNEVICTABLE):
         share = file if which >= P.LRU_INACTIVE_FILE else anon
-        r.target[which] = (m.lru.pages[which] >> r.priority) * share // whole
+        r.target[which] = (pages_on(m, which) >> r.priority) * share // whole
 
 
 @kernel
 def shares(m):
     """The pressure on anonymous pages and on files', as parts of the third number."""
-    r, pages, swappiness = m.reclaim, m.lru.pages, m.mm.swappiness
-    inactive_file = pages[P.LRU_INACTIVE_FILE]
-    if not can_swap(m):
+    r, swappiness = m.reclaim, m.mm.swappiness
+    inactive_file = pages_on(m, P.LRU_INACTIVE_FILE)
+    if not can_swap(m) or (r.group and swappiness == 0):
         return 0, 1, 1
     if r.priority == 0 and swappiness:
         return 1, 1, 1
-    if inactive_file + pages[P.LRU_ACTIVE_FILE] + reserve(m) <= m.frames.mark_high and not r.deactivate[ANON] \
-            and pages[P.LRU_INACTIVE_ANON] >> r.priority:
+    if r.group == 0 and inactive_file + pages_on(m, P.LRU_ACTIVE_FILE) + reserve(m) <= m.frames.mark_high and not r.deactivate[ANON] \
+            and pages_on(m, P.LRU_INACTIVE_ANON) >> r.priority:
         return 1, 0, 1
     if inactive_file >> r.priority and not r.deactivate[FILE]:
         return 0, 1, 1

@@ -7,13 +7,14 @@ them back.
                            1   nothing is
                            2   all promises together keep to overcommit_ratio percent of RAM and all of swap
 
-The processes are root's: what mode 2 holds back for the administrator is theirs too, but not what it keeps a process from
-taking of the last (user_reserve). Source: mm/util.c (__vm_enough_memory, vm_commit_limit).
+Mode 2 holds back a part for the administrator (admin_reserve), which root's processes may take too, and keeps every process
+from taking the last (user_reserve). Source: mm/util.c (__vm_enough_memory, vm_commit_limit).
 """
 from hwmem import params as P
 from hwmem._jit import kernel
 
 HEURISTIC, ALWAYS, NEVER = range(3)
+ADMIN_RESERVE = (8 << 20) // P.PAGE     # pages
 USER_RESERVE = (128 << 20) // P.PAGE    # pages; of a smaller machine a 32nd (vm.user_reserve_kbytes)
 
 
@@ -23,7 +24,7 @@ def charge(m, p, pages):
     mm = m.mm
     if mm.overcommit == HEURISTIC and pages > m.frames.total + m.swap.slots:
         return False
-    if mm.overcommit == NEVER and mm.committed + pages >= commit_limit(m) - user_reserve(m, p):
+    if mm.overcommit == NEVER and mm.committed + pages >= commit_limit(m) - admin_reserve(m, p) - user_reserve(m, p):
         return False
     mm.committed += pages
     return True
@@ -32,6 +33,12 @@ def charge(m, p, pages):
 @kernel
 def uncharge(m, pages):
     m.mm.committed -= pages
+
+
+@kernel
+def admin_reserve(m, p):
+    """Pages of the limit that an ordinary user's process `p` must leave to root's: 3 %, 8 MiB at most (vm.admin_reserve_kbytes)."""
+    return 0 if m.process[p].privileged else min(m.frames.total // 32, ADMIN_RESERVE)
 
 
 @kernel

@@ -63,9 +63,7 @@ def count_work(m, c):
 def evict_huge(m, c, head):
     """Split a huge page and evict what it consisted of."""
     while m.frame[head].huge_maps:
-        if not split_one(m, c, head):
-            activate(m, head)
-            return 0
+        split_one(m, c, head)
     freed = 0
     for frame in range(head, head + P.HUGE_FRAMES):
         if m.frame[frame].lru != P.LRU_NONE:
@@ -75,16 +73,15 @@ def evict_huge(m, c, head):
 
 @cold
 def split_one(m, c, head):
-    """One of the 2 MiB entries that lead to a huge page becomes a table; False without a frame for that."""
+    """One of the 2 MiB entries that lead to a huge page becomes a table."""
     f = m.frame[head]
     p, va, n = np.int64(f.process), f.va, f.chain
     while not va & HUGE_MAPPING:
         p, va, n = np.int64(m.rmap[n - 1].process), m.rmap[n - 1].va, m.rmap[n - 1].next
     va -= HUGE_MAPPING
     finish_stores(m, p)
-    done = split_huge_entry(m, c, p, va, find_place(m, c, p, va, 1))
+    split_huge_entry(m, c, p, va, find_place(m, c, p, va, 1))
     shoot_down(m, c, p, va, va + P.HUGE_PAGE)
-    return done
 
 
 @kernel
@@ -130,7 +127,7 @@ def unmap_to_slot(m, c, frame):
     """Every entry that leads to an anonymous page stands for a slot from now on; False when there is none free."""
     f = m.frame[frame]
     if f.slot == 0:
-        slot = take_slot(m)
+        slot = take_slot(m, np.int64(m.frame_group[frame]))
         if slot < 0:
             return False
         enter_swap_cache(m, frame, slot)
@@ -151,9 +148,10 @@ def unmap_first(m, c, frame, instead):
     p, va = np.int64(f.process), f.va
     finish_stores(m, p)
     place = find_place(m, c, p, va, 0)
-    if read_entry(m, p, place) & P.PTE_D:
+    entry = read_entry(m, p, place)
+    if entry & P.PTE_D:
         f.state |= P.FRAME_DIRTY
-    write_entry(m, c, p, place, instead)
+    write_entry(m, c, p, place, instead | entry & P.PTE_CLEARED if instead else 0)
     count_rss(m, p, frame, -1)
     remove_mapping(m, frame, p, va)
     shoot_down(m, c, p, va, va + P.PAGE)

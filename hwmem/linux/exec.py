@@ -11,6 +11,7 @@ mmap_base). The program is file 0: what the loader maps of it is read from there
 """
 from hwmem import params as P
 from hwmem._jit import kernel
+from hwmem.linux.group import uncharge_frames
 from hwmem.linux.page_table import new_table
 from hwmem.linux.shmem import get_file
 from hwmem.linux.vma import new_vma
@@ -42,13 +43,16 @@ def take_process(m, layout):
             process.cores = process.root = process.parent = 0
             process.total_vm = process.locked_vm = process.peak = process.peak_vm = 0
             process.anon = process.file = process.shared = process.swapped = process.table_pages = 0
-            process.minflt = process.majflt = process.libc = 0
+            process.minflt = process.majflt = process.libc = process.max_fast = 0
             for s in range(len(process.segment_rights)):
                 process.segment_rights[s] = 0           # flat (core/segment.py)
             process.limit_stack = P.STACK_LIMIT
             process.limit_space = P.UNLIMITED
             process.limit_locked = P.LOCKED_LIMIT
+            process.limit_data = P.UNLIMITED
+            process.privileged = process.lock_future = process.tracked = process.group = process.oom_adj = 0
             return p
+    m.mm.full = P.FULL_PROCESSES
     return -1
 
 
@@ -64,6 +68,7 @@ def spawn(m, t, layout):
             m.process[p].alive = 0
             return -P.ENOMEM
         m.process[p].root = root
+        uncharge_frames(m, root >> P.PAGE_SHIFT, 1)         # whoever starts a program is not of its group
         lay_out(m, p)
     return p
 

@@ -22,7 +22,7 @@ def release_address_space(m, c, p):
     top = task_end(process.layout)
     finish_stores(m, p)
     if m.mmu:
-        zap_range(m, c, p, 0, top)
+        zap_range(m, c, p, 0, top, 1)
         free_tables(m, c, p, 0, top, 0, 1 << 48)
         shoot_down(m, c, p, 0, top)
     while process.first_vma:

@@ -20,14 +20,16 @@ from hwmem.linux.anon import anonymous_fault, write_fault
 from hwmem.linux.commit import charge
 from hwmem.linux.filemap import file_fault
 from hwmem.linux.frames import take_zeroed
+from hwmem.linux.group import uncharge_frames
 from hwmem.linux.huge import GO_ON, huge_fault, huge_write_fault, may_be_huge, wake_khugepaged
 from hwmem.linux.oom import bury
+from hwmem.linux.populate import GUARDED, keep_page
 from hwmem.linux.page_table import drop_empty_leaf, find_place, make_place, read_entry
 from hwmem.linux.swapin import do_swap_page
 from hwmem.linux.vma import prepare_anon, stretch
 from hwmem.linux.vma_tree import find_vma
 
-MINOR, MAJOR = 0, 1             # results of a fault; below zero: it failed, -ENOMEM or -EFAULT (beyond a file's end)
+MINOR, MAJOR = 0, 1             # results of a fault; below zero: it failed, -ENOMEM, -EFAULT (beyond a file's end), or GUARDED
 
 
 @DOORS.door(P.DOOR_PAGE_FAULT)
@@ -47,7 +49,7 @@ def page_fault(m, t, va, write, unused):
     if m.mm.dying and bury(m, t):
         return kill(m, t, va, write, P.NO_MEMORY)
     if result < 0:
-        return kill(m, t, va, write, P.NO_MEMORY if result == -P.ENOMEM else P.BUS_ADRERR)
+        return kill(m, t, va, write, P.SEGV_MAPERR if result == GUARDED else P.NO_MEMORY if result == -P.ENOMEM else P.BUS_ADRERR)
     if result == MAJOR:
         m.core[c].faults_major += 1
     else:
@@ -73,6 +75,8 @@ def handle_fault(m, c, v, va, write):
         m.vmstat.pgmajfault += 1
     elif result == MINOR:
         m.process[p].minflt += 1
+    if result >= 0 and m.vma[v].vm_flags & P.VM_LOCKED:
+        keep_page(m, p, va)
     return result
 
 
@@ -82,6 +86,7 @@ def make_zero_page(m, c):
     if frame < 0:
         return False
     m.frame[frame].state = P.FRAME_RESERVED
+    uncharge_frames(m, frame, 1)
     m.frames.zero = frame
     return True
 
@@ -124,6 +129,8 @@ def small_fault(m, c, v, va, write):
         if fresh and result < 0:
             drop_empty_leaf(m, c, p, va)
         return result
+    if entry == P.PTE_GUARD:
+        return GUARDED
     major = MINOR
     if not entry & P.PTE_P:
         major = do_swap_page(m, c, v, va, place, write)
@@ -153,7 +160,7 @@ def grow_stack(m, p, v, va):
     locked = grown if vma.vm_flags & P.VM_LOCKED else 0
     if m.process[p].total_vm + grown > m.process[p].limit_space >> P.PAGE_SHIFT:
         return False
-    if locked and m.process[p].locked_vm + locked > m.process[p].limit_locked >> P.PAGE_SHIFT:
+    if locked and not m.process[p].privileged and m.process[p].locked_vm + locked > m.process[p].limit_locked >> P.PAGE_SHIFT:
         return False
     if vma.vm_flags & P.VM_ACCOUNT and not charge(m, p, grown):
         return False

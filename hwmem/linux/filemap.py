@@ -20,10 +20,10 @@ from hwmem.linux.disk import copy_frame, is_congested, throttle
 from hwmem.linux.frames import give_frame, take_frame
 from hwmem.linux.page_cache import find_page, has_arrived, leave_cache, mark_dirty
 from hwmem.linux.page_table import entry_width, find_place, frame_at, read_entry, write_entry
-from hwmem.linux.pages import USER_ENTRY, count_rss, enter_anon, leave_frame
+from hwmem.linux.pages import USER_ENTRY, clean_mark, count_rss, enter_anon, leave_frame
 from hwmem.linux.readahead import await_page, page_was_there, pages_in, read_missing, start_page
 from hwmem.linux.rmap import add_mapping
-from hwmem.linux.shmem import shared_page, swap_out
+from hwmem.linux.shmem import page_gone, shared_page, swap_out
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.swap import free_slot, take_slot
 from hwmem.linux.vma import prepare_anon
@@ -80,10 +80,11 @@ def is_write_free(m, frame, entry):
 def map_frame(m, c, v, va, place, frame):
     """The entry at `place`, for `va`, leads to a page of the cache."""
     p = np.int64(m.vma[v].process)
-    writable = m.vma[v].vm_flags & SHARED_WRITE == SHARED_WRITE and is_write_free(m, frame, 0)
+    mark = clean_mark(m, v)
+    writable = m.vma[v].vm_flags & SHARED_WRITE == SHARED_WRITE and mark == 0 and is_write_free(m, frame, 0)
     add_mapping(m, frame, p, va)
     count_rss(m, p, frame, 1)
-    write_entry(m, c, p, place, frame * P.PAGE | USER_ENTRY | (P.PTE_RW if writable else 0))
+    write_entry(m, c, p, place, frame * P.PAGE | USER_ENTRY | mark | (P.PTE_RW if writable else 0))
 
 
 @kernel
@@ -92,7 +93,7 @@ def make_shared_writable(m, c, v, va, place):
     p = np.int64(m.vma[v].process)
     entry = read_entry(m, p, place)
     frame = frame_at(entry)
-    write_entry(m, c, p, place, entry | OWN_ENTRY)
+    write_entry(m, c, p, place, entry & ~P.PTE_CLEARED | OWN_ENTRY)
     mark_dirty(m, frame)
     if not m.file[file_of(m, v)].shared:
         m.frame[frame].state |= P.FRAME_LOCKED
@@ -202,7 +203,7 @@ def drop_cached(m, c, frame):
 
 @kernel
 def drop_shared(m, c, frame):
-    slot = take_slot(m)
+    slot = take_slot(m, np.int64(m.frame_group[frame]))
     if slot < 0:
         return False
     unmap_everywhere(m, c, frame)
@@ -210,6 +211,7 @@ def drop_shared(m, c, frame):
         swap_out(m, c, frame, slot)
     else:                                               # nobody has written to it: it is zero, and will be again
         free_slot(m, slot)
+        page_gone(m, np.int64(m.frame[frame].file) - 1)
         leave_cache(m, frame)
         give_frame(m, c, frame)
     return True

@@ -9,9 +9,10 @@ from hwmem.linux.truncate import sys_fsync, sys_ftruncate, sys_msync
 def file_call(m, t, call, a, b):
     s = m.sys
     if call == P.SYS_MSYNC:
-        return sys_msync(m, t, s[0], s[1], s[2])
+        return sys_msync(m, t, s[0], s[1], s[2] & P.UINT_MASK)
+    file = s[0] & P.UINT_MASK
     if call == P.SYS_FSYNC:
-        return sys_fsync(m, t, s[0])
+        return sys_fsync(m, t, file)
     if call == P.SYS_FTRUNCATE:
-        return sys_ftruncate(m, t, s[0], s[1])
-    return sys_pread(m, t, s[0], s[1], s[2], s[3])
+        return sys_ftruncate(m, t, file, s[1])
+    return sys_pread(m, t, file, s[1], s[2], s[3])

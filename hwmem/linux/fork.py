@@ -1,7 +1,8 @@
 """fork: a child with the parent's memory, its pages shared until one of them writes (copy-on-write).
 
 Every private page that could be written becomes read-only in both; swap entries are doubled. A VMA that has no
-anonymous memory of its own yet is copied without its entries: faults find them again (vma_needs_copy).
+anonymous memory of its own yet is copied without its entries: faults find them again (vma_needs_copy); one that is to be
+wiped is copied without its pages.
 The cost is real: a page-table entry read and written for each page, tables for the child, and a flush of the parent's
 TLBs. Source: kernel/fork.c (dup_mmap), mm/memory.c (copy_pte_range), mm/huge_memory.c (copy_huge_pmd).
 """
@@ -11,7 +12,7 @@ from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.commit import charge
 from hwmem.linux.exit import end_process
-from hwmem.linux.page_table import (frame_at, is_mapped, make_place, new_table, next_entry, read_entry,
+from hwmem.linux.page_table import (deposit_table, frame_at, is_mapped, make_place, new_table, next_entry, read_entry,
                                     write_entry)
 from hwmem.linux.pages import count_rss
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping
@@ -52,8 +53,10 @@ def inherit(m, p, q):
     child.parent = p
     child.start_code, child.end_code, child.start_data, child.end_data = parent.start_code, parent.end_code, parent.start_data, parent.end_data
     child.start_brk, child.brk, child.start_stack = parent.start_brk, parent.brk, parent.start_stack
-    child.mmap_base, child.vdso, child.libc = parent.mmap_base, parent.vdso, parent.libc
+    child.mmap_base, child.vdso, child.libc, child.max_fast = parent.mmap_base, parent.vdso, parent.libc, parent.max_fast
     child.limit_stack, child.limit_space, child.limit_locked = parent.limit_stack, parent.limit_space, parent.limit_locked
+    child.tracked = parent.tracked
+    child.limit_data, child.privileged, child.group, child.oom_adj = parent.limit_data, parent.privileged, parent.group, parent.oom_adj
     for s in range(len(child.segment_base)):
         child.segment_base[s], child.segment_limit[s] = parent.segment_base[s], parent.segment_limit[s]
         child.segment_rights[s] = parent.segment_rights[s]
@@ -68,14 +71,16 @@ def copy_vma(m, c, p, q, v):
     pages = vma.end - vma.start >> P.PAGE_SHIFT
     if vma.vm_flags & P.VM_ACCOUNT and not charge(m, q, pages):
         return False
-    w = new_vma(m, q, vma.start, vma.end, vma.vm_flags & ~P.VM_LOCKED, vma.pgoff, vma.file)
+    w = new_vma(m, q, vma.start, vma.end, vma.vm_flags & ~(P.VM_LOCKED | P.VM_LOCKONFAULT), vma.pgoff, vma.file)
     if w < 0:
         return False
     m.process[q].total_vm += pages
     if vma.file:
         get_file(m, vma.file - 1)
-    if vma.anon_vma == 0:
+    if vma.vm_flags & P.VM_WIPEONFORK or not (vma.anon_vma or vma.vm_flags & P.VM_MAYBE_GUARD):
         return True
+    if vma.anon_vma == 0:
+        return copy_entries(m, c, p, q, v)
     m.mm.anon_vmas += 1
     m.vma[w].anon_vma, m.vma[w].inherited = m.mm.anon_vmas, 1
     return copy_entries(m, c, p, q, v)
@@ -110,6 +115,9 @@ def copy_entry(m, c, v, q, va, place, beside):
     """The child's entry, at `beside`, for the page that the parent's entry at `place`, in VMA `v`, leads to."""
     p, private = m.vma[v].process, not m.vma[v].vm_flags & P.VM_SHARED
     entry = read_entry(m, p, place)
+    if entry == P.PTE_GUARD:
+        write_entry(m, c, q, beside, entry)
+        return
     if not is_mapped(entry):
         m.swap_map[slot_at(entry)] += 1
         m.process[q].swapped += 1
@@ -134,8 +142,10 @@ def copy_huge_entry(m, c, p, q, va, place):
     """The same for a 2 MiB entry; False without memory for the child's tables."""
     start = va & ~HUGE_MASK
     beside = make_place(m, c, q, start, 1)
-    if beside < 0:
+    table = new_table(m, c, q) if beside >= 0 else -1
+    if table < 0:
         return False
+    deposit_table(m, beside, table)
     entry = read_entry(m, p, place)
     if entry & P.PTE_RW:
         entry &= ~P.PTE_RW

@@ -16,6 +16,7 @@ Source: mm/page_alloc.c (__free_one_page, rmqueue_bulk, free_pcppages_bulk).
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.cache.invalidations import process_everywhere
+from hwmem.linux.group import charge_frames, group_of, may_charge, uncharge_frames
 from hwmem.memory.ram import ram_page, release_host, zero_bytes
 
 DIRECT, KSWAPD = range(2)       # who reclaims (linux/reclaim.py)
@@ -25,6 +26,8 @@ DIRECT, KSWAPD = range(2)       # who reclaims (linux/reclaim.py)
 def take_frame(m, c):
     """Number of a frame, for core `c`, with the bytes that were in it; -1 when RAM is exhausted."""
     f = m.frames
+    if m.groups and not may_charge(m, c, 1):
+        return -1
     if reserve(m) < f.mark_low and m.mm.reclaiming == 0:
         make_room(m, c)
         if m.process[m.core[c].process].killed:         # the OOM killer took the one that asked
@@ -37,6 +40,8 @@ def take_frame(m, c):
     f.core_head[c] = m.frame[frame].next
     f.core_count[c] -= 1
     hand_out(m, frame, 1)
+    if m.groups:
+        charge_frames(m, c, frame, 1)
     return frame
 
 
@@ -54,10 +59,15 @@ def take_huge(m, c):
     """First of 512 frames, aligned, their bytes zero; -1 if no such block is free: nobody reclaims for it."""
     if reserve(m) - P.HUGE_FRAMES < m.frames.mark_low:
         return -1
+    g = group_of(m, c)
+    if g and m.group[g].usage + P.HUGE_FRAMES > m.group[g].most:
+        return -1
     frame = take_block(m, P.HUGE_ORDER)
     if frame < 0:
         return -1
     hand_out(m, frame, P.HUGE_FRAMES)
+    if m.groups:
+        charge_frames(m, c, frame, P.HUGE_FRAMES)
     clear_host(m, frame, P.HUGE_FRAMES)
     return frame
 
@@ -89,6 +99,8 @@ def give_frame(m, c, frame):
     f = m.frames
     f.used -= 1
     f.dirty += 1
+    if m.groups:
+        uncharge_frames(m, frame, 1)
     m.vmstat.pgfree += 1
     m.frame[frame].state = P.FRAME_LISTED
     m.frame[frame].next = f.core_head[c]
@@ -102,6 +114,8 @@ def give_frame(m, c, frame):
 def give_huge(m, frame):
     """512 frames go back at once."""
     m.frames.used -= P.HUGE_FRAMES
+    if m.groups:
+        uncharge_frames(m, frame, P.HUGE_FRAMES)
     m.frames.dirty += P.HUGE_FRAMES
     m.vmstat.pgfree += P.HUGE_FRAMES
     give_block(m, frame, P.HUGE_ORDER, 0)

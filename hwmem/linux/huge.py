@@ -8,16 +8,21 @@ Whatever concerns only a part of it splits the entry (pages.py, split_huge_entry
 
 Source: mm/huge_memory.c (do_huge_pmd_anonymous_page, do_huge_pmd_wp_page), mm/khugepaged.c (collapse_huge_page).
 """
+import numpy as np
+
 from hwmem import params as P
-from hwmem._jit import cold, kernel
+from hwmem._jit import DOORS, call_door, cold, kernel
 from hwmem.core.service import kernel_access
 from hwmem.linux.disk import copy_frame
-from hwmem.linux.frames import take_huge
+from hwmem.linux.frames import give_huge, take_huge
+from hwmem.linux.group import uncharge_frames
 from hwmem.linux.lru import lru_add
-from hwmem.linux.page_table import (drop_table, find_place, forget_cursor, frame_at, is_mapped, read_entry, write_entry)
-from hwmem.linux.pages import USER_ENTRY, count_rss, is_shared, leave_frame, split_huge_entry
+from hwmem.linux.page_table import (deposit_table, find_place, forget_cursor, frame_at, is_mapped, is_swapped, new_table, read_entry,
+                                    write_entry)
+from hwmem.linux.pages import USER_ENTRY, clean_mark, count_rss, is_shared, leave_frame, split_huge_entry
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping
 from hwmem.linux.shootdown import finish_stores, shoot_down
+from hwmem.linux.swapin import do_swap_page
 from hwmem.linux.vma import prepare_anon
 from hwmem.memory.ram import peek64, ram_page
 
@@ -41,23 +46,40 @@ def may_be_huge(m, v, va):
 
 @cold
 def huge_fault(m, c, v, va, place, write):
-    """The 2 MiB entry at `place` is empty and may be huge. 0, or GO_ON where no block is free."""
+    """The 2 MiB entry at `place` is empty and may be huge. 0, GO_ON where no block is free, or -ENOMEM: no frame for the table
+    that is kept for it."""
     p = m.vma[v].process
     prepare_anon(m, v)                                  # before the zero page too, which has no owner
-    if not write and not m.vma[v].vm_flags & P.VM_EXISTED:
-        if not take_huge_zero(m, c):
-            return GO_ON
-        write_entry(m, c, p, place, m.frames.huge_zero * P.PAGE | HUGE_ENTRY | P.PTE_ZERO)
-        return 0
+    write |= m.vma[v].vm_flags & P.VM_EXISTED
+    if not write and not take_huge_zero(m, c):
+        return GO_ON
+    head = new_huge(m, c) if write else 0
+    if head < 0:
+        return GO_ON
+    table = new_table(m, c, p)
+    if table < 0:
+        if write:
+            give_huge(m, head)
+        return -P.ENOMEM
+    deposit_table(m, place, table)
+    if write:
+        enter_huge(m, p, va & ~HUGE_MASK, head)
+        write_entry(m, c, p, place, head * P.PAGE | HUGE_ENTRY | P.PTE_RW | P.PTE_D)
+    else:
+        write_entry(m, c, p, place, m.frames.huge_zero * P.PAGE | HUGE_ENTRY | P.PTE_ZERO | clean_mark(m, v))
+    return 0
+
+
+@kernel
+def new_huge(m, c):
+    """512 frames for a huge page, cleared: the first, or -1."""
     head = take_huge(m, c)
     if head < 0:
         m.vmstat.thp_fault_fallback += 1
-        return GO_ON
+        return -1
     m.vmstat.thp_fault_alloc += 1
     kernel_access_huge(m, c, head)
-    enter_huge(m, p, va & ~HUGE_MASK, head)
-    write_entry(m, c, p, place, head * P.PAGE | HUGE_ENTRY | P.PTE_RW | P.PTE_D)
-    return 0
+    return head
 
 
 @kernel
@@ -70,6 +92,7 @@ def take_huge_zero(m, c):
         for frame in range(head, head + P.HUGE_FRAMES):
             m.frame[frame].state = P.FRAME_RESERVED
         kernel_access_huge(m, c, head)
+        uncharge_frames(m, head, P.HUGE_FRAMES)
         m.frames.huge_zero = head
         m.vmstat.thp_zero_page_alloc += 1
     return True
@@ -95,34 +118,36 @@ def enter_huge(m, p, va, head):
 
 @cold
 def huge_write_fault(m, c, v, va, place):
-    """A write through a read-only 2 MiB entry at `place`: 0, or GO_ON once the entry is split (or gone)."""
+    """A write through a read-only 2 MiB entry at `place`: 0, or GO_ON once the entry is split."""
     p = m.vma[v].process
     entry = read_entry(m, p, place)
     head = frame_at(entry)
+    start = va & ~HUGE_MASK
     if head == 0:
-        write_entry(m, c, p, place, 0)
-        shoot_down(m, c, p, va & ~HUGE_MASK, (va | HUGE_MASK) + 1)
-        if huge_fault(m, c, v, va, place, 1) == 0:
+        head = new_huge(m, c)
+        if head > 0:                                    # the table that was kept for the zero page is kept for it
+            write_entry(m, c, p, place, 0)
+            shoot_down(m, c, p, start, start + P.HUGE_PAGE)
+            enter_huge(m, p, start, head)
+            write_entry(m, c, p, place, head * P.PAGE | HUGE_ENTRY | P.PTE_RW | P.PTE_D)
             return 0
-        write_entry(m, c, p, place, entry)
     elif m.frame[head].state & P.FRAME_EXCLUSIVE or is_only_mapping(m, head):
         m.frame[head].state |= P.FRAME_EXCLUSIVE
-        write_entry(m, c, p, place, entry | P.PTE_RW | P.PTE_D | P.PTE_A)
+        write_entry(m, c, p, place, entry & ~P.PTE_CLEARED | P.PTE_RW | P.PTE_D | P.PTE_A)
         return 0
     split_huge_entry(m, c, p, va, place)
-    shoot_down(m, c, p, va & ~HUGE_MASK, (va | HUGE_MASK) + 1)
+    shoot_down(m, c, p, start, start + P.HUGE_PAGE)
     return GO_ON
 
 
 @cold
 def split_page(m, c, v, va, place):
     """The huge page that only the entry at `place`, in VMA `v`, leads to becomes small ones; those that hold nothing but
-    zeros give way to the zero page. False without a frame for the table. Linux: split_folio, try_to_map_unused_to_zeropage."""
+    zeros give way to the zero page. Linux: split_folio, try_to_map_unused_to_zeropage."""
     p = m.vma[v].process
     start = va & ~HUGE_MASK
     finish_stores(m, p)
-    if not split_huge_entry(m, c, p, va, place):
-        return False
+    split_huge_entry(m, c, p, va, place)
     leaf = find_place(m, c, p, start, 0)
     for i in range(P.HUGE_FRAMES):
         frame = frame_at(read_entry(m, p, leaf + 8 * i))
@@ -131,7 +156,6 @@ def split_page(m, c, v, va, place):
             write_entry(m, c, p, leaf + 8 * i, m.frames.zero * P.PAGE | P.PTE_US | P.PTE_ZERO | present)
             leave_frame(m, c, p, start + i * P.PAGE, frame)
     shoot_down(m, c, p, start, start + P.HUGE_PAGE)
-    return True
 
 
 @kernel
@@ -155,11 +179,12 @@ def is_only_mapping(m, head):
 
 
 @cold
-def collapse(m, c, v, va, max_none, max_shared):
-    """The small pages of the 2 MiB at `va` become a huge page: copied, empty ones zero. 0, or -errno.
+def collapse(m, c, v, va, daemon):
+    """The small pages of the 2 MiB at `va` become a huge page: copied, empty ones zero, those in swap read back. 0, or -errno.
 
-    At most `max_none` of the 512 may be missing or the zero page, and `max_shared` other processes' as well. A page that
-    is swapped out makes it give up. Linux: hpage_collapse_scan_pmd, collapse_huge_page.
+    Asked for by MADV_COLLAPSE it asks no more of them; khugepaged (`daemon`) wants most of them there, not too many other
+    processes' as well, and some in use. The table becomes the one that is kept for the entry.
+    Linux: hpage_collapse_scan_pmd, collapse_huge_page.
     """
     p = m.vma[v].process
     start = va & ~HUGE_MASK
@@ -169,42 +194,77 @@ def collapse(m, c, v, va, max_none, max_shared):
     table = read_entry(m, p, middle)
     if table & P.PTE_PS:
         return 0
-    if table == 0 or not can_collapse(m, p, table & P.PTE_FRAME, max_none, max_shared):
+    leaf = table & P.PTE_FRAME
+    if table == 0 or not can_collapse(m, p, leaf, daemon):
         return -P.EINVAL
     prepare_anon(m, v)
     head = take_huge(m, c)
     if head < 0:
         m.vmstat.thp_collapse_alloc_failed += 1
         return -P.ENOMEM
+    if not bring_back(m, c, v, start, leaf):
+        give_huge(m, head)
+        return -P.EINVAL
     m.vmstat.thp_collapse_alloc += 1
     finish_stores(m, p)
     write_entry(m, c, p, middle, 0)
     shoot_down(m, c, p, start, start + P.HUGE_PAGE)
     for i in range(P.HUGE_FRAMES):
-        take_in(m, c, p, start + i * P.PAGE, read_entry(m, p, (table & P.PTE_FRAME) + 8 * i), head + i)
+        take_in(m, c, p, start + i * P.PAGE, read_entry(m, p, leaf + 8 * i), head + i)
     forget_cursor(m)
-    drop_table(m, c, p, table & P.PTE_FRAME)
+    deposit_table(m, middle, leaf)
     enter_huge(m, p, start, head)
-    writable = P.PTE_RW | P.PTE_D if m.vma[v].vm_flags & P.VM_WRITE else P.PTE_D
-    write_entry(m, c, p, middle, head * P.PAGE | HUGE_ENTRY | writable)
+    write_entry(m, c, p, middle, collapsed_entry(m, v, head))
     return 0
 
 
 @kernel
-def can_collapse(m, p, table, max_none, max_shared):
-    none = shared = 0
+def collapsed_entry(m, v, head):
+    """The 2 MiB entry for a collapsed page, with the rights of VMA `v`."""
+    entry = head * P.PAGE | HUGE_ENTRY | P.PTE_D
+    if not m.vma[v].vm_flags & P.VM_ACCESS:
+        return entry & ~P.PTE_P | P.PTE_PROTNONE
+    return entry | (P.PTE_RW if m.vma[v].vm_flags & P.VM_WRITE else 0)
+
+
+@kernel
+def can_collapse(m, p, leaf, daemon):
+    """Whether what the leaf table leads to may become a huge page."""
+    none = shared = swapped = used = 0
     for i in range(P.HUGE_FRAMES):
-        entry = read_entry(m, p, table + 8 * i)
-        if entry == 0 or (is_mapped(entry) and frame_at(entry) == 0):
+        entry = read_entry(m, p, leaf + 8 * i)
+        frame = frame_at(entry) if is_mapped(entry) else 0
+        if is_swapped(entry):
+            swapped += 1
+        elif frame == 0:
+            if entry and not is_mapped(entry):
+                return False
             none += 1
-        elif not entry & P.PTE_P:
+        elif not m.frame[frame].state & P.FRAME_ANON:
             return False
         else:
-            f = m.frame[frame_at(entry)]
-            if not f.state & P.FRAME_ANON or f.state & (P.FRAME_HEAD | P.FRAME_TAIL):
+            shared += is_shared(m, frame)
+            used += entry & P.PTE_A != 0 or m.frame[frame].state & P.FRAME_REFERENCED != 0
+    if not daemon:
+        return True
+    return none <= m.mm.max_ptes_none and shared <= P.MAX_PTES_SHARED and swapped <= P.MAX_PTES_SWAP and used > 0 \
+        and (swapped == 0 or used >= P.HUGE_FRAMES // 2)
+
+
+@kernel
+def bring_back(m, c, v, start, leaf):
+    """Pages of the 2 MiB at `start` that are in swap are read back; False where one cannot be. Linux: __collapse_huge_page_swapin."""
+    p = np.int64(m.vma[v].process)
+    for i in range(P.HUGE_FRAMES):
+        if is_swapped(read_entry(m, p, leaf + 8 * i)):
+            major = do_swap_page(m, c, v, start + i * P.PAGE, leaf + 8 * i, 0)
+            if major < 0:
                 return False
-            shared += is_shared(m, frame_at(entry))
-    return none <= max_none and none < P.HUGE_FRAMES and shared <= max_shared
+            m.vmstat.pgmajfault += major
+    for i in range(P.HUGE_FRAMES):                      # what made room for one may have taken another
+        if is_swapped(read_entry(m, p, leaf + 8 * i)):
+            return False
+    return True
 
 
 @kernel
@@ -225,11 +285,11 @@ def wake_khugepaged(m, c):
     if m.core[c].cycles >= m.mm.khugepaged_at:
         m.mm.khugepaged_at = m.core[c].cycles + m.mm.khugepaged_sleep
         if m.mm.thp != P.THP_NEVER:
-            khugepaged(m, c, P.KHUGEPAGED_PAGES)
+            call_door(m, P.DOOR_KHUGEPAGED, c, P.KHUGEPAGED_PAGES, 0, 0)
 
 
-@cold
-def khugepaged(m, c, pages):
+@DOORS.door(P.DOOR_KHUGEPAGED)
+def khugepaged(m, c, pages, a, b):
     """The background daemon looks at `pages` more pages of the address spaces, from where it stopped, and collapses what
     it may (max_ptes_none); how many huge pages came of it. Nobody is charged for its time. Linux: khugepaged_do_scan.
     """
@@ -244,7 +304,7 @@ def khugepaged(m, c, pages):
                 va = max(m.mm.khugepaged_va, m.vma[v].start + HUGE_MASK & ~HUGE_MASK)
                 while va + P.HUGE_PAGE <= m.vma[v].end and left > 0:
                     if may_be_huge(m, v, va) and m.vma[v].anon_vma and collapsible(m, c, p, va):
-                        made += collapse(m, c, v, va, m.mm.max_ptes_none, P.MAX_PTES_SHARED) == 0
+                        made += collapse(m, c, v, va, 1) == 0
                     left -= P.HUGE_FRAMES
                     va += P.HUGE_PAGE
                     m.mm.khugepaged_va = va

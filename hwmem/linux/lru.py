@@ -8,8 +8,11 @@ A list's head is its newest frame; reclaim.py takes from the tail. A huge page i
 counts as 512. Invariant: a frame is on at most one list, and `lru` says which.
 Source: include/linux/mm_inline.h.
 """
+import numpy as np
+
 from hwmem import params as P
 from hwmem._jit import kernel
+from hwmem.linux.group import count_listed
 
 
 @kernel
@@ -32,6 +35,8 @@ def insert(m, frame, which, before, after):
     else:
         lists.tail[which] = frame
     lists.pages[which] += frames_of(m, frame)
+    if m.groups:
+        count_listed(m, frame, which, frames_of(m, frame))
 
 
 @kernel
@@ -56,7 +61,26 @@ def lru_remove(m, frame):
     else:
         lists.tail[which] = f.prev
     lists.pages[which] -= frames_of(m, frame)
+    if m.groups:
+        count_listed(m, frame, which, -frames_of(m, frame))
     f.lru = P.LRU_NONE
+
+
+@kernel
+def pages_on(m, which):
+    """Pages of list `which` that reclaim looks at: everybody's, or a group's alone."""
+    g = m.reclaim.group
+    return m.group[g].pages[which] if g else m.lru.pages[which]
+
+
+@kernel
+def oldest(m, which):
+    """The frame of list `which` that reclaim comes to next, 0: none."""
+    frame = np.int64(m.lru.tail[which])
+    g = m.reclaim.group
+    while frame and g and m.frame_group[frame] != g:
+        frame = np.int64(m.frame[frame].prev)
+    return frame
 
 
 @kernel

@@ -1,28 +1,25 @@
 """madvise and mincore: what a program says of its pages, and what it may know of them.
 
-    DONTNEED       the pages go at once; the next touch finds zeros (or the file)
+    DONTNEED       the pages go at once; the next touch finds zeros (or the file); DONTNEED_LOCKED: locked ones too
     FREE           clean from now on, dropped when memory is short; a write before that takes it back
-    COLD, PAGEOUT  to the tail of the inactive list; out to the swap device
     WILLNEED       swapped pages are read back
-    HUGEPAGE, NOHUGEPAGE, DONTFORK, DOFORK, SEQUENTIAL, RANDOM, NORMAL     flags of the VMA
-    POPULATE_*     faults without accesses;  COLLAPSE: huge pages now
+    HUGEPAGE, NOHUGEPAGE, DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK, DONTDUMP, DODUMP, SEQUENTIAL, RANDOM, NORMAL     flags of the VMA
+    POPULATE_*     faults without accesses
+    COLD, PAGEOUT, COLLAPSE, REMOVE, GUARD_INSTALL, GUARD_REMOVE    behind a door of their own (advice.py)
 
 A hole in the range makes the call fail with ENOMEM after the mapped parts have been served. The kernel moves lazily
 freed pages in batches of 31 a core; here they move at once. Source: mm/madvise.c, mm/mincore.c.
 """
 from hwmem import params as P
-from hwmem._jit import DOORS, cold, kernel
+from hwmem._jit import DOORS, call_door, cold, kernel
 from hwmem.core.access import store8
-from hwmem.linux.aging import deactivate
-from hwmem.linux.evict import page_out
-from hwmem.linux.populate import populate_for
 from hwmem.linux.filemap import cached_at
-from hwmem.linux.huge import collapse, split_page
+from hwmem.linux.huge import split_page
 from hwmem.linux.lru import lru_move
 from hwmem.linux.mapping import modify_mapping, range_end, round_up
-from hwmem.linux.page_table import (find_place, frame_at, free_leaf_tables, is_mapped, look_up, next_entry, read_entry,
-                                    write_entry)
-from hwmem.linux.pages import put_swap, zap_range
+from hwmem.linux.page_table import (frame_at, free_leaf_tables, is_mapped, is_swapped, look_up, next_entry, read_entry, write_entry)
+from hwmem.linux.pages import is_single, put_swap, zap_range
+from hwmem.linux.populate import populate_for
 from hwmem.linux.readahead import will_need
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.swap import cached_frame, leave_swap_cache, slot_at
@@ -32,13 +29,14 @@ from hwmem.linux.vma_tree import find_vma
 HUGE_MASK = P.HUGE_PAGE - 1
 KEPT = P.VM_LOCKED | P.VM_SPECIAL       # VMAs that pages are not taken from
 HINTS = P.VM_SEQUENTIAL | P.VM_RANDOM
+OTHER = -2                              # advised_flags: what advice.py does
 
 
 @DOORS.door(P.DOOR_MADVISE)
 def madvise_call(m, t, call, a, b):
     s = m.sys
     if call == P.SYS_MADVISE:
-        return sys_madvise(m, t, s[0], s[1], s[2])
+        return sys_madvise(m, t, s[0], s[1], s[2] & P.UINT_MASK)
     return sys_mincore(m, t, s[0], s[1], s[2])
 
 
@@ -76,9 +74,8 @@ def sys_madvise(m, t, start, length, advice):
 
 @kernel
 def is_advice(advice):
-    return advice in (P.MADV_NORMAL, P.MADV_RANDOM, P.MADV_SEQUENTIAL, P.MADV_WILLNEED, P.MADV_DONTNEED, P.MADV_FREE,
-                      P.MADV_DONTFORK, P.MADV_DOFORK, P.MADV_HUGEPAGE, P.MADV_NOHUGEPAGE, P.MADV_COLD, P.MADV_PAGEOUT,
-                      P.MADV_POPULATE_READ, P.MADV_POPULATE_WRITE, P.MADV_COLLAPSE)
+    return P.MADV_NORMAL <= advice <= P.MADV_DONTNEED or P.MADV_FREE <= advice <= P.MADV_DOFORK or \
+        P.MADV_HUGEPAGE <= advice <= P.MADV_COLLAPSE or advice == P.MADV_GUARD_INSTALL or advice == P.MADV_GUARD_REMOVE
 
 
 @kernel
@@ -86,10 +83,10 @@ def advise(m, t, v, start, end, advice):
     """`advice` for [start, end), all of VMA `v`: 0, or -errno."""
     p, c = m.thread[t].process, m.thread[t].core
     flags = m.vma[v].vm_flags
-    if advice == P.MADV_DONTNEED:
-        if flags & KEPT:
+    if advice == P.MADV_DONTNEED or advice == P.MADV_DONTNEED_LOCKED:
+        if flags & (KEPT if advice == P.MADV_DONTNEED else P.VM_SPECIAL):
             return -P.EINVAL
-        if m.mmu and zap_range(m, c, p, start, end) + free_leaf_tables(m, c, p, start, end):
+        if m.mmu and zap_range(m, c, p, start, end, 0) + free_leaf_tables(m, c, p, start, end):
             shoot_down(m, c, p, start, end)
         return 0
     if advice == P.MADV_FREE:
@@ -102,13 +99,10 @@ def advise(m, t, v, start, end, advice):
             will_need(m, c, m.vma[v].file - 1, first, end - start >> P.PAGE_SHIFT)
             return 0
         return read_ahead_range(m, c, v, start, end)
-    if advice == P.MADV_COLD or advice == P.MADV_PAGEOUT:
-        if flags & KEPT:
-            return -P.EINVAL
-        return cool(m, c, v, start, end, advice == P.MADV_PAGEOUT)
-    if advice == P.MADV_COLLAPSE:
-        return collapse_range(m, c, v, start, end)
-    new = advised_flags(flags, advice)
+    new = advised_flags(m, v, advice)
+    if new == OTHER:
+        m.sys[0], m.sys[1] = start, end
+        return call_door(m, P.DOOR_ADVICE, t, v, advice, 0)
     if new < 0:
         return -P.EINVAL
     if new != flags and modify_mapping(m, c, v, start, end, new) < 0:
@@ -117,8 +111,9 @@ def advise(m, t, v, start, end, advice):
 
 
 @kernel
-def advised_flags(flags, advice):
-    """vm_flags after an advice that changes only them; -1: it does not apply."""
+def advised_flags(m, v, advice):
+    """vm_flags of VMA `v` after an advice that changes only them; -1: it does not apply; OTHER: it changes more."""
+    flags = m.vma[v].vm_flags
     if advice == P.MADV_HUGEPAGE:
         return flags & ~P.VM_NOHUGEPAGE | P.VM_HUGEPAGE
     if advice == P.MADV_NOHUGEPAGE:
@@ -127,11 +122,17 @@ def advised_flags(flags, advice):
         return flags | P.VM_DONTCOPY
     if advice == P.MADV_DOFORK:
         return -1 if flags & P.VM_SPECIAL else flags & ~P.VM_DONTCOPY
-    if advice == P.MADV_SEQUENTIAL:
-        return flags & ~HINTS | P.VM_SEQUENTIAL
-    if advice == P.MADV_RANDOM:
-        return flags & ~HINTS | P.VM_RANDOM
-    return flags & ~HINTS
+    if advice == P.MADV_WIPEONFORK:
+        return -1 if m.vma[v].file or flags & P.VM_SHARED else flags | P.VM_WIPEONFORK
+    if advice == P.MADV_KEEPONFORK:
+        return flags & ~P.VM_WIPEONFORK
+    if advice == P.MADV_DONTDUMP:
+        return flags | P.VM_DONTDUMP
+    if advice == P.MADV_DODUMP:
+        return -1 if flags & P.VM_SPECIAL else flags & ~P.VM_DONTDUMP
+    if advice > P.MADV_RANDOM and advice != P.MADV_SEQUENTIAL:
+        return OTHER
+    return flags & ~HINTS | (P.VM_SEQUENTIAL if advice == P.MADV_SEQUENTIAL else P.VM_RANDOM if advice == P.MADV_RANDOM else 0)
 
 
 @cold
@@ -148,8 +149,7 @@ def lazily_free(m, c, v, start, end):
             head = frame_at(entry)
             if head and is_single(m, head):
                 if va & HUGE_MASK or stop > end:
-                    if not split_page(m, c, v, va, place):
-                        return -P.ENOMEM
+                    split_page(m, c, v, va, place)
                     va = next_entry(m, c, p, va, end)
                     continue
                 free_later(m, c, p, place, entry, head)
@@ -161,7 +161,7 @@ def lazily_free(m, c, v, start, end):
             if frame and can_free_later(m, frame):
                 free_later(m, c, p, place, entry, frame)
                 changed = True
-        else:
+        elif is_swapped(entry):
             write_entry(m, c, p, place, 0)
             m.process[p].swapped -= 1
             put_swap(m, c, slot_at(entry))
@@ -169,11 +169,6 @@ def lazily_free(m, c, v, start, end):
     if changed:
         shoot_down(m, c, p, start, end)
     return 0
-
-
-@kernel
-def is_single(m, frame):
-    return m.frame[frame].maps + m.frame[frame].huge_maps == 1
 
 
 @kernel
@@ -200,60 +195,6 @@ def free_later(m, c, p, place, entry, frame):
         m.vmstat.pglazyfree += 1
 
 
-@cold
-def cool(m, c, v, start, end, out):
-    """MADV_COLD, and with `out` MADV_PAGEOUT: pages that only this process maps. Linux: madvise_cold_or_pageout_pte_range."""
-    p = m.vma[v].process
-    va = next_entry(m, c, p, start, end)
-    while va < end:
-        place, huge = m.cursor.place, m.cursor.huge
-        entry = read_entry(m, p, place)
-        frame = frame_at(entry) if is_mapped(entry) else 0
-        stop = (va | HUGE_MASK) + 1 if huge else va + P.PAGE
-        if frame and is_single(m, frame):
-            if huge and (out or va & HUGE_MASK or stop > end):
-                if not split_page(m, c, v, va, place):
-                    return -P.ENOMEM
-                stop = va
-            else:
-                cool_page(m, c, p, place, frame, out)
-        va = next_entry(m, c, p, stop, end)
-    shoot_down(m, c, p, start, end)
-    return 0
-
-
-@kernel
-def cool_page(m, c, p, place, frame, out):
-    """The page that the entry at `place` leads to has not been used lately, or goes out."""
-    entry = read_entry(m, p, place)
-    if entry & P.PTE_A:
-        write_entry(m, c, p, place, entry & ~P.PTE_A)
-    if out:
-        page_out(m, c, frame)
-    else:
-        deactivate(m, frame)
-
-
-@cold
-def collapse_range(m, c, v, start, end):
-    """MADV_COLLAPSE: every aligned 2 MiB of the range; pages missing are no hindrance, but where there is no table yet it ends.
-    The last failure's -errno, or 0. Linux: madvise_collapse, __thp_vma_allowable_orders."""
-    vma = m.vma[v]
-    if vma.file or vma.anon_vma == 0 or vma.vm_flags & (P.VM_SPECIAL | P.VM_NOHUGEPAGE):
-        return -P.EINVAL
-    va, end = start + HUGE_MASK & ~HUGE_MASK, end & ~HUGE_MASK
-    if va > end or vma.end - P.HUGE_PAGE & ~HUGE_MASK < vma.start:
-        return -P.EINVAL
-    failed = 0
-    for unit in range(va, end, P.HUGE_PAGE):
-        middle = find_place(m, c, vma.process, unit, 1)
-        if middle < 0 or read_entry(m, vma.process, middle) == 0:
-            return -P.EINVAL
-        result = collapse(m, c, v, unit, P.HUGE_FRAMES, P.HUGE_FRAMES)
-        failed = result if result else failed
-    return failed
-
-
 @kernel
 def sys_mincore(m, t, start, length, vector):
     """mincore(2): a byte a page at `vector`, 1 where the page is in RAM; with `vector` 0 only the answer."""
@@ -263,6 +204,8 @@ def sys_mincore(m, t, start, length, vector):
     end = start + round_up(length)
     if start < 0 or length < 0 or end < start:
         return -P.ENOMEM
+    if vector and length and populate_for(m, m.thread[t].core, p, vector & ~(P.PAGE - 1), vector + (end - start >> P.PAGE_SHIFT), 1) < 0:
+        return -P.EFAULT
     va = start
     v = find_vma(m, p, va)
     while va < end:
@@ -285,7 +228,7 @@ def is_resident(m, c, v, va):
     entry = look_up(m, p, va)
     if is_mapped(entry):
         return 1
-    if entry:
+    if is_swapped(entry):
         return 1 if cached_frame(m, slot_at(entry)) else 0
     file = m.vma[v].file
     return cached_at(m, c, file - 1, m.vma[v].pgoff + (va - m.vma[v].start >> P.PAGE_SHIFT)) if file else 0

@@ -4,22 +4,29 @@ Placement without MAP_FIXED: at the hint where there is room, else the highest g
 of whole 2 MiB units is aligned to them (thp_get_unmapped_area). Source: mm/mmap.c (do_mmap, ksys_mmap_pgoff,
 generic_get_unmapped_area_topdown, brk), mm/vma.c (do_vmi_munmap, do_brk_flags).
 """
+import numpy as np
+
 from hwmem import params as P
-from hwmem._jit import DOORS, kernel
+from hwmem._jit import DOORS, cold, kernel
 from hwmem.linux.commit import charge, uncharge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages, populate
-from hwmem.linux.shmem import count_users, get_file, new_shmem, put_file
+from hwmem.linux.shmem import count_users, get_file, has_number, new_shmem, put_file
 from hwmem.linux.page_table import find_place, free_tables, look_up
 from hwmem.linux.pages import split_huge_entry, zap_range
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma import cut_vma, drop_vma, insert_vma, modify_vma, pages_of
-from hwmem.linux.vma_tree import find_vma, highest_gap, room_end
+from hwmem.linux.vma_tree import find_vma, highest_gap, lowest_gap, room_end
 from hwmem.observers.hooks import memory_gone
 
 PAGE_MASK = ~(P.PAGE - 1)
 LAST_PAGE = P.UNLIMITED & PAGE_MASK
 MAP_TYPE = 0x0F                 # the bits of flags that say what is seen by whom
+LEGACY_FLAGS = (P.MAP_FIXED | P.MAP_ANONYMOUS | P.MAP_DENYWRITE | P.MAP_EXECUTABLE | P.MAP_UNINITIALIZED | P.MAP_GROWSDOWN |
+                P.MAP_LOCKED | P.MAP_NORESERVE | P.MAP_POPULATE | P.MAP_NONBLOCK | P.MAP_STACK | P.MAP_HUGETLB | P.MAP_32BIT |
+                P.MAP_ABOVE4G | P.MAP_HUGE_2MB | P.MAP_HUGE_1GB)        # what MAP_SHARED_VALIDATE takes (include/linux/mman.h)
+LOW_START, LOW_END, FOUR_GIB = 1 << 30, 1 << 31, 1 << 32               # where MAP_32BIT may go; below it MAP_ABOVE4G may not
+GIGABYTE_SHIFT = 30
 HUGE_MASK = P.HUGE_PAGE - 1
 DATA_FLAGS = P.VM_READ | P.VM_WRITE | P.VM_ACCOUNT
 
@@ -59,28 +66,111 @@ def sys_mmap(m, t, address, length, prot, flags):
     """mmap(2); the file and the offset are m.sys[4] and m.sys[5]. The address, or -errno."""
     p = m.thread[t].process
     offset = m.sys[5]
-    file = -1 if flags & P.MAP_ANONYMOUS else m.sys[4]
+    file = np.int64(-1) if flags & P.MAP_ANONYMOUS else m.sys[4] & P.UINT_MASK
     if offset & P.PAGE - 1:
         return -P.EINVAL
-    if not flags & P.MAP_ANONYMOUS and not (0 <= file < P.MAX_FILES and m.file[file].alive and m.file[file].shared == 0):
+    if file >= 0 and not is_file(m, file):
         return -P.EBADF
+    if flags & P.MAP_HUGETLB and not may_be_hugetlb(flags):
+        return -P.EINVAL
     if length == 0:
         return -P.EINVAL
     length = round_up(length)
     if length <= 0 or m.process[p].vma_count > P.MAX_MAP_COUNT:
         return -P.ENOMEM
+    if flags & P.MAP_HUGETLB:
+        return refuse_hugetlb(m, t, address, length, flags)
     if file < 0 and flags & P.MAP_SHARED and length >> P.PAGE_SHIFT > P.SHMEM_PAGES:
         return -P.ENOMEM
     address = place(m, p, address, length, flags, offset if file >= 0 else -1)
     if address < 0:
         return address
-    if flags & P.MAP_LOCKED and m.process[p].limit_locked == 0:
-        return -P.EPERM
-    if flags & P.MAP_LOCKED and m.process[p].locked_vm + (length >> P.PAGE_SHIFT) > m.process[p].limit_locked >> P.PAGE_SHIFT:
-        return -P.EAGAIN
-    if flags & MAP_TYPE not in (P.MAP_PRIVATE, P.MAP_SHARED) or (flags & P.MAP_GROWSDOWN and (file >= 0 or flags & P.MAP_SHARED)):
+    if (flags & P.MAP_LOCKED or m.process[p].lock_future) and not may_lock(m, p, length >> P.PAGE_SHIFT):
+        return -P.EPERM if flags & P.MAP_LOCKED and m.process[p].limit_locked == 0 else -P.EAGAIN
+    failed = check_type(flags, file) if file < 0 or is_within(offset, length) else -P.EOVERFLOW
+    return failed if failed else map_at(m, t, address, length, prot, flags, file)
+
+
+@kernel
+def is_file(m, file):
+    """Whether the number is a descriptor that a program can have."""
+    return 0 <= file < P.MAX_FILES and m.file[file].alive != 0 and m.file[file].shared == 0
+
+
+@kernel
+def is_within(offset, length):
+    """Whether a file may be so long that it has the page-aligned range: MAX_LFS_FILESIZE is 2^63 - 1. Linux: file_mmap_ok."""
+    return 0 <= offset <= LAST_PAGE - length
+
+
+@kernel
+def check_type(flags, file):
+    """Whether the flags go together with a file (number), or without one (-1): 0, or -errno. Linux: do_mmap."""
+    kind = flags & MAP_TYPE
+    if file >= 0 and kind == P.MAP_SHARED_VALIDATE and flags & ~LEGACY_FLAGS & ~MAP_TYPE:
+        return -P.EOPNOTSUPP
+    if kind not in (P.MAP_PRIVATE, P.MAP_SHARED) and (file < 0 or kind != P.MAP_SHARED_VALIDATE):
         return -P.EINVAL
-    return map_at(m, t, address, length, prot, flags, file)
+    return -P.EINVAL if flags & P.MAP_GROWSDOWN and (file >= 0 or kind != P.MAP_PRIVATE) else 0
+
+
+@kernel
+def may_be_hugetlb(flags):
+    """Whether a mapping with MAP_HUGETLB is of no file, and of a page size that there is."""
+    size = flags >> P.MAP_HUGE_SHIFT & P.MAP_HUGE_MASK
+    return flags & P.MAP_ANONYMOUS != 0 and size in (0, P.HUGE_SHIFT, GIGABYTE_SHIFT)
+
+
+@cold
+def refuse_hugetlb(m, t, address, length, flags):
+    """MAP_HUGETLB where no huge page is in the pool: -ENOMEM, for MAP_FIXED after what lay there has gone. Linux:
+    hugetlbfs_file_mmap."""
+    if not flags & P.MAP_FIXED:
+        return -P.ENOMEM
+    mask = (1 << max(flags >> P.MAP_HUGE_SHIFT & P.MAP_HUGE_MASK, P.HUGE_SHIFT)) - 1
+    if address & mask:
+        return -P.EINVAL
+    length = length + mask & ~mask
+    end = task_end(m.process[m.thread[t].process].layout)
+    if 0 <= address <= end - length:
+        unmap(m, t, address, address + length)
+    return -P.ENOMEM
+
+
+@kernel
+def may_lock(m, p, pages):
+    """Whether process `p` may have `pages` more locked. Linux: mlock_future_ok."""
+    process = m.process[p]
+    return process.privileged != 0 or process.locked_vm + pages <= process.limit_locked >> P.PAGE_SHIFT
+
+
+@kernel
+def may_expand(m, p, vm_flags, pages):
+    """Whether the limits let process `p` have `pages` more of such memory: RLIMIT_AS, and of private writable memory
+    RLIMIT_DATA. Linux: may_expand_vm."""
+    process = m.process[p]
+    if process.total_vm + pages > process.limit_space >> P.PAGE_SHIFT:
+        return False
+    if process.limit_data == P.UNLIMITED or not is_data(vm_flags):
+        return True
+    return data_pages(m, p) + pages <= process.limit_data >> P.PAGE_SHIFT
+
+
+@kernel
+def is_data(vm_flags):
+    return vm_flags & (P.VM_WRITE | P.VM_SHARED | P.VM_GROWSDOWN) == P.VM_WRITE
+
+
+@kernel
+def data_pages(m, p):
+    """Pages of private writable mappings but the stack (VmData). Linux: mm->data_vm."""
+    pages = 0
+    v = m.process[p].first_vma - 1
+    while v >= 0:
+        if is_data(m.vma[v].vm_flags):
+            pages += pages_of(m, v)
+        v = m.vma[v].next - 1
+    return pages
 
 
 @kernel
@@ -94,23 +184,35 @@ def place(m, p, address, length, flags, offset):
             return -P.ENOMEM
         if address & P.PAGE - 1:
             return -P.EINVAL
+        if address < P.MMAP_MIN and not m.process[p].privileged:
+            return -P.EPERM
         if flags & P.MAP_FIXED_NOREPLACE and not is_free(m, p, address, address + length):
             return -P.EEXIST
         return address
+    low = flags & P.MAP_32BIT and m.process[p].levels == 4
     hint = address & PAGE_MASK
     if hint > 0:
         hint = max(hint, P.MMAP_MIN)
-        if hint <= end - length and has_room(m, p, hint, hint + length):
+        if hint <= (LOW_END if low else end) - length and has_room(m, p, hint, hint + length):
             return hint
-    top = m.process[p].mmap_base
-    if hint == 0 and is_aligned(length, offset, flags):
-        found = highest_gap(m, p, length + P.HUGE_PAGE, P.MMAP_MIN, top)
+    aligned = hint == 0 and is_aligned(length, offset, flags)
+    if aligned:
+        found = search(m, p, length + P.HUGE_PAGE, flags)
         if found >= 0:
             return found + (max(offset, 0) - found & HUGE_MASK or P.HUGE_PAGE)
-    found = highest_gap(m, p, length, P.MMAP_MIN, top)
-    if found < 0:
+    found = search(m, p, length, flags)
+    if found < 0 and not low:
         found = highest_gap(m, p, length, P.MMAP_MIN, end)
     return found if found >= 0 else -P.ENOMEM
+
+
+@kernel
+def search(m, p, length, flags):
+    """A free range of `length` bytes, the highest below mmap_base; with MAP_32BIT the lowest of the second GiB; -1: none."""
+    if flags & P.MAP_32BIT and m.process[p].levels == 4:
+        return lowest_gap(m, p, length, LOW_START, LOW_END)
+    least = FOUR_GIB if flags & P.MAP_ABOVE4G and m.process[p].levels == 4 else P.MMAP_MIN
+    return highest_gap(m, p, length, least, m.process[p].mmap_base)
 
 
 @kernel
@@ -119,6 +221,8 @@ def is_aligned(length, offset, flags):
     file (on ext4, xfs and btrfs) at a multiple of that. Linux: thp_get_unmapped_area_vmflags."""
     if offset < 0:
         return length & HUGE_MASK == 0 and not flags & P.MAP_SHARED
+    if offset > P.UNLIMITED - P.HUGE_PAGE:              # rounding it up goes beyond the largest, and Linux does not look
+        return True
     return offset + length - (offset + HUGE_MASK & ~HUGE_MASK) >= P.HUGE_PAGE
 
 
@@ -137,35 +241,47 @@ def has_room(m, p, start, end):
 
 @kernel
 def map_at(m, t, address, length, prot, flags, file):
-    """Map [address, address + length), where something else may lie: what is refused leaves it there, cut at the ends."""
-    p = m.thread[t].process
+    """Map [address, address + length), where something else may lie: what is refused leaves it there, cut at the ends; but
+    shared memory that cannot be promised is refused when that has gone."""
+    p, c = m.thread[t].process, m.thread[t].core
     pages = length >> P.PAGE_SHIFT
-    vm_flags = mapping_flags(m, prot, flags, file)
+    vm_flags = mapping_flags(m, prot, flags, file) | m.process[p].lock_future
+    shared = file < 0 and flags & P.MAP_SHARED
+    if not has_records(m, shared):
+        return -P.ENOMEM
     old = mapped_in(m, p, address, address + length, 0)
     promised = mapped_in(m, p, address, address + length, P.VM_ACCOUNT) if vm_flags & P.VM_ACCOUNT else 0
     more = pages - promised if vm_flags & P.VM_ACCOUNT else 0
-    if m.process[p].total_vm - old + pages > m.process[p].limit_space >> P.PAGE_SHIFT or (more and not charge(m, p, more)):
-        cut_out(m, m.thread[t].core, p, address, address + length)
+    if not may_expand(m, p, vm_flags, pages - old) or (more and not charge(m, p, more)):
+        cut_out(m, c, p, address, address + length)
         return -P.ENOMEM
     failed = unmap(m, t, address, address + length)
     if failed:
         uncharge(m, more)
         return failed
     m.mm.committed += promised                          # the old mappings' promise, which this one has taken over
-    pgoff = m.sys[5] >> P.PAGE_SHIFT if file >= 0 else 0 if flags & P.MAP_SHARED else address >> P.PAGE_SHIFT
-    if file < 0 and flags & P.MAP_SHARED:
-        file = new_shmem(m, pages)
+    pgoff = m.sys[5] >> P.PAGE_SHIFT if file >= 0 else 0 if shared else address >> P.PAGE_SHIFT
+    if shared:
+        file = new_shmem(m, p, pages, not vm_flags & P.VM_NORESERVE)
         if file < 0:
-            return -P.ENOMEM
-    v = add_vma(m, p, address, address + length, vm_flags, pgoff, file + 1)
-    if v < 0:
-        return -P.ENOMEM
+            return file
+    add_vma(m, p, address, address + length, vm_flags, pgoff, file + 1)
     if vm_flags & P.VM_LOCKED:
         m.process[p].locked_vm += pages
-        lock_pages(m, m.thread[t].core, p, address, address + length)
-    elif flags & P.MAP_POPULATE:
-        populate(m, m.thread[t].core, p, address, address + length)
+        lock_pages(m, c, p, address, address + length)
+    elif flags & (P.MAP_POPULATE | P.MAP_NONBLOCK) == P.MAP_POPULATE:
+        populate(m, c, p, address, address + length, False)
     return address
+
+
+@kernel
+def has_records(m, shared):
+    """Whether the emulator's tables have room for a mapping more, cut out of others or not, of shared memory or not."""
+    if shared and not has_number(m):
+        m.mm.full = P.FULL_FILES
+    elif m.vma_free == 0 and m.vma_fresh + 3 > len(m.vma):
+        m.mm.full = P.FULL_VMAS
+    return m.mm.full == 0
 
 
 @kernel
@@ -189,11 +305,9 @@ def mapping_flags(m, prot, flags, file):
 
 @kernel
 def add_vma(m, p, start, end, vm_flags, pgoff, file):
-    """A mapping where none is (`file`: number + 1), with what is counted for it; its VMA, or -1."""
+    """A mapping where none is (`file`: number + 1), with what is counted for it; its VMA (has_records)."""
     count = m.process[p].vma_count
     v = insert_vma(m, p, start, end, vm_flags, pgoff, file)
-    if v < 0:
-        return -1
     m.process[p].total_vm += end - start >> P.PAGE_SHIFT
     if file:                                            # one more, or none: a neighbour's growth, or one fewer: two neighbours'
         count_users(m, file - 1, m.process[p].vma_count - count)
@@ -246,7 +360,7 @@ def unmap(m, t, start, end):
         above = m.vma[above].next - 1
     if m.mmu:
         finish_stores(m, p)
-        zapped = zap_range(m, c, p, low, high)
+        zapped = zap_range(m, c, p, low, high, 1)
         freed = free_tables(m, c, p, low, high, floor, m.vma[above].start if above >= 0 else 1 << 48)
         if zapped or freed:
             shoot_down(m, c, p, low, high)
@@ -329,12 +443,17 @@ def sys_brk(m, t, address):
     old = process.brk
     if address < process.start_brk or address > task_end(process.layout):
         return old
+    data = address - process.start_brk + process.end_data - process.start_data
+    if process.limit_data != P.UNLIMITED and data > process.limit_data:
+        return old
     new_end, old_end = round_up(address), round_up(old)
     if new_end < old_end and unmap(m, t, new_end, old_end) < 0:
         return old
     if new_end > old_end and not grow_heap(m, p, old_end, new_end):
         return old
     process.brk = address
+    if process.lock_future and new_end > old_end:
+        lock_pages(m, m.thread[t].core, p, old_end, new_end)
     return address
 
 
@@ -344,9 +463,11 @@ def grow_heap(m, p, start, end):
     v = find_vma(m, p, start)
     if v >= 0 and end + P.PAGE > room_end(m, v):
         return False
-    pages = end - start >> P.PAGE_SHIFT
-    if end > task_end(m.process[p].layout) or m.process[p].total_vm + pages > m.process[p].limit_space >> P.PAGE_SHIFT:
+    pages, locked = end - start >> P.PAGE_SHIFT, m.process[p].lock_future
+    if end > task_end(m.process[p].layout) or not may_expand(m, p, DATA_FLAGS, pages) or (locked and not may_lock(m, p, pages)):
         return False
-    if m.process[p].vma_count > P.MAX_MAP_COUNT or not charge(m, p, pages):
+    if m.process[p].vma_count > P.MAX_MAP_COUNT or not has_records(m, False) or not charge(m, p, pages):
         return False
-    return add_vma(m, p, start, end, DATA_FLAGS, start >> P.PAGE_SHIFT, 0) >= 0
+    add_vma(m, p, start, end, DATA_FLAGS | locked, start >> P.PAGE_SHIFT, 0)
+    m.process[p].locked_vm += pages if locked else 0
+    return True

@@ -5,20 +5,21 @@ Source: mm/mremap.c.
 """
 from hwmem import params as P
 from hwmem._jit import DOORS, cold, kernel
-from hwmem.linux.commit import charge, uncharge
+from hwmem.linux.commit import charge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages
-from hwmem.linux.mapping import is_free, place, round_up, sys_munmap, unmap
-from hwmem.linux.page_table import (HUGE_ABOVE, find_place, forget_cursor, frame_at, is_mapped, make_place, next_entry, read_entry,
-                                    span_of, write_entry)
+from hwmem.linux.mapping import has_records, is_free, may_expand, may_lock, place, round_up, sys_munmap, unmap
+from hwmem.linux.page_table import (HUGE_ABOVE, deposit_table, find_place, forget_cursor, frame_at, is_mapped, make_place, next_entry,
+                                    read_entry, span_of, withdraw_table, write_entry)
 from hwmem.linux.pages import split_huge_entry
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping, remove_mapping
 from hwmem.linux.shmem import count_users
 from hwmem.linux.shootdown import finish_stores, shoot_down
-from hwmem.linux.vma import extend_vma, insert_vma
+from hwmem.linux.vma import copy_vma, extend_vma
 from hwmem.linux.vma_tree import find_vma, vma_at
 
 HUGE_MASK = P.HUGE_PAGE - 1
+NEW_ADDRESS = P.MREMAP_FIXED | P.MREMAP_DONTUNMAP       # the fifth argument counts
 MOST_TO_MOVE = P.MAX_MAP_COUNT - 3       # VMAs of a process above which none of them moves
 
 
@@ -31,29 +32,24 @@ def mremap_call(m, t, call, a, b):
 def sys_mremap(m, t, old, old_length, new_length, flags):
     """mremap(2); the new address of MREMAP_FIXED is m.sys[4]. The mapping's address, or -errno."""
     p = m.thread[t].process
-    new = m.sys[4]
-    if flags & ~(P.MREMAP_MAYMOVE | P.MREMAP_FIXED) or (flags & P.MREMAP_FIXED and not flags & P.MREMAP_MAYMOVE):
-        return -P.EINVAL
-    if old & P.PAGE - 1:
+    if flags & ~(P.MREMAP_MAYMOVE | P.MREMAP_FIXED | P.MREMAP_DONTUNMAP) or old & P.PAGE - 1:
         return -P.EINVAL
     old_length, new_length = round_up(old_length), round_up(new_length)
-    end = task_end(m.process[p].layout)
-    if new_length <= 0 or new_length > end:
+    if new_length <= 0 or new_length > task_end(m.process[p].layout):
         return -P.EINVAL
-    if flags & P.MREMAP_FIXED:
-        if new & P.PAGE - 1 or new < 0 or new > end - new_length or (old < new + new_length and new < old + old_length):
-            return -P.EINVAL
-        if m.process[p].vma_count + 2 >= MOST_TO_MOVE:
-            return -P.ENOMEM
-        if old_length == new_length:
-            return move_all(m, t, old, old + old_length, new)
+    if flags & NEW_ADDRESS:
+        failed = check_new(m, p, old, old_length, new_length, flags)
+        if failed:
+            return failed
+        if old_length == new_length and flags & P.MREMAP_FIXED:
+            return move_all(m, t, old, old + old_length, m.sys[4], flags)
     v = vma_at(m, p, old)
     if v < 0:
         return -P.EFAULT
-    if old_length < 0 or (new_length <= old_length and not flags & P.MREMAP_FIXED):
+    if old_length < 0 or (old_length and new_length <= old_length and not flags & NEW_ADDRESS):
         failed = sys_munmap(m, t, old + new_length, old_length - new_length) if new_length != old_length else 0
         return failed if failed else old
-    if old_length == 0:
+    if old_length == 0 and not m.vma[v].vm_flags & P.VM_SHARED:
         return -P.EINVAL
     if min(old_length, new_length) > m.vma[v].end - old:
         return -P.EFAULT
@@ -61,7 +57,20 @@ def sys_mremap(m, t, old, old_length, new_length, flags):
 
 
 @kernel
-def move_all(m, t, start, end, new):
+def check_new(m, p, old, old_length, new_length, flags):
+    """Whether a mapping may go to the address in m.sys[4]: 0, or -errno. Linux: check_mremap_params."""
+    new, end = m.sys[4], task_end(m.process[p].layout)
+    if new & P.PAGE - 1 or new < 0 or new > end - new_length or not flags & P.MREMAP_MAYMOVE:
+        return -P.EINVAL
+    if flags & P.MREMAP_DONTUNMAP and old_length != new_length:
+        return -P.EINVAL
+    if old < new + new_length and new < old + old_length:
+        return -P.EINVAL
+    return -P.ENOMEM if m.process[p].vma_count + 2 >= MOST_TO_MOVE else 0
+
+
+@kernel
+def move_all(m, t, start, end, new, flags):
     """What is mapped in [start, end) goes to `new`, VMA by VMA, the gaps between them as they were; `new`, or -errno, what
     had been moved by then staying there. Linux: remap_move."""
     p = m.thread[t].process
@@ -69,11 +78,11 @@ def move_all(m, t, start, end, new):
     v = vma_at(m, p, at)
     if v < 0:
         return -P.EFAULT
-    while v >= 0 and m.vma[v].start < end:
+    while at < end and v >= 0 and m.vma[v].start < end:
         at = max(at, m.vma[v].start)
         length = min(end, m.vma[v].end) - at
         m.sys[4] = new + at - start
-        result = grow_or_move(m, t, v, at, length, length, P.MREMAP_MAYMOVE | P.MREMAP_FIXED)
+        result = grow_or_move(m, t, v, at, length, length, flags)
         if result < 0:
             return result
         at += length
@@ -84,32 +93,42 @@ def move_all(m, t, start, end, new):
 @kernel
 def grow_or_move(m, t, v, old, old_length, new_length, flags):
     p = m.thread[t].process
+    vm_flags = m.vma[v].vm_flags
     more = max(0, new_length - old_length >> P.PAGE_SHIFT)
-    if more and m.vma[v].vm_flags & P.VM_SPECIAL:
-        return -P.EFAULT
-    locked = m.vma[v].vm_flags & P.VM_LOCKED
-    if locked and m.process[p].locked_vm + more > m.process[p].limit_locked >> P.PAGE_SHIFT:
+    stays = flags & P.MREMAP_DONTUNMAP
+    if vm_flags & P.VM_SPECIAL and (more or stays):
+        return -P.EINVAL if stays else -P.EFAULT
+    if vm_flags & P.VM_LOCKED and not may_lock(m, p, more):
         return -P.EAGAIN
-    if m.process[p].total_vm + more > m.process[p].limit_space >> P.PAGE_SHIFT:
+    if not may_expand(m, p, vm_flags, new_length >> P.PAGE_SHIFT if stays else more) or not has_records(m, False):
         return -P.ENOMEM
-    if not flags & P.MREMAP_FIXED:
+    if not flags & NEW_ADDRESS:
         end = m.vma[v].end + more * P.PAGE
         if old + old_length == m.vma[v].end and end <= task_end(m.process[p].layout) and is_free(m, p, m.vma[v].end, end):
             return grow(m, t, v, old, end, more)
         if not flags & P.MREMAP_MAYMOVE:
             return -P.ENOMEM
-        hint_flags = P.MAP_SHARED if m.vma[v].vm_flags & P.VM_SHARED else P.MAP_PRIVATE
-        offset = (m.vma[v].pgoff << P.PAGE_SHIFT) + old - m.vma[v].start if m.vma[v].file and not m.file[m.vma[v].file - 1].shared else -1
-        new = place(m, p, 0, new_length, hint_flags, offset)
-    else:
-        new = m.sys[4]
-        failed = unmap(m, t, new, new + new_length)
+    new = clear_place(m, t, v, old, old_length, new_length, flags)
+    return new if new < 0 else move(m, t, old, min(old_length, new_length) if flags & P.MREMAP_FIXED else old_length, new, new_length, stays)
+
+
+@kernel
+def clear_place(m, t, v, old, old_length, new_length, flags):
+    """Where VMA `v`'s [old, old + old_length) goes, `new_length` long: an address with nothing there any more, or -errno.
+    What does not go with it, of a mapping that gets shorter, is unmapped. Linux: mremap_to, vrm_set_new_addr."""
+    p = m.thread[t].process
+    wanted = m.sys[4] if flags & NEW_ADDRESS else 0
+    map_flags = P.MAP_SHARED if m.vma[v].vm_flags & P.VM_SHARED else P.MAP_PRIVATE
+    if flags & P.MREMAP_FIXED:
+        refused = place(m, p, wanted, new_length, map_flags | P.MAP_FIXED, -1)
+        if refused < 0:
+            return refused
+        failed = unmap(m, t, wanted, wanted + new_length)
         if failed == 0 and new_length < old_length:
             failed = sys_munmap(m, t, old + new_length, old_length - new_length)
-            old_length = new_length
-        if failed:
-            return failed
-    return new if new < 0 else move(m, t, old, old_length, new, new_length)
+        return failed if failed else wanted
+    offset = (m.vma[v].pgoff << P.PAGE_SHIFT) + old - m.vma[v].start if m.vma[v].file and not m.file[m.vma[v].file - 1].shared else -1
+    return place(m, p, wanted, new_length, map_flags, offset)
 
 
 @kernel
@@ -132,34 +151,20 @@ def grow(m, t, v, old, end, more):
 
 
 @kernel
-def move(m, t, old, old_length, new, new_length):
-    """[old, old + old_length), within one VMA, goes to `new`, where nothing is, and is `new_length` long there."""
+def move(m, t, old, old_length, new, new_length, stays):
+    """[old, old + old_length), within one VMA, goes to `new`, where nothing is, and is `new_length` long there. The old mapping
+    goes, or `stays`, empty (MREMAP_DONTUNMAP)."""
     p, c = m.thread[t].process, m.thread[t].core
-    v = vma_at(m, p, old)
-    vma = m.vma[v]
+    vma = m.vma[vma_at(m, p, old)]
     pages = new_length >> P.PAGE_SHIFT
+    promised = 0 if stays else old_length >> P.PAGE_SHIFT       # the old mapping's, which goes over to the new one
     if m.process[p].vma_count >= MOST_TO_MOVE:
         return -P.ENOMEM
-    if vma.vm_flags & P.VM_ACCOUNT and not charge(m, p, pages):
+    if vma.vm_flags & P.VM_ACCOUNT and not charge(m, p, pages - promised):
         return -P.ENOMEM
-    pgoff = vma.pgoff + (old - vma.start >> P.PAGE_SHIFT)
-    if vma.file == 0 and vma.anon_vma == 0:
-        pgoff = new >> P.PAGE_SHIFT
-    anon_vma, inherited, file = vma.anon_vma, vma.inherited, vma.file
-    count = m.process[p].vma_count
-    w = insert_vma(m, p, new, new + new_length, vma.vm_flags, pgoff, file)
-    if w < 0:
-        if vma.vm_flags & P.VM_ACCOUNT:
-            uncharge(m, pages)
-        return -P.ENOMEM
-    if m.vma[w].anon_vma == 0:
-        m.vma[w].anon_vma, m.vma[w].inherited = anon_vma, inherited
-    if file:
-        count_users(m, file - 1, m.process[p].vma_count - count)
-    m.process[p].total_vm += pages
-    locked = m.vma[w].vm_flags & P.VM_LOCKED
-    if locked:
-        m.process[p].locked_vm += pages
+    if vma.vm_flags & P.VM_ACCOUNT:
+        m.mm.committed += promised
+    w = make_target(m, p, old, new, new_length)
     if m.mmu:
         finish_stores(m, p)
         moved = move_entries(m, c, p, old, old + old_length, new) - old if make_tables(m, c, p, old, old + old_length, new) else 0
@@ -168,10 +173,41 @@ def move(m, t, old, old_length, new, new_length):
             unmap(m, t, new, new + new_length)
             return -P.ENOMEM
         shoot_down(m, c, p, old, old + old_length)
-    unmap(m, t, old, old + old_length)
-    if locked:                                          # what moved was locked before, page by page
+    if stays:
+        leave_empty(m, p, old, old + old_length)
+    elif old_length:
+        unmap(m, t, old, old + old_length)
+    if m.vma[w].vm_flags & P.VM_LOCKED:                 # what moved was locked before, page by page
         lock_pages(m, c, p, new + old_length, new + new_length)
     return new
+
+
+@kernel
+def make_target(m, p, old, new, new_length):
+    """The VMA of the new place, for what is at `old` now, with all that is counted for it."""
+    v = vma_at(m, p, old)
+    vma = m.vma[v]
+    pgoff = vma.pgoff + (old - vma.start >> P.PAGE_SHIFT)
+    if vma.file == 0 and vma.anon_vma == 0:
+        pgoff = new >> P.PAGE_SHIFT
+    file, count = vma.file, m.process[p].vma_count
+    w = copy_vma(m, v, new, new + new_length, pgoff)
+    if file:
+        count_users(m, file - 1, m.process[p].vma_count - count)
+    m.process[p].total_vm += new_length >> P.PAGE_SHIFT
+    if m.vma[w].vm_flags & P.VM_LOCKED:
+        m.process[p].locked_vm += new_length >> P.PAGE_SHIFT
+    return w
+
+
+@kernel
+def leave_empty(m, p, start, end):
+    """The old mapping of MREMAP_DONTUNMAP: not locked, though what it was goes on being counted, and as if nothing had ever been
+    there if all of it moved. Linux: dontunmap_complete."""
+    v = vma_at(m, p, start)
+    m.vma[v].vm_flags &= ~(P.VM_LOCKED | P.VM_LOCKONFAULT)
+    if m.vma[v].start == start and m.vma[v].end == end:
+        m.vma[v].anon_vma = m.vma[v].inherited = 0
 
 
 @kernel
@@ -202,8 +238,7 @@ def move_entries(m, c, p, start, end, new):
         if m.cursor.huge:
             stop = (va | HUGE_MASK) + 1
             if va & HUGE_MASK or stop > end or target & HUGE_MASK or not move_huge(m, c, p, va, source, target):
-                if not split_huge_entry(m, c, p, va, source):
-                    return va
+                split_huge_entry(m, c, p, va, source)
             else:
                 va = stop
         else:
@@ -212,7 +247,7 @@ def move_entries(m, c, p, start, end, new):
                 return va
             entry = read_entry(m, p, source)
             write_entry(m, c, p, source, 0)
-            write_entry(m, c, p, leaf, entry)
+            write_entry(m, c, p, leaf, entry & ~P.PTE_CLEARED)     # that it moved is something to tell
             frame = frame_at(entry) if is_mapped(entry) else 0
             if frame:
                 remove_mapping(m, frame, p, va)
@@ -230,7 +265,8 @@ def move_huge(m, c, p, va, source, target):
         return False
     entry = read_entry(m, p, source)
     write_entry(m, c, p, source, 0)
-    write_entry(m, c, p, beside, entry)
+    write_entry(m, c, p, beside, entry & ~P.PTE_CLEARED)
+    deposit_table(m, beside, withdraw_table(m, source))
     forget_cursor(m)
     head = frame_at(entry)
     if head:

@@ -6,9 +6,14 @@ mmu/walk.py); with P clear Linux's own say what is instead of a page (params.PTE
 
     | swap slot, or frame (bits 12-51) | 0 | EXCLUSIVE | SWAP | PROTNONE | 0 ... 0 | P=0 |
 
+Each 2 MiB entry, the huge zero page's too, has a leaf table in reserve (deposit_table), so that it can always be split: in a
+list that begins in the record of the frame of the table above it, as many as that table has 2 MiB entries.
+
 `next_entry` walks a range entry by entry for all that works on ranges; m.cursor keeps the leaf table it is in.
-Invariant: process.table_pages = tables reachable from the root, the root among them. Source: mm/memory.c.
+Invariant: process.table_pages = tables reachable from the root, the root and those in reserve among them. Source: mm/memory.c.
 """
+import numpy as np
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.core.service import table_access
@@ -42,6 +47,12 @@ def is_mapped(entry):
 
 
 @kernel
+def is_swapped(entry):
+    """Whether a leaf entry stands for a swap slot."""
+    return entry & (P.PTE_SWAP | P.PTE_P | P.PTE_PROTNONE) == P.PTE_SWAP
+
+
+@kernel
 def frame_at(entry):
     """The frame that a mapped leaf entry leads to: its number; 0: the zero page, which is nobody's."""
     return 0 if entry & P.PTE_ZERO else (entry & P.PTE_FRAME) >> P.PAGE_SHIFT
@@ -54,6 +65,7 @@ def new_table(m, c, p):
     if frame < 0:
         return -1
     m.frame[frame].state = P.FRAME_TABLE
+    m.frame[frame].next = 0
     table_access(m, c, frame * P.PAGE, P.PAGE, 1)
     m.process[p].table_pages += 1
     return frame * P.PAGE
@@ -63,6 +75,24 @@ def new_table(m, c, p):
 def drop_table(m, c, p, pa):
     m.process[p].table_pages -= 1
     give_frame(m, c, pa >> P.PAGE_SHIFT)
+
+
+@kernel
+def deposit_table(m, place, table):
+    """Keep `table` for the day on which the 2 MiB entry at `place` is split. Linux: pgtable_trans_huge_deposit."""
+    middle, frame = place >> P.PAGE_SHIFT, table >> P.PAGE_SHIFT
+    m.frame[frame].next = m.frame[middle].next
+    m.frame[middle].next = frame
+
+
+@kernel
+def withdraw_table(m, place):
+    """The table that was kept for the 2 MiB entry at `place`: its physical address."""
+    middle = place >> P.PAGE_SHIFT
+    frame = np.int64(m.frame[middle].next)
+    m.frame[middle].next = m.frame[frame].next
+    m.frame[frame].next = 0
+    return frame << P.PAGE_SHIFT
 
 
 @kernel
@@ -218,7 +248,7 @@ def free_tables(m, c, p, start, end, floor, ceiling):
 
 @cold
 def free_leaf_tables(m, c, p, start, end):
-    """Give back the leaf tables that lie wholly in [start, end), all of whose entries are empty already: their number.
+    """Give back the leaf tables that lie wholly in [start, end), all of whose entries but guards are empty already: their number.
 
     Linux: mm/pt_reclaim.c, which only 64-bit kernels have.
     """
@@ -234,12 +264,21 @@ def free_leaf_tables(m, c, p, start, end):
             va = (va // missing + 1) * missing
             continue
         entry = read_entry(m, p, place)
-        if entry:
+        if entry and is_empty(m, p, entry & P.PTE_FRAME):
             write_entry(m, c, p, place, 0)
             drop_table(m, c, p, entry & P.PTE_FRAME)
             freed += 1
         va += P.HUGE_PAGE
     return freed
+
+
+@kernel
+def is_empty(m, p, table):
+    """Whether a leaf table of 64-bit entries has nothing in it, as whoever emptied it knows."""
+    for place in range(table, table + P.PAGE, 8):
+        if read_entry(m, p, place):
+            return False
+    return True
 
 
 @cold

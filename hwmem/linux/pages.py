@@ -13,12 +13,19 @@ from hwmem._jit import cold, kernel
 from hwmem.linux.frames import give_frame, give_huge
 from hwmem.linux.lru import lru_add, lru_remove
 from hwmem.linux.page_cache import make_evictable, note_use
-from hwmem.linux.page_table import (forget_cursor, frame_at, is_mapped, make_place, next_entry, read_entry, write_entry)
+from hwmem.linux.page_table import (TABLE_ENTRY, drop_table, forget_cursor, frame_at, is_mapped, is_swapped, next_entry, read_entry,
+                                    withdraw_table, write_entry)
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping, remove_mapping
 from hwmem.linux.swap import leave_swap_cache, put_slot, slot_at
 
 USER_ENTRY = P.PTE_P | P.PTE_US | P.PTE_A
 INHERITED_STATE = P.FRAME_ANON | P.FRAME_EXCLUSIVE | P.FRAME_SWAPBACKED | P.FRAME_DIRTY | P.FRAME_REFERENCED | P.FRAME_UPTODATE
+
+
+@kernel
+def clean_mark(m, v):
+    """What the entry of a page has that a read brings into VMA `v`: PTE_CLEARED, where that is no write to tell of."""
+    return P.PTE_CLEARED if m.vma[v].vm_flags & P.VM_CLEARED else 0
 
 
 @kernel
@@ -32,6 +39,12 @@ def is_shared(m, frame):
     """Whether more than one page-table entry leads to an anonymous frame."""
     head = head_of(m, frame)
     return m.frame[frame].maps + m.frame[head].huge_maps > 1
+
+
+@kernel
+def is_single(m, frame):
+    """Whether one entry, of whatever size, is all that leads to a page."""
+    return m.frame[frame].maps + m.frame[frame].huge_maps == 1
 
 
 @kernel
@@ -98,7 +111,7 @@ def zap_entry(m, c, p, va, place, entry):
             if m.frame[frame].state & P.FRAME_CACHED:
                 note_use(m, frame, entry)
             leave_frame(m, c, p, va, frame)
-    else:
+    elif is_swapped(entry):
         m.process[p].swapped -= 1
         put_swap(m, c, slot_at(entry))
 
@@ -113,8 +126,9 @@ def put_swap(m, c, slot):
 
 
 @kernel
-def zap_range(m, c, p, start, end):
-    """Empty all entries of [start, end); how many there were. TLBs and in-flight stores are the caller's business."""
+def zap_range(m, c, p, start, end, guards):
+    """Empty all entries of [start, end), guards too if `guards` says so; how many there were. TLBs and in-flight stores are the
+    caller's business."""
     zapped = 0
     va = next_entry(m, c, p, start, end)
     while va < end:
@@ -128,8 +142,10 @@ def zap_range(m, c, p, start, end):
                 zapped += P.HUGE_FRAMES
                 va = stop
         else:
-            zap_entry(m, c, p, va, place, read_entry(m, p, place))
-            zapped += 1
+            entry = read_entry(m, p, place)
+            if guards or entry != P.PTE_GUARD:
+                zap_entry(m, c, p, va, place, entry)
+                zapped += 1
             va += P.PAGE
         va = next_entry(m, c, p, va, end)
     return zapped
@@ -140,6 +156,7 @@ def zap_huge(m, c, p, va, place):
     """Empty a 2 MiB entry."""
     entry = read_entry(m, p, place)
     write_entry(m, c, p, place, 0)
+    drop_table(m, c, p, withdraw_table(m, place))
     head = frame_at(entry)
     if head:
         count_rss(m, p, head, -P.HUGE_FRAMES)
@@ -173,23 +190,16 @@ def part_huge(m, c, head):
 
 @cold
 def split_huge_entry(m, c, p, va, place):
-    """A 2 MiB entry becomes a table of 512 small ones for the same frames; False when there is no frame for the table.
-
-    Linux: __split_huge_pmd. A split that cannot have its table leaves the pages to be found again by a fault, as zeros
-    never are: so the caller gives up.
-    """
+    """A 2 MiB entry becomes the table that was kept for it, of 512 small entries for the same frames. Linux: __split_huge_pmd."""
     entry = read_entry(m, p, place)
     va = va & ~(P.HUGE_PAGE - 1)
     head = frame_at(entry)
     forget_cursor(m)
     write_entry(m, c, p, place, 0)
     m.vmstat.thp_split_pmd += 1
-    if make_place(m, c, p, va, 0) < 0:
-        write_entry(m, c, p, place, entry)
-        return False
     small = entry & ~(P.PTE_PS | P.PTE_FRAME)
     exclusive = m.frame[head].state & P.FRAME_EXCLUSIVE if head else 0
-    leaf = make_place(m, c, p, va, 0)
+    leaf = withdraw_table(m, place)
     for i in range(P.HUGE_FRAMES):
         if head:
             m.frame[head + i].state |= exclusive
@@ -197,8 +207,8 @@ def split_huge_entry(m, c, p, va, place):
             write_entry(m, c, p, leaf + 8 * i, small | (head + i) * P.PAGE)
         else:
             write_entry(m, c, p, leaf + 8 * i, small | m.frames.zero * P.PAGE)
+    write_entry(m, c, p, place, leaf | TABLE_ENTRY)
     if head:
         remove_mapping(m, head, p, va | HUGE_MAPPING)
         if m.frame[head].huge_maps == 0:
             part_huge(m, c, head)
-    return True

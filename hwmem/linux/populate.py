@@ -3,28 +3,32 @@
 Populating faults page by page, as accesses would, and counts as faults. A locked page (FRAME_MLOCKED) is on the
 unevictable list, where reclaim does not look. Source: mm/gup.c (populate_vma_page_range), mm/mlock.c.
 """
+import numpy as np
+
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.linux.lru import lru_move
-from hwmem.linux.page_table import frame_at, is_mapped, look_up, next_entry, read_entry
+from hwmem.linux.page_cache import mark_accessed, mark_dirty
+from hwmem.linux.page_table import find_place, frame_at, is_mapped, look_up, next_entry, read_entry, write_entry
 from hwmem.linux.vma_tree import find_vma, vma_at
 
 HUGE_MASK = P.HUGE_PAGE - 1
+GUARDED = -P.EACCES             # what a fault on a guard results in
 
 
 @kernel
-def populate(m, c, p, start, end):
+def populate(m, c, p, start, end, all_of_it):
     """Bring in every mapped page of [start, end): for a write where it would be the process's own. 0, or -errno at the first
-    VMA that nobody may touch. Linux: __mm_populate, populate_vma_page_range."""
+    that cannot be had, where it ends; with `all_of_it` it goes on with the next VMA. Linux: __mm_populate,
+    populate_vma_page_range."""
     v = find_vma(m, p, start)
     while v >= 0 and m.vma[v].start < end:
         flags = m.vma[v].vm_flags
-        if not flags & P.VM_SPECIAL:
-            if not flags & P.VM_ACCESS:
-                return -P.EFAULT
+        if not flags & (P.VM_SPECIAL | P.VM_LOCKONFAULT):
             private = flags & (P.VM_WRITE | P.VM_SHARED) == P.VM_WRITE
-            failed = fault_in(m, c, v, max(start, m.vma[v].start), min(end, m.vma[v].end), private)
-            if failed:
+            failed = -P.EFAULT if not flags & P.VM_ACCESS else \
+                fault_in(m, c, v, max(start, m.vma[v].start), min(end, m.vma[v].end), private)
+            if failed and not all_of_it:
                 return failed
         v = m.vma[v].next - 1
     return 0
@@ -53,16 +57,38 @@ def populate_for(m, c, p, start, end, write):
 
 @kernel
 def fault_in(m, c, v, start, end, write):
-    """Fault on every page of [start, end), all of VMA `v`, that needs it; 0, or -errno."""
-    p = m.vma[v].process
-    for va in range(start, end, P.PAGE):
+    """Fault on every page of [start, end), all of VMA `v`, that needs it, and touch it; 0, or -errno. Linux: __get_user_pages."""
+    p = np.int64(m.vma[v].process)
+    va = start
+    while va < end:
         if m.core[c].cycles >= m.until:                     # the program is to stop, as by a signal that kills it
             return -P.EINTR
         if not is_ready(m, p, va, write):
             result = call_door(m, P.DOOR_HANDLE_FAULT, c, v, va, write)
             if result < 0:
-                return result
+                return -P.EFAULT if result == GUARDED else result
+        va += touch(m, c, p, va, write)
     return 0
+
+
+@kernel
+def touch(m, c, p, va, write):
+    """The page at `va` has been used, and with `write` written, by whoever brought it in: so pages that were lazily free stay,
+    and reclaim knows them as used. How many bytes that settles. Linux: follow_page_pte, touch_pmd (FOLL_TOUCH)."""
+    entry = look_up(m, p, va)
+    frame = frame_at(entry)
+    if entry & P.PTE_PS:
+        used = entry | P.PTE_A | (P.PTE_D if write else 0)
+        if used != entry and frame:
+            write_entry(m, c, p, find_place(m, c, p, va, 1), used)
+        return P.HUGE_PAGE - (va & HUGE_MASK)
+    if frame:
+        if write and not entry & P.PTE_D and m.frame[frame].state & P.FRAME_CACHED:
+            mark_dirty(m, frame)
+        elif write and not entry & P.PTE_D:
+            m.frame[frame].state |= P.FRAME_DIRTY
+        mark_accessed(m, frame)
+    return P.PAGE
 
 
 @kernel
@@ -75,7 +101,7 @@ def is_ready(m, p, va, write):
 @kernel
 def lock_pages(m, c, p, start, end):
     """Every page of [start, end) is brought in and kept; 0, or -errno."""
-    failed = populate(m, c, p, start, end)
+    failed = populate(m, c, p, start, end, False)
     mark_frames(m, c, p, start, end, 1)
     return failed
 
@@ -88,12 +114,28 @@ def mark_frames(m, c, p, start, end, locked):
         entry = read_entry(m, p, m.cursor.place)
         frame = frame_at(entry) if is_mapped(entry) else 0
         if frame and m.frame[frame].lru:
-            if locked and m.frame[frame].lru != P.LRU_UNEVICTABLE:
-                m.frame[frame].state |= P.FRAME_MLOCKED
-                lru_move(m, frame, P.LRU_UNEVICTABLE)
-                m.vmstat.unevictable_pgs_mlocked += 1
-            elif not locked and m.frame[frame].state & P.FRAME_MLOCKED:
+            if locked:
+                keep_frame(m, frame)
+            elif m.frame[frame].state & P.FRAME_MLOCKED:
                 m.frame[frame].state &= ~P.FRAME_MLOCKED
                 lru_move(m, frame, P.LRU_INACTIVE_ANON if m.frame[frame].state & P.FRAME_SWAPBACKED else P.LRU_INACTIVE_FILE)
                 m.vmstat.unevictable_pgs_munlocked += 1
         va = next_entry(m, c, p, (va | HUGE_MASK) + 1 if m.cursor.huge else va + P.PAGE, end)
+
+
+@kernel
+def keep_frame(m, frame):
+    """A frame on a list that reclaim takes from is unevictable from now on."""
+    if m.frame[frame].lru != P.LRU_UNEVICTABLE:
+        m.frame[frame].state |= P.FRAME_MLOCKED
+        lru_move(m, frame, P.LRU_UNEVICTABLE)
+        m.vmstat.unevictable_pgs_mlocked += 1
+
+
+@kernel
+def keep_page(m, p, va):
+    """The page at `va`, just faulted in, is in a locked VMA. Linux: mlock_vma_folio, where the reverse mapping is added."""
+    entry = look_up(m, p, va)
+    frame = frame_at(entry) if is_mapped(entry) else 0
+    if frame and m.frame[frame].lru:
+        keep_frame(m, frame)

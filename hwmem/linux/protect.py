@@ -1,8 +1,8 @@
-"""mprotect, mlock and munlock: calls that change what a range's VMAs say.
+"""mprotect: other rights for a range's VMAs, and for the entries of its pages.
 
 mprotect takes write from entries at once, and gives it at once to pages that are the process's own (EXCLUSIVE); all
 others get it by a fault. PROT_NONE keeps the pages and hides them (params.PTE_PROTNONE).
-Source: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup, change_pte_range, can_change_pte_writable), mm/mlock.c.
+Source: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup, change_pte_range, can_change_pte_writable).
 """
 from hwmem import params as P
 from hwmem._jit import DOORS, kernel
@@ -10,9 +10,9 @@ from hwmem.linux.commit import charge, uncharge
 from hwmem.linux.filemap import is_write_free
 from hwmem.linux.page_table import frame_at, is_mapped, next_entry, read_entry, write_entry
 from hwmem.linux.pages import split_huge_entry
-from hwmem.linux.populate import lock_pages, mark_frames
+from hwmem.linux.populate import lock_pages
 from hwmem.linux.shootdown import finish_stores, shoot_down
-from hwmem.linux.mapping import mapped_in, modify_mapping, range_end
+from hwmem.linux.mapping import may_expand, modify_mapping, range_end
 from hwmem.linux.vma_tree import find_vma
 
 HUGE_MASK = P.HUGE_PAGE - 1
@@ -20,10 +20,7 @@ HUGE_MASK = P.HUGE_PAGE - 1
 
 @DOORS.door(P.DOOR_PROTECT)
 def protect_call(m, t, call, a, b):
-    s = m.sys
-    if call == P.SYS_MPROTECT:
-        return sys_mprotect(m, t, s[0], s[1], s[2])
-    return lock_range(m, t, s[0], s[1], P.VM_LOCKED if call == P.SYS_MLOCK else 0)
+    return sys_mprotect(m, t, m.sys[0], m.sys[1], m.sys[2])
 
 
 @kernel
@@ -71,6 +68,8 @@ def protect_vma(m, t, v, start, end, prot):
     pages = end - start >> P.PAGE_SHIFT
     charged = prot & P.VM_WRITE and not old & (P.VM_ACCOUNT | P.VM_WRITE | P.VM_SHARED | P.VM_NORESERVE)
     released = not prot & P.VM_WRITE and old & P.VM_ACCOUNT and vma.file == 0 and vma.anon_vma == 0
+    if prot & P.VM_WRITE and not may_expand(m, p, new, pages) and may_expand(m, p, old, pages):
+        return -1                                       # RLIMIT_DATA
     if charged:
         if not charge(m, p, pages):
             return -1
@@ -125,41 +124,5 @@ def with_rights(m, entry, vm_flags, prot):
     frame = frame_at(entry)
     if prot & P.PROT_WRITE and frame:
         free = is_write_free(m, frame, entry) if vm_flags & P.VM_SHARED else m.frame[frame].state & P.FRAME_EXCLUSIVE != 0
-        entry |= P.PTE_RW if free else 0
+        entry |= P.PTE_RW if free and not entry & P.PTE_CLEARED else 0
     return entry
-
-
-@kernel
-def lock_range(m, t, start, length, locked):
-    """mlock(2), `locked` VM_LOCKED: the range stays in RAM, and what is not there is brought in; munlock(2), `locked` 0."""
-    p, c = m.thread[t].process, m.thread[t].core
-    if locked and m.process[p].limit_locked == 0:
-        return -P.EPERM
-    length += start & P.PAGE - 1
-    start &= ~(P.PAGE - 1)
-    end = range_end(start, length)
-    if end < start:
-        return -P.EINVAL
-    if start == end:
-        return 0
-    pages = (end - start >> P.PAGE_SHIFT) - mapped_in(m, p, start, end, P.VM_LOCKED)
-    if locked and m.process[p].locked_vm + pages > m.process[p].limit_locked >> P.PAGE_SHIFT:
-        return -P.ENOMEM
-    at = start
-    while at < end:
-        v = find_vma(m, p, at)
-        if v < 0 or m.vma[v].start > at:
-            return -P.ENOMEM
-        stop = min(end, m.vma[v].end)
-        old = m.vma[v].vm_flags
-        new = old & ~P.VM_LOCKED | locked
-        if new != old and not old & P.VM_SPECIAL:
-            v = modify_mapping(m, c, v, at, stop, new)
-            if v < 0:
-                return -P.ENOMEM
-            m.process[p].locked_vm += stop - at >> P.PAGE_SHIFT if locked else -(stop - at >> P.PAGE_SHIFT)
-            if not locked:
-                mark_frames(m, c, p, at, stop, 0)
-        at = stop
-    failed = lock_pages(m, c, p, start, end) if locked and m.mmu else 0
-    return failed if failed == 0 else -P.EAGAIN if failed == -P.ENOMEM else -P.ENOMEM      # Linux: __mlock_posix_error_return

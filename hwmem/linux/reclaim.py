@@ -20,8 +20,9 @@ from hwmem.linux.aging import ACTIVATE, KEEP, activate, fate_of, inactive_is_low
 from hwmem.linux.balance import can_swap, set_targets
 from hwmem.linux.disk import is_congested
 from hwmem.linux.evict import evict
-from hwmem.linux.frames import KSWAPD, give_batch, reserve
-from hwmem.linux.lru import frames_of, lru_move
+from hwmem.linux.frames import DIRECT, KSWAPD, give_batch, reserve
+from hwmem.linux.group import GROUP, ON_MAX, ON_OOM
+from hwmem.linux.lru import frames_of, lru_move, oldest, pages_on
 from hwmem.linux.oom import out_of_memory
 from hwmem.linux.page_cache import has_arrived
 from hwmem.linux.pages import head_of
@@ -32,16 +33,24 @@ RETRIES = 16                    # passes over everything without success before 
 
 
 @DOORS.door(P.DOOR_RECLAIM)
-def reclaim(m, c, who, a, b):
-    """For an allocation on core `c`: as kswapd, or directly (frames.DIRECT, KSWAPD). Returns 0."""
+def reclaim(m, c, who, g, n):
+    """For an allocation on core `c`: as kswapd, or directly (frames.DIRECT, KSWAPD); for `n` frames of group `g`, so that it
+    keeps to its limit (group.GROUP, HIGH). Returns 0."""
     if m.mm.reclaiming:
         return 0
     m.mm.reclaiming = 1
     m.reclaim.kswapd = 1 if who == KSWAPD else 0
     if who == KSWAPD:
         run_kswapd(m, c)
-    else:
+    elif who == DIRECT:
         reclaim_directly(m, c)
+    else:
+        m.reclaim.group = g
+        if who == GROUP:
+            keep_to_max(m, c, g, n)
+        else:
+            come_down(m, c, g)
+        m.reclaim.group = 0
     m.reclaim.kswapd = 0
     m.mm.reclaiming = 0
     return 0
@@ -77,9 +86,37 @@ def reclaim_directly(m, c):
         drain_core_lists(m)
         if failures < RETRIES and reclaimable_pages(m):
             continue
-        if reserve(m) >= m.frames.mark_min or not out_of_memory(m, c):
+        if reserve(m) >= m.frames.mark_min or not out_of_memory(m, c, 0):
             return
         failures = 0
+
+
+@cold
+def keep_to_max(m, c, g, n):
+    """Group `g` may have `n` frames more without exceeding its maximum when this returns, or a process of it has been killed.
+    Linux: try_charge_memcg."""
+    group = m.group[g]
+    group.event[ON_MAX] += 1
+    failures = 0
+    while group.usage + n > group.most and m.mm.dying == 0:
+        if shrink_by_priority(m, c):
+            failures = 0
+            continue
+        failures += 1
+        if failures < RETRIES and reclaimable_pages(m):
+            continue
+        group.event[ON_OOM] += 1
+        if not out_of_memory(m, c, g):
+            return
+        failures = 0
+
+
+@cold
+def come_down(m, c, g):
+    """Group `g` gives up what it has above memory.high, as far as that can be had. Linux: reclaim_high."""
+    freed = 1
+    while freed and m.group[g].usage > m.group[g].high:
+        freed = shrink_by_priority(m, c)
 
 
 @kernel
@@ -101,9 +138,9 @@ def shrink_by_priority(m, c):
 @kernel
 def reclaimable_pages(m):
     """Pages that reclaim could take at all. Linux: zone_reclaimable_pages."""
-    pages = m.lru.pages[P.LRU_INACTIVE_FILE] + m.lru.pages[P.LRU_ACTIVE_FILE]
+    pages = pages_on(m, P.LRU_INACTIVE_FILE) + pages_on(m, P.LRU_ACTIVE_FILE)
     if can_swap(m):
-        pages += m.lru.pages[P.LRU_INACTIVE_ANON] + m.lru.pages[P.LRU_ACTIVE_ANON]
+        pages += pages_on(m, P.LRU_INACTIVE_ANON) + pages_on(m, P.LRU_ACTIVE_ANON)
     return pages
 
 
@@ -156,12 +193,13 @@ def age_list(m, c, active, pages):
 @kernel
 def shrink_inactive(m, c, which, pages):
     """Reclaim from the tail of an inactive list, having looked at `pages` pages; frames freed."""
-    lists = m.lru
     scanned = freed = 0
     writes = m.disk.writes
-    while scanned < pages and lists.tail[which]:
+    while scanned < pages:
         clock = m.core[c].cycles
-        frame = np.int64(lists.tail[which])
+        frame = oldest(m, which)
+        if frame == 0:
+            break
         scanned += frames_of(m, frame)
         freed += reclaim_page(m, c, frame)
         charge_kswapd(m, c, clock)
@@ -171,6 +209,8 @@ def shrink_inactive(m, c, which, pages):
     else:
         m.vmstat.pgscan_direct += scanned
         m.vmstat.pgsteal_direct += freed
+    m.group[m.reclaim.group].pgscan += scanned
+    m.group[m.reclaim.group].pgsteal += freed
     note_cost(m, 1 if which == P.LRU_INACTIVE_FILE else 0, (m.disk.writes - writes) * CLUSTER + max(scanned - freed, 0))
     return freed
 

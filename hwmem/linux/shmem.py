@@ -1,6 +1,6 @@
 """Shared memory: files without a name and without a place on the disk, for MAP_SHARED | MAP_ANONYMOUS mappings.
 
-mmap makes one (new_shmem), every VMA that maps it is a user (get_file, count_users, put_file), and with the last of them
+mmap makes one (new_shmem) and charges it to overcommit, whatever the rights of the mapping; every VMA that maps it is a user (get_file, count_users, put_file), and with the last of them
 its pages go. A page is zero when it is first asked for; it lives in the page cache, and reclaim sends it to a swap slot,
 whose number then stands in the page cache's table in its place; a page that nobody has written to is simply dropped. The
 next fault reads it back, alone: what Linux reads ahead of a shared page, and the time it spends in the swap cache, are
@@ -13,24 +13,48 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.core.service import kernel_access
+from hwmem.linux.commit import charge, uncharge
 from hwmem.linux.disk import read_page, write_page
 from hwmem.linux.frames import give_frame, take_frame, take_zeroed
 from hwmem.linux.page_cache import enter_cache, find_page, free_place, is_full, leave_cache, place_of
 from hwmem.linux.readahead import pages_in
 from hwmem.linux.swap import put_slot
 
+PROMISED, ON_DEMAND = 1, 2      # file.shared: its whole length is charged to overcommit from the start; each page when it comes
+
+@kernel
+def take_number(m):
+    """A number that no file has, or -1: that of the last one which went, or one never used."""
+    if m.files.free:
+        file = m.files.free - 1
+        m.files.free = m.file[file].window
+        m.file[file].window = 0
+        return file
+    if m.files.fresh == P.MAX_FILES:
+        return -1
+    m.files.fresh += 1
+    return m.files.fresh - 1
+
+
+@kernel
+def has_number(m):
+    return m.files.free != 0 or m.files.fresh < P.MAX_FILES
+
 
 @cold
-def new_shmem(m, pages):
-    """A nameless file for a shared anonymous mapping of `pages`: its number, or -1. It has no user yet."""
-    for file in range(P.MAX_FILES):
-        f = m.file[file]
-        if f.alive == 0:
-            f.alive = f.shared = 1
-            f.length = pages << P.PAGE_SHIFT
-            f.users = f.cached = f.dirty = 0
-            return file
-    return -1
+def new_shmem(m, p, pages, promise):
+    """A nameless file for a shared anonymous mapping of `pages`: its number (has_number), or -ENOMEM. It has no user yet.
+
+    All of it is promised to process `p`, or without `promise` (MAP_NORESERVE) each page when it is there.
+    """
+    if promise and not charge(m, p, pages):
+        return -P.ENOMEM
+    file = take_number(m)
+    f = m.file[file]
+    f.alive, f.shared = 1, PROMISED if promise else ON_DEMAND
+    f.length = pages << P.PAGE_SHIFT
+    f.users = f.cached = f.dirty = 0
+    return file
 
 
 @kernel
@@ -57,28 +81,41 @@ def put_file(m, c, file):
 @cold
 def free_shmem(m, c, file):
     """Its pages go; where it is longer than memory and swap are, by asking each frame and slot whose it is."""
+    f = m.file[file]
     if pages_in(m, file) <= m.frames.fresh + m.swap.fresh:
         for index in range(pages_in(m, file)):
-            free_page(m, c, file, index)
+            drop_shared_page(m, c, file, index)
     else:
         for frame in range(1, m.frames.fresh):
-            f = m.frame[frame]
-            if f.state & P.FRAME_CACHED and f.file == file + 1:
-                free_page(m, c, file, np.int64(f.index))
+            if m.frame[frame].state & P.FRAME_CACHED and m.frame[frame].file == file + 1:
+                drop_shared_page(m, c, file, np.int64(m.frame[frame].index))
         for slot in range(m.swap.fresh):
             if m.swap_owner[slot].file == file + 1:
-                free_page(m, c, file, np.int64(m.swap_owner[slot].index))
-    m.file[file].alive = m.file[file].shared = 0
+                drop_shared_page(m, c, file, np.int64(m.swap_owner[slot].index))
+    if f.shared == PROMISED:
+        uncharge(m, pages_in(m, file))
+    f.alive = f.shared = 0
+    f.window, m.files.free = m.files.free, file + 1     # the list of free numbers
 
 
 @kernel
-def free_page(m, c, file, index):
+def drop_shared_page(m, c, file, index):
+    """Page `index`, which nobody maps, is no more, if it is there."""
     held = find_page(m, file, index)
     if held > 0:
         leave_cache(m, held)
         give_frame(m, c, held)
     elif held < 0:
         leave_slot(m, file, index, -1 - held)
+    if held:
+        page_gone(m, file)
+
+
+@kernel
+def page_gone(m, file):
+    """A page of shared memory is neither in RAM nor in a slot from now on."""
+    if m.file[file].shared == ON_DEMAND:
+        uncharge(m, 1)
 
 
 @kernel
@@ -102,6 +139,8 @@ def shared_page(m, c, file, index):
     if frame < 0:
         return -1
     kernel_access(m, c, frame * P.PAGE, P.PAGE, 1)
+    if m.file[file].shared == ON_DEMAND:
+        m.mm.committed += 1                             # one page is never refused where this is allowed (overcommit 0, 1)
     enter_cache(m, frame, file, index)
     m.frame[frame].state |= P.FRAME_UPTODATE
     return frame * 2

@@ -26,9 +26,11 @@ def swap_entry(slot, exclusive):
 
 
 @kernel
-def take_slot(m):
-    """A free slot, or -1. Slots never used come in order; freed ones, last freed first, are threaded through swap_map."""
+def take_slot(m, g):
+    """A free slot for a page of group `g`, or -1. Slots never used come in order; freed ones, last freed first, are threaded through swap_map."""
     s = m.swap
+    if g and m.group[g].swap >= m.group[g].swap_most:
+        return -1
     if s.free_head:
         slot = s.free_head - 1
         s.free_head = m.swap_map[slot]
@@ -39,11 +41,17 @@ def take_slot(m):
         return -1
     m.swap_map[slot] = 0
     s.used += 1
+    if g:
+        m.slot_group[slot] = g
+        m.group[g].swap += 1
     return slot
 
 
 @kernel
 def free_slot(m, slot):
+    if m.slot_group[slot]:
+        m.group[np.int64(m.slot_group[slot])].swap -= 1
+        m.slot_group[slot] = 0
     m.swap_map[slot] = m.swap.free_head
     m.swap_cache[slot] = 0
     m.swap.free_head = slot + 1

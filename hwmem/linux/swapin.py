@@ -17,7 +17,7 @@ from hwmem.core.service import table_access
 from hwmem.linux.disk import start_read, wait_until
 from hwmem.linux.frames import take_frame
 from hwmem.linux.lru import lru_add
-from hwmem.linux.page_table import entry_width, is_mapped, next_entry, read_entry, write_entry
+from hwmem.linux.page_table import entry_width, is_swapped, next_entry, read_entry, write_entry
 from hwmem.linux.pages import USER_ENTRY, count_rss
 from hwmem.linux.rmap import add_mapping
 from hwmem.linux.swap import cached_frame, enter_swap_cache, leave_swap_cache, slot_at, swap_is_full
@@ -62,10 +62,10 @@ def map_again(m, c, v, va, place, write):
     m.swap_map[slot] -= 1
     if swap_is_full(m) or flags & P.VM_LOCKED or (write and f.maps == 0):
         leave_swap_cache(m, frame)
-    new = frame * P.PAGE | USER_ENTRY
+    new = frame * P.PAGE | USER_ENTRY | (0 if write else entry & P.PTE_CLEARED)
     if entry & P.PTE_EXCLUSIVE or (f.slot == 0 and f.maps == 0):
         f.state |= P.FRAME_EXCLUSIVE
-        if flags & P.VM_WRITE:
+        if flags & P.VM_WRITE and not new & P.PTE_CLEARED:
             new |= P.PTE_RW | (P.PTE_D if write else 0)
     m.process[p].swapped -= 1
     add_mapping(m, frame, p, va)
@@ -146,7 +146,7 @@ def read_ahead(m, c, p, place, mark):
     """If the entry at `place` stands for a slot that is not in RAM, it is read; the frame gets `mark`. False without memory."""
     table_access(m, c, place, entry_width(m, p), 0)
     entry = read_entry(m, p, place)
-    if entry == 0 or is_mapped(entry) or cached_frame(m, slot_at(entry)):
+    if not is_swapped(entry) or cached_frame(m, slot_at(entry)):
         return True
     frame = read_slot(m, c, slot_at(entry))
     if frame < 0:

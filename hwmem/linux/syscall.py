@@ -4,9 +4,11 @@ Workload kernels and the Python facade come here through one door, with a call o
 behind the door of the file that has it, so that a program compiles the calls it makes and no others:
 
     stubs.py, machine/calls.py ──> system_call ── DOOR_OF ──> mapping.py    mmap, munmap, brk
-                                                          ├─> protect.py    mprotect, mlock, munlock
+                                                          ├─> protect.py    mprotect
+                                                          ├─> mlock.py      mlock, mlock2, munlock, mlockall, munlockall
                                                           ├─> mremap.py     mremap
-                                                          ├─> madvise.py    madvise, mincore
+                                                          ├─> madvise.py    madvise, mincore; advice.py: its rare ones
+                                                          ├─> clear_refs.py     a write to /proc/PID/clear_refs
                                                           ├─> files.py      msync, fsync, ftruncate, pread
                                                           ├─> tasks.py      fork, _exit, and what starts a program
                                                           └─> here          futex
@@ -17,6 +19,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
+from hwmem.core.signal import end_by_signal
 from hwmem.linux.huge import wake_khugepaged
 from hwmem.linux.oom import bury
 from hwmem.sched.block import futex_wait, futex_wake
@@ -24,9 +27,11 @@ from hwmem.sched.block import futex_wait, futex_wake
 CALLS = {
     P.DOOR_SYSCALL: (P.SYS_FUTEX,),
     P.DOOR_MAPPING: (P.SYS_MMAP, P.SYS_MUNMAP, P.SYS_BRK),
-    P.DOOR_PROTECT: (P.SYS_MPROTECT, P.SYS_MLOCK, P.SYS_MUNLOCK),
+    P.DOOR_PROTECT: (P.SYS_MPROTECT,),
+    P.DOOR_MLOCK: (P.SYS_MLOCK, P.SYS_MLOCK2, P.SYS_MUNLOCK, P.SYS_MLOCKALL, P.SYS_MUNLOCKALL),
     P.DOOR_MREMAP: (P.SYS_MREMAP,),
     P.DOOR_MADVISE: (P.SYS_MADVISE, P.SYS_MINCORE),
+    P.DOOR_CLEAR_REFS: (P.SYS_CLEAR_REFS,),
     P.DOOR_FILE: (P.SYS_MSYNC, P.SYS_FSYNC, P.SYS_FTRUNCATE, P.SYS_PREAD),
     P.DOOR_TASK: (P.SYS_FORK, P.SYS_EXIT, P.SYS_SPAWN)}
 
@@ -48,6 +53,9 @@ def system_call(m, t, call, a, b):
         result = call_door(m, DOOR_OF[call], t, call, a, b)
     if m.mm.dying:
         bury(m, t)
+    if m.mm.full:
+        end_by_signal(m, t, m.mm.full, 0, P.TABLE_FULL)
+        m.mm.full = 0
     return result
 
 

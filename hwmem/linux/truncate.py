@@ -8,7 +8,7 @@ Source: mm/truncate.c (truncate_pagecache), mm/memory.c (unmap_mapping_range), m
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.frames import give_frame
-from hwmem.linux.mapping import range_end
+from hwmem.linux.mapping import is_file, range_end
 from hwmem.linux.page_cache import find_page, leave_cache, mark_dirty
 from hwmem.linux.pages import zap_range
 from hwmem.linux.readahead import await_page, pages_in
@@ -17,13 +17,8 @@ from hwmem.linux.vma_tree import find_vma
 from hwmem.linux.writeback import clear_bytes, sync_range
 from hwmem.memory.ram import disk_page, poke8, release_host
 
+LONGEST_FILE = (1 << 44) - P.PAGE       # ext4's, with blocks of 4 KiB
 MS_ALL = P.MS_ASYNC | P.MS_INVALIDATE | P.MS_SYNC
-
-
-@kernel
-def is_file(m, file):
-    """Whether the number is a descriptor that a program can have."""
-    return 0 <= file < P.MAX_FILES and m.file[file].alive != 0 and m.file[file].shared == 0
 
 
 @cold
@@ -33,6 +28,8 @@ def sys_ftruncate(m, t, file, length):
         return -P.EBADF
     if length < 0:
         return -P.EINVAL
+    if length > LONGEST_FILE:
+        return -P.EFBIG
     f, c = m.file[file], m.thread[t].core
     if length > f.pages << P.PAGE_SHIFT:
         return -P.ENOSPC
@@ -76,7 +73,7 @@ def unmap_file(m, c, file, kept):
             start = max(vma.start, vma.start + (kept - vma.pgoff << P.PAGE_SHIFT))
             if vma.file == file + 1 and start < vma.end:
                 finish_stores(m, p)
-                if zap_range(m, c, p, start, vma.end):
+                if zap_range(m, c, p, start, vma.end, 0):
                     shoot_down(m, c, p, start, vma.end)
             v = vma.next - 1
 

@@ -26,6 +26,7 @@ def take_record(m):
         m.vma_free = m.vma[v].next
         return v
     if m.vma_fresh == len(m.vma):
+        m.mm.full = P.FULL_VMAS
         return -1
     m.vma_fresh += 1
     return m.vma_fresh - 1
@@ -42,6 +43,19 @@ def drop_vma(m, p, v):
 @kernel
 def pages_of(m, v):
     return m.vma[v].end - m.vma[v].start >> P.PAGE_SHIFT
+
+
+@kernel
+def copy_vma(m, v, start, end, pgoff):
+    """A mapping where none is that goes on with the memory of VMA `v`, as mremap makes it: merged with its neighbours where
+    that memory may be theirs. The number of the VMA that holds it, or -1. Linux: copy_vma, vma_merge_copied_range.
+    """
+    vma = m.vma[v]
+    w = new_vma(m, vma.process, start, end, vma.vm_flags, pgoff, vma.file)
+    if w < 0:
+        return -1
+    m.vma[w].anon_vma, m.vma[w].inherited = vma.anon_vma, vma.inherited
+    return modify_vma(m, vma.process, w, start, end, vma.vm_flags)
 
 
 @kernel
@@ -69,8 +83,13 @@ def insert_vma(m, p, start, end, vm_flags, pgoff, file):
     left = before >= 0 and m.vma[before].end == start and follows(m, before, vm_flags, pgoff, file) and joins(m, before, 0, 0)
     right = after >= 0 and goes_on(m, after, end, vm_flags, pgoff + (end - start >> P.PAGE_SHIFT), file) and joins(m, after, 0, 0) \
         and (not left or can_be_one(m, before, after))
+    if left:
+        join_flags(m, before, vm_flags)
+    elif right:
+        join_flags(m, after, vm_flags)
     if left and right:
         share_anon(m, before, after)
+        join_flags(m, before, m.vma[after].vm_flags)
         end = m.vma[after].end
         drop_vma(m, p, after)
         stretch(m, before, m.vma[before].start, end)
@@ -89,19 +108,19 @@ def insert_vma(m, p, start, end, vm_flags, pgoff, file):
 def follows(m, before, vm_flags, pgoff, file):
     """Whether a mapping with these properties could go on where VMA `before` ends."""
     vma = m.vma[before]
-    return vma.vm_flags == vm_flags and vma.file == file and vma.pgoff + pages_of(m, before) == pgoff
+    return (vma.vm_flags ^ vm_flags) & ~P.VM_MERGED == 0 and vma.file == file and vma.pgoff + pages_of(m, before) == pgoff
 
 
 @kernel
 def goes_on(m, after, va, vm_flags, pgoff, file):
     """Whether VMA `after` is how a mapping with these properties, whose page at `va` would be `pgoff`, could go on there."""
     vma = m.vma[after]
-    return vma.start == va and vma.vm_flags == vm_flags and vma.file == file and vma.pgoff == pgoff
+    return vma.start == va and (vma.vm_flags ^ vm_flags) & ~P.VM_MERGED == 0 and vma.file == file and vma.pgoff == pgoff
 
 
 @kernel
 def joins(m, v, anon_vma, inherited):
-    """Whether VMA `v` may take in memory of the identity `anon_vma`. Linux: is_mergeable_anon_vma."""
+    """Whether VMA `v` may take in memory of the identity `anon_vma`, which came by fork or not. Linux: is_mergeable_anon_vma."""
     own = m.vma[v].anon_vma
     if own == 0 and anon_vma:
         return inherited == 0
@@ -114,6 +133,14 @@ def joins(m, v, anon_vma, inherited):
 def can_be_one(m, before, after):
     a, b = m.vma[before].anon_vma, m.vma[after].anon_vma
     return a == 0 or b == 0 or a == b
+
+
+@kernel
+def join_flags(m, v, vm_flags):
+    """`v` takes in pages of a VMA with these flags, which differ from its own in VM_MERGED at most."""
+    m.vma[v].vm_flags |= vm_flags & P.VM_MAYBE_GUARD
+    if not vm_flags & P.VM_CLEARED:
+        m.vma[v].vm_flags &= ~P.VM_CLEARED
 
 
 @kernel
@@ -194,8 +221,9 @@ def extend_vma(m, p, v, end):
     vma = m.vma[v]
     after = vma.next - 1
     if after >= 0 and goes_on(m, after, end, vma.vm_flags, vma.pgoff + (end - vma.start >> P.PAGE_SHIFT), vma.file) \
-            and joins(m, after, vma.anon_vma, vma.inherited):
+            and joins(m, after, vma.anon_vma, 0):               # where it came from is not asked: it brings no memory
         share_anon(m, v, after)
+        join_flags(m, v, m.vma[after].vm_flags)
         end = m.vma[after].end
         drop_vma(m, p, after)
     stretch(m, v, vma.start, end)
@@ -205,8 +233,10 @@ def extend_vma(m, p, v, end):
 def merge_left(m, p, v, end, right):
     """The VMA before `v` takes [v.start, end); with `right` also the one after it, which ends up inside."""
     before, after = m.vma[v].prev - 1, m.vma[v].next - 1
+    join_flags(m, before, m.vma[v].vm_flags)
     if right:
         share_anon(m, before, after if m.vma[after].anon_vma else v)
+        join_flags(m, before, m.vma[after].vm_flags)
         end = m.vma[after].end
         drop_vma(m, p, v)
         drop_vma(m, p, after)
@@ -226,6 +256,7 @@ def merge_right(m, p, v, start, pgoff):
     """The VMA after `v` takes [start, v.end), whose page offset is `pgoff`."""
     after = m.vma[v].next - 1
     share_anon(m, after, v)
+    join_flags(m, after, m.vma[v].vm_flags)
     if start == m.vma[v].start:
         drop_vma(m, p, v)
     else:
@@ -256,5 +287,5 @@ def prepare_anon(m, v):
 def reusable(m, a, b, owner):
     """Whether the anon_vma of `owner`, one of the neighbours `a` and `b`, may serve the other."""
     first, second = m.vma[a], m.vma[b]
-    return first.end == second.start and first.file == second.file and (first.vm_flags ^ second.vm_flags) & ~P.VM_ACCESS == 0 \
+    return first.end == second.start and first.file == second.file and (first.vm_flags ^ second.vm_flags) & ~(P.VM_ACCESS | P.VM_MERGED) == 0 \
         and second.pgoff == first.pgoff + pages_of(m, a) and m.vma[owner].anon_vma != 0 and m.vma[owner].inherited == 0

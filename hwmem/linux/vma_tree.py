@@ -11,7 +11,7 @@ host's cache.
 Cost: O(log n) for each of them; 65,530 VMAs are about 40 steps deep.
 """
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import cold, kernel
 
 
 @kernel
@@ -224,3 +224,15 @@ def highest_gap(m, p, length, low, high):
             n = m.vma[n - 1].up
             if n == 0:
                 return -1
+
+
+@cold
+def lowest_gap(m, p, length, low, high):
+    """Start of the lowest free range of `length` bytes within [low, high); -1: none. Linux: unmapped_area. VMA by VMA: what
+    asks for it is rare, and few lie that low."""
+    start = low
+    v = find_vma(m, p, low)
+    while v >= 0 and room_end(m, v) - start < length:
+        start = max(start, m.vma[v].end)
+        v = m.vma[v].next - 1
+    return start if start + length <= high else -1

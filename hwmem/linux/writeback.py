@@ -115,11 +115,11 @@ def page_dirtied(m, c):
 def flush_pages(m, c):
     """The flusher's turn: a chunk of dirty pages, file after file, each from where it was left."""
     start, left = m.core[c].cycles, CHUNK
-    for _ in range(P.MAX_FILES):
+    for _ in range(m.files.fresh):
         left = flush_file(m, c, m.files.hand, left)
         if left == 0 or m.files.dirty == 0:
             break
-        m.files.hand = (m.files.hand + 1) % P.MAX_FILES
+        m.files.hand = (m.files.hand + 1) % m.files.fresh
     m.files.flusher_cycles += m.core[c].cycles - start
     m.core[c].cycles = start
 

@@ -19,7 +19,7 @@ from hwmem.linux.vma_tree import find_vma
 PROT_RW = P.PROT_READ | P.PROT_WRITE
 LARGEST_ERRNO = 4095
 NO_CALL = -1
-LIMITS = {"stack": "limit_stack", "as": "limit_space", "memlock": "limit_locked"}
+LIMITS = {"stack": "limit_stack", "as": "limit_space", "memlock": "limit_locked", "data": "limit_data"}
 
 
 @kernel
@@ -55,7 +55,7 @@ class Calls:
         self._call(P.SYS_MADVISE, address=address, length=length, advice=advice)
 
     def setrlimit(self, resource, limit):
-        """RLIMIT_STACK, RLIMIT_AS or RLIMIT_MEMLOCK ("stack", "as", "memlock") in bytes; None: unlimited. setrlimit(2)."""
+        """RLIMIT_STACK, _AS, _MEMLOCK or _DATA ("stack", "as", "memlock", "data") in bytes; None: unlimited. setrlimit(2)."""
         if not isinstance(resource, str) or resource not in LIMITS:
             raise ValueError(f"resource: {resource!r} is none of {', '.join(LIMITS)}")
         if limit is not None and not 0 <= to_int64("limit", limit) < P.UNLIMITED:
@@ -106,9 +106,24 @@ class Calls:
             self.brk(max(end + increment, 1))
         return end
 
-    def mlock(self, address, length):
-        """Bring the pages in and keep them in RAM. mlock(2)."""
-        self._call(P.SYS_MLOCK, address=address, length=length)
+    def mlock(self, address, length, flags=0):
+        """Bring the pages in and keep them in RAM; with MLOCK_ONFAULT keep each from when it is touched. mlock(2), mlock2(2)."""
+        if flags:
+            self._call(P.SYS_MLOCK2, address=address, length=length, flags=flags)
+        else:
+            self._call(P.SYS_MLOCK, address=address, length=length)
+
+    def mlockall(self, flags):
+        """Keep every mapping there is (MCL_CURRENT), or is to come (MCL_FUTURE), in RAM. mlockall(2)."""
+        self._call(P.SYS_MLOCKALL, flags=flags)
+
+    def clear_refs(self, number):
+        """Write `number` (CLEAR_REFS_*) to /proc/PID/clear_refs: forget what was referenced, or 4: written to, until now."""
+        self._call(P.SYS_CLEAR_REFS, number=number)
+
+    def munlockall(self):
+        """Let every page be reclaimed again, and those of mappings to come. munlockall(2)."""
+        self._call(P.SYS_MUNLOCKALL)
 
     def munlock(self, address, length):
         """Let the pages be reclaimed again. munlock(2)."""

@@ -15,9 +15,13 @@ from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.arguments import check_place
 from hwmem.machine.calls import result_of
 from hwmem.errors import MachineError
+from hwmem.linux import shmem
 from hwmem.linux.page_cache import find_page
 from hwmem.machine.enter import enter
 from hwmem.units import parse_size
+
+
+has_number, take_number = (getattr(f, "py_func", f) for f in (shmem.has_number, shmem.take_number))      # too short to compile for Python
 
 
 def create(machine, name, data_or_size):
@@ -27,11 +31,12 @@ def create(machine, name, data_or_size):
     data = b"" if isinstance(data_or_size, (int, str, np.integer)) else bytes(data_or_size)
     size = len(data) or (parse_size(data_or_size, "data_or_size") if isinstance(data_or_size, (int, str, np.integer)) else 0)
     m, pages = machine.state, -(-size // P.PAGE)
-    number = next((n for n in range(P.MAX_FILES) if not m.file[n].alive), None)
-    if number is None or not has_room(machine, pages):
+    if not has_number(m) or not has_room(machine, pages):
         raise MachineError(f"{name!r}, {size} bytes: the disk holds {P.MAX_FILES} files and {P.FILE_PAGES * P.PAGE} bytes of them")
-    f, first = m.file[number], end_of_files(machine)
+    first = end_of_files(machine)
     reserve(machine, first + pages)
+    number = take_number(m)
+    f = m.file[number]
     f.first, f.pages, f.length, f.alive = first, pages, size, 1
     ctypes.memmove(int(m.disk.host + f.first * P.PAGE), data, len(data))
     machine.file_names[number] = name

@@ -13,7 +13,7 @@ import threading
 
 import numba
 
-from hwmem.machine import files
+from hwmem.machine import files, groups
 from hwmem import params as P
 from hwmem._jit import DOORS
 from hwmem.machine.lock import one_at_a_time
@@ -21,7 +21,7 @@ from hwmem.machine.arguments import to_int64
 from hwmem.config.build import build
 from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Integer
-from hwmem.errors import Abort, Interrupted, MachineError, SegmentationFault
+from hwmem.errors import Abort, BusError, Interrupted, MachineError, SegmentationFault
 from hwmem.layout import MACHINE
 from hwmem.libc.abort import MESSAGES
 from hwmem.linux.exec import PROGRAM_PAGES
@@ -31,17 +31,18 @@ from hwmem.proc.status import COMM
 from hwmem.machine.process import Process, spawn
 from hwmem.machine.player import Player
 
+ROOT, USER = 0, 1000             # user ids
 RECORD = numba.from_dtype(MACHINE)
 USUAL_DOORS = (P.DOOR_MEMORY, P.DOOR_PAGE_FAULT, P.DOOR_HANDLE_FAULT, P.DOOR_SCHEDULE, P.DOOR_SYSCALL, P.DOOR_MAPPING,
                P.DOOR_TASK)             # few programs do without these
 SEED = Integer(0, (1 << 63) - 1)
 SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENERAL_PROTECTION: "SI_KERNEL"}
-OTHER_SIGNALS = {P.STACK_FAULT: "bus error: not in the stack segment (SI_KERNEL, address {:#x}), thread {}",
-                 P.BUS_ADRALN: "bus error: a locked operation crosses a line, at {:#x}, thread {}",
-                 P.BUS_ADRERR: "bus error: nothing of the file is at {:#x}, thread {}",
-                 P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}",
-                 P.BAD_SIZE: "an access at {:#x} by thread {} is none of 1 to 64 bytes wide",
-                 P.BAD_THREAD: "there is no thread number {0:#x}, which thread {1} named"}
+BUS_CODES = {P.BUS_ADRERR: "BUS_ADRERR", P.BUS_ADRALN: "BUS_ADRALN", P.STACK_FAULT: "SI_KERNEL"}
+OTHER_ENDS = {P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}",
+              P.BAD_SIZE: "an access at {:#x} by thread {} is none of 1 to 64 bytes wide",
+              P.BAD_THREAD: "there is no thread number {0:#x}, which thread {1} named"}
+TABLES = {P.FULL_FILES: f"{P.MAX_FILES} files and shared anonymous mappings", P.FULL_PROCESSES: f"{P.MAX_PROCESSES} processes",
+          P.FULL_VMAS: f"{P.MAX_VMAS} mappings of all processes together"}
 
 
 @one_at_a_time(lambda machine: machine)
@@ -62,13 +63,22 @@ class Machine:
         self.state.doors[:] = DOORS.addresses(RECORD)
         self.processes, self.lock = [], threading.RLock()
         self._free_threads = []
-        self.signals = dict(OTHER_SIGNALS)              # what ended a thread, in words; a language's runtime adds its own
+        self.signals = dict(OTHER_ENDS)              # what ended a thread, in words; a language's runtime adds its own
+        self.groups = {}                                # memory groups by name
         self.file_names = {}                            # by number
         files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)      # exec.PROGRAM
 
-    def spawn(self, layout="linux-x86_64"):
+    def group(self, name, max=None, high=None, swap_max=None, oom_group=False):
+        """A new memory group with these limits (bytes, a size such as "64MiB", None: none): memory.max, memory.high,
+        memory.swap.max, memory.oom.group of cgroup v2. Raises ValueError."""
+        return groups.create(self, name, (max, high, swap_max), oom_group)
+
+    def spawn(self, layout="linux-x86_64", privileged=False, group=None):
         """A new process with a program's address space; `layout` "linux-x86_64" or "linux-i386". Raises OSError.
 
+        It is an ordinary user's, or `privileged`, root's: then RLIMIT_MEMLOCK does not bind it, it may map below
+        vm.mmap_min_addr, and the memory that overcommit mode 2 reserves for the administrator is its own too. `group`: the memory
+        group that it belongs to.
         ValueError for another layout, and for linux-i386 where frame or slot numbers could be larger than its page-table
         entries of 4 bytes hold: with more than 4 GiB of RAM, or of swap.
         """
@@ -76,7 +86,10 @@ class Machine:
             raise ValueError(f"layout: {layout!r} is none of {', '.join(P.LAYOUTS)}")
         if layout == "linux-i386" and max(self.config.memory, self.config.swap) > 4 << 30:
             raise ValueError("layout: linux-i386 reaches 4GiB of memory and 4GiB of swap, and this machine has more")
-        return spawn(self, P.LAYOUTS[layout])
+        process = spawn(self, P.LAYOUTS[layout], bool(privileged))
+        if group is not None:
+            process.join(group)
+        return process
 
     def new_thread(self, number, core=0):
         """A thread of process `number` on `core`, not yet in a run queue; its number. Raises MachineError when full."""
@@ -114,6 +127,10 @@ class Machine:
         address = int(thread.fault_address) & (1 << 64) - 1
         if code in SEGV_CODES:
             raise SegmentationFault(address, "write" if thread.fault_access else "read", SEGV_CODES[code], t)
+        if code in BUS_CODES:
+            raise BusError(address, "write" if thread.fault_access else "read", BUS_CODES[code], t)
+        if code == P.TABLE_FULL:
+            raise MachineError(f"the emulator holds {TABLES[address]}, and this would be one more")
         if code == P.ABORTED:
             raise Abort(MESSAGES[address], t)
         if code == P.NO_MEMORY and self.state.process[thread.process].killed:
@@ -123,8 +140,10 @@ class Machine:
     def obituary(self, number):
         """What the OOM killer took with process `number`, in the words of Linux's log (mm/oom_kill.c); its pid is /proc's."""
         total, anon, file, shared, tables = (int(pages) * P.PAGE // 1024 for pages in self.state.process[number].obituary)
-        return (f"Out of memory: Killed process {number + 1} ({COMM}) total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
-                f"shmem-rss:{shared}kB, UID:0 pgtables:{tables}kB oom_score_adj:0")
+        task = self.state.process[number]
+        uid, cause = ROOT if task.privileged else USER, "Memory cgroup out of memory" if task.killed == 2 else "Out of memory"
+        return (f"{cause}: Killed process {number + 1} ({COMM}) total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
+                f"shmem-rss:{shared}kB, UID:{uid} pgtables:{tables}kB oom_score_adj:{int(task.oom_adj)}")
 
     def replay(self, trace, core=None, process=None, progress=False):
         """Run a trace's accesses one after another, in order; returns the counters of the replay alone.
@@ -157,7 +176,7 @@ class Machine:
 
     def stand_in(self):
         """A process for a trace's program: all of its address space is one mapping, which was there before (machine/replay.py)."""
-        process = self.spawn()
+        process = self.spawn(privileged=True)
         if self.config.mmu:                                 # in two pieces: a mapping as long as the address space is refused
             for start, end in ((0, P.MMAP_MIN), (P.MMAP_MIN, P.TASK_END[0])):
                 process.mmap(start, end - start, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED | P.MAP_NORESERVE)

@@ -9,12 +9,16 @@
 Made by Machine.spawn and by fork. Arguments are checked here; a system call's failure is OSError with Linux's errno, a
 bad access SegmentationFault. It gets a thread on a core when it first does something there.
 """
+import errno
+import os
+
 import numpy as np
 
 from hwmem import params as P
 from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.accesses import Accesses
-from hwmem.machine.arguments import check_address, check_count
+from hwmem.machine.arguments import check_address, check_count, to_int64
+from hwmem.machine.groups import Group
 from hwmem.machine.calls import Calls, result_of
 from hwmem.errors import MachineError
 from hwmem.proc import maps, pagemap, smaps, status
@@ -71,6 +75,27 @@ class Process(Calls, Accesses, Segments):
             self.machine.free_thread(t)
         self._threads = None
         self.machine.processes.remove(self)
+
+    def join(self, group):
+        """Belong to memory group `group` from now on; what it has stays charged where it was (cgroup.procs). Raises TypeError, ValueError."""
+        if not isinstance(group, Group):
+            raise TypeError(f"group: takes a Group (Machine.group), not {type(group).__name__}")
+        if group.machine is not self.machine:
+            raise ValueError("group: lives on another machine")
+        self.record.group = group.number
+
+    @property
+    def oom_score_adj(self):
+        """/proc/PID/oom_score_adj: how readily it is killed, -1000 (never) to 1000. An ordinary user's process may not lower it (OSError)."""
+        return int(self.record.oom_adj)
+
+    @oom_score_adj.setter
+    def oom_score_adj(self, value):
+        if not -1000 <= to_int64("oom_score_adj", value) <= 1000:
+            raise ValueError(f"oom_score_adj: takes -1000 to 1000, not {value}")
+        if value < self.record.oom_adj and not self.record.privileged:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        self.record.oom_adj = int(value)
 
     # What Linux tells of it
 
@@ -133,6 +158,17 @@ class Process(Calls, Accesses, Segments):
         self._has_tables()
         return pagemap.words(self, check_address(address), check_count(n))
 
+    def pagemap_scan(self, start, end, required=0, any_of=0, inverted=0, returned=P.PAGE_IS_ANY, most=None):
+        """ioctl PAGEMAP_SCAN: the pages of [start, end) in the categories PAGE_IS_* that are asked for, as a list of Region (start,
+        end, categories). `required`, `any_of`, `inverted`, `returned`: its category_mask, category_anyof_mask, category_inverted
+        and return_mask; `most`: its max_pages. Raises ValueError."""
+        self._has_tables()
+        start, end = check_address(start), check_address(end)
+        if start % P.PAGE or end < start:
+            raise ValueError(f"start, end: {start:#x} to {end:#x} is no range that begins with a page")
+        masks = [check_count(mask) for mask in (required, any_of, inverted, returned)]
+        return pagemap.scan(self, start, end, *masks, most if most is None else check_count(most))
+
     def physical(self, address):
         """Physical address of a virtual one. Raises ValueError if its page is not mapped."""
         if not self.machine.config.mmu:
@@ -152,10 +188,14 @@ class Process(Calls, Accesses, Segments):
             raise ValueError("a machine without an MMU has no page tables")
 
 
-def spawn(machine, layout):
+def spawn(machine, layout, privileged):
     """A new process, made by a thread that is nobody's."""
     t = machine.new_thread(0)
     try:
-        return Process(machine, result_of(enter(machine.state, P.DOOR_SYSCALL, t, 0, P.SYS_SPAWN, layout, 0)), layout)
+        result = enter(machine.state, P.DOOR_SYSCALL, t, 0, P.SYS_SPAWN, layout, 0)
+        machine.raise_fault(t)
+        process = Process(machine, result_of(result), layout)
+        process.record.privileged = privileged
+        return process
     finally:
         machine.free_thread(t)

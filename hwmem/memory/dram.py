@@ -90,5 +90,7 @@ def dram_write(m, c, line):
     d = m.dram[home_node(m, line)]
     d.writes += 1
     m.core[c].dram_writes += 1
+    if m.core[c].walking:
+        m.core[c].walker.dram_writes += 1
     cycles, channel = open_row(d, line)
     take_bus(d, channel, m.core[c].cycles)

@@ -20,9 +20,8 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.past import access_uncached
-from hwmem.cache.private import HIT, fill_l1, hit_l2, l1_state, look_up, take_miss
+from hwmem.cache.private import HIT, look_up, take_miss
 from hwmem.cache.sets import index_in, install, row_of, touch_in
-from hwmem.cache.shares import close_share, open_share
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
 from hwmem.observers.hooks import physical_seen
 
@@ -166,26 +165,25 @@ def access_entry(m, c, pa, write):
 
 @apart
 def take_walk_miss(m, c, row, line, write, i):
-    """private.take_miss, counted as the walker's as well. Most of its lines are in the L2."""
+    """private.take_miss, counted as the walker's as well (cache/shares.py)."""
     core = m.core[c]
-    row_2 = row_of(core.l2, line)
-    j = index_in(m, core.l2, row_2, line)
-    state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
-    if state == P.I or (write and state < P.E):
-        open_share(core)
-        take_miss(m, c, row, line, write, i)
-        close_share(core, core.walker)
-        return
-    l1, share, replaced, dirty = core.l1d, core.walker, core.l1d.replacements, core.l1d.dirty_evictions
-    l1.misses += 1
-    hit_l2(m, core, row_2, j)
+    l1, l2 = core.l1d, core.l2
+    replaced, dirty, replaced_2, dirty_2, written = l1.replacements, l1.dirty_evictions, l2.replacements, l2.dirty_evictions, core.writebacks
+    missed_2, llc_hits, llc_misses = l2.misses, core.llc_hits, core.llc_misses
     core.walking = 1
-    fill_l1(m, c, row, line, l1_state(state, write), i, j)
+    take_miss(m, c, row, line, write, i)
     core.walking = 0
+    share = core.walker
     share.l1d_misses += 1
-    share.l2_hits += 1
+    share.served[np.uint64(core.source)] += 1
     share.l1d_replacements += l1.replacements - replaced
     share.l1d_dirty_evictions += l1.dirty_evictions - dirty
+    share.l2_misses += l2.misses - missed_2
+    share.l2_replacements += l2.replacements - replaced_2
+    share.l2_dirty_evictions += l2.dirty_evictions - dirty_2
+    share.llc_hits += core.llc_hits - llc_hits
+    share.llc_misses += core.llc_misses - llc_misses
+    share.writebacks += core.writebacks - written
 
 
 @cold

@@ -35,6 +35,7 @@ import functools
 
 import numpy as np
 
+from hwmem import params as P
 from hwmem.layout import MACHINE, VMSTAT_NAMES
 from hwmem.observers.sharing import FALSE_SHARING
 
@@ -63,9 +64,10 @@ DIRECTORY_FIELDS = ("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "
 DRAM_FIELDS = ("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles")
 DISK_FIELDS = ("reads", "writes", "wait_cycles")
 OTHERS = {"walker": "walk_accesses", "kernel": "kernel_accesses"}      # beside the program: what counts their accesses
-SHARED = ("l1d.misses", "l1d.replacements", "l1d.dirty_evictions", "l2.hits", "l2.misses", "l2.write_back_misses", "l2.replacements",
-          "l2.dirty_evictions", "llc.hits", "llc.misses", "upgrades", "interventions_hit_modified", "interventions_remote", "writebacks",
-          "dram.reads", "dram.writes")                                  # what is counted apart for them, in layout.SHARE's words
+SHARED = ("l1d.misses", "l1d.replacements", "l1d.dirty_evictions", "l2.misses", "l2.write_back_misses", "l2.replacements",
+          "l2.dirty_evictions", "llc.hits", "llc.misses", "writebacks", "dram.writes")      # what is counted apart for them (layout.SHARE)
+SERVED = {"l2.hits": (P.FROM_L2,), "upgrades": (P.FROM_UPGRADE,), "interventions_hit_modified": (P.FROM_HITM, P.FROM_REMOTE_HITM),
+          "interventions_remote": (P.FROM_REMOTE_HITM,), "dram.reads": (P.FROM_DRAM, P.FROM_REMOTE_DRAM)}    # of what served their misses
 UNCACHED = ("uncached.reads", "uncached.writes")                       # only theirs: page tables, with walker.path = "memory"
 PROGRAMS = ("l1d.write_back_misses", "dtlb.hits", "dtlb.misses", "stlb.hits", "stlb.misses")     # only a program's accesses count here
 MISS_CAUSES = ("miss.cold", "miss.capacity", "miss.true_sharing", "miss.false_sharing")
@@ -108,8 +110,10 @@ def shares(c, sums):
     parts = {}
     for who, accesses in OTHERS.items():
         part = {name: [(word("core", c, who, name.replace(".", "_")), 1)] for name in SHARED}
+        part |= {name: [(word("core", c, who, "served", k), 1) for k in sources] for name, sources in SERVED.items()}
         uncached = {name: [(word("core", c, who, name.replace(".", "_")), 1)] for name in UNCACHED}
         hits = sums[accesses] + negative(part["l1d.misses"] + uncached["uncached.reads"] + uncached["uncached.writes"])
+        part["dram.reads"] = part["dram.reads"] + uncached["uncached.reads"]
         parts[who] = {"l1d.hits": hits} | part | uncached | dict.fromkeys(PROGRAMS, nothing)
     for name in UNCACHED:
         sums[name] = [term for part in parts.values() for term in part[name]]

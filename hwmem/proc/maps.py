@@ -22,8 +22,9 @@ NO_DEVICE, SHARED_DEVICE, DISK_DEVICE = "00:00", "00:01", "08:01"
 
 # Mnemonics of vm_flags, lowest bit first; VM_MAY* follow from the kind of mapping, and the kernel's own pages have more
 MNEMONICS = ((P.VM_READ, "rd"), (P.VM_WRITE, "wr"), (P.VM_EXEC, "ex"), (P.VM_SHARED, "sh"))
-MNEMONICS_ABOVE = ((P.VM_GROWSDOWN, "gd"), (P.VM_LOCKED, "lo"), (P.VM_SEQUENTIAL, "sr"), (P.VM_RANDOM, "rr"), (P.VM_DONTCOPY, "dc"),
-                   (P.VM_ACCOUNT, "ac"), (P.VM_NORESERVE, "nr"), (P.VM_HUGEPAGE, "hg"), (P.VM_NOHUGEPAGE, "nh"))
+MNEMONICS_ABOVE = ((P.VM_GROWSDOWN, "gd"), (P.VM_MAYBE_GUARD, "gu"), (P.VM_LOCKED, "lo"), (P.VM_SEQUENTIAL, "sr"), (P.VM_RANDOM, "rr"), (P.VM_DONTCOPY, "dc"),
+                   (P.VM_LOCKONFAULT, "lf"), (P.VM_ACCOUNT, "ac"), (P.VM_NORESERVE, "nr"), (P.VM_WIPEONFORK, "wf"), (P.VM_DONTDUMP, "dd"),
+                   (P.VM_HUGEPAGE, "hg"), (P.VM_NOHUGEPAGE, "nh"))
 SPECIAL_MNEMONICS = {"[vdso]": "rd ex mr mw me de", "[vvar]": "rd mr pf io de dd"}
 
 

@@ -1,21 +1,31 @@
 """/proc/PID/pagemap: what stands behind single pages, by name and as the kernel's 64-bit words.
 
-    | present 63 | swapped 62 | file or shared 61 | ... | exclusive 56 | ... |  frame number (54-0)         |
-                                                                             |  slot (54-5), device (4-0)   |   swapped
+    | present 63 | swapped 62 | file or shared 61 | ... | guard 58 | . | exclusive 56 | soft-dirty 55 |  frame number (54-0)         |
+                                                                                                     |  slot (54-5), device (4-0)   |   swapped
 
-Source: fs/proc/task_mmu.c (pte_to_pagemap_entry), Documentation/admin-guide/mm/pagemap.rst.
+Soft-dirty bits are told from a process's first clear_refs(4) on; before that it would have all pages dirty, and bit 55 is 0,
+as on a kernel without CONFIG_MEM_SOFT_DIRTY. `scan` is the ioctl PAGEMAP_SCAN, without what needs userfaultfd.
+Source: fs/proc/task_mmu.c (pte_to_pagemap_entry, pagemap_page_category, pagemap_scan_output),
+Documentation/admin-guide/mm/pagemap.rst.
 """
+from typing import NamedTuple
+
 import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.linux.page_table import frame_at, is_mapped, look_up
+from hwmem.linux.page_table import frame_at, is_mapped, is_swapped, look_up
 from hwmem.linux.pages import head_of
 from hwmem.linux.swap import slot_at
+from hwmem.linux.vma_tree import vma_at
 
-NAMES = ("present", "swapped", "dirty", "accessed", "writable", "exclusive", "anon", "file", "zero", "huge")
-PRESENT, SWAPPED, DIRTY, ACCESSED, WRITABLE, EXCLUSIVE, ANON, FILE, ZERO, HUGE = (1 << k for k in range(len(NAMES)))
-WORD_BITS = ((PRESENT, 63), (SWAPPED, 62), (FILE, 61), (EXCLUSIVE, 56))
+NAMES = ("present", "swapped", "dirty", "accessed", "writable", "exclusive", "anon", "file", "zero", "huge", "soft_dirty", "guard")
+(PRESENT, SWAPPED, DIRTY, ACCESSED, WRITABLE, EXCLUSIVE, ANON, FILE, ZERO, HUGE, SOFT_DIRTY, GUARD) = (1 << k for k in range(len(NAMES)))
+WORD_BITS = ((PRESENT, 63), (SWAPPED, 62), (FILE, 61), (GUARD, 62), (GUARD, 58), (EXCLUSIVE, 56), (SOFT_DIRTY, 55))
+ENTRY_DIRTY = 1 << 20           # flags: the entry's own soft-dirty bit, whatever the VMA says
+NOT_THERE = 1 << 21             # flags: no VMA is there
+CATEGORIES = ((P.PAGE_IS_PRESENT, PRESENT), (P.PAGE_IS_FILE, FILE), (P.PAGE_IS_SWAPPED, SWAPPED | GUARD),
+              (P.PAGE_IS_PFNZERO, ZERO), (P.PAGE_IS_HUGE, HUGE), (P.PAGE_IS_SOFT_DIRTY, ENTRY_DIRTY), (P.PAGE_IS_GUARD, GUARD))
 SLOT_SHIFT = 5
 
 
@@ -40,8 +50,17 @@ def read_pages(m, p, va, found):
         if entry and is_mapped(entry):
             frame = frame_of(entry, here)
             found[i, 0], found[i, 1] = flags_of(m, entry, frame), frame
-        elif entry:
+        elif is_swapped(entry):
             found[i, 0], found[i, 1] = SWAPPED, slot_at(entry)
+        elif entry:
+            found[i, 0] = GUARD
+        v = vma_at(m, p, here)
+        if v < 0:
+            found[i, 0] = NOT_THERE
+        elif m.process[p].tracked:
+            clean = entry & P.PTE_CLEARED or found[i, 0] & (PRESENT | SWAPPED) == 0
+            found[i, 0] |= 0 if clean else ENTRY_DIRTY | SOFT_DIRTY
+            found[i, 0] |= 0 if m.vma[v].vm_flags & P.VM_CLEARED else SOFT_DIRTY
 
 
 @kernel
@@ -87,3 +106,40 @@ def words(process, address, n):
     for flag, place in WORD_BITS:
         numbers |= (flags & flag != 0).astype(np.uint64) << np.uint64(place)
     return numbers
+
+
+class Region(NamedTuple):
+    """Pages [start, end) of the same `categories` (PAGE_IS_* bits), as PAGEMAP_SCAN tells of them."""
+
+    start: int
+    end: int
+    categories: int
+
+
+def scan(process, start, end, required, any_of, inverted, returned, most):
+    """The list of Region in [start, end): pages of mappings whose categories, those `inverted` turned round, have all of
+    `required` and one of `any_of` (0: whatever). Of a page's categories `returned` is told. `most` pages at most, None: all."""
+    known = P.PAGE_IS_ANY
+    for name, mask in (("required", required), ("any_of", any_of), ("inverted", inverted), ("returned", returned)):
+        if mask & ~known:
+            raise ValueError(f"{name}: {mask:#x} has bits that are no PAGE_IS_*")
+    flags = pages(process, start, end - start)[:, 0]
+    found = np.full(len(flags), P.PAGE_IS_WRITTEN, np.int64)            # not write-protected by userfaultfd, which there is not
+    for category, of in CATEGORIES:
+        found |= np.where(flags & of, category, 0)
+    asked = found ^ inverted
+    wanted = (asked & required == required) & ((asked & any_of != 0) if any_of else True) & (flags & NOT_THERE == 0)
+    places = np.flatnonzero(wanted)[:most]
+    return joined(start, places.tolist(), (found & returned)[places].tolist())
+
+
+def joined(start, places, categories):
+    """Neighbours of the same categories as one Region each."""
+    regions = []
+    for place, category in zip(places, categories):
+        va = start + place * P.PAGE
+        if regions and regions[-1].end == va and regions[-1].categories == category:
+            regions[-1] = regions[-1]._replace(end=va + P.PAGE)
+        else:
+            regions.append(Region(va, va + P.PAGE, category))
+    return regions

@@ -13,7 +13,7 @@ Source: fs/proc/task_mmu.c (smaps_account, smaps_pte_entry, smaps_pmd_entry).
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.linux.page_cache import find_page
-from hwmem.linux.page_table import entry_place, entry_width, frame_at, is_huge, is_mapped, read_entry, span_of
+from hwmem.linux.page_table import entry_place, entry_width, frame_at, is_huge, is_mapped, is_swapped, read_entry, span_of
 from hwmem.linux.pages import head_of
 from hwmem.linux.swap import slot_at
 from hwmem.linux.vma import pages_of
@@ -94,9 +94,10 @@ def measure_range(m, p, va, end, rows, i):
 
 @kernel
 def add_entry(m, entry, rows, i):
-    if not is_mapped(entry):
+    if is_swapped(entry):
         rows[i, SWAP] += P.PAGE
         rows[i, SWAP_PSS] += (P.PAGE << PSS_SHIFT) // m.swap_map[slot_at(entry)]
+    if not is_mapped(entry):
         return
     frame = frame_at(entry)
     if frame:

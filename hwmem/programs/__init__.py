@@ -25,6 +25,7 @@
                 forks           fork-storm
                 allocation      brk-mmap
                 mappings        vma-explosion
+                limits          memory-limit
                 contiguous      segments-pages
                 overlay
 
@@ -35,7 +36,7 @@ from hwmem.programs.threads import (sharing, regression, hoard, heap, messages, 
                                     publication, treiber, fences)
 from hwmem.programs.caches import stream, latency, matrix                                                   # noqa: F401
 from hwmem.programs.memory import (faults, returning, oversubscription, reach, forks, allocation,           # noqa: F401
-                                   mappings, contiguous, overlay)
+                                   mappings, limits, contiguous, overlay)
 from hwmem.programs.registry import WORKLOADS, Registry, Workload, find, grid, parameter, workload, workloads
 from hwmem.programs.space import Space, Symbol
 

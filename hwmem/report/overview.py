@@ -5,7 +5,7 @@ from hwmem.report.table import fold, grid_table, percent, table, text
 from hwmem.units import format_size
 
 MOST_CORES = 16                 # shown one by one; another row adds up all
-OTHERS = (("walker", "page walks", "walk_accesses"), ("kernel", "kernel", "kernel_accesses"))     # counters, row, what counts accesses
+OTHERS = (("walker", "walker", "walk_accesses"), ("kernel", "kernel", "kernel_accesses"))     # counters, row, what counts accesses
 
 
 def overview(result):

@@ -87,7 +87,7 @@ def test_wrong_words_are_refused_in_one_line(capsys, words, told):
 
 
 def test_what_cannot_run_is_told_in_one_line(capsys, monkeypatch):
-    monkeypatch.setattr(startup, "COMMAND", ["sh", "-c", "echo no machine here; exit 3"])
+    monkeypatch.setattr(startup, "COMMANDS", {"hwmem": ["sh", "-c", "echo no machine here; exit 3"]})
     assert main(["--only", "startup"]) == 1
     out, err = capsys.readouterr()
     assert out == "" and "exit 3: no machine here" in err

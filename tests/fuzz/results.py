@@ -24,7 +24,7 @@ def prepare():
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in (("false-sharing", {"threads": 2, "iterations": 60, "events": 40, "compare": True, "races": True}),
-                               ("spin-lock", {"threads": 2, "iterations": 10}), ("memory-mountain", {"largest": "8KiB"})):
+                               ("spin-lock", {"threads": 2, "iterations": 10}), ("memory-mountain", {"largest": "16KiB"})):
             path = pathlib.Path(folder) / "r.hwm"
             hwmem.run(name, **settings).save(path)
             ORIGINALS.append(path.read_bytes())

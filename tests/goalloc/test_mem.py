@@ -3,10 +3,12 @@ import numpy as np
 import pytest
 
 from hwmem._jit import kernel
+from hwmem.config.machine import MachineConfig
 from hwmem.errors import SegmentationFault
 from goalloc.base import mem
 from goalloc.errors import FatalError
 from goalloc.layout import gcControllerState, mstats, variables as V
+from goalloc.runtime.runtime import Runtime
 
 RESERVE, ALLOC, MAP, USED, UNUSED, FAULT, FREE, HUGE, NO_HUGE = range(9)
 STAT, READY = V.memstats + mstats.other_sys, V.gcController + gcControllerState.mappedReady
@@ -115,3 +117,15 @@ def test_out_of_address_space_ends_the_program_as_go_ends_it(memory):
     rt.check()
     addresses = rt.malloc_many(np.full(1000, 64))
     assert len(set(addresses.tolist())) == 1000
+
+
+def test_disablethp_marks_the_heap_as_it_is_mapped():
+    """Go 1.21.6 and later, mem_linux.go sysMapOS: MADV_NOHUGEPAGE, and so no huge page even where all memory may have them."""
+    found = []
+    for godebug in ("", "disablethp=1"):
+        rt = Runtime(MachineConfig().replace(cores=1, memory="64MiB", thp="always"), godebug=godebug)
+        rt.malloc_many([64] * 20_000)
+        heap = [vma for vma in rt.process.maps() if vma.start >> 32 == 0xC0 and vma.prot]
+        found.append((sum(vma.anonhugepages for vma in heap) > 0, {"nh" in vma.vmflags for vma in heap}))
+        rt.check()
+    assert found == [(True, {False}), (False, {True})]

@@ -26,7 +26,6 @@ NAMES = {
     "numba.core.typed_passes": ["NativeLowering.run_pass"],
     "numba.core.types": ["Record", "NestedArray", "unliteral", "BaseFunction.get_call_type", "IntegerLiteral"],
     "numba.cpython.numbers": ["_int_arith_flags"],
-    "numba.cpython.numbers": ["_int_arith_flags"],
     "numba.np.arrayobj": ["fix_integer_index"],
 }
 

@@ -12,7 +12,8 @@ from hwmem.machine.enter import place_thread
 
 CALLS = "mcraftsoikxd"
 MALLOC, CALLOC, REALLOC, MEMALIGN, FREE, TRIM, SBRK, OPTION, INFO, THREAD, END, CREATE = range(len(CALLS))
-NUMBERS = {-1: L.TRIM_THRESHOLD, -2: L.TOP_PAD, -3: L.MMAP_THRESHOLD, -4: L.N_MMAPS_MAX, -7: L.ARENA_TEST, -8: L.ARENA_MAX}  # malloc.h's
+NUMBERS = {1: L.MXFAST, -1: L.TRIM_THRESHOLD, -2: L.TOP_PAD, -3: L.MMAP_THRESHOLD, -4: L.N_MMAPS_MAX, -7: L.ARENA_TEST,
+           -8: L.ARENA_MAX}             # malloc.h's
 DTV_BYTES = 272                 # what pthread_create takes from the caller's arena, unless an ended thread's stack can be reused
 MMAPPED, OTHER_ARENA = 2, 4     # in a size field
 HEAP = 64 << 20

@@ -146,9 +146,9 @@ def test_bad_arguments_are_named(machine, process, heap):
         heap.malloc("1")
     with pytest.raises(OSError, match="Cannot allocate memory"):
         heap.malloc(1 << 47)
-    with pytest.raises(ValueError, match="^option: 'M_MXFAST' is none of M_MMAP_THRESHOLD"):
-        heap.mallopt("M_MXFAST", 64)
-    with pytest.raises(ValueError, match=r"^value: takes 0 to 2\*\*31 - 1, not 2147483648"):
+    with pytest.raises(ValueError, match="^option: 'M_PERTURB' is none of M_MMAP_THRESHOLD"):
+        heap.mallopt("M_PERTURB", 64)
+    with pytest.raises(ValueError, match=r"^value: takes -2\*\*31 to 2\*\*31 - 1, not 2147483648"):
         heap.mallopt("M_TOP_PAD", 1 << 31)
     small = machine.spawn("linux-i386")
     with pytest.raises(ValueError, match="^process: takes one of layout linux-x86_64"):
@@ -166,3 +166,29 @@ def test_a_heap_is_the_same_by_a_second_malloc_object_and_another_in_a_forked_ch
     child.store(block, 8)
     assert process.load(block) == 7 and heap.usable_size(block) == 2008
     child.exit()
+
+
+def test_a_trim_threshold_of_minus_one_keeps_what_is_free(process, heap):
+    """mallopt(3): setting M_TRIM_THRESHOLD to -1 disables trimming completely."""
+    assert heap.mallopt("M_TRIM_THRESHOLD", -1)
+    blocks = [heap.malloc(100_000) for _ in range(100)]
+    end = process.brk(0)
+    for block in blocks:
+        heap.free(block)
+    assert process.brk(0) == end
+    heap.trim()
+    assert process.brk(0) < end
+
+
+def test_without_fastbins_freed_chunks_join_at_once(process, heap):
+    """M_MXFAST of 0: what the thread's cache has no room for is joined with its neighbours, and top with them."""
+    assert heap.mallopt("M_MXFAST", 0) and not heap.mallopt("M_MXFAST", 161) and not heap.mallopt("M_MXFAST", -1)
+    blocks = [heap.malloc(40) for _ in range(20)]
+    for block in blocks:
+        heap.free(block)
+    assert heap.info()["fsmblks"] == 0
+    assert heap.mallopt("M_MXFAST", 64)
+    blocks = [heap.malloc(40) for _ in range(20)]
+    for block in blocks:
+        heap.free(block)
+    assert heap.info()["fsmblks"] == 13 * 48            # 7 are in the thread's cache

@@ -141,7 +141,7 @@ def test_a_process_with_all_the_mappings_it_may_have_can_still_give_some_back(ma
 
 def test_other_limits_are_refused_by_name(machine):
     process = machine.spawn()
-    with pytest.raises(ValueError, match="resource: 'cpu' is none of stack, as, memlock"):
+    with pytest.raises(ValueError, match="resource: 'cpu' is none of stack, as, memlock, data"):
         process.setrlimit("cpu", 1)
     with pytest.raises(ValueError, match="limit: takes bytes"):
         process.setrlimit("stack", -1)

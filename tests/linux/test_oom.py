@@ -10,7 +10,7 @@ from hwmem import params as P
 from hwmem.errors import MachineError
 
 REPORT = (r"^Out of memory: Killed process (\d+) \(program\) total-vm:(\d+)kB, anon-rss:(\d+)kB, file-rss:(\d+)kB, "
-          r"shmem-rss:(\d+)kB, UID:0 pgtables:(\d+)kB oom_score_adj:0$")
+          r"shmem-rss:(\d+)kB, UID:1000 pgtables:(\d+)kB oom_score_adj:0$")
 
 
 def killed(operation):

@@ -70,6 +70,8 @@ def test_what_other_cores_took_outside_ram_has_no_bytes():
     m = Machine(NO_MMU.replace(ordering="relaxed"))
     m.replay((np.full(8, 0x7FFF_0000_0000, np.int64), np.array([0, 1] * 4, bool)), core=np.array([0, 1] * 4))
     assert m.counters()["cores"][0]["loads"] == 4
+    m.replay((FAR + 64 * np.arange(16).repeat(2), np.array([0, 1] * 16, bool)), core=np.array([0, 1] * 16), process=m.spawn())
+    assert m.state.core[0].iq_count > 0
     m.check()
 
 

@@ -270,9 +270,23 @@ def test_a_result_without_the_kernels_counts_is_still_shown():
     assert "minor faults" in report(r, "faults") and "Linux" not in report(r, "memory")
 
 
+def test_page_cache_gives_way_at_a_limit_and_nothing_else_does():
+    v = hwmem.run("memory-limit", limit="512KiB").values
+    died = dict(zip(v["ways"], v["died"]))
+    assert [way for way in died if not died[way]] == ["a file, read", "a file, written"]
+    limit = 128
+    rss, tables, charged, working, touched = (dict(zip(v["ways"], v[name])) for name in ("rss", "tables", "charged", "working_set", "touched"))
+    for way in died:
+        assert charged[way] <= limit and (not died[way] or charged[way] >= limit - 1)
+    assert touched["a file, read"] == touched["a file, written"] == 2 * limit
+    assert rss["shared, unmapped"] <= 16 and working["shared, unmapped"] >= limit - 1       # killed, far below its limit by RSS
+    assert abs(rss["sparse pages"] - tables["sparse pages"]) < 10                           # half of it are page tables
+    assert working["a file, read"] < limit // 4 < charged["a file, read"]
+
+
 SMALL = {"page-faults": {"pages": PAGES}, "madvise-return": {"size": "1MiB"}, "oversubscription": {"passes": 1},
          "tlb-reach": {"largest": "256KiB"}, "fork-storm": {"largest": "2MiB"}, "brk-mmap": {}, "vma-explosion": {}, "segments-pages": {"requests": 300, "memory": "1MiB"},
-         "overlay": {"calls": 20}}
+         "overlay": {"calls": 20}, "memory-limit": {"limit": "256KiB"}}
 
 
 @pytest.mark.parametrize("name", SMALL)

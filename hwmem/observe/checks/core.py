@@ -113,7 +113,7 @@ def check_invalidations(m, c, found):
     if not 0 <= core.iq_count <= room:
         return fault(found, QUEUE_COUNT, c, core.iq_count, room, 0)
     for k in range(core.iq_count):
-        if not 0 <= core.iq_line[k] < m.ram_size >> P.LINE_SHIFT:
+        if m.mmu and not 0 <= core.iq_line[k] < m.ram_size >> P.LINE_SHIFT:         # without an MMU a trace goes anywhere
             return fault(found, QUEUE_ENTRY, c, k, core.iq_line[k], 0)
     for h in range(core.hot_mask + 1):
         if core.iq_count > 0 and (core.hot[h].line != 0 or core.hot[h].store != 0):

@@ -3,6 +3,7 @@
 An access that the hit filter answered is in loads, stores or atomics and nowhere else; `slow_accesses` are the others.
 Each identity is a number, which check.py has the words for; `found` gets its two sides.
 """
+from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.observe.checks.faults import BAD_COUNT, fault
 
@@ -52,6 +53,16 @@ def at_most(found, identity, a, b):
 
 
 @kernel
+def dram_reads(share):
+    return share.served[P.FROM_DRAM] + share.served[P.FROM_REMOTE_DRAM] + share.uncached_reads
+
+
+@kernel
+def hitms(share):
+    return share.served[P.FROM_HITM] + share.served[P.FROM_REMOTE_HITM]
+
+
+@kernel
 def uncached(share):
     return share.uncached_reads + share.uncached_writes
 
@@ -87,7 +98,7 @@ def check_core_counts(m, c, found):
 def check_share(m, share, accesses, found):
     """What the walker or the kernel caused."""
     private = share.l2_misses if m.has_l2 else share.l1d_misses
-    code = equal(found, 11, share.l2_hits + share.l2_misses, share.l1d_misses) if m.has_l2 else 0
+    code = equal(found, 11, share.served[P.FROM_L2] + share.l2_misses, share.l1d_misses) if m.has_l2 else 0
     code = code or (equal(found, 12, share.llc_hits + share.llc_misses, private) if m.has_llc else 0)
     return code or at_most(found, 13, share.l1d_misses + uncached(share), accesses)
 
@@ -98,8 +109,8 @@ def check_shares(core, found):
     a, b = core.walker, core.kernel
     code = at_most(found, 14, a.l1d_misses + b.l1d_misses, core.l1d.misses)
     code = code or at_most(found, 15, a.l2_misses + b.l2_misses, core.l2.misses)
-    code = code or at_most(found, 16, a.dram_reads + b.dram_reads, core.dram_reads)
-    return code or at_most(found, 17, a.interventions_hit_modified + b.interventions_hit_modified, core.interventions_hit_modified)
+    code = code or at_most(found, 16, dram_reads(a) + dram_reads(b), core.dram_reads)
+    return code or at_most(found, 17, hitms(a) + hitms(b), core.interventions_hit_modified)
 
 
 @kernel

@@ -106,7 +106,23 @@ def enter_table(m, p, level, entry, marks, path, found):
         return fault(found, FRAME_TWICE, pa >> P.PAGE_SHIFT, m.frame[pa >> P.PAGE_SHIFT].state, TABLE, 0)
     path[TABLE_PA, level], path[NEXT, level] = pa, 0
     path[COUNT, TABLES] += 1
-    return 0
+    return check_reserve(m, p, pa, marks, path, found) if level == 1 and m.process[p].levels == 4 else 0
+
+
+@kernel
+def check_reserve(m, p, pa, marks, path, found):
+    """The tables kept for the 2 MiB entries of the table at `pa`: one each."""
+    huge = kept = 0
+    for place in range(pa, pa + P.PAGE, 8):
+        huge += read_entry(m, p, place) & P.PTE_PS != 0
+    frame = np.int64(m.frame[pa >> P.PAGE_SHIFT].next)
+    while frame:
+        if not mark(m, marks, frame, TABLE):
+            return fault(found, FRAME_TWICE, frame, m.frame[frame].state, TABLE, 0)
+        kept += 1
+        frame = np.int64(m.frame[frame].next)
+    path[COUNT, TABLES] += kept
+    return fault(found, PROCESS_PAGES, p, kept, huge, TABLES) if kept != huge else 0
 
 
 @kernel
@@ -121,6 +137,8 @@ def address_of(path, level, top):
 @kernel
 def check_leaf(m, p, va, entry, met, path, found):
     """The entry that maps `va` (bit 0: of 2 MiB)."""
+    if entry == P.PTE_GUARD:
+        return 0
     if not is_mapped(entry):
         slot = slot_at(entry)
         if not entry & P.PTE_SWAP or slot >= m.swap.fresh:

@@ -51,7 +51,7 @@ def check_cached(m, frame, found):
 def check_cache_counts(m, cached, dirty, swapped, found):
     """The sums over all files, and over all mappings of files."""
     all_cached = all_dirty = users = 0
-    for file in range(P.MAX_FILES):
+    for file in range(m.files.fresh):
         f = m.file[file]
         if f.alive:
             all_cached, all_dirty, users = all_cached + f.cached, all_dirty + f.dirty, users + f.users

@@ -50,7 +50,8 @@ CALLS = {                       # weights of m c r a f t s i
 
 
 OPTIONS = {                     # of mallopt: malloc.h's number, values
-    -1: (0, 5000, 60_000, 128 << 10, 1 << 20, 1 << 30),         # M_TRIM_THRESHOLD
+    1: (0, 7, 24, 64, 160, 161, -1),                            # M_MXFAST
+    -1: (-1, 0, 5000, 60_000, 128 << 10, 1 << 20, 1 << 30),     # M_TRIM_THRESHOLD
     -2: (0, 1, 4096, 100_000, 1 << 20, 8 << 20),                # M_TOP_PAD
     -3: (100_000, 128 << 10, 1 << 20, 30 << 20, (1 << 31) - 1),  # M_MMAP_THRESHOLD; small mappings find holes between libraries
     -4: (0, 1, 5, 65536),                                       # M_MMAP_MAX

@@ -1,0 +1,72 @@
+"""`hwmem warmup`: compile what any later command needs, by doing a little of each. `goalloc warmup` is the other half, a process
+of its own that this one starts, since hwmem knows nothing of Go.
+
+Left out, and compiled when first used: kernels of the user's own, calls of a machine at Python's prompt, goalloc's experiments.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+
+from tqdm import tqdm
+
+from hwmem import params as P
+from hwmem._jit import DOORS, JIT_DISABLED
+
+LEFT_OUT = "left out, and compiled when first used: kernels of your own, calls of a machine at Python's prompt, goalloc's experiments"
+TRACE = "I  04001000,3\n L 1ffeffe7e0,8\n S 1ffeffe7e0,8\n"
+LITMUS = "X86 SB\n{ x=0; y=0; }\n P0 | P1 ;\n MOV [x],$1 | MOV [y],$1 ;\n MOV EAX,[y] | MOV EAX,[x] ;\nexists (0:EAX=0 /\\ 1:EAX=0)\n"
+
+
+def warm_up(arguments):
+    if JIT_DISABLED:
+        print("hwmem: NUMBA_DISABLE_JIT is set: there is nothing to compile", file=sys.stderr)
+        return
+    other = [] if find_spec("goalloc") is None else [("goalloc", other_half)]
+    carry_out([("doors", lambda: bind(range(P.GUEST_DOORS))), *workloads(), ("trace", replay_traces), ("litmus", explore), *other])
+    print(f"hwmem: {LEFT_OUT}", file=sys.stderr)
+
+
+def carry_out(steps):
+    """Do the steps, (name, function), behind a bar."""
+    for name, step in (bar := tqdm(steps, desc="compiling", unit="part", disable=None, file=sys.stderr)):
+        bar.set_postfix_str(name)
+        step()
+
+
+def bind(numbers):
+    """Compile the doors among `numbers` that the tables name."""
+    from hwmem.machine.machine import RECORD
+    numbers = [n for n in numbers if n in P.DOOR_FILES]
+    DOORS.prepare(numbers, RECORD)
+    for n in numbers:
+        DOORS.compile(n, RECORD)
+
+
+def workloads():
+    from hwmem.programs import WORKLOADS
+    from hwmem.runs.job import Job
+    return [(name, lambda workload=workload: Job(workload).set_up()) for name, workload in WORKLOADS.items()]
+
+
+def replay_traces():
+    """A trace on one core, and two on two. One kernel reads every format (trace/parse.py)."""
+    from hwmem.runs.job import replay
+    from hwmem.trace import open_trace
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "trace")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(TRACE)
+        replay(open_trace(path))
+        replay([open_trace(path), open_trace(path)])
+
+
+def explore():
+    from hwmem.litmus import parse
+    from hwmem.litmus.text import results_of
+    results_of(parse(LITMUS), "tso", runs=1)
+
+
+def other_half():
+    subprocess.run([sys.executable, "-m", "goalloc", "warmup"], stdin=subprocess.DEVNULL, check=True)
