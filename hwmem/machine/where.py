@@ -12,7 +12,7 @@ import numpy as np
 
 from hwmem._jit import cold, kernel
 from hwmem.layout.rules import record
-from hwmem.params import LINE_SHIFT, PAGE_SHIFT
+from hwmem.params import FROM_HITM, FROM_REMOTE_HITM, LINE_SHIFT, PAGE_SHIFT
 
 KINDS = ("line", "page", "size", "thread", "instruction")
 LINES, PAGES, SIZES, THREADS, INSTRUCTIONS = range(5)
@@ -36,7 +36,12 @@ def misses_of(core):
 
 @kernel
 def hitms_of(core):
-    return core.interventions_hit_modified - core.walker.interventions_hit_modified - core.kernel.interventions_hit_modified
+    return core.interventions_hit_modified - hitms_served(core.walker) - hitms_served(core.kernel)
+
+
+@kernel
+def hitms_served(share):
+    return share.served[FROM_HITM] + share.served[FROM_REMOTE_HITM]
 
 
 @kernel
