@@ -2,6 +2,7 @@
 
 Whoever reads it gets a Result of which every report can be made, or one line.
 """
+import copy
 import io
 import json
 import pathlib
@@ -80,7 +81,7 @@ def spoil(r, value):
         if r.random() < 0.2:
             del value[key]
         else:
-            value[key] = r.choice(STRANGE)
+            value[key] = copy.deepcopy(r.choice(STRANGE))
         return
 
 

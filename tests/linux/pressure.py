@@ -45,3 +45,12 @@ def free_frames(machine):
 def residents(process, start, pages):
     """Which of the pages an entry leads to a frame for: a list of bools."""
     return [process.pagemap(start + i * PAGE).present for i in range(pages)]
+
+
+def failure(call, *arguments):
+    """The errno of a call, 0: none."""
+    try:
+        call(*arguments)
+    except OSError as failed:
+        return failed.errno
+    return 0

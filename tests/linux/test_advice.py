@@ -9,7 +9,7 @@ import pytest
 
 import hwmem
 from hwmem import params as P
-from pressure import PAGE, small_machine
+from pressure import PAGE, failure, small_machine
 
 PRIVATE, SHARED, FIXED = P.MAP_PRIVATE | P.MAP_ANONYMOUS, P.MAP_SHARED | P.MAP_ANONYMOUS, P.MAP_FIXED
 BASE, HUGE = 0x2800_0000_0000, 2 << 20
@@ -28,14 +28,6 @@ def process(machine):
     yield process
     machine.check()
     process.exit()
-
-
-def failure(call, *arguments):
-    try:
-        call(*arguments)
-    except OSError as failed:
-        return failed.errno
-    return 0
 
 
 def here(process):

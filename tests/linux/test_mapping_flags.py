@@ -8,7 +8,7 @@ import pytest
 
 import hwmem
 from hwmem import params as P
-from pressure import PAGE, small_machine
+from pressure import PAGE, failure, small_machine
 
 BASE = 0x2800_0000_0000
 PRIVATE, SHARED, FIXED = P.MAP_PRIVATE | P.MAP_ANONYMOUS, P.MAP_SHARED | P.MAP_ANONYMOUS, P.MAP_FIXED
@@ -32,15 +32,6 @@ def process(machine):
 @pytest.fixture(scope="module")
 def fd(machine):
     return machine.create_file("mapped", b"m" * 2 * PAGE)
-
-
-def failure(call, *arguments):
-    """The errno of a call, 0: none."""
-    try:
-        call(*arguments)
-    except OSError as failed:
-        return failed.errno
-    return 0
 
 
 def pages(process):
