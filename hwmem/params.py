@@ -19,6 +19,7 @@ LINE = 64
 LINE_SHIFT = 6
 PAGE = 4096
 PAGE_SHIFT = 12
+LINES_PER_PAGE = PAGE // LINE
 HUGE_PAGE = 2 << 20
 HUGE_SHIFT = 21
 
@@ -67,6 +68,7 @@ SIZE_MASK = (1 << KIND_SHIFT) - 1
 # Memory ordering
 SC, TSO, RELAXED = range(3)
 ORDERINGS = {"sc": SC, "tso": TSO, "relaxed": RELAXED}
+PLAIN, ASKED, STREAM = range(3)  # stores in the buffer; ASKED: plain, and its line has been asked for
 COMBINE_CYCLES = 64             # how long a non-temporal store waits for others to its line (core/store_buffer.py)
 
 # Inclusion of the LLC over the private caches

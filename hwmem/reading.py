@@ -91,7 +91,7 @@ READING = (
     # One access: the core
     "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.fence", "hwmem.core.service",
     "hwmem.core.memory_door", "hwmem.core.long_way", "hwmem.core.place", "hwmem.core.signal", "hwmem.core.physical",
-    "hwmem.core.store_buffer",
+    "hwmem.core.store_buffer", "hwmem.core.in_flight",
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line

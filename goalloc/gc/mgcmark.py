@@ -22,7 +22,7 @@ from goalloc.sched.proc_runq import SIZE, runq_length
 from goalloc.words import add64, get8, get32, get64, put64
 
 HEAP_SCAN_WORK = V.gcController + gcControllerState.heapScanWork
-STEP = 4096                             # bytes of scan work after which a worker's step ends
+STEP, EACH = 4096, 64                   # bytes of scan work after which a worker's step ends; for every object or job as much more
 MORE, DRAINED, PREEMPTED = range(3)     # how a piece of draining ended
 
 
@@ -72,13 +72,15 @@ def should_stop(m, t, pp, mode):
 def gcDrain(m, t, pp, gp, checkWork):
     """(how a piece of a worker's draining ended, scan work until it looks again whether it should stop)."""
     w, mode, step = pp + p_.gcw, get64(m, t, pp + p_.gcMarkWorkerMode), 0
+    before = get64(m, t, w + gcWork.heapScanWork)
     while step < STEP:
         if get8(m, t, gp + g_.preempt):
             flush_credit(m, t, w)
             return PREEMPTED, checkWork
         job = next_job(m, t)
         if job >= 0:
-            step += markroot(m, t, w, job, True) + 64
+            step += markroot(m, t, w, job, True) + EACH
+            before = get64(m, t, w + gcWork.heapScanWork)
             if should_stop(m, t, pp, mode):
                 flush_credit(m, t, w)
                 return PREEMPTED, checkWork
@@ -87,12 +89,12 @@ def gcDrain(m, t, pp, gp, checkWork):
         if b == 0:
             flush_credit(m, t, w)
             return DRAINED, checkWork
-        before = get64(m, t, w + gcWork.heapScanWork)
-        scanobject(m, t, b, w)
-        done = get64(m, t, w + gcWork.heapScanWork)
-        step += done - before + 64
+        done = scanobject(m, t, b, w)
+        step += done - before + EACH
+        before = done
         if done >= C.gcCreditSlack:
             gcFlushBgCredit(m, t, flush_work(m, t, w))
+            before = 0
             checkWork -= done
             if checkWork <= 0:
                 checkWork += C.drainCheckThreshold
@@ -121,8 +123,7 @@ def gcDrainN(m, t, pp, scanWork):
                 break
             flushed += markroot(m, t, w, job, False)
             continue
-        scanobject(m, t, b, w)
-        if get64(m, t, w + gcWork.heapScanWork) >= C.gcCreditSlack:
+        if scanobject(m, t, b, w) >= C.gcCreditSlack:
             flushed += flush_work(m, t, w)
     return flushed + get64(m, t, w + gcWork.heapScanWork)
 

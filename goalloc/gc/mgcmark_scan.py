@@ -7,13 +7,16 @@
 An object is white while its mark bit is clear, grey while it waits in a buffer, then black. `w` is the address of the P's gcWork.
 Go: mgcmark.go scanobject, scanblock, scanConservative, greyobject; mbitmap.go findObject, heapBitsForAddr.
 """
+import numpy as np
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.errors import throw
+from goalloc.gc.inline import get8, get32, get64, put64
 from goalloc.gc.mgcwork import put
 from goalloc.heap.mheap_grow import H, arenaIndex
 from goalloc.layout import gcWork, heapArena, mheap, mspan
-from goalloc.words import NONE, ONE, ctz64, get8, get32, get64, get_mask, low_bits, put64, set_bit8, shl, shr
+from goalloc.words import NONE, ONE, ctz64, low_bits, set_bit8, shl, shr
 
 SPAN_WORDS = 64 * 8
 CLOBBERED = C.clobberdeadPtr - (1 << 64)
@@ -149,7 +152,8 @@ def heap_bits(m, t, va, n):
     object, as many as are in one word of the bitmap."""
     arena, word = arena_at(m, t, va), va // SPAN_WORDS & P.heapArenaBitmapWords - 1
     first = va // 8 % 64
-    mask, valid, words = shr(get_mask(m, t, arena + heapArena.bitmap + word * 8), first), 64 - first, n // 8
+    bits = np.uint64(np.int64(get64(m, t, arena + heapArena.bitmap + word * 8)))
+    mask, valid, words = shr(bits, first), 64 - first, n // 8
     if words <= valid:
         return mask & low_bits(words), words, True
     return mask, valid, get8(m, t, arena + heapArena.noMorePtrs + word // 8) >> word % 8 & 1 != 0
@@ -157,12 +161,12 @@ def heap_bits(m, t, va, n):
 
 @cold
 def scanobject(m, t, b, w):
-    """A grey object, or an oblet of one, becomes black."""
+    """A grey object, or an oblet of one, becomes black; the scan work that the P has not told of yet."""
     s = spanOf(m, t, b)
     n = get64(m, t, s + mspan.elemsize)
     if n == 0 or is_noscan(m, t, s):
         throw(m, t, E.SCAN_NOSCAN if n else E.SCAN_ZERO, 0, 0)
-        return
+        return 0
     if n > C.maxObletBytes:
         n = cut_oblets(m, t, b, s, n, w)
     at, left, last = b, n, False
@@ -180,7 +184,9 @@ def scanobject(m, t, b, w):
         at += 8 * valid
         left -= 8 * valid
     count_marked(m, t, w, n)
-    put64(m, t, w + gcWork.heapScanWork, get64(m, t, w + gcWork.heapScanWork) + end - b)
+    done = get64(m, t, w + gcWork.heapScanWork) + end - b
+    put64(m, t, w + gcWork.heapScanWork, done)
+    return done
 
 
 @kernel

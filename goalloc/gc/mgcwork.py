@@ -18,7 +18,8 @@ from goalloc.heap.lfstack import lfstack_pop, lfstack_push
 from goalloc.heap.mheap import alloc_span, free_span
 from goalloc.heap.mheap_spanlist import list_insert, list_remove, list_takeAll
 from goalloc.layout import gcControllerState, gcWork, mSpanList, mspan, p_, workType, workbuf, variables as V
-from goalloc.words import add64, get32, get64, put8, put64
+from goalloc.gc.inline import get64, put64
+from goalloc.words import add64, get32, put8
 
 FULL, EMPTY = V.work + workType.full, V.work + workType.empty
 SPANS_LOCK, FREE = V.work + workType.wbufSpans, V.work + workType.wbufSpans + 8

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from hwmem import params as H
+from hwmem._jit import DOORS
 from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.arguments import to_int64
 from hwmem.config.machine import MachineConfig
-from hwmem.machine.machine import Machine
+from hwmem.machine.machine import RECORD, Machine
 from hwmem.machine.enter import enter, place_thread
 from hwmem.machine.interrupt import run_interruptibly
 from goalloc import params as P
@@ -48,6 +49,7 @@ from goalloc.observe.metrics import read_metrics
 from goalloc.observe.memstats import STATES, read_memstats, read_span
 from goalloc.types import Type, array, check_type, encode, int64, pointer, slice_of, string, uint8
 
+USUAL_DOORS = (P.DOOR_PERSISTENTALLOC, P.DOOR_PAGES, P.DOOR_ALLOC_SPAN, P.DOOR_NEXT_FREE, P.DOOR_HEAP_BITS, P.DOOR_RUNTIME, H.DOOR_MADVISE)
 TYPES_SIZE = GLOBALS - TYPES
 TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
           ("class_to_divmagic", np.uint32, class_to_divmagic), ("size_to_class8", np.uint8, size_to_class8),
@@ -94,6 +96,7 @@ class Runtime:
         self.gomaxprocs = check_gomaxprocs(gomaxprocs, self.machine.config.cores, start is not None)
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
+        DOORS.prepare(USUAL_DOORS, RECORD)
         self.machine.signals.update(TEXTS)                  # for programs that Runtime does not drive (hwmem.run)
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)          # hashes' seeds

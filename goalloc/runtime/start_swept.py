@@ -30,7 +30,7 @@ from goalloc.observe.check import arenas, span_at
 from goalloc.pages.mgcscavenge import chunkIndex, chunk_word, index_change, pack
 from goalloc.pages.mpagealloc_summary import alloc_in_chunk, chunkOf, chunkPageIndex, update
 from goalloc.pages.mpallocbits import setRange
-from goalloc.runtime.start import FIRST_ARENA, G_SPANCLASS, P_SPANCLASS
+from goalloc.runtime.start import FIRST_ARENA, G_SPANCLASS, P_SPANCLASS, place
 from goalloc.sched.proc import PC, VARIABLES_BYTES
 from goalloc.sizeclasses import class_to_size
 from goalloc.words import get32, get64, put64
@@ -85,25 +85,9 @@ def fill(rt, rows, total):
             fillers.append(place(rt, page, [page, n, 2, 0, 0, 0, 0]))
             page += n
         if row[1]:
-            place(rt, page, row)
+            place(rt, page, row[:7])
         page += row[1]
     return fillers, page
-
-
-def place(rt, page, row):
-    """Allocate a span, which first fit puts at `page`; its mspan's address if it is a manual one."""
-    _, npages, state, spanclass, _, count, _ = row[:7]
-    if state == 2:
-        s = rt.call(0, P.DOOR_ALLOC_SPAN, npages, P.spanAllocStack, 0)
-        at = rt.process.load(s + mspan.startAddr)
-    elif spanclass < 2:
-        s = rt.call(0, P.DOOR_ALLOC_LARGE, npages * P.pageSize, spanclass, 0)
-        at = rt.process.load(s + mspan.startAddr)
-    else:
-        at = s = min(rt.call(0, P.DOOR_NEXT_FREE, rt.process.load(V.mcache0), spanclass, 0) for _ in range(count))
-    if at != address(page):
-        raise ValueError(f"start: the span at page {page} comes to lie at {at:#x}")
-    return s
 
 
 def as_rows(runs):

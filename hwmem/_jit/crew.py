@@ -29,14 +29,23 @@ def idle_cores():
 
 
 class Crew:
-    """`parts`: {number: (module, seconds)} that are to be compiled, and are not in the cache."""
+    """The helpers of this process."""
 
-    def __init__(self, parts, helpers):
-        self.parts, self.changed = parts, threading.Condition()
-        self.queue = sorted(parts, key=lambda n: parts[n][1], reverse=True)
-        self.busy = set()
-        progress.expect([(name_of(parts[n][0]), parts[n][1]) for n in self.queue], 1 + helpers)
-        for _ in range(helpers):
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.parts, self.queue, self.busy, self.helpers = {}, [], set(), 0
+
+    def add(self, parts, helpers):
+        """`parts`: {number: (module, seconds)} that are to be compiled, and are not in the cache. `helpers`: as many more processes
+        as there are idle cores, where none is at work already."""
+        with self.changed:
+            new = sorted(parts.keys() - self.parts.keys(), key=lambda n: parts[n][1], reverse=True)
+            self.parts |= parts
+            self.queue += new
+            start = 0 if self.helpers else min(helpers, len(self.queue) - 1)
+            self.helpers += max(0, start)
+        progress.expect([(name_of(parts[n][0]), parts[n][1]) for n in new], 1 + self.helpers)
+        for _ in range(start):
             threading.Thread(target=self._lead, args=(self._start(),), daemon=True, name="hwmem-crew").start()
 
     def other(self, number):
@@ -47,7 +56,7 @@ class Crew:
             if number not in self.busy:
                 return None
             if self.queue:
-                return self.queue.pop()
+                return self.queue.pop()                         # the shortest of what came last
             progress.begin(name_of(self.parts[number][0]))
             try:
                 while number in self.busy:
@@ -66,9 +75,10 @@ class Crew:
 
     def _lead(self, helper):
         answer = True
-        while answer:
+        while True:
             with self.changed:
-                if not self.queue:
+                if not self.queue or not answer:
+                    self.helpers -= 1
                     break
                 number = self.queue.pop(0)
                 self.busy.add(number)

@@ -77,11 +77,12 @@ class Doors:
 
     def prepare(self, numbers, record_type):
         """These doors will be needed: the ones that are not in the cache are compiled from now on, by idle cores as well."""
-        if JIT_DISABLED or (self._crew and self._crew.queue):
+        if JIT_DISABLED:
             return
         missing = [n for n in numbers if self._addresses[n] == 0 and not self._is_cached(n, record_type)]
         if missing:
-            self._crew = Crew({n: self.files[n] for n in missing}, min(idle_cores(), len(missing) - 1))
+            self._crew = self._crew or Crew()
+            self._crew.add({n: self.files[n] for n in missing}, idle_cores())
 
     def compile(self, number, record_type):
         """Compile door `number`, or load it from the cache; its address."""

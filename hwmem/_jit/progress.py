@@ -31,7 +31,8 @@ class Progress:
     def expect(self, parts, workers=1):
         """`parts`: (name, seconds) to come, besides what begins by itself; `workers`: processes that share them."""
         with self.lock:
-            self.waiting, self.workers = list(parts), workers
+            self.waiting += parts
+            self.workers = workers
 
     def begin(self, name):
         with self.lock:

@@ -71,6 +71,7 @@ def note_line(core, va, host, store, i):
     slot = core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)]
     slot.line = 0 if i >= 0 else va | LAST
     slot.store = slot.line if store else 0
+    core.hot_stores |= slot.store
     slot.host = host - (va & LAST)
 
 
@@ -112,8 +113,10 @@ def cool(core, line):
 @kernel
 def forget_stores(core):
     """No store may go ahead."""
-    for h in range(core.hot_mask + 1):
-        core.hot[h].store = 0
+    if core.hot_stores != 0:
+        for h in range(core.hot_mask + 1):
+            core.hot[h].store = 0
+        core.hot_stores = 0
 
 
 @cold

@@ -13,6 +13,7 @@ from hwmem import params as P
 from hwmem.cache import hit_filter
 from hwmem.cache.replacement import fresh_stack, stack_mask
 from hwmem.cache.protocol import PROTOCOLS, tables
+from hwmem.core.in_flight import RECENT
 from hwmem.layout import MACHINE
 from hwmem.memory.host import HostMemory, no_room
 
@@ -42,6 +43,7 @@ def build(config, seed=0):
     m.direct = is_direct(config)
     m.sharers_supply = config.protocol in ("moesi", "mesif")
     m.store_buffer_entries = config.store_buffer.entries
+    m.store_buffer_always = m.ordering != P.SC and config.store_buffer.drain >= min(RECENT, config.store_buffer.entries)
     m.invalidation_entries = config.invalidation_queue.entries
     m.current_core = -1
     m.until = P.NEVER
@@ -130,7 +132,11 @@ class WalkerCache:
 def fill_core(core, config, c, pools):
     core.id, core.socket = c, c // config.cores_per_socket
     core.levels = 4
-    core.hit_cycles = config.l1d.latency
+    core.hit_cycles, core.forward_cycles = config.l1d.latency, config.store_buffer.forward
+    if config.ordering == "sc":
+        core.store_cycles, core.sb_passage = config.l1d.latency, 0
+    else:
+        core.store_cycles, core.sb_passage = 1, config.store_buffer.drain + 1
     hit_filter.set_up(core, config.l1d.sets, config.dtlb.sets if config.mmu else 0)
     for name in ("l1d", "l2", "dtlb", "dtlb_2m", "stlb"):
         pools.place(core[name], getattr(config, name))
@@ -145,7 +151,7 @@ def fill_costs(m, config):
     for name in ("page_fault", "syscall", "context_switch", "time_slice", "shootdown", "shootdown_remote", "futex", "reclaim"):
         m.cost[name] = getattr(config.kernel, name)
     m.cost.mfence, m.cost.atomic = config.costs.mfence, config.costs.atomic
-    m.cost.store_drain = config.store_buffer.drain
+    m.cost.store_drain, m.cost.blocked, m.cost.alias = config.store_buffer.drain, config.store_buffer.blocked, config.store_buffer.alias
     m.cost.early = config.invalidation_queue.delay if config.ordering == "relaxed" else 0
     m.cost.walker = config.walker.latency
 

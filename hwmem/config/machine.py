@@ -93,6 +93,9 @@ class WalkerConfig(Record):
 class StoreBufferConfig(Record):
     entries: int = setting(Integer(1, 64), "stores that wait")
     drain: int = setting(CYCLES, "cycles from a store to the earliest moment others see it")
+    forward: int = setting(CYCLES, "cycles, load-to-use of a load that a store on its way covers")
+    blocked: int = setting(CYCLES, "cycles more, at least, where it covers the load only partly")
+    alias: int = setting(CYCLES, "cycles a load takes longer for a store on its way whose address has the same low 12 bits")
 
 
 @dataclass(frozen=True)

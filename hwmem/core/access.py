@@ -8,6 +8,7 @@
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.cache.hit_filter import hot_host, is_hot
+from hwmem.core.in_flight import meet_stores, retire
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
 
 
@@ -18,8 +19,10 @@ def load(m, t, va, size):
     if not is_hot(core, va, size, 0):
         return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
     core.loads += 1
-    core.cycles += core.hit_cycles
-    host = hot_host(core, va)
+    now, host = core.cycles, hot_host(core, va)
+    core.cycles = now + core.hit_cycles
+    if core.sb_free_at > now:
+        core.cycles += meet_stores(m, core, host, size, now)
     if size == 8:
         return peek64(host)
     if size == 4:
@@ -37,8 +40,8 @@ def store(m, t, va, size, value):
         call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
         return
     core.stores += 1
-    core.cycles += core.hit_cycles
     host = hot_host(core, va)
+    retire(core, host, size)
     if size == 8:
         poke64(host, value)
     elif size == 4:

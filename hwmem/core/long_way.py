@@ -6,7 +6,7 @@ for it costs a tenth of the speed where cores fight for a line.
     begin      it is counted; stores whose time has come drain, for an atomic all of them; lines held for early loads go
     place      the physical address; the race detector learns of the access, which is the program's next
     by kind    load      from the store buffer, or the line as it was before another core's store (invalidations.py), or memory
-               store     into the store buffer, unless that is empty and the L1 can take it now
+               store     into the store buffer, unless that is empty and the L1 can take it
                stream    into the store buffer, to pass by the caches
                atomic    to the L1, in M
                phantom   as a load or a store past the buffer, without data (a trace's)
@@ -22,9 +22,10 @@ from hwmem.cache.hit_filter import LAST, cool, note_line
 from hwmem.cache.invalidations import held_value, oldest, process_all, process_due, process_lines
 from hwmem.cache.private import HIT, access_line
 from hwmem.cache.sets import index_of
+from hwmem.core.in_flight import meet_stores, retire
 from hwmem.core.place import LAST_PLACE, NOT_KNOWN, count_access, find_place, is_write, known_place
 from hwmem.core.signal import kill
-from hwmem.core.store_buffer import (drain_all, drain_due, forwarded, forwards, push, read_bytes, stream, waits_for_line,
+from hwmem.core.store_buffer import (drain_all, drain_due, drain_overlap, forwarded, forwards, push, read_bytes, stream, waits_near,
                                      write_bytes, youngest_overlap)
 from hwmem.memory.ram import peek64
 from hwmem.mmu.walk import place_in_tables
@@ -86,15 +87,20 @@ def tell_races(m, t, va, pa, what, value):
 @hot
 def load_line(m, t, va, pa, what):
     """The value."""
-    core, size = m.core[m.thread[t].core], what & P.SIZE_MASK
+    core, size, host = m.core[m.thread[t].core], what & P.SIZE_MASK, m.ram_base + pa
+    now = core.cycles
     if core.sb_count > 0:
         slot = youngest_overlap(core, pa, size)
         if slot >= 0 and forwards(core, slot, pa, size):
             core.store_buffer_forwards += 1
-            core.cycles += core.hit_cycles
+            core.cycles += core.forward_cycles
             return forwarded(core, slot, pa, size)
         if slot >= 0:
-            drain_all(m, core.id)
+            core.store_buffer_blocked += 1
+            drain_overlap(m, core, pa, size)
+            perform(m, t, va, pa, what)
+            core.cycles = max(core.cycles, now + core.forward_cycles + m.cost.blocked)
+            return peek64(host) if size == 8 else read_bytes(host, size)
     if core.iq_count > 0:
         k = oldest(core, pa >> P.LINE_SHIFT)
         if k >= 0:
@@ -102,7 +108,9 @@ def load_line(m, t, va, pa, what):
             core.cycles += core.hit_cycles
             return held_value(core, k, pa & LAST, size)
     perform(m, t, va, pa, what)
-    return peek64(m.ram_base + pa) if size == 8 else read_bytes(m.ram_base + pa, size)
+    if core.sb_count > 0 or core.sb_free_at > now:
+        core.cycles += meet_stores(m, core, host, size, now)
+    return peek64(host) if size == 8 else read_bytes(host, size)
 
 
 @hot
@@ -112,15 +120,19 @@ def store_line(m, t, va, pa, what, value):
         push(m, t, va, pa, what, value)
         return 0
     see_memory(core, pa)
+    now = core.cycles
     perform(m, t, va, pa, what)
+    if m.ordering != P.SC:
+        core.cycles, core.sb_leaving = now, 0
+        retire(core, m.ram_base + pa, what & P.SIZE_MASK)
     write_bytes(m.ram_base + pa, what & P.SIZE_MASK, value)
     return 0
 
 
 @kernel
 def buffered(m, core, pa):
-    """Whether a store goes to the buffer: unless that is empty and the L1 can take the store now."""
-    if core.sb_count > 0 or m.store_buffer_always:
+    """Whether a store goes to the buffer: unless that is empty, nothing longer on its way, and the L1 can take the store."""
+    if core.sb_count > 0 or m.store_buffer_always or core.sb_free_at >= core.cycles + core.sb_passage:
         return True
     i = index_of(m, core.l1d, pa >> P.LINE_SHIFT)
     return i < 0 or m.tag[i] & P.STATE_MASK < P.E
@@ -178,9 +190,9 @@ def perform(m, t, va, pa, what):
     if core.iq_count > 0:
         return
     waits = core.sb_count > 0
-    note_line(core, va, m.ram_base + pa, write and not waits, i if m.recency == P.GEM5 else HIT)
+    note_line(core, va, m.ram_base + pa, write and not waits and not m.store_buffer_always, i if m.recency == P.GEM5 else HIT)
     core.plain = 0 if waits else 1
-    if waits and waits_for_line(core, line):
+    if waits and waits_near(core, line):
         cool(core, line)
 
 

@@ -13,6 +13,7 @@ from hwmem._jit import DOORS, cold, hot
 from hwmem.cache.hit_filter import LAST, note_line
 from hwmem.cache.private import HIT, hit_line, take_miss
 from hwmem.cache.sets import row_of
+from hwmem.core.in_flight import meet_stores, retire
 from hwmem.core.long_way import access
 from hwmem.core.physical import serve
 from hwmem.core.place import NOT_KNOWN, count_access, is_write, known_place, place_of
@@ -52,15 +53,31 @@ def short_way(m, t, c, va, what, value):
     if pa < 0:
         return 0
     line = pa >> P.LINE_SHIFT
-    row = row_of(core.l1d, line)
+    row, now = row_of(core.l1d, line), core.cycles
+    if core.sb_free_at > now and kind == P.STORE and core.sb_free_at >= now + core.sb_passage:
+        push(m, t, va, pa, what, value)                     # behind one that is longer on its way
+        return 0
     i = hit_line(m, c, row, line, write)
-    if i != HIT:
+    if i == HIT:
+        behind_stores(m, core, pa, what, now)
+    else:
         if kind == P.STORE and m.ordering != P.SC:
             push(m, t, va, pa, what, value)
             return 0
         take_miss(m, c, row, line, write, i)
     note_line(core, va, m.ram_base + pa, write, i if m.recency == P.GEM5 else HIT)
     return move_bytes(m.ram_base + pa, what, value)
+
+
+@hot
+def behind_stores(m, core, pa, what, now):
+    """The L1 has answered an access that began at cycle `now`: a store goes on its way, a load may have met one."""
+    kind = what >> P.KIND_SHIFT
+    if kind == P.STORE:
+        core.cycles, core.sb_leaving = now, 0
+        retire(core, m.ram_base + pa, what & P.SIZE_MASK)
+    elif core.sb_free_at > now and kind == P.LOAD:
+        core.cycles += meet_stores(m, core, m.ram_base + pa, what & P.SIZE_MASK, now)
 
 
 @hot

@@ -23,5 +23,5 @@ def drain_due(m, c, now):
 @kernel
 def drain_all(m, c):
     """All stores of core `c` become visible; its clock moves to the end of the last."""
-    if m.core[c].sb_count > 0:
+    if m.core[c].sb_count > 0 or m.core[c].sb_free_at > m.core[c].cycles:
         call_door(m, P.DOOR_MEMORY, c, 0, P.DRAIN_ALL << P.KIND_SHIFT, 0)

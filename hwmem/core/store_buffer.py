@@ -12,39 +12,39 @@ An entry may leave when no entry ahead of it must go first (`stays_behind`), and
                relaxed does to loads: cache/invalidations.py)
 
 Its time is `due`, some cycles after the store retired, or when the entry before it has left. Draining takes the line
-(a coherence request like any other) on the buffer's time, not the core's. Under tso the entry waits for its line at
-the head, and those behind it that wait for the same line go with it, one a cycle, until another's request can arrive.
+(a coherence request like any other) on the buffer's time, not the core's: a cycle if the L1 has it. Under tso the entry waits for
+its line at the head, and those behind it that wait for the same line go with it, one a cycle, until another's request can
+arrive; it is in the ring no more, but keeps its entry until its line is there (in_flight.py).
 Under relaxed an entry whose time has come asks for its line, and becomes visible when the line is there; others go
 ahead meanwhile. Non-temporal stores wait for others to their line, and go with them to memory, past the caches.
 
-The core waits only when the buffer is full, or at a fence, an atomic or a block. Loads that overlap an entry partly
-wait until it has drained.
+The core waits only when the buffer is full, or at a fence, an atomic or a block. What loads pay that meet a store:
+in_flight.py.
 
 Invariants: while an entry for a line waits, the line is not in the core's hit filter, and no store is; groups never
 decrease from head to tail; sb_next is when the buffer acts next, if it holds anything.
 """
 from hwmem import params as P
-from hwmem._jit import apart, cold, kernel
+from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.private import access_physical
 from hwmem.cache.hit_filter import cool, forget_stores
 from hwmem.cache.sets import index_of
 from hwmem.cache.invalidations import process_lines
 from hwmem.cache.past import write_past
+from hwmem.core.in_flight import SLOTS, in_flight
 from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.observers.hooks import access_seen
 
-SLOTS = 64
-PLAIN, ASKED, STREAM = range(3)         # sb_kind; ASKED: plain, and its line has been asked for
+PLAIN, ASKED, STREAM = P.PLAIN, P.ASKED, P.STREAM       # sb_kind
 
 
 @apart
 def push(m, t, va, pa, what, value):
     """A retired store; its slot. Waits while the buffer is full. `what`: size and kind, as the memory door gets them."""
     core = m.core[m.thread[t].core]
-    core.store_buffer_stalls += core.sb_count == m.store_buffer_entries
-    while core.sb_count == m.store_buffer_entries:
-        core.cycles = max(core.cycles, core.sb_next)
-        drain_next(m, core.id)
+    if core.sb_count + in_flight(core) >= m.store_buffer_entries:
+        core.store_buffer_stalls += 1
+        make_room(m, core)
     slot = slot_of(core, core.sb_count)
     core.sb_pa[slot] = pa
     core.sb_va[slot] = va
@@ -65,6 +65,21 @@ def push(m, t, va, pa, what, value):
         core.sb_next = next_time(m, core)
     core.cycles += 1
     return slot
+
+
+@apart
+def make_room(m, core):
+    """The core waits for an entry: until one in flight is gone, or the next is on its way."""
+    flying = in_flight(core)
+    while core.sb_count + flying >= m.store_buffer_entries:
+        if flying == 0:
+            core.cycles = max(core.cycles, core.sb_next)
+            drain_next(m, core.id)
+        elif core.sb_leaving > 0:
+            core.cycles = core.sb_free_at - flying + 1
+        else:
+            core.cycles += 1
+        flying = in_flight(core)
 
 
 @cold
@@ -146,15 +161,28 @@ def drain_line(m, c, k):
     core = m.core[c]
     line, kind = core.sb_pa[slot_of(core, k)] >> P.LINE_SHIFT, core.sb_kind[slot_of(core, k)]
     drain_entry(m, c, k)
-    core.sb_free_at = core.cycles
+    core.sb_free_at, core.sb_leaving = core.cycles, 0
     if kind == STREAM:
         finish_stream(m, core, k, line)
         return
-    lost = core.cycles + m.cost.invalidate              # the next request for the line needs that long to get here
+    leaving, lost = 1, core.cycles + m.cost.invalidate              # the next request for the line needs that long to get here
     while core.sb_count > k and core.sb_pa[slot_of(core, k)] >> P.LINE_SHIFT == line \
             and core.sb_due[slot_of(core, k)] <= core.sb_free_at and core.sb_free_at < lost:
-        drain_entry(m, c, k)
+        follow(m, c, k)
         core.sb_free_at += 1
+        leaving += 1
+    if k == 0 and m.ordering == P.TSO:
+        core.sb_leaving = leaving
+
+
+@hot
+def follow(m, c, k):
+    """The store at position `k` is performed right after one to the same line, which the L1 has in M, the most recent of its set."""
+    if m.observe.watching:
+        drain_entry(m, c, k)
+        return
+    m.core[c].l1d.hits += 1
+    write_entry(m, m.core[c], k)
 
 
 @cold
@@ -198,6 +226,8 @@ def take_line(m, c, slot):
     core = m.core[c]
     start = core.cycles
     access_physical(m, c, core.sb_pa[slot], 1)
+    if core.source == P.FROM_L1:
+        core.cycles = start + 1                             # one a cycle
     if m.observe.watching and (core.sb_kind[slot] == PLAIN or core.source != P.FROM_L1):
         what = core.sb_size[slot] | P.STORE << P.KIND_SHIFT
         access_seen(m, core.sb_thread[slot], core.sb_va[slot], core.sb_pa[slot], what, core.cycles - start)
@@ -239,6 +269,15 @@ def drain_all(m, c):
     while core.sb_count > 0:
         drain_next(m, c)
     core.cycles = max(core.cycles, core.sb_free_at)
+    core.sb_leaving = 0
+
+
+@cold
+def drain_overlap(m, core, pa, size):
+    """The core waits until no entry shares a byte with [pa, pa + size)."""
+    while youngest_overlap(core, pa, size) >= 0:
+        drain_next(m, core.id)
+    core.cycles = max(core.cycles, core.sb_free_at)
 
 
 @kernel
@@ -256,6 +295,15 @@ def waits_for_line(core, line):
     """Whether an entry of the buffer lies in `line`."""
     for k in range(core.sb_count):
         if core.sb_pa[(core.sb_head + k) % SLOTS] >> P.LINE_SHIFT == line:
+            return True
+    return False
+
+
+@kernel
+def waits_near(core, line):
+    """Whether one lies in `line` or a line whose address has the same low 12 bits: loads of it meet a store (in_flight.py)."""
+    for k in range(core.sb_count):
+        if (core.sb_pa[(core.sb_head + k) % SLOTS] >> P.LINE_SHIFT ^ line) & P.LINES_PER_PAGE - 1 == 0:
             return True
     return False
 

@@ -28,8 +28,12 @@ PAGE_SLOT = record("page", "frame")     # frame: physical address | 1 where stor
 CORE = record(
     # hit filter (cache/hit_filter.py): what the next access may skip
     ("hot", HOT, P.HOT_LINES), ("hot_page", PAGE_SLOT, P.HOT_PAGES), "hot_mask", "page_mask", "page_last", "hit_cycles",
+    "hot_stores",                   # not 0: a store may be allowed to go ahead
+    "store_cycles",                 # what a store costs that the L1 takes
     # clock and counters of the hit path
     "cycles", "loads", "stores", "atomics",
+    # stores in flight (core/in_flight.py)
+    ("recent", "i8", 8), ("recent_at", "i8", 8), "sb_free_at", "sb_passage", "sb_leaving", "forward_cycles", "forwards_in_flight",
     # the rest of the core's counters
     "slow_accesses",                # accesses that left the hit filter
     "split_accesses", "split_double_misses",
@@ -37,7 +41,7 @@ CORE = record(
     "interventions_remote", "writebacks", "walks", "walk_accesses", "kernel_accesses", "line_waits", "line_wait_cycles",
     "lock_waits", "lock_wait_cycles",       # for locks that are held only within a step (libc/lock.py)
     "faults_minor", "faults_major", "fences", "store_buffer_stalls", "store_buffer_forwards", "store_buffer_drains", "store_buffer_stores",
-    "store_buffer_fetches", "store_buffer_streams", "invalidations_queued", "invalidations_processed", "early_loads",
+    "store_buffer_fetches", "store_buffer_streams", "store_buffer_blocked", "store_buffer_aliases", "invalidations_queued", "invalidations_processed", "early_loads",
     "idle_cycles", "context_switches", "shootdowns_sent", "shootdowns_received",
     "refused_accesses",             # that ended in a signal
     ("miss", "i8", 4),              # by cause, when classification is on
@@ -51,7 +55,7 @@ CORE = record(
     "leaf", "last_huge",            # page-table entry of the last translation; the last 2 MiB page met, plus one
     "id", "socket", "process", "asid", "root", "levels",
     # store buffer: a ring (core/store_buffer.py)
-    "sb_head", "sb_count", "sb_free_at", "sb_next", "sb_group", "sb_streams",
+    "sb_head", "sb_count", "sb_next", "sb_group", "sb_streams",
     ("sb_pa", "i8", 64), ("sb_size", "i8", 64), ("sb_value", "i8", 64),
     ("sb_due", "i8", 64), ("sb_thread", "i8", 64), ("sb_va", "i8", 64), ("sb_after", "i8", 64), ("sb_kind", "i8", 64),
     # scheduler: run queue as a linked list of threads (number + 1; 0 ends it)
@@ -73,7 +77,7 @@ DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "que
               "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
 
 COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram",
-              "mfence", "atomic", "store_drain", "early", "page_fault", "syscall", "context_switch", "time_slice",
+              "mfence", "atomic", "store_drain", "blocked", "alias", "early", "page_fault", "syscall", "context_switch", "time_slice",
               "shootdown", "shootdown_remote", "futex", "reclaim", "walker")
 
 PROTOCOL = record(("next_state", "i1", (6, 6)), ("next_shared", "i1", (6, 6)), ("request", "i1", (6, 6)), ("action", "u1", (6, 6)))

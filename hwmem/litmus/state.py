@@ -52,7 +52,7 @@ def install(m, x, table, n):
         core, at = m.core[c], buffer_at(x, c)
         forget_lines(core)
         core.plain = 0
-        core.cycles = core.sb_free_at = core.sb_head = core.sb_streams = core.iq_count = 0
+        core.cycles = core.sb_free_at = core.sb_leaving = core.sb_head = core.sb_streams = core.iq_count = 0
         core.sb_count, core.sb_group, core.sb_next = table[n, at], table[n, at + 1], HOLD
         for k in range(core.sb_count):
             install_store(x, core, table, n, at + 2 + ENTRY * k, k)

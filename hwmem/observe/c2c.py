@@ -5,7 +5,9 @@
     print(text(rows))                 both tables: the lines, then each line's offsets
 
 A line is listed once two cores have touched it and one of them wrote. It is *true* sharing if some byte that one
-thread writes is touched by another, else *false*: then it could be split between its threads.
+thread writes is touched by another, else *false*: then it could be split between its threads. Many a line has both: its
+HITMs are split, `hitm_true` those of accesses to bytes that another thread writes, `hitm_false` those whose data was the
+thread's own, or nobody else's.
 
 Every access is counted, none sampled. perf's names are kept; what differs is this. HITM counts loads, atomics and
 stores that found the line modified in another core; perf's samples are loads only (`load_hitm`). An atomic counts
@@ -13,6 +15,7 @@ among the loads, and `atomics` says how many there are. A load never hits a fill
 here. There is no code address and no source line: a symbol is that of the data.
 """
 from bisect import bisect_right
+from collections import Counter
 from itertools import accumulate, groupby
 
 import numpy as np
@@ -63,14 +66,47 @@ def is_contended(line):
 
 
 def line_row(line, names):
-    communicated = communicated_bytes(line)
-    offsets = [offset_row(cell, communicated, names) for cell in line]
+    communicated, wrote = communicated_bytes(line), bytes_written(line)
+    offsets = [offset_row(cell, communicated, names) | split_hitms(cell, wrote) for cell in line]
     address = int(line[0]["va"] & LINE_BYTES)
     return {"address": address, "physical": int(line[0]["line"]) << P.LINE_SHIFT,
             "symbol": names.of(address, address + P.LINE),
             "sharing": "true" if communicated else "false",
             "threads": sorted({o["thread"] for o in offsets}), "cores": sorted({c for o in offsets for c in o["cores"]}),
-            **counts(*(sum(cell[field] for cell in line) for field in ("served", "atomics"))), "offsets": offsets}
+            **counts(*(sum(cell[field] for cell in line) for field in ("served", "atomics"))),
+            **{kind: sum(o[kind] for o in offsets) for kind in ("hitm_true", "hitm_false")}, "offsets": offsets}
+
+
+def bytes_written(line):
+    """{thread: mask of the bytes it writes}."""
+    wrote = Counter()
+    for cell in line:
+        wrote[int(cell["thread"])] |= int(cell["wrote"])
+    return wrote
+
+
+def split_hitms(cell, wrote):
+    """The cell's HITMs by whether another thread writes what it touches."""
+    own, hitm = int(cell["thread"]), int(cell["served"][:, [P.FROM_HITM, P.FROM_REMOTE_HITM]].sum())
+    others = any(mask & (int(cell["read"]) | int(cell["wrote"])) for thread, mask in wrote.items() if thread != own)
+    return {"hitm_true": hitm if others else 0, "hitm_false": 0 if others else hitm}
+
+
+def sharing_of(row):
+    """The same in words."""
+    said = kind(row)
+    return f"{said} sharing" if said != "both" else f"both kinds of sharing: {row['hitm'] - false_hitms(row):,} HITMs true, {false_hitms(row):,} false"
+
+
+def kind(row):
+    """What a line's HITMs are: "true", "false" or "both" (more than one in 200 of the other)."""
+    few = min(false_hitms(row), row["hitm"] - false_hitms(row))
+    return "both" if 200 * few >= row["hitm"] > 0 else row["sharing"]
+
+
+def false_hitms(row):
+    """(A result that was saved before HITMs were split has its line's one kind.)"""
+    return row.get("hitm_false", row["hitm"] if row["sharing"] == "false" else 0)
 
 
 def communicated_bytes(line):
@@ -153,7 +189,7 @@ LINE_COLUMNS = (
     ("Load", "Dram", 6, lambda r: r["lcl_dram"] + r["rmt_dram"]), ("LLC Ld", "Miss", 6, lambda r: r["llc_ld_miss"]),
     ("Total", "Loads", 6, lambda r: r["loads"] + r["atomics"]),
     ("Load Hit", "L1", 6, lambda r: r["load_l1_hit"]), ("", "L2", 6, lambda r: r["load_l2_hit"]),
-    ("", "LLC", 6, lambda r: r["load_llc_hit"] + r["load_rmt_llc_hit"]), ("", "Sharing", 7, lambda r: r["sharing"]))
+    ("", "LLC", 6, lambda r: r["load_llc_hit"] + r["load_rmt_llc_hit"]), ("", "Sharing", 7, kind))
 OFFSET_COLUMNS = (
     ("HITM", "Rmt", 7, lambda o: o["rmt_hitm"]), ("", "Lcl", 7, lambda o: o["lcl_hitm"]),
     ("Store Refs", "L1Hit", 7, lambda o: o["store_l1_hit"]), ("", "L1Miss", 7, lambda o: o["store_l1_miss"]),
@@ -183,7 +219,7 @@ def text(rows, lines=20, width=WIDTH):
         first, second = head(columns)
         parts += ["", first, f"{second}  Symbol"]
         for row in shown:
-            parts += ["", f"{row['address']:#x}  {row['symbol']}  {row['sharing']} sharing".replace("    ", "  ")]
+            parts += ["", f"{row['address']:#x}  {row['symbol']}  {sharing_of(row)}".replace("    ", "  ")]
             parts += [f"{render(columns, o)}  {o['symbol']:.{max(min(named, MOST_NAME), LEAST_NAME)}}".rstrip() for o in row["offsets"]]
     return "\n".join(parts) + "\n"
 

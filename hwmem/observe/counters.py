@@ -41,6 +41,7 @@ CORE_FIELDS = {
     "faults.minor": "faults_minor", "faults.major": "faults_major", "fences": "fences",
     "store_buffer.stores": "store_buffer_stores", "store_buffer.drains": "store_buffer_drains",
     "store_buffer.forwards": "store_buffer_forwards", "store_buffer.stalls": "store_buffer_stalls",
+    "store_buffer.blocked": "store_buffer_blocked", "store_buffer.aliases": "store_buffer_aliases",
     "store_buffer.fetches": "store_buffer_fetches", "store_buffer.streams": "store_buffer_streams",
     "invalidation_queue.lines": "invalidations_queued", "invalidation_queue.processed": "invalidations_processed",
     "invalidation_queue.loads": "early_loads",
@@ -78,7 +79,9 @@ def core_plan(c, mmu):
         sums |= {f"{level}.{name}": field(level, name) for name in CACHE_FIELDS}
     for tlb in ("dtlb", "stlb"):
         sums |= {f"{tlb}.{name}": field(tlb, name) for name in TLB_FIELDS}
-    sums["l1d.hits"] += filtered
+    in_flight = field("forwards_in_flight")                 # the L1 was asked too, but the store answered
+    sums["store_buffer.forwards"] += in_flight
+    sums["l1d.hits"] += filtered + [(at, -1) for at, _ in in_flight]
     if mmu:
         sums["dtlb.hits"] += filtered
     sums |= {name: field("miss", cause) for cause, name in enumerate(MISS_CAUSES)}

@@ -23,7 +23,7 @@ def lines_overview(result):
     if not rows:
         return None
     shown = rows[:MOST_LINES]
-    parts = [table(["contended line", "variable", "sharing", "HITM", "share", "loads", "stores", "atomics", "threads"],
+    parts = [table(["contended line", "variable", "sharing", "HITM", "share", "false", "loads", "stores", "atomics", "threads"],
                    [line_row(row) for row in shown])]
     if len(rows) > len(shown):
         parts.append(f"and {len(rows) - len(shown)} more (hwmem report R.hwm c2c)")
@@ -35,7 +35,7 @@ def lines_overview(result):
 
 
 def line_row(row):
-    return [f"{row['address']:#x}", variables(row), row["sharing"], row["hitm"], f"{row['hitm_percent']:.1f}%", row["loads"],
+    return [f"{row['address']:#x}", variables(row), c2c.kind(row), row["hitm"], f"{row['hitm_percent']:.1f}%", c2c.false_hitms(row), row["loads"],
             row["stores"], row["atomics"], len(row["threads"])]
 
 
@@ -58,7 +58,7 @@ def byte_map(row):
 def verdict(result):
     """Whether moving data apart would help, and what the comparison says of it."""
     rows = result.c2c()
-    hitm, false = (sum(row["hitm"] for row in rows if row["sharing"] in kinds) for kinds in (("true", "false"), ("false",)))
+    hitm, false = sum(row["hitm"] for row in rows), sum(map(c2c.false_hitms, rows))
     if not hitm:
         return None
     if not false:

@@ -89,6 +89,7 @@ def ordering(result):
     store (both relaxed); past caches: non-temporal."""
     return per_core(result, [
         ("stores", count("stores")), ("buffered", count("store_buffer.stores")), ("drained", count("store_buffer.drains")),
-        ("forwarded", count("store_buffer.forwards")), ("stalls", count("store_buffer.stalls")),
+        ("forwarded", count("store_buffer.forwards")), ("blocked", count("store_buffer.blocked")), ("aliases", count("store_buffer.aliases")),
+        ("stalls", count("store_buffer.stalls")),
         ("asked ahead", count("store_buffer.fetches")), ("past caches", count("store_buffer.streams")),
         ("early", count("invalidation_queue.loads")), ("fences", count("fences")), ("atomics", count("atomics"))])

@@ -35,7 +35,8 @@ def next_thread(m):
             best, key = c, m.key[c]
     core = m.core[best]
     m.current_core = best
-    if core.current == 0 or core.cycles >= core.slice_end or core.sb_count > 0 or key == P.NEVER:
+    if core.current == 0 or core.cycles >= core.slice_end or key < core.cycles or key == P.NEVER \
+            or (core.sb_count > 0 and core.sb_next == key):
         return call_door(m, P.DOOR_SCHEDULE, best, 0, 0, 0)
     t = core.current - 1
     m.thread[t].steps += 1

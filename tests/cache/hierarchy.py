@@ -56,7 +56,7 @@ class Hierarchy:
         return [cache for cache in (self.l1[c], self.l2[c]) if cache]
 
     def access(self, c, line, store):
-        l1, l2, right = self.l1[c], self.l2[c], self.right[c].get(line, I)
+        l1, right = self.l1[c], self.right[c].get(line, I)
         enough = right >= (E if store else S)
         if line in l1 and enough:
             l1.counts["hits"] += 1

@@ -129,6 +129,7 @@ def test_locked_pages_are_never_taken():
     assert all(residents(p, a, 100))
     machine.check()
     p.munlock(a, 100 * PAGE)
+    p.madvise(a, 100 * PAGE, P.MADV_COLD)                   # mlock has used them: else they are active at their next turn
     fill(p, b, 2 * FRAMES, 5)
     fill(p, b, 2 * FRAMES, 6)
     assert not all(residents(p, a, 100)) and holds(p, a, 100)

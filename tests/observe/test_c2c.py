@@ -54,6 +54,22 @@ def cell_key(cell):
     return int(cell["line"]), int(cell["offset"]), int(cell["cores"]).bit_length() - 1
 
 
+def test_hitms_are_split_by_whether_another_thread_writes_what_was_touched():
+    """Words A (core 0 writes it, core 1 reads it) and B (the other way round) of one line, and C, which only core 0 touches."""
+    a, b, c = BASE, BASE + 8, BASE + 16
+    trace = [(0, a, 8, True), (1, a, 8, False),         # true: core 0's A
+             (1, b, 8, True),                           # an upgrade
+             (0, a, 8, True),                           # false: its own A, which lies beside core 1's B
+             (1, b, 8, False), (1, b, 8, True),         # false: its own B; an upgrade
+             (0, c, 8, False),                          # false: nobody else's
+             (1, b, 8, True), (0, b, 8, False)]         # an upgrade; true
+    row, = c2c.table(watched(trace, **ENDLESS))
+    by_offset = {(o["thread"], o["offset"]): (o["hitm_true"], o["hitm_false"]) for o in row["offsets"]}
+    first, second = row["threads"]
+    assert by_offset == {(first, 0): (0, 1), (first, 8): (1, 0), (first, 16): (0, 1), (second, 0): (1, 0), (second, 8): (0, 1)}
+    assert (row["hitm_true"], row["hitm_false"]) == (2, 3) and row["sharing"] == "true"
+
+
 @pytest.mark.parametrize("lines", [5, 24, 200])
 def test_every_hit_in_a_modified_line_is_in_the_table(lines, seed):
     trace = random_trace(np.random.default_rng(seed), 1000, lines)

@@ -3,7 +3,8 @@ from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.cache.hit_filter import STORE_NEEDS
 from hwmem.cache.sets import index_of
-from hwmem.core.store_buffer import SLOTS, waits_for_line
+from hwmem.core.in_flight import SLOTS
+from hwmem.core.store_buffer import waits_near
 from hwmem.mmu.tlb import key_2m, key_4k
 from hwmem.mmu.translate import HUGE_FRAME
 from hwmem.observe.checks.arrays import is_recent
@@ -49,9 +50,9 @@ def check_hot_line(m, c, va, pa, stores, found):
         return fault(found, HOT_NOT_IN_L1, c, va, pa, 0)
     if not is_recent(m, core.l1d, i):
         return fault(found, HOT_NOT_RECENT, c, va, pa, 0)
-    if stores and (m.tag[i] & P.STATE_MASK != P.M or core.sb_count > 0):
-        return fault(found, HOT_STORE, c, va, m.tag[i] & P.STATE_MASK, core.sb_count)
-    if waits_for_line(core, pa >> P.LINE_SHIFT):
+    if stores and (m.tag[i] & P.STATE_MASK != P.M or core.sb_count + core.sb_leaving > 0):
+        return fault(found, HOT_STORE, c, va, m.tag[i] & P.STATE_MASK, core.sb_count + core.sb_leaving)
+    if waits_near(core, pa >> P.LINE_SHIFT):
         return fault(found, HOT_WAITING, c, va, 0, 0)
     return check_translation(m, c, va, pa, stores, found)
 

@@ -42,7 +42,7 @@ SENTENCES = {
     HOT_SLOT: "core {0}: slot {1} of the hit filter holds {2:#x}, which belongs elsewhere",
     HOT_NOT_IN_L1: "core {0}: the hit filter has {1:#x} (physical {2:#x}), the L1D has it not",
     HOT_NOT_RECENT: "core {0}: the hit filter has {1:#x} (physical {2:#x}), not the most recent of its L1D set",
-    HOT_STORE: "core {0}: the hit filter lets stores to {1:#x} go ahead; its state is {2:S}, {3} stores are waiting",
+    HOT_STORE: "core {0}: the hit filter lets stores to {1:#x} go ahead; its state is {2:S}, {3} stores are waiting or leaving",
     HOT_WAITING: "core {0}: the hit filter has {1:#x}, for which a store is waiting",
     HOT_TRANSLATION: "core {0}: the hit filter takes {1:#x} to be physical {2:#x}; its page-table entry is {3:#x}",
     HOT_PAGE: "core {0}: the hit filter has the page of {1:#x}; it is not the most recent of its TLB set, or lacks a right",

@@ -19,11 +19,12 @@ Waiting is by acquire loads and letting go by release stores, as real locks need
 """
 from hwmem.kernels import (compare_exchange64, compute, exchange64, fetch_add64, finish, kernel, load64, load_acquire64, next_thread,
                            store64, store_release64)
+from hwmem.programs.meter import next_random
 from hwmem.programs.registry import parameter, workload
 
 LOCKS = ("test-and-set", "ttas", "ticket", "mcs")
 TEST_AND_SET, TTAS, TICKET, MCS = range(4)
-RANK, COUNT, STATE, VALUE, DONE_INSIDE, MY_TICKET = range(6)        # a thread's registers
+RANK, COUNT, STATE, VALUE, DONE_INSIDE, MY_TICKET, RANDOM = range(7)        # a thread's registers
 ENTER, WAIT, READ, WRITE, LEAVE, HAND_OVER = range(6)               # its states
 NODE_BYTES = 64                                                     # of mcs: next at 0, waits at 8
 
@@ -32,7 +33,7 @@ def place_lock(w, space):
     w.word = space.map("lock", 16)
     w.nodes = space.map("nodes", w.threads * NODE_BYTES, element=NODE_BYTES)
     w.counter = space.map("counter", 8)
-    w.last, w.hand_overs = -1, 0
+    w.last, w.hand_overs, w.random = -1, 0, int(space.random.integers(1 << 31))
 
 
 def read_lock(w, space):
@@ -45,7 +46,8 @@ def read_lock(w, space):
           threads=parameter(4, "threads; thread i runs on core i, modulo the cores", 1, 64),
           lock=parameter("test-and-set", "which lock", choices=LOCKS), iterations=parameter(5_000, "critical sections of a thread"),
           additions=parameter(1, "additions to the counter in one critical section"),
-          outside=parameter(100, "cycles of other work between critical sections", 0))
+          outside=parameter(100, "cycles of other work between critical sections, on average", 0),
+          jitter=parameter(50, "percent by which these differ at most, drawn by the seed; 0: threads may go in lock-step", 0, 100))
 def spin_lock(m, w):
     while True:
         t = next_thread(m)
@@ -67,7 +69,7 @@ def spin_lock(m, w):
         elif leave(m, t, w, r):
             r[STATE], r[DONE_INSIDE] = ENTER, 0
             note_hand_over(w, r)
-            compute(m, t, w.outside)
+            compute(m, t, work_outside(w, r))
             r[COUNT] += 1
             if r[COUNT] == w.iterations:
                 finish(m, t)
@@ -79,6 +81,15 @@ def note_hand_over(w, r):
     if w.last != r[RANK]:
         w.hand_overs += 1
         w.last = r[RANK]
+
+
+@kernel
+def work_outside(w, r):
+    """Cycles until the thread wants the lock again. On a processor no two rounds take the same; without that, rounds that
+    fit the time of a hand-over would keep the lock with one thread, or pass it round, for ever."""
+    span = w.outside * w.jitter // 100
+    r[RANDOM] = next_random(r[RANDOM] if r[COUNT] > 0 else w.random + 7919 * r[RANK])
+    return w.outside - span + (r[RANDOM] >> 8) % (2 * span + 1)
 
 
 @kernel

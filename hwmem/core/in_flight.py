@@ -1,0 +1,126 @@
+"""Stores in flight: the core is done with them, and they are not in the L1 yet; and the loads that meet them.
+
+A store that finds the buffer empty and its line in E or M needs no entry there. Nobody can see at which of the next few cycles
+it is made, so its bytes go to memory at once; but it takes the time of any other, and what meets it pays.
+
+    clock   T         T + 1  ...              T + drain    T + drain + 1 = sb_free_at
+            retires   a store costs a cycle   is made      is gone
+
+    recent_at[T & 7] = T, recent[T & 7] = host address << 4 | size       at most one retires a cycle, so the eight places hold all in flight
+
+Entries of the buffer that drain are in flight likewise, from when they ask for their line until it is there (tso): the last
+`sb_leaving` places ahead of the ring's head, of which the last is gone at sb_free_at and each other a cycle before the next.
+
+A load that meets a store, waiting (store_buffer.py) or in flight:
+
+    it lies inside the youngest that it overlaps    forwarded: store_buffer.forward in place of the L1's latency
+    it overlaps that one partly                     blocked: until the store is gone, and `blocked` more than a forwarded one at least
+    it overlaps none, but the low 12 bits of one    an alias: `alias` more than otherwise (the whole address is compared late)
+    its line is under way for one                   until it is there
+
+A store takes the same whether others wait or not, and so does a load that meets it. (Machines whose buffer or delay is such that
+this record would not hold all put every store into the buffer: config/build.py.)
+
+Invariant: while the hit filter lets stores go ahead, no entry of the buffer is in flight, and none waits.
+"""
+import numpy as np
+
+from hwmem import params as P
+from hwmem._jit import apart, hot, kernel
+
+RECENT = 8                      # places; a power of two
+SLOTS = 64                      # of the buffer's ring
+SIZE_BITS = 4
+APART, COVERED, OVERLAPS, ALIAS = range(4)
+
+
+@hot
+def retire(core, host, size):
+    """A store of `size` bytes at `host` that the L1 takes, with nothing ahead of it: what it costs, and what later loads may meet."""
+    place = np.uint64(core.cycles & RECENT - 1)
+    core.recent[place] = host << SIZE_BITS | size
+    core.recent_at[place] = core.cycles
+    core.sb_free_at = core.cycles + core.sb_passage
+    core.cycles += core.store_cycles
+
+
+@kernel
+def in_flight(core):
+    """How many stores are, at the core's clock."""
+    left = core.sb_free_at - core.cycles
+    if left <= 0 or core.sb_leaving > 0:
+        return max(0, min(core.sb_leaving, left))
+    count = 0
+    for k in range(1, core.sb_passage):
+        count += core.recent_at[core.cycles - k & RECENT - 1] == core.cycles - k
+    return count
+
+
+@kernel
+def relation(at, n, host, size):
+    """What a load of `size` bytes at `host` is to a store of `n` at `at`."""
+    into = host - at
+    if 0 <= into and into + size <= n:
+        return COVERED
+    if -size < into < n:
+        return OVERLAPS
+    low = into & P.PAGE - 1
+    return ALIAS if low < n or low > P.PAGE - size else APART
+
+
+@apart
+def meet_stores(m, core, host, size, now):
+    """A load at cycle `now` that the L1 answers: how many cycles more than such a load it takes for the stores that it meets."""
+    alias = meets_waiting(m, core, host, size)
+    for k in range(1, core.sb_passage):
+        place = now - k & RECENT - 1
+        if core.recent_at[place] == now - k:
+            how = relation(core.recent[place] >> SIZE_BITS, core.recent[place] & (1 << SIZE_BITS) - 1, host, size)
+            if how == COVERED or how == OVERLAPS:
+                return meet(m, core, how, core.sb_passage - k)
+            alias |= how == ALIAS
+    for k in range(min(core.sb_leaving, core.sb_free_at - now)):
+        slot = (core.sb_head - 1 - k) % SLOTS
+        how = relation(m.ram_base + core.sb_pa[slot], core.sb_size[slot], host, size)
+        if how == COVERED or how == OVERLAPS:
+            return meet(m, core, how, core.sb_free_at - k - now)
+        alias |= how == ALIAS
+    more = max(0, line_comes(m, core, host - m.ram_base >> P.LINE_SHIFT) - now - core.hit_cycles)
+    if alias and m.cost.alias > 0:
+        core.store_buffer_aliases += 1
+        more += m.cost.alias
+    return more
+
+
+@kernel
+def meets_waiting(m, core, host, size):
+    """Whether a store waits whose address has the low bits of the load's."""
+    for k in range(core.sb_count):
+        slot = (core.sb_head + k) % SLOTS
+        if relation(m.ram_base + core.sb_pa[slot], core.sb_size[slot], host, size) == ALIAS:
+            return True
+    return False
+
+
+@kernel
+def meet(m, core, how, left):
+    """Cycles more than an L1 hit, for a store that is gone in `left` cycles."""
+    if how == COVERED:
+        core.forwards_in_flight += 1
+        return core.forward_cycles - core.hit_cycles
+    core.store_buffer_blocked += 1
+    return max(left, core.forward_cycles + m.cost.blocked - core.hit_cycles)
+
+
+@kernel
+def line_comes(m, core, line):
+    """When the line is there, if the buffer has asked for it; 0: it has not."""
+    first = (core.sb_head - core.sb_leaving) % SLOTS
+    if core.sb_leaving > 0 and core.sb_pa[first] >> P.LINE_SHIFT == line:
+        return core.sb_free_at - core.sb_leaving + 1
+    if m.ordering == P.RELAXED:
+        for k in range(core.sb_count):
+            slot = (core.sb_head + k) % SLOTS
+            if core.sb_kind[slot] == P.ASKED and core.sb_pa[slot] >> P.LINE_SHIFT == line:
+                return core.sb_due[slot]
+    return 0
