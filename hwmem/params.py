@@ -53,12 +53,13 @@ RECENCIES = {"processor": PROCESSOR, "gem5": GEM5}
 
 # Kinds of access
 # ("phantom": an access without data, which a replayed trace makes)
-# PHYSICAL_*: a core's accesses by physical address, line after line (the kernel's own). DRAIN_*: its store buffer.
+# PHYSICAL_*: a core's accesses by physical address, line after line (the kernel's own); TABLE_*: those to uncached page
+# tables. DRAIN_*: its store buffer.
 # COMPARE: an ATOMIC that may fail; with it goes the value that it expects.
 (LOAD, STORE, ATOMIC, STREAM_STORE, PHANTOM_LOAD, PHANTOM_STORE, PHYSICAL_LOAD, PHYSICAL_STORE, DRAIN_DUE, DRAIN_ALL, DRAIN_ENTRY,
- COMPARE) = range(12)
-COPY_LOST, COPY_RECALLED = 12, 13   # no accesses: what else the observers' door is told (observe/hooks.py)
-THREAD_EDGE, RELEASE, ACQUIRE, MEMORY_GONE = 14, 15, 16, 17     # ... and what else the race detector's
+ COMPARE, TABLE_LOAD, TABLE_STORE) = range(14)
+COPY_LOST, COPY_RECALLED = 14, 15   # no accesses: what else the observers' door is told (observe/hooks.py)
+THREAD_EDGE, RELEASE, ACQUIRE, MEMORY_GONE = 16, 17, 18, 19     # ... and what else the race detector's
 COMPARES, FAILS = 2, 3          # what m.observe.ordered says of a COMPARE
 ORDERED = 16                    # with a kind: an atomic, an acquire or a release (observe/races.py)
 WRITES = 1 << STORE | 1 << ATOMIC | 1 << STREAM_STORE      # kinds of threads' accesses that write

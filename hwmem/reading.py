@@ -47,7 +47,7 @@ READING = (
     "hwmem.litmus.mnemonics", "hwmem.litmus.operands", "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state",
     "hwmem.litmus.encode", "hwmem.litmus.branches", "hwmem.litmus.test", "hwmem.litmus.condition", "hwmem.litmus.alu",
     # Results as text and as a page
-    "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.lines",
+    "hwmem.report.page", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines",
     "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
@@ -55,7 +55,7 @@ READING = (
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
     "hwmem.machine.groups", "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player",
     "hwmem.machine.interrupt", "hwmem.machine.lock", "hwmem.machine.enter",
-    "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight",
+    "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.machine.where",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
     "hwmem.observe.history", "hwmem.observe.race_report", "hwmem.observe.check", "hwmem.observe.checks",
@@ -95,7 +95,7 @@ READING = (
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
-    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.answer",
+    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.shares", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.answer",
     "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
     "hwmem.cache.hit_filter", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes

@@ -120,6 +120,20 @@ def assert_tlbs_agree_with_tables(machine):
                 assert not word & P.PTE_D or leaf & P.PTE_D, (c, name, hex(va), "dirty in the TLB only")
 
 
+def assert_parts_add_up(config, core):
+    """The program's, the walker's and the kernel's part of each count of a core."""
+    parts = [core[who] for who in ("program", "walker", "kernel")]
+    for name in core["program"]:
+        assert core[name] == sum(part[name] for part in parts) and min(part[name] for part in parts) >= 0, (name, core[name], parts)
+    for part, accesses in zip(parts[1:], (core["walk_accesses"], core["kernel_accesses"])):
+        assert part["l1d.hits"] + part["l1d.misses"] + part["uncached.reads"] + part["uncached.writes"] == accesses
+    for part in parts:
+        if config.l2:
+            assert part["l2.hits"] + part["l2.misses"] == part["l1d.misses"]
+        if config.llc:
+            assert part["llc.hits"] + part["llc.misses"] == part["l2.misses" if config.l2 else "l1d.misses"]
+
+
 def assert_identities(machine, counters=None, faults=False):
     """What ties the counters of one machine to each other. `faults`: some accesses ended in a signal."""
     config, counters = machine.config, counters or machine.counters()
@@ -130,10 +144,11 @@ def assert_identities(machine, counters=None, faults=False):
     assert requests == sum(c[f"{last}.misses"] for c in cores)
     assert directory["upgrades"] == sum(c["upgrades"] for c in cores)
     assert directory["inv"] + directory["fwd_getx"] == sum(c["invalidations_received"] for c in cores)
-    assert directory["memory_fills"] == dram["reads"]
+    assert directory["memory_fills"] + sum(c["uncached.reads"] for c in cores) == dram["reads"]
     if config.llc is None or config.inclusion == "nine":
         assert directory["putx"] == directory["back_invalidations"] == 0, "only an inclusive LLC is told of victims, and recalls"
     assert dram["row_hits"] + dram["row_misses"] + dram["row_conflicts"] == dram["reads"] + dram["writes"]
+    assert dram["reads"] == sum(c["dram.reads"] for c in cores) and dram["writes"] == sum(c["dram.writes"] for c in cores)
     assert sum(c["interventions_hit_modified"] for c in cores) <= directory["fwd_gets"] + directory["fwd_getx"]
     for core in cores:
         accesses = core["loads"] + core["stores"] + core["atomics"]
@@ -141,15 +156,17 @@ def assert_identities(machine, counters=None, faults=False):
             assert core["l1d.hits"] + core["l1d.misses"] == (
                 accesses + core["split_accesses"] + core["walk_accesses"] + core["kernel_accesses"]
                 + core["store_buffer.drains"] + core["store_buffer.fetches"] - core["store_buffer.stores"]
-                - core["store_buffer.forwards"] - core["store_buffer.streams"] - core["invalidation_queue.loads"]), core
+                - core["store_buffer.forwards"] - core["store_buffer.streams"] - core["invalidation_queue.loads"]
+                - core["uncached.reads"] - core["uncached.writes"]), core
         if config.mmu and not faults:
             assert core["dtlb.hits"] + core["dtlb.misses"] == accesses + core["split_accesses"], core
         if config.mmu and config.stlb:
             assert core["stlb.hits"] + core["stlb.misses"] == core["dtlb.misses"]
-            assert core["walks"] >= core["stlb.misses"]
+            assert core["walks"] == core["stlb.misses"] + core["faults.minor"] + core["faults.major"]
         if config.l2:
             assert core["l2.hits"] + core["l2.misses"] == core["l1d.misses"], core
         if config.llc:
             assert core["llc.hits"] + core["llc.misses"] == core[f"{last}.misses"], core
+        assert_parts_add_up(config, core)
         assert core["idle_cycles"] <= core["cycles"]
         assert core["invalidation_queue.processed"] <= core["invalidation_queue.lines"] <= core["invalidations_received"]

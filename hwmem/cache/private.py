@@ -64,7 +64,7 @@ def hit_line(m, c, row, line, write):
 
 @hot
 def access_physical(m, c, pa, write):
-    """An access that did not come by a virtual address: the walker's, the kernel's, a draining store's.
+    """An access that did not come by a virtual address: a draining store's. (The walker's and the kernel's: look_up.)
 
     The L1 set's most recent line is now another one, so the hit filter forgets the set.
     """
@@ -74,14 +74,13 @@ def access_physical(m, c, pa, write):
 
 
 @hot
-def sweep_physical(m, c, pa, write):
-    """access_physical where most lines miss, as those of a page that is cleared: nothing is a call."""
-    line = pa >> P.LINE_SHIFT
-    cool(m.core[c], line)
-    row = row_of(m.core[c].l1d, line)
-    i = hit_line(m, c, row, line, write)
-    if i != HIT:
-        take_miss(m, c, row, line, write, i)
+def look_up(m, c, line, write):
+    """An access by physical address of the walker or the kernel looks in the L1: the line's row there, and what hit_line returned.
+    The set's most recent line is now another one."""
+    core = m.core[c]
+    cool(core, line)
+    row = row_of(core.l1d, line)
+    return row, hit_line(m, c, row, line, write)
 
 
 @apart
@@ -264,11 +263,14 @@ def allocate_l2(m, c, line, row, direct):
 def evict_l1(m, c, line, state):
     """A valid victim of the L1 that no entry of the L2 takes."""
     if is_dirty(state):
-        m.core[c].l1d.dirty_evictions += 1
-        m.core[c].l2.write_back_misses += 1
+        core = m.core[c]
+        core.l1d.dirty_evictions += 1
+        core.l2.write_back_misses += 1
+        if core.walking:
+            core.walker.l2_write_back_misses += 1
         j = allocate_l2_late(m, c, line)
         m.tag[j] |= state
-        m.word[j] = m.core[c].l1d.first
+        m.word[j] = core.l1d.first
     elif state == P.E:
         put_back(m, c, line, state, 0, -1)
 

@@ -15,7 +15,7 @@ from hwmem.cli.line import (USAGE, Refused, believing, carry_out, command_line, 
 from hwmem.cli.ordering import ordering_commands
 from hwmem.cli.sweep import diff_command, draw_plot, run_sweep, sweep_options
 
-SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events", "races")        # those of report.SECTIONS, without importing it
+SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events", "races", "where")        # those of report.SECTIONS, without importing it
 BENCH = "bench"
 
 
@@ -60,6 +60,9 @@ def parser():
     sub.add_argument("--format", metavar="F", help="its format, when the first lines do not tell")
     machine_options(sub)
     sub.add_argument("--core", type=int, metavar="N", help="the core that makes all accesses (default: a core a thread, from 0 on)")
+    sub.add_argument("--top", type=int, default=10, metavar="N", help="show the N lines, pages, ... with the most misses (default 10; 0: none)")
+    sub.add_argument("--classify", action="store_true", help="count misses by cause: cold, capacity, true and false sharing")
+    sub.add_argument("--events", type=int, default=0, metavar="N", help="log the first N coherence requests into the result")
     output_option(sub, "R.hwm", "keep the result, for `hwmem report`")
     json_option(sub)
 
@@ -126,7 +129,10 @@ def run_workload(arguments):
 
 
 def replay_trace(arguments):
+    from hwmem.config.record import Integer
+    from hwmem.observe.switches import EVENTS
     from hwmem.runs.job import replay
+    from hwmem.runs.watch import Watch
     from hwmem.trace import open_trace
     config = configuration(arguments)
     with refusing():
@@ -137,7 +143,8 @@ def replay_trace(arguments):
         raise Refused("--core takes one file: several run on a core each" if arguments.core is not None else
                       f"{len(traces)} files need as many cores, and the machine has {config.cores}: --with cores={len(traces)}")
     with refusing(), keeping(arguments):
-        result = replay(traces, config, arguments.core)
+        watch = Watch(classify=arguments.classify, events=EVENTS.check("--events", arguments.events))
+        result = replay(traces, config, arguments.core, watch, Integer(0, 10_000).check("--top", arguments.top))
     show(result, arguments)
 
 

@@ -36,6 +36,7 @@ def build(config, seed=0):
     m.disk.host, m.disk.pages = pages.disk.address, pages.disk.size // P.PAGE
     m.cores, m.sockets = config.cores, config.sockets
     m.mmu = config.mmu
+    m.tables_uncached = config.walker.path == "memory"
     m.ordering = P.ORDERINGS[config.ordering]
     m.inclusion = P.INCLUSIONS[config.inclusion] if config.llc else P.NINE
     m.recency = P.RECENCIES[config.recency]

@@ -87,6 +87,7 @@ class WalkerConfig(Record):
     pdpte: int = setting(entries(64), "cached level-3 entries")
     pde: int = setting(entries(64), "cached level-2 entries")
     latency: int = setting(CYCLES, "cycles to look them up")
+    path: str = setting(Choice(("l1d", "memory")), "where entries are read: through the L1D, or in memory past all caches", "l1d")
 
 
 @dataclass(frozen=True)

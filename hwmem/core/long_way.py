@@ -233,11 +233,11 @@ def access_split(m, t, va, pa, what, value):
     core.split_accesses += 1
     drain_all(m, core.id)
     process_all(core)
-    before = core.l1d.misses
+    before = core.l1d.misses - core.upgrades            # an upgrade has its line
     perform_half(m, t, va, pa, head | kind << P.KIND_SHIFT)
-    one = core.l1d.misses - before
+    one = core.l1d.misses - core.upgrades - before
     perform_half(m, t, va + head, pa_2, size - head | kind << P.KIND_SHIFT)
-    if one and core.l1d.misses - before - one:
+    if one and core.l1d.misses - core.upgrades - before - one:
         core.split_double_misses += 1
     host, host_2 = m.ram_base + pa, m.ram_base + pa_2
     if kind == P.LOAD:

@@ -14,6 +14,16 @@ def kernel_access(m, c, pa, size, write):
 
 
 @kernel
+def table_access(m, c, pa, size, write):
+    """kernel_access, to page tables: past the caches if walks go there too (walker.path)."""
+    if not m.tables_uncached:
+        kernel_access(m, c, pa, size, write)
+    elif not m.mm.untold:
+        kind = P.TABLE_STORE if write else P.TABLE_LOAD
+        call_door(m, P.DOOR_MEMORY, c, pa, size | kind << P.KIND_SHIFT, 0)
+
+
+@kernel
 def drain_due(m, c, now):
     """Stores of core `c` whose time has come at cycle `now` become visible."""
     if m.core[c].sb_count > 0:

@@ -13,7 +13,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import kernel
-from hwmem.core.service import kernel_access
+from hwmem.core.service import table_access
 from hwmem.linux.lru import frames_of, lru_move, oldest, pages_on
 from hwmem.linux.page_table import entry_width, find_place, read_entry, write_entry
 from hwmem.linux.rmap import HUGE_MAPPING
@@ -77,7 +77,7 @@ def take_accessed(m, c, frame, p, va):
         m.frame[frame].state |= P.FRAME_MLOCKED
         m.vmstat.unevictable_pgs_mlocked += 1
     place = find_place(m, c, p, va & ~HUGE_MAPPING, va & HUGE_MAPPING)
-    kernel_access(m, c, place, entry_width(m, p), 0)
+    table_access(m, c, place, entry_width(m, p), 0)
     entry = read_entry(m, p, place)
     if not entry & P.PTE_A or flags & NO_RECENCY:
         return 0

@@ -15,7 +15,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import cold, kernel
-from hwmem.core.service import drain_all, kernel_access
+from hwmem.core.service import drain_all, kernel_access, table_access
 from hwmem.linux.disk import copy_frame, is_congested, throttle
 from hwmem.linux.frames import give_frame, take_frame
 from hwmem.linux.page_cache import find_page, has_arrived, leave_cache, mark_dirty
@@ -137,7 +137,7 @@ def map_around(m, c, v, va, place, fresh):
     first = max(slot & ~(FAULT_AROUND - 1), slot - (va - vma.start >> P.PAGE_SHIFT))
     end = min(first + FAULT_AROUND, P.PAGE // width, slot + (vma.end - va >> P.PAGE_SHIFT), slot + last + 1 - index)
     if end > first:
-        kernel_access(m, c, place + (first - slot) * width, (end - first) * width, 0)
+        table_access(m, c, place + (first - slot) * width, (end - first) * width, 0)
     for i in range(first - slot, end - slot):
         frame = find_page(m, file, index + i)
         if frame > 0 and has_arrived(m, m.core[c].cycles, frame) and not m.frame[frame].state & P.FRAME_READAHEAD:

@@ -16,7 +16,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import cold, kernel
-from hwmem.core.service import kernel_access
+from hwmem.core.service import table_access
 from hwmem.linux.frames import give_frame, take_zeroed
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
 
@@ -33,7 +33,7 @@ def read_entry(m, p, pa):
 @kernel
 def write_entry(m, c, p, pa, entry):
     """Core `c` writes an entry."""
-    kernel_access(m, c, pa, 8 if m.process[p].levels == 4 else 4, 1)
+    table_access(m, c, pa, 8 if m.process[p].levels == 4 else 4, 1)
     if m.process[p].levels == 4:
         poke64(m.ram_base + pa, entry)
     else:
@@ -66,7 +66,7 @@ def new_table(m, c, p):
         return -1
     m.frame[frame].state = P.FRAME_TABLE
     m.frame[frame].next = 0
-    kernel_access(m, c, frame * P.PAGE, P.PAGE, 1)
+    table_access(m, c, frame * P.PAGE, P.PAGE, 1)
     m.process[p].table_pages += 1
     return frame * P.PAGE
 
@@ -120,7 +120,7 @@ def find_place(m, c, p, va, level):
     table = m.process[p].root
     for above in range(m.process[p].levels - 1, level, -1):
         pa = entry_place(m, p, table, above, va)
-        kernel_access(m, c, pa, 8, 0)
+        table_access(m, c, pa, 8, 0)
         entry = read_entry(m, p, pa)
         if entry == 0:
             return -1 - above
@@ -179,7 +179,7 @@ def next_entry(m, c, p, va, end):
         place = at.table + (va - at.start >> P.PAGE_SHIFT) * width
         stop = min(end, at.end)
         if va < stop:
-            kernel_access(m, c, place, width, 0)
+            table_access(m, c, place, width, 0)
         while va < stop:
             if read_entry(m, p, place) != 0:
                 at.place = place
@@ -187,7 +187,7 @@ def next_entry(m, c, p, va, end):
             va += P.PAGE
             place += width
             if place & P.LINE - 1 == 0 and va < stop:
-                kernel_access(m, c, place, width, 0)
+                table_access(m, c, place, width, 0)
     return va
 
 

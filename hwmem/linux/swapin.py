@@ -13,7 +13,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import cold, kernel
-from hwmem.core.service import kernel_access
+from hwmem.core.service import table_access
 from hwmem.linux.disk import start_read, wait_until
 from hwmem.linux.frames import take_frame
 from hwmem.linux.lru import lru_add
@@ -144,7 +144,7 @@ def window_of(m, v, va):
 @kernel
 def read_ahead(m, c, p, place, mark):
     """If the entry at `place` stands for a slot that is not in RAM, it is read; the frame gets `mark`. False without memory."""
-    kernel_access(m, c, place, entry_width(m, p), 0)
+    table_access(m, c, place, entry_width(m, p), 0)
     entry = read_entry(m, p, place)
     if not is_swapped(entry) or cached_frame(m, slot_at(entry)):
         return True

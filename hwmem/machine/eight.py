@@ -32,10 +32,10 @@ def _load8(builder, place, bits):
 @intrinsic
 def _within(typingctx, addresses, sizes, start):
     def generate(context, builder, signature, args):
-        offset = builder.sub(_load8(builder, args[0], 64), splat(builder, args[2]))
-        last = builder.sub(ir.Constant(VECTOR, [LINE] * LANES), builder.zext(_load8(builder, args[1], 16), VECTOR))
-        above = builder.icmp_signed(">=", offset, ir.Constant(VECTOR, [0] * LANES))
-        return as_mask(builder, builder.and_(above, builder.icmp_signed("<=", offset, last)))
+        address, size = _load8(builder, args[0], 64), builder.zext(_load8(builder, args[1], 16), VECTOR)
+        first = builder.sub(address, splat(builder, args[2]))                                    # within the line,
+        last = builder.sub(builder.add(address, size), splat(builder, builder.add(args[2], ir.Constant(ir.IntType(64), 1))))
+        return as_mask(builder, builder.icmp_unsigned("<", builder.or_(first, last), ir.Constant(VECTOR, [LINE] * LANES)))
     return types.int64(types.int64, types.int64, types.int64), generate
 
 

@@ -14,15 +14,19 @@ from hwmem.machine.arguments import int64_array
 from hwmem.machine.enter import place_thread
 from hwmem.machine.interrupt import in_parts
 from hwmem.machine.replay import as_arrays, forget_addresses, replay_by_clock, replay_cores, replay_one_core
+from hwmem.machine.where import new_places
 
 SEVERAL_RECORDS = 1 << 16       # references of each of several traces in memory at a time
+NOWHERE = np.zeros(0, np.int64)
 
 
 class Player:
-    """Plays traces on `machine` in the memory of `owner`, a Process. `core`: a core, an array of one a reference, or None."""
+    """Plays traces on `machine` in the memory of `owner`, a Process. `core`: a core, an array of one a reference, or None.
+    `places`: where.new_places(True), to be filled."""
 
-    def __init__(self, machine, owner, core=None):
+    def __init__(self, machine, owner, core=None, places=None):
         self.machine, self.owner = machine, owner
+        self.places = new_places(False) if places is None else places
         self.core = core if core is None or isinstance(core, (int, np.integer)) else checked_cores(machine, core)
         if isinstance(self.core, (int, np.integer)):
             machine.check_core(self.core)
@@ -44,8 +48,12 @@ class Player:
         if isinstance(self.core, np.ndarray) and hasattr(trace, "blocks"):
             self.expect(sum(trace.counts[:2]))
             self.counted = True
-        for block in blocks_of(trace):
-            self.play_block(*block)
+        if self.places.on and hasattr(trace, "located"):
+            for block, instruction in trace.located():
+                self.play_block(*block, instruction)
+        else:
+            for block in blocks_of(trace):
+                self.play_block(*block)
         if trailing := getattr(trace, "trailing", 0):
             self.machine.state.core[self.core_for(0)].cycles += trailing
 
@@ -56,18 +64,18 @@ class Player:
             return sorted(set(self.core.tolist()))
         return [self.core_of[thread] for thread in sorted(self.core_of)] or [self.core_for(0)]
 
-    def play_block(self, addresses, is_store, sizes, thread=None, compute=None):
+    def play_block(self, addresses, is_store, sizes, thread=None, compute=None, instruction=NOWHERE):
         addresses, is_store, sizes = as_arrays(addresses, is_store, sizes)
         n = len(addresses)
-        compute = np.zeros(n, np.int32) if compute is None else compute
         cores = self.cores_for(thread, n)
-        if isinstance(cores, int) and not compute.any():
+        if isinstance(cores, int) and not self.places.on and (compute is None or not compute.any()):
             self.on_one_core(cores, addresses, is_store, sizes)
         else:
+            compute, thread = (np.zeros(n, np.int32) if array is None else array for array in (compute, thread))
             cores = np.full(n, cores) if isinstance(cores, int) else cores
-            threads, arrays = self.threads(), (addresses, is_store, sizes, compute)
+            threads, arrays = self.threads(), (addresses, is_store, sizes, compute, thread, instruction)
             for start, end in in_parts(n):
-                replay_cores(self.machine.state, threads, cores[start:end], tuple(array[start:end] for array in arrays))
+                replay_cores(self.machine.state, threads, cores[start:end], tuple(array[start:end] for array in arrays), self.places)
                 self.raise_faults()
         self.made += n
 
@@ -128,11 +136,11 @@ class Player:
             raise ValueError("core: several traces run on a core each; none is to be named")
         if len(traces) > cores:
             raise ValueError(f"trace: {len(traces)} traces need as many cores, and the machine has {cores}")
-        queue = Queue(traces)
+        queue = Queue(traces, self.places.on)
         threads = self.threads()
         self.core_of = {n: n for n in range(len(traces))}
         while queue.fill():
-            replay_by_clock(self.machine.state, threads, queue.at, queue.end, queue.arrays)
+            replay_by_clock(self.machine.state, threads, queue.at, queue.end, queue.arrays, self.places)
             self.raise_faults()
         for n, trace in enumerate(traces):
             self.machine.state.core[n].cycles += trace.trailing
@@ -141,16 +149,17 @@ class Player:
 class Queue:
     """What is to come of several traces: trace n's references are at[n] to end[n] of the arrays; end[n] = -1: it is over."""
 
-    def __init__(self, traces):
-        self.sources = [trace.blocks(SEVERAL_RECORDS) for trace in traces]
+    def __init__(self, traces, located):
+        self.sources = [trace.located(SEVERAL_RECORDS, bool(located)) for trace in traces]
         n = len(traces) * SEVERAL_RECORDS
-        self.arrays = np.empty(n, np.int64), np.empty(n, np.bool_), np.empty(n, np.uint16), np.empty(n, np.int32)
+        self.arrays = (np.empty(n, np.int64), np.empty(n, np.bool_), np.empty(n, np.uint16), np.empty(n, np.int32),
+                       np.repeat(np.arange(len(traces), dtype=np.int32), SEVERAL_RECORDS), np.zeros(n if located else 0, np.int64))
         self.at, self.end = np.zeros(len(traces), np.int64), np.zeros(len(traces), np.int64)
 
     def fill(self):
         """Read on where nothing is left; whether there is anything to replay."""
         for n in np.flatnonzero(self.at == self.end):
-            block = next(self.sources[n], None)
+            block, instruction = next(self.sources[n], (None, None))
             if block is None:
                 self.end[n] = -1
                 continue
@@ -160,6 +169,8 @@ class Queue:
             self.end[n] = self.at[n] + len(block.addresses)
             for array, source in zip(self.arrays, (block.addresses, block.is_store, block.sizes, block.compute)):
                 array[self.at[n]:self.end[n]] = source
+            if len(instruction):
+                self.arrays[-1][self.at[n]:self.end[n]] = instruction
         return bool((self.end >= 0).any())
 
 

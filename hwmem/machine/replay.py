@@ -8,14 +8,15 @@ through the caches. Which core makes which access, player.py says.
 
     one core    hit filter ── a hit: with it up to seven more of its line, looked at together (eight.py)
                     └─ else the memory door's short way, in this loop; its long way through the door
-    many cores  hit filter, or the door, access by access, as the trace has them or as the cores' clocks say
+    many cores  hit filter, or the door, access by access, as the trace has them or as the cores' clocks say; and where.py
+                notes what missed, if somebody looks
 
 Cost of one core, on the host: about 2 ns for one of a run of hits, 20 ns for a miss of all levels.
 """
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import call_door, cold, hot, kernel
+from hwmem._jit import apart, call_door, cold, hot, kernel
 from hwmem.machine.arguments import as_array, filled, int64_array
 from hwmem.bits import ctz64, popcount64
 from hwmem.cache.hit_filter import forget_lines, is_hot, is_hot_store
@@ -23,6 +24,7 @@ from hwmem.cache.match import LANES
 from hwmem.cache.sets import prefetch_row, row_of
 from hwmem.core.memory_door import short_way, takes_long_way
 from hwmem.machine.eight import stores8, within8
+from hwmem.machine.where import after_access, before_access, note
 from hwmem.mmu.walk import foresee
 
 
@@ -39,16 +41,15 @@ def replay_one_core(m, t, addresses, is_store, sizes):
     addresses_at, is_store_at, sizes_at = np.int64(addresses.ctypes.data), np.int64(is_store.ctypes.data), np.int64(sizes.ctypes.data)
     ahead = AHEAD if m.has_llc else n
     while i < n:
-        while i + LANES <= n and is_hot(core, addresses[i], np.int64(sizes[i]), is_store[i]):
-            at, va = np.int64(i), addresses[i]
-            run = within8(addresses_at + 8 * at, sizes_at + 2 * at, va & -P.LINE)
-            i += count_hits(core, va, run, stores8(is_store_at + at))
-        if i == n:
-            break
         va, size = addresses[i], np.int64(sizes[i])
-        if i + LANES > n and is_hot(core, va, size, is_store[i]):       # of the last few, one by one
-            count_hit(core, is_store[i])
-            i += 1
+        if is_hot(core, va, size, is_store[i]):
+            if i + LANES <= n:
+                at = np.int64(i)
+                run = within8(addresses_at + 8 * at, sizes_at + 2 * at, va & -P.LINE)
+                i += count_hits(core, va, run, stores8(is_store_at + at))
+            else:
+                count_hit(core, is_store[i])
+                i += 1
             continue
         if i + ahead < n:
             expect(m, core, llc, va, addresses[i + ahead])
@@ -88,23 +89,24 @@ def count_hits(core, va, within, stores):
 
 
 @kernel
-def replay_cores(m, threads, core, accesses):
-    """Access i on core[i], by that core's thread threads[core[i]]. `accesses`: addresses, is_store, sizes, and the cycles that
-    its core computes before each."""
-    addresses, is_store, sizes, compute = accesses
+def replay_cores(m, threads, core, accesses, places):
+    """Access i on core[i], by that core's thread threads[core[i]]. `accesses`: addresses, is_store, sizes; the cycles that its core
+    computes before each; whose it is and by which instruction (or empty), for `places` (where.py)."""
+    addresses, is_store, sizes, compute, thread, instruction = accesses
     for i in range(len(addresses)):
         m.core[core[i]].cycles += compute[i]
-        make(m, threads[core[i]], addresses[i], np.int64(sizes[i]), is_store[i])
+        if make(m, threads[core[i]], addresses[i], np.int64(sizes[i]), is_store[i], places):
+            note(places, addresses[i], np.int64(sizes[i]), np.int64(thread[i]), instruction[i] if len(instruction) else 0)
         if m.thread[threads[core[i]]].state == P.KILLED:
             return i
     return len(addresses)
 
 
 @kernel
-def replay_by_clock(m, threads, at, end, accesses):
+def replay_by_clock(m, threads, at, end, accesses, places):
     """Of the cores with accesses left, core c's from at[c] to end[c] of the arrays (end[c] < 0: it has none), the one whose
     clock is least makes its next; until one of them has come to its end. The arrays are as in replay_cores."""
-    addresses, is_store, sizes, compute = accesses
+    addresses, is_store, sizes, compute, thread, instruction = accesses
     while True:
         c = -1
         for d in range(len(at)):
@@ -117,20 +119,33 @@ def replay_by_clock(m, threads, at, end, accesses):
             m.core[c].cycles += compute[i]
             compute[i] = 0
             continue                                    # somebody else may be earlier now
-        make(m, threads[c], addresses[i], np.int64(sizes[i]), is_store[i])
+        if make(m, threads[c], addresses[i], np.int64(sizes[i]), is_store[i], places):
+            note(places, addresses[i], np.int64(sizes[i]), np.int64(thread[i]), instruction[i] if len(instruction) else 0)
         at[c] += 1
         if m.thread[threads[c]].state == P.KILLED:
             return
 
 
 @kernel
-def make(m, t, va, size, is_store):
-    """An access of thread `t`."""
+def make(m, t, va, size, is_store, places):
+    """An access of thread `t`; whether there is something to note of it."""
     core = m.core[m.thread[t].core]
     if is_hot(core, va, size, is_store):
         count_hit(core, is_store)
-    else:
-        touch(m, t, va, size | phantom(is_store) << P.KIND_SHIFT)
+        return False
+    if places.on:
+        return make_noting(m, t, va, size | phantom(is_store) << P.KIND_SHIFT, places)
+    touch(m, t, va, size | phantom(is_store) << P.KIND_SHIFT)
+    return False
+
+
+@apart
+def make_noting(m, t, va, what, places):
+    """An access that leaves the filter, for where.py; whether there is something to note of it."""
+    core = m.core[m.thread[t].core]
+    before_access(places, core)
+    touch(m, t, va, what)
+    return after_access(places, core)
 
 
 @kernel

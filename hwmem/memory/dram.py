@@ -5,7 +5,7 @@ the last cache. A line lies on one node (lines are interleaved over the sockets 
 (line by line), in one bank and row. A read costs what its row asks for (open: hit; precharged: miss; another row open:
 conflict) and waits until the channel's bus is free; a write is posted: it takes the bus, nobody waits for it.
 
-Invariant: row_hits + row_misses + row_conflicts = reads + writes.
+Invariant: row_hits + row_misses + row_conflicts = reads + writes, and both are counted of the core that caused them, too.
 """
 import numpy as np
 
@@ -72,6 +72,7 @@ def dram_read(m, c, line, node):
     core = m.core[c]
     d = m.dram[node]
     d.reads += 1
+    core.dram_reads += 1
     cycles, channel = open_row(d, line)
     wait = take_bus(d, channel, core.cycles)
     if wait > 0:
@@ -88,5 +89,8 @@ def dram_write(m, c, line):
     """A dirty line leaves the caches."""
     d = m.dram[home_node(m, line)]
     d.writes += 1
+    m.core[c].dram_writes += 1
+    if m.core[c].walking:
+        m.core[c].walker.dram_writes += 1
     cycles, channel = open_row(d, line)
     take_bus(d, channel, m.core[c].cycles)

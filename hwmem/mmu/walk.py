@@ -10,7 +10,7 @@ translate.py comes here when no TLB knows a page. Four levels for x86-64:
 
 and two levels of 4-byte entries for 32-bit processes (10 + 10 + 12 bits). The paging-structure caches
 (pml4e, pdpte, pde) let a walk begin lower down. Every entry read is a load of the core's L1, and setting A
-or D is a store. Returns the leaf entry, or NO_LEAF if the walk ends in a fault: what the access lacks, the handler
+or D is a store (with walker.path = "memory" they go past the caches). Returns the leaf entry, or NO_LEAF if the walk ends in a fault: what the access lacks, the handler
 works out for itself.
 
 Cost: one to four accesses; with a warm pde cache, one.
@@ -19,7 +19,8 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
-from hwmem.cache.private import sweep_physical
+from hwmem.cache.past import access_uncached
+from hwmem.cache.private import HIT, look_up, take_miss
 from hwmem.cache.sets import index_in, install, row_of, touch_in
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
 from hwmem.observers.hooks import physical_seen
@@ -150,10 +151,39 @@ def walk_32(m, c, va, write):
 @hot
 def access_entry(m, c, pa, write):
     """The walker reads or writes (`write` 0/1) an entry."""
-    m.core[c].walk_accesses += 1
-    sweep_physical(m, c, pa, write)
+    core, line = m.core[c], pa >> P.LINE_SHIFT
+    core.walk_accesses += 1
+    if m.tables_uncached:
+        access_uncached(m, c, line, write, core.walker)
+        return
+    row, i = look_up(m, c, line, write)
+    if i != HIT:
+        take_walk_miss(m, c, row, line, write, i)
     if m.observe.watching:
         physical_seen(m, c, pa, 8, write)
+
+
+@apart
+def take_walk_miss(m, c, row, line, write, i):
+    """private.take_miss, counted as the walker's as well (cache/shares.py)."""
+    core = m.core[c]
+    l1, l2 = core.l1d, core.l2
+    replaced, dirty, replaced_2, dirty_2, written = l1.replacements, l1.dirty_evictions, l2.replacements, l2.dirty_evictions, core.writebacks
+    missed_2, llc_hits, llc_misses = l2.misses, core.llc_hits, core.llc_misses
+    core.walking = 1
+    take_miss(m, c, row, line, write, i)
+    core.walking = 0
+    share = core.walker
+    share.l1d_misses += 1
+    share.served[np.uint64(core.source)] += 1
+    share.l1d_replacements += l1.replacements - replaced
+    share.l1d_dirty_evictions += l1.dirty_evictions - dirty
+    share.l2_misses += l2.misses - missed_2
+    share.l2_replacements += l2.replacements - replaced_2
+    share.l2_dirty_evictions += l2.dirty_evictions - dirty_2
+    share.llc_hits += core.llc_hits - llc_hits
+    share.llc_misses += core.llc_misses - llc_misses
+    share.writebacks += core.writebacks - written
 
 
 @cold

@@ -7,19 +7,27 @@ the L1D and the L1 DTLB, which is where those counts come from here. Of each cor
     l1d.hits + l1d.misses     = loads + stores + atomics + split_accesses + walk_accesses + kernel_accesses
                                 + store_buffer.drains + store_buffer.fetches - store_buffer.stores - store_buffer.forwards
                                 - store_buffer.streams - invalidation_queue.loads - refused_accesses
+                                - uncached.reads - uncached.writes
     dtlb.hits + dtlb.misses   = loads + stores + atomics + split_accesses      (give or take refused_accesses)
-    stlb.hits + stlb.misses   = dtlb.misses <= walks                           (without an STLB: dtlb.misses <= walks)
+    stlb.hits + stlb.misses   = dtlb.misses
     l2.hits + l2.misses       = l1d.misses
     llc.hits + llc.misses     = misses of the last private level = requests of the core
     invalidation_queue.lines  = invalidation_queue.processed + lines that wait; at most invalidations_received
     miss.cold + capacity + true_sharing + false_sharing + upgrades = l1d.misses    (while observe/sharing.py classifies)
+    walks                     = misses of the last TLB + faults.minor + faults.major    (an access that faulted is tried again)
+
+The program, the page walker and the kernel each have their part of what the caches, TLBs and DRAM count ("program", "walker",
+"kernel"; cache/shares.py): the three together are the core's. Of each of them
+
+    walker: l1d.hits + l1d.misses + uncached.reads + uncached.writes = walk_accesses              kernel: = kernel_accesses
+    l2.hits + l2.misses = l1d.misses;  llc.hits + llc.misses = misses of the last private level
 
 and of the machine:
 
     directory: gets + getx + upgrades = hits + misses = requests of all cores
                fwd_gets + fwd_getx + remote_requests + memory_fills + make_unique = misses
                inv + fwd_getx = invalidations_received of all cores
-    dram:      reads = memory_fills;  row_hits + row_misses + row_conflicts = reads + writes
+    dram:      reads = memory_fills + uncached.reads = dram.reads of all cores;  writes = dram.writes of all cores;  row_hits + row_misses + row_conflicts = reads + writes
 
 Machine.check() holds the counters to them (checks/counts.py).
 """
@@ -27,6 +35,7 @@ import functools
 
 import numpy as np
 
+from hwmem import params as P
 from hwmem.layout import MACHINE, VMSTAT_NAMES
 from hwmem.observers.sharing import FALSE_SHARING
 
@@ -36,6 +45,7 @@ CORE_FIELDS = {
     "llc.hits": "llc_hits", "llc.misses": "llc_misses", "walks": "walks", "upgrades": "upgrades",
     "invalidations_received": "invalidations_received", "interventions_hit_modified": "interventions_hit_modified",
     "interventions_remote": "interventions_remote", "writebacks": "writebacks",
+    "dram.reads": "dram_reads", "dram.writes": "dram_writes",
     "line_waits": "line_waits", "line_wait_cycles": "line_wait_cycles",
     "lock_waits": "lock_waits", "lock_wait_cycles": "lock_wait_cycles",
     "faults.minor": "faults_minor", "faults.major": "faults_major", "fences": "fences",
@@ -54,6 +64,13 @@ DIRECTORY_FIELDS = ("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "
                     "back_invalidations", "remote_requests")
 DRAM_FIELDS = ("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles")
 DISK_FIELDS = ("reads", "writes", "wait_cycles")
+OTHERS = {"walker": "walk_accesses", "kernel": "kernel_accesses"}      # beside the program: what counts their accesses
+SHARED = ("l1d.misses", "l1d.replacements", "l1d.dirty_evictions", "l2.misses", "l2.write_back_misses", "l2.replacements",
+          "l2.dirty_evictions", "llc.hits", "llc.misses", "writebacks", "dram.writes")      # what is counted apart for them (layout.SHARE)
+SERVED = {"l2.hits": (P.FROM_L2,), "upgrades": (P.FROM_UPGRADE,), "interventions_hit_modified": (P.FROM_HITM, P.FROM_REMOTE_HITM),
+          "interventions_remote": (P.FROM_REMOTE_HITM,), "dram.reads": (P.FROM_DRAM, P.FROM_REMOTE_DRAM)}    # of what served their misses
+UNCACHED = ("uncached.reads", "uncached.writes")                       # only theirs: page tables, with walker.path = "memory"
+PROGRAMS = ("l1d.write_back_misses", "dtlb.hits", "dtlb.misses", "stlb.hits", "stlb.misses")     # only a program's accesses count here
 MISS_CAUSES = ("miss.cold", "miss.capacity", "miss.true_sharing", "miss.false_sharing")
 
 
@@ -86,7 +103,29 @@ def core_plan(c, mmu):
         sums["dtlb.hits"] += filtered
     sums |= {name: field("miss", cause) for cause, name in enumerate(MISS_CAUSES)}
     sums[MISS_CAUSES[FALSE_SHARING]] += [(word("observe", "pending", c), 1)]
-    return sums
+    parts = shares(c, sums)
+    return sums | parts
+
+
+def shares(c, sums):
+    """The sums of core `c` by who caused what they count: {"program": {name: sum}, "walker": ..., "kernel": ...}."""
+    nothing = [(word("core", c, "loads"), 0)]
+    parts = {}
+    for who, accesses in OTHERS.items():
+        part = {name: [(word("core", c, who, name.replace(".", "_")), 1)] for name in SHARED}
+        part |= {name: [(word("core", c, who, "served", k), 1) for k in sources] for name, sources in SERVED.items()}
+        uncached = {name: [(word("core", c, who, name.replace(".", "_")), 1)] for name in UNCACHED}
+        hits = sums[accesses] + negative(part["l1d.misses"] + uncached["uncached.reads"] + uncached["uncached.writes"])
+        part["dram.reads"] = part["dram.reads"] + uncached["uncached.reads"]
+        parts[who] = {"l1d.hits": hits} | part | uncached | dict.fromkeys(PROGRAMS, nothing)
+    for name in UNCACHED:
+        sums[name] = [term for part in parts.values() for term in part[name]]
+    program = {name: sums[name] + negative([term for part in parts.values() for term in part[name]]) for name in parts["walker"]}
+    return {"program": program} | parts
+
+
+def negative(terms):
+    return [(word, -weight) for word, weight in terms]
 
 
 def word(*path):
@@ -145,6 +184,6 @@ def named(machine, vector):
 
 def with_totals(counts):
     """Adds "tlb", the sums over cores."""
-    names = [n for n in counts["cores"][0] if n.startswith(("dtlb.", "stlb.", "walk"))]
+    names = [n for n in counts["cores"][0] if n.startswith(("dtlb.", "stlb.")) or n in ("walks", "walk_accesses")]
     counts["tlb"] = {n: sum(c[n] for c in counts["cores"]) for n in names}
     return counts

@@ -1,9 +1,11 @@
 """What a run prints: which program on which machine, what it is compared with, what each core did, which lines met."""
 from hwmem.report.lines import lines_overview, races_text
+from hwmem.report.where import where
 from hwmem.report.table import fold, grid_table, percent, table, text
 from hwmem.units import format_size
 
-MOST_CORES = 16                 # shown one by one; the last row adds up all
+MOST_CORES = 16                 # shown one by one; another row adds up all
+OTHERS = (("walker", "walker", "walk_accesses"), ("kernel", "kernel", "kernel_accesses"))     # counters, row, what counts accesses
 
 
 def overview(result):
@@ -12,7 +14,8 @@ def overview(result):
         parts.append(grid_table(result.values["grid"]))
     if result.comparison:
         parts.append(grid_table(result.comparison, factor=True))
-    parts += [cores(result), lines_overview(result), None if result.races is None else races_text(result)]
+    parts += [cores(result), lines_overview(result), None if result.races is None else races_text(result),
+              where(result) if result.where else None]
     return "\n\n".join(filter(None, parts))
 
 
@@ -51,16 +54,18 @@ def duration(seconds):
 
 
 def cores(result):
-    """A row a core that ran: where its accesses hit, what other cores did to it."""
+    """A row a core that ran: where the program's own accesses hit, what other cores did to it; then the page walkers' accesses
+    and the kernel's, of all cores together."""
     counted = result.counters["cores"]
     busy = [c for c, counts in enumerate(counted) if accesses(counts)]
-    rows = [core_row(c, counted[c]) for c in busy[:MOST_CORES]]
+    remote = result.config.sockets > 1
+    rows = [core_row(c, counted[c], remote) for c in busy[:MOST_CORES]]
     if len(busy) > 1:
-        total = {name: sum(counted[c][name] for c in busy) for name in counted[0]}
-        rows.append(core_row(f"all {len(busy)}", total))
+        rows.append(core_row(f"all {len(busy)}", added([counted[c] for c in busy]), remote))
+    rows += others_rows(added(counted), remote)
     unseen = len(busy) - MOST_CORES
-    more = f"\nand {unseen} more core{'s' * (unseen > 1)}, all in the last row (hwmem report R.hwm caches)" if unseen > 0 else ""
-    headers = ["core", "accesses", "cycles", "L1D hit", "L2 hit", "LLC hit", "HITM", "invalidated", "upgrades", "DRAM"]
+    more = f"\nand {unseen} more core{'s' * (unseen > 1)}, all in the row below (hwmem report R.hwm caches)" if unseen > 0 else ""
+    headers = ["core", "accesses", "cycles", "L1D hit", "L2 hit", "LLC hit", "HITM", *["remote HITM"] * remote, "invalidated", "upgrades", "DRAM"]
     return table(headers, rows) + more
 
 
@@ -68,8 +73,25 @@ def accesses(counts):
     return counts["loads"] + counts["stores"] + counts["atomics"]
 
 
-def core_row(name, c):
+def added(counted):
+    """The counters of several cores as those of one."""
+    return {name: added([counts[name] for counts in counted]) if isinstance(value, dict) else sum(counts[name] for counts in counted)
+            for name, value in counted[0].items()}
+
+
+def core_row(name, c, remote):
+    """The program's. A result may be older than the counters that tell it apart."""
+    own = c.get("program", c)
+    return row(name, accesses(c), c["cycles"] - c["idle_cycles"], own, remote, c["invalidations_received"])
+
+
+def others_rows(c, remote):
+    """Of the page walkers and the kernel, where they made accesses."""
+    return [row(name, c[made], "-", c[who], remote, "-") for who, name, made in OTHERS if who in c and c[made]]
+
+
+def row(name, made, cycles, own, remote, invalidated):
     def hit(level):
-        return percent(c[f"{level}.hits"], c[f"{level}.hits"] + c[f"{level}.misses"])
-    return [str(name), accesses(c), c["cycles"] - c["idle_cycles"], hit("l1d"), hit("l2"), hit("llc"),
-            c["interventions_hit_modified"], c["invalidations_received"], c["upgrades"], c["llc.misses"]]
+        return percent(own[f"{level}.hits"], own[f"{level}.hits"] + own[f"{level}.misses"])
+    return [str(name), made, cycles, hit("l1d"), hit("l2"), hit("llc"), own["interventions_hit_modified"],
+            *[own["interventions_remote"]] * remote, invalidated, own["upgrades"], own.get("dram.reads", "-")]

@@ -19,7 +19,7 @@ MOST_MOMENTS = 200              # of the picture: what a browser scrolls through
 NOBODY, SEVERAL = "#e9ecef", "#343a40"
 HUE_STEP = 137                  # degrees: neighbouring threads' colours lie far apart
 TITLES = {"c2c": "Contended lines as perf c2c shows them", "caches": "Caches", "tlb": "TLBs", "faults": "Page faults", "memory": "Memory",
-          "ordering": "Ordering", "events": "Coherence requests", "races": "Data races"}
+          "ordering": "Ordering", "events": "Coherence requests", "races": "Data races", "where": "Where a trace misses"}
 STYLE = """body { font: 15px/1.45 system-ui, sans-serif; color: #222; margin: 2em auto; max-width: 70em; padding: 0 1em }
 pre { background: #f8f9fa; padding: 1em; overflow-x: auto; font-size: 13px; line-height: 1.35 }
 .line { white-space: nowrap; overflow-x: auto; margin: .6em 0 } .line b { display: block; font-weight: 600 }

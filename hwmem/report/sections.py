@@ -16,6 +16,18 @@ def per_core(result, columns):
     return table(["core", *(header for header, _ in columns)], rows)
 
 
+def by_whom(result, columns):
+    """The same with a row for each who caused something there: the program, the page walker, the kernel."""
+    rows = [[str(c), who, *(of(part) for _, of in columns)] for c, counts in enumerate(result.counters["cores"])
+            for who, part in parts_of(counts) if any(part.values())]
+    return table(["core", "by", *(header for header, _ in columns)], rows)
+
+
+def parts_of(counts):
+    """(who, counters); a result may be older than the parts."""
+    return [(who, counts[who]) for who in ("program", "walker", "kernel")] if "program" in counts else [("all", counts)]
+
+
 def count(name):
     """Of a core's counters; a result may be older than a counter."""
     return lambda counts: counts.get(name, "-")
@@ -32,16 +44,19 @@ def events(result, beginnings):
 
 
 def caches(result):
-    """Hits and misses of every core at every level; the directory's transactions; misses by cause if classified."""
+    """Hits and misses of every core at every level, by who caused them; the directory's transactions; misses by cause if
+    classified."""
     columns = []
     for level, name in CACHE_LEVELS:
         if level == "llc" or getattr(result.config, level):
             columns += [(f"{name} hits", count(f"{level}.hits")), ("misses", count(f"{level}.misses")), ("ratio", miss_ratio(level))]
     directory = result.counters["directory"]
-    parts = [per_core(result, columns), per_core(result, [
+    parts = [by_whom(result, columns), by_whom(result, [
         ("L1D replaced", count("l1d.replacements")), ("dirty", count("l1d.dirty_evictions")), ("L2 replaced", count("l2.replacements")),
         ("dirty", count("l2.dirty_evictions")), ("written back", count("writebacks")), ("upgrades", count("upgrades")),
-        ("invalidated", count("invalidations_received")), ("HITM", count("interventions_hit_modified"))])]
+        ("HITM", count("interventions_hit_modified")), ("remote", count("interventions_remote")), ("DRAM reads", count("dram.reads")),
+        ("writes", count("dram.writes"))]), per_core(result, [
+            ("invalidated", count("invalidations_received")), ("waits for a line", count("line_waits")), ("cycles", count("line_wait_cycles"))])]
     if any(c["miss.cold"] for c in result.counters["cores"]):
         parts.append(per_core(result, [(f"{cause} misses", count(f"miss.{cause.replace(' ', '_')}"))
                                        for cause in ("cold", "capacity", "true sharing", "false sharing")]))
@@ -50,7 +65,8 @@ def caches(result):
 
 
 def tlb(result):
-    """First- and second-level TLB hits and misses, page walks and the accesses they make; how far the TLBs reach."""
+    """First- and second-level TLB hits and misses, page walks (one a miss, one more for an access that faulted and is tried
+    again) and the accesses they make; how far the TLBs reach."""
     levels = [(name, getattr(result.config, name)) for name in ("dtlb", "dtlb_2m", "stlb")]
     sizes = {"dtlb": [PAGE] if result.config.dtlb_2m else [PAGE, HUGE_PAGE], "dtlb_2m": [HUGE_PAGE], "stlb": [PAGE, HUGE_PAGE]}
     reach = table(["TLB", "entries", "reach, 4 KiB", "2 MiB"], [
@@ -59,7 +75,7 @@ def tlb(result):
     return "\n\n".join([reach, per_core(result, [
         ("DTLB hits", count("dtlb.hits")), ("misses", count("dtlb.misses")), ("ratio", miss_ratio("dtlb")),
         ("STLB hits", count("stlb.hits")), ("misses", count("stlb.misses")), ("ratio", miss_ratio("stlb")),
-        ("walks", count("walks")), ("walk accesses", count("walk_accesses"))])])
+        ("faults", lambda c: c["faults.minor"] + c["faults.major"]), ("walks", count("walks")), ("walk accesses", count("walk_accesses"))])])
 
 
 def faults(result):

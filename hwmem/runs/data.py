@@ -10,7 +10,7 @@ SHARED = {"caches": ("llc", "directory", "dram"), "tlb": ("tlb",), "faults": ("l
 
 
 def section_data(result, section):
-    """{"section", "workload", ...}: for c2c "lines", for events and races their rows, for memory the program's values, else "cores", a dict of
+    """{"section", "workload", ...}: for c2c "lines", for events and races their rows, for where its tables, for memory the program's values, else "cores", a dict of
     counters each, and the counters that they share."""
     head = {"section": section, "workload": result.workload, "machine": result.config.name, "seed": result.seed}
     if section == "c2c":
@@ -19,6 +19,8 @@ def section_data(result, section):
         return head | {"events": rows(result, "events")}
     if section == "races":
         return head | {"races": result.races}
+    if section == "where":
+        return head | {"where": result.where}
     if section == "memory":
         return head | {"linux": result.counters["linux"], "values": result.values}
     cores = [{name: value for name, value in row.items() if name == "core" or name.removeprefix("program.").removeprefix("walker.")

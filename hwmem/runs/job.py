@@ -22,6 +22,7 @@ from hwmem.errors import Interrupted, MachineError, WorkloadError
 from hwmem.machine.interrupt import run_aside, run_interruptibly, running
 from hwmem.machine.machine import Machine
 from hwmem.machine.player import Player
+from hwmem.machine.where import new_places, tables
 from hwmem.runs.watch import UNWATCHED, Watch
 from hwmem.programs import Space, find
 from hwmem.programs.file import compiled
@@ -31,6 +32,7 @@ from hwmem.sched.block import enqueue
 
 MAX_CYCLES = Integer(1, 10**18)
 INTERRUPTED = "interrupted"
+TOP, KEPT = 10, 200             # rows of a table of where misses are: shown, and kept in the result
 START_SPREAD_CYCLES = 1000      # no two threads of a real program start in the same cycle; what the seed decides
 
 
@@ -220,24 +222,36 @@ def bar_of(name, m):
         yield lambda: bar.update(accesses(m) - before - bar.n)
 
 
-def replay(traces, config=None, core=None):
-    """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result. Raises TraceError for what
-    is malformed in it, ValueError for more traces than cores, Interrupted."""
+def replay(traces, config=None, core=None, watch=Watch(), top=TOP):
+    """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result.
+
+    `watch`: what else to look at (c2c=None: contended lines, if the traces are several or have cores); `top`: of how many lines,
+    pages, ... the report shows where the misses are, 0: nobody looks. Raises TraceError for what is malformed in a trace,
+    ValueError for more traces than cores, Interrupted.
+    """
     machine, stopped = Machine(config), None
     traces = list(traces) if isinstance(traces, (list, tuple)) else [traces]
-    player = Player(machine, machine.stand_in(), core)
+    places = new_places(top > 0)
+    player = Player(machine, machine.stand_in(), core, places)
+    threads = player.threads().tolist()
     machine.reset_counters()
+    watch = watch if watch.c2c is not None else watch._replace(c2c=len(traces) > 1 or traces[0].format == "cores")
+    watch.start(machine, threads)
     began = time.perf_counter()
     try:
         player.play(traces if len(traces) > 1 else traces[0])
     except KeyboardInterrupt:
         stopped = INTERRUPTED
     wall, counters = time.perf_counter() - began, machine.counters()
+    watch.stop(machine)
+    threads = [threads[c] for c in dict.fromkeys(player.cores)]
     each = [counters["cores"][c] for c in player.cores]
     result = Result(workload="trace", parameters={"file": " ".join(str(t.path) for t in traces), "format": traces[0].format}, seed=0,
                     config=machine.config, cores=player.cores, operation="access", cycles=max(one["cycles"] for one in each),
                     wall_seconds=wall, counters=counters, values={"operations": sum(one["loads"] + one["stores"] for one in each)},
-                    stopped=stopped)
+                    stopped=stopped,
+                    lines=watch.lines(machine, [], threads), events=watch.log(machine, threads),
+                    where={"top": top, **tables(places, max(top, KEPT))} if top else None)
     if stopped:
         raise Interrupted(result)
     return result

@@ -22,7 +22,7 @@ from hwmem.runs.frame import rows, to_pandas, write_csv
 FORMAT = 1                      # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
 TRIED_EVENTS = 100
-LATER = ("events", "races", "stopped")      # fields that older results do not have
+LATER = ("events", "races", "stopped", "where")      # fields that older results do not have
 
 
 @dataclass(repr=False)
@@ -33,7 +33,8 @@ class Result:
     took on the core that took longest; `cores`: the core of each thread; `values`: what the program computed;
     `symbols`: (name, start, size, element) of its variables; `operation`: what one of values["operations"] is called;
     `comparison`: see comparison.py; `events`: array of coherence events, or None; `races`: data races as dicts
-    (observe/race_report.py), None if nobody looked; `stopped`: why it ended before its time ("interrupted", ...), else None.
+    (observe/race_report.py), None if nobody looked; `where`: of a trace, "top" and the tables of machine/where.py, or None;
+    `stopped`: why it ended before its time ("interrupted", ...), else None.
     """
 
     workload: str
@@ -51,6 +52,7 @@ class Result:
     comparison: dict | None = None
     events: np.ndarray | None = None
     races: list | None = None
+    where: dict | None = None
     stopped: str | None = None
     version: str = __version__
 

@@ -20,7 +20,7 @@ Sources: Valgrind's lackey/lk_main.c; Dinero IV's dinfmt.c and xdinfmt.c; the ot
 """
 import numpy as np
 
-from hwmem._jit import kernel
+from hwmem._jit import apart, cold, hot, kernel
 
 LACKEY, DIN, XDIN, DATA, CORES, RW = range(6)              # grammars
 LOAD, STORE, MODIFY, FETCH, NOTHING, COMPUTE = range(6)    # kinds of line; NOTHING: valgrind's own words, an empty line
@@ -82,13 +82,27 @@ def parse(c, grammar, text, records):
     `records`: addresses, is_store, sizes, thread, compute, instruction; thread and compute are zeros where a grammar has
     none, and an empty array of instructions is not filled.
     """
+    if grammar == LACKEY:
+        read_lines(c, LACKEY, text, records)
+    elif grammar == DIN:
+        read_lines(c, DIN, text, records)
+    else:
+        read_lines(c, grammar, text, records)
+
+
+@hot
+def read_lines(c, grammar, text, records):
+    """`parse`, in machine code of its own for each grammar that its callers name."""
     addresses, is_store, sizes, thread, compute, instruction = records
     full, located = addresses.shape[0] - 1, instruction.shape[0] > 0
     while c.position < c.end and c.records < full:
         if grammar == LACKEY:
             after = lackey_line(c, text, c.position)
         else:
-            after = other_line(c, grammar, text, c.position)
+            start = skip_blanks(text, c.position)
+            after = label_line(c, DIN, text, start) if grammar == DIN else other_line(c, grammar, text, start)
+            if after < 0:
+                after = empty_line(c, text, start, after)
         kind = c.kind
         if after >= 0 and kind <= MODIFY and c.address > HIGHEST - c.length:
             after = -TOO_HIGH
@@ -116,17 +130,22 @@ def parse(c, grammar, text, records):
             c.records = n + 1
 
 
-@kernel
+@cold
+def empty_line(c, text, i, error):
+    """The index after a line that says nothing; the error of any other."""
+    if end_of_line(text, i) < 0:
+        return error
+    c.kind = NOTHING
+    return end_of_line(text, i)
+
+
+@apart
 def other_line(c, grammar, text, i):
-    """A line of any grammar but lackey's; an empty one says nothing."""
-    i = skip_blanks(text, i)
-    if end_of_line(text, i) >= 0:
-        c.kind = NOTHING
-        return end_of_line(text, i)
-    if grammar == DIN or grammar == DATA:
-        return label_line(c, grammar, text, i)
+    """A line, from its first character on, of a grammar that is neither lackey's nor din."""
     if grammar == XDIN:
         return xdin_line(c, text, i)
+    if grammar == DATA:
+        return label_line(c, DATA, text, i)
     return core_line(c, text, i) if grammar == CORES else rw_line(c, text, i)
 
 
@@ -180,15 +199,15 @@ def valgrinds_words(c, text, i):
     return -BAD_KIND
 
 
-@kernel
+@hot
 def label_line(c, grammar, text, i):
     """`LABEL VALUE`: label 0 read, 1 write of the hexadecimal address; 2: din: an instruction fetch from there, data: so many
     cycles without a reference, hexadecimal too. The rest is a comment."""
     label = HEX[text[i]]
+    if label > 2:
+        return -BAD_LABEL if ends(text, i) or is_blank(text[i + 1]) else -BAD_KIND
     if not is_blank(text[i + 1]):
         return -BAD_KIND
-    if label > 2:
-        return -BAD_LABEL
     i = prefixed_hex(c, text, skip_blanks(text, i + 1))
     if i < 0:
         return i
@@ -211,10 +230,10 @@ def label_line(c, grammar, text, i):
 def rw_line(c, text, i):
     """`R ADDRESS` or `W ADDRESS`, hexadecimal."""
     letter = text[i] & UPPER_CASE
-    if not is_blank(text[i + 1]):
-        return -BAD_KIND
     if letter != LETTER_R and letter != LETTER_W:
         return -BAD_LABEL
+    if not is_blank(text[i + 1]):
+        return -BAD_KIND
     c.kind = STORE if letter == LETTER_W else LOAD
     i = prefixed_hex(c, text, skip_blanks(text, i + 1))
     if i < 0:
@@ -252,7 +271,7 @@ def whole_word(c):
 def xdin_line(c, text, i):
     """`TYPE ADDRESS SIZE`: type r, w or i; both numbers hexadecimal; the rest is a comment."""
     letter = text[i] & UPPER_CASE
-    if not is_blank(text[i + 1]):
+    if ends(text, i) or not is_blank(text[i + 1]):
         return -BAD_KIND
     if letter == LETTER_R:
         kind = LOAD
@@ -280,7 +299,7 @@ def xdin_line(c, text, i):
     return after_comment(text, i)
 
 
-@kernel
+@hot
 def prefixed_hex(c, text, i):
     """`hex_address` with an optional `0x`."""
     if HEX[text[i]] == 0 and text[i + 1] & UPPER_CASE == LETTER_X:
@@ -314,9 +333,11 @@ def end_of_line(text, i):
     return i + 1 if text[i] == NEWLINE else -TRAILING
 
 
-@kernel
+@hot
 def after_comment(text, i):
     """The index after the line; what follows the reference at `i` is a comment, unless it begins as a number does."""
+    if text[i] == NEWLINE:
+        return i + 1
     return -COLUMNS if HEX[text[skip_blanks(text, i)]] < 10 else after_newline(text, i)
 
 

@@ -137,7 +137,7 @@ def test_mremap_of_more_than_there_is_ends(machine, layout, locked, old):
     a = p.mmap(0, 1 << 20)
     if locked:
         p.mlock(a, 1 << 20)
-    refused(errno.EINVAL, p.mremap, a, old, 64947, P.MREMAP_MAYMOVE | P.MREMAP_FIXED, 0)
+    refused(errno.EINVAL, p.mremap, a, old, 64947, P.MREMAP_MAYMOVE | P.MREMAP_FIXED, 1 << 20)
     refused(errno.EINVAL, p.mremap, a, old, 64947, P.MREMAP_MAYMOVE)
     p.exit()
     machine.check()

@@ -1,0 +1,115 @@
+"""Where a trace misses: misses, HITMs and faults of its accesses by line, page, size, thread and instruction.
+
+    an access that left the hit filter ── what its core counts before and after ── nothing changed
+                                                                               └─ a row of each kind gets it
+
+A miss is the program's own look-up that the L1 did not have (an upgrade counts, as in l1d.misses); what the page walker and the
+kernel look up is not. The rows are those of one hash table; beyond ROWS they are counted in `dropped`.
+
+Invariant: the misses of all rows of a kind, and those dropped, are the program's l1d.misses (instructions: of what has one).
+"""
+import numpy as np
+
+from hwmem._jit import cold, kernel
+from hwmem.layout.rules import record
+from hwmem.params import FROM_HITM, FROM_REMOTE_HITM, LINE_SHIFT, PAGE_SHIFT
+
+KINDS = ("line", "page", "size", "thread", "instruction")
+LINES, PAGES, SIZES, THREADS, INSTRUCTIONS = range(5)
+ROWS, SLOTS = 1 << 19, 1 << 20
+ROW = record("kind", "key", "misses", "hitms", "faults")
+PLACES = record("on", "rows", "misses", "hitms", "faults",      # of the last access
+                ("dropped", "i8", len(KINDS)), ("index", "i4", SLOTS), ("row", ROW, ROWS))
+
+
+def new_places(on):
+    """A table without rows; `on`: whether anybody looks."""
+    places = np.zeros(1, PLACES).view(np.recarray)[0]
+    places.on = on
+    return places
+
+
+@kernel
+def misses_of(core):
+    return core.l1d.misses - core.walker.l1d_misses - core.kernel.l1d_misses
+
+
+@kernel
+def hitms_of(core):
+    return core.interventions_hit_modified - hitms_served(core.walker) - hitms_served(core.kernel)
+
+
+@kernel
+def hitms_served(share):
+    return share.served[FROM_HITM] + share.served[FROM_REMOTE_HITM]
+
+
+@kernel
+def before_access(places, core):
+    places.misses, places.hitms, places.faults = misses_of(core), hitms_of(core), core.faults_minor + core.faults_major
+
+
+@kernel
+def after_access(places, core):
+    """Whether there is something to note of the access since before_access."""
+    places.misses, places.hitms = misses_of(core) - places.misses, hitms_of(core) - places.hitms
+    places.faults = core.faults_minor + core.faults_major - places.faults
+    return places.misses != 0 or places.hitms != 0 or places.faults != 0
+
+
+@cold
+def note(places, va, size, thread, instruction):
+    """The last access was this one. `instruction`: its address, 0: not known."""
+    add(places, LINES, va >> LINE_SHIFT << LINE_SHIFT)
+    add(places, PAGES, va >> PAGE_SHIFT << PAGE_SHIFT)
+    add(places, SIZES, size)
+    add(places, THREADS, thread)
+    if instruction:
+        add(places, INSTRUCTIONS, instruction)
+
+
+@kernel
+def add(places, kind, key):
+    n = row_of(places, kind, key)
+    if n < 0:
+        places.dropped[kind] += places.misses
+        return
+    row = places.row[n]
+    row.misses += places.misses
+    row.hitms += places.hitms
+    row.faults += places.faults
+
+
+@kernel
+def row_of(places, kind, key):
+    """The row of a key, new if need be; -1: no room."""
+    slot = ((key ^ key >> 21) * 0x9E3779B1 + kind * 0x632BE5AB >> 7) & SLOTS - 1
+    while places.index[slot] != 0:
+        row = places.row[places.index[slot] - 1]
+        if row.key == key and row.kind == kind:
+            return np.int64(places.index[slot] - 1)
+        slot = slot + 1 & SLOTS - 1
+    if places.rows == ROWS:
+        return -1
+    places.rows += 1
+    places.index[slot] = places.rows
+    row = places.row[places.rows - 1]
+    row.kind, row.key = kind, key
+    return places.rows - 1
+
+
+def tables(places, most):
+    """Of each kind that there is: {"rows": at most `most` dicts with "at", "misses", "hitms", "faults", the worst first, "of": how many
+    there were, "misses", "hitms", "faults": of all, "dropped": misses without a row}."""
+    rows = places.row[:int(places.rows)]
+    found = {}
+    for number, kind in enumerate(KINDS):
+        own = rows[rows["kind"] == number]
+        if not len(own):
+            continue
+        order = np.lexsort((own["key"], -own["faults"], -own["hitms"], -own["misses"]))
+        found[kind] = {
+            "rows": [{"at": int(r["key"]), **{name: int(r[name]) for name in ("misses", "hitms", "faults")}} for r in own[order[:most]]],
+            "of": len(own), **{name: int(own[name].sum()) for name in ("misses", "hitms", "faults")}, "dropped": int(places.dropped[number])}
+        found[kind]["misses"] += found[kind]["dropped"]
+    return found
