@@ -29,6 +29,7 @@ from hwmem.machine.process import Process as Process
 from hwmem.errors import (
     MachineError as MachineError,
     SegmentationFault as SegmentationFault,
+    BusError as BusError,
     Interrupted as Interrupted,
     Abort as Abort,
     TraceError as TraceError,
