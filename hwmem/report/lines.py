@@ -14,6 +14,7 @@ from hwmem.report.table import screen, table, text
 
 LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase + "+" * (MAX_THREADS - 62)
 MOST_LINES = 5
+LINE_HEADERS = ["contended line", "variable", "sharing", "HITM", "share", "false", "loads", "stores", "atomics", "threads"]
 ELEMENT = re.compile(r"(?P<array>.+)\[(?P<index>\d+)\]")
 
 
@@ -23,8 +24,7 @@ def lines_overview(result):
     if not rows:
         return None
     shown = rows[:MOST_LINES]
-    parts = [table(["contended line", "variable", "sharing", "HITM", "share", "false", "loads", "stores", "atomics", "threads"],
-                   [line_row(row) for row in shown])]
+    parts = [table(LINE_HEADERS, [line_row(row) for row in shown])]
     if len(rows) > len(shown):
         parts.append(f"and {len(rows) - len(shown)} more (hwmem report R.hwm c2c)")
     names = [f"{row['address']:#x}" for row in shown]

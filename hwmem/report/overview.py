@@ -54,8 +54,16 @@ def duration(seconds):
 
 
 def cores(result):
-    """A row a core that ran: where the program's own accesses hit, what other cores did to it; then the page walkers' accesses
-    and the kernel's, of all cores together."""
+    """The table of cores_table, and how many cores it leaves out."""
+    busy = sum(accesses(counts) > 0 for counts in result.counters["cores"])
+    unseen = busy - MOST_CORES
+    more = f"\nand {unseen} more core{'s' * (unseen > 1)}, all in the row of their sum (hwmem report R.hwm caches)" if unseen > 0 else ""
+    return table(*cores_table(result)) + more
+
+
+def cores_table(result):
+    """Headers and rows, a row a core that ran: where the program's own accesses hit, what other cores did to it; then the page
+    walkers' accesses and the kernel's, of all cores together."""
     counted = result.counters["cores"]
     busy = [c for c, counts in enumerate(counted) if accesses(counts)]
     remote = result.config.sockets > 1
@@ -63,10 +71,7 @@ def cores(result):
     if len(busy) > 1:
         rows.append(core_row(f"all {len(busy)}", added([counted[c] for c in busy]), remote))
     rows += others_rows(added(counted), remote)
-    unseen = len(busy) - MOST_CORES
-    more = f"\nand {unseen} more core{'s' * (unseen > 1)}, all in the row below (hwmem report R.hwm caches)" if unseen > 0 else ""
-    headers = ["core", "accesses", "cycles", "L1D hit", "L2 hit", "LLC hit", "HITM", *["remote HITM"] * remote, "invalidated", "upgrades", "DRAM"]
-    return table(headers, rows) + more
+    return ["core", "accesses", "cycles", "L1D hit", "L2 hit", "LLC hit", "HITM", *["remote HITM"] * remote, "invalidated", "upgrades", "DRAM"], rows
 
 
 def accesses(counts):

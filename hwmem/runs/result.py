@@ -101,6 +101,11 @@ class Result:
                 return f"{row['symbol']} ({row['address']:#x})"
         return f"physical line {line << LINE_SHIFT:#x}"
 
+    def _repr_html_(self):
+        """What a notebook shows of it."""
+        from hwmem.report.notebook import html
+        return html(self)
+
     def to_pandas(self, table="cores"):
         """A DataFrame of one of frame.TABLES: "cores" (a row a core), "lines", "offsets", "events", "comparison", "run" (one row).
         Raises ImportError where pandas is missing, ValueError for another name."""
