@@ -6,9 +6,10 @@ needs at once, each an atomic. Go: mstats.go consistentHeapStats, mgcpacer.go.
 """
 from hwmem._jit import call_door, cold, kernel
 from goalloc import params as P
+from goalloc.constants import maxStackScanSlack
 from goalloc.layout import consistentHeapStats, gcControllerState, heapStatsDelta, p_, variables as V
 from goalloc.base.malloc_persistent import current_p
-from goalloc.words import add32_high, add64, get32, get64
+from goalloc.words import add32_high, add64, get32, get64, put64
 
 
 @cold
@@ -43,6 +44,19 @@ def account_scavenged(m, t, nbytes):
 def heapRetained(m, t):
     """What the heap has of the kernel's memory."""
     return get64(m, t, V.gcController + gcControllerState.heapInUse) + get64(m, t, V.gcController + gcControllerState.heapFree)
+
+
+@kernel
+def addScannableStack(m, t, pp, nbytes):
+    """Stacks have become so much larger; a P tells of it when that comes to 8 KiB. Go: mgcpacer.go."""
+    if pp == 0:
+        add64(m, t, V.gcController + gcControllerState.maxStackScan, nbytes)
+        return
+    delta = get64(m, t, pp + p_.maxStackScanDelta) + nbytes
+    if abs(delta) >= maxStackScanSlack:
+        add64(m, t, V.gcController + gcControllerState.maxStackScan, delta)
+        delta = 0
+    put64(m, t, pp + p_.maxStackScanDelta, delta)
 
 
 @cold

@@ -2,9 +2,11 @@
 
 Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one line says what.
 """
+import sys
+
 from hwmem.cli import line
 
-SECTIONS = ("heap", "spans", "profile")            # those of report.SECTIONS, without importing it
+SECTIONS = ("heap", "spans", "gc", "scavenger", "profile")            # those of report.SECTIONS, without importing it
 
 
 def main(argv=None):
@@ -21,17 +23,19 @@ def parser():
 
     sub = line.run_command(command, run_program, programs, "a Go program")
     sub.add_argument("--gomaxprocs", type=int, metavar="N", help="Ps, one a core")
-    sub.add_argument("--gogc", type=percent, default=100, metavar="N", help="percent that the heap may grow, or off (default 100)")
+    sub.add_argument("--gogc", type=percent, default=100, metavar="N", help="percent that the heap may grow; negative or off for none (default 100)")
     sub.add_argument("--memlimit", default="off", metavar="B", help="memory limit, such as 64MiB (default off)")
     sub.add_argument("--memprofile", type=int, default=0, metavar="BYTES",
                      help="sample an object in so many bytes (Go's default: 524288) and show what was allocated where")
+    sub.add_argument("--gctrace", action="store_true", help="a line on stderr for every collection, as GODEBUG=gctrace=1 prints it")
+    sub.add_argument("--scavtrace", action="store_true", help="a line on stderr for what went back to the kernel, after each sweep")
     line.output_option(sub, "R.hwm", "keep the result, for `goalloc report` and `hwmem report`")
     line.json_option(sub)
 
     sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")
     sub.add_argument("file", metavar="R.hwm")
     sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS,
-                     help=f"{', '.join(SECTIONS)} (default: all; profile: of runs with --memprofile)")
+                     help=f"{', '.join(SECTIONS)} (default: all; gc, scavenger: of runs that collected; profile: of runs with --memprofile)")
     line.json_option(sub)
 
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
@@ -95,6 +99,9 @@ def run_program(arguments):
     if arguments.memprofile:
         result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
     line.show(result, arguments)
+    for told in result.values.get("trace", ()):
+        if arguments.scavtrace if told.startswith("scav ") else arguments.gctrace:
+            print(told, file=sys.stderr)
     if arguments.memprofile and not arguments.json:
         from goalloc.cli.report import profile
         line.say("\n" + profile(result))
@@ -107,7 +114,7 @@ def show_report(arguments):
         result = load_result(arguments.file)
         text = report(result, arguments.section)
     if arguments.json:
-        line.print_json({name: result.values[name] for name in ("memstats", "sizes", "memprofile") if name in result.values})
+        line.print_json({name: result.values[name] for name in ("memstats", "sizes", "gc", "trace", "memprofile") if name in result.values})
     else:
         line.say(text)
 

@@ -2,6 +2,8 @@
 
     heap    runtime.MemStats in bytes, and what one thing of it is a part of
     spans   a row a size class: what it has allocated, what its spans hold, what of their bytes no object has
+    gc      a row a collection: what started it, what it found, what it cost
+    scavenger   what went back to the kernel, as scavtrace tells it, and what the heap keeps of it
     profile what was allocated where, estimated from samples, as `pprof -top -alloc_space` tells it
 """
 from goalloc.observe.memprofile import COLUMNS, top
@@ -31,6 +33,30 @@ def spans(result):
     return table(["class", "size", "mallocs", "frees", "spans", "slots", "live", "span bytes", "share", "unused"], rows)
 
 
+def gc(result):
+    """Raises ValueError if nothing was collected."""
+    if not result.gc:
+        raise ValueError(f"{result.workload} collected nothing")
+    columns = ["gc", "trigger", "heap before", "after", "marked", "goal", "next goal", "scanned", "pauses ns", "assists ns", "workers ns", "idle ns",
+               "objects", "spans swept"]
+    rows = [[f"{c['n']}{' (forced)' if c['forced'] else ''}", c["heap_trigger"], c["heap_start"], c["heap_end"], c["heap_marked"], c["goal"],
+             c["next_goal"], c["heap_scan_work"] + c["stack_scan"] + c["globals_scan"], sum(c["pauses_ns"]), c["assist_ns"],
+             c["dedicated_ns"] + c["fractional_ns"], c["idle_ns"], c["objects_marked"], c["spans_swept"]] for c in result.gc]
+    stats = result.values["memstats"]
+    ends = [["GCCPUFraction", f"{stats['GCCPUFraction']:.4f}"], ["PauseTotalNs", stats["PauseTotalNs"]], ["NumForcedGC", stats["NumForcedGC"]]]
+    return table(columns, rows) + "\n\n" + table(["MemStats", "value"], ends)
+
+
+def scavenger(result):
+    """Raises ValueError if nothing was collected."""
+    if not result.gc:
+        raise ValueError(f"{result.workload} collected nothing")
+    columns = ["after gc", "heap free", "heap released", "mapped and ready"]
+    rows = [[str(c["n"]), c["heap_free"], c["heap_released"], c["mapped_ready"]] for c in result.gc]
+    lines = [line for line in result.values["trace"] if line.startswith("scav ")]
+    return "\n".join([table(columns, rows), *([""] + lines if lines else [])])
+
+
 def profile(result):
     """Raises ValueError if the run took no samples."""
     if "memprofile" not in result.values:
@@ -40,7 +66,9 @@ def profile(result):
     return f"alloc_space, by samples of one object in {rate:,} bytes\n" + table(COLUMNS, rows)
 
 
-SECTIONS = {"heap": heap, "spans": spans, "profile": profile}
+SECTIONS = {"heap": heap, "spans": spans, "gc": gc, "scavenger": scavenger, "profile": profile}
+WITHOUT = {"profile": lambda result: "memprofile" not in result.values, "gc": lambda result: not result.gc,
+           "scavenger": lambda result: not result.gc}        # sections that not every result has
 
 
 def report(result, section=None):
@@ -50,5 +78,5 @@ def report(result, section=None):
         raise ValueError(f"{result.workload} is not a Go program's result; hwmem report shows it")
     if section is not None and section not in SECTIONS:
         raise ValueError(f"section: {section!r} is none of {', '.join(SECTIONS)}")
-    names = [section] if section else [name for name in SECTIONS if name != "profile" or "memprofile" in result.values]
+    names = [section] if section else [name for name in SECTIONS if name not in WITHOUT or not WITHOUT[name](result)]
     return "\n\n".join([header(result), *(SECTIONS[name](result) for name in names)])

@@ -153,4 +153,5 @@ def run_finalizer(m, t, gp):
         put64(m, t, place, following)
     guest = m.thread[t].guest
     guest[P.SECOND], guest[P.CALLBACK] = x, fn
+    m.process[m.thread[t].process].guest[P.FINALIZED] += 1
     return fn

@@ -2,7 +2,7 @@
 
     0  queued finalizers | 1  stacks of dead goroutines, which are freed | data | bss | spans, 512 pages a job | stacks | registers
 
-data: the runtime's variables that point into the heap. bss: the program's globals, 256 KiB a job. spans: what objects with a
+data: the program's globals, 256 KiB a job. bss: the runtime's variables that point into the heap. spans: what objects with a
 finalizer point to lives, though they need not live themselves. Go: mgcmark.go gcMarkRootPrepare, markroot.
 """
 from hwmem._jit import cold, kernel
@@ -40,8 +40,8 @@ def gcMarkRootPrepare(m, t):
     for at in (slice_.array, slice_.len, slice_.cap):
         put64(m, t, H + mheap.markArenas + at, get64(m, t, H + mheap.allArenas + at))
         put64(m, t, WORK + workType.stackRoots + at, get64(m, t, V.allgs + at))
-    end = jobs_of_kind(m, t, 0, C.fixedRootCount, 1)
-    end = jobs_of_kind(m, t, 1, end, (globals_bytes(m, t) + C.rootBlockBytes - 1) // C.rootBlockBytes)
+    end = jobs_of_kind(m, t, 0, C.fixedRootCount, (globals_bytes(m, t) + C.rootBlockBytes - 1) // C.rootBlockBytes)
+    end = jobs_of_kind(m, t, 1, end, 1)
     end = jobs_of_kind(m, t, 2, end, n * JOBS_OF_ARENA)
     end = jobs_of_kind(m, t, 3, end, get64(m, t, V.allgs + slice_.len) + get32(m, t, V.gomaxprocs))
     put32(m, t, WORK + workType.baseEnd, end)
@@ -76,11 +76,11 @@ def markroot(m, t, w, i, flushBgCredit):
     elif i == C.fixedRootFreeGStacks:
         markrootFreeGStacks(m, t)
     elif i < bss:
-        done = mark_data(m, t, w)
-    elif i < spans:
-        start = GLOBALS + (i - bss) * C.rootBlockBytes
+        start = GLOBALS + (i - C.fixedRootCount) * C.rootBlockBytes
         done = min(GLOBALS + globals_bytes(m, t) - start, C.rootBlockBytes)
         scan_pointers(m, t, start, done, w)
+    elif i < spans:
+        done = mark_runtime(m, t, w)
     elif i < get32(m, t, WORK + workType.baseStacks):
         markrootSpans(m, t, w, i - spans)
     elif i < get32(m, t, WORK + workType.baseEnd):
@@ -96,7 +96,7 @@ def markroot(m, t, w, i, flushBgCredit):
 
 
 @kernel
-def mark_data(m, t, w):
+def mark_runtime(m, t, w):
     """The runtime's own objects: those that its variables name, and Ms, whose Ps know them as numbers only."""
     for i in range(len(DATA_ROOTS)):
         scan_pointers(m, t, DATA_ROOTS[i], 8, w)

@@ -169,6 +169,8 @@ def turn_of_g0(m, t, pp, g0, idle):
     if retake(m, t, pp):
         put8(m, t, mp + DUE, 0)
     waits = idle or get8(m, t, mp + WAITS) != 0
+    if not waits and m.process[m.thread[t].process].guest[P.COLLECTOR] & P.ALONE:
+        return WAITED if pays_debt(m, t, g0) else IDLE
     gp = find_system(m, t, pp) if waits or get8(m, t, mp + DUE) == 0 else 0
     if gp == 0 and waits and get32(m, t, V.gcBlackenEnabled):
         gp = find_idle_worker(m, t, pp)

@@ -20,6 +20,7 @@ from goalloc.base.memclr import memmove
 from goalloc.heap.mheap import alloc_span, free_span
 from goalloc.heap.mheap_spanlist import list_insert, list_remove
 from goalloc.base.malloc_persistent import current_p
+from goalloc.base.mstats import addScannableStack
 from goalloc.words import get8, get16, get64, put16, put64
 
 STACKALLOC, STACKFREE, CACHE_CLEAR, CALL, SHRINK, FREE_SPANS = range(6)
@@ -318,6 +319,7 @@ def copystack(m, t, gp, n):
     new_lo = stackalloc(m, t, n)
     if new_lo == 0:
         return False
+    addScannableStack(m, t, current_p(m, t), n - (hi - lo))
     used, delta = hi - sp, new_lo + n - hi
     memmove(m, t, sp + delta, sp, used)
     for place in range(sp + delta, hi + delta, 8):

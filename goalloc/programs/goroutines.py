@@ -72,9 +72,9 @@ def main_returns(m, t):
     call_door(m, P.DOOR_PROC, t, EXIT, 0, 0)
 
 
-def start_main(w, space):
+def start_main(w, space, collects=False):
     """A program whose first goroutine, at MAIN, waits to run on P 0."""
-    rt = start(w, space)
+    rt = start(w, space, collects)
     rt.call(0, P.DOOR_PROC, NEWPROC, MAIN, 0)
     return rt
 

@@ -65,7 +65,8 @@ def outcome(w, space, operations):
     kept = ("HeapSys", "HeapInuse", "HeapAlloc", "HeapObjects", "Mallocs", "StackInuse")
     return {"operations": operations, **{name: stats[name] for name in kept},
             "lock_waits": int(counts[P.LOCK_WAITS]), "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES]),
-            "memstats": stats, "sizes": size_stats(look), "environment": ENVIRONMENT | space.environment}
+            "memstats": stats, "sizes": size_stats(look), "environment": ENVIRONMENT | space.environment,
+            **({"gc": rt.gc_cycles(), "trace": rt.trace_lines()} if stats["NumGC"] else {})}
 
 
 @kernel

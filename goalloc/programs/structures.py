@@ -1,7 +1,7 @@
 """Linked structures, slices and strings: what programs build, an allocation a step.
 
-    linked-list     nodes of a list a P, pushed at the front and then walked
-    binary-trees    a tree a P, built level by level
+    linked-list     nodes of a list a P, pushed at the front, then garbage, then the list is walked
+    binary-trees    a tree a P that is kept, then trees, each built level by level in place of the one before
     slices          append one element at a time, from empty, again and again
     maps            m[key] = value, with random keys
     strings         s += "x": each string is a new one, with the old one's bytes copied
@@ -12,21 +12,25 @@ from hwmem.kernels import finish, kernel, load64, store64
 from hwmem.programs.registry import parameter
 from goalloc.kernels import concatstrings, growslice, mallocgc, read_pointer, write_pointer
 from goalloc.values.map import mapassign
+from goalloc.programs.process import BACKGROUND, start_collected
 from goalloc.programs.start import COUNT, GOMAXPROCS, RANK, count_step, next_m, outcome, start
 from goalloc.types import int64, pointer, struct
 from goalloc.programs.registry import workload
 
-HEAD, LENGTH, CAPACITY, SUM = range(2, 6)                       # a thread's registers
+HEAD, LENGTH, CAPACITY, SUM, TREE = range(2, 7)                 # a thread's registers; LENGTH: of a list, its garbage
 NODE = struct("node", left=pointer, right=pointer, key=int64)
 LEFT, RIGHT, KEY = NODE.offsets["left"], NODE.offsets["right"], NODE.offsets["key"]
 NODE_SIZE, WORD = NODE.size, 8
+LIST_NODE = struct("list node", next=pointer, value=int64)
+NEXT, VALUE, LIST_NODE_SIZE, GARBAGE_SIZE = LIST_NODE.offsets["next"], LIST_NODE.offsets["value"], LIST_NODE.size, 1024
 
 
-def place_nodes(w, space):
-    rt = start(w, space)
-    w.node = rt.type_address(NODE)
-    w.roots = rt.globals(w.gomaxprocs)
-    space.symbol("roots", w.roots, 8 * w.gomaxprocs)
+def place_nodes(w, space, node=NODE, roots=2):
+    """`roots`: of each P, global pointers."""
+    rt = start_collected(w, space)
+    w.node = rt.type_address(node)
+    w.roots = rt.globals(roots * w.gomaxprocs)
+    space.symbol("roots", w.roots, 8 * roots * w.gomaxprocs)
 
 
 def read_list(w, space):
@@ -35,12 +39,13 @@ def read_list(w, space):
 
 
 def place_list(w, space):
-    place_nodes(w, space)
+    place_nodes(w, space, LIST_NODE, 1)
     w.sum = 0
 
 
-@workload("linked-list", "every P pushes nodes to a list of its own, then walks it", setup=place_list, values=read_list, operation="node",
-          scale="gomaxprocs", gomaxprocs=GOMAXPROCS, nodes=parameter(10_000, "nodes of each list"))
+@workload("linked-list", "every P pushes nodes to a list of its own, makes garbage, then walks the list", setup=place_list, values=read_list,
+          operation="node", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, nodes=parameter(10_000, "nodes of 16 bytes of each list"),
+          garbage=parameter(0, "objects of 1 KiB that each P then drops", 0), background=BACKGROUND)
 def linked_list(m, w):
     while True:
         t = next_m(m, w)
@@ -49,40 +54,55 @@ def linked_list(m, w):
         r = m.thread[t].local
         if r[COUNT] < w.nodes:
             push_node(m, t, w, r)
+        elif r[LENGTH] < w.garbage:
+            r[LENGTH] += mallocgc(m, t, GARBAGE_SIZE, 0) != 0
         elif r[HEAD] == 0:
             w.sum += r[SUM]
             finish(m, t)
         else:
-            r[SUM] += load64(m, t, r[HEAD] + KEY)
-            r[HEAD] = read_pointer(m, t, r[HEAD] + LEFT)
+            r[SUM] += load64(m, t, r[HEAD] + VALUE)
+            r[HEAD] = read_pointer(m, t, r[HEAD] + NEXT)
 
 
 @kernel
 def push_node(m, t, w, r):
-    x = mallocgc(m, t, NODE_SIZE, w.node)
+    x = mallocgc(m, t, LIST_NODE_SIZE, w.node)
     if x == 0:
         return
-    write_pointer(m, t, x + LEFT, r[HEAD])
-    store64(m, t, x + KEY, r[COUNT])
+    write_pointer(m, t, x + NEXT, r[HEAD])
+    store64(m, t, x + VALUE, r[COUNT])
     write_pointer(m, t, w.roots + 8 * r[RANK], x)
     r[HEAD] = x
     r[COUNT] += 1
 
 
+def place_trees(w, space):
+    place_nodes(w, space)
+
+
 def read_tree(w, space):
-    return outcome(w, space, w.gomaxprocs * ((1 << w.depth) - 1))
+    return outcome(w, space, w.gomaxprocs * ((1 << w.kept) - 1 + w.trees * ((1 << w.depth) - 1)))
 
 
-@workload("binary-trees", "every P builds a complete binary tree, top down", setup=place_nodes, values=read_tree, operation="node",
-          scale="gomaxprocs", gomaxprocs=GOMAXPROCS, depth=parameter(12, "levels of each tree", 1, 24))
+@workload("binary-trees", "every P builds complete binary trees, top down: one that it keeps, then one after another", setup=place_trees,
+          values=read_tree, operation="node", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, depth=parameter(12, "levels of each tree", 1, 24),
+          kept=parameter(0, "levels of the tree that is built first and kept", 0, 24),
+          trees=parameter(1, "trees, each in place of the one before"), background=BACKGROUND)
 def binary_trees(m, w):
     while True:
         t = next_m(m, w)
         if t < 0:
             return
         r = m.thread[t].local
-        if not add_leaf(m, t, w, r) or r[COUNT] == (1 << w.depth) - 1:
+        if r[TREE] == 0 and w.kept == 0:
+            r[TREE] = 1                                 # there is none to keep
+        if not add_leaf(m, t, w, r):
             finish(m, t)
+        elif r[COUNT] == (1 << (w.depth if r[TREE] else w.kept)) - 1:
+            r[TREE] += 1
+            r[COUNT] = 0
+            if r[TREE] > w.trees:
+                finish(m, t)
 
 
 @kernel
@@ -93,7 +113,7 @@ def add_leaf(m, t, w, r):
         return False
     r[COUNT] += 1
     store64(m, t, x + KEY, r[COUNT])
-    slot, level = w.roots + 8 * r[RANK], 0
+    slot, level = w.roots + 8 * (2 * r[RANK] + (r[TREE] > 0)), 0
     while r[COUNT] >> level + 1:
         level += 1
     for bit in range(level - 1, -1, -1):

@@ -37,7 +37,7 @@ from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_EN
 from goalloc.values.map import MAKE
 from goalloc.runtime.map import Map
 from goalloc.runtime.log import rows, start_log
-from goalloc.runtime.pacing import init_controller
+from goalloc.runtime.pacing import add_globals, init_controller
 from goalloc.sched.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
 from goalloc.observe.sizestats import size_stats
@@ -305,6 +305,7 @@ class Runtime:
             self.process.mmap(mapped, end - mapped, flags=FIXED)
         self._next_global = address + 8 * n
         self.machine.state.process[self.process.number].guest[P.GLOBALS_END] = self._next_global
+        add_globals(self.process, 8 * n)
         return address
 
     def write_pointer(self, slot, value, core=0):

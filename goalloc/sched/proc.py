@@ -21,9 +21,10 @@ from goalloc.layout import g_, gobuf, p_, schedt, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.sched.proc_park import PIDLE, current_m, dropg, notewakeup, wakep
 from goalloc.base.malloc_persistent import current_p
+from goalloc.base.mstats import addScannableStack
 from goalloc.sched.proc_runq import SCHED_LOCK, globrunqput, runqput
 from goalloc.sched.proc_schedule import schedule
-from goalloc.heap.stack import HI, SP
+from goalloc.heap.stack import HI, LO, SP
 from goalloc.sched.time import new_timer, reset_timer, stop_timer, time_sleep
 from goalloc.words import add64, get64, put8, put32, put64
 
@@ -83,6 +84,7 @@ def newproc1(m, t, pp, pc):
     for place in range(sp, sp + ENTRY_BYTES, 8):
         put64(m, t, place, 0)
     put64(m, t, gp + PC, pc)
+    addScannableStack(m, t, pp, get64(m, t, gp + HI) - get64(m, t, gp + LO))
     put8(m, t, gp + g_.trackingSeq, fastrand(m, t) & 0xFF)
     put64(m, t, gp + g_.goid, next_goid(m, t, pp))
     return gp
@@ -115,6 +117,7 @@ def goexit(m, t, gp):
     if m.thread[t].guest[P.G] == gp:
         dropg(m, t, gp, current_m(m, t))
     put32(m, t, gp + g_.atomicstatus, P.Gdead)
+    addScannableStack(m, t, current_p(m, t), get64(m, t, gp + LO) - get64(m, t, gp + HI))
     put64(m, t, gp + g_.param, 0)
     put64(m, t, gp + g_.timer, 0)
     gfput(m, t, current_p(m, t), gp)

@@ -62,6 +62,11 @@ class Result:
         return self.cycles / (self.config.frequency_ghz * 1e9)
 
     @property
+    def gc(self):
+        """The collections of a program whose memory is collected, a dict each (goalloc); none of others."""
+        return self.values.get("gc", [])
+
+    @property
     def cost(self):
         """Cycles that an operation took the thread that made it, on average; None if the workload counts none."""
         operations = self.values.get("operations")

@@ -20,7 +20,9 @@ SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300
          "binary-trees": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
          "goroutine-churn": {"goroutines": 40}, "channel": {"objects": 200},
          "threadtest": {"rounds": 2, "objects": 800}, "larson": {"chunks": 100, "rounds": 100}, "maps": {"keys": 200},
-         "sleepers": {"goroutines": 9, "rounds": 4}}
+         "sleepers": {"goroutines": 9, "rounds": 4}, "steady": {"slots": 50, "churn": 100}, "growth": {"count": 100},
+         "garbage": {"count": 100}, "explicit-gc": {"objects": 20, "cycles": 2}, "finalizers": {"rounds": 2, "objects": 5},
+         "goroutine-stacks": {"goroutines": 5, "garbage": 20}}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -1,0 +1,53 @@
+"""How a program whose heap is collected begins: with what a small real Go process had when main began (recorded, linux/amd64).
+
+    global variables    205,384 bytes, which every cycle scans
+    stacks              42,152 bytes, nearly all of it main's
+    the heap            57 objects, 20,240 bytes, 16,376 of them scanned: here the runtime's own, and what these miss
+
+Where the heap is small, this decides when it is collected. `background="off"`: the process is alone on a processor and gives it to
+nobody (real-time priority, one core), so that who allocates does all the marking; workers get what it waits.
+"""
+from hwmem.programs.registry import parameter
+from goalloc import params as P
+from goalloc.gc.mgcmark_roots import DATA_ROOT_BYTES
+from goalloc.heap.stack import CALL
+from goalloc.layout import GLOBALS, p_
+from goalloc.programs.goroutines import start_main
+from goalloc.programs.start import start
+from goalloc.types import Type
+
+BACKGROUND = parameter("go", "who marks beside who allocates: workers, as in Go, or, off, nobody", choices=("go", "off"))
+GLOBALS_BYTES, STACK_BYTES = 205_384, 41_944
+SCANNED_BYTES, PLAIN_BYTES = 5_656, 2_304               # of objects, beside the runtime's own
+WAITING = 2                             # goroutines of the runtime's, beside those that the first collection makes
+STARTED = (48, 80, 96, 112, 144, 160, 176, 208, 224, 240)       # sizes of which a span has been begun: 26 are, with those of others
+WORD = 8
+
+
+def start_collected_main(w, space):
+    """A program of goroutines whose heap is collected; its main has not run yet."""
+    rt = start_main(w, space, collects=True)
+    fill_process(w, space, rt.process.load(rt.ps[0] + p_.runnext))
+    return rt
+
+
+def start_collected(w, space):
+    """A program on every P whose heap is collected; a goroutine that waits has the stack that main would have."""
+    rt = start(w, space, collects=True)
+    fill_process(w, space, rt.go().address)
+    return rt
+
+
+def fill_process(w, space, gp):
+    """Globals, objects and, for goroutine `gp`, the stack of a recorded process."""
+    rt = space.runtime
+    for _ in range(WAITING):
+        rt.go()
+    rt.malloc_many(STARTED)
+    roots = rt.globals(2)
+    rt.globals((GLOBALS_BYTES - DATA_ROOT_BYTES - (roots + 3 * WORD - GLOBALS)) // WORD)
+    for root, size, pointers in ((roots, SCANNED_BYTES, (SCANNED_BYTES - WORD,)), (roots + WORD, PLAIN_BYTES, ())):
+        rt.write_pointer(root, rt.mallocgc(size, type=Type(f"{size} bytes", size, WORD, pointers)))
+    rt.call(0, P.DOOR_STACK, CALL, gp, STACK_BYTES)
+    if w.background == "off":
+        space.process.machine.state.process[space.process.number].guest[P.COLLECTOR] |= P.ALONE

@@ -1,0 +1,91 @@
+"""Programs whose heap is collected, held to the cycles of the real Go 1.21.13 where those are the same in every run: one P, and all marking
+done by who allocates (GOMAXPROCS=1, real-time priority, one core)."""
+import json
+
+import pytest
+from recorded import oracle
+
+import goalloc
+from goalloc.cli.cli import main
+from goalloc.programs.process import GLOBALS_BYTES
+
+CYCLES = oracle("gc_cycles")["scenarios"]
+CYCLE, MARKED, NEXT_GOAL, TRIGGER, GOAL, _, STACKS, GLOBALS, SCANNED = range(9)         # columns of the recorded rows
+# scenario: (program, its parameters there)
+PROGRAMS = {"explicit_gc": ("explicit-gc", {"objects": 1024, "size": 1024, "cycles": 20}),
+            "large_churn": ("garbage", {"count": 400, "size": 1 << 20, "noscan": True}),
+            "noscan_churn": ("garbage", {"count": 262_144, "size": 1024, "noscan": True})}
+
+
+def run(name, background="off", **parameters):
+    return goalloc.run(name, gomaxprocs=1, background=background, **parameters)
+
+
+@pytest.mark.parametrize("scenario", PROGRAMS)
+def test_a_program_is_collected_as_often_as_the_real_one_and_at_the_same_sizes(scenario):
+    """Triggers, marked bytes and next goals to 3 %; roots exactly."""
+    name, parameters = PROGRAMS[scenario]
+    cycles = run(name, **parameters).gc
+    assert len(cycles) == CYCLES[scenario]["n_cycles"]
+    for row in CYCLES[scenario]["rows"]:
+        ours = cycles[row[CYCLE] - 1]
+        assert ours["heap_marked"] == pytest.approx(row[MARKED], rel=0.03) and ours["next_goal"] == pytest.approx(row[NEXT_GOAL], rel=0.03)
+        assert row[TRIGGER] == 0 or ours["heap_trigger"] == pytest.approx(row[TRIGGER], rel=0.03)
+        assert ours["globals_scan"] == row[GLOBALS] == GLOBALS_BYTES
+
+
+@pytest.mark.parametrize("gogc, minimum", [(100, 4 << 20), (50, 2 << 20), (200, 8 << 20)])
+def test_every_goal_follows_the_formula(gogc, minimum):
+    """marked + (marked + stacks + globals) * GOGC / 100, at least 4 MiB * GOGC / 100: held in every recorded row."""
+    cycles = run("steady", gogc=gogc, slots=20_000, size=64, churn=2_000 * gogc).gc
+    assert len(cycles) > 1
+    for c in cycles:
+        roots = c["stack_scan"] + c["globals_scan"]
+        assert c["next_goal"] == max(minimum, c["heap_marked"] + (c["heap_marked"] + roots) * gogc // 100)
+        assert c["heap_trigger"] <= c["heap_start"] <= c["heap_end"] and c["objects_marked"] > 0 and len(c["pauses_ns"]) == 2
+
+
+def test_with_gogc_off_nothing_is_collected_but_what_is_asked_for():
+    assert run("garbage", gogc=-1, count=12_000, size=1024, noscan=True).gc == []
+    forced = run("explicit-gc", gogc="off", objects=100, cycles=3).gc
+    assert [c["forced"] for c in forced] == [True] * 3
+
+
+def test_workers_mark_beside_the_program():
+    cycles = run("steady", background="go", slots=30_000, size=64, churn=200_000).gc
+    assert sum(c["fractional_ns"] + c["dedicated_ns"] + c["idle_ns"] for c in cycles) > 0
+    two = goalloc.run("growth", gomaxprocs=2, count=12_000, size=128, gogc=25).gc
+    assert len(two) > 0 and sum(c["idle_ns"] + c["dedicated_ns"] + c["fractional_ns"] for c in two) > 0
+
+
+def test_finalizers_run_round_by_round():
+    r = run("finalizers", rounds=3, objects=500)
+    assert r.values["finalized"] == r.values["operations"] == 1_500 and r.values["memstats"]["NumForcedGC"] == 3
+
+
+def test_goroutines_stacks_are_scanned():
+    r = run("goroutine-stacks", goroutines=300, depth=20, garbage=6_000)
+    assert len(r.gc) > 0 and r.gc[0]["stack_scan"] > 300 * 20 * 128
+
+
+def test_trees_and_lists_survive_and_the_rest_does_not():
+    r = run("binary-trees", depth=11, kept=12, trees=200)
+    kept = 24 * ((1 << 12) - 1)
+    assert len(r.gc) > 0 and all(kept < c["heap_marked"] for c in r.gc) and r.values["memstats"]["Frees"] > 50_000
+    r = run("linked-list", nodes=20_000, garbage=20_000)
+    assert len(r.gc) > 2 and r.values["sum"] == sum(range(20_000)) and all(c["heap_marked"] > 0 for c in r.gc)
+
+
+def test_the_command_traces_and_reports_collections(capsys, tmp_path):
+    kept = str(tmp_path / "r.hwm")
+    assert main(["run", "garbage", "--alone", "--gomaxprocs", "1", "--gogc", "100", "--gctrace", "--set", "count=9000", "size=1024", "noscan=true",
+                 "background=off", "-o", kept]) == 0
+    told = capsys.readouterr().err.splitlines()
+    lines = [line for line in told if line.startswith("gc ")]
+    assert lines and lines[0].startswith("gc 1 @0.00") and lines[0].endswith(" MB goal, 0 MB stacks, 0 MB globals, 1 P")
+    assert main(["report", kept, "gc"]) == 0
+    assert "next goal" in capsys.readouterr().out
+    assert main(["report", kept, "scavenger"]) == 0
+    capsys.readouterr()
+    assert main(["report", kept, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["gc"]) == len(lines)
