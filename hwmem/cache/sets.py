@@ -15,8 +15,8 @@ What becomes of a cache's way whose line was invalidated, and what is a use of a
     gem5        the line keeps its way and its age, in state I, and is refilled there; neither that nor an upgrade changes its
                 age: what MESI_Two_Level counts. `index_of` finds such an entry too; callers look at the state
 
-Where no way's number matters (LRU up to 16 ways) an empty way of a processor's private cache remembers its line too, in state I,
-so that the line finds it when it comes back: `holes` counts them, and `take_victim` looks for one while there are any.
+Where no way's number matters (LRU up to 16 ways) an empty way of a processor's private cache remembers its line too, in state I, so
+that the line finds it when it comes back; it is the least recent of its set meanwhile, and so the next to be filled.
 
 A line that is taken, weakened or asked for by another core has not been used by its own. Nor has an LLC's line
 that a core announces it drops, or that another socket asks for.
@@ -26,7 +26,7 @@ Cost: a look-up is one or two vector compares, above 16 ways one for every eight
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import apart, cold, hot, kernel
+from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ctz64
 from hwmem.cache.match import LANES, match8, prefetch_order, prefetch_tags
 from hwmem.cache.replacement import FIFTEEN, retire, rotate, touch
@@ -115,10 +115,6 @@ def take_victim(m, s, row):
     """Index of the entry of a row that a new key shall take (free ones first), made most recent. What it holds is the
     caller's to deal with before `put`."""
     set_, first = row
-    if s.holes > 0:                                         # (gem5: never)
-        i = take_hole(m, s, row)
-        if i >= 0:
-            return i
     return first + rotate(m, s, set_, first)
 
 
@@ -147,9 +143,11 @@ def empty(m, s, i):
 @hot
 def invalidate(m, s, i):
     """Entry `i` of a private cache has lost its line."""
-    if s.policy == P.LRU or m.recency == P.GEM5:
+    if m.recency == P.GEM5:
         m.tag[i] &= ~P.STATE_MASK
-        s.holes += 1
+    elif s.policy == P.LRU:
+        m.tag[i] &= ~P.STATE_MASK
+        retire(m, s, i - s.first >> s.row_shift, i - s.first & (1 << s.row_shift) - 1)
     else:
         empty(m, s, i)
 
@@ -157,10 +155,8 @@ def invalidate(m, s, i):
 @hot
 def refill(m, s, i):
     """Entry `i`, which has its line's tag, gets the line or another right to it: a use of the line, for a processor."""
-    if m.recency == P.PROCESSOR:
-        s.holes -= m.tag[i] & P.STATE_MASK == P.I
-        if not is_front(m, s, i):
-            touch_entry(m, s, i)
+    if m.recency == P.PROCESSOR and not is_front(m, s, i):
+        touch_entry(m, s, i)
 
 
 @hot
@@ -168,19 +164,6 @@ def is_front(m, s, i):
     """Whether entry `i` is known to be the most recent of its set already."""
     at = i - s.first
     return s.policy == P.LRU and m.order[np.uint64(s.order_base + (at >> s.row_shift))] & FIFTEEN == np.uint64(at & (1 << s.row_shift) - 1)
-
-
-@apart
-def take_hole(m, s, row):
-    """Index of an entry of the row whose line was invalidated, emptied and made most recent; or -1."""
-    set_, first = row
-    for i in range(first, first + s.ways):
-        if m.tag[i] & (P.OCCUPIED | P.STATE_MASK) == P.OCCUPIED:
-            s.holes -= 1
-            m.tag[i] = m.word[i] = 0
-            touch(m, s, set_, i - first)
-            return i
-    return -1
 
 
 @cold

@@ -19,7 +19,6 @@ from hwmem.memory.host import HostMemory, no_room
 
 
 FIRST_FILE_PAGES = (1 << 30) // P.PAGE     # of the disk: what the host reserves at first; more when files need it (machine/files.py)
-NO_HOLES = -1 << 62              # and no count of them gets above 0
 ROW_ALIGN = 8                   # entries to which an array's place is rounded: a line of the host's cache
 
 
@@ -55,7 +54,7 @@ def build(config, seed=0):
     fill_costs(m, config)
     fill_protocol(m, config.protocol)
     fill_dram(m, config)
-    pools = Pools(seed, config.recency)
+    pools = Pools(seed)
     for c in range(config.cores):
         fill_core(m.core[c], config, c, pools)
     for s in range(config.sockets):
@@ -95,16 +94,14 @@ def use_huge_pages(pages, pools):
 class Pools:
     """Hands out places in the machine's pools, in order."""
 
-    def __init__(self, seed, recency):
+    def __init__(self, seed):
         self.next_entry = self.next_set = 0
         self.stacks = []                        # (first set, sets, their recency stack): what is not zero to begin with
         self.random = np.random.default_rng(seed)
-        self.holes = NO_HOLES if recency == "gem5" else 0
 
     def place(self, s, shape):
         """Give the array `s` (a `sets` record) the shape of a CacheConfig or TlbConfig; None: no ways, always a miss."""
         s.random = self.random.integers(1, 1 << 62)
-        s.holes = self.holes
         if shape is None:
             return
         s.sets, s.ways, s.latency = shape.sets, shape.ways, shape.latency

@@ -13,7 +13,6 @@ SETS = record(
     "ways", "way_mask", "row_shift",    # a bit a way; entries a set takes in the pools, as a power of two
     "policy", "latency", "stack_top", ("stack_mask", "u8"),     # LRU: bit place of the oldest nibble; nibbles in use
     "clock",                        # touches so far (WIDE_LRU)
-    "holes",                        # entries of invalidated lines; far below 0 with recency gem5, where they are like any other
     "random",                       # state of the random policy
     "hits", "misses",               # demand look-ups
     "write_back_misses",            # victims of the level above that were not here

@@ -17,7 +17,7 @@ from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.errors import MachineError
 from hwmem.observe.checks import counts, faults
-from hwmem.observe.checks.arrays import ARRAYS, DTLB, L1D, PML4E, array_of, check_array
+from hwmem.observe.checks.arrays import ARRAYS, DTLB, L1D, L2, PML4E, array_of, check_array
 from hwmem.observe.checks.coherence import check_llc, check_private
 from hwmem.observe.checks.core import check_filter, check_invalidations, check_store_buffer
 from hwmem.observe.checks.counts import check_core_counts, check_machine_counts
@@ -41,7 +41,7 @@ def first_fault(m, marks, met, found):
             return True
     for s in range(m.sockets):
         found[WHERE], found[WHICH] = s, len(ARRAYS)
-        found[CODE] = check_array(m, m.llc[s], found) or check_llc(m, s, found)
+        found[CODE] = check_array(m, m.llc[s], False, found) or check_llc(m, s, found)
         if found[CODE]:
             return True
     found[WHERE] = EVERYWHERE
@@ -62,7 +62,7 @@ def check_core(m, c, found):
     core = m.core[c]
     for k in range(len(ARRAYS)):
         found[WHICH] = k
-        code = check_array(m, array_of(core, k), found)
+        code = check_array(m, array_of(core, k), k <= L2, found)
         if code == 0 and k < DTLB:
             code = check_private(m, c, array_of(core, k), k == L1D, found)
         elif code == 0 and m.mmu and k < PML4E:

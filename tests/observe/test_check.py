@@ -228,7 +228,6 @@ LINUX_DAMAGES = {
 }
 
 DAMAGES = {
-    "an invalidated line that nobody counted": (lambda m, line: bump(m.core[1].l2, "holes"), "l2 of core 1: . entries of invalidated lines are counted"),
     "two writers": (lambda m, line: set_state(m, entry_of(m, m.core[3].l1d, line), P.M), "holds it in M, and core . has a copy"),
     "a state of another protocol": (lambda m, line: set_state(m, entry_of(m, m.core[2].l1d, line), P.O), "protocol does not have"),
     "a wrong owner": (break_directory_bit, "directory names cores 3|owned by core 3"),

@@ -34,7 +34,8 @@ def array_of(core, k):
 
 
 @kernel
-def check_array(m, s, found):
+def check_array(m, s, private, found):
+    """`private`: whether it is a core's L1D or L2, where an empty way may remember a line, in state I."""
     if s.ways == 0:
         return 0
     for set_ in range(s.sets):
@@ -46,10 +47,15 @@ def check_array(m, s, found):
         if here < s.ways:
             code = check_tags(m, s, first, found)
         if code == 0:
-            code = check_order(m, s, set_, first, here, found)
+            code = check_order(m, s, set_, first, private and m.recency == P.PROCESSOR, found)
         if code:
             return code
     return 0
+
+
+@kernel
+def is_free(tag, remembers):
+    return tag & P.OCCUPIED == 0 or (remembers and tag & P.STATE_MASK == P.I)
 
 
 @kernel
@@ -75,8 +81,8 @@ def check_tags(m, s, first, found):
 
 
 @kernel
-def check_order(m, s, set_, first, free, found):
-    """The replacement state of one set, `free` of whose ways are empty."""
+def check_order(m, s, set_, first, remembers, found):
+    """The replacement state of one set, whose empty ways come first. `remembers`: an entry in state I is one of them."""
     bits = m.order[s.order_base + set_]
     if s.policy == P.LRU:
         sound = is_stack(bits, s.ways)
@@ -90,7 +96,10 @@ def check_order(m, s, set_, first, free, found):
         deepest = -1
     if not sound:
         return fault(found, BAD_ORDER, set_, np.int64(bits), s.ways, 0)
-    if deepest >= 0 and free > 0 and m.tag[first + deepest] & P.OCCUPIED:
+    free = 0
+    for i in range(first, first + s.ways):
+        free += is_free(m.tag[i], remembers)
+    if deepest >= 0 and free > 0 and not is_free(m.tag[first + deepest], remembers):
         return fault(found, FREE_NOT_DEEPEST, set_, deepest, 0, 0)
     return 0
 

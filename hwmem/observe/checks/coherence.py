@@ -14,7 +14,7 @@ from hwmem.cache.entry import far_entry, sharers_of
 from hwmem.cache.peers import core_state
 from hwmem.cache.protocol import PR_RD
 from hwmem.observe.checks.faults import (BAD_DIRECTORY_STATE, BAD_FLAGS, BAD_LINK, BAD_OWNER, BAD_SHARERS, BAD_STATE,
-                                         HOLES, KEPT_WAY, LOST_BY_L2, NOT_A_SHARER, NOT_IN_LLC, NOT_OWNED, NOT_REMOTE, OTHER_SOCKET,
+                                         KEPT_WAY, LOST_BY_L2, NOT_A_SHARER, NOT_IN_LLC, NOT_OWNED, NOT_REMOTE, OTHER_SOCKET,
                                          TWO_COPIES, TWO_OWNERS, fault)
 
 NOBODY = np.uint64(0)
@@ -23,13 +23,11 @@ NOBODY = np.uint64(0)
 @kernel
 def check_private(m, c, s, is_l1, found):
     """Every valid copy in array `s`, the L1D (`is_l1`) or the L2 of core `c`."""
-    holes = 0
     for i in range(s.first, s.first + (s.sets << s.row_shift)):
         tag = m.tag[i]
         if tag == 0:
             continue
         line, state = key_of(tag), core_state(m, c, key_of(tag))
-        holes += tag & P.STATE_MASK == P.I
         if not has_state(m, state) or not (has_state(m, tag & P.STATE_MASK) or tag & P.STATE_MASK == P.E):
             return fault(found, BAD_STATE, c, line, tag & P.STATE_MASK, state)
         if tag & ~(P.STATE_MASK | P.OCCUPIED | P.KEY_MASK):
@@ -38,8 +36,6 @@ def check_private(m, c, s, is_l1, found):
             code = check_links(m, c, line, i, is_l1, found) or check_copy(m, c, line, state, found)
             if code:
                 return code
-    if holes != s.holes and m.recency == P.PROCESSOR:
-        return fault(found, HOLES, c, s.holes, holes, 0)
     return 0
 
 

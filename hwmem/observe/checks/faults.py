@@ -4,7 +4,7 @@ A check returns 0, or what `fault` returns: the code of the sentence in which ch
 """
 from hwmem._jit import kernel
 
-(NOT_OCCUPIED, WRONG_SET, TWICE_IN_SET, BEHIND_LAST_WAY, BAD_ORDER, FREE_NOT_DEEPEST, HOLES, KEPT_WAY,
+(NOT_OCCUPIED, WRONG_SET, TWICE_IN_SET, BEHIND_LAST_WAY, BAD_ORDER, FREE_NOT_DEEPEST, KEPT_WAY,
  BAD_STATE, BAD_FLAGS, TWO_COPIES, TWO_OWNERS, BAD_LINK, LOST_BY_L2, NOT_IN_LLC, NOT_A_SHARER, NOT_OWNED,
  BAD_DIRECTORY_STATE, BAD_OWNER, BAD_SHARERS, OTHER_SOCKET, NOT_REMOTE,
  HOT_SLOT, HOT_NOT_IN_L1, HOT_NOT_RECENT, HOT_STORE, HOT_WAITING, HOT_TRANSLATION, HOT_PAGE,
@@ -14,7 +14,7 @@ from hwmem._jit import kernel
  CACHE_PLACE, CACHE_COUNT, WRITTEN_UNSEEN, FILE_USERS,
  BAD_FRAME, BAD_SLOT, NOT_EXCLUSIVE, OUTSIDE_VMA, PROCESS_PAGES, VMA_ORDER, VMA_TREE, VMA_COUNTS, COMMITTED,
  TLB_NO_PROCESS, TLB_WRONG, TLB_RIGHTS, PAGING_CACHE, LAST_TABLE,
- BAD_COUNT) = range(1, 73)
+ BAD_COUNT) = range(1, 72)
 
 SENTENCES = {
     NOT_OCCUPIED: "{array} of {owner}: entry {0} holds {1:#x} without the occupied bit",
@@ -23,7 +23,6 @@ SENTENCES = {
     BEHIND_LAST_WAY: "{array} of {owner}: entry {0}, behind its set's last way, holds {1:#x}",
     BAD_ORDER: "{array} of {owner}: the replacement state of set {0} is {1:#x}, not one of {2} ways",
     FREE_NOT_DEEPEST: "{array} of {owner}: set {0} has free ways, but its victim is way {1}, in use",
-    HOLES: "{array} of core {0}: {1} entries of invalidated lines are counted, there are {2}",
     KEPT_WAY: "LLC of socket {0}: line {1:#x} has left the socket and keeps its way, entry {2}",
     BAD_STATE: "core {0}: a copy of line {1:#x} is in {2:S}, the core in {3:S}, which the protocol does not have",
     BAD_FLAGS: "core {0}: line {1:#x} has the tag {2:#x}: bits that a private copy has not",
