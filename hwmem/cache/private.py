@@ -23,7 +23,7 @@ that level, if that is valid.
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.hit_filter import cool
-from hwmem.cache.sets import index_in, key_of, prefetch_row, put, refill, row_of, take_victim, touch_entry, touch_in
+from hwmem.cache.sets import index_in, key_of, prefetch_row, put, refill, row_of, take_way, touch_entry, touch_in
 from hwmem.cache.directory import put_back, request, request_again
 from hwmem.cache.entry import give_up
 from hwmem.cache.protocol import PR_RD
@@ -118,7 +118,7 @@ def fetch_line(m, c, row, row_2, line, write):
     core.l2.misses += 1
     j = allocate_l2(m, c, line, row_2, 1)
     state, e = request(m, c, line, write)
-    i = take_victim(m, core.l1d, row)
+    i = take_way(m, core.l1d, row)
     old, link = m.tag[i], m.word[i]
     put(m, i, line, l1_state(state, write))
     m.word[i] = j + 1
@@ -147,7 +147,7 @@ def fill_l1(m, c, row, line, state, i, below):
     """The line comes into the L1's row `row`, into entry `i` (-1: a victim's) in `state`; `below`: its entry in the L2, or -1."""
     old, link = 0, 0
     if i < 0:
-        i = take_victim(m, m.core[c].l1d, row)
+        i = take_way(m, m.core[c].l1d, row)
         old, link = m.tag[i], m.word[i]
     else:
         refill(m, m.core[c].l1d, i)
@@ -180,7 +180,7 @@ def miss_without_l2(m, c, line, write, i):
 def enter_alone(m, c, line):
     """An entry of the L1 for `line`, in state I until it comes; the victim has gone to the LLC, for there is no L2."""
     l1 = m.core[c].l1d
-    i = take_victim(m, l1, row_of(l1, line))
+    i = take_way(m, l1, row_of(l1, line))
     old, link = m.tag[i], m.word[i]
     put(m, i, line, P.I)
     if old != 0:
@@ -252,7 +252,7 @@ def allocate_l2(m, c, line, row, direct):
 
     The core keeps its right to the victim while the L1 holds a copy.
     """
-    j = take_victim(m, m.core[c].l2, row)
+    j = take_way(m, m.core[c].l2, row)
     if m.tag[j] != 0:
         evict_l2(m, c, m.tag[j], m.word[j], direct)
     put(m, j, line, P.I)

@@ -67,8 +67,10 @@ def begin(m, core, kind):
     """What comes before an access of this kind."""
     if core.sb_count > 0:
         drain_due(m, core.id, core.cycles)
-    if kind == P.ATOMIC and (core.sb_free_at > core.cycles or core.sb_count > 0):
-        drain_all(m, core.id)
+    if kind == P.ATOMIC:
+        if core.sb_free_at > core.cycles or core.sb_count > 0:
+            drain_all(m, core.id)
+        core.sb_leaving = 0
     if core.iq_count > 0:
         if kind == P.ATOMIC:
             process_all(core)
@@ -120,10 +122,10 @@ def store_line(m, t, va, pa, what, value):
         push(m, t, va, pa, what, value)
         return 0
     see_memory(core, pa)
-    now = core.cycles
+    now, core.sb_leaving = core.cycles, 0
     perform(m, t, va, pa, what)
     if m.ordering != P.SC:
-        core.cycles, core.sb_leaving = now, 0
+        core.cycles = now
         retire(core, m.ram_base + pa, what & P.SIZE_MASK)
     write_bytes(m.ram_base + pa, what & P.SIZE_MASK, value)
     return 0
@@ -190,7 +192,8 @@ def perform(m, t, va, pa, what):
     if core.iq_count > 0:
         return
     waits = core.sb_count > 0
-    note_line(core, va, m.ram_base + pa, write and not waits and not m.store_buffer_always, i if m.recency == P.GEM5 else HIT)
+    ahead = write and not waits and core.sb_leaving == 0 and not m.store_buffer_always
+    note_line(core, va, m.ram_base + pa, ahead, i if m.recency == P.GEM5 else HIT)
     core.plain = 0 if waits else 1
     if waits and waits_near(core, line):
         cool(core, line)

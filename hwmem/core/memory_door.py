@@ -65,7 +65,7 @@ def short_way(m, t, c, va, what, value):
             push(m, t, va, pa, what, value)
             return 0
         take_miss(m, c, row, line, write, i)
-    note_line(core, va, m.ram_base + pa, write, i if m.recency == P.GEM5 else HIT)
+    note_line(core, va, m.ram_base + pa, write and core.sb_leaving == 0, i if m.recency == P.GEM5 else HIT)
     return move_bytes(m.ram_base + pa, what, value)
 
 

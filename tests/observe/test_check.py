@@ -269,7 +269,6 @@ def test_damage_to_linuxs_records_is_noticed_and_named(damage):
 
 QUEUE_DAMAGES = {
     "too many lines waiting": (lambda core: bump(core, "iq_count", 99), "core 0: 100 lines wait"),
-    "a line outside RAM": (lambda core: core.iq_line.__setitem__(0, 1 << 40), "which is not in RAM"),
     "a filter that answers": (lambda core: core.hot["line"].__setitem__(0, 63), "hit filter|filter takes"),
     "the short way": (lambda core: bump(core, "plain"), "may take its short way; 0 stores and 1 lines"),
     "a line that was never counted": (lambda core: bump(core, "invalidations_processed"), "lines that wait"),
@@ -286,6 +285,19 @@ def test_damage_to_the_invalidation_queue_is_noticed_and_named(damage):
     do, words = QUEUE_DAMAGES[damage]
     do(m.state.core[0])
     with pytest.raises(MachineError, match=words):
+        m.check()
+
+
+def test_a_line_outside_ram_waits_only_where_there_is_no_mmu():
+    """Without one, a trace's addresses need not lie in RAM."""
+    m = machine(ordering="relaxed", mmu=True, invalidation_queue={"delay": 100_000})
+    p = m.spawn()
+    a = p.mmap(0, 4096)
+    p.load(a, core=0), p.store(a, 1, core=1), p.load(a, core=0), p.store(a, 2, core=1)
+    m.check()
+    core = next(core for core in m.state.core[:2] if core.iq_count)
+    core.iq_line[0] = 1 << 40
+    with pytest.raises(MachineError, match="which is not in RAM"):
         m.check()
 
 
