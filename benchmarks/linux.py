@@ -143,7 +143,7 @@ def host_memory():
 
 def text(result):
     host = {name: n / MB for name, n in result["host"].items()}
-    rows = [["demand-zero faults a second", result["faults"]], ["of fresh RAM", result["fresh"]], 
+    rows = [["demand-zero faults a second", result["faults"]], ["of fresh RAM", result["fresh"]],
             ["mmap and munmap, pairs a second", result["pairs"]],
             *([f"ns to find one of {n:,} VMAs ({result['steps'][n]:.1f} steps)", ns] for n, ns in result["lookups"].items()),
             ["MB for 4 GiB of RAM untouched", host["untouched"]], [f"MB for {TOUCHED >> 20} MiB touched", host["touched"]],

@@ -6,7 +6,7 @@ The counters' identities are here too.
 from collections import defaultdict
 
 from hwmem import params as P
-from models import GONE, OWNED, PRESENT, SHARED, E, F, M, O, entries, page_table_leaf
+from models import GONE, OWNED, PRESENT, SHARED, E, F, O, entries, page_table_leaf
 
 LETTERS = {"msi": "ISM", "mesi": "ISEM", "moesi": "ISOEM", "mesif": "ISFEM"}
 

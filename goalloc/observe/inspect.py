@@ -10,7 +10,7 @@ class Inspector:
     """Reads of one process's memory. Pages that no access has touched read as zeros. Keep it no longer than one look."""
 
     def __init__(self, process):
-        process.record                                  # ValueError once the process has exited
+        _ = process.record                              # ValueError once the process has exited
         self.state, self.number, self.host = process.machine.state, process.number, {}
 
     def page(self, va):

@@ -10,9 +10,9 @@
     collected.py    steady, growth, garbage, explicit-gc, goroutine-stacks, finalizers: programs whose heap is collected
     process.py      how those begin
 """
-from hwmem.programs.registry import parameter                       # noqa: F401
-from goalloc.programs import benchmarks, churn, collected, goroutines, sleepers, storm, structures       # noqa: F401
-from goalloc.programs.registry import PROGRAMS, workload            # noqa: F401
+from hwmem.programs.registry import parameter
+from goalloc.programs import benchmarks, churn, collected, goroutines, sleepers, storm, structures
+from goalloc.programs.registry import PROGRAMS, workload
 from goalloc.programs.start import environment, fit
 from goalloc.runtime.arguments import check_places
 

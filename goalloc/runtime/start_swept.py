@@ -229,8 +229,8 @@ def add_goroutines(rt, rows):
     for at, value in ((slice_.array, array), (slice_.len, GOROUTINES), (slice_.cap, GOROUTINES)):
         p.store(V.allgs + at, value)
     p.store(V.allglen, GOROUTINES)
-    for i, place in ((SWEEPER_G, SWEEPER), (WORKER_G, WORKER), (FINALIZERS_G, FINALIZERS)):
-        p.store(gs[i] + PC, place)
+    for i, code in ((SWEEPER_G, SWEEPER), (WORKER_G, WORKER), (FINALIZERS_G, FINALIZERS)):
+        p.store(gs[i] + PC, code)
     p.store(V.sweep + sweepdata.g, gs[SWEEPER_G])
     p.store(V.sweep + sweepdata.parked, 1, size=1)
     p.store(V.fing, gs[FINALIZERS_G])

@@ -13,9 +13,9 @@
 Shapes are capacities; zero means empty, so a new machine is zeroed memory. Addresses, sizes and cycles are int64. No field
 has the name of an attribute of numpy's records (base, flags, size, ...): that would hide it from unjitted code.
 """
-from hwmem.layout.hardware import CORE, SETS                                                        # noqa: F401
-from hwmem.layout.linux import FRAME, PROCESS, THREAD, VMA, VMSTAT_NAMES                                    # noqa: F401
-from hwmem.layout.machine import MACHINE                                                                    # noqa: F401
-from hwmem.layout.observers import (CELL, CELL_SLOTS, CELLS, EVENT_SLOTS, RACE_CELLS, RACE_LOG, RACE_ROWS, RACE_SLOTS,      # noqa: F401
+from hwmem.layout.hardware import CORE, SETS
+from hwmem.layout.linux import FRAME, PROCESS, THREAD, VMA, VMSTAT_NAMES
+from hwmem.layout.machine import MACHINE
+from hwmem.layout.observers import (CELL, CELL_SLOTS, CELLS, EVENT_SLOTS, RACE_CELLS, RACE_LOG, RACE_ROWS, RACE_SLOTS,
                                     SHARED_ROWS, WATCHED_SLOTS)
-from hwmem.layout.rules import record                                                                       # noqa: F401
+from hwmem.layout.rules import record

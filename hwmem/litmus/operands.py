@@ -12,7 +12,7 @@ from hwmem.litmus.test import HIGH
 
 MEMORY = re.compile(r"\[\s*([\w.]+)\s*\]|\(\s*([A-Za-z_][\w.]*)\s*\)|([A-Za-z_][\w.]*)\s*\(\s*%rip\s*\)|"
                     r"(?:(-?\w+)\s*)?[(\[]\s*%?(\w+)\s*[)\]]", re.I)
-PARTS = {}                              # a register's name in any case -> (its name here, the part)
+PARTS: dict = {}                              # a register's name in any case -> (its name here, the part)
 for _letter in "ABCD":
     PARTS |= {f"R{_letter}X": (f"E{_letter}X", 8), f"E{_letter}X": (f"E{_letter}X", 4), f"{_letter}X": (f"E{_letter}X", 2),
               f"{_letter}L": (f"E{_letter}X", 1), f"{_letter}H": (f"E{_letter}X", 1 + HIGH)}

@@ -17,8 +17,8 @@ from hwmem._jit import JIT_DISABLED
 TICK_SECONDS = 0.1              # between two calls of `tick`, and what a part of a long loop may take
 POKE_SECONDS = 0.005            # between two reminders to a kernel that is to stop
 patience_seconds = float("inf")     # for how long; a command, which ends the process, has less
-on_interrupt = []               # functions to be called as soon as somebody has heard of one
-running = set()                 # what has not ended yet; after KeyboardInterrupt, what nobody waits for
+on_interrupt: list = []               # functions to be called as soon as somebody has heard of one
+running: set = set()                 # what has not ended yet; after KeyboardInterrupt, what nobody waits for
 
 
 def run_interruptibly(m, kernel, *arguments, tick=None):
@@ -35,7 +35,7 @@ def run(function, arguments, tick, end):
     def work():
         try:
             outcome.append((function(*arguments), None))
-        except BaseException as error:                      # noqa: BLE001  (raised again by the caller)
+        except BaseException as error:
             outcome.append((None, error))
         finally:
             running.discard(done)

@@ -32,10 +32,10 @@
     meter.py    what the phases of an experiment in memory/ cost
 """
 # In the order in which they are listed
-from hwmem.programs.threads import (sharing, regression, hoard, heap, messages, locks, readers, exclusion,   # noqa: F401
+from hwmem.programs.threads import (sharing, regression, hoard, heap, messages, locks, readers, exclusion,
                                     publication, treiber, fences)
-from hwmem.programs.caches import stream, latency, matrix                                                   # noqa: F401
-from hwmem.programs.memory import (faults, returning, oversubscription, reach, forks, allocation,           # noqa: F401
+from hwmem.programs.caches import stream, latency, matrix
+from hwmem.programs.memory import (faults, returning, oversubscription, reach, forks, allocation,
                                    mappings, limits, contiguous, overlay)
 from hwmem.programs.registry import WORKLOADS, Registry, Workload, find, grid, parameter, workload, workloads
 from hwmem.programs.space import Space, Symbol

@@ -222,13 +222,14 @@ def bar_of(name, m):
         yield lambda: bar.update(accesses(m) - before - bar.n)
 
 
-def replay(traces, config=None, core=None, watch=Watch(), top=TOP):
+def replay(traces, config=None, core=None, watch=None, top=TOP):
     """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result.
 
     `watch`: what else to look at (c2c=None: contended lines, if the traces are several or have cores); `top`: of how many lines,
     pages, ... the report shows where the misses are, 0: nobody looks. Raises TraceError for what is malformed in a trace,
     ValueError for more traces than cores, Interrupted.
     """
+    watch = watch or Watch()
     machine, stopped = Machine(config), None
     traces = list(traces) if isinstance(traces, (list, tuple)) else [traces]
     places = new_places(top > 0)

@@ -4,7 +4,6 @@ CASES holds the answers of Linux 6.18 on x86 to tests/core/segment_oracle.c; whe
 kernel runs them, they are asked again.
 """
 import pathlib
-import re
 import shutil
 import subprocess
 

@@ -2,7 +2,6 @@
 import numpy as np
 import pytest
 
-from hwmem import params as P
 from hwmem.config.machine import CacheConfig, MachineConfig, TlbConfig, WalkerConfig
 from hwmem.machine.machine import Machine
 from hwmem.runs.frame import flat

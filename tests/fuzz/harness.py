@@ -80,7 +80,7 @@ def in_child(case, seed, note):
             faulthandler.enable()
             case(random.Random(seed), note)
             status = 0
-        except BaseException:                               # noqa: BLE001  (told below, and by the status)
+        except BaseException:
             note(f"{note.text}\n{traceback.format_exc()[-TEXT // 2:]}")
         finally:
             os._exit(status)

@@ -115,7 +115,7 @@ def test_workers_are_handed_out_and_come_back(runtime):
 
 def test_a_fractional_worker_has_a_quarter_of_its_p(runtime):
     rt = runtime(gomaxprocs=1)
-    pp, run = rt.ps[0], lambda kernel, *arguments: rt._call(0, kernel, *arguments)      # noqa: E731
+    pp, run = rt.ps[0], lambda kernel, *arguments: rt._call(0, kernel, *arguments)
     run(startCycle, 0, 1, K.gcTriggerHeap)
     assert run(worker_mode, pp, 0) == run(worker_mode, pp, 1000) == FRACTIONAL
     rt.process.store(pp + p_.gcFractionalMarkTime, 251)

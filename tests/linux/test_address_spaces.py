@@ -77,7 +77,7 @@ def expect(process, prot, access, operation, address):
 def test_the_kernel_chooses_places_that_are_free_top_down(machine, seed, layout, ceiling):
     rng = np.random.default_rng(seed)
     process = machine.spawn(layout)
-    taken, last = {}, ceiling
+    taken = {}
     for _ in range(200):
         if rng.random() < 0.65 or not taken:
             n = int(rng.integers(1, 20)) * PAGE

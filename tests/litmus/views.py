@@ -61,7 +61,7 @@ class Program:
         initial = document.get("init") or {}
         used = [o[1] for thread in self.threads for o in thread if len(o) > 1] + [n for n in (*self.observed, *initial) if ":" not in n]
         self.places = sorted(set(used))
-        registers = [dict((name.partition(":")[2], value) for name, value in initial.items() if name.startswith(f"{t}:"))
+        registers = [{name.partition(":")[2]: value for name, value in initial.items() if name.startswith(f"{t}:")}
                      for t in range(len(self.threads))]
         n = len(self.threads)
         memory = tuple((initial.get(name, 0),) for name in self.places)

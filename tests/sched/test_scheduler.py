@@ -60,7 +60,7 @@ def test_threads_of_one_core_take_turns_of_a_time_slice(seed, threads_a_core):
     for c, rows in enumerate(per_core(log, cores)):
         assert all(a[AFTER] <= b[BEFORE] for a, b in zip(rows, rows[1:]))
         assert m.counters()["cores"][c]["context_switches"] == switches(rows)
-        runs, alive = [], set(row[THREAD] for row in rows)
+        runs, alive = [], {row[THREAD] for row in rows}
         for row in rows:
             if not runs or runs[-1][0] != row[THREAD]:
                 runs.append([row[THREAD], row[BEFORE], 0, len(alive)])
@@ -146,7 +146,7 @@ def test_a_wake_wakes_as_many_as_asked_those_that_wait_there_the_longest_waiting
     waker = [(COMPUTE, 50_000, 0), (WAKE, here, 1), (COMPUTE, 50_000, 0), (WAKE, here, 10), (WAKE, here, 1), (WAKE, there, 1)]
     log = run_threads(m, p, [*waiters, other, waker])
     assert [row[RESULT] for row in log if row[THREAD] == 4] == [0, 1, 0, 2, 0, 1, 0]
-    resumed = sorted(((row[BEFORE], row[THREAD]) for row in log if row[BEFORE] > 40_000 and row[THREAD] < 3 and row[AFTER] - row[BEFORE] == 1))
+    resumed = sorted((row[BEFORE], row[THREAD]) for row in log if row[BEFORE] > 40_000 and row[THREAD] < 3 and row[AFTER] - row[BEFORE] == 1)
     assert resumed[0][1] == 1, "thread 1 waited first"
     assert {thread for _, thread in resumed} == {0, 1, 2}
 
