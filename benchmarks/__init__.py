@@ -22,4 +22,5 @@ says what each number means.
 def main(argv=None):
     """Run the benchmarks with the words `argv` (None: the process's); the exit status."""
     from benchmarks.command import main
+
     return main(argv)

@@ -1,4 +1,5 @@
 """`python -m benchmarks`."""
+
 import sys
 
 from benchmarks import main

@@ -1,4 +1,5 @@
 """lru.c, compiled by gcc for this processor and called on arrays."""
+
 import ctypes
 import pathlib
 import shutil

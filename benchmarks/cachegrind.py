@@ -7,6 +7,7 @@ instructions where addresses are arithmetic; elsewhere it reads them from a file
 
 and that the stream is what was counted is checked against cachegrind's own sum of data references.
 """
+
 import pathlib
 import shutil
 import subprocess
@@ -18,8 +19,8 @@ from benchmarks.measure import run_child
 from benchmarks.traffic import LINE, SHAPES
 
 SOURCE = pathlib.Path(__file__).with_name("walk.c")
-ACCESSES = 16_000_000           # long beside valgrind's own start
-STRAY_REFERENCES = 10_000       # of the program outside its loop
+ACCESSES = 16_000_000  # long beside valgrind's own start
+STRAY_REFERENCES = 10_000  # of the program outside its loop
 
 
 def missing():
@@ -63,8 +64,19 @@ class Cachegrind:
         """(CPU seconds, data references) of one run."""
         caches = [f"--{name}={sets * ways * LINE},{ways},{LINE}" for name, (sets, ways) in (("D1", SHAPES[0]), ("LL", SHAPES[2]))]
         out = self.folder / "counts"
-        used = run_child(["valgrind", "--tool=cachegrind", "--cache-sim=yes", *caches, f"--cachegrind-out-file={out}",
-                          "--log-file=/dev/null", self.folder / "walk", str(accesses), *arguments])
+        used = run_child(
+            [
+                "valgrind",
+                "--tool=cachegrind",
+                "--cache-sim=yes",
+                *caches,
+                f"--cachegrind-out-file={out}",
+                "--log-file=/dev/null",
+                self.folder / "walk",
+                str(accesses),
+                *arguments,
+            ]
+        )
         totals = dict(line.split(": ", 1) for line in out.read_text().splitlines() if line.startswith(("events: ", "summary: ")))
         counts = dict(zip(totals["events"].split(), map(int, totals["summary"].split())))
         return used.cpu, counts["Dr"] + counts["Dw"]

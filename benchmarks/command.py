@@ -3,6 +3,7 @@
 A part is a module with measure(repeats) -> dict, text(dict) -> str and floors(dict) -> Floors; parts are imported when
 they run, so that `--help` and mistakes answer at once.
 """
+
 import argparse
 import json
 import os
@@ -48,8 +49,11 @@ def say(message, status):
 
 
 def parser():
-    top = Parser(prog="hwmem bench", allow_abbrev=False,
-                 description="How fast hwmem is, beside a bare C loop and other simulators, and whether it keeps its floors.")
+    top = Parser(
+        prog="hwmem bench",
+        allow_abbrev=False,
+        description="How fast hwmem is, beside a bare C loop and other simulators, and whether it keeps its floors.",
+    )
     top.add_argument("--only", type=parts, default=PARTS, metavar="PART,...", help=f"of {', '.join(PARTS)} (default: all)")
     top.add_argument("--repeats", type=count, default=REPEATS, metavar="N", help=f"the best of N (default {REPEATS})")
     top.add_argument("--json", action="store_true", help="one JSON document instead of tables")
@@ -72,6 +76,7 @@ def count(word):
 
 def show(results, as_json):
     from benchmarks.floors import floors_table
+
     modules = {part: import_module(f"benchmarks.{part}") for part in results}
     floors = [floor for part, result in results.items() for floor in modules[part].floors(result)]
     if as_json:
@@ -88,8 +93,14 @@ def host():
     import numba
 
     from hwmem import __version__
-    return {"hwmem": __version__, "numba": numba.__version__, "python": platform.python_version(),
-            "processor": processor(), "cpus": len(os.sched_getaffinity(0))}
+
+    return {
+        "hwmem": __version__,
+        "numba": numba.__version__,
+        "python": platform.python_version(),
+        "processor": processor(),
+        "cpus": len(os.sched_getaffinity(0)),
+    }
 
 
 def processor():

@@ -3,6 +3,7 @@
 A contender's prepare(stream) gives it cold caches and returns the call to measure. hwmem's call is the public one,
 Machine.replay, whole: from arrays to a dict of counters.
 """
+
 import importlib.util
 
 import numpy as np
@@ -36,7 +37,7 @@ class Emulator:
 def commit(machine):
     """Write a new machine's cache tables over themselves: the host's pages are there before the clock runs."""
     m = machine.state
-    last = m.llc[m.sockets - 1]                 # the LLC's tables lie behind all others
+    last = m.llc[m.sockets - 1]  # the LLC's tables lie behind all others
     entries, sets = last.first + (last.sets << last.row_shift), last.order_base + last.sets
     for pool, used in ((m.tag, entries), (m.word, entries), (m.order, sets)):
         pool[:used] = pool[:used].copy()
@@ -58,6 +59,7 @@ class Pycachesim:
 
     def simulator(self):
         from cachesim import Cache, CacheSimulator, MainMemory
+
         memory, cache = MainMemory(), None
         for number, (sets, ways) in reversed(list(enumerate(SHAPES, 1))):
             cache = Cache(f"L{number}", sets, ways, LINE, "LRU", store_to=cache, load_from=cache)

@@ -1,4 +1,5 @@
 """What the project promises of its speed, and whether a run kept it."""
+
 from typing import NamedTuple
 
 from hwmem.report.table import table
@@ -31,8 +32,10 @@ def floors_table(floors):
     rows = {}
     for f in floors:
         rows.setdefault((f.what, f.sense, f.floor), []).append(f)
-    return table(["", "promised", "measured", ""], [[what, promise(sense, floor), "  ".join(map(measured, cases)), verdict(cases)]
-                                                     for (what, sense, floor), cases in rows.items()])
+    return table(
+        ["", "promised", "measured", ""],
+        [[what, promise(sense, floor), "  ".join(map(measured, cases)), verdict(cases)] for (what, sense, floor), cases in rows.items()],
+    )
 
 
 def promise(sense, floor):

@@ -10,6 +10,7 @@
 
 `python -m benchmarks.linux` prints the last as JSON, measured in a process of its own.
 """
+
 import json
 import math
 
@@ -27,7 +28,7 @@ from hwmem.programs.meter import next_random
 from hwmem.machine.enter import place_thread
 from hwmem.report.table import table
 
-SPAN = 24 << 20                 # less than what the machine keeps of freed RAM (params.RELEASE_ABOVE)
+SPAN = 24 << 20  # less than what the machine keeps of freed RAM (params.RELEASE_ABOVE)
 PAIRS, PIECE = 200_000, 64 << 10
 LOOKUPS = 1_000_000
 VMAS = (10, 100, 1_000, 10_000, P.MAX_MAP_COUNT)
@@ -40,15 +41,22 @@ def measure(repeats):
     """{"faults", "fresh", "pairs": a second, "lookups", "steps": {VMAs: ns, comparisons}, "host": {"untouched", "touched",
     "returned": bytes}}."""
     from tqdm import tqdm
+
     contenders = {"faults": prepare_faults, "fresh": prepare_fresh_faults, "pairs": prepare_pairs}
     contenders |= {n: lambda n=n: prepare_lookups(n) for n in VMAS}
     with tqdm(total=1 + repeats * len(contenders), desc="linux", unit="run", disable=None) as bar:
         best = best_in_turn(contenders, repeats, lambda name: bar.update())
         host = last_json(run_child(python("benchmarks.linux")).output)
         bar.update()
-    return {"repeats": repeats, "faults": SPAN // P.PAGE / best["faults"], "fresh": SPAN // P.PAGE / best["fresh"],
-            "pairs": PAIRS / best["pairs"], "lookups": {n: best[n] * 1e9 / LOOKUPS for n in VMAS},
-            "steps": {n: mean_steps(n) for n in VMAS}, "host": host}
+    return {
+        "repeats": repeats,
+        "faults": SPAN // P.PAGE / best["faults"],
+        "fresh": SPAN // P.PAGE / best["fresh"],
+        "pairs": PAIRS / best["pairs"],
+        "lookups": {n: best[n] * 1e9 / LOOKUPS for n in VMAS},
+        "steps": {n: mean_steps(n) for n in VMAS},
+        "host": host,
+    }
 
 
 def new_process(memory="256MiB"):
@@ -62,7 +70,7 @@ def new_process(memory="256MiB"):
 def prepare_fresh_faults():
     process, m, t = new_process()
     start = process.mmap(0, SPAN)
-    touch_pages(m, t, start, P.PAGE, True)              # compiled
+    touch_pages(m, t, start, P.PAGE, True)  # compiled
     return lambda: touch_pages(m, t, start, SPAN, True)
 
 
@@ -71,7 +79,7 @@ def prepare_faults():
     start = process.mmap(0, SPAN)
     touch_pages(m, t, start, SPAN, True)
     process.munmap(start, SPAN)
-    start = process.mmap(0, SPAN)                       # its pages get the frames that were just freed
+    start = process.mmap(0, SPAN)  # its pages get the frames that were just freed
     return lambda: touch_pages(m, t, start, SPAN, True)
 
 
@@ -96,7 +104,7 @@ def prepare_lookups(vmas):
 def mean_steps(vmas):
     """VMAs compared with, on average, on the way to some of their pages."""
     m, p, start = crowd(vmas)
-    pages = range(0, 2 * vmas, -(-vmas // 500) | 1)    # odd: both kinds of VMA
+    pages = range(0, 2 * vmas, -(-vmas // 500) | 1)  # odd: both kinds of VMA
     return sum(depth_at(m, p, start + page * P.PAGE) for page in pages) / len(pages)
 
 
@@ -143,11 +151,15 @@ def host_memory():
 
 def text(result):
     host = {name: n / MB for name, n in result["host"].items()}
-    rows = [["demand-zero faults a second", result["faults"]], ["of fresh RAM", result["fresh"]],
-            ["mmap and munmap, pairs a second", result["pairs"]],
-            *([f"ns to find one of {n:,} VMAs ({result['steps'][n]:.1f} steps)", ns] for n, ns in result["lookups"].items()),
-            ["MB for 4 GiB of RAM untouched", host["untouched"]], [f"MB for {TOUCHED >> 20} MiB touched", host["touched"]],
-            ["MB back after MADV_DONTNEED", host["returned"]]]
+    rows = [
+        ["demand-zero faults a second", result["faults"]],
+        ["of fresh RAM", result["fresh"]],
+        ["mmap and munmap, pairs a second", result["pairs"]],
+        *([f"ns to find one of {n:,} VMAs ({result['steps'][n]:.1f} steps)", ns] for n, ns in result["lookups"].items()),
+        ["MB for 4 GiB of RAM untouched", host["untouched"]],
+        [f"MB for {TOUCHED >> 20} MiB touched", host["touched"]],
+        ["MB back after MADV_DONTNEED", host["returned"]],
+    ]
     return f"Linux's part, best of {result['repeats']}\n" + table(["", ""], rows)
 
 

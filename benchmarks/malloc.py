@@ -1,10 +1,11 @@
 """Part "malloc": host nanoseconds of one emulated mallocgc, beside the real Go's, where Go 1.21.13 is installed.
 
-    ours      everything modelled: TLBs, caches, coherence, store buffers; allocations of one P in one jitted loop
-    real      the same allocations by malloc.go, collector off
-    growth    16 bytes again, with ever more live heap: the cost must not grow faster than the real one's
-    compile   CPU seconds to compile the allocator, the empty cache of the machine's own parts filled before
+ours      everything modelled: TLBs, caches, coherence, store buffers; allocations of one P in one jitted loop
+real      the same allocations by malloc.go, collector off
+growth    16 bytes again, with ever more live heap: the cost must not grow faster than the real one's
+compile   CPU seconds to compile the allocator, the empty cache of the machine's own parts filled before
 """
+
 import os
 import shutil
 import subprocess
@@ -19,12 +20,19 @@ from benchmarks.floors import UNDER, Floor
 from benchmarks.measure import cpu_seconds, run_child
 from hwmem.report.table import table
 
-CASES = {"16 B": (16, True, 1_000_000), "24 B, pointers": (24, False, 200_000), "8 B, tiny": (8, True, 1_000_000),
-         "1 KiB": (1024, True, 50_000), "64 KiB": (65536, True, 1_000)}
+CASES = {
+    "16 B": (16, True, 1_000_000),
+    "24 B, pointers": (24, False, 200_000),
+    "8 B, tiny": (8, True, 1_000_000),
+    "1 KiB": (1024, True, 50_000),
+    "64 KiB": (65536, True, 1_000),
+}
 GROWTH_MIB = (16, 64, 256)
 MOST_TIMES_GO, COMPILE_SECONDS = 20, 90
-MACHINE, ALLOCATOR = ([sys.executable, "-c", code] for code in ("import hwmem; hwmem.Machine().spawn()",
-                                                          "from goalloc import Runtime; Runtime(gomaxprocs=1).malloc_many([16])"))
+MACHINE, ALLOCATOR = (
+    [sys.executable, "-c", code]
+    for code in ("import hwmem; hwmem.Machine().spawn()", "from goalloc import Runtime; Runtime(gomaxprocs=1).malloc_many([16])")
+)
 
 
 def go_program(folder):
@@ -33,7 +41,7 @@ def go_program(folder):
     if not go or "go1.21.13" not in subprocess.run([go, "version"], capture_output=True, text=True).stdout:
         return None
     shutil.copy(Path(__file__).with_name("malloc.go"), folder)
-    Path(folder, "linkname.s").touch()                  # lets a Go file declare the runtime's functions
+    Path(folder, "linkname.s").touch()  # lets a Go file declare the runtime's functions
     Path(folder, "go.mod").write_text("module malloc\n\ngo 1.21\n")
     cache = os.environ.get("GOCACHE") or str(Path(folder, "cache"))
     run_child([go, "build", "-o", "malloc", "."], {"GOCACHE": cache, "GOPROXY": "off"}, folder)
@@ -50,6 +58,7 @@ def real(program, size, noscan, count, rounds):
 def ours(machine, size, noscan, count, rounds):
     """Nanoseconds of each round on a runtime of its own."""
     from goalloc import Runtime
+
     rt, sizes = Runtime(machine=machine, gomaxprocs=1), np.full(count, size)
     times = [cpu_seconds(lambda: rt.malloc_many(sizes, noscan=noscan)) / count * 1e9 for _ in range(rounds)]
     rt.process.exit()
@@ -62,8 +71,9 @@ def least(runs):
 
 
 def measure(repeats):
-    import goalloc.runtime.runtime                              # noqa: F401  (the doors, before there is a machine)
+    import goalloc.runtime.runtime  # noqa: F401  (the doors, before there is a machine)
     from hwmem import Machine
+
     machine = Machine()
     with tempfile.TemporaryDirectory() as folder, tqdm(total=len(CASES) + 2, desc="malloc", unit="case", disable=None) as bar:
         program, cases = go_program(folder), {}
@@ -73,18 +83,24 @@ def measure(repeats):
             cases[name] = {"ours": min(ours(machine, size, noscan, count, repeats)), "go": went and min(went)}
             bar.update()
         rounds = GROWTH_MIB[-1]
-        mine = least(ours(machine, 16, True, 1 << 16, rounds) for _ in range(repeats))                   # a MiB a round
+        mine = least(ours(machine, 16, True, 1 << 16, rounds) for _ in range(repeats))  # a MiB a round
         went = least(real(program, 16, True, 1 << 16, rounds) for _ in range(repeats)) if program else None
-        growth = {mib: {"ours": float(np.median(mine[mib // 2:mib])), "go": float(np.median(went[mib // 2:mib])) if program else None}
-                  for mib in GROWTH_MIB}
+        growth = {
+            mib: {"ours": float(np.median(mine[mib // 2 : mib])), "go": float(np.median(went[mib // 2 : mib])) if program else None}
+            for mib in GROWTH_MIB
+        }
         bar.update()
         with tempfile.TemporaryDirectory() as cache:
             before = run_child(MACHINE, {"NUMBA_CACHE_DIR": cache})
             compiling = run_child(ALLOCATOR, {"NUMBA_CACHE_DIR": cache})
             warm = run_child(ALLOCATOR, {"NUMBA_CACHE_DIR": cache})
         bar.update()
-    return {"go": program is not None, "cases": cases, "growth": growth,
-            "compile": {"machine": before.cpu, "allocator": compiling.cpu - warm.cpu}}
+    return {
+        "go": program is not None,
+        "cases": cases,
+        "growth": growth,
+        "compile": {"machine": before.cpu, "allocator": compiling.cpu - warm.cpu},
+    }
 
 
 def ratio(pair):
@@ -95,8 +111,12 @@ def text(result):
     rows = [[name, pair["ours"], pair["go"] or "-", ratio(pair) or "-"] for name, pair in result["cases"].items()]
     rows += [[f"16 B, {mib} MiB live", pair["ours"], pair["go"] or "-", ratio(pair) or "-"] for mib, pair in result["growth"].items()]
     missing = "" if result["go"] else "\nnot installed: Go 1.21.13 (pip install 'hwmem[go]')"
-    return ("mallocgc, nanoseconds of the host an allocation, everything modelled\n" + table(["", "emulated", "real Go", "times"], rows)
-            + missing + f"\n\ncompiling the allocator: {result['compile']['allocator']:.0f} CPU seconds")
+    return (
+        "mallocgc, nanoseconds of the host an allocation, everything modelled\n"
+        + table(["", "emulated", "real Go", "times"], rows)
+        + missing
+        + f"\n\ncompiling the allocator: {result['compile']['allocator']:.0f} CPU seconds"
+    )
 
 
 def floors(result):

@@ -3,6 +3,7 @@
 CPU time, for the machine may be doing other things; the best, for what disturbs only ever adds. Contenders take turns:
 each is prepared and run once, then all again, so that a ratio is never between a quiet minute and a busy one.
 """
+
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import time
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-MB = 10 ** 6
+MB = 10**6
 
 
 def cpu_seconds(call):
@@ -47,8 +48,15 @@ def run_child(command, environment=None, folder=None):
     """Run `command` to its end; a Used. Raises RuntimeError, with its last words, if it fails."""
     variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
     began = time.perf_counter()
-    child = subprocess.Popen(command, env=variables | (environment or {}), cwd=folder, stdin=subprocess.DEVNULL,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    child = subprocess.Popen(
+        command,
+        env=variables | (environment or {}),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     output = child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

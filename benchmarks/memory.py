@@ -9,6 +9,7 @@ numba's own machinery for loading machine code counts as ours. "watched" is the 
 lines followed. `python -m benchmarks.memory PRESET plain` prints one preset's bytes; so that it begins with nothing, this file imports
 what it needs where it needs it.
 """
+
 import re
 import sys
 from pathlib import Path
@@ -27,12 +28,13 @@ def measure(repeats):
 
     from benchmarks.measure import last_json, python, run_child
     from hwmem.config.machine import presets
+
     beyond = {}
     with tqdm(presets(), desc="memory", unit="preset", disable=None) as bar:
         for n, preset in enumerate(bar):
             bar.set_postfix_str(preset)
             if n == 0:
-                run_child(python("benchmarks.memory", preset, MODES[-1]))       # compiles what is not compiled yet
+                run_child(python("benchmarks.memory", preset, MODES[-1]))  # compiles what is not compiled yet
             beyond[preset] = {mode: last_json(run_child(python("benchmarks.memory", preset, mode)).output) for mode in MODES}
     return {"beyond": beyond}
 
@@ -43,15 +45,17 @@ def bytes_beyond(preset, mode):
     import numpy as np
 
     import hwmem
+
     config = hwmem.MachineConfig.preset(preset)
     span = min(SPAN, config.memory // 2)
     rng = np.random.default_rng(SEED)
     addresses, is_store = rng.integers(0, span // LINE, ACCESSES) * LINE, rng.random(ACCESSES) < STORES
     core, sizes = rng.integers(0, config.cores, ACCESSES), np.full(ACCESSES, ACCESS_BYTES, np.uint16)
-    before = resident("VmRSS")                  # the accesses themselves are not the machine's
+    before = resident("VmRSS")  # the accesses themselves are not the machine's
     machine = hwmem.Machine(config)
     if mode == "watched":
         from hwmem.observe import switches
+
         switches.start(machine, classify=True, c2c=True)
     process = machine.spawn()
     base = process.mmap(0, span)
@@ -69,6 +73,7 @@ def resident(field):
 def text(result):
     from benchmarks.measure import MB
     from hwmem.report.table import table
+
     rows = [[preset, *(by_mode[mode] / MB for mode in MODES)] for preset, by_mode in result["beyond"].items()]
     return "Host memory beyond the emulated bytes touched, MB\n" + table(["preset", *MODES], rows)
 
@@ -76,6 +81,7 @@ def text(result):
 def floors(result):
     from benchmarks.floors import UNDER, Floor
     from benchmarks.measure import MB
+
     for mode in MODES:
         worst = max(result["beyond"], key=lambda preset: result["beyond"][preset][mode])
         yield Floor(f"memory beyond, {mode}, MB", worst, result["beyond"][worst][mode] / MB, LIMIT_MB, UNDER)

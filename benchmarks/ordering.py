@@ -1,11 +1,12 @@
 """Part "ordering": what memory ordering costs the emulator.
 
-    hits      loads and stores of one core in a working set that its L1 holds, one store in four, in random order, by the
-              kernels that programs call; million accesses a second under sc, tso and relaxed
-    private   four threads that each increment a counter of their own line      without and with the race detector,
-    locked    four threads that add to one under a ticket lock                  nanoseconds an access
-    litmus    every interleaving of store buffering by six threads in a ring (6.SB): states a second
+hits      loads and stores of one core in a working set that its L1 holds, one store in four, in random order, by the
+          kernels that programs call; million accesses a second under sc, tso and relaxed
+private   four threads that each increment a counter of their own line      without and with the race detector,
+locked    four threads that add to one under a ticket lock                  nanoseconds an access
+litmus    every interleaving of store buffering by six threads in a ring (6.SB): states a second
 """
+
 import numpy as np
 from tqdm import tqdm
 
@@ -25,10 +26,12 @@ from hwmem.runs.job import Job, accesses, start_thread
 
 WORKING_SET = 16 << 10
 HITS = 8_000_000
-STORES = 4                      # one access in so many is a store
-PROGRAMS = {"private": ("false-sharing", {"stride": 64, "threads": 4, "iterations": 100_000}),
-            "locked": ("spin-lock", {"lock": "ticket", "threads": 4, "iterations": 10_000})}
-FLOOR = 0.8                     # of sc's speed
+STORES = 4  # one access in so many is a store
+PROGRAMS = {
+    "private": ("false-sharing", {"stride": 64, "threads": 4, "iterations": 100_000}),
+    "locked": ("spin-lock", {"lock": "ticket", "threads": 4, "iterations": 10_000}),
+}
+FLOOR = 0.8  # of sc's speed
 RING = {"threads": [[["store", f"x{n}", 1], ["load", f"x{(n + 1) % 6}", "r"]] for n in range(6)]}
 
 
@@ -53,8 +56,10 @@ def measure(repeats):
         bar.update()
         programs = {(name, watched): Program(name, watched) for name in PROGRAMS for watched in (False, True)}
         seconds = best_in_turn({key: program.prepare for key, program in programs.items()}, repeats)
-        races = {name: {state: seconds[name, watched] / programs[name, watched].accesses for state, watched in (("off", False), ("on", True))}
-                 for name in PROGRAMS}
+        races = {
+            name: {state: seconds[name, watched] / programs[name, watched].accesses for state, watched in (("off", False), ("on", True))}
+            for name in PROGRAMS
+        }
         bar.update()
         states = litmus.run(RING, "tso").states
         least = best_in_turn({"litmus": lambda: lambda: litmus.run(RING, "tso")}, repeats)["litmus"]
@@ -95,6 +100,7 @@ class Program:
         def run():
             job.workload.kernel(m, job.w)
             self.accesses = accesses(m) - before
+
         return run
 
 
@@ -102,11 +108,14 @@ def text(result):
     """Two tables and a line."""
     hits, sc = result["hits"], result["hits"]["sc"]
     races = [[name, r["off"] * 1e9, r["on"] * 1e9, r["on"] / r["off"]] for name, r in result["races"].items()]
-    return "\n\n".join([
-        f"Accesses that hit, one store in {STORES}, best of {result['repeats']}\n"
-        + table(["ordering", "M accesses a CPU second", "of sc"], [[o, rate / 1e6, rate / sc] for o, rate in hits.items()]),
-        "Race detector, ns an access\n" + table(["program", "off", "on", "times"], races),
-        f"Litmus, 6.SB under tso: {result['litmus']['states']:,} states, {result['litmus']['rate'] / 1e6:.2f} million a CPU second"])
+    return "\n\n".join(
+        [
+            f"Accesses that hit, one store in {STORES}, best of {result['repeats']}\n"
+            + table(["ordering", "M accesses a CPU second", "of sc"], [[o, rate / 1e6, rate / sc] for o, rate in hits.items()]),
+            "Race detector, ns an access\n" + table(["program", "off", "on", "times"], races),
+            f"Litmus, 6.SB under tso: {result['litmus']['states']:,} states, {result['litmus']['rate'] / 1e6:.2f} million a CPU second",
+        ]
+    )
 
 
 def floors(result):

@@ -11,6 +11,7 @@ A seed decides by how many cycles the threads start apart. Then a program on whi
 Phoenix's linear-regression, against itself with padded structs; and what all of it rests on, half a round of
 ping-pong: a line handed from core to core. Emulated time: the numbers are the same on every host.
 """
+
 import argparse
 import json
 from statistics import median
@@ -20,9 +21,9 @@ from tqdm import tqdm
 import hwmem
 from hwmem.report.table import table
 
-ITERATIONS = 10_000             # increments a thread
+ITERATIONS = 10_000  # increments a thread
 SEEDS = range(9)
-ADJACENT, PADDED = 8, 64        # bytes from one counter to the next
+ADJACENT, PADDED = 8, 64  # bytes from one counter to the next
 KINDS = {"plain": False, "atomic": True}
 CASES = ("2", "4", "8", "2 apart")
 CASE_NAMES = ("2 threads", "4 threads", "8 threads", "2 apart")
@@ -40,9 +41,16 @@ def measure():
             hand_over[preset] = {place: half_round(config, cores) for place, cores in pairs(config).items()}
             for kind, atomic in KINDS.items():
                 for case, cores in placements(config).items():
-                    rows.append({"preset": preset, "ghz": config.frequency_ghz, "kind": kind, "case": case,
-                                 "adjacent": [cost(config, atomic, ADJACENT, cores, seed) for seed in SEEDS],
-                                 "padded": cost(config, atomic, PADDED, cores, SEEDS[0])})
+                    rows.append(
+                        {
+                            "preset": preset,
+                            "ghz": config.frequency_ghz,
+                            "kind": kind,
+                            "case": case,
+                            "adjacent": [cost(config, atomic, ADJACENT, cores, seed) for seed in SEEDS],
+                            "padded": cost(config, atomic, PADDED, cores, SEEDS[0]),
+                        }
+                    )
     return {"iterations": ITERATIONS, "increments": rows, "regression": regression, "hand_over": hand_over}
 
 
@@ -62,8 +70,10 @@ def pairs(config):
 
 def slowdown(config, cores):
     """How many times longer linear-regression takes than with padded structs."""
-    shared, padded = (hwmem.run("linear-regression", config=config, cores=cores, c2c=False, threads=len(cores), points=ITERATIONS,
-                                padded=padded) for padded in (False, True))
+    shared, padded = (
+        hwmem.run("linear-regression", config=config, cores=cores, c2c=False, threads=len(cores), points=ITERATIONS, padded=padded)
+        for padded in (False, True)
+    )
     return shared.cycles / padded.cycles
 
 
@@ -75,8 +85,17 @@ def half_round(config, cores):
 
 def cost(config, atomic, stride, cores, seed):
     """Cycles an increment takes its thread."""
-    return hwmem.run("false-sharing", config=config, seed=seed, cores=cores, c2c=False, threads=len(cores), stride=stride,
-                     iterations=ITERATIONS, atomic=atomic).cost
+    return hwmem.run(
+        "false-sharing",
+        config=config,
+        seed=seed,
+        cores=cores,
+        c2c=False,
+        threads=len(cores),
+        stride=stride,
+        iterations=ITERATIONS,
+        atomic=atomic,
+    ).cost
 
 
 def text(result):
@@ -86,10 +105,18 @@ def text(result):
         chosen = [row for row in rows if row["kind"] == kind]
         parts += [f"{kind}: ns an increment with adjacent counters, and times the padded cost (in front: cycles, ns)", costs(chosen)]
     parts += ["plain: least and most of the slowdown, by seed", spread([r for r in rows if r["kind"] == "plain"])]
-    parts += ["linear-regression: how many times the padded program's time it takes", table(["preset", *CASE_NAMES], [
-        [preset, *(f"{x[case]:.1f}x" if case in x else "-" for case in CASES)] for preset, x in result["regression"].items()]) + "\n"]
-    parts += ["ping-pong: ns from core to core, half a round", table(["preset", "one socket", "two sockets"], [
-        [preset, ns["near"], ns.get("far")] for preset, ns in result["hand_over"].items()])]
+    parts += [
+        "linear-regression: how many times the padded program's time it takes",
+        table(
+            ["preset", *CASE_NAMES],
+            [[preset, *(f"{x[case]:.1f}x" if case in x else "-" for case in CASES)] for preset, x in result["regression"].items()],
+        )
+        + "\n",
+    ]
+    parts += [
+        "ping-pong: ns from core to core, half a round",
+        table(["preset", "one socket", "two sockets"], [[preset, ns["near"], ns.get("far")] for preset, ns in result["hand_over"].items()]),
+    ]
     return "\n".join(parts)
 
 
@@ -97,12 +124,18 @@ def costs(rows):
     def cells(row):
         typical = median(row["adjacent"])
         return [typical / row["ghz"], f"{typical / row['padded']:.1f}x"]
+
     return by_case(rows, ["padded", "in ns"], lambda first: [first["padded"], first["padded"] / first["ghz"]], cells, 2)
 
 
 def spread(rows):
-    return by_case(rows, [], lambda first: [], lambda row: [f"{min(row['adjacent']) / row['padded']:.1f}x to "
-                                                            f"{max(row['adjacent']) / row['padded']:.1f}x"], 1)
+    return by_case(
+        rows,
+        [],
+        lambda first: [],
+        lambda row: [f"{min(row['adjacent']) / row['padded']:.1f}x to {max(row['adjacent']) / row['padded']:.1f}x"],
+        1,
+    )
 
 
 def by_case(rows, heads, of_preset, of_case, width):

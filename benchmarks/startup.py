@@ -5,6 +5,7 @@
 
 A process of its own each time. Seconds are by the clock, since that is what one waits; CPU seconds stand beside them.
 """
+
 import tempfile
 
 from tqdm import tqdm
@@ -15,7 +16,7 @@ from hwmem.report.table import table
 
 COMMANDS = {"hwmem": python("hwmem", "run", "false-sharing"), "goalloc": python("goalloc", "run", "alloc-storm")}
 WARM_RUNS = 3
-FLOORS = {"hwmem, cold": 20.0, "hwmem, warm": 1.3, "goalloc, cold": 35.0, "goalloc, warm": 2.0}     # seconds by the clock, on two cores
+FLOORS = {"hwmem, cold": 20.0, "hwmem, warm": 1.3, "goalloc, cold": 35.0, "goalloc, warm": 2.0}  # seconds by the clock, on two cores
 
 
 def measure(repeats):
@@ -29,8 +30,10 @@ def measure(repeats):
                     used.append(run_child(command, {"NUMBA_CACHE_DIR": cache}))
                     bar.update()
             runs |= {f"{name}, cold": used[0], f"{name}, warm": min(used[1:], key=lambda one: one.wall)}
-    return {"commands": {name: " ".join(command[2:]) for name, command in COMMANDS.items()},
-            "runs": {name: {"wall": u.wall, "cpu": u.cpu} for name, u in runs.items()}}
+    return {
+        "commands": {name: " ".join(command[2:]) for name, command in COMMANDS.items()},
+        "runs": {name: {"wall": u.wall, "cpu": u.cpu} for name, u in runs.items()},
+    }
 
 
 def text(result):

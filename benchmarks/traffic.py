@@ -1,11 +1,12 @@
 """The five streams as arrays, and the caches they are run on: three levels with 64-byte lines, those of the preset generic.
 
-    S1   8-byte loads over 8 MiB, one after another, twice       half of it hits the L1, the next lines come from afar
-    S2   loads, uniformly random over 64 MiB                     nearly all miss three levels and, with an MMU, the TLBs
-    S3   skewed over 64 MiB, 30 % stores                         a line's rank is log-uniform: a few hot, most cold
-    S4   loads with a stride of 65 lines over 64 MiB             all miss, every set in turn
-    S5   8-byte loads over 16 KiB, again and again               all hit the L1
+S1   8-byte loads over 8 MiB, one after another, twice       half of it hits the L1, the next lines come from afar
+S2   loads, uniformly random over 64 MiB                     nearly all miss three levels and, with an MMU, the TLBs
+S3   skewed over 64 MiB, 30 % stores                         a line's rank is log-uniform: a few hot, most cold
+S4   loads with a stride of 65 lines over 64 MiB             all miss, every set in turn
+S5   8-byte loads over 16 KiB, again and again               all hit the L1
 """
+
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +14,9 @@ import numpy as np
 LINE = 64
 SPAN = 64 << 20
 LINES = SPAN // LINE
-SHAPES = ((64, 8), (1024, 8), (16384, 16))      # (sets, ways) of L1, L2, L3
-SCATTER = 40503                                 # odd: spreads ranks over all lines
-SKEW_DOUBLINGS = 20                             # ranks 1 to 2**20
+SHAPES = ((64, 8), (1024, 8), (16384, 16))  # (sets, ways) of L1, L2, L3
+SCATTER = 40503  # odd: spreads ranks over all lines
+SKEW_DOUBLINGS = 20  # ranks 1 to 2**20
 STRIDE = 65 * LINE
 RANDOM_ACCESSES = 4_000_000
 LOOPS = 4_000

@@ -2,6 +2,7 @@
 
 Run with NUMBA_DISABLE_JIT=1 (streams.py does). Prints one JSON number: accesses a CPU second.
 """
+
 import json
 import sys
 

@@ -14,12 +14,29 @@ meets them:
 Kernels import their operations from goalloc.kernels. Files have the names of Go's, so that whoever knows its source finds
 the way; reading.py has their order. Names are loaded when they are first used.
 """
+
 from importlib import import_module
 
 _HOMES = {
     "runtime.runtime": ("Runtime", "Slice"),
-    "types": ("Type", "struct", "array", "pointer", "string", "interface", "slice_of", "bool_", "uint8", "int16", "int32", "int64",
-              "uint64", "uintptr", "float32", "float64"),
+    "types": (
+        "Type",
+        "struct",
+        "array",
+        "pointer",
+        "string",
+        "interface",
+        "slice_of",
+        "bool_",
+        "uint8",
+        "int16",
+        "int32",
+        "int64",
+        "uint64",
+        "uintptr",
+        "float32",
+        "float64",
+    ),
     "sizeclasses": ("size_classes",),
     "errors": ("FatalError",),
     "programs": ("run", "workloads", "workload", "parameter"),

@@ -1,4 +1,5 @@
 """The names that users import, for type checkers: at run time they are loaded when they are first used."""
+
 from goalloc import answers as answers
 from goalloc.runtime.runtime import Runtime as Runtime, Slice as Slice
 from goalloc.types import (
@@ -17,7 +18,8 @@ from goalloc.types import (
     uint64 as uint64,
     uintptr as uintptr,
     float32 as float32,
-    float64 as float64)
+    float64 as float64,
+)
 from goalloc.sizeclasses import size_classes as size_classes
 from goalloc.errors import FatalError as FatalError
 from goalloc.programs import run as run, workloads as workloads, workload as workload, parameter as parameter

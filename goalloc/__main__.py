@@ -1,4 +1,5 @@
 """`python -m goalloc`."""
+
 import sys
 
 from goalloc.cli.cli import main

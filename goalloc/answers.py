@@ -10,6 +10,7 @@
 The forms are the oracle files' (tests/oracles/go): addresses are relative to the first chunk, -1 or None is "none". The
 allocators are `test` ones, without memory behind their pages, on a machine of this file's own.
 """
+
 import copy
 import functools
 
@@ -32,7 +33,7 @@ from goalloc.pages.mpallocbits import clearRange, find, findBitRange64, findScav
 from goalloc.pages.mpagealloc_summary import alloc_in_chunk, chunkOf, update
 
 PAGES, CACHE, CHUNK = V.mheap_ + mheap.pages, TYPES, TYPES + 64
-BASE = 0xC000 * P.pallocChunkBytes      # the first chunk's address. Go: export_test.go BaseChunkIdx
+BASE = 0xC000 * P.pallocChunkBytes  # the first chunk's address. Go: export_test.go BaseChunkIdx
 BASE_CHUNK = (BASE - P.arenaBaseOffset) // P.pallocChunkBytes
 ALLOCATE, SCAVENGED = range(2)
 OPERATIONS = {"free": FREE, "cache_fill": CACHE_FILL, "cache_flush": CACHE_FLUSH}
@@ -219,16 +220,19 @@ def on_a_bench(fill_in, case):
 def pacer(case):
     """A case of pacer.json.gz."""
     from goalloc import answers_pacing
+
     return on_a_bench(answers_pacing.pacer, a_case(case, "gc_percent", "memory_limit", "gomaxprocs", "cycles"))
 
 
 def cpulimiter(case):
     """A case of cpulimiter.json.gz. When a transition began was not recorded: it is taken from what the transition brought."""
     from goalloc import answers_pacing
+
     return on_a_bench(answers_pacing.cpulimiter, a_case(case, "gomaxprocs", "ops"))
 
 
 def gc_program(program, start):
     """A program of gc_programs.json.gz, and the heap that it begins with."""
     from goalloc import answers_collecting
+
     return answers_collecting.gc_program(program, start)

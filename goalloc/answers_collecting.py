@@ -6,6 +6,7 @@ leaves of the heap.
 The program's main goroutine is made step by step from here; whenever it waits or yields, the scheduler says who runs next. What is told
 after an operation is read as a debugger reads.
 """
+
 import copy
 
 from hwmem import params as H
@@ -14,8 +15,20 @@ from hwmem.linux.page_table import look_up
 from hwmem.machine.machine import Machine
 from goalloc import constants as C, params as P
 from goalloc.gc import door
-from goalloc.layout import (mcentral, mheap, mspan, p_, pageAlloc, pallocData, scavenge, spanSet, spanSetBlock,
-                            sweepdata, CENTRAL_STRIDE, variables as V)
+from goalloc.layout import (
+    mcentral,
+    mheap,
+    mspan,
+    p_,
+    pageAlloc,
+    pallocData,
+    scavenge,
+    spanSet,
+    spanSetBlock,
+    sweepdata,
+    CENTRAL_STRIDE,
+    variables as V,
+)
 from goalloc.observe.check import all_spans, span_at
 from goalloc.observe.inspect import Inspector
 from goalloc.observe.memstats import read_memstats, read_span
@@ -27,8 +40,10 @@ from goalloc.sched.chan import DONE
 from goalloc.sched.proc import GOSCHED
 from goalloc.types import Type
 
-KEPT = ("Mallocs Frees HeapObjects HeapAlloc TotalAlloc HeapSys HeapIdle HeapInuse HeapReleased StackInuse StackSys MSpanInuse MSpanSys "
-        "MCacheInuse NumGC NumForcedGC").split()
+KEPT = (
+    "Mallocs Frees HeapObjects HeapAlloc TotalAlloc HeapSys HeapIdle HeapInuse HeapReleased StackInuse StackSys MSpanInuse MSpanSys "
+    "MCacheInuse NumGC NumForcedGC"
+).split()
 LISTS = {"partial": (0, 0), "full": (1, 0), "unswept_partial": (0, 1), "unswept_full": (1, 1)}
 IDLE_TURNS, MOST_TURNS = 3, 1000
 MAX_BYTES = (1 << 63) - 1
@@ -51,10 +66,10 @@ class GCProgram:
     def __init__(self, program, start):
         self.program, self.start = program, start
         self.rt = Runtime(machine=Machine(MachineConfig().replace(cores=1)), start=start)
-        self.rt.process.store(V.debug + 4, 1, size=4)                               # gcshrinkstackoff=1, as in the recording
+        self.rt.process.store(V.debug + 4, 1, size=4)  # gcshrinkstackoff=1, as in the recording
         self.rt.turns = False
         guest = self.rt.machine.state.process[self.rt.process.number].guest
-        guest[P.COLLECTOR] = P.SWEEPING | P.SYSTEM | P.ALONE                     # GOGC=off; the scavenger is held
+        guest[P.COLLECTOR] = P.SWEEPING | P.SYSTEM | P.ALONE  # GOGC=off; the scavenger is held
         self.types = [Type(f"t{i}", size, 8, tuple(pointers)) for i, (size, pointers) in enumerate(program["types"])]
         base, cache, _ = start["page_cache"]
         free = {page for first, n in start["free_pages"] for page in range(first, first + n)}
@@ -124,8 +139,10 @@ class GCProgram:
     def resident(self):
         """Runs of 4 KiB pages that the kernel holds, without those of pages that were in use at the start."""
         rt, current = self.rt, self.rt.process.load(V.mheap_ + mheap.curArena)
-        held = "".join("1" if not self.in_use_at_start(va) and look_up(rt.machine.state, rt.process.number, va) & H.PTE_P else "0"
-                       for va in range(FIRST_ARENA, current, H.PAGE))
+        held = "".join(
+            "1" if not self.in_use_at_start(va) and look_up(rt.machine.state, rt.process.number, va) & H.PTE_P else "0"
+            for va in range(FIRST_ARENA, current, H.PAGE)
+        )
         return {"resident": runs_of(held), "stats": None}
 
     def in_use_at_start(self, va):
@@ -198,14 +215,29 @@ class GCProgram:
             if (page, s["npages"], s["spanclass"] if in_use else -1) in self.known:
                 continue
             if in_use:
-                spans.append([page, s["npages"], s["spanclass"], s["freeindex"], s["allocCount"], s["nelems"],
-                              (s["sweepgen"] - sweepgen + (1 << 31)) % (1 << 32) - (1 << 31), s["needzero"]])
+                spans.append(
+                    [
+                        page,
+                        s["npages"],
+                        s["spanclass"],
+                        s["freeindex"],
+                        s["allocCount"],
+                        s["nelems"],
+                        (s["sweepgen"] - sweepgen + (1 << 31)) % (1 << 32) - (1 << 31),
+                        s["needzero"],
+                    ]
+                )
             else:
                 manual.append([page, s["npages"]])
         mine = {row[0] for row in spans}
-        lists = {name: {str(spc): pages for spc in range(P.numSpanClasses)
-                        if (pages := [page for page in self.members(look, spc, full, (sweepgen // 2 + unswept) % 2) if page in mine])}
-                 for name, (full, unswept) in LISTS.items()}
+        lists = {
+            name: {
+                str(spc): pages
+                for spc in range(P.numSpanClasses)
+                if (pages := [page for page in self.members(look, spc, full, (sweepgen // 2 + unswept) % 2) if page in mine])
+            }
+            for name, (full, unswept) in LISTS.items()
+        }
         return {"spans": spans, "manual_spans": manual, **lists, **self.pages(look)}
 
     def members(self, look, spanclass, full, which):
@@ -230,10 +262,14 @@ class GCProgram:
             for used, gone in zip(words[:8], words[8:]):
                 free += f"{~used & (1 << 64) - 1:064b}"[::-1]
                 scavenged += f"{~used & gone & (1 << 64) - 1:064b}"[::-1]
-        return {"page_cache": [(base - FIRST_ARENA) // P.pageSize if base else None, f"{cache:#x}", f"{scav:#x}"],
-                "curArena": [current - FIRST_ARENA, end - FIRST_ARENA],
-                "searchAddr": search - FIRST_ARENA if FIRST_ARENA <= search <= FIRST_ARENA + (1 << 40) else None,
-                "scavenge_goal": None if goal == (1 << 64) - 1 else goal, "free_pages": runs_of(free), "free_scavenged_pages": runs_of(scavenged)}
+        return {
+            "page_cache": [(base - FIRST_ARENA) // P.pageSize if base else None, f"{cache:#x}", f"{scav:#x}"],
+            "curArena": [current - FIRST_ARENA, end - FIRST_ARENA],
+            "searchAddr": search - FIRST_ARENA if FIRST_ARENA <= search <= FIRST_ARENA + (1 << 40) else None,
+            "scavenge_goal": None if goal == (1 << 64) - 1 else goal,
+            "free_pages": runs_of(free),
+            "free_scavenged_pages": runs_of(scavenged),
+        }
 
     def scavenged(self):
         return {page for first, n in self.pages(Inspector(self.rt.process))["free_scavenged_pages"] for page in range(first, first + n)}

@@ -3,6 +3,7 @@
 The kernels are the collector's own (gc/), on the variables of a process that runs nothing. Where the recorder's stand-in for a cycle
 does something of its own (Go: export_test.go GCController), so does this.
 """
+
 import numpy as np
 
 from hwmem._jit import kernel
@@ -10,13 +11,24 @@ from goalloc import constants as K
 from goalloc.base.float64 import get_float, to_int64
 from goalloc.gc.mgclimit import FILL, OVERFLOW, finishGCTransition, limiting, resetCapacity, startGCTransition, update
 from goalloc.base.mgclimit_event import add_assist_time
-from goalloc.gc.mgcpacer import (ASSIST_TIME, ASSIST_WORK_PER_BYTE, GLOBALS_SCAN_WORK, HEAP_SCAN, HEAP_SCAN_WORK, MAX_STACK_SCAN,
-                                 STACK_SCAN_WORK, endCycle, resetLive, revise, startCycle)
+from goalloc.gc.mgcpacer import (
+    ASSIST_TIME,
+    ASSIST_WORK_PER_BYTE,
+    GLOBALS_SCAN_WORK,
+    HEAP_SCAN,
+    HEAP_SCAN_WORK,
+    MAX_STACK_SCAN,
+    STACK_SCAN_WORK,
+    endCycle,
+    resetLive,
+    revise,
+    startCycle,
+)
 from goalloc.gc.mgcpacer_goal import GLOBALS_SCAN, HEAP_LIVE, HEAP_MARKED, TRIGGERED, commit, controller_init, heapGoal, trigger
 from goalloc.layout import gcCPULimiterState, variables as V
 from goalloc.words import add64, get64, put64
 
-TRANSITION_NS = 1_000_000               # a recorded transition took less
+TRANSITION_NS = 1_000_000  # a recorded transition took less
 WORDS = gcCPULimiterState.sizeof // 8
 
 

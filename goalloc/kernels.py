@@ -1,16 +1,17 @@
 """What jitted code imports: the program's operations as kernels. `m` is the machine, `t` the thread (of an M with a P).
 
-    mallocgc(m, t, size, typ)           an object, zeroed; `typ`: address of its type, 0 for no pointers    heap/malloc.py
-    growslice                           append's new array                                                  values/slice.py
-    memclr, memmove                                                                                         base/memclr.py
-    concatstrings  convT64              a + b of strings; an integer in an interface                        values/string.py
-    write_pointer(m, t, slot, value)    *slot = value                                                       here
-    read_pointer(m, t, slot)
-    makechan  chansend  chanrecv  closechan  selectnbsend  selectnbrecv                                     sched/chan.py
-    selectgo                                                                                                sched/select.py
-    mutex_lock  mutex_unlock  waitgroup_add  waitgroup_wait                                                 sched/sync.py
-    go  gosched  goexit  sleep  newtimer  stoptimer  resettimer                                             here
+mallocgc(m, t, size, typ)           an object, zeroed; `typ`: address of its type, 0 for no pointers    heap/malloc.py
+growslice                           append's new array                                                  values/slice.py
+memclr, memmove                                                                                         base/memclr.py
+concatstrings  convT64              a + b of strings; an integer in an interface                        values/string.py
+write_pointer(m, t, slot, value)    *slot = value                                                       here
+read_pointer(m, t, slot)
+makechan  chansend  chanrecv  closechan  selectnbsend  selectnbrecv                                     sched/chan.py
+selectgo                                                                                                sched/select.py
+mutex_lock  mutex_unlock  waitgroup_add  waitgroup_wait                                                 sched/sync.py
+go  gosched  goexit  sleep  newtimer  stoptimer  resettimer                                             here
 """
+
 from hwmem._jit import call_door, kernel
 from hwmem.core.access import load32, load64, store64
 from goalloc import params as P
@@ -24,10 +25,40 @@ from goalloc.sched.select import selectgo
 from goalloc.values.slice import growslice
 from goalloc.sched.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
 
-__all__ = ["kernel", "mallocgc", "growslice", "memclr", "memmove", "write_pointer", "read_pointer", "makechan", "chansend",
-           "chanrecv", "closechan", "selectnbsend", "selectnbrecv", "selectgo", "CLOSED", "DEFAULT", "DONE", "PARKED", "YIELDED",
-           "concatstrings", "convT64", "mutex_lock", "mutex_unlock", "waitgroup_add", "waitgroup_wait", "go", "gosched", "goexit",
-           "sleep", "newtimer", "stoptimer", "resettimer"]
+__all__ = [
+    "kernel",
+    "mallocgc",
+    "growslice",
+    "memclr",
+    "memmove",
+    "write_pointer",
+    "read_pointer",
+    "makechan",
+    "chansend",
+    "chanrecv",
+    "closechan",
+    "selectnbsend",
+    "selectnbrecv",
+    "selectgo",
+    "CLOSED",
+    "DEFAULT",
+    "DONE",
+    "PARKED",
+    "YIELDED",
+    "concatstrings",
+    "convT64",
+    "mutex_lock",
+    "mutex_unlock",
+    "waitgroup_add",
+    "waitgroup_wait",
+    "go",
+    "gosched",
+    "goexit",
+    "sleep",
+    "newtimer",
+    "stoptimer",
+    "resettimer",
+]
 
 
 @kernel

@@ -5,6 +5,7 @@ The rule (Go: mksizeclasses.go): sizes go up by the alignment, which is 8 and be
 number of objects from the same span become the larger one; and an object grows to what its span has room for, down to a
 multiple of 128. Class 0 stands for large objects, which have a span each.
 """
+
 from goalloc.params import largeSizeDiv, maxSmallSize, numSizeClasses, pageSize, smallSizeDiv, smallSizeMax
 
 
@@ -51,7 +52,7 @@ def _lookup(sizes):
 
 
 class_to_size, class_to_allocnpages = (tuple(column) for column in zip(*_generate()))
-class_to_divmagic = (0, *(0xFFFF_FFFF // size + 1 for size in class_to_size[1:]))       # n / size = n * magic >> 32
+class_to_divmagic = (0, *(0xFFFF_FFFF // size + 1 for size in class_to_size[1:]))  # n / size = n * magic >> 32
 size_to_class8 = _lookup(range(0, smallSizeMax + 1, smallSizeDiv))
 size_to_class128 = _lookup(range(smallSizeMax, maxSmallSize + 1, largeSizeDiv))
 
@@ -70,6 +71,14 @@ def size_classes():
         size, span = class_to_size[c], class_to_allocnpages[c] * pageSize
         objects = span // size
         tail = span - objects * size
-        rows.append({"class": c, "bytes": size, "span bytes": span, "objects": objects, "tail waste": tail,
-                     "max waste": ((size - class_to_size[c - 1] - 1) * objects + tail) / span})
+        rows.append(
+            {
+                "class": c,
+                "bytes": size,
+                "span bytes": span,
+                "objects": objects,
+                "tail waste": tail,
+                "max waste": ((size - class_to_size[c - 1] - 1) * objects + tail) / span,
+            }
+        )
     return rows

@@ -5,6 +5,7 @@
 
 `ptrdata` is the length of the prefix that can hold pointers. Go: reflect and cmd/compile types, internal/abi Type.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,7 +38,7 @@ pointer = Type("pointer", 8, 8, (0,))
 string = Type("string", 16, 8, (0,))
 interface = Type("interface", 16, 8, (0, 8))
 slice_of = Type("slice", 24, 8, (0,))
-MOST_POINTERS = 1 << 23                 # whose mask takes a MiB of the program's data
+MOST_POINTERS = 1 << 23  # whose mask takes a MiB of the program's data
 FLOATS = {float32: "<f4", float64: "<f8"}
 
 
@@ -63,7 +64,7 @@ def struct(name, /, **fields):
         at += of.size
         align = max(align, of.align)
     if at and of.size == 0:
-        at += 1                                         # a pointer to the last field points into the struct
+        at += 1  # a pointer to the last field points into the struct
     return Type(name, -(-at // align) * align, align, tuple(pointers), offsets)
 
 

@@ -10,6 +10,7 @@ memory has.
 
 Masks are uint64 (hwmem/bits.py) and shifts by 64 or more give no bits, as in Go.
 """
+
 import numpy as np
 
 from hwmem._jit import cold, kernel
@@ -17,9 +18,36 @@ from hwmem.bits import ONE, ctz64, popcount64, test_bit
 from hwmem.cache.invalidations import process_all
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
 
-__all__ = ["get8", "get16", "get32", "get64", "put8", "put16", "put32", "put64", "add64", "swap64", "cas64", "get_mask", "put_mask",
-           "add32_high", "set_bit8", "clear_bit8", "ALL", "NONE", "ONE", "ctz64", "clz64", "popcount64", "test_bit", "shl", "shr",
-           "low_bits", "align_up", "align_down"]
+__all__ = [
+    "get8",
+    "get16",
+    "get32",
+    "get64",
+    "put8",
+    "put16",
+    "put32",
+    "put64",
+    "add64",
+    "swap64",
+    "cas64",
+    "get_mask",
+    "put_mask",
+    "add32_high",
+    "set_bit8",
+    "clear_bit8",
+    "ALL",
+    "NONE",
+    "ONE",
+    "ctz64",
+    "clz64",
+    "popcount64",
+    "test_bit",
+    "shl",
+    "shr",
+    "low_bits",
+    "align_up",
+    "align_down",
+]
 
 NONE = np.uint64(0)
 ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)

@@ -22,6 +22,7 @@ the same seed. In the order in which one meets them:
 Kernels import their operations from hwmem.kernels. Names are loaded when they are first used: `import hwmem` compiles
 and imports nothing heavy.
 """
+
 from importlib import import_module
 
 from hwmem import params as _params
@@ -36,14 +37,28 @@ _HOMES = {
     "programs": ("workloads", "workload", "parameter", "grid"),
     "runs.result": ("Result", "load_result"),
     "trace": ("Trace", "open_trace"),
-    "config.machine": ("MachineConfig", "presets", "preset_sources", "CacheConfig", "TlbConfig", "WalkerConfig", "StoreBufferConfig",
-               "InterconnectConfig", "DramConfig", "CoreCosts", "KernelCosts"),
+    "config.machine": (
+        "MachineConfig",
+        "presets",
+        "preset_sources",
+        "CacheConfig",
+        "TlbConfig",
+        "WalkerConfig",
+        "StoreBufferConfig",
+        "InterconnectConfig",
+        "DramConfig",
+        "CoreCosts",
+        "KernelCosts",
+    ),
     "machine.machine": ("Machine",),
     "machine.answers": ("answer_script",),
     "machine.process": ("Process",),
     "errors": ("MachineError", "Interrupted", "SegmentationFault", "BusError", "Abort", "TraceError", "ResultError", "LitmusError"),
-    "params": tuple(name for name in vars(_params) if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_", "MS_", "MCL_", "MLOCK_",
-                                                                       "CLEAR_REFS_", "PAGE_IS_"))),
+    "params": tuple(
+        name
+        for name in vars(_params)
+        if name.startswith(("PROT_", "MAP_", "MADV_", "MREMAP_", "MS_", "MCL_", "MLOCK_", "CLEAR_REFS_", "PAGE_IS_"))
+    ),
 }
 _SUBMODULES = ("litmus",)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,4 +1,5 @@
 """`python -m hwmem`: the command."""
+
 import sys
 
 from hwmem.cli.cli import main

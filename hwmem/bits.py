@@ -2,6 +2,7 @@
 
 int64 mixed with uint64 becomes float64 in numba; the helpers take an int64 bit number and keep masks apart.
 """
+
 import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
@@ -21,6 +22,7 @@ def _unary(name, python):
             if name == "ctpop":
                 return builder.ctpop(args[0])
             return builder.cttz(args[0], context.get_constant(types.boolean, False))
+
         return types.int64(types.uint64), generate
 
     overload(function)(lambda mask: lambda mask: lowered(mask))

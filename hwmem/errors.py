@@ -1,4 +1,5 @@
 """What goes wrong, by whose fault: the emulated program's, the user's input's, or the emulator's own."""
+
 import errno
 
 
@@ -27,8 +28,11 @@ class BusError(MachineError):
     a locked operation crosses a line; "SI_KERNEL", not in the stack segment.
     """
 
-    REASONS = {"BUS_ADRERR": "nothing of the file is at {:#x}", "BUS_ADRALN": "a locked operation crosses a line, at {:#x}",
-               "SI_KERNEL": "not in the stack segment (SI_KERNEL, address {:#x})"}
+    REASONS = {
+        "BUS_ADRERR": "nothing of the file is at {:#x}",
+        "BUS_ADRALN": "a locked operation crosses a line, at {:#x}",
+        "SI_KERNEL": "not in the stack segment (SI_KERNEL, address {:#x})",
+    }
 
     def __init__(self, address, access, code, thread):
         super().__init__(f"bus error: {self.REASONS[code].format(address)}, thread {thread}")

@@ -12,19 +12,61 @@
 
 A kernel that calls these compiles in a second or two: what they do beyond a cache hit lies behind doors (_jit).
 """
+
 from hwmem._jit import kernel
-from hwmem.core.access import (compare_exchange64, exchange64, fetch_add64, load, load8, load32, load64, store, store8,
-                               store32, store64)
+from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, load8, load32, load64, store, store8, store32, store64
 from hwmem.core.fence import lfence, mfence, sfence
 from hwmem.core.ordered import load_acquire, load_acquire64, store_release, store_release64, store_stream, store_stream64
 from hwmem.core.segment import load_segment, store_segment
-from hwmem.linux.stubs import (brk, exit_process, fork, futex_wait, futex_wake, madvise, mmap, mmap_file, mprotect, munmap, pread)
+from hwmem.linux.stubs import brk, exit_process, fork, futex_wait, futex_wake, madvise, mmap, mmap_file, mprotect, munmap, pread
 from hwmem.sched.scheduler import finish, is_over, next_thread, sleep_until
 from hwmem.sched.thread import NOBODY, begin_thread, clock, compute, happens_after, happens_before, joined, wait_child
 
-__all__ = ["kernel", "load", "load8", "load32", "load64", "store", "store8", "store32", "store64", "fetch_add64",
-           "exchange64", "compare_exchange64", "load_acquire", "load_acquire64", "store_release", "store_release64", "store_stream",
-           "store_stream64", "mfence", "sfence", "lfence", "next_thread", "finish", "sleep_until", "is_over",
-           "clock", "compute", "futex_wait", "futex_wake", "joined", "happens_before", "happens_after", "mmap", "mmap_file", "munmap",
-           "mprotect", "madvise", "brk", "pread", "load_segment", "store_segment", "fork", "begin_thread", "wait_child",
-           "exit_process", "NOBODY"]
+__all__ = [
+    "kernel",
+    "load",
+    "load8",
+    "load32",
+    "load64",
+    "store",
+    "store8",
+    "store32",
+    "store64",
+    "fetch_add64",
+    "exchange64",
+    "compare_exchange64",
+    "load_acquire",
+    "load_acquire64",
+    "store_release",
+    "store_release64",
+    "store_stream",
+    "store_stream64",
+    "mfence",
+    "sfence",
+    "lfence",
+    "next_thread",
+    "finish",
+    "sleep_until",
+    "is_over",
+    "clock",
+    "compute",
+    "futex_wait",
+    "futex_wake",
+    "joined",
+    "happens_before",
+    "happens_after",
+    "mmap",
+    "mmap_file",
+    "munmap",
+    "mprotect",
+    "madvise",
+    "brk",
+    "pread",
+    "load_segment",
+    "store_segment",
+    "fork",
+    "begin_thread",
+    "wait_child",
+    "exit_process",
+    "NOBODY",
+]

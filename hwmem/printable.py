@@ -1,4 +1,5 @@
 """Text for a terminal: names come from files, and files from anybody."""
+
 import re
 
 # What a terminal obeys (C0 and C1 controls but line ends and tabs, writing directions), and what no stream can encode

@@ -5,12 +5,23 @@
 Only powers of 1024: KiB, MiB, GiB, TiB, or K, M, G, T as Linux reads them (`memparse`). "KB" is refused, since it
 means 1000 to some and 1024 to others. A fraction is taken if it is a whole number of bytes.
 """
+
 import re
 from fractions import Fraction
 from numbers import Integral
 
-UNITS = {"": 1, "B": 1, "K": 1 << 10, "KiB": 1 << 10, "M": 1 << 20, "MiB": 1 << 20,
-         "G": 1 << 30, "GiB": 1 << 30, "T": 1 << 40, "TiB": 1 << 40}
+UNITS = {
+    "": 1,
+    "B": 1,
+    "K": 1 << 10,
+    "KiB": 1 << 10,
+    "M": 1 << 20,
+    "MiB": 1 << 20,
+    "G": 1 << 30,
+    "GiB": 1 << 30,
+    "T": 1 << 40,
+    "TiB": 1 << 40,
+}
 FORMATS = ("TiB", "GiB", "MiB", "KiB")
 FORM = re.compile(r"([0-9][0-9_]{0,30}(?:\.[0-9]{1,20})?) ?([A-Za-z]*)")
 EXAMPLE = 'bytes, such as 4096, "32KiB" or "4GiB"'

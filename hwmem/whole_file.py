@@ -4,6 +4,7 @@ The bytes have no name while they are written (O_TMPFILE), so that nothing is le
 gets one beside its place and takes it in one step. On file systems that cannot do the first, the name is there from the
 beginning. What is no ordinary file (/dev/null, a pipe) is written to as it stands, never replaced.
 """
+
 import errno
 import os
 import secrets
@@ -22,7 +23,7 @@ def write_whole(path, data):
         else:
             replace(target, data)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None       # not the temporary file's name
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None  # not the temporary file's name
 
 
 def replace(target, data):

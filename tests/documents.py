@@ -10,6 +10,7 @@
 
 With HWMEM_UPDATE_DOCS=1 what consoles and outputs show is written anew, but where "..." stands.
 """
+
 import os
 import pathlib
 import re
@@ -73,7 +74,7 @@ def shows(shown, printed):
     for piece in filter(None, shown.split(ANYTHING)):
         if piece not in printed:
             return False
-        printed = printed[printed.index(piece) + len(piece):]
+        printed = printed[printed.index(piece) + len(piece) :]
     return True
 
 

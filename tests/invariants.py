@@ -3,6 +3,7 @@
 Single writer or many readers; an inclusive LLC's directory knows every holder; TLBs agree with the page tables in RAM.
 The counters' identities are here too.
 """
+
 from collections import defaultdict
 
 from hwmem import params as P
@@ -110,7 +111,7 @@ def assert_tlbs_agree_with_tables(machine):
                 continue
             for _, _, key, _, word in entries(machine, core[name]):
                 if key >> 50:
-                    continue                                # a 2 MiB page
+                    continue  # a 2 MiB page
                 process, va = processes[key >> 36], (key & (1 << 36) - 1) << 12
                 record = machine.state.process[process.number]
                 frame, leaf, _ = page_table_leaf(machine, int(record.root), va, int(record.levels))
@@ -154,10 +155,19 @@ def assert_identities(machine, counters=None, faults=False):
         accesses = core["loads"] + core["stores"] + core["atomics"]
         if not faults:
             assert core["l1d.hits"] + core["l1d.misses"] == (
-                accesses + core["split_accesses"] + core["walk_accesses"] + core["kernel_accesses"]
-                + core["store_buffer.drains"] + core["store_buffer.fetches"] - core["store_buffer.stores"]
-                - core["store_buffer.forwards"] - core["store_buffer.streams"] - core["invalidation_queue.loads"]
-                - core["uncached.reads"] - core["uncached.writes"]), core
+                accesses
+                + core["split_accesses"]
+                + core["walk_accesses"]
+                + core["kernel_accesses"]
+                + core["store_buffer.drains"]
+                + core["store_buffer.fetches"]
+                - core["store_buffer.stores"]
+                - core["store_buffer.forwards"]
+                - core["store_buffer.streams"]
+                - core["invalidation_queue.loads"]
+                - core["uncached.reads"]
+                - core["uncached.writes"]
+            ), core
         if config.mmu and not faults:
             assert core["dtlb.hits"] + core["dtlb.misses"] == accesses + core["split_accesses"], core
         if config.mmu and config.stlb:

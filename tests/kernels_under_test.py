@@ -1,14 +1,28 @@
 """The jitted loops of the tests: few and general, since each costs compile time.
 
-    run_script      accesses by given threads in given order, results kept
-    run_programs    threads under next_thread, each running its own list of instructions, every step logged
+run_script      accesses by given threads in given order, results kept
+run_programs    threads under next_thread, each running its own list of instructions, every step logged
 """
+
 import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
-from hwmem.kernels import (clock, compare_exchange64, compute, exchange64, fetch_add64, finish, futex_wait, futex_wake, load, mfence,
-                           next_thread, sleep_until, store)
+from hwmem.kernels import (
+    clock,
+    compare_exchange64,
+    compute,
+    exchange64,
+    fetch_add64,
+    finish,
+    futex_wait,
+    futex_wake,
+    load,
+    mfence,
+    next_thread,
+    sleep_until,
+    store,
+)
 from hwmem.machine.enter import place_thread
 from hwmem.sched.block import enqueue
 

@@ -3,16 +3,18 @@
 The models share no code with hwmem: a set is a Python list, memory a dict. What reads a machine's record decodes the
 layout that hwmem/layout draws (tag words, pools) and the page-table entries that the SDM draws (vol. 3A, 4.5).
 """
+
 import ctypes
 
 from hwmem import params as P
 
 LINE = 64
-I, S, F, O, E, M = range(6)                             # stable states of a private copy, weakest first
-PRESENT, GONE, SHARED, OWNED = range(4)                  # directory states of an LLC line; OWNED + owner
+I, S, F, O, E, M = range(6)  # stable states of a private copy, weakest first
+PRESENT, GONE, SHARED, OWNED = range(4)  # directory states of an LLC line; OWNED + owner
 
 
 # Replacement
+
 
 class LruSet:
     """Least recently used: a list, the most recent first."""
@@ -66,7 +68,7 @@ class TreePlruSet(WaySet):
 
     def __init__(self, ways):
         super().__init__(ways)
-        self.right_is_older = {}                            # (first way, number of ways) of a node -> bool
+        self.right_is_older = {}  # (first way, number of ways) of a node -> bool
 
     def touch(self, way):
         low, n = 0, self.ways
@@ -124,6 +126,7 @@ class SetAssociative:
 
 # Memory
 
+
 class FlatMemory:
     """Bytes by address, zero until written; words little-endian."""
 
@@ -147,6 +150,7 @@ def signed(value):
 
 # A machine's raw state
 
+
 def ram_bytes(machine, pa, n):
     """RAM's bytes, read from the host."""
     assert 0 <= pa and pa + n <= machine.config.memory, hex(pa)
@@ -164,7 +168,7 @@ def poke_ram(machine, pa, size, value):
 def entries(machine, s):
     """(set, way, key, flags, word) of every occupied entry of a set-associative array."""
     base, row = int(s["first"]), 1 << int(s.row_shift)
-    tags = machine.state.tag[base:base + int(s.sets) * row]
+    tags = machine.state.tag[base : base + int(s.sets) * row]
     for k in (tags & P.OCCUPIED).nonzero()[0].tolist():
         tag = int(tags[k])
         assert k % row < s.ways, "what is occupied lies in a way"

@@ -1,4 +1,5 @@
 """The command: exit status, one line for a refusal, tables on stdout and nothing else there."""
+
 import json
 import os
 import pathlib
@@ -34,13 +35,26 @@ def called(capsys, *words):
 def test_run_prints_the_comparison_the_cores_and_the_contended_line(capsys):
     status, out, err = called(capsys, "run", "false-sharing", *SMALL)
     assert (status, err) == (0, "")
-    for words in ("stride=8  stride=64  slowdown", "L1D hit", "counters[0..3]  false",
-                  "0" * 8 + "1" * 8 + "2" * 8 + "3" * 8 + "." * 32, "100% of the HITMs are false sharing"):
+    for words in (
+        "stride=8  stride=64  slowdown",
+        "L1D hit",
+        "counters[0..3]  false",
+        "0" * 8 + "1" * 8 + "2" * 8 + "3" * 8 + "." * 32,
+        "100% of the HITMs are false sharing",
+    ):
         assert words in out
 
 
-@pytest.mark.parametrize("name, settings", [("spin-lock", "iterations=20"), ("stream", "size=4KiB"), ("memory-mountain", "largest=32KiB"),
-                                            ("linear-regression", "points=50"), ("matrix-multiply", "n=8")])
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("spin-lock", "iterations=20"),
+        ("stream", "size=4KiB"),
+        ("memory-mountain", "largest=32KiB"),
+        ("linear-regression", "points=50"),
+        ("matrix-multiply", "n=8"),
+    ],
+)
 def test_tables_fit_a_terminal_of_100_columns(capsys, name, settings):
     _, out, _ = called(capsys, "run", name, "--set", settings)
     assert max(map(len, out.splitlines()[2:])) <= 100
@@ -126,20 +140,34 @@ def test_a_python_file_runs_as_the_workload_it_registers(capsys, tmp_path):
     assert called(capsys, "run", tmp_path / "empty.py") == (2, "", f"hwmem: {tmp_path}/empty.py: registers no workload\n")
 
 
-@pytest.mark.parametrize("line, wrong, said", [
-    (2, "import nothing_of_that_name", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
-    (2, "def f(:", "SyntaxError: invalid syntax"), (5, "    1 // 0", "ZeroDivisionError: integer division or modulo by zero"),
-    (6, "@hwmem.workload('broken', '', setup=3)", "TypeError: broken.setup: takes a function, not int"),
-    (8, "    next_thread(m, m)", "next_thread takes (m), not 2 arguments"), (8, "    next_thread()", "next_thread takes (m), not 0 arguments"),
-    (8, "    next_thred(m)", "'next_thred' is not defined; did you mean next_thread?"),
-    (8, "    return w.missing", "w has no field 'missing'"), (8, "    m.thread[0].locl[1] = 2", "m.thread[0] has no field 'locl'; did you mean local?"),
-    (8, "    return m.threds", "m has no field 'threds'; did you mean threads?"),
-    (8, "    return m.cores + 'x'", "TypingError: add(int64, "),
-])
+@pytest.mark.parametrize(
+    "line, wrong, said",
+    [
+        (2, "import nothing_of_that_name", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+        (2, "def f(:", "SyntaxError: invalid syntax"),
+        (5, "    1 // 0", "ZeroDivisionError: integer division or modulo by zero"),
+        (6, "@hwmem.workload('broken', '', setup=3)", "TypeError: broken.setup: takes a function, not int"),
+        (8, "    next_thread(m, m)", "next_thread takes (m), not 2 arguments"),
+        (8, "    next_thread()", "next_thread takes (m), not 0 arguments"),
+        (8, "    next_thred(m)", "'next_thred' is not defined; did you mean next_thread?"),
+        (8, "    return w.missing", "w has no field 'missing'"),
+        (8, "    m.thread[0].locl[1] = 2", "m.thread[0] has no field 'locl'; did you mean local?"),
+        (8, "    return m.threds", "m has no field 'threds'; did you mean threads?"),
+        (8, "    return m.cores + 'x'", "TypingError: add(int64, "),
+    ],
+)
 def test_what_is_wrong_in_a_python_file_is_told_with_its_line(capsys, tmp_path, line, wrong, said):
     file = tmp_path / "broken.py"
-    lines = ["import hwmem", "", "from hwmem.kernels import next_thread", "def setup(w, space):", "    pass",
-             "@hwmem.workload('broken', 'does nothing', setup=setup)", "def broken(m, w):", "    pass"]
+    lines = [
+        "import hwmem",
+        "",
+        "from hwmem.kernels import next_thread",
+        "def setup(w, space):",
+        "    pass",
+        "@hwmem.workload('broken', 'does nothing', setup=setup)",
+        "def broken(m, w):",
+        "    pass",
+    ]
     lines[line - 1] = wrong
     file.write_text("\n".join(lines))
     status, out, err = called(capsys, "run", file)
@@ -148,13 +176,25 @@ def test_what_is_wrong_in_a_python_file_is_told_with_its_line(capsys, tmp_path, 
     assert err.startswith(f"hwmem: {file}:{line}: {said}")
 
 
-@pytest.mark.parametrize("line, wrong, at, said", [
-    (5, "    w.counter = 'many'", 4, "setup: w.counter: takes a number or an array of numbers, not str"),
-    (7, "def broken(m):", 6, "TypeError: broken: a kernel takes (m, w), the machine and its own variables, not (m)")])
+@pytest.mark.parametrize(
+    "line, wrong, at, said",
+    [
+        (5, "    w.counter = 'many'", 4, "setup: w.counter: takes a number or an array of numbers, not str"),
+        (7, "def broken(m):", 6, "TypeError: broken: a kernel takes (m, w), the machine and its own variables, not (m)"),
+    ],
+)
 def test_what_shows_only_later_is_told_where_its_function_begins(capsys, tmp_path, line, wrong, at, said):
     file = tmp_path / "broken.py"
-    lines = ["import hwmem", "", "from hwmem.kernels import next_thread", "def setup(w, space):", "    pass",
-             "@hwmem.workload('broken', 'does nothing', setup=setup)", "def broken(m, w):", "    pass"]
+    lines = [
+        "import hwmem",
+        "",
+        "from hwmem.kernels import next_thread",
+        "def setup(w, space):",
+        "    pass",
+        "@hwmem.workload('broken', 'does nothing', setup=setup)",
+        "def broken(m, w):",
+        "    pass",
+    ]
     lines[line - 1] = wrong
     file.write_text("\n".join(lines))
     status, out, err = called(capsys, "run", file)
@@ -185,37 +225,40 @@ def test_a_page_holds_every_section_the_bytes_of_each_line_and_a_picture(capsys,
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
 
 
-@pytest.mark.parametrize("words, said", [
-    ("", "the following arguments are required: COMMAND (see hwmem --help)"),
-    ("walk", "argument COMMAND: invalid choice: 'walk'"),
-    ("run", "the following arguments are required: WORKLOAD (see hwmem run --help)"),
-    ("run false-sharing --sed 3", "unrecognized arguments: --sed 3"),
-    ("run false-sharing --seed x", "argument --seed: invalid int value: 'x' (see hwmem run --help)"),
-    ("run false-sharin", "workload 'false-sharin' does not exist; did you mean false-sharing?"),
-    ("run false-sharing --set thread=4", "false-sharing.thread is not a setting; did you mean false-sharing.threads?"),
-    ("run false-sharing --set threads", "'threads' must be parameter=value, such as threads=8"),
-    ("run false-sharing --set stride=4", "false-sharing.stride must be an integer from 8 to 4096, not 4"),
-    ("run stream --set size=1KB", "stream.size must be bytes, such as 4096, \"32KiB\" or \"4GiB\", not '1KB'"),
-    ("run false-sharing --preset pentium", "preset must be one of"),
-    ("run false-sharing --with cores=0", "cores must be an integer from 1 to 64, not 0"),
-    ("run false-sharing --cores 0,7", "core: 7 is not one of the 4 cores, 0 to 3"),
-    ("run false-sharing --cores one,two", "argument --cores: takes numbers, such as 0,1, not 'one,two'"),
-    ("run false-sharing --events -1", "--events must be an integer from 0 to 1048576, not -1"),
-    ("run false-sharing --events 1048577", "--events must be an integer from 0 to 1048576, not 1048577"),
-    ("run false-sharing -o /", "argument -o/--output: /: Is a directory"),
-    ("classroom -o nowhere/a.svg", "argument -o/--output: nowhere/a.svg: No such file or directory"),
-    (f"html {__file__} -o r.html", f"{__file__}: not a result of hwmem"),
-    ("html r.hwm", "the following arguments are required: -o/--output"),
-    ("run false-sharing --config nowhere.toml", "nowhere.toml: No such file or directory"),
-    ("run nowhere.py", "nowhere.py: no such file"),
-    ("run false-sharing -o nowhere/r.hwm", "argument -o/--output: nowhere/r.hwm: No such file or directory (see hwmem run --help)"),
-    ("trace nowhere.xz", "nowhere.xz: no such file or directory"),
-    (f"trace {__file__}", f"{__file__}:1: neither lackey, din, xdin"),
-    (f"trace {TRACE} --core 4", "--core takes 0 to 3, not 4"),
-    (f"report {__file__}", f"{__file__}: not a result of hwmem"),
-    ("report nowhere.hwm", "nowhere.hwm: No such file or directory"),
-    ("report r.hwm heap", "argument SECTION: invalid choice: 'heap'"),
-])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ("", "the following arguments are required: COMMAND (see hwmem --help)"),
+        ("walk", "argument COMMAND: invalid choice: 'walk'"),
+        ("run", "the following arguments are required: WORKLOAD (see hwmem run --help)"),
+        ("run false-sharing --sed 3", "unrecognized arguments: --sed 3"),
+        ("run false-sharing --seed x", "argument --seed: invalid int value: 'x' (see hwmem run --help)"),
+        ("run false-sharin", "workload 'false-sharin' does not exist; did you mean false-sharing?"),
+        ("run false-sharing --set thread=4", "false-sharing.thread is not a setting; did you mean false-sharing.threads?"),
+        ("run false-sharing --set threads", "'threads' must be parameter=value, such as threads=8"),
+        ("run false-sharing --set stride=4", "false-sharing.stride must be an integer from 8 to 4096, not 4"),
+        ("run stream --set size=1KB", 'stream.size must be bytes, such as 4096, "32KiB" or "4GiB", not \'1KB\''),
+        ("run false-sharing --preset pentium", "preset must be one of"),
+        ("run false-sharing --with cores=0", "cores must be an integer from 1 to 64, not 0"),
+        ("run false-sharing --cores 0,7", "core: 7 is not one of the 4 cores, 0 to 3"),
+        ("run false-sharing --cores one,two", "argument --cores: takes numbers, such as 0,1, not 'one,two'"),
+        ("run false-sharing --events -1", "--events must be an integer from 0 to 1048576, not -1"),
+        ("run false-sharing --events 1048577", "--events must be an integer from 0 to 1048576, not 1048577"),
+        ("run false-sharing -o /", "argument -o/--output: /: Is a directory"),
+        ("classroom -o nowhere/a.svg", "argument -o/--output: nowhere/a.svg: No such file or directory"),
+        (f"html {__file__} -o r.html", f"{__file__}: not a result of hwmem"),
+        ("html r.hwm", "the following arguments are required: -o/--output"),
+        ("run false-sharing --config nowhere.toml", "nowhere.toml: No such file or directory"),
+        ("run nowhere.py", "nowhere.py: no such file"),
+        ("run false-sharing -o nowhere/r.hwm", "argument -o/--output: nowhere/r.hwm: No such file or directory (see hwmem run --help)"),
+        ("trace nowhere.xz", "nowhere.xz: no such file or directory"),
+        (f"trace {__file__}", f"{__file__}:1: neither lackey, din, xdin"),
+        (f"trace {TRACE} --core 4", "--core takes 0 to 3, not 4"),
+        (f"report {__file__}", f"{__file__}: not a result of hwmem"),
+        ("report nowhere.hwm", "nowhere.hwm: No such file or directory"),
+        ("report r.hwm heap", "argument SECTION: invalid choice: 'heap'"),
+    ],
+)
 def test_wrong_usage_ends_with_2_and_one_line(capsys, words, said):
     status, out, err = called(capsys, *words.split())
     assert (status, out) == (2, "")
@@ -235,7 +278,19 @@ def test_a_program_that_fails_ends_with_1_and_one_line(capsys):
 
 
 def test_every_subcommand_has_help(capsys):
-    for words in ([], ["list"], ["run"], ["trace"], ["report"], ["litmus"], ["trace-line"], ["classroom"], ["config"], ["warmup"], ["html"]):
+    for words in (
+        [],
+        ["list"],
+        ["run"],
+        ["trace"],
+        ["report"],
+        ["litmus"],
+        ["trace-line"],
+        ["classroom"],
+        ["config"],
+        ["warmup"],
+        ["html"],
+    ):
         with pytest.raises(SystemExit) as end:
             main([*words, "--help"])
         assert end.value.code == 0 and capsys.readouterr().out.startswith("usage: hwmem")
@@ -280,11 +335,17 @@ def test_settings_may_stand_before_the_workload(capsys):
     assert first[0] == last[0] == 0 and json.loads(first[1])["cycles"] == json.loads(last[1])["cycles"]
 
 
-@pytest.mark.parametrize("words, said", [
-    (["run", "false-sharing", "--threads", "2"], "did you mean --set threads=2"), (["run", "false-sharing", "--cache.size=3"], "--set cache.size=3"),
-    (["run", "false-sharing", "--sweep", "threads"], "--sweep: 'threads' must be name=values, such as threads=1..16"),
-    (["run", "false-sharing", "--sweep", "threads=4..1"], "a range ascends"), (["run", "false-sharing", "--sweep", "thread=1,2"], "did you mean threads?"),
-    (["diff", "a.hwm", "b.hwm"], "a.hwm: No such file or directory")])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["run", "false-sharing", "--threads", "2"], "did you mean --set threads=2"),
+        (["run", "false-sharing", "--cache.size=3"], "--set cache.size=3"),
+        (["run", "false-sharing", "--sweep", "threads"], "--sweep: 'threads' must be name=values, such as threads=1..16"),
+        (["run", "false-sharing", "--sweep", "threads=4..1"], "a range ascends"),
+        (["run", "false-sharing", "--sweep", "thread=1,2"], "did you mean threads?"),
+        (["diff", "a.hwm", "b.hwm"], "a.hwm: No such file or directory"),
+    ],
+)
 def test_what_was_probably_meant_is_said_in_one_line(capsys, words, said):
     status, out, err = called(capsys, *words)
     assert (status, out, err.count("\n")) == (2, "", 1) and said in err
@@ -329,8 +390,12 @@ def test_two_results_are_told_apart(capsys, tmp_path):
 
 
 def test_a_screen_of_ascii_gets_ascii():
-    done = subprocess.run([sys.executable, "-m", "hwmem", "run", "false-sharing", *SMALL], cwd=ROOT, capture_output=True,
-                          env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    done = subprocess.run(
+        [sys.executable, "-m", "hwmem", "run", "false-sharing", *SMALL],
+        cwd=ROOT,
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
     assert done.returncode == 0 and done.stdout.isascii() and b"####" in done.stdout
 
 

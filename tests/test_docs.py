@@ -1,4 +1,5 @@
 """README and docs keep their word: every block of code runs, and what is shown is what is printed (documents.py has the kinds)."""
+
 import contextlib
 import io
 import pathlib
@@ -17,7 +18,7 @@ from hwmem.programs import WORKLOADS
 MAINS = {"hwmem": hwmem.cli.cli, "goalloc": goalloc.cli.cli}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 TASKS = [page for page in PAGES if page.parent.name == "tasks"]
-ELSEWHERE = ("bench", "record")         # commands with parsers of their own, or whose words another program takes
+ELSEWHERE = ("bench", "record")  # commands with parsers of their own, or whose words another program takes
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(page, desk, capsys):
             continue
         registered, programs = dict(WORKLOADS), dict(PROGRAMS)
         own = re.search(r"@(hwmem|goalloc)\.workload\(\"(\w+)\".*?(\w+)=\1\.parameter\(1000", block.text, re.S)
-        if own:                                     # a kernel is cached with its file
+        if own:  # a kernel is cached with its file
             pathlib.Path(f"{own[2]}.py").write_text(block.text)
             assert own[2] in printed([own[1], "run", f"{own[2]}.py", "--set", f"{own[3]}=50"])
         else:

@@ -1,6 +1,7 @@
 """Miss, directory and write-back counts against two C programs that were checked against Dinero IV, pycachesim and
 gem5 24.0's MESI_Two_Level (oracles/caches): their recorded answers, and the programs themselves on fresh streams. The second
 also with recency as processors have it, which a model written apart from it agreed with."""
+
 import gzip
 import json
 import pathlib
@@ -45,15 +46,28 @@ def lru_counts(counters, names):
 
 def mesi_counts(counters):
     cores, directory = counters["cores"], counters["directory"]
-    return {"l1_hits": sum(c["l1d.hits"] for c in cores), "l1_misses": sum(c["l1d.misses"] for c in cores),
-            "l2_hits": directory["hits"], "l2_misses": directory["misses"],
-            "l1_replacements": sum(c["l1d.replacements"] for c in cores),
-            **{f: directory[f] for f in ("memory_fills", "fwd_gets", "fwd_getx", "inv", "upgrades", "putx")}}
+    return {
+        "l1_hits": sum(c["l1d.hits"] for c in cores),
+        "l1_misses": sum(c["l1d.misses"] for c in cores),
+        "l2_hits": directory["hits"],
+        "l2_misses": directory["misses"],
+        "l1_replacements": sum(c["l1d.replacements"] for c in cores),
+        **{f: directory[f] for f in ("memory_fills", "fwd_gets", "fwd_getx", "inv", "upgrades", "putx")},
+    }
 
 
 def mesi_answer(cores, l1, l2, addresses, is_store, core, ordering="sc", **settings):
-    config = MachineConfig().replace(cores=cores, mmu=False, inclusion="inclusive", protocol="mesi", ordering=ordering, **settings,
-                                           l1d=cache("l1d", l1), l2=None, llc=cache("llc", l2))
+    config = MachineConfig().replace(
+        cores=cores,
+        mmu=False,
+        inclusion="inclusive",
+        protocol="mesi",
+        ordering=ordering,
+        **settings,
+        l1d=cache("l1d", l1),
+        l2=None,
+        llc=cache("llc", l2),
+    )
     return mesi_counts(Machine(config).replay((addresses, is_store), core=core))
 
 
@@ -67,13 +81,17 @@ def test_one_core_misses_and_writes_back_as_the_recorded_lru_program_says(case, 
 
 
 @pytest.mark.parametrize("recency", ANSWERS)
-@pytest.mark.parametrize("number", range(len(RECORDED["mesi"])), ids=lambda k: "{kind}-{cores}-cores-l1-{l1_sets_ways}".format(**RECORDED["mesi"][k]))
+@pytest.mark.parametrize(
+    "number", range(len(RECORDED["mesi"])), ids=lambda k: "{kind}-{cores}-cores-l1-{l1_sets_ways}".format(**RECORDED["mesi"][k])
+)
 def test_several_cores_count_what_the_recorded_mesi_program_says(number, recency):
     case = RECORDED[ANSWERS[recency]][number]
     addresses, is_store, core = stream(case["kind"], case["seed"], case["n"], case["cores"])
-    for ordering in ("sc", "tso"):                          # a replay runs past the store buffer
-        assert mesi_answer(case["cores"], case["l1_sets_ways"], case["l2_sets_ways"], addresses, is_store, core, ordering,
-                           recency=recency) == case["counts"]
+    for ordering in ("sc", "tso"):  # a replay runs past the store buffer
+        assert (
+            mesi_answer(case["cores"], case["l1_sets_ways"], case["l2_sets_ways"], addresses, is_store, core, ordering, recency=recency)
+            == case["counts"]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +108,7 @@ def programs(tmp_path_factory):
         records = np.stack([addresses, is_store.astype(np.int64), core], axis=1)
         done = subprocess.run([folder / name, *map(str, arguments)], input=records.tobytes(), capture_output=True, check=True)
         return json.loads(done.stdout)
+
     return answer
 
 

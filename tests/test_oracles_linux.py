@@ -10,6 +10,7 @@ Here pages move at once. So up to 30 pages of one core may be missing from Linux
 VMA ours >= Linux's, and over all of them ours - Linux's <= 30 pages. The live scripts stay on one core: pages that wait in
 another core's batches are not on a list yet and would not be marked at all.
 """
+
 import gzip
 import json
 import os
@@ -26,7 +27,7 @@ from oracles.linux import scripts
 
 KINDS = ("basic", "thp", "swap")
 RECORDED = [json.loads(line) for kind in KINDS for line in gzip.decompress((scripts.FOLDER / f"{kind}.jsonl.gz").read_bytes()).splitlines()]
-LAZYFREE = 5                            # of a VMA's figures
+LAZYFREE = 5  # of a VMA's figures
 BATCHED_KIB = 30 * 4
 LIVE_SCRIPTS, LIVE_STEPS = 12, 120
 
@@ -55,7 +56,7 @@ def compare(lines, theirs):
         found = differences(mine, linux)
         if not found and too_lazy(mine, linux):
             found = [("LazyFree", mine["vmas"], linux["vmas"])]
-        assert not found, f"step {step}, {lines[step]!r} after {lines[max(0, step - 5):step]}: (place, ours, Linux's) {found[:5]}"
+        assert not found, f"step {step}, {lines[step]!r} after {lines[max(0, step - 5) : step]}: (place, ours, Linux's) {found[:5]}"
 
 
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda r: f"{r['kind']}-{r['seed']}")
@@ -105,8 +106,15 @@ def test_fresh_scripts_are_answered_as_this_hosts_kernel_answers_them(kind, prog
         compare(lines, scripts.settled(program, lines))
 
 
-@pytest.mark.parametrize("line, words", [("jump 0 1", "line 2: 'jump' is none of map, any"), ("map 0 4096", "line 2: map takes 3 numbers, got 2"),
-                                         ("read 0 x", "line 2: 'read 0 x' holds what is no whole number"), (f"brk {1 << 80}", "line 2: a number beyond")])
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("jump 0 1", "line 2: 'jump' is none of map, any"),
+        ("map 0 4096", "line 2: map takes 3 numbers, got 2"),
+        ("read 0 x", "line 2: 'read 0 x' holds what is no whole number"),
+        (f"brk {1 << 80}", "line 2: a number beyond"),
+    ],
+)
 def test_a_malformed_line_is_named(line, words):
     with pytest.raises(ValueError, match=words.replace("(", r"\(")):
         hwmem.answer_script(["# the second line is wrong", line])

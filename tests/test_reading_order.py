@@ -1,4 +1,5 @@
 """The files of both packages are the ones in their reading order, and import only downwards in it."""
+
 import ast
 import pathlib
 
@@ -57,14 +58,22 @@ def test_a_room_is_read_in_one_go(order):
     assert sorted(entered) == sorted(set(entered)), "a room stands in two places of reading.py"
 
 
-@pytest.mark.parametrize("order, name", [(order, name) for order in ORDERS for name in order.READING], ids=lambda value: str(value) if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "order, name",
+    [(order, name) for order in ORDERS for name in order.READING],
+    ids=lambda value: str(value) if isinstance(value, str) else "",
+)
 def test_a_file_imports_only_what_stands_below_it(order, name):
-    below = set(order.READING[order.READING.index(name) + 1:]) | set(order.HEADERS)
+    below = set(order.READING[order.READING.index(name) + 1 :]) | set(order.HEADERS)
     other = {module for module in imports(name) if not module.startswith(package_of(order))}
     assert imports(name) - below - other == set()
 
 
-@pytest.mark.parametrize("order, name", [(order, name) for order in ORDERS for name in order.HEADERS], ids=lambda value: str(value) if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "order, name",
+    [(order, name) for order in ORDERS for name in order.HEADERS],
+    ids=lambda value: str(value) if isinstance(value, str) else "",
+)
 def test_a_shared_header_imports_only_shared_headers(order, name):
     assert {module for module in imports(name) if module.startswith(package_of(order))} <= set(order.HEADERS)
 

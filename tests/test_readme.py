@@ -1,4 +1,5 @@
 """The front door: what it says of its tables stands in them, and it names everything there is. (Its blocks run in test_docs.py.)"""
+
 import pathlib
 import re
 

@@ -1,4 +1,5 @@
 """hwmem.run and its results: what is measured, that it repeats, how it ends badly, and the file that keeps it."""
+
 import json
 import os
 import subprocess
@@ -28,9 +29,13 @@ def test_the_seed_decides_when_threads_come_up():
     assert len({hwmem.run("false-sharing", seed=s, **SMALL).cycles for s in range(4)}) > 1
 
 
-@hwmem.workload("test-clocks", "notes when each thread begins", values=lambda w, space: {"began": w.began},
-                setup=lambda w, space: (space.map("data", 1 << 20), setattr(w, "began", np.zeros(w.threads))),
-                threads=hwmem.parameter(4, "threads", 1, 4))
+@hwmem.workload(
+    "test-clocks",
+    "notes when each thread begins",
+    values=lambda w, space: {"began": w.began},
+    setup=lambda w, space: (space.map("data", 1 << 20), setattr(w, "began", np.zeros(w.threads))),
+    threads=hwmem.parameter(4, "threads", 1, 4),
+)
 def clocks(m, w):
     while True:
         t = next_thread(m)
@@ -73,19 +78,30 @@ def test_threads_run_on_the_cores_they_are_given_to():
     assert [core["loads"] > 0 for core in r.counters["cores"]] == [False, True, False, True]
 
 
-@pytest.mark.parametrize("given, message", [
-    ({"cores": [4]}, "core: 4 is not one of the 4 cores, 0 to 3"), ({"cores": []}, "cores: takes at least one core"),
-    ({"seed": -1}, "seed must be an integer from 0 to 9223372036854775807, not -1"),
-    ({"events": -1}, "events must be an integer from 0 to 1048576, not -1")])
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"cores": [4]}, "core: 4 is not one of the 4 cores, 0 to 3"),
+        ({"cores": []}, "cores: takes at least one core"),
+        ({"seed": -1}, "seed must be an integer from 0 to 9223372036854775807, not -1"),
+        ({"events": -1}, "events must be an integer from 0 to 1048576, not -1"),
+    ],
+)
 def test_wrong_arguments_are_refused_in_one_line(given, message):
     with pytest.raises(ValueError) as caught:
         hwmem.run("false-sharing", **given)
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("given, message", [
-    ({"config": "generic"}, "config: takes a MachineConfig, not str"), ({"cores": "0,1"}, "cores: takes ints of 64 bits, not <U3"),
-    ({"seed": "1"}, "seed must be an integer"), ({"events": 1.5}, "events must be an integer from 0 to 1048576, not 1.5")])
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"config": "generic"}, "config: takes a MachineConfig, not str"),
+        ({"cores": "0,1"}, "cores: takes ints of 64 bits, not <U3"),
+        ({"seed": "1"}, "seed must be an integer"),
+        ({"events": 1.5}, "events must be an integer from 0 to 1048576, not 1.5"),
+    ],
+)
 def test_arguments_of_another_kind_are_refused_by_name(given, message):
     with pytest.raises(TypeError) as caught:
         hwmem.run("false-sharing", **given)
@@ -105,8 +121,12 @@ def test_a_comparison_runs_the_variants_at_every_scale():
     assert hwmem.run("pointer-chase", compare=True, size=4096, loads=10).comparison is None
 
 
-@hwmem.workload("test-forgotten", "waits for a wake that nobody sends", setup=lambda w, space: setattr(w, "flag", space.map("flag", 8)),
-                threads=hwmem.parameter(2, "threads"))
+@hwmem.workload(
+    "test-forgotten",
+    "waits for a wake that nobody sends",
+    setup=lambda w, space: setattr(w, "flag", space.map("flag", 8)),
+    threads=hwmem.parameter(2, "threads"),
+)
 def forgotten(m, w):
     while True:
         t = next_thread(m)
@@ -177,17 +197,20 @@ def rewrite(path, change):
         archive.writestr("result.json", json.dumps(document))
 
 
-@pytest.mark.parametrize("spoil, message", [
-    (lambda p: p.write_bytes(b"no zip"), "not a result of hwmem"),
-    (lambda p: p.write_bytes(p.read_bytes()[:200]), "not a result of hwmem"),
-    (lambda p: zipfile.ZipFile(p, "w").close(), "not a result of hwmem"),
-    (lambda p: rewrite(p, lambda d: d.update(kind="else")), "not a result of hwmem"),
-    (lambda p: rewrite(p, lambda d: d.update(format=99, version="7.0")), "format 99, written by hwmem 7.0; hwmem .* reads format 1"),
-    (lambda p: rewrite(p, lambda d: d.pop("cycles")), "damaged: 'cycles'"),
-    (lambda p: rewrite(p, lambda d: d["config"].update(cores=99)), "damaged: cores must be"),
-    (lambda p: rewrite(p, lambda d: d.update(cycles={})), "damaged: cycles is {}"),
-    (lambda p: rewrite(p, lambda d: d.update(races=3)), "damaged: races is 3"),
-])
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda p: p.write_bytes(b"no zip"), "not a result of hwmem"),
+        (lambda p: p.write_bytes(p.read_bytes()[:200]), "not a result of hwmem"),
+        (lambda p: zipfile.ZipFile(p, "w").close(), "not a result of hwmem"),
+        (lambda p: rewrite(p, lambda d: d.update(kind="else")), "not a result of hwmem"),
+        (lambda p: rewrite(p, lambda d: d.update(format=99, version="7.0")), "format 99, written by hwmem 7.0; hwmem .* reads format 1"),
+        (lambda p: rewrite(p, lambda d: d.pop("cycles")), "damaged: 'cycles'"),
+        (lambda p: rewrite(p, lambda d: d["config"].update(cores=99)), "damaged: cores must be"),
+        (lambda p: rewrite(p, lambda d: d.update(cycles={})), "damaged: cycles is {}"),
+        (lambda p: rewrite(p, lambda d: d.update(races=3)), "damaged: races is 3"),
+    ],
+)
 def test_a_file_that_is_no_result_is_refused_in_one_line(saved, spoil, message):
     spoil(saved[1])
     with pytest.raises(hwmem.ResultError, match=message) as caught:
@@ -196,8 +219,22 @@ def test_a_file_that_is_no_result_is_refused_in_one_line(saved, spoil, message):
 
 
 def test_without_the_compiler_a_run_gives_the_same_result():
-    words = [sys.executable, "-m", "hwmem", "run", "producer-consumer", "--alone", "--json", "--set", "items=30", "capacity=4", "wait=futex"]
-    documents = [json.loads(subprocess.run(words, env=os.environ | {"NUMBA_DISABLE_JIT": flag}, capture_output=True).stdout) for flag in "01"]
+    words = [
+        sys.executable,
+        "-m",
+        "hwmem",
+        "run",
+        "producer-consumer",
+        "--alone",
+        "--json",
+        "--set",
+        "items=30",
+        "capacity=4",
+        "wait=futex",
+    ]
+    documents = [
+        json.loads(subprocess.run(words, env=os.environ | {"NUMBA_DISABLE_JIT": flag}, capture_output=True).stdout) for flag in "01"
+    ]
     for document in documents:
         document.pop("wall_seconds")
     assert documents[0] == documents[1]

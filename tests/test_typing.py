@@ -1,4 +1,5 @@
 """Type checkers see the names that users import: the stubs have them all, and from where they are."""
+
 import ast
 import pathlib
 
@@ -17,7 +18,7 @@ def test_the_stub_has_every_name_and_its_home(package):
         if isinstance(node, ast.ImportFrom):
             homes |= {alias.name: node.module for alias in node.names}
     declared = {name: f"{package.__name__}.{home}" for name, home in package._HOME_OF.items()}
-    if homes.pop("*", None):                    # hwmem.params' constants
+    if homes.pop("*", None):  # hwmem.params' constants
         declared = {name: home for name, home in declared.items() if home != "hwmem.params"}
     declared |= {name: package.__name__ for name in ("litmus", "answers") if name in package.__all__}
     assert homes == declared

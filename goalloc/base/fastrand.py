@@ -4,6 +4,7 @@ Who draws: newproc1 (trackingSeq), the order in which other Ps are robbed, selec
 first state comes from Runtime's seed, so that a run repeats; the real program's is random. Masks are uint64 whose products stay
 below 2^64, so that plain Python computes them without overflow. Go: stubs.go fastrand, fastrandn, fastrand64.
 """
+
 import numpy as np
 
 from hwmem._jit import cold, kernel

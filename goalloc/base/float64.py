@@ -3,6 +3,7 @@
 A conversion whose result does not fit gives what amd64's CVTTSD2SQ does, 0x8000000000000000, as Go's does there (its language
 leaves it open): the pacer converts infinities (a cycle that scanned nothing) and 95 times the largest memory limit.
 """
+
 import struct
 
 import numpy as np

@@ -3,6 +3,7 @@
 Taking one is an atomic on the word, so it costs what its line costs. A release later than the taker's clock is contention:
 the taker waits until then, and the wait is counted. Letting go is an exchange too, as Go's unlock is (lock_futex.go).
 """
+
 from hwmem._jit import cold
 from goalloc import params as P
 from goalloc.words import swap64
@@ -12,7 +13,7 @@ from goalloc.words import swap64
 def lock(m, t, va):
     core = m.core[m.thread[t].core]
     before = core.cycles
-    released = swap64(m, t, va, 1)              # which may itself wait for the line
+    released = swap64(m, t, va, 1)  # which may itself wait for the line
     counts = m.process[m.thread[t].process].guest
     counts[P.LOCKS] += 1
     if released > before:

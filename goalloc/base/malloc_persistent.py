@@ -4,6 +4,7 @@ A P has a chunk of its own (p.palloc); before there are Ps the global one is use
 more come straight from the system. Chunks count as other_sys until they are handed out. Reached through a door: the
 fixed-size allocators, span sets and address ranges stand above it. Go: malloc.go persistentalloc1.
 """
+
 from hwmem._jit import DOORS, call_door, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw

@@ -9,6 +9,7 @@ nothing, sysUnused is madvise. So an access in Reserved faults, and a transition
 error here, told by what the emulated kernel has mapped. `stat` is the address of the counter (a sysMemStat) that the memory
 goes to. Go: mem.go, mem_linux.go.
 """
+
 from hwmem import params as H
 from hwmem._jit import call_door, cold, kernel
 from hwmem.linux.vma_tree import vma_at
@@ -50,11 +51,11 @@ def sysMap(m, t, v, n, stat):
     add64(m, t, stat, n)
     result = system_call(m, t, H.SYS_MMAP, v, n, PROT_RW, ANONYMOUS | H.MAP_FIXED)
     if result != v:
-        add64(m, t, stat, -n)                           # the machine goes on, and its counters agree
+        add64(m, t, stat, -n)  # the machine goes on, and its counters agree
         throw(m, t, E.MAP_MEMORY if result == -H.ENOMEM else E.CANNOT_MAP, 0, 0)
         return False
     if get32(m, t, V.debug + debug.disablethp):
-        madvise(m, t, v, n, H.MADV_NOHUGEPAGE)          # sysNoHugePageOS
+        madvise(m, t, v, n, H.MADV_NOHUGEPAGE)  # sysNoHugePageOS
     return True
 
 
@@ -77,7 +78,7 @@ def sysUnused(m, t, v, n):
         throw(m, t, E.NOT_MAPPED, v, n)
         return
     add64(m, t, MAPPED_READY, -n)
-    eager = get32(m, t, V.debug + debug.madvdontneed)       # the default since Go 1.16
+    eager = get32(m, t, V.debug + debug.madvdontneed)  # the default since Go 1.16
     madvise(m, t, v, n, H.MADV_DONTNEED if eager else H.MADV_FREE)
 
 

@@ -2,6 +2,7 @@
 
 A real processor would use wider stores; lines and pages touched are the same. Go: memclr_amd64.s, memmove_amd64.s.
 """
+
 from hwmem._jit import DOORS, call_door, kernel
 from hwmem.core.access import load, store
 from goalloc import params as P

@@ -2,6 +2,7 @@
 
 `f` is the address of a fixalloc. The caller holds the lock that guards it. Go: mfixalloc.go.
 """
+
 from hwmem._jit import kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw

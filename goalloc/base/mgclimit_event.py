@@ -4,6 +4,7 @@
 
 The limiter takes what has passed whenever it is updated (consume), the P the rest at the end. Go: mgclimit.go limiterEvent.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as K, errors as E
 from goalloc.errors import throw

@@ -4,6 +4,7 @@ memstats.heapStats is three deltas; a P writes one of them (its number `gen` mod
 bump the P's sequence number, so that a reader can rotate them without a lock. gcController has the totals that the pacer
 needs at once, each an atomic. Go: mstats.go consistentHeapStats, mgcpacer.go.
 """
+
 from hwmem._jit import call_door, cold, kernel
 from goalloc import params as P
 from goalloc.constants import maxStackScanSlack

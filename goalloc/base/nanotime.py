@@ -2,6 +2,7 @@
 
 Cycles and nanoseconds are told apart by the process's MILLISECOND, cycles of its machine (runtime.py).
 """
+
 from hwmem._jit import kernel
 from goalloc import params as P
 

@@ -2,11 +2,12 @@
 
 Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one line says what.
 """
+
 import sys
 
 from hwmem.cli import line
 
-SECTIONS = ("heap", "spans", "gc", "scavenger", "profile")            # those of report.SECTIONS, without importing it
+SECTIONS = ("heap", "spans", "gc", "scavenger", "profile")  # those of report.SECTIONS, without importing it
 
 
 def main(argv=None):
@@ -23,10 +24,17 @@ def parser():
 
     sub = line.run_command(command, run_program, programs, "a Go program")
     sub.add_argument("--gomaxprocs", type=int, metavar="N", help="Ps, one a core")
-    sub.add_argument("--gogc", type=percent, default=100, metavar="N", help="percent that the heap may grow; negative or off for none (default 100)")
+    sub.add_argument(
+        "--gogc", type=percent, default=100, metavar="N", help="percent that the heap may grow; negative or off for none (default 100)"
+    )
     sub.add_argument("--memlimit", default="off", metavar="B", help="memory limit, such as 64MiB (default off)")
-    sub.add_argument("--memprofile", type=int, default=0, metavar="BYTES",
-                     help="sample an object in so many bytes (Go's default: 524288) and show what was allocated where")
+    sub.add_argument(
+        "--memprofile",
+        type=int,
+        default=0,
+        metavar="BYTES",
+        help="sample an object in so many bytes (Go's default: 524288) and show what was allocated where",
+    )
     sub.add_argument("--gctrace", action="store_true", help="a line on stderr for every collection, as GODEBUG=gctrace=1 prints it")
     sub.add_argument("--scavtrace", action="store_true", help="a line on stderr for what went back to the kernel, after each sweep")
     line.output_option(sub, "R.hwm", "keep the result, for `goalloc report` and `hwmem report`")
@@ -34,8 +42,13 @@ def parser():
 
     sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")
     sub.add_argument("file", metavar="R.hwm")
-    sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS,
-                     help=f"{', '.join(SECTIONS)} (default: all; gc, scavenger: of runs that collected; profile: of runs with --memprofile)")
+    sub.add_argument(
+        "section",
+        metavar="SECTION",
+        nargs="?",
+        choices=SECTIONS,
+        help=f"{', '.join(SECTIONS)} (default: all; gc, scavenger: of runs that collected; profile: of runs with --memprofile)",
+    )
     line.json_option(sub)
 
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
@@ -60,6 +73,7 @@ def warm_up(arguments):
     from hwmem import params
     from hwmem.cli.warmup import bind, carry_out
     from hwmem.runs.job import Job
+
     programs = [(name, lambda program=program: Job(program).set_up()) for name, program in PROGRAMS.items()]
     carry_out([("doors", lambda: bind(range(params.GUEST_DOORS, params.DOORS))), *programs])
 
@@ -67,6 +81,7 @@ def warm_up(arguments):
 def list_programs(arguments):
     from goalloc.programs import PROGRAMS
     from hwmem.report.table import table
+
     with line.refusing():
         described = {arguments.workload: PROGRAMS.find(arguments.workload).describe()} if arguments.workload else PROGRAMS.describe()
     if arguments.json:
@@ -79,6 +94,7 @@ def list_programs(arguments):
 
 def programs():
     from goalloc.programs import PROGRAMS
+
     return PROGRAMS
 
 
@@ -86,6 +102,7 @@ def run_program(arguments):
     from goalloc.programs import PROGRAMS, environment, fit
     from hwmem.programs.file import workload_name
     from hwmem.runs.job import Job
+
     config = line.configuration(arguments)
     words = arguments.set + ([f"gomaxprocs={arguments.gomaxprocs}"] if arguments.gomaxprocs is not None else [])
     if arguments.memprofile < 0:
@@ -104,12 +121,14 @@ def run_program(arguments):
             print(told, file=sys.stderr)
     if arguments.memprofile and not arguments.json:
         from goalloc.cli.report import profile
+
         line.say("\n" + profile(result))
 
 
 def show_report(arguments):
     from goalloc.cli.report import report
     from hwmem.runs.result import load_result
+
     with line.refusing():
         result = load_result(arguments.file)
         text = report(result, arguments.section)
@@ -123,6 +142,7 @@ def run_experiment(arguments):
     from goalloc.runtime.arguments import check_seed
     from goalloc.experiments.design import EXPERIMENTS
     from hwmem.report.table import table
+
     if arguments.name not in EXPERIMENTS:
         raise line.Refused(f"experiment {arguments.name!r} does not exist; there are {', '.join(EXPERIMENTS)}")
     with line.refusing():
@@ -137,6 +157,7 @@ def run_experiment(arguments):
 def show_classes(arguments):
     from goalloc.sizeclasses import size_classes
     from hwmem.report.table import table
+
     rows = size_classes()
     if arguments.json:
         line.print_json(rows)

@@ -1,19 +1,34 @@
 """What a kept result tells of the heap: `goalloc report R.hwm heap`, `spans`, `profile`. The figures are those of the program's end.
 
-    heap    runtime.MemStats in bytes, and what one thing of it is a part of
-    spans   a row a size class: what it has allocated, what its spans hold, what of their bytes no object has
-    gc      a row a collection: what started it, what it found, what it cost
-    scavenger   what went back to the kernel, as scavtrace tells it, and what the heap keeps of it
-    profile what was allocated where, estimated from samples, as `pprof -top -alloc_space` tells it
+heap    runtime.MemStats in bytes, and what one thing of it is a part of
+spans   a row a size class: what it has allocated, what its spans hold, what of their bytes no object has
+gc      a row a collection: what started it, what it found, what it cost
+scavenger   what went back to the kernel, as scavtrace tells it, and what the heap keeps of it
+profile what was allocated where, estimated from samples, as `pprof -top -alloc_space` tells it
 """
+
 from goalloc.observe.memprofile import COLUMNS, top
 from hwmem.report.overview import header
 from hwmem.report.table import percent, table
 
 # (name in MemStats, what it is a part of), as runtime.MemStats explains them
-BYTES = (("Sys", None), ("HeapSys", "Sys"), ("HeapInuse", "HeapSys"), ("HeapAlloc", "HeapInuse"), ("HeapIdle", "HeapSys"),
-         ("HeapReleased", "HeapIdle"), ("StackSys", "Sys"), ("StackInuse", "StackSys"), ("MSpanSys", "Sys"), ("MSpanInuse", "MSpanSys"),
-         ("MCacheSys", "Sys"), ("MCacheInuse", "MCacheSys"), ("BuckHashSys", "Sys"), ("GCSys", "Sys"), ("OtherSys", "Sys"))
+BYTES = (
+    ("Sys", None),
+    ("HeapSys", "Sys"),
+    ("HeapInuse", "HeapSys"),
+    ("HeapAlloc", "HeapInuse"),
+    ("HeapIdle", "HeapSys"),
+    ("HeapReleased", "HeapIdle"),
+    ("StackSys", "Sys"),
+    ("StackInuse", "StackSys"),
+    ("MSpanSys", "Sys"),
+    ("MSpanInuse", "MSpanSys"),
+    ("MCacheSys", "Sys"),
+    ("MCacheInuse", "MCacheSys"),
+    ("BuckHashSys", "Sys"),
+    ("GCSys", "Sys"),
+    ("OtherSys", "Sys"),
+)
 COUNTS = ("Mallocs", "Frees", "HeapObjects", "TotalAlloc", "NextGC", "NumGC")
 
 
@@ -28,8 +43,20 @@ def spans(result):
     for row in result.values["sizes"]:
         if row["spans"] or row["mallocs"]:
             unused = row["tail"] + row["free"] * row["size"]
-            rows.append([str(row["class"]), row["size"] or "large", row["mallocs"], row["frees"], row["spans"], row["slots"], row["live"],
-                         row["span bytes"], percent(row["span bytes"], whole), percent(unused, row["span bytes"])])
+            rows.append(
+                [
+                    str(row["class"]),
+                    row["size"] or "large",
+                    row["mallocs"],
+                    row["frees"],
+                    row["spans"],
+                    row["slots"],
+                    row["live"],
+                    row["span bytes"],
+                    percent(row["span bytes"], whole),
+                    percent(unused, row["span bytes"]),
+                ]
+            )
     return table(["class", "size", "mallocs", "frees", "spans", "slots", "live", "span bytes", "share", "unused"], rows)
 
 
@@ -37,13 +64,47 @@ def gc(result):
     """Raises ValueError if nothing was collected."""
     if not result.gc:
         raise ValueError(f"{result.workload} collected nothing")
-    columns = ["gc", "trigger", "heap before", "after", "marked", "goal", "next goal", "scanned", "pauses ns", "assists ns", "workers ns", "idle ns",
-               "objects", "spans swept"]
-    rows = [[f"{c['n']}{' (forced)' if c['forced'] else ''}", c["heap_trigger"], c["heap_start"], c["heap_end"], c["heap_marked"], c["goal"],
-             c["next_goal"], c["heap_scan_work"] + c["stack_scan"] + c["globals_scan"], sum(c["pauses_ns"]), c["assist_ns"],
-             c["dedicated_ns"] + c["fractional_ns"], c["idle_ns"], c["objects_marked"], c["spans_swept"]] for c in result.gc]
+    columns = [
+        "gc",
+        "trigger",
+        "heap before",
+        "after",
+        "marked",
+        "goal",
+        "next goal",
+        "scanned",
+        "pauses ns",
+        "assists ns",
+        "workers ns",
+        "idle ns",
+        "objects",
+        "spans swept",
+    ]
+    rows = [
+        [
+            f"{c['n']}{' (forced)' if c['forced'] else ''}",
+            c["heap_trigger"],
+            c["heap_start"],
+            c["heap_end"],
+            c["heap_marked"],
+            c["goal"],
+            c["next_goal"],
+            c["heap_scan_work"] + c["stack_scan"] + c["globals_scan"],
+            sum(c["pauses_ns"]),
+            c["assist_ns"],
+            c["dedicated_ns"] + c["fractional_ns"],
+            c["idle_ns"],
+            c["objects_marked"],
+            c["spans_swept"],
+        ]
+        for c in result.gc
+    ]
     stats = result.values["memstats"]
-    ends = [["GCCPUFraction", f"{stats['GCCPUFraction']:.4f}"], ["PauseTotalNs", stats["PauseTotalNs"]], ["NumForcedGC", stats["NumForcedGC"]]]
+    ends = [
+        ["GCCPUFraction", f"{stats['GCCPUFraction']:.4f}"],
+        ["PauseTotalNs", stats["PauseTotalNs"]],
+        ["NumForcedGC", stats["NumForcedGC"]],
+    ]
     return table(columns, rows) + "\n\n" + table(["MemStats", "value"], ends)
 
 
@@ -67,8 +128,11 @@ def profile(result):
 
 
 SECTIONS = {"heap": heap, "spans": spans, "gc": gc, "scavenger": scavenger, "profile": profile}
-WITHOUT = {"profile": lambda result: "memprofile" not in result.values, "gc": lambda result: not result.gc,
-           "scavenger": lambda result: not result.gc}        # sections that not every result has
+WITHOUT = {
+    "profile": lambda result: "memprofile" not in result.values,
+    "gc": lambda result: not result.gc,
+    "scavenger": lambda result: not result.gc,
+}  # sections that not every result has
 
 
 def report(result, section=None):

@@ -8,6 +8,7 @@ Three ways to hide an object from the marker, which has scanned one place and no
 
 Each function of EXPERIMENTS returns (columns, rows).
 """
+
 import numpy as np
 
 from hwmem._jit import kernel
@@ -32,7 +33,7 @@ class Scene:
         rt.turns = False
         rt.machine.state.process[rt.process.number].guest[P.BARRIER] = SETTINGS[setting]
         self.root, self.other, self.table, self.g = rt.globals(1), rt.globals(1), rt.mallocgc(OBLETS * OBLET, noscan=False), rt.go()
-        self.late = self.table + OBLET                      # pieces are scanned in the order 0, 6, 5, ... 1
+        self.late = self.table + OBLET  # pieces are scanned in the order 0, 6, 5, ... 1
         rt.write_pointer(self.root, self.table)
 
     def begin(self):
@@ -68,7 +69,7 @@ def hidden(scene):
     rt, x = scene.rt, scene.rt.new(NODE)
     scene.g.push(x)
     scene.begin()
-    black = rt.new(NODE)                                    # allocated while marking
+    black = rt.new(NODE)  # allocated while marking
     rt.write_pointer(scene.other, black)
     rt.write_pointer(black, x)
     scene.g.pop()

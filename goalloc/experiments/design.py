@@ -11,6 +11,7 @@
 
 Each function returns (columns, rows). "lines": distinct lines of 64 bytes that the objects lie on.
 """
+
 import numpy as np
 
 from hwmem._jit import kernel
@@ -72,7 +73,7 @@ def stream(sizes, way):
 
 def lines(addresses, sizes):
     first, last = addresses >> 6, addresses + sizes - 1 >> 6
-    return len(np.unique(np.concatenate([first, last])))                # for objects of at most two lines
+    return len(np.unique(np.concatenate([first, last])))  # for objects of at most two lines
 
 
 def tiny(seed=0, objects=20_000):
@@ -108,7 +109,7 @@ def fragmentation(seed=0, pages=16_000):
             spans.append((rt.process.load(s + mspan.startAddr) >> P.pageShift, n, s))
             left -= n
         free = []
-        for i in rng.permutation(len(spans))[:len(spans) // 2]:
+        for i in rng.permutation(len(spans))[: len(spans) // 2]:
             start, n, s = spans[i]
             rt.call(0, P.DOOR_ALLOC_SPAN, 0, P.spanAllocStack, s)
             free += range(start, start + n)
@@ -147,9 +148,25 @@ def caches(seed=0, allocations=10_000):
         for ps in (1, 2, 4, 8, 16):
             r = run("alloc-storm", config, seed, c2c=False, gomaxprocs=ps, allocations=allocations, caches=way)
             lines = sum(core["interventions_hit_modified"] for core in r.counters["cores"])
-            rows.append([way, ps, round(r.values["operations"] / r.seconds / 1e6, 1), round(r.cost, 1), r.values["lock_waits"],
-                         round(r.values["lock_wait_cycles"] / r.values["operations"], 1), lines])
+            rows.append(
+                [
+                    way,
+                    ps,
+                    round(r.values["operations"] / r.seconds / 1e6, 1),
+                    round(r.cost, 1),
+                    r.values["lock_waits"],
+                    round(r.values["lock_wait_cycles"] / r.values["operations"], 1),
+                    lines,
+                ]
+            )
     return ["caches", "Ps", "million a second", "cycles each", "lock waits", "cycles waited, each", "lines"], rows
 
 
-EXPERIMENTS = barriers.EXPERIMENTS | {"tiny": tiny, "waste": waste, "fragmentation": fragmentation, "large": large, "linear": linear, "caches": caches}
+EXPERIMENTS = barriers.EXPERIMENTS | {
+    "tiny": tiny,
+    "waste": waste,
+    "fragmentation": fragmentation,
+    "large": large,
+    "linear": linear,
+    "caches": caches,
+}

@@ -1,9 +1,10 @@
 """The doors of the collector, by which the allocator, the scheduler and Python reach it.
 
-    DOOR_GC        for allocations and the scheduler       DOOR_CYCLE   a cycle's begin, runtime.GC(), turns
-    DOOR_MARK      marking                                 DOOR_SWEEP   sweeping (heap/mcentral.py has its operations)
-    DOOR_BARRIER   the write barrier                       DOOR_FINALIZER   finalizers, pinning
+DOOR_GC        for allocations and the scheduler       DOOR_CYCLE   a cycle's begin, runtime.GC(), turns
+DOOR_MARK      marking                                 DOOR_SWEEP   sweeping (heap/mcentral.py has its operations)
+DOOR_BARRIER   the write barrier                       DOOR_FINALIZER   finalizers, pinning
 """
+
 from hwmem._jit import DOORS
 from goalloc import constants as C, params as P
 from goalloc.base.malloc_persistent import current_p

@@ -1,4 +1,5 @@
 """Words of emulated memory for marking, which is all loads: those of words.py, inlined into their callers."""
+
 from hwmem._jit import kernel
 from hwmem.core.access import store64
 from goalloc.words import load_now

@@ -8,6 +8,7 @@
 They go to the P's buffer (mwbbuf.py), or with IMMEDIATE are shaded at once. Which one a run has is its own setting, guest[BARRIER].
 A copy of many pointers does the same for each before it (typedmemmove in base/memclr.py). Go: mbarrier.go, mwbbuf.go, mbitmap.go.
 """
+
 from hwmem._jit import call_door, cold, kernel
 from goalloc import params as P
 from goalloc.base.malloc_persistent import current_p
@@ -16,7 +17,7 @@ from goalloc.layout import type_
 from goalloc.words import get8, get64, put64
 
 HYBRID, DIJKSTRA, YUASA, NO_BARRIER, IMMEDIATE = 0, 1, 2, 3, 4
-FLUSH = 0                               # DOOR_MARK: empty the P's buffer
+FLUSH = 0  # DOOR_MARK: empty the P's buffer
 
 
 @kernel

@@ -6,6 +6,7 @@
 The function is a number that the program knows, `fn`; `ot` is, if not 0, the address of a variable that the finalizer stores the object in
 (resurrection). Go: mfinal.go SetFinalizer, runfinq; mheap.go addfinalizer.
 """
+
 from hwmem._jit import call_door, cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.lock import lock, unlock
@@ -18,14 +19,14 @@ from goalloc.gc.mgcsweep import ensureSwept
 from goalloc.gc.pinner_bits import setPinned
 from goalloc.heap.mheap_special import addspecial, free_special, new_special, removespecial
 from goalloc.heap.stack import HI
-from goalloc.layout import (DATA, DATA_END, GLOBALS, finalizer, finblock, mheap, mspan, p_, specialfinalizer, variables as V)
+from goalloc.layout import DATA, DATA_END, GLOBALS, finalizer, finblock, mheap, mspan, p_, specialfinalizer, variables as V
 from goalloc.sched.proc import NEWPROC, VARIABLES_BYTES
 from goalloc.sched.proc_park import gopark
 from goalloc.words import add64, get8, get32, get64, put32, put64
 
-FINALIZERS = -4                         # where the goroutine is in its program (gc/system.py)
+FINALIZERS = -4  # where the goroutine is in its program (gc/system.py)
 WAIT_REASON_FINALIZER = 17
-BLOCK = 0                               # its variable: the block whose finalizers it runs
+BLOCK = 0  # its variable: the block whose finalizers it runs
 
 
 @kernel
@@ -68,7 +69,7 @@ def set_finalizer(m, t, x, fn, ot):
         free_special(m, t, mheap.specialfinalizeralloc, sp)
         throw(m, t, E.FINALIZER_SET, 0, 0)
         return
-    if get32(m, t, V.gcphase) != C.GCoff:               # its span may have been a root already
+    if get32(m, t, V.gcphase) != C.GCoff:  # its span may have been a root already
         w = current_p(m, t) + p_.gcw
         if not is_noscan(m, t, s):
             scanobject(m, t, get64(m, t, s + mspan.startAddr) + i * get64(m, t, s + mspan.elemsize), w)

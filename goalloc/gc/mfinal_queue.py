@@ -4,6 +4,7 @@
 
 A finalizer that is queued keeps its object alive until it has run. Go: mfinal.go queuefinalizer.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, params as P
 from goalloc.base.lock import lock, unlock

@@ -12,6 +12,7 @@ Invariant (tricolour, with the hybrid barrier): no black object points to a whit
 gcStart is called by allocations that pass the trigger, by GC(), and after two minutes. GC() takes several steps of the goroutine
 that calls it (gc_call). Times are nanoseconds of the core's clock. Go: mgc.go.
 """
+
 from hwmem._jit import call_door, cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.lock import lock, unlock
@@ -42,7 +43,7 @@ from goalloc.words import add64, get32, get64, put8, put32, put64
 WORK = V.work
 START_SEMA, WAITERS_LOCK, WAITERS = WORK + workType.startSema, WORK + workType.sweepWaiters, WORK + workType.sweepWaiters + 8
 WAIT_REASON_CYCLE = 27
-STAGE, CYCLE = g_.sigcode0, g_.sigcode1                 # of a goroutine: how far its call of GC() is, and which cycle it waits for
+STAGE, CYCLE = g_.sigcode0, g_.sigcode1  # of a goroutine: how far its call of GC() is, and which cycle it waits for
 BEGIN, WAIT_BEFORE, START, WAIT, SWEEP, WAIT_SWEPT = range(6)
 
 
@@ -51,7 +52,7 @@ def gcStart(m, t, kind, n):
     """Begin a cycle, if the trigger (gcTrigger: kind, n) still says so."""
     gcinit(m, t)
     if get32(m, t, START_SEMA) == 0:
-        return                                          # it is being started: this is an allocation of its own
+        return  # it is being started: this is an allocation of its own
     while test_trigger(m, t, kind, n) and sweepone(m, t) != NOTHING:
         put32(m, t, NBGSWEEP, get32(m, t, NBGSWEEP) + 1)
     acquire(m, t, START_SEMA)
@@ -90,7 +91,7 @@ def start_cycle(m, t, kind):
     gcMarkRootPrepare(m, t)
     gcMarkTinyAllocs(m, t)
     put32(m, t, V.gcBlackenEnabled, 1)
-    put8(m, t, current_m(m, t) + DUE, 1)                # the caller goes on
+    put8(m, t, current_m(m, t) + DUE, 1)  # the caller goes on
     startTheWorld(m, t)
     now = nanotime(m, t)
     put64(m, t, PAUSE_NS, get64(m, t, PAUSE_NS) + now - get64(m, t, PAUSE_START))

@@ -6,6 +6,7 @@
 
 Called by the worker or assist that finds nothing left to mark. Go: mgc.go gcMarkDone, gcMarkTermination, gcMark, gcSweep.
 """
+
 from hwmem._jit import call_door, cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.lock import lock, unlock
@@ -30,8 +31,24 @@ from goalloc.heap.mheap_scavenge import enableMetadataHugePages
 from goalloc.heap.malloc_init import PREPARE_FOR_SWEEP
 from goalloc.values.arena import FAULT_CHUNKS
 from goalloc.heap.stack import FREE_SPANS, STACK_GUARD, stack_door
-from goalloc.layout import (g_, gcControllerState, gcWork, heapArena, m_, mcache, mheap, mstats, p_, pageAlloc, scavengeIndex, slice_,
-                            sweepdata, userArenaState, workType, variables as V)
+from goalloc.layout import (
+    g_,
+    gcControllerState,
+    gcWork,
+    heapArena,
+    m_,
+    mcache,
+    mheap,
+    mstats,
+    p_,
+    pageAlloc,
+    scavengeIndex,
+    slice_,
+    sweepdata,
+    userArenaState,
+    workType,
+    variables as V,
+)
 from goalloc.pages.mpagealloc import CACHE_FLUSH, pages_door
 from goalloc.words import add64, get8, get32, get64, put8, put32, put64
 
@@ -66,8 +83,11 @@ def release(m, t, sema):
 
 @kernel
 def marking_is_done(m, t):
-    return (get32(m, t, V.gcphase) == C.GCmark and get32(m, t, WORK + workType.nwait) == get32(m, t, WORK + workType.nproc)
-            and not gcMarkWorkAvailable(m, t, 0))
+    return (
+        get32(m, t, V.gcphase) == C.GCmark
+        and get32(m, t, WORK + workType.nwait) == get32(m, t, WORK + workType.nproc)
+        and not gcMarkWorkAvailable(m, t, 0)
+    )
 
 
 @cold

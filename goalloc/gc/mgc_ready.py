@@ -3,6 +3,7 @@
 A list is linked by g.schedlink. Programs that have no goroutines run on the g0 of their Ms; such a g0 waits where it is and is in no
 run queue. Three of its M's fields that are not used otherwise say how it stands. Go: proc.go ready, injectglist, gQueue.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import params as P
 from goalloc.base.malloc_persistent import current_p
@@ -11,9 +12,9 @@ from goalloc.sched.proc_park import goready, gopark, wakep
 from goalloc.sched.proc_runq import runqput
 from goalloc.words import get64, put8, put32, put64
 
-WAITS = m_.incgo                        # the program on the M's g0 is parked
-DUE = m_.isextra                        # it goes before the goroutines in the queues
-HOME = m_.newSigstack                   # there is one
+WAITS = m_.incgo  # the program on the M's g0 is parked
+DUE = m_.isextra  # it goes before the goroutines in the queues
+HOME = m_.newSigstack  # there is one
 
 
 @kernel

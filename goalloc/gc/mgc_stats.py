@@ -5,6 +5,7 @@
 
 Times are nanoseconds. Go: mgc.go gcStart, gcMarkTermination; mstats.go cpuStats.accumulate.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc.base.float64 import put_float
 from goalloc.layout import cpuStats, gcControllerState, mstats, scavenge, schedt, workType, variables as V

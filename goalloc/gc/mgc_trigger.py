@@ -1,4 +1,5 @@
 """What begins a cycle: the heap has reached its trigger, two minutes have passed, or runtime.GC() was called. Go: mgc.go gcTrigger."""
+
 from hwmem._jit import cold
 from goalloc import constants as C, params as P
 from goalloc.gc.mgclimit import CAPACITY_PER_PROC

@@ -6,6 +6,7 @@
 A worker's stack: | node | whether it has begun | scan work until it looks whether it should stop | whether the limiter knows |. Its node lies outside
 the heap. Go: mgc.go gcBgMarkWorker, mgcpacer.go findRunnableGCWorker.
 """
+
 from hwmem._jit import call_door, cold, kernel
 from goalloc import constants as C, params as P
 from goalloc.base.malloc_persistent import current_p, persistentalloc
@@ -26,7 +27,7 @@ from goalloc.words import add64, get32, get64, put8, put32, put64
 NODE, BEGUN, CHECK, TRACKED = range(0, 32, 8)
 NWAIT, NPROC = V.work + workType.nwait, V.work + workType.nproc
 WAIT_REASON_IDLE_WORKER = 23
-SWEEPER, WORKER = -1, -3                # where they are in their programs (gc/system.py)
+SWEEPER, WORKER = -1, -3  # where they are in their programs (gc/system.py)
 
 
 @kernel
@@ -114,7 +115,7 @@ def run_worker(m, t, gp):
         return
     put8(m, t, gp + g_.preempt, 0)
     if status != DRAINED and mode == C.gcMarkWorkerDedicatedMode:
-        return                                          # asked to leave, it stays
+        return  # asked to leave, it stays
     end(m, t, pp, at, mode)
     gopark(m, t, WAIT_REASON_IDLE_WORKER)
     lfstack_push(m, t, V.gcBgMarkWorkerPool, get64(m, t, at + NODE))

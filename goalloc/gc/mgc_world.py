@@ -10,6 +10,7 @@ done as their Ms, on their cores, and the stopper's clock moves to where the las
 A P that only has to do something on behalf of the collector (forEachP) does that the same way. Go: proc.go stopTheWorldWithSema,
 startTheWorldWithSema, gcstopm, forEachP.
 """
+
 from hwmem import params as H
 from hwmem._jit import cold, kernel
 from hwmem.sched.scheduler import next_event
@@ -82,7 +83,7 @@ def gcstopm(m, t, pp, is_own):
         return
     lock(m, t, SCHED_LOCK)
     if is_own and preempt_to_global(m, t):
-        put8(m, t, pp + p_.preempt, 0)                  # else a program on the g0 comes by the scheduler when it goes on
+        put8(m, t, pp + p_.preempt, 0)  # else a program on the g0 comes by the scheduler when it goes on
     put32(m, t, pp + p_.status, C.Pgcstop)
     put32(m, t, STOPWAIT, get32(m, t, STOPWAIT) - 1)
     unlock(m, t, SCHED_LOCK)

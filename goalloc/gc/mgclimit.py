@@ -7,6 +7,7 @@
 Updated every 10 ms by who schedules or assists, and at the cycle's four transitions; who is busy in between lets its P's limiterEvent
 tell since when (mgclimit_event.py). Times are nanoseconds. The lock is held within a step. Go: mgclimit.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as K, errors as E
 from goalloc.errors import throw
@@ -37,7 +38,7 @@ def try_lock(m, t):
     """Whether the limiter was free; it is the caller's now."""
     if get32(m, t, L):
         return False
-    word = get64(m, t, L)                               # the lock, and `enabled` beside it
+    word = get64(m, t, L)  # the lock, and `enabled` beside it
     return cas64(m, t, L, word, word | 1) == word
 
 

@@ -5,6 +5,7 @@
 
 What was scanned becomes credit (mgcmark_credit.py) 2,000 bytes at a time. Go: mgcmark.go gcDrain, gcDrainN.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C
 from goalloc.base.nanotime import nanotime
@@ -22,8 +23,8 @@ from goalloc.sched.proc_runq import SIZE, runq_length
 from goalloc.words import add64, get8, get32, get64, put64
 
 HEAP_SCAN_WORK = V.gcController + gcControllerState.heapScanWork
-STEP, EACH = 4096, 64                   # bytes of scan work after which a worker's step ends; for every object or job as much more
-MORE, DRAINED, PREEMPTED = range(3)     # how a piece of draining ended
+STEP, EACH = 4096, 64  # bytes of scan work after which a worker's step ends; for every object or job as much more
+MORE, DRAINED, PREEMPTED = range(3)  # how a piece of draining ended
 
 
 @kernel
@@ -126,4 +127,3 @@ def gcDrainN(m, t, pp, scanWork):
         if scanobject(m, t, b, w) >= C.gcCreditSlack:
             flushed += flush_work(m, t, w)
     return flushed + get64(m, t, w + gcWork.heapScanWork)
-

@@ -5,6 +5,7 @@
 A call cannot stop in the middle here, so who has to wait does so before its next step (gc/system.py), after the allocation.
 Go: mgcmark.go gcAssistAlloc, gcAssistAlloc1.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C
 from goalloc.base.float64 import get_float

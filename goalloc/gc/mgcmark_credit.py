@@ -5,6 +5,7 @@
 
 Go: mgcmark.go gcFlushBgCredit, gcParkAssist, gcWakeAllAssists.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc.base.float64 import get_float
 from goalloc.base.lock import lock, unlock

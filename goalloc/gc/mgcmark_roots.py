@@ -5,6 +5,7 @@
 data: the program's globals, 256 KiB a job. bss: the runtime's variables that point into the heap. spans: what objects with a
 finalizer point to lives, though they need not live themselves. Go: mgcmark.go gcMarkRootPrepare, markroot.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.lock import lock, unlock
@@ -14,8 +15,25 @@ from goalloc.gc.mgcmark_scan import grey_pointer, is_noscan, scan_pointers, scan
 from goalloc.gc.mgcmark_stack import scan_registers, scanstack
 from goalloc.heap.mheap_grow import H
 from goalloc.heap.stack import HI, LO, STACKFREE, stack_door
-from goalloc.layout import (GLOBALS, finalizer, finblock, g_, gcControllerState, heapArena, m_, mheap, mspan, p_, schedt, slice_, special,
-                            specialfinalizer, userArenaState, workType, variables as V)
+from goalloc.layout import (
+    GLOBALS,
+    finalizer,
+    finblock,
+    g_,
+    gcControllerState,
+    heapArena,
+    m_,
+    mheap,
+    mspan,
+    p_,
+    schedt,
+    slice_,
+    special,
+    specialfinalizer,
+    userArenaState,
+    workType,
+    variables as V,
+)
 from goalloc.words import add64, get8, get16, get32, get64, put32, put64
 
 WORK = V.work
@@ -23,7 +41,13 @@ NEXT_JOB, JOBS = WORK + workType.markrootNext, WORK + workType.markrootJobs
 GLOBALS_WORK, STACK_WORK = V.gcController + gcControllerState.globalsScanWork, V.gcController + gcControllerState.stackScanWork
 FREE_LOCK, FREE_STACK, FREE_NOSTACK = (V.sched + schedt.gFree + at for at in (0, 8, 16))
 JOBS_OF_ARENA = P.pagesPerArena // C.pagesPerSpanRoot
-DATA_ROOTS = (V.allp, V.allgs, V.sched + schedt.sudogcache, V.userArenaState + userArenaState.reuse, V.userArenaState + userArenaState.fault)
+DATA_ROOTS = (
+    V.allp,
+    V.allgs,
+    V.sched + schedt.sudogcache,
+    V.userArenaState + userArenaState.reuse,
+    V.userArenaState + userArenaState.fault,
+)
 DATA_ROOT_BYTES = 8 * len(DATA_ROOTS)
 
 

@@ -7,6 +7,7 @@
 An object is white while its mark bit is clear, grey while it waits in a buffer, then black. `w` is the address of the P's gcWork.
 Go: mgcmark.go scanobject, scanblock, scanConservative, greyobject; mbitmap.go findObject, heapBitsForAddr.
 """
+
 import numpy as np
 
 from hwmem._jit import cold, kernel

@@ -5,6 +5,7 @@ keeps that object, as Go does where it has none either (scanConservative). A pro
 pointers in registers, the thread's `local`, which count the same way. A stack of which less than a quarter is used is halved
 first. Go: mgcmark.go scanstack, stack.go shrinkstack.
 """
+
 from hwmem._jit import cold
 from goalloc import params as P
 from goalloc.base.malloc_persistent import current_p
@@ -13,7 +14,7 @@ from goalloc.heap.stack import HI, LO, SHRINK, SP, stack_door
 from goalloc.layout import debug, g_, p_, variables as V
 from goalloc.words import get8, get32, get64, put8, put64
 
-REGISTERS = 16                          # m.thread[t].local
+REGISTERS = 16  # m.thread[t].local
 
 
 @cold

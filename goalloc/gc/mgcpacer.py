@@ -9,11 +9,23 @@ Called with the world stopped (startCycle, endCycle, resetLive); revise at each 
 The state is gcController (mgcpacer_goal.py has goals and triggers, mgcpacer_workers.py who works). Times are nanoseconds, work is bytes.
 Go: mgcpacer.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as K, params as P
 from goalloc.base.float64 import MIN_INT64, divide, get_float, put_float, to_int64
-from goalloc.gc.mgcpacer_goal import (C, CONS_MARK, GC_PERCENT, GLOBALS_SCAN, HEAP_LIVE, HEAP_MARKED, LAST_HEAP_SCAN, LAST_STACK_SCAN,
-                                      TRIGGERED, heapGoal, signed32)
+from goalloc.gc.mgcpacer_goal import (
+    C,
+    CONS_MARK,
+    GC_PERCENT,
+    GLOBALS_SCAN,
+    HEAP_LIVE,
+    HEAP_MARKED,
+    LAST_HEAP_SCAN,
+    LAST_STACK_SCAN,
+    TRIGGERED,
+    heapGoal,
+    signed32,
+)
 from goalloc.gc.mgcpacer_workers import setMaxIdleMarkWorkers
 from goalloc.layout import gcControllerState, p_, variables as V
 from goalloc.words import get32, get64, put64
@@ -31,21 +43,28 @@ NO_GOGC, MOST_OVERSHOOT, LEAST_WORK, CYCLES_KEPT = 100_000, 1.1, 1000, 4
 @cold
 def startCycle(m, t, markStartTime, procs, kind):
     """A cycle begins, with the heap as it is; `kind`: what triggered it."""
-    for at in (gcControllerState.heapScanWork, gcControllerState.stackScanWork, gcControllerState.globalsScanWork,
-               gcControllerState.bgScanCredit, gcControllerState.assistTime, gcControllerState.dedicatedMarkTime,
-               gcControllerState.fractionalMarkTime, gcControllerState.idleMarkTime):
+    for at in (
+        gcControllerState.heapScanWork,
+        gcControllerState.stackScanWork,
+        gcControllerState.globalsScanWork,
+        gcControllerState.bgScanCredit,
+        gcControllerState.assistTime,
+        gcControllerState.dedicatedMarkTime,
+        gcControllerState.fractionalMarkTime,
+        gcControllerState.idleMarkTime,
+    ):
         put64(m, t, C + at, 0)
     put64(m, t, MARK_START, markStartTime)
     live = get64(m, t, HEAP_LIVE)
     put64(m, t, TRIGGERED, live)
-    m.process[m.thread[t].process].guest[P.TRIGGERED] = live        # for the log: resetLive forgets it
+    m.process[m.thread[t].process].guest[P.TRIGGERED] = live  # for the log: resetLive forgets it
     dedicated = share_out(m, t, procs)
     for i in range(get32(m, t, V.gomaxprocs)):
         pp = get64(m, t, get64(m, t, V.allp) + 8 * i)
         put64(m, t, pp + p_.gcAssistTime, 0)
         put64(m, t, pp + p_.gcFractionalMarkTime, 0)
     idle = procs - dedicated
-    if kind == K.gcTriggerTime:                         # nobody is in a hurry
+    if kind == K.gcTriggerTime:  # nobody is in a hurry
         idle = 0 if dedicated else 1
     setMaxIdleMarkWorkers(m, t, idle)
     put64(m, t, DEDICATED_NEEDED, dedicated)
@@ -87,7 +106,7 @@ def revise(m, t):
         goal = to_int64(float(goal) * MOST_OVERSHOOT)
         expected = most
     work_left = max(expected - work, LEAST_WORK)
-    heap_left = max(goal - live, 1) if goal != MIN_INT64 else P.maxInt64 - live + 1       # where the subtraction wraps around
+    heap_left = max(goal - live, 1) if goal != MIN_INT64 else P.maxInt64 - live + 1  # where the subtraction wraps around
     put_float(m, t, ASSIST_WORK_PER_BYTE, work_left / heap_left)
     put_float(m, t, ASSIST_BYTES_PER_WORK, heap_left / work_left)
 

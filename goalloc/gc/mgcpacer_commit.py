@@ -4,6 +4,7 @@ Called under the heap's lock or with the world stopped: at the end of marking, w
 SetMemoryLimit, which change the goal at once and collect nothing. Go: mgcpacer.go gcControllerCommit, setGCPercent,
 setMemoryLimit; mgcsweep.go gcPaceSweeper; mgcscavenge.go gcPaceScavenger.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as K, params as P
 from goalloc.base.float64 import below, put_float, to_int64, to_uint64
@@ -45,7 +46,7 @@ def gcPaceSweeper(m, t, first):
         if pages > 0:
             ratio = pages / max(first - live - SWEEP_MARGIN, P.pageSize)
             put64(m, t, V.mheap_ + mheap.sweepHeapLiveBasis, live)
-            put64(m, t, V.mheap_ + mheap.pagesSweptBasis, swept)         # whoever sweeps learns by it
+            put64(m, t, V.mheap_ + mheap.pagesSweptBasis, swept)  # whoever sweeps learns by it
     put_float(m, t, V.mheap_ + mheap.sweepPagesPerByte, ratio)
 
 

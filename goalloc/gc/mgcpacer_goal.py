@@ -12,6 +12,7 @@ commit is called when what the goal depends on has changed: at the end of markin
 SetMemoryLimit. Sizes are bytes; GOAL is -1 (no goal) with GOGC off. Sweeping keeps two cycles 1 MiB apart (sweepDistMinTrigger),
 except where the limit decides. Go: mgcpacer.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as K
 from goalloc.base.float64 import get_float, to_uint64
@@ -19,7 +20,11 @@ from goalloc.layout import gcControllerState, variables as V
 from goalloc.words import get32, get64, put32, put64
 
 C = V.gcController
-GC_PERCENT, MEMORY_LIMIT, HEAP_MINIMUM = C + gcControllerState.gcPercent, C + gcControllerState.memoryLimit, C + gcControllerState.heapMinimum
+GC_PERCENT, MEMORY_LIMIT, HEAP_MINIMUM = (
+    C + gcControllerState.gcPercent,
+    C + gcControllerState.memoryLimit,
+    C + gcControllerState.heapMinimum,
+)
 GOAL, RUNWAY, TRIGGERED = C + gcControllerState.gcPercentHeapGoal, C + gcControllerState.runway, C + gcControllerState.triggered
 SWEEP_DIST, CONS_MARK = C + gcControllerState.sweepDistMinTrigger, C + gcControllerState.consMark
 HEAP_LIVE, HEAP_MARKED = C + gcControllerState.heapLive, C + gcControllerState.heapMarked
@@ -28,7 +33,7 @@ GLOBALS_SCAN = C + gcControllerState.globalsScan
 HEAP_FREE, MAPPED_READY = C + gcControllerState.heapFree, C + gcControllerState.mappedReady
 TOTAL_ALLOC, TOTAL_FREE = C + gcControllerState.totalAlloc, C + gcControllerState.totalFree
 MIN_RUNWAY = 64 << 10
-OFF_MINIMUM = ((1 << 64) - K.defaultHeapMinimum) // 100         # defaultHeapMinimum * uint64(-1) / 100
+OFF_MINIMUM = ((1 << 64) - K.defaultHeapMinimum) // 100  # defaultHeapMinimum * uint64(-1) / 100
 
 
 @cold
@@ -74,7 +79,7 @@ def commit(m, t, isSweepDone):
         marked = get64(m, t, HEAP_MARKED)
         goal = max(marked + (marked + stacks + globals_) * percent // 100, get64(m, t, HEAP_MINIMUM))
     put64(m, t, GOAL, goal)
-    mutator = get_float(m, t, CONS_MARK) * (1 - K.gcGoalUtilization) / K.gcGoalUtilization      # bytes allocated a byte scanned
+    mutator = get_float(m, t, CONS_MARK) * (1 - K.gcGoalUtilization) / K.gcGoalUtilization  # bytes allocated a byte scanned
     put64(m, t, RUNWAY, to_uint64(mutator * float(get64(m, t, LAST_HEAP_SCAN) + stacks + globals_)))
 
 
@@ -88,7 +93,7 @@ def heapGoalInternal(m, t):
     goal = max(goal, least)
     triggered = get64(m, t, TRIGGERED)
     if triggered >= 0:
-        goal = max(goal, triggered + MIN_RUNWAY)        # GOGC was lowered while a cycle runs
+        goal = max(goal, triggered + MIN_RUNWAY)  # GOGC was lowered while a cycle runs
     return goal, least
 
 
@@ -117,7 +122,7 @@ def trigger(m, t):
     """(the heap's size at which a cycle begins, its goal)."""
     goal, least = heapGoalInternal(m, t)
     marked = get64(m, t, HEAP_MARKED)
-    if marked >= goal:                                  # the limit is below what lives
+    if marked >= goal:  # the limit is below what lives
         return goal, goal
     part = (goal - marked) // K.triggerRatioDen
     least = max(least, marked + part * K.minTriggerRatioNum)

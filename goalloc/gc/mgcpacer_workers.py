@@ -7,6 +7,7 @@
 Whoever schedules while marking asks worker_mode, after it has seen that there is work and a worker to run it. Go: mgcpacer.go
 findRunnableGCWorker, markWorkerStop, addIdleMarkWorker, enlistWorker.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as K, errors as E
 from goalloc.base.float64 import get_float

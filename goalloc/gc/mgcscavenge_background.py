@@ -7,6 +7,7 @@
 How long it sleeps, a PI controller sets from the share of time that it took; one that runs away (sleeps of hours) begins anew and rests
 for 5 s. Its goals are mgcpacer_commit.py's, its steps mgcscavenge_goroutine.py's. Go: mgcscavenge.go.
 """
+
 import numpy as np
 
 from hwmem._jit import cold, kernel
@@ -33,7 +34,13 @@ COOLDOWN_NS = 5_000_000_000
 
 @cold
 def scavenger_init(m, t):
-    for at, value in ((piController.kp, KP), (piController.ti, TI), (piController.tt, TT), (piController.min, LEAST), (piController.max, MOST)):
+    for at, value in (
+        (piController.kp, KP),
+        (piController.ti, TI),
+        (piController.tt, TT),
+        (piController.min, LEAST),
+        (piController.max, MOST),
+    ):
         put_float(m, t, CONTROLLER + at, value)
     put_float(m, t, SLEEP_RATIO, STARTING_RATIO)
 
@@ -41,8 +48,7 @@ def scavenger_init(m, t):
 @kernel
 def should_stop(m, t):
     """Whether the heap is within both goals."""
-    return (not below(get64(m, t, PERCENT_GOAL), heapRetained(m, t))
-            and not below(get64(m, t, LIMIT_GOAL), get64(m, t, MAPPED_READY)))
+    return not below(get64(m, t, PERCENT_GOAL), heapRetained(m, t)) and not below(get64(m, t, LIMIT_GOAL), get64(m, t, MAPPED_READY))
 
 
 @cold

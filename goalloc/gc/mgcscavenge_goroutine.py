@@ -3,13 +3,26 @@
 Its variables, on its stack: | where it is | work done, ns | bytes released | asleep since |. A step gives 64 KiB back. Go: mgcscavenge.go bgscavenge,
 scavengerState.run, sleep, ready, wake, printScavTrace.
 """
+
 from hwmem._jit import call_door, cold, kernel
 from goalloc import params as P
 from goalloc.base.float64 import get_float, put_float
 from goalloc.base.malloc_persistent import persistentalloc
 from goalloc.base.nanotime import cycles_of, nanotime
-from goalloc.gc.mgcscavenge_background import (LEAST_WORK, PARKED, PRINT_RESET, QUANTUM, RELEASED_BG, RELEASED_EAGER, S, scavenge_quantum,
-                                               scavenger_init, should_stop, sleep_time, slept)
+from goalloc.gc.mgcscavenge_background import (
+    LEAST_WORK,
+    PARKED,
+    PRINT_RESET,
+    QUANTUM,
+    RELEASED_BG,
+    RELEASED_EAGER,
+    S,
+    scavenge_quantum,
+    scavenger_init,
+    should_stop,
+    sleep_time,
+    slept,
+)
 from goalloc.gc.trace import log_scavenged
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, mstats, scavengerState, timer, variables as V
@@ -19,7 +32,7 @@ from goalloc.sched.time import now
 from goalloc.sched.time_timers import ARG, GOROUTINE_READY, deltimer, modtimer
 from goalloc.words import add64, get8, get32, get64, put8, put64, swap64
 
-SCAVENGER = -5                          # where it is in its program
+SCAVENGER = -5  # where it is in its program
 PLACE, WORKED, RELEASED, SINCE = range(0, 32, 8)
 RUNS, SLEEPS = 0, 1
 G, TIMER = S + scavengerState.g, S + scavengerState.timer
@@ -63,7 +76,7 @@ def run_scavenger(m, t, gp):
         put_float(m, t, at + WORKED, worked)
         put64(m, t, at + RELEASED, released)
         if given >= QUANTUM:
-            return                                      # and again
+            return  # and again
     put8(m, t, PARKED, 1)
     if released == 0:
         gopark(m, t, WAIT_REASON_SCAVENGE)
@@ -77,7 +90,7 @@ def run_scavenger(m, t, gp):
 def sleep(m, t, gp, at, ns):
     tm = get64(m, t, TIMER)
     if tm == 0:
-        tm = persistentalloc(m, t, timer.sizeof, 8, V.memstats + mstats.other_sys)       # Go's is an object in the heap
+        tm = persistentalloc(m, t, timer.sizeof, 8, V.memstats + mstats.other_sys)  # Go's is an object in the heap
         put64(m, t, TIMER, tm)
         put64(m, t, tm + timer.f, GOROUTINE_READY)
         put64(m, t, tm + ARG, gp)

@@ -6,6 +6,7 @@
 Spans come class by class, full lists before partial ones (sweep.centralIndex); `sweep.active` counts who sweeps, and has a bit for
 "nothing left". Go: mgcsweep.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.float64 import get_float, to_int64
@@ -22,8 +23,8 @@ from goalloc.words import add64, get8, get32, get64, put32, put64
 ACTIVE, CENTRAL_INDEX = V.sweep + sweepdata.active, V.sweep + sweepdata.centralIndex
 NBGSWEEP = V.sweep + sweepdata.nbgsweep
 DRAINED = C.sweepDrainedMask
-NOTHING = -1                            # sweepone: all is swept
-SPAN_BUDGET = 101                       # spans that a class's allocation sweeps before it takes a new one
+NOTHING = -1  # sweepone: all is swept
+SPAN_BUDGET = 101  # spans that a class's allocation sweeps before it takes a new one
 
 
 @kernel
@@ -82,7 +83,7 @@ def sweepone(m, t):
             sg = get32(m, t, s + mspan.sweepgen)
             if sg != get32(m, t, SWEEPGEN) and sg != get32(m, t, SWEEPGEN) + 3:
                 throw(m, t, E.UNSWEPT_NOT_IN_USE, 0, 0)
-            continue                                    # reclaim has freed it
+            continue  # reclaim has freed it
         if try_acquire(m, t, s):
             pages = get64(m, t, s + mspan.npages)
             npages = 0

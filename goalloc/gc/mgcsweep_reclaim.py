@@ -5,6 +5,7 @@
 
 Go: mheap.go reclaim, reclaimChunk.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, params as P
 from goalloc.base.lock import lock, unlock

@@ -6,6 +6,7 @@
 Unmarked objects with a finalizer live for once more: the finalizer is queued, with all others of the object; else their specials are
 freed. A span in which nothing lives goes back to the page heap. Go: mgcsweep.go sweep, tryAcquire; mheap.go freeSpecial.
 """
+
 from hwmem._jit import call_door, cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.lock import lock, unlock
@@ -23,8 +24,24 @@ from goalloc.heap.mheap_grow import H, arena_of
 from goalloc.heap.mheap_special import free_special, page_bit
 from goalloc.heap.mheap_spanlist import list_insert, list_remove
 from goalloc.heap.mspanset import spanSet_push
-from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mSpanList, mheap, mspan, special, specialReachable, variables as V)
-from goalloc.words import (NONE, add64, cas64, clear_bit8, get8, get16, get32, get64, get_mask, low_bits, popcount64, put8, put16, put32, put64)
+from goalloc.layout import gcControllerState, heapArena, heapStatsDelta, mSpanList, mheap, mspan, special, specialReachable, variables as V
+from goalloc.words import (
+    NONE,
+    add64,
+    cas64,
+    clear_bit8,
+    get8,
+    get16,
+    get32,
+    get64,
+    get_mask,
+    low_bits,
+    popcount64,
+    put8,
+    put16,
+    put32,
+    put64,
+)
 
 TOTAL_FREE = V.gcController + gcControllerState.totalFree
 QUARANTINE, READY = H + mheap.userArena + 8, H + mheap.userArena + 8 + mSpanList.sizeof
@@ -36,7 +53,7 @@ def try_acquire(m, t, s):
     sg = get32(m, t, SWEEPGEN)
     if get32(m, t, s + mspan.sweepgen) != sg - 2:
         return False
-    word = get64(m, t, s + mspan.sweepgen)              # with divMul
+    word = get64(m, t, s + mspan.sweepgen)  # with divMul
     cas64(m, t, s + mspan.sweepgen, word, word + 1)
     return True
 
@@ -210,7 +227,7 @@ def sweep_object(m, t, s, link, i):
         if has_finalizer and kind != C.KindSpecialFinalizer:
             link = sp + special.next
         elif kind == C.KindSpecialProfile:
-            call_door(m, P.DOOR_PROFILE, t, FREE, x, size)      # which takes it off the list
+            call_door(m, P.DOOR_PROFILE, t, FREE, x, size)  # which takes it off the list
         else:
             put64(m, t, link, get64(m, t, sp + special.next))
             freeSpecial(m, t, sp, x)

@@ -6,6 +6,7 @@
 Two buffers, so that going to and fro at the edge of one touches no list. Buffers are cut from spans of 32 KiB (work.wbufSpans: busy
 while a cycle runs, then free, which the sweeper gives back). `w` is the address of a gcWork, `b` of a workbuf. Go: mgcwork.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.fastrand import fastrandn

@@ -4,6 +4,7 @@
 
 Flushing marks objects directly, and puts into the P's work only those that have pointers. Go: mwbbuf.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C
 from goalloc.gc.mgcmark_scan import count_marked, findObject, is_noscan, mark

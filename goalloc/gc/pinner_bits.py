@@ -2,6 +2,7 @@
 
 Pinning tells that an object does not move, for others' code; who pins it keeps it alive. Go: pinner.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E
 from goalloc.base.lock import lock, unlock

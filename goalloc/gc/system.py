@@ -5,6 +5,7 @@ Programs on the g0s of their Ms ask before each of their steps (turn), while the
 a goroutine in a queue when the program has had its 10 ms (sysmon's retake) or waits. A goroutine that yields lets the program have
 its turn. Go: mgcsweep.go bgsweep, proc.go schedule, retake.
 """
+
 from hwmem._jit import call_door, cold, kernel
 from hwmem.sched.scheduler import sleep_until
 from goalloc import constants as C, params as P
@@ -29,11 +30,11 @@ from goalloc.sched.proc_schedule import execute
 from goalloc.sched.time_timers import check_timers
 from goalloc.words import get8, get32, get64, put8, put32, put64
 
-FREEING = 0                             # the sweeper's variable: whether it gives work buffers back
+FREEING = 0  # the sweeper's variable: whether it gives work buffers back
 BATCH = 10
 WAIT_REASON_SWEEP = 22
 SCHEDWHEN, SCHEDTICK = p_.sysmontick + 8, p_.sysmontick
-NAP_NS = 20_000                         # of an M that waits, between two looks for work (osyield, usleep)
+NAP_NS = 20_000  # of an M that waits, between two looks for work (osyield, usleep)
 RAN, WAITED, IDLE = range(3)
 
 

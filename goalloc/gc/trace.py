@@ -7,6 +7,7 @@ The log is the host's, as a terminal is (runtime/log.py makes it; a process with
 memory whether somebody looks or not. What a row says is read as the trace reads it, from the runtime's variables.
 observe/gctrace.py makes lines of rows.
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.memory.ram import poke64
 from goalloc import params as P
@@ -17,17 +18,65 @@ from goalloc.layout import gcControllerState, mstats, workType, variables as V
 from goalloc.words import get8, get32, get64
 
 CYCLE, SCAVENGED, FORCED = 1, 2, 3
-ROWS, COLUMNS = 1 << 16, 32             # the oldest rows are lost where there are more
+ROWS, COLUMNS = 1 << 16, 32  # the oldest rows are lost where there are more
 WORK, MEMSTATS = V.work, V.memstats
 # What a row of a cycle has after its kind: words of memory, then what is no word of it
-WORDS = (WORK + workType.heap0, WORK + workType.heap1, WORK + workType.heap2, LAST_HEAP_GOAL, GOAL, LAST_STACK_SCAN, GLOBALS_SCAN,
-         C + gcControllerState.heapScanWork, C + gcControllerState.assistTime, C + gcControllerState.dedicatedMarkTime,
-         C + gcControllerState.fractionalMarkTime, C + gcControllerState.idleMarkTime, C + gcControllerState.consMark,
-         WORK + workType.tSweepTerm, WORK + workType.tMark, WORK + workType.tMarkTerm, WORK + workType.tEnd, WORK + workType.pauseNS,
-         MEMSTATS + mstats.gc_cpu_fraction, MAPPED_READY, HEAP_FREE, C + gcControllerState.heapReleased)
-NAMES = ("heap_start", "heap_end", "heap_marked", "goal", "next_goal", "stack_scan", "globals_scan", "heap_scan_work", "assist_ns",
-         "dedicated_ns", "fractional_ns", "idle_ns", "cons_mark", "began", "marking", "terminating", "ended", "pause_ns", "cpu_fraction",
-         "mapped_ready", "heap_free", "heap_released", "n", "forced", "heap_trigger", "procs", "maxprocs", "objects", "spans", "gogc")
+WORDS = (
+    WORK + workType.heap0,
+    WORK + workType.heap1,
+    WORK + workType.heap2,
+    LAST_HEAP_GOAL,
+    GOAL,
+    LAST_STACK_SCAN,
+    GLOBALS_SCAN,
+    C + gcControllerState.heapScanWork,
+    C + gcControllerState.assistTime,
+    C + gcControllerState.dedicatedMarkTime,
+    C + gcControllerState.fractionalMarkTime,
+    C + gcControllerState.idleMarkTime,
+    C + gcControllerState.consMark,
+    WORK + workType.tSweepTerm,
+    WORK + workType.tMark,
+    WORK + workType.tMarkTerm,
+    WORK + workType.tEnd,
+    WORK + workType.pauseNS,
+    MEMSTATS + mstats.gc_cpu_fraction,
+    MAPPED_READY,
+    HEAP_FREE,
+    C + gcControllerState.heapReleased,
+)
+NAMES = (
+    "heap_start",
+    "heap_end",
+    "heap_marked",
+    "goal",
+    "next_goal",
+    "stack_scan",
+    "globals_scan",
+    "heap_scan_work",
+    "assist_ns",
+    "dedicated_ns",
+    "fractional_ns",
+    "idle_ns",
+    "cons_mark",
+    "began",
+    "marking",
+    "terminating",
+    "ended",
+    "pause_ns",
+    "cpu_fraction",
+    "mapped_ready",
+    "heap_free",
+    "heap_released",
+    "n",
+    "forced",
+    "heap_trigger",
+    "procs",
+    "maxprocs",
+    "objects",
+    "spans",
+    "gogc",
+)
 
 
 @kernel
@@ -67,8 +116,15 @@ def log_scavenged(m, t, background, eager, forced, reset):
     """So many bytes have gone back since the last such row; `reset`: the scavenger's controller had to begin anew."""
     row = new_row(m, t, SCAVENGED)
     if row:
-        values = (background, eager, get64(m, t, C + gcControllerState.heapReleased), get64(m, t, C + gcControllerState.heapInUse),
-                  heapRetained(m, t), int(forced), int(reset))
+        values = (
+            background,
+            eager,
+            get64(m, t, C + gcControllerState.heapReleased),
+            get64(m, t, C + gcControllerState.heapInUse),
+            heapRetained(m, t),
+            int(forced),
+            int(reset),
+        )
         for i in range(len(values)):
             poke64(row + 8 * i, values[i])
 

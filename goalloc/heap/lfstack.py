@@ -1,7 +1,8 @@
 """A lock-free stack: the head packs the top node's address and a count of pushes, so that a swap notices reuse (ABA).
 
-    | address 45 (it is a multiple of 8, below 2^48) | pushes 19 |         Go: lfstack.go, tagptr_64bit.go
+| address 45 (it is a multiple of 8, below 2^48) | pushes 19 |         Go: lfstack.go, tagptr_64bit.go
 """
+
 from hwmem._jit import kernel
 from goalloc.layout import lfnode
 from goalloc.words import cas64, get64, put64

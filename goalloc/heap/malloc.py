@@ -10,6 +10,7 @@ The fast path is inlined into whoever allocates: some twenty accesses, all of th
 span. `typ`: address of the type, 0 for no pointers. The object is zero if `needzero`. While a cycle marks, the caller helps before
 (ASSIST) and the object is black (MARK_NEW); a new span may be what begins a cycle (TRIGGER). Go: malloc.go.
 """
+
 import numpy as np
 
 from hwmem._jit import call_door, cold, kernel
@@ -22,9 +23,9 @@ from goalloc.heap.mbitmap import heapBitsSetType
 from goalloc.base.memclr import memclr
 from goalloc.heap.malloc_sample import profile
 
-LEAST_TRIGGER = 45                      # 64ths of the goal
-FORCE = 6                               # DOOR_GC: two minutes have passed without a collection
-ASSIST, MARK_NEW, TRIGGER = range(3)    # DOOR_GC: before so many bytes; an object, its span (bytes asked for in the register SIZE); test it
+LEAST_TRIGGER = 45  # 64ths of the goal
+FORCE = 6  # DOOR_GC: two minutes have passed without a collection
+ASSIST, MARK_NEW, TRIGGER = range(3)  # DOOR_GC: before so many bytes; an object, its span (bytes asked for in the register SIZE); test it
 
 
 @kernel
@@ -59,7 +60,10 @@ def help_collector(m, t):
         return
     if 0 < guest[P.FORCE_AT] <= m.core[m.thread[t].core].cycles:
         call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
-    live, goal = load64(m, t, V.gcController + gcControllerState.heapLive), load64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal)
+    live, goal = (
+        load64(m, t, V.gcController + gcControllerState.heapLive),
+        load64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal),
+    )
     if load64(m, t, V.gcController + gcControllerState.memoryLimit) < P.maxInt64 or 0 <= goal // 64 * LEAST_TRIGGER <= live:
         call_door(m, P.DOOR_GC, t, TRIGGER, 0, 0)
 
@@ -165,7 +169,7 @@ def large(m, t, c, size, typ, needzero):
     publish(m, t, x, s, size)
     profile(m, t, x, s, typ)
     if dirty and typ == 0:
-        memclr(m, t, x, elemsize)               # no pointers to show: zeroed last, Go's delayedZeroing
+        memclr(m, t, x, elemsize)  # no pointers to show: zeroed last, Go's delayedZeroing
     return x
 
 

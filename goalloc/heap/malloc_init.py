@@ -6,11 +6,27 @@ Reached through DOOR_RUNTIME: MALLOCINIT, SET_M (M, P), NEW_MCACHE, FLUSH_MCACHE
 (P, how many), INIT_PAGES (a page allocator of its own, its lock), PREPARE_FOR_SWEEP (mcache). The order of system calls is the real one's. Go: proc.go
 schedinit, malloc.go mallocinit, mheap.go init.
 """
+
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
 from goalloc.heap.mheap_grow import H
-from goalloc.layout import (CENTRAL_STRIDE, arenaHint, g_, m_, mcache, mcentral, mheap, mspan, mstats, p_,
-                            specialPinCounter, specialReachable, specialfinalizer, specialprofile, variables as V)
+from goalloc.layout import (
+    CENTRAL_STRIDE,
+    arenaHint,
+    g_,
+    m_,
+    mcache,
+    mcentral,
+    mheap,
+    mspan,
+    mstats,
+    p_,
+    specialPinCounter,
+    specialReachable,
+    specialfinalizer,
+    specialprofile,
+    variables as V,
+)
 from goalloc.heap.mcache import allocmcache, prepareForSweep, releaseAll
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_init
 from goalloc.heap.mheap import mspan_cache, new_mspan
@@ -19,8 +35,12 @@ from goalloc.words import get64, put8, put32, put64
 
 MALLOCINIT, SET_M, NEW_MCACHE, FLUSH_MCACHE, STOCK_MSPANS, INIT_PAGES, PREPARE_FOR_SWEEP = range(7)
 OTHER_SYS = V.memstats + mstats.other_sys
-SPECIAL_SIZES = ((mheap.specialfinalizeralloc, specialfinalizer.sizeof), (mheap.specialprofilealloc, specialprofile.sizeof),
-                 (mheap.specialReachableAlloc, specialReachable.sizeof), (mheap.specialPinCounterAlloc, specialPinCounter.sizeof))
+SPECIAL_SIZES = (
+    (mheap.specialfinalizeralloc, specialfinalizer.sizeof),
+    (mheap.specialprofilealloc, specialprofile.sizeof),
+    (mheap.specialReachableAlloc, specialReachable.sizeof),
+    (mheap.specialPinCounterAlloc, specialPinCounter.sizeof),
+)
 
 
 @DOORS.door(P.DOOR_RUNTIME)
@@ -53,7 +73,7 @@ def mallocinit(m, t):
         put8(m, t, H + mheap.central + spanclass * CENTRAL_STRIDE + mcentral.spanclass, spanclass)
     pageAlloc_init(m, t, H + mheap.pages, H + mheap.lock, V.memstats + mstats.gcMiscSys, 0)
     put64(m, t, V.mcache0, allocmcache(m, t))
-    for i in range(0x7F, -1, -1):                       # 64 hints for the heap, 64 for user arenas, 1 TiB apart
+    for i in range(0x7F, -1, -1):  # 64 hints for the heap, 64 for user arenas, 1 TiB apart
         hint, _ = fixalloc_alloc(m, t, H + mheap.arenaHintAlloc)
         hints = H + (mheap.userArena if i > 0x3F else mheap.arenaHints)
         put64(m, t, hint + arenaHint.addr, i << 40 | 0xC0 << 32)

@@ -3,6 +3,7 @@
 DOOR_PROFILE: SAMPLE (object, its span; the type's address in the register SECOND), FREE (object, bytes), NEXT_CYCLE, FLUSH,
 MEM_PROFILE, START (rate), POST_SWEEP. Go: malloc.go mallocgc.
 """
+
 from hwmem._jit import call_door, kernel
 from hwmem.core.access import load64
 from goalloc import params as P

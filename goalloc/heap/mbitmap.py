@@ -6,13 +6,14 @@
 A writer of pointer bits is (addr, mask, valid, low): `mask` holds `valid` bits for the words from `addr` on, of which the
 `low` first belong to somebody else. Go 1.21: mbitmap.go nextFreeIndex, initHeapBits, writeHeapBits, heapBitsSetType.
 """
+
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import params as P
 from goalloc.heap.mheap_grow import arena_of
 from goalloc.layout import heapArena, mspan, type_
 from goalloc.words import ALL, NONE, ctz64, get8, get64, get_mask, low_bits, put8, put64, put_mask, shl, shr
 
-WORD_SPAN = 64 * 8                      # bytes of heap that a word of the bitmap describes
+WORD_SPAN = 64 * 8  # bytes of heap that a word of the bitmap describes
 
 
 # Free objects
@@ -141,7 +142,7 @@ def initHeapBits(m, t, s):
 def heapBitsSetType(m, t, x, size, dataSize, typ):
     """Record the pointers of [x, x + size), of which the first `dataSize` bytes are values of type `typ`."""
     if size == 8:
-        return                                  # its span is all pointers
+        return  # its span is all pointers
     m.thread[t].guest[P.SIZE] = size
     call_door(m, P.DOOR_HEAP_BITS, t, x, dataSize, typ)
 

@@ -7,6 +7,7 @@ What allocation counts is kept in the span and moved to the shared counters when
 is full, or by releaseAll. A span in a P's hands has sweepgen + 3. `c` is the address of an mcache. Reached through
 DOOR_NEXT_FREE and DOOR_ALLOC_LARGE. Go: mcache.go, malloc.go nextFree.
 """
+
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
@@ -138,7 +139,7 @@ def releaseAll(m, t, c):
         s = get64(m, t, span_place(c, spanclass))
         if s != V.emptymspan:
             free = get64(m, t, s + mspan.nelems) - get16(m, t, s + mspan.allocCount)
-            if get32(m, t, s + mspan.sweepgen) != sweepgen + 1:         # else the mark phase has counted it anew
+            if get32(m, t, s + mspan.sweepgen) != sweepgen + 1:  # else the mark phase has counted it anew
                 live -= free * get64(m, t, s + mspan.elemsize)
             count_allocations(m, t, c, s, spanclass)
             uncacheSpan(m, t, central_of(spanclass), s)

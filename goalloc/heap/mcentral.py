@@ -5,6 +5,7 @@
 A P takes a span here when its own is full (mcache.py), and pushes the full one. `c` is the address of an mcentral.
 Go: mcentral.go.
 """
+
 from hwmem._jit import call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
@@ -17,7 +18,7 @@ from goalloc.words import get8, get16, get32, get64, put32, put64, put_mask, shr
 SWEEPGEN = V.mheap_ + mheap.sweepgen
 # DOOR_SWEEP, what a collection has left to do: a span; before so many bytes are allocated, for which so many pages were swept; a span of a
 # class; so many pages; a span that was acquired (gc/door.py)
-SWEEP_ONE, SWEEP_CREDIT, SWEEP_FOR_CLASS, SWEEP_SPAN, SOME_WBUFS = 0, 1, 2, 4, 5                   # 3: SWEEP_RECLAIM (mheap.py)
+SWEEP_ONE, SWEEP_CREDIT, SWEEP_FOR_CLASS, SWEEP_SPAN, SOME_WBUFS = 0, 1, 2, 4, 5  # 3: SWEEP_RECLAIM (mheap.py)
 
 
 @kernel
@@ -80,7 +81,7 @@ def uncacheSpan(m, t, c, s):
     if count == 0:
         throw(m, t, E.UNCACHING, 0, 0)
         return
-    stale = get32(m, t, s + mspan.sweepgen) == sweepgen + 1         # cached before the last mark phase ended
+    stale = get32(m, t, s + mspan.sweepgen) == sweepgen + 1  # cached before the last mark phase ended
     put32(m, t, s + mspan.sweepgen, sweepgen - 1 if stale else sweepgen)
     if stale:
         call_door(m, P.DOOR_SWEEP, t, SWEEP_SPAN, s, 0)

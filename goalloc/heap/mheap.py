@@ -8,13 +8,14 @@ cache of 128 of them. Every page of a span in use points to it (heapArena.spans)
 has been in use before, which an arena's zeroedBase tells. Reached through DOOR_ALLOC_SPAN: npages (0: free the span),
 type, class. Go: mheap.go.
 """
+
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.heap.mheap_gcbits import newMarkBits
 from goalloc.heap.mheap_grow import H, arena_of, grow
 from goalloc.heap.mheap_scavenge import scavenge_to_allocate
-from goalloc.layout import (gcControllerState, heapArena, heapStatsDelta, mheap, mspan, mstats, p_, slice_, variables as V)
+from goalloc.layout import gcControllerState, heapArena, heapStatsDelta, mheap, mspan, mstats, p_, slice_, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import sysAlloc, sysFree, sysUsed
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free
@@ -29,7 +30,7 @@ LOCK, PAGES = H + mheap.lock, H + mheap.pages
 HEAP_FREE, HEAP_IN_USE = V.gcController + gcControllerState.heapFree, V.gcController + gcControllerState.heapInUse
 HEAP_RELEASED = V.gcController + gcControllerState.heapReleased
 ALLSPANS_BYTES = 64 << 10
-SWEEP_RECLAIM = 3                       # DOOR_SWEEP: free so many pages (mcentral.py has the others)
+SWEEP_RECLAIM = 3  # DOOR_SWEEP: free so many pages (mcentral.py has the others)
 
 
 @kernel
@@ -231,8 +232,19 @@ def initSpan(m, t, s, typ, spanclass, base, npages):
 @kernel
 def clear_span(m, t, s, base, npages):
     """Go: mspan.init."""
-    for offset in (mspan.next, mspan.prev, mspan.list, mspan.elemsize, mspan.speciallock, mspan.specials, mspan.freeindex,
-                   mspan.freeIndexForScan, mspan.allocBits, mspan.gcmarkBits, mspan.pinnerBits):
+    for offset in (
+        mspan.next,
+        mspan.prev,
+        mspan.list,
+        mspan.elemsize,
+        mspan.speciallock,
+        mspan.specials,
+        mspan.freeindex,
+        mspan.freeIndexForScan,
+        mspan.allocBits,
+        mspan.gcmarkBits,
+        mspan.pinnerBits,
+    ):
         put64(m, t, s + offset, 0)
     put64(m, t, s + mspan.startAddr, base)
     put64(m, t, s + mspan.npages, npages)

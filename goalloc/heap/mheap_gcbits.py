@@ -4,6 +4,7 @@
 
 Bits come in words of 64 and are zero. Go: mheap.go newMarkBits.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw

@@ -5,10 +5,11 @@
 
 The heap's lock is held. Go: mheap.go grow, malloc.go mheap.sysAlloc.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
-from goalloc.layout import (arenaHint, gcControllerState, heapArena, heapStatsDelta, mheap, mstats, slice_, variables as V)
+from goalloc.layout import arenaHint, gcControllerState, heapArena, heapStatsDelta, mheap, mstats, slice_, variables as V
 from goalloc.base.mem import sysAllocOS, sysFreeOS, sysMap, sysNoHugePage, sysReserve
 from goalloc.base.mfixalloc import fixalloc_alloc, fixalloc_free
 from goalloc.pages.mgcscavenge import linear
@@ -41,18 +42,21 @@ def grow(m, t, npage):
     ask = align_up(npage, P.pallocChunkPages) * P.pageSize
     grown = 0
     base, end = get64(m, t, CUR_BASE), get64(m, t, CUR_END)
-    possible = npage <= P.maxAlloc >> P.pageShift       # else the bytes may not fit a word
+    possible = npage <= P.maxAlloc >> P.pageShift  # else the bytes may not fit a word
     if not possible or ask > end - base:
         v, size = sysAlloc(m, t, ask, H + mheap.arenaHints, True) if possible else (0, 0)
         if v == 0:
-            in_use = (get64(m, t, V.gcController + gcControllerState.heapFree) + get64(m, t, HEAP_RELEASED)
-                      + get64(m, t, V.gcController + gcControllerState.heapInUse))
+            in_use = (
+                get64(m, t, V.gcController + gcControllerState.heapFree)
+                + get64(m, t, HEAP_RELEASED)
+                + get64(m, t, V.gcController + gcControllerState.heapInUse)
+            )
             throw(m, t, E.CANNOT_ALLOCATE, ask, in_use)
             return 0
         if v == end:
             put64(m, t, CUR_END, v + size)
         else:
-            if end > base:                              # the rest of the old arena, before it is left
+            if end > base:  # the rest of the old arena, before it is left
                 grown = prepare(m, t, base, end - base)
             put64(m, t, CUR_BASE, v)
             put64(m, t, CUR_END, v + size)

@@ -8,6 +8,7 @@ The first two are the goroutine's time, which the CPU limiter counts as an assis
 other stops after one run of pages. The scavenger that runs beside the program is gc/mgcscavenge_background.py. Go: mheap.go allocSpan,
 scavengeAll, enableMetadataHugePages.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as K, params as P
 from goalloc.base.lock import lock, unlock
@@ -74,5 +75,5 @@ def enableMetadataHugePages(m, t):
         put8(m, t, H + mheap.arenasHugePages, 1)
     unlock(m, t, H + mheap.lock)
     if first:
-        persistentalloc(m, t, 16 * get64(m, t, PAGES + pageAlloc.inUse + slice_.cap), 8, GC_MISC)       # a copy of the ranges in use
+        persistentalloc(m, t, 16 * get64(m, t, PAGES + pageAlloc.inUse + slice_.cap), 8, GC_MISC)  # a copy of the ranges in use
         sysHugePage(m, t, get64(m, t, H + mheap.arenas), P.arenaL2Entries * 8)

@@ -1,4 +1,5 @@
 """Doubly linked lists of spans (stack pools, large free stacks, user arenas' chunks). Go: mheap.go mSpanList."""
+
 from hwmem._jit import kernel
 from goalloc import errors as E
 from goalloc.errors import throw

@@ -5,6 +5,7 @@
 `p` is an object's address, `s` a special's. They come from fixed-size allocators, under mheap.speciallock; the list has the
 span's. Without a collector every span is swept. Go: mheap.go addspecial, removespecial, setprofilebucket, freeSpecial.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw

@@ -6,6 +6,7 @@
 Pushing takes a place by adding to the tail, popping by swapping the head; the spine grows under spineLock. A block whose
 512 spans have been popped goes to the pool of blocks. `b` is the address of a spanSet. Go: mspanset.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw

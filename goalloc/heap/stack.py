@@ -9,12 +9,24 @@
 no stack maps, so every word between sp and hi that holds an address of the old stack counts as one. Reached through
 DOOR_STACK. Go: stack.go.
 """
+
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.heap.mheap_grow import arena_of
-from goalloc.layout import (STACKPOOL_STRIDE, g_, heapArena, mSpanList, mcache, mspan, p_, stackfreelist, stackpoolItem, sudog,
-                            variables as V)
+from goalloc.layout import (
+    STACKPOOL_STRIDE,
+    g_,
+    heapArena,
+    mSpanList,
+    mcache,
+    mspan,
+    p_,
+    stackfreelist,
+    stackpoolItem,
+    sudog,
+    variables as V,
+)
 from goalloc.base.lock import lock, unlock
 from goalloc.base.memclr import memmove
 from goalloc.heap.mheap import alloc_span, free_span
@@ -325,7 +337,7 @@ def copystack(m, t, gp, n):
     for place in range(sp + delta, hi + delta, 8):
         adjustpointer(m, t, place, lo, hi, delta)
     s = get64(m, t, gp + g_.waiting)
-    while s:                                            # who sends to it has to find the new place
+    while s:  # who sends to it has to find the new place
         adjustpointer(m, t, s + sudog.elem, lo, hi, delta)
         s = get64(m, t, s + sudog.waitlink)
     put64(m, t, gp + LO, new_lo)

@@ -10,17 +10,31 @@
 
 Raises FatalError. Reads as a debugger does; the cost is Python's and grows with the heap.
 """
+
 from goalloc.errors import FatalError
-from goalloc.layout import (heapArena, mcache, mheap, p_, pageAlloc, pageCache, pallocData, scavengeIndex, slice_,
-                            variables as V)
-from goalloc.params import (arenaBaseOffset, heapArenaBytes, levelLogPages, maxTinySize, mSpanDead, mSpanInUse, mSpanManual,
-                            numSpanClasses, pageSize, pagesPerArena, pallocChunkBytes, pallocChunkPages, summaryLevels, tinySpanClass)
+from goalloc.layout import heapArena, mcache, mheap, p_, pageAlloc, pageCache, pallocData, scavengeIndex, slice_, variables as V
+from goalloc.params import (
+    arenaBaseOffset,
+    heapArenaBytes,
+    levelLogPages,
+    maxTinySize,
+    mSpanDead,
+    mSpanInUse,
+    mSpanManual,
+    numSpanClasses,
+    pageSize,
+    pagesPerArena,
+    pallocChunkBytes,
+    pallocChunkPages,
+    summaryLevels,
+    tinySpanClass,
+)
 from goalloc.observe.check_marks import check_collector
 from goalloc.observe.inspect import Inspector
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size
 from goalloc.observe.memstats import controller, heap_stats, read_memstats, read_span
 
-UNUSED = 1                              # span class of a user arena's chunk that was freed
+UNUSED = 1  # span class of a user arena's chunk that was freed
 PAGES = V.mheap_ + mheap.pages
 ALL64 = (1 << 64) - 1
 
@@ -112,19 +126,34 @@ def check_objects(look, span):
     need(spanclass < numSpanClasses, "span at {:#x} has class {}", span["base"], spanclass)
     sizeclass, nbytes = spanclass >> 1, span["npages"] * pageSize
     if sizeclass:
-        need(span["elemsize"] == class_to_size[sizeclass] and span["npages"] == class_to_allocnpages[sizeclass],
-             "span at {:#x} is not of class {}", span["base"], sizeclass)
+        need(
+            span["elemsize"] == class_to_size[sizeclass] and span["npages"] == class_to_allocnpages[sizeclass],
+            "span at {:#x} is not of class {}",
+            span["base"],
+            sizeclass,
+        )
         need(span["divMul"] == class_to_divmagic[sizeclass], "span at {:#x} divides by {}", span["base"], span["divMul"])
         need(span["limit"] == span["base"] + nelems * span["elemsize"], "span at {:#x} ends at {:#x}", span["base"], span["limit"])
     need(nbytes - pageSize < span["limit"] - span["base"] <= nbytes, "span at {:#x} ends at {:#x}", span["base"], span["limit"])
     need(nelems == (nbytes // span["elemsize"]), "span at {:#x} has {} objects", span["base"], nelems)
-    need(span["freeindex"] <= nelems and span["allocCount"] <= nelems and span["freeIndexForScan"] <= span["freeindex"],
-         "span at {:#x}: freeindex {}, allocCount {} of {}", span["base"], span["freeindex"], span["allocCount"], nelems)
+    need(
+        span["freeindex"] <= nelems and span["allocCount"] <= nelems and span["freeIndexForScan"] <= span["freeindex"],
+        "span at {:#x}: freeindex {}, allocCount {} of {}",
+        span["base"],
+        span["freeindex"],
+        span["allocCount"],
+        nelems,
+    )
     need(span["allocBits"] % 8 == 0 == span["gcmarkBits"] % 8, "span at {:#x}: bits at {:#x}", span["base"], span["allocBits"])
     bits = int.from_bytes(look.read(span["allocBits"], -(-nelems // 64) * 8), "little") & (1 << nelems) - 1
     free = ~bits & (1 << nelems) - 1 & -1 << span["freeindex"]
-    need(nelems - free.bit_count() == span["allocCount"], "span at {:#x}: allocCount {}, bits say {}", span["base"],
-         span["allocCount"], nelems - free.bit_count())
+    need(
+        nelems - free.bit_count() == span["allocCount"],
+        "span at {:#x}: allocCount {}, bits say {}",
+        span["base"],
+        span["allocCount"],
+        nelems - free.bit_count(),
+    )
     cached = 64 - span["freeindex"] % 64
     if sizeclass and span["freeindex"] < nelems:
         want = ~bits >> span["freeindex"] & (1 << min(cached, nelems - span["freeindex"])) - 1
@@ -142,7 +171,7 @@ def check_contents(look, span):
         data = look.read(base + first * size, (nelems - first) * size)
         taken = int.from_bytes(look.read(span["allocBits"], -(-nelems // 64) * 8), "little") >> first
         for i in range(nelems - first) if any(data) else ():
-            need(taken >> i & 1 or not any(data[i * size:(i + 1) * size]), "free object {:#x} is not zero", base + (first + i) * size)
+            need(taken >> i & 1 or not any(data[i * size : (i + 1) * size]), "free object {:#x} is not zero", base + (first + i) * size)
     if span["spanclass"] & 1:
         arena = look.word(look.word(V.mheap_ + mheap.arenas) + linear(base) // heapArenaBytes * 8)
         nbytes = min(span["npages"] * pageSize, heapArenaBytes - linear(base) % heapArenaBytes)
@@ -223,8 +252,9 @@ def check_summaries(look, chunks):
             have = (1 << 21,) * 3 if word >> 63 else tuple(word >> 21 * k & (1 << 21) - 1 for k in range(3))
             need(have == want, "summary {} of level {} is {}, not {}", i, level, have, want)
         if level:
-            known = {i: merged([known.get(i * 8 + k, (0, 0, 0)) for k in range(8)], 1 << levelLogPages[level])
-                     for i in {i >> 3 for i in known}}
+            known = {
+                i: merged([known.get(i * 8 + k, (0, 0, 0)) for k in range(8)], 1 << levelLogPages[level]) for i in {i >> 3 for i in known}
+            }
 
 
 def merged(sums, whole):
@@ -250,20 +280,26 @@ def check_mcaches(look, ps):
             if s != V.emptymspan:
                 span = read_span(look, s)
                 need(s not in held, "span at {:#x} is in two mcaches", span["base"])
-                need(span["spanclass"] == spanclass and span["sweepgen"] == sweepgen + 3 and span["state"] == mSpanInUse,
-                     "span at {:#x} in an mcache: class {}, sweepgen {}", span["base"], span["spanclass"], span["sweepgen"])
+                need(
+                    span["spanclass"] == spanclass and span["sweepgen"] == sweepgen + 3 and span["state"] == mSpanInUse,
+                    "span at {:#x} in an mcache: class {}, sweepgen {}",
+                    span["base"],
+                    span["spanclass"],
+                    span["sweepgen"],
+                )
                 held.add(s)
 
 
 def check_statistics(look, spans, chunks, caches):
     """What the counters say is what there is. Go: the checks of readmemstats_m."""
     c, s = controller(look), heap_stats(look)
-    nbytes = {state: sum(span["npages"] for span in spans.values() if span["state"] == state) * pageSize
-              for state in (mSpanInUse, mSpanManual)}
+    nbytes = {
+        state: sum(span["npages"] for span in spans.values() if span["state"] == state) * pageSize for state in (mSpanInUse, mSpanManual)
+    }
     freed = sum(span["npages"] for span in spans.values() if span["isUserArenaChunk"] and span["spanclass"] == UNUSED) * pageSize
     chunk_bytes = sum(span["npages"] for span in spans.values() if span["isUserArenaChunk"]) * pageSize - freed
     pages_in_use = nbytes[mSpanInUse]
-    nbytes[mSpanInUse] -= freed                         # in quarantine: spans without memory
+    nbytes[mSpanInUse] -= freed  # in quarantine: spans without memory
     released = (sum(scavenged.bit_count() for _, scavenged in chunks.values()) + sum(caches.values())) * pageSize
     total = len(chunks) * pallocChunkBytes + chunk_bytes
     need(c["heapInUse"] == nbytes[mSpanInUse] == s["inHeap"], "heapInUse {} of spans {}", c["heapInUse"], nbytes[mSpanInUse])
@@ -272,7 +308,7 @@ def check_statistics(look, spans, chunks, caches):
     need(c["heapInUse"] + c["heapFree"] + c["heapReleased"] + nbytes[mSpanManual] == total, "HeapSys is not {}", total)
     need(c["heapInUse"] + c["heapFree"] + nbytes[mSpanManual] == s["committed"], "committed {}", s["committed"])
     need(look.word(V.mheap_ + mheap.pagesInUse) * pageSize == pages_in_use, "pagesInUse")
-    small_bytes = lambda counts: sum(n * size for n, size in zip(counts, class_to_size))            # noqa: E731
+    small_bytes = lambda counts: sum(n * size for n, size in zip(counts, class_to_size))  # noqa: E731
     need(c["totalAlloc"] == s["largeAlloc"] + small_bytes(s["smallAllocCount"]), "totalAlloc {}", c["totalAlloc"])
     need(c["totalFree"] == s["largeFree"] + small_bytes(s["smallFreeCount"]), "totalFree {}", c["totalFree"])
     stats = read_memstats(look)

@@ -8,16 +8,49 @@
 
 Raises FatalError. Reads as a debugger does; the cost is Python's and grows with the heap.
 """
+
 from goalloc import constants as C
 from goalloc.errors import FatalError
 from goalloc.gc.mgcmark_roots import DATA_ROOTS
 from goalloc.heap.mcentral import SWEEPGEN
 from goalloc.heap.stack import HI, SP
-from goalloc.layout import (CENTRAL_STRIDE, GLOBALS, finalizer, finblock, g_, gcWork, heapArena, m_, mcache, mcentral, mheap, mspan, p_,
-                            slice_, spanSet, spanSetBlock, special, wbBuf, workType, workbuf, variables as V)
+from goalloc.layout import (
+    CENTRAL_STRIDE,
+    GLOBALS,
+    finalizer,
+    finblock,
+    g_,
+    gcWork,
+    heapArena,
+    m_,
+    mcache,
+    mcentral,
+    mheap,
+    mspan,
+    p_,
+    slice_,
+    spanSet,
+    spanSetBlock,
+    special,
+    wbBuf,
+    workType,
+    workbuf,
+    variables as V,
+)
 from goalloc.observe.inspect import Inspector
-from goalloc.params import (COLLECTOR, GLOBALS_END, MARKING, Gdead, READY, arenaBaseOffset, heapArenaBytes, mSpanInUse, numSpanClasses,
-                            pageSize, spanSetBlockEntries)
+from goalloc.params import (
+    COLLECTOR,
+    GLOBALS_END,
+    MARKING,
+    Gdead,
+    READY,
+    arenaBaseOffset,
+    heapArenaBytes,
+    mSpanInUse,
+    numSpanClasses,
+    pageSize,
+    spanSetBlockEntries,
+)
 
 WORKBUF_NOBJ, WORKBUF_OBJ = workbuf.sizeof - 8 * C.workbufObjects - 8, workbuf.sizeof - 8 * C.workbufObjects
 
@@ -41,9 +74,15 @@ class Heap:
         self.rt, self.look = rt, Inspector(rt.process)
         self.sweepgen = self.look.word(SWEEPGEN, 4)
         self.in_use = [span for span in spans.values() if span["state"] == mSpanInUse]
-        self.of_page = {page: span for span in self.in_use for page in range(span["base"] // pageSize, span["base"] // pageSize + span["npages"])}
-        self.manual = {page for span in spans.values() if span["state"] != mSpanInUse
-                       for page in range(span["base"] // pageSize, span["base"] // pageSize + span["npages"])}
+        self.of_page = {
+            page: span for span in self.in_use for page in range(span["base"] // pageSize, span["base"] // pageSize + span["npages"])
+        }
+        self.manual = {
+            page
+            for span in spans.values()
+            if span["state"] != mSpanInUse
+            for page in range(span["base"] // pageSize, span["base"] // pageSize + span["npages"])
+        }
         self.arenas = arenas
         self.l2, self.bits = self.look.word(V.mheap_ + mheap.arenas), {}
 
@@ -75,7 +114,7 @@ class Heap:
 
     def is_allocated(self, thing):
         span = self.span(thing)
-        if (span["sweepgen"] - self.sweepgen) % (1 << 32) in ((1 << 32) - 2, 1):     # to be swept: what is marked stays
+        if (span["sweepgen"] - self.sweepgen) % (1 << 32) in ((1 << 32) - 2, 1):  # to be swept: what is marked stays
             return self.is_marked(thing)
         return thing[1] < span["freeindex"] or self.flag(span, "allocBits", thing[1])
 
@@ -161,7 +200,7 @@ class Heap:
     def check_reachable(self):
         variables, stacks = self.roots()
         start = [thing for word in variables if (thing := self.target(word))]
-        start += [thing for word in stacks if (thing := self.object(word)) and self.is_allocated(thing)]     # words that may be anything
+        start += [thing for word in stacks if (thing := self.object(word)) and self.is_allocated(thing)]  # words that may be anything
         start += [other for thing in self.with_finalizers() for other in self.pointers(thing)]
         seen, todo = set(start), list(start)
         while todo:
@@ -213,5 +252,7 @@ class Heap:
                 if self.flag(span, "gcmarkBits", i) and thing not in grey:
                     for other in self.pointers(thing):
                         if not self.is_marked(other) and other not in protected:
-                            raise FatalError(f"fatal error: black object {self.address(thing):#x} points to white object "
-                                             f"{self.address(other):#x}, which nothing grey leads to")
+                            raise FatalError(
+                                f"fatal error: black object {self.address(thing):#x} points to white object "
+                                f"{self.address(other):#x}, which nothing grey leads to"
+                            )

@@ -5,11 +5,28 @@
 
 Go: mgc.go gcMarkTermination, fmtNSAsMS, itoaDiv; mgcscavenge.go printScavTrace.
 """
+
 from goalloc.gc.trace import CYCLE, FORCED, NAMES, SCAVENGED
 from goalloc.observe.memstats import as_float
 
-COUNTS = ("heap_trigger", "heap_start", "heap_end", "heap_marked", "goal", "next_goal", "stack_scan", "globals_scan", "heap_scan_work",
-          "assist_ns", "dedicated_ns", "fractional_ns", "idle_ns", "mapped_ready", "heap_free", "heap_released")
+COUNTS = (
+    "heap_trigger",
+    "heap_start",
+    "heap_end",
+    "heap_marked",
+    "goal",
+    "next_goal",
+    "stack_scan",
+    "globals_scan",
+    "heap_scan_work",
+    "assist_ns",
+    "dedicated_ns",
+    "fractional_ns",
+    "idle_ns",
+    "mapped_ready",
+    "heap_free",
+    "heap_released",
+)
 WORD = (1 << 64) - 1
 
 
@@ -26,16 +43,27 @@ def cycles(rows, objects, spans):
     found = [fields(row) for row in rows if row[0] == CYCLE]
     ends = [cycle["spans"] for cycle in found[1:]] + [spans]
     starts = [0] + [cycle["objects"] for cycle in found[:-1]]
-    return [{"n": c["n"], "forced": bool(c["forced"]), **{name: c[name] & WORD for name in COUNTS},
-             "pauses_ns": [c["marking"] - c["began"], c["ended"] - c["terminating"]], "cons_mark": as_float(c["cons_mark"] & WORD),
-             "objects_marked": c["objects"] - before, "spans_swept": after - c["spans"]}
-            for c, before, after in zip(found, starts, ends)]
+    return [
+        {
+            "n": c["n"],
+            "forced": bool(c["forced"]),
+            **{name: c[name] & WORD for name in COUNTS},
+            "pauses_ns": [c["marking"] - c["began"], c["ended"] - c["terminating"]],
+            "cons_mark": as_float(c["cons_mark"] & WORD),
+            "objects_marked": c["objects"] - before,
+            "spans_swept": after - c["spans"],
+        }
+        for c, before, after in zip(found, starts, ends)
+    ]
 
 
 def lines(rows, began):
     """What both traces print, in order. `began`: when the program started, nanoseconds."""
-    tell = {CYCLE: lambda row: gctrace(fields(row), began), SCAVENGED: lambda row: scavtrace(*map(int, row[1:8])),
-            FORCED: lambda row: "GC forced"}
+    tell = {
+        CYCLE: lambda row: gctrace(fields(row), began),
+        SCAVENGED: lambda row: scavtrace(*map(int, row[1:8])),
+        FORCED: lambda row: "GC forced",
+    }
     return [tell[int(row[0])](row) for row in rows]
 
 
@@ -44,21 +72,25 @@ def gctrace(c, began):
     cpu = [c["procs"] * clock[0], c["assist_ns"], c["dedicated_ns"] + c["fractional_ns"], c["idle_ns"], c["procs"] * clock[2]]
     first, assist, workers, idle, last = map(milliseconds, cpu)
     mib = {name: (c[name] & WORD) >> 20 for name in ("heap_start", "heap_end", "heap_marked", "goal", "stack_scan", "globals_scan")}
-    return (f"gc {c['n']} @{divided((c['began'] - began) // 1_000_000, 3)}s {int(as_float(c['cpu_fraction'] & WORD) * 100)}%: "
-            f"{'+'.join(map(milliseconds, clock))} ms clock, {first}+{assist}/{workers}/{idle}+{last} ms cpu, "
-            f"{mib['heap_start']}->{mib['heap_end']}->{mib['heap_marked']} MB, {mib['goal']} MB goal, {mib['stack_scan']} MB stacks, "
-            f"{mib['globals_scan']} MB globals, {c['maxprocs']} P{' (forced)' if c['forced'] else ''}")
+    return (
+        f"gc {c['n']} @{divided((c['began'] - began) // 1_000_000, 3)}s {int(as_float(c['cpu_fraction'] & WORD) * 100)}%: "
+        f"{'+'.join(map(milliseconds, clock))} ms clock, {first}+{assist}/{workers}/{idle}+{last} ms cpu, "
+        f"{mib['heap_start']}->{mib['heap_end']}->{mib['heap_marked']} MB, {mib['goal']} MB goal, {mib['stack_scan']} MB stacks, "
+        f"{mib['globals_scan']} MB globals, {c['maxprocs']} P{' (forced)' if c['forced'] else ''}"
+    )
 
 
 def scavtrace(background, eager, released, in_use, retained, forced, reset):
     end = " (forced)" if forced else " [controller reset]" if reset else ""
-    return (f"scav {background >> 10} KiB work (bg), {eager >> 10} KiB work (eager), {released >> 10} KiB now, "
-            f"{in_use * 100 // retained}% util{end}")
+    return (
+        f"scav {background >> 10} KiB work (bg), {eager >> 10} KiB work (eager), {released >> 10} KiB now, "
+        f"{in_use * 100 // retained}% util{end}"
+    )
 
 
 def divided(value, decimals):
     """value / 10^decimals, with so many decimals, and a digit before the point."""
-    return f"{value // 10 ** decimals}.{value % 10 ** decimals:0{decimals}}" if decimals else str(value)
+    return f"{value // 10**decimals}.{value % 10**decimals:0{decimals}}" if decimals else str(value)
 
 
 def milliseconds(ns):

@@ -1,4 +1,5 @@
 """The emulated program's memory as a debugger sees it: read without an access, so that looking changes nothing."""
+
 import ctypes
 import struct
 
@@ -10,7 +11,7 @@ class Inspector:
     """Reads of one process's memory. Pages that no access has touched read as zeros. Keep it no longer than one look."""
 
     def __init__(self, process):
-        _ = process.record                              # ValueError once the process has exited
+        _ = process.record  # ValueError once the process has exited
         self.state, self.number, self.host = process.machine.state, process.number, {}
 
     def page(self, va):
@@ -33,7 +34,7 @@ class Inspector:
         out = []
         while n > 0:
             start = va & H.PAGE - 1
-            piece = self.page(va - start)[start:start + n]
+            piece = self.page(va - start)[start : start + n]
             out.append(piece)
             va, n = va + len(piece), n - len(piece)
         return b"".join(out)

@@ -3,6 +3,7 @@
 A record is a bucket (mprof.py): what was sampled of one type, size and call site on one M. An object of s bytes is sampled with
 probability 1 - exp(-s / rate), by which the estimates divide. Go: runtime MemProfile, runtime/pprof protomem.go scaleHeapSample.
 """
+
 import math
 from contextlib import contextmanager
 
@@ -47,9 +48,18 @@ def mem_profile(rt, inuse_zero=True):
         allocs, frees, alloc_bytes, free_bytes = look.words(b + RECORD, memRecordCycle.sizeof // 8)
         typ, site, m = look.words(b + bucket.sizeof, FRAMES)
         if inuse_zero or alloc_bytes != free_bytes:
-            records.append({"AllocObjects": allocs, "AllocBytes": alloc_bytes, "FreeObjects": frees, "FreeBytes": free_bytes,
-                            "size": look.word(b + bucket.size), "type": rt.type_names.get(typ, "noscan"),
-                            "site": sites.get(site, f"{site:#x}" if site else ""), "m": m})
+            records.append(
+                {
+                    "AllocObjects": allocs,
+                    "AllocBytes": alloc_bytes,
+                    "FreeObjects": frees,
+                    "FreeBytes": free_bytes,
+                    "size": look.word(b + bucket.size),
+                    "type": rt.type_names.get(typ, "noscan"),
+                    "site": sites.get(site, f"{site:#x}" if site else ""),
+                    "m": m,
+                }
+            )
         b = look.word(b + bucket.allnext)
     return records
 

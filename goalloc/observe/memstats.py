@@ -2,19 +2,24 @@
 
 Go: mstats.go readmemstats_m, mgcpacer.go heapGoalInternal.
 """
+
 import struct
 
-from goalloc.layout import (consistentHeapStats, fixalloc, gcControllerState, heapStatsDelta, mheap, mspan, mstats, sizes_of,
-                            variables as V)
+from goalloc.layout import consistentHeapStats, fixalloc, gcControllerState, heapStatsDelta, mheap, mspan, mstats, sizes_of, variables as V
 from goalloc.params import numSizeClasses
 from goalloc.sizeclasses import class_to_size
 
 SIGN = 1 << 63
 HEADROOM_PERCENT, MIN_HEADROOM = 3, 1 << 20
-MIN_RUNWAY, NOT_TRIGGERED = 64 << 10, 2 * SIGN - 1      # of a cycle that runs, whose goal has been lowered
-BY_SIZE = 61                            # classes that MemStats has room for
-SYS_COUNTERS = {"MSpanSys": mstats.mspan_sys, "MCacheSys": mstats.mcache_sys, "BuckHashSys": mstats.buckhash_sys,
-                "GCSys": mstats.gcMiscSys, "OtherSys": mstats.other_sys}
+MIN_RUNWAY, NOT_TRIGGERED = 64 << 10, 2 * SIGN - 1  # of a cycle that runs, whose goal has been lowered
+BY_SIZE = 61  # classes that MemStats has room for
+SYS_COUNTERS = {
+    "MSpanSys": mstats.mspan_sys,
+    "MCacheSys": mstats.mcache_sys,
+    "BuckHashSys": mstats.buckhash_sys,
+    "GCSys": mstats.gcMiscSys,
+    "OtherSys": mstats.other_sys,
+}
 STATES = ("dead", "in use", "manual")
 
 
@@ -24,8 +29,20 @@ def signed(word):
 
 def controller(look):
     """gcController's counters, by name."""
-    names = ("memoryLimit", "gcPercentHeapGoal", "sweepDistMinTrigger", "triggered", "heapLive", "heapMarked", "heapInUse",
-             "heapReleased", "heapFree", "totalAlloc", "totalFree", "mappedReady")
+    names = (
+        "memoryLimit",
+        "gcPercentHeapGoal",
+        "sweepDistMinTrigger",
+        "triggered",
+        "heapLive",
+        "heapMarked",
+        "heapInUse",
+        "heapReleased",
+        "heapFree",
+        "totalAlloc",
+        "totalFree",
+        "mappedReady",
+    )
     return {name: look.word(V.gcController + getattr(gcControllerState, name)) for name in names}
 
 
@@ -36,8 +53,7 @@ def heap_stats(look):
         words = look.words(V.memstats + consistentHeapStats.stats + k * heapStatsDelta.sizeof, len(total))
         total = [signed(a + b & 2 * SIGN - 1) for a, b in zip(total, words)]
     fields = {name: at for name, at in vars(heapStatsDelta).items() if isinstance(at, int) and name != "sizeof"}
-    return {name: total[at // 8:at // 8 + numSizeClasses] if name.startswith("small") else total[at // 8]
-            for name, at in fields.items()}
+    return {name: total[at // 8 : at // 8 + numSizeClasses] if name.startswith("small") else total[at // 8] for name, at in fields.items()}
 
 
 def heap_goal(c):
@@ -59,28 +75,56 @@ def heap_goal(c):
 def read_memstats(look):
     """runtime.MemStats as a dict, all its fields. The mcaches have been flushed."""
     s, c = heap_stats(look), controller(look)
-    counter = lambda name, size=8: look.word(V.memstats + getattr(mstats, name), size)              # noqa: E731
-    small_bytes = lambda counts: sum(n * size for n, size in zip(counts, class_to_size))            # noqa: E731
+    counter = lambda name, size=8: look.word(V.memstats + getattr(mstats, name), size)  # noqa: E731
+    small_bytes = lambda counts: sum(n * size for n, size in zip(counts, class_to_size))  # noqa: E731
     total, freed = s["largeAlloc"] + small_bytes(s["smallAllocCount"]), s["largeFree"] + small_bytes(s["smallFreeCount"])
     mallocs = s["largeAllocCount"] + sum(s["smallAllocCount"]) + s["tinyAllocCount"]
     frees = s["largeFreeCount"] + sum(s["smallFreeCount"]) + s["tinyAllocCount"]
-    heap = {"HeapAlloc": total - freed, "HeapSys": c["heapInUse"] + c["heapFree"] + c["heapReleased"],
-            "HeapIdle": c["heapFree"] + c["heapReleased"], "HeapInuse": c["heapInUse"], "HeapReleased": c["heapReleased"],
-            "HeapObjects": mallocs - frees}
-    outside = {"StackInuse": s["inStacks"], "StackSys": s["inStacks"] + counter("stacks_sys"),
-               "MSpanInuse": look.word(V.mheap_ + mheap.spanalloc + fixalloc.inuse), "MSpanSys": counter("mspan_sys"),
-               "MCacheInuse": look.word(V.mheap_ + mheap.cachealloc + fixalloc.inuse), "MCacheSys": counter("mcache_sys"),
-               "BuckHashSys": counter("buckhash_sys"), "GCSys": counter("gcMiscSys") + s["inWorkBufs"] + s["inPtrScalarBits"],
-               "OtherSys": counter("other_sys")}
-    collector = {"NextGC": heap_goal(c), "LastGC": counter("last_gc_unix"), "PauseTotalNs": counter("pause_total_ns"),
-                 "PauseNs": list(look.words(V.memstats + mstats.pause_ns, 256)),
-                 "PauseEnd": list(look.words(V.memstats + mstats.pause_end, 256)), "NumGC": counter("numgc", 4),
-                 "NumForcedGC": counter("numforcedgc", 4), "GCCPUFraction": as_float(counter("gc_cpu_fraction")),
-                 "EnableGC": True, "DebugGC": False}
-    return {"Alloc": total - freed, "TotalAlloc": total, "Sys": heap["HeapSys"] + sum(n for name, n in outside.items() if name.endswith("Sys")),
-            "Lookups": 0, "Mallocs": mallocs, "Frees": frees, **heap, **outside, **collector,
-            "BySize": [{"Size": size, "Mallocs": a, "Frees": f}
-                       for size, a, f in zip(class_to_size, s["smallAllocCount"], s["smallFreeCount"])][:BY_SIZE]}
+    heap = {
+        "HeapAlloc": total - freed,
+        "HeapSys": c["heapInUse"] + c["heapFree"] + c["heapReleased"],
+        "HeapIdle": c["heapFree"] + c["heapReleased"],
+        "HeapInuse": c["heapInUse"],
+        "HeapReleased": c["heapReleased"],
+        "HeapObjects": mallocs - frees,
+    }
+    outside = {
+        "StackInuse": s["inStacks"],
+        "StackSys": s["inStacks"] + counter("stacks_sys"),
+        "MSpanInuse": look.word(V.mheap_ + mheap.spanalloc + fixalloc.inuse),
+        "MSpanSys": counter("mspan_sys"),
+        "MCacheInuse": look.word(V.mheap_ + mheap.cachealloc + fixalloc.inuse),
+        "MCacheSys": counter("mcache_sys"),
+        "BuckHashSys": counter("buckhash_sys"),
+        "GCSys": counter("gcMiscSys") + s["inWorkBufs"] + s["inPtrScalarBits"],
+        "OtherSys": counter("other_sys"),
+    }
+    collector = {
+        "NextGC": heap_goal(c),
+        "LastGC": counter("last_gc_unix"),
+        "PauseTotalNs": counter("pause_total_ns"),
+        "PauseNs": list(look.words(V.memstats + mstats.pause_ns, 256)),
+        "PauseEnd": list(look.words(V.memstats + mstats.pause_end, 256)),
+        "NumGC": counter("numgc", 4),
+        "NumForcedGC": counter("numforcedgc", 4),
+        "GCCPUFraction": as_float(counter("gc_cpu_fraction")),
+        "EnableGC": True,
+        "DebugGC": False,
+    }
+    return {
+        "Alloc": total - freed,
+        "TotalAlloc": total,
+        "Sys": heap["HeapSys"] + sum(n for name, n in outside.items() if name.endswith("Sys")),
+        "Lookups": 0,
+        "Mallocs": mallocs,
+        "Frees": frees,
+        **heap,
+        **outside,
+        **collector,
+        "BySize": [
+            {"Size": size, "Mallocs": a, "Frees": f} for size, a, f in zip(class_to_size, s["smallAllocCount"], s["smallFreeCount"])
+        ][:BY_SIZE],
+    }
 
 
 def as_float(word):
@@ -88,9 +132,26 @@ def as_float(word):
 
 
 SPAN_SIZES = sizes_of("mspan")
-SPAN_FIELDS = ("startAddr", "npages", "elemsize", "nelems", "spanclass", "freeindex", "freeIndexForScan", "allocCount", "sweepgen",
-               "state", "needzero", "limit", "allocCache", "allocBits", "gcmarkBits", "divMul", "allocCountBeforeCache",
-               "isUserArenaChunk")
+SPAN_FIELDS = (
+    "startAddr",
+    "npages",
+    "elemsize",
+    "nelems",
+    "spanclass",
+    "freeindex",
+    "freeIndexForScan",
+    "allocCount",
+    "sweepgen",
+    "state",
+    "needzero",
+    "limit",
+    "allocCache",
+    "allocBits",
+    "gcmarkBits",
+    "divMul",
+    "allocCountBeforeCache",
+    "isUserArenaChunk",
+)
 
 
 def read_span(look, s):
@@ -99,5 +160,5 @@ def read_span(look, s):
     fields = {}
     for name in SPAN_FIELDS:
         at = getattr(mspan, name)
-        fields[name] = int.from_bytes(data[at:at + SPAN_SIZES[name]], "little")
+        fields[name] = int.from_bytes(data[at : at + SPAN_SIZES[name]], "little")
     return fields | {"base": fields["startAddr"], "address": s}

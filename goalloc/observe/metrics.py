@@ -3,13 +3,24 @@
 A name ends with its unit. Left out: histograms of sizes and pauses, goroutines, scheduling and mutex latencies, cgo, GODEBUG's
 events. Go: metrics.go.
 """
+
 from goalloc.layout import cpuStats, fixalloc, gcCPULimiterState, gcControllerState, mheap, mstats, workType, variables as V
 from goalloc.observe.memstats import controller, heap_goal, heap_stats
 from goalloc.sizeclasses import class_to_size
 
-CPU_CLASSES = {"gc/mark/assist": "gcAssistTime", "gc/mark/dedicated": "gcDedicatedTime", "gc/mark/idle": "gcIdleTime", "gc/pause": "gcPauseTime",
-               "gc/total": "gcTotalTime", "idle": "idleTime", "scavenge/assist": "scavengeAssistTime", "scavenge/background": "scavengeBgTime",
-               "scavenge/total": "scavengeTotalTime", "total": "totalTime", "user": "userTime"}
+CPU_CLASSES = {
+    "gc/mark/assist": "gcAssistTime",
+    "gc/mark/dedicated": "gcDedicatedTime",
+    "gc/mark/idle": "gcIdleTime",
+    "gc/pause": "gcPauseTime",
+    "gc/total": "gcTotalTime",
+    "idle": "idleTime",
+    "scavenge/assist": "scavengeAssistTime",
+    "scavenge/background": "scavengeBgTime",
+    "scavenge/total": "scavengeTotalTime",
+    "total": "totalTime",
+    "user": "userTime",
+}
 
 
 def read_metrics(look):
@@ -19,8 +30,10 @@ def read_metrics(look):
 
 def cpu(look):
     """CPU time up to the last collection, as the runtime estimates it."""
-    return {f"/cpu/classes/{name}:cpu-seconds": signed(look.word(V.work + workType.cpuStats + getattr(cpuStats, field))) / 1e9
-            for name, field in CPU_CLASSES.items()}
+    return {
+        f"/cpu/classes/{name}:cpu-seconds": signed(look.word(V.work + workType.cpuStats + getattr(cpuStats, field))) / 1e9
+        for name, field in CPU_CLASSES.items()
+    }
 
 
 def signed(word):
@@ -29,16 +42,26 @@ def signed(word):
 
 def collections(look):
     total, forced = look.word(V.memstats + mstats.numgc, 4), look.word(V.memstats + mstats.numforcedgc, 4)
-    state = {name: look.word(V.gcController + getattr(gcControllerState, name))
-             for name in ("heapScan", "lastStackScan", "globalsScan", "heapMarked", "memoryLimit")}
+    state = {
+        name: look.word(V.gcController + getattr(gcControllerState, name))
+        for name in ("heapScan", "lastStackScan", "globalsScan", "heapMarked", "memoryLimit")
+    }
     scans = {"heap": state["heapScan"], "stack": state["lastStackScan"], "globals": state["globalsScan"]}
     percent = look.word(V.gcController + gcControllerState.gcPercent, 4)
-    return {"/gc/cycles/automatic:gc-cycles": total - forced, "/gc/cycles/forced:gc-cycles": forced, "/gc/cycles/total:gc-cycles": total,
-            "/gc/heap/goal:bytes": heap_goal(controller(look)), "/gc/heap/live:bytes": state["heapMarked"],
-            "/gc/gomemlimit:bytes": state["memoryLimit"], "/gc/gogc:percent": percent if percent < 1 << 31 else (1 << 64) - 1,
-            **{f"/gc/scan/{name}:bytes": n for name, n in scans.items()}, "/gc/scan/total:bytes": sum(scans.values()),
-            "/gc/limiter/last-enabled:gc-cycle": look.word(V.gcCPULimiter + gcCPULimiterState.lastEnabledCycle, 4),
-            "/gc/stack/starting-size:bytes": look.word(V.startingStackSize, 4), "/sched/gomaxprocs:threads": look.word(V.gomaxprocs, 4)}
+    return {
+        "/gc/cycles/automatic:gc-cycles": total - forced,
+        "/gc/cycles/forced:gc-cycles": forced,
+        "/gc/cycles/total:gc-cycles": total,
+        "/gc/heap/goal:bytes": heap_goal(controller(look)),
+        "/gc/heap/live:bytes": state["heapMarked"],
+        "/gc/gomemlimit:bytes": state["memoryLimit"],
+        "/gc/gogc:percent": percent if percent < 1 << 31 else (1 << 64) - 1,
+        **{f"/gc/scan/{name}:bytes": n for name, n in scans.items()},
+        "/gc/scan/total:bytes": sum(scans.values()),
+        "/gc/limiter/last-enabled:gc-cycle": look.word(V.gcCPULimiter + gcCPULimiterState.lastEnabledCycle, 4),
+        "/gc/stack/starting-size:bytes": look.word(V.startingStackSize, 4),
+        "/sched/gomaxprocs:threads": look.word(V.gomaxprocs, 4),
+    }
 
 
 def of_heap(s, what):
@@ -51,21 +74,38 @@ def heap(look):
     s = heap_stats(look)
     (allocs, allocated), (frees, freed) = of_heap(s, "Alloc"), of_heap(s, "Free")
     in_use = s["inHeap"] + s["inStacks"] + s["inWorkBufs"] + s["inPtrScalarBits"]
-    return {"/gc/heap/allocs:bytes": allocated, "/gc/heap/allocs:objects": allocs, "/gc/heap/frees:bytes": freed, "/gc/heap/frees:objects": frees,
-            "/gc/heap/objects:objects": allocs - frees, "/gc/heap/tiny/allocs:objects": s["tinyAllocCount"],
-            "/memory/classes/heap/free:bytes": s["committed"] - in_use, "/memory/classes/heap/objects:bytes": allocated - freed,
-            "/memory/classes/heap/released:bytes": s["released"], "/memory/classes/heap/stacks:bytes": s["inStacks"],
-            "/memory/classes/heap/unused:bytes": s["inHeap"] - (allocated - freed)}
+    return {
+        "/gc/heap/allocs:bytes": allocated,
+        "/gc/heap/allocs:objects": allocs,
+        "/gc/heap/frees:bytes": freed,
+        "/gc/heap/frees:objects": frees,
+        "/gc/heap/objects:objects": allocs - frees,
+        "/gc/heap/tiny/allocs:objects": s["tinyAllocCount"],
+        "/memory/classes/heap/free:bytes": s["committed"] - in_use,
+        "/memory/classes/heap/objects:bytes": allocated - freed,
+        "/memory/classes/heap/released:bytes": s["released"],
+        "/memory/classes/heap/stacks:bytes": s["inStacks"],
+        "/memory/classes/heap/unused:bytes": s["inHeap"] - (allocated - freed),
+    }
 
 
 def memory(look):
     """The runtime's own, and the sum of all: what the process has from the kernel."""
     s = heap_stats(look)
-    sys = {name: look.word(V.memstats + getattr(mstats, name))
-           for name in ("stacks_sys", "mspan_sys", "mcache_sys", "buckhash_sys", "gcMiscSys", "other_sys")}
+    sys = {
+        name: look.word(V.memstats + getattr(mstats, name))
+        for name in ("stacks_sys", "mspan_sys", "mcache_sys", "buckhash_sys", "gcMiscSys", "other_sys")
+    }
     spans, caches = (look.word(V.mheap_ + at + fixalloc.inuse) for at in (mheap.spanalloc, mheap.cachealloc))
-    classes = {"metadata/mcache/free": sys["mcache_sys"] - caches, "metadata/mcache/inuse": caches, "metadata/mspan/free": sys["mspan_sys"] - spans,
-               "metadata/mspan/inuse": spans, "metadata/other": s["inWorkBufs"] + s["inPtrScalarBits"] + sys["gcMiscSys"],
-               "os-stacks": sys["stacks_sys"], "other": sys["other_sys"], "profiling/buckets": sys["buckhash_sys"],
-               "total": s["committed"] + s["released"] + sum(sys.values())}
+    classes = {
+        "metadata/mcache/free": sys["mcache_sys"] - caches,
+        "metadata/mcache/inuse": caches,
+        "metadata/mspan/free": sys["mspan_sys"] - spans,
+        "metadata/mspan/inuse": spans,
+        "metadata/other": s["inWorkBufs"] + s["inPtrScalarBits"] + sys["gcMiscSys"],
+        "os-stacks": sys["stacks_sys"],
+        "other": sys["other_sys"],
+        "profiling/buckets": sys["buckhash_sys"],
+        "total": s["committed"] + s["released"] + sum(sys.values()),
+    }
     return {f"/memory/classes/{name}:bytes": n for name, n in classes.items()}

@@ -5,18 +5,56 @@
 
 What a program has itself, it names: hchan.qcount, mutex.state of a channel or lock are named by channel() and by structure().
 """
+
 from goalloc.observe.check import all_spans, arenas
 from goalloc.observe.inspect import Inspector
-from goalloc.layout import (CENTRAL_STRIDE, STACKPOOL_STRIDE, SYMBOLS, g_, gcCPULimiterState, gcControllerState, gcWork, hchan, heapArena,
-                            heapStatsDelta, m_, mSpanList, mcache, mcentral, mheap, mspan, mstats, p_, pageAlloc, pallocData, schedt, semaRoot,
-                            slice_, spanSet, spanSetBlock, sudog, sweepdata, wbBuf, workType, variables as V)
+from goalloc.layout import (
+    CENTRAL_STRIDE,
+    STACKPOOL_STRIDE,
+    SYMBOLS,
+    g_,
+    gcCPULimiterState,
+    gcControllerState,
+    gcWork,
+    hchan,
+    heapArena,
+    heapStatsDelta,
+    m_,
+    mSpanList,
+    mcache,
+    mcentral,
+    mheap,
+    mspan,
+    mstats,
+    p_,
+    pageAlloc,
+    pallocData,
+    schedt,
+    semaRoot,
+    slice_,
+    spanSet,
+    spanSetBlock,
+    sudog,
+    sweepdata,
+    wbBuf,
+    workType,
+    variables as V,
+)
 from goalloc.constants import WorkbufSize, workbufAlloc
 from goalloc.params import gcBitsChunkBytes, numSpanClasses, numStackOrders, summaryLevels
 from goalloc.sched.sema import ROOT_STRIDE, ROOTS
 
-ARRAYS = ("smallAllocCount", "smallFreeCount", "alloc", "spans", "bitmap", "runq", "buf")      # of words, named one by one
-BY_FIELD = {"gcController": gcControllerState, "gcCPULimiter": gcCPULimiterState, "work": workType, "sweep": sweepdata, "sched": schedt, "m0": m_, "g0": g_}
-INSIDE = {"gcw": gcWork, "wbBuf": wbBuf}              # structures in a P that are named by field
+ARRAYS = ("smallAllocCount", "smallFreeCount", "alloc", "spans", "bitmap", "runq", "buf")  # of words, named one by one
+BY_FIELD = {
+    "gcController": gcControllerState,
+    "gcCPULimiter": gcCPULimiterState,
+    "work": workType,
+    "sweep": sweepdata,
+    "sched": schedt,
+    "m0": m_,
+    "g0": g_,
+}
+INSIDE = {"gcw": gcWork, "wbBuf": wbBuf}  # structures in a P that are named by field
 WHOLE = ("mheap_", "memstats", "stackpool", "semtable", *BY_FIELD)  # named in parts
 
 
@@ -53,8 +91,7 @@ def variables():
         found += structure(name, getattr(V, name), space)
     for k in range(ROOTS):
         found += structure(f"semtable[{k}]", V.semtable + k * ROOT_STRIDE, semaRoot)
-    found += [(f"stackpool[{k}]", V.stackpool + k * STACKPOOL_STRIDE, STACKPOOL_STRIDE, STACKPOOL_STRIDE)
-              for k in range(numStackOrders)]
+    found += [(f"stackpool[{k}]", V.stackpool + k * STACKPOOL_STRIDE, STACKPOOL_STRIDE, STACKPOOL_STRIDE) for k in range(numStackOrders)]
     return found
 
 

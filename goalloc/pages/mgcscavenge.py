@@ -6,6 +6,7 @@ The background scavenger leaves a chunk alone that was dense (496 of 512 pages i
 forced one does not. The search addresses only fall, but for what is freed above them, which is stored negative ("marked")
 until the next search has seen it. `s` is the address of a scavengeIndex. Go: mgcscavenge.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
@@ -166,6 +167,6 @@ def index_find(m, t, s, force):
                 return ci, (abs(stored) & P.pallocChunkBytes - 1) >> P.pageShift
             put64(m, t, cursor, linear(chunkBase(ci)) + P.pallocChunkBytes - P.pageSize)
             return ci, P.pallocChunkPages - 1
-    if stored > 0:                              # a marked one stays, until a search has begun from it
+    if stored > 0:  # a marked one stays, until a search has begun from it
         put64(m, t, cursor, 0)
     return 0, 0

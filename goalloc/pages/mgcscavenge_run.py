@@ -3,6 +3,7 @@
 While the kernel is called the pages count as allocated, so that nobody may take them, and the heap's lock is free.
 Go: mgcscavenge.go scavenge, scavengeOne.
 """
+
 from hwmem._jit import cold
 from goalloc import params as P
 from goalloc.layout import gcCPULimiterState, pageAlloc, pallocData, variables as V
@@ -15,7 +16,7 @@ from goalloc.pages.mpagealloc_summary import LAST_LEVEL, alloc_in_chunk, chunkOf
 from goalloc.words import get8, get64
 
 SCAV = pageAlloc.scav
-FORCE, UNLESS_LIMITING = 1, 2           # also dense chunks; stop as soon as the CPU limiter limits
+FORCE, UNLESS_LIMITING = 1, 2  # also dense chunks; stop as soon as the CPU limiter limits
 
 
 @cold
@@ -45,7 +46,7 @@ def scavengeOne(m, t, p, ci, searchIdx, most):
         unlock(m, t, heap_lock)
         return 0
     va = chunkBase(ci) + base * P.pageSize
-    alloc_in_chunk(m, t, chunk, base, n)                # nobody may take the pages meanwhile
+    alloc_in_chunk(m, t, chunk, base, n)  # nobody may take the pages meanwhile
     update(m, t, p, va, n, True, True)
     set_flags(m, t, p + SCAV, ci, P.scavChunkNoHugePage, P.scavChunkFlagsMask)
     unlock(m, t, heap_lock)

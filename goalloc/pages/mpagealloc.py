@@ -9,6 +9,7 @@
 No page below searchAddr is free. `p` is the address of a pageAlloc; the heap's lock is held, but for `test` ones. Pages are
 counted, addresses are real. Reached through DOOR_PAGES. Go: mpagealloc.go.
 """
+
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
@@ -19,7 +20,16 @@ from goalloc.pages.mpagealloc_find import find
 from goalloc.pages.mpagealloc_grow import grow
 from goalloc.pages.mpallocbits import clearRange, find as find_in_chunk, popcntRange
 from goalloc.pages.mgcscavenge_run import scavenge
-from goalloc.pages.mpagealloc_summary import LAST_LEVEL, alloc_in_chunk, chunkOf, chunkPageIndex, lower_search, max_of, summary_place, update
+from goalloc.pages.mpagealloc_summary import (
+    LAST_LEVEL,
+    alloc_in_chunk,
+    chunkOf,
+    chunkPageIndex,
+    lower_search,
+    max_of,
+    summary_place,
+    update,
+)
 from goalloc.words import get64, put64
 
 ALLOC, FREE, CACHE_FILL, CACHE_FLUSH, GROW, SCAVENGE = range(6)
@@ -70,7 +80,7 @@ def alloc(m, t, p, npages):
     else:
         va, new_search = find(m, t, p, npages)
         if va == 0:
-            if npages == 1:                             # nothing is free at all
+            if npages == 1:  # nothing is free at all
                 put64(m, t, p + pageAlloc.searchAddr, P.maxOffAddr)
             return 0, 0
     scavenged = allocRange(m, t, p, va, npages)

@@ -3,6 +3,7 @@
 A run may end in one range and begin in others to its left: `size` pages from `base` on are free up to where the search stands.
 [free_base, free_bound] narrows down where the first free page of all is; no page below it is free. Go: mpagealloc.go find.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
@@ -34,7 +35,7 @@ def find(m, t, p, npages):
                 if free_base <= va and va + whole * P.pageSize - 1 <= free_bound:
                     free_base, free_bound = va, va + whole * P.pageSize - 1
                 start = start_of(word)
-                if size + start >= npages:              # a run that begins further left ends here
+                if size + start >= npages:  # a run that begins further left ends here
                     base = base if size else j * whole
                     size += start
                 elif max_of(word) >= npages:

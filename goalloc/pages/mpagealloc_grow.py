@@ -3,6 +3,7 @@
 A level's array is reserved whole, 600 MiB in all; of it, the pages that summaries of the heap's ranges lie on are mapped. Chunks'
 bitmaps come 8192 at a time. Go: mpagealloc.go init, grow; mpagealloc_64bit.go sysInit, sysGrow.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw

@@ -7,6 +7,7 @@ Level 4 has a word a chunk of 4 MiB, a word of the level above covers 8 of those
 16 GiB cover the 48-bit space. The arrays are reserved whole and mapped where the heap is (mpagealloc_grow.py). `p` is the address of
 a pageAlloc, whose chunks' bitmaps are at chunks[l1][l2]. Go: mpagealloc.go pallocSum, update; mpagealloc_64bit.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import params as P
 from goalloc.layout import pageAlloc, pallocData, slice_
@@ -16,7 +17,7 @@ from goalloc.words import get64, put64
 
 LAST_LEVEL = P.summaryLevels - 1
 FIELD = P.maxPackedValue - 1
-WHOLE = -1 << 63                        # the word of a range of 2^21 free pages
+WHOLE = -1 << 63  # the word of a range of 2^21 free pages
 
 
 @kernel

@@ -5,6 +5,7 @@
 `c` is the address of a pageCache (in the P), `p` of a pageAlloc. Reading and cutting it needs no lock; filling and flushing it
 do, and are reached through the page allocator's door (mpagealloc.py). Go: mpagecache.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw

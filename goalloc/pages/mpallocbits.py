@@ -6,6 +6,7 @@
 beginning, in its longest run, and at its end; packed (mpagealloc.py) it is one word. -1 stands for "none", Go's ^uint(0).
 Go: mpallocbits.go.
 """
+
 import numpy as np
 
 from hwmem._jit import cold, kernel
@@ -138,7 +139,7 @@ def summarize(m, t, b):
     if start < 0:
         return P.pallocChunkPages, P.pallocChunkPages, P.pallocChunkPages
     most = max(most, run)
-    if most < 62:                               # a longer run may lie inside a word, between two ones
+    if most < 62:  # a longer run may lie inside a word, between two ones
         for i in range(WORDS):
             most = max(most, longest_inside(get_mask(m, t, b + i * 8), most))
     return start, most, run
@@ -148,7 +149,7 @@ def summarize(m, t, b):
 def longest_inside(x, known):
     """Length of the longest run of zeros between two ones of `x`, if it is longer than `known`; else `known`."""
     x = shr(x, ctz64(x))
-    holes = ~x & low_bits(64 - clz64(x))        # the zeros that have a one on either side
+    holes = ~x & low_bits(64 - clz64(x))  # the zeros that have a one on either side
     n = known
     while findBitRange64(holes, n + 1) < 64:
         n += 1
@@ -159,15 +160,15 @@ def longest_inside(x, known):
 def fillAligned(x, group):
     """Every aligned group of `group` bits (a power of two) becomes all ones if it has a one."""
     k = 1
-    while k < group:                            # fold each group into its lowest bit ...
+    while k < group:  # fold each group into its lowest bit ...
         x |= shr(x, k)
         k *= 2
     if group == 1:
         return x
     if group == 64:
         return ALL if x & np.uint64(1) != NONE else NONE
-    ones = ALL // low_bits(group)               # one bit a group
-    return (x & ones) * low_bits(group)         # ... and spread it
+    ones = ALL // low_bits(group)  # one bit a group
+    return (x & ones) * low_bits(group)  # ... and spread it
 
 
 @kernel
@@ -195,7 +196,7 @@ def findScavengeCandidate(m, t, chunk, searchIdx, least, most):
     end = i * 64 + 64 - top
     rest = shl(x, top)
     run = clz64(rest) if rest != NONE else 64 - top
-    while rest == NONE and i > 0:               # the run goes on in the word below
+    while rest == NONE and i > 0:  # the run goes on in the word below
         i -= 1
         rest = unavailable(m, t, chunk, i, least)
         run += clz64(rest)

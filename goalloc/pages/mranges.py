@@ -3,6 +3,7 @@
 `a` is the address of an addrRanges. A range of the heap is added when it grows; nothing is taken out. Addresses are
 compared signed, which is Go's comparison of offset addresses. Go: mranges.go.
 """
+
 from hwmem._jit import kernel
 from goalloc import params as P
 from goalloc.layout import addrRange, addrRanges, slice_

@@ -6,6 +6,7 @@ A sample goes to its bucket (mprof.py), and the next one is drawn from the M's r
 the P whose next sample it is; compiled when a program first has a rate. Go: malloc.go profilealloc, nextSample, fastexprand;
 fastlog2.go.
 """
+
 import math
 
 from hwmem._jit import DOORS, kernel
@@ -21,7 +22,7 @@ RANDOM_BITS = 26
 MINUS_LOG2 = -math.log(2)
 MOST_MEAN = 0x700_0000
 LOGARITHMS = tuple(math.log2(1 + i / (1 << C.fastlogNumBits)) for i in range((1 << C.fastlogNumBits) + 1))
-SCALE = 1 << 20                         # steps between two of them
+SCALE = 1 << 20  # steps between two of them
 
 
 @DOORS.door(P.DOOR_PROFILE)
@@ -81,7 +82,7 @@ def fastlog2(n):
     exponent = 0
     while n >> exponent + 1:
         exponent += 1
-    fraction = (n << 52 - exponent) - (1 << 52)        # as a float64 has it
+    fraction = (n << 52 - exponent) - (1 << 52)  # as a float64 has it
     i, rest = fraction >> 47, fraction >> 27 & SCALE - 1
     low = LOGARITHMS[i]
     return exponent + low + (LOGARITHMS[i + 1] - low) * (rest / SCALE)

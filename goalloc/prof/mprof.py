@@ -8,6 +8,7 @@ moment, the end of a mark phase. What stands for a stack here, where programs ha
 
     | the type allocated (its descriptor; 0: no pointers) | the call site that the program told, a number | the M's number |
 """
+
 import numpy as np
 
 from hwmem._jit import cold, kernel
@@ -22,7 +23,7 @@ from goalloc.heap.mheap_special import addspecial, free_special, new_special, re
 from goalloc.words import NONE, get32, get64, get_mask, put32, put64, put_mask, shl, shr
 
 FRAMES = 3
-RECORD = bucket.sizeof + 8 * FRAMES     # of a bucket: its memRecord
+RECORD = bucket.sizeof + 8 * FRAMES  # of a bucket: its memRecord
 BUCKHASH_SYS = V.memstats + mstats.buckhash_sys
 
 

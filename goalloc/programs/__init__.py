@@ -1,15 +1,16 @@
 """The Go programs that come with it: `goalloc list` shows them, `goalloc run` runs one.
 
-    start.py        a Go program's runtime as a workload's setup makes it
-    storm.py        alloc-storm: objects of one size, from per-P caches or from one locked heap; mixed-sizes
-    structures.py   linked-list, binary-trees, slices, maps, strings
-    churn.py        goroutine-churn
-    benchmarks.py   threadtest, larson
-    sleepers.py     sleepers
-    goroutines.py   channel, and what programs of goroutines are made of
-    collected.py    steady, growth, garbage, explicit-gc, goroutine-stacks, finalizers: programs whose heap is collected
-    process.py      how those begin
+start.py        a Go program's runtime as a workload's setup makes it
+storm.py        alloc-storm: objects of one size, from per-P caches or from one locked heap; mixed-sizes
+structures.py   linked-list, binary-trees, slices, maps, strings
+churn.py        goroutine-churn
+benchmarks.py   threadtest, larson
+sleepers.py     sleepers
+goroutines.py   channel, and what programs of goroutines are made of
+collected.py    steady, growth, garbage, explicit-gc, goroutine-stacks, finalizers: programs whose heap is collected
+process.py      how those begin
 """
+
 from hwmem.programs.registry import parameter
 from goalloc.programs import benchmarks, churn, collected, goroutines, sleepers, storm, structures
 from goalloc.programs.registry import PROGRAMS, workload
@@ -19,13 +20,29 @@ from goalloc.runtime.arguments import check_places
 workloads = PROGRAMS.describe
 
 
-def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2c=None, classify=False, events=0, races=False,
-        max_cycles=None, gogc=100, memory_limit=None, godebug="", **parameters):
+def run(
+    name,
+    config=None,
+    seed=0,
+    progress=False,
+    cores=None,
+    compare=False,
+    c2c=None,
+    classify=False,
+    events=0,
+    races=False,
+    max_cycles=None,
+    gogc=100,
+    memory_limit=None,
+    godebug="",
+    **parameters,
+):
     """Run the program `name` on a machine of its own; an hwmem.Result. `gogc`, `memory_limit`, `godebug`: as Runtime takes them;
     `parameters`: its own, gomaxprocs among them (4, or all cores if there are fewer); the others as hwmem.run takes them.
     Raises TypeError or ValueError for wrong arguments, MachineError if the program failed."""
     from hwmem.runs.job import Job
     from hwmem.runs.watch import Watch
+
     program = PROGRAMS.find(name)
     check_places(config)
     parameters = fit(config or program.config(), parameters)

@@ -6,6 +6,7 @@
 A dropped object is garbage that nothing collects yet: what is compared is allocation and its contention. A step is one object.
 Sources: Berger, McKinley, Blumofe, Wilson, 2000 (threadtest); Larson, Krishnan, 1998 (larson 10 7 8 1000 10000 1 P).
 """
+
 from hwmem.kernels import kernel, load64, store64
 from hwmem.programs.registry import parameter
 from goalloc.kernels import DONE, go, goexit, mallocgc, waitgroup_add, waitgroup_wait
@@ -15,7 +16,7 @@ from goalloc.types import pointer
 from goalloc.programs.registry import workload
 
 WAIT, WORK = 1, 2
-BATCH, COUNT, GENERATION, DRAWN = range(4)          # a goroutine's variables; BATCH: the address of its array, larson's argument
+BATCH, COUNT, GENERATION, DRAWN = range(4)  # a goroutine's variables; BATCH: the address of its array, larson's argument
 DRAWS = 1 << 16
 
 
@@ -28,10 +29,19 @@ def read_threadtest(w, space):
     return outcome(w, space, w.goroutines * w.rounds * (w.objects // w.goroutines))
 
 
-@workload("threadtest", "goroutines allocate batches of objects and drop them", setup=place_goroutines, values=read_threadtest,
-          operation="object", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, goroutines=parameter(4, "goroutines", 1, 10_000),
-          rounds=parameter(10, "batches of each"), objects=parameter(8_000, "objects of a round, over all goroutines"),
-          size=parameter(8, "bytes of an object", 8, 1 << 20))
+@workload(
+    "threadtest",
+    "goroutines allocate batches of objects and drop them",
+    setup=place_goroutines,
+    values=read_threadtest,
+    operation="object",
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    goroutines=parameter(4, "goroutines", 1, 10_000),
+    rounds=parameter(10, "batches of each"),
+    objects=parameter(8_000, "objects of a round, over all goroutines"),
+    size=parameter(8, "bytes of an object", 8, 1 << 20),
+)
 def threadtest(m, w):
     while True:
         t, gp = next_goroutine(m, w)
@@ -79,11 +89,20 @@ def read_larson(w, space):
     return outcome(w, space, w.gomaxprocs * (w.chunks + w.rounds * w.generations))
 
 
-@workload("larson", "a server: goroutines replace random objects of an array and hand it to a new goroutine", setup=place_larson,
-          values=read_larson, operation="object", scale="gomaxprocs", gomaxprocs=GOMAXPROCS,
-          generations=parameter(5, "goroutines, one after another, that an array passes through"),
-          smallest=parameter(7, "bytes of the smallest object", 1, 1 << 20), largest=parameter(8, "bytes of the largest", 1, 1 << 20),
-          chunks=parameter(1_000, "objects of an array"), rounds=parameter(1_000, "objects that each goroutine replaces"))
+@workload(
+    "larson",
+    "a server: goroutines replace random objects of an array and hand it to a new goroutine",
+    setup=place_larson,
+    values=read_larson,
+    operation="object",
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    generations=parameter(5, "goroutines, one after another, that an array passes through"),
+    smallest=parameter(7, "bytes of the smallest object", 1, 1 << 20),
+    largest=parameter(8, "bytes of the largest", 1, 1 << 20),
+    chunks=parameter(1_000, "objects of an array"),
+    rounds=parameter(1_000, "objects that each goroutine replaces"),
+)
 def larson(m, w):
     while True:
         t, gp = next_goroutine(m, w)

@@ -7,6 +7,7 @@
 
 They begin as a small Go process does (process.py). A step is one allocation, one call, or one turn of a call that waits.
 """
+
 from hwmem._jit import call_door
 from hwmem.kernels import kernel, load64
 from hwmem.programs.registry import parameter
@@ -20,12 +21,12 @@ from goalloc.programs.registry import workload
 from goalloc.programs.start import GOMAXPROCS, outcome
 from goalloc.types import Type, int64, pointer
 
-FILL, CHURN, COLLECT, WAIT, DEEPER, ASLEEP, ENDED = range(1, 8)         # places in a program
-GARBAGE_SIZE, FRAME = 1024, 128 + 8     # the caller's frame pointer lies in it
+FILL, CHURN, COLLECT, WAIT, DEEPER, ASLEEP, ENDED = range(1, 8)  # places in a program
+GARBAGE_SIZE, FRAME = 1024, 128 + 8  # the caller's frame pointer lies in it
 SIZE = parameter(128, "bytes of an object", 8, 1 << 30)
 NOSCAN = parameter(False, "objects have no pointers (else a nil one, at their beginning)")
 XORSHIFT = 88172645463325252
-CLOSURE, CHANNEL = 1, 2                 # a waiting goroutine's variables
+CLOSURE, CHANNEL = 1, 2  # a waiting goroutine's variables
 
 
 def place(w, space):
@@ -79,10 +80,20 @@ def read_steady(w, space):
     return outcome(w, space, w.done)
 
 
-@workload("steady", "main replaces random objects of a slice of pointers", setup=place, values=read_steady, operation="object",
-          gomaxprocs=GOMAXPROCS, slots=parameter(65_536, "pointers of the slice"), size=SIZE, noscan=NOSCAN,
-          fill=parameter(True, "every slot is filled first"), churn=parameter(200_000, "objects that each replace a random one", 0),
-          background=BACKGROUND)
+@workload(
+    "steady",
+    "main replaces random objects of a slice of pointers",
+    setup=place,
+    values=read_steady,
+    operation="object",
+    gomaxprocs=GOMAXPROCS,
+    slots=parameter(65_536, "pointers of the slice"),
+    size=SIZE,
+    noscan=NOSCAN,
+    fill=parameter(True, "every slot is filled first"),
+    churn=parameter(200_000, "objects that each replace a random one", 0),
+    background=BACKGROUND,
+)
 def steady(m, w):
     while True:
         t, gp = next_goroutine(m, w)
@@ -99,8 +110,18 @@ def steady(m, w):
             end_main(m, t)
 
 
-@workload("growth", "main allocates objects and keeps them all in a slice", setup=place, values=read_steady, operation="object",
-          gomaxprocs=GOMAXPROCS, count=parameter(200_000, "objects"), size=SIZE, noscan=NOSCAN, background=BACKGROUND)
+@workload(
+    "growth",
+    "main allocates objects and keeps them all in a slice",
+    setup=place,
+    values=read_steady,
+    operation="object",
+    gomaxprocs=GOMAXPROCS,
+    count=parameter(200_000, "objects"),
+    size=SIZE,
+    noscan=NOSCAN,
+    background=BACKGROUND,
+)
 def growth(m, w):
     while True:
         t, gp = next_goroutine(m, w)
@@ -115,8 +136,18 @@ def growth(m, w):
             end_main(m, t)
 
 
-@workload("garbage", "main allocates objects and drops each at once", setup=place, values=read_steady, operation="object",
-          gomaxprocs=GOMAXPROCS, count=parameter(200_000, "objects"), size=SIZE, noscan=NOSCAN, background=BACKGROUND)
+@workload(
+    "garbage",
+    "main allocates objects and drops each at once",
+    setup=place,
+    values=read_steady,
+    operation="object",
+    gomaxprocs=GOMAXPROCS,
+    count=parameter(200_000, "objects"),
+    size=SIZE,
+    noscan=NOSCAN,
+    background=BACKGROUND,
+)
 def garbage(m, w):
     while True:
         t, gp = next_goroutine(m, w)
@@ -124,15 +155,24 @@ def garbage(m, w):
             return
         if w.done < w.count:
             x = mallocgc(m, t, w.size, w.typ)
-            write_pointer(m, t, w.root, x)              # and the one before is garbage
+            write_pointer(m, t, w.root, x)  # and the one before is garbage
             w.done += 1
         else:
             end_main(m, t)
 
 
-@workload("explicit-gc", "main keeps objects without pointers and calls runtime.GC() again and again", setup=place, values=read_steady,
-          operation="collection", gomaxprocs=GOMAXPROCS, objects=parameter(1_024, "objects that live"),
-          size=parameter(1_024, "bytes of each", 8, 1 << 30), cycles=parameter(20, "calls of runtime.GC()"), background=BACKGROUND)
+@workload(
+    "explicit-gc",
+    "main keeps objects without pointers and calls runtime.GC() again and again",
+    setup=place,
+    values=read_steady,
+    operation="collection",
+    gomaxprocs=GOMAXPROCS,
+    objects=parameter(1_024, "objects that live"),
+    size=parameter(1_024, "bytes of each", 8, 1 << 30),
+    cycles=parameter(20, "calls of runtime.GC()"),
+    background=BACKGROUND,
+)
 def explicit_gc(m, w):
     while True:
         t, gp = next_goroutine(m, w)
@@ -161,10 +201,18 @@ def place_stacks(w, space):
     w.size, w.asleep, w.closure = GARBAGE_SIZE, 0, space.runtime.type_address(Type("closure", 16, 8, (0,)))
 
 
-@workload("goroutine-stacks", "goroutines wait deep in calls, main makes garbage", setup=place_stacks, values=read_steady,
-          operation="object", gomaxprocs=GOMAXPROCS, goroutines=parameter(1_000, "goroutines that wait", 1, 1 << 20),
-          depth=parameter(20, "calls of each, with frames of 128 bytes", 0, 1 << 16),
-          garbage=parameter(50_000, "objects of 1 KiB that main then drops", 0), background=BACKGROUND)
+@workload(
+    "goroutine-stacks",
+    "goroutines wait deep in calls, main makes garbage",
+    setup=place_stacks,
+    values=read_steady,
+    operation="object",
+    gomaxprocs=GOMAXPROCS,
+    goroutines=parameter(1_000, "goroutines that wait", 1, 1 << 20),
+    depth=parameter(20, "calls of each, with frames of 128 bytes", 0, 1 << 16),
+    garbage=parameter(50_000, "objects of 1 KiB that main then drops", 0),
+    background=BACKGROUND,
+)
 def goroutine_stacks(m, w):
     while True:
         t, gp = next_goroutine(m, w)
@@ -215,9 +263,17 @@ def finalized(space):
     return int(space.process.machine.state.process[space.process.number].guest[P.FINALIZED])
 
 
-@workload("finalizers", "main drops objects that have finalizers, collects, and waits until all have run", setup=place_finalizers,
-          values=read_finalizers, operation="object", gomaxprocs=GOMAXPROCS, rounds=parameter(10, "collections"),
-          objects=parameter(1_000, "objects a round"), background=BACKGROUND)
+@workload(
+    "finalizers",
+    "main drops objects that have finalizers, collects, and waits until all have run",
+    setup=place_finalizers,
+    values=read_finalizers,
+    operation="object",
+    gomaxprocs=GOMAXPROCS,
+    rounds=parameter(10, "collections"),
+    objects=parameter(1_000, "objects a round"),
+    background=BACKGROUND,
+)
 def finalizers(m, w):
     while True:
         t, gp = next_goroutine(m, w)

@@ -6,12 +6,12 @@
 
 A goroutine is a state machine: every step does what its place says. A call that returns PARKED is made again.
 """
+
 from hwmem._jit import call_door
 from hwmem.kernels import finish, kernel, load64, store64
 from hwmem.programs.registry import parameter
 from goalloc import params as P
-from goalloc.kernels import (CLOSED, DONE, chanrecv, chansend, closechan, go, goexit, makechan, mallocgc, waitgroup_add,
-                             waitgroup_wait)
+from goalloc.kernels import CLOSED, DONE, chanrecv, chansend, closechan, go, goexit, makechan, mallocgc, waitgroup_add, waitgroup_wait
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import WaitGroup, g_, m_
 from goalloc.sched.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
@@ -21,7 +21,7 @@ from goalloc.observe.symbols import channel, structure
 from goalloc.types import int64, pointer
 from goalloc.programs.registry import workload
 
-MAIN = 0                                # where the first goroutine begins
+MAIN = 0  # where the first goroutine begins
 
 
 @kernel
@@ -82,7 +82,7 @@ def start_main(w, space, collects=False):
 # channel
 
 PRODUCE, SEND, CONSUME, PRODUCED, CLOSE = range(1, 6)
-ITEM, COUNT = 0, 1                      # a goroutine's variables
+ITEM, COUNT = 0, 1  # a goroutine's variables
 
 
 def place_channel(w, space):
@@ -106,11 +106,20 @@ def read_channel(w, space):
     return outcome(w, space, w.received) | {"received": w.received, "sum": w.sum, "from_other_p": w.moved}
 
 
-@workload("channel", "goroutines allocate objects and send them through a channel to others, on whichever P those run",
-          setup=place_channel, values=read_channel, operation="object", scale="gomaxprocs", gomaxprocs=GOMAXPROCS,
-          producers=parameter(4, "goroutines that allocate and send"), consumers=parameter(4, "goroutines that receive"),
-          objects=parameter(2_000, "objects each producer sends"), buffer=parameter(64, "room in the channel", 0, 1 << 20),
-          size=parameter(64, "bytes of an object", 16, 1 << 20))
+@workload(
+    "channel",
+    "goroutines allocate objects and send them through a channel to others, on whichever P those run",
+    setup=place_channel,
+    values=read_channel,
+    operation="object",
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    producers=parameter(4, "goroutines that allocate and send"),
+    consumers=parameter(4, "goroutines that receive"),
+    objects=parameter(2_000, "objects each producer sends"),
+    buffer=parameter(64, "room in the channel", 0, 1 << 20),
+    size=parameter(64, "bytes of an object", 16, 1 << 20),
+)
 def producer_consumer(m, w):
     while True:
         t, gp = next_goroutine(m, w)

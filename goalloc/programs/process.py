@@ -7,6 +7,7 @@
 Where the heap is small, this decides when it is collected. `background="off"`: the process is alone on a processor and gives it to
 nobody (real-time priority, one core), so that who allocates does all the marking; workers get what it waits.
 """
+
 from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.gc.mgcmark_roots import DATA_ROOT_BYTES
@@ -18,9 +19,9 @@ from goalloc.types import Type
 
 BACKGROUND = parameter("go", "who marks beside who allocates: workers, as in Go, or, off, nobody", choices=("go", "off"))
 GLOBALS_BYTES, STACK_BYTES = 205_384, 41_944
-SCANNED_BYTES, PLAIN_BYTES = 5_656, 2_304               # of objects, beside the runtime's own
-WAITING = 2                             # goroutines of the runtime's, beside those that the first collection makes
-STARTED = (48, 80, 96, 112, 144, 160, 176, 208, 224, 240)       # sizes of which a span has been begun: 26 are, with those of others
+SCANNED_BYTES, PLAIN_BYTES = 5_656, 2_304  # of objects, beside the runtime's own
+WAITING = 2  # goroutines of the runtime's, beside those that the first collection makes
+STARTED = (48, 80, 96, 112, 144, 160, 176, 208, 224, 240)  # sizes of which a span has been begun: 26 are, with those of others
 WORD = 8
 
 

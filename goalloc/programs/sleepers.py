@@ -3,6 +3,7 @@
 The timer of a goroutine lies with the P on which it went to sleep; a P without work sleeps until the first timer of all. How late
 a goroutine goes on, after its time has come, is what waking and scheduling cost.
 """
+
 from hwmem.kernels import kernel, load64, store64
 from hwmem.programs.registry import parameter
 from goalloc.kernels import DONE, go, goexit, sleep, waitgroup_add, waitgroup_wait
@@ -11,7 +12,7 @@ from goalloc.programs.start import GOMAXPROCS, outcome
 from goalloc.programs.registry import workload
 
 SLEEP, WAIT = 1, 2
-NUMBER, COUNT, UNTIL = range(3)         # a goroutine's variables
+NUMBER, COUNT, UNTIL = range(3)  # a goroutine's variables
 DRAWS = 1 << 12
 
 
@@ -26,9 +27,18 @@ def read(w, space):
     return outcome(w, space, n) | {"late": round(w.late / n)}
 
 
-@workload("sleepers", "goroutines sleep for random times, again and again", setup=place, values=read, operation="sleep",
-          scale="gomaxprocs", gomaxprocs=GOMAXPROCS, goroutines=parameter(50, "goroutines", 1, 100_000),
-          rounds=parameter(20, "times each sleeps"), cycles=parameter(100_000, "cycles that it sleeps, on average", 1, 1 << 40))
+@workload(
+    "sleepers",
+    "goroutines sleep for random times, again and again",
+    setup=place,
+    values=read,
+    operation="sleep",
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    goroutines=parameter(50, "goroutines", 1, 100_000),
+    rounds=parameter(20, "times each sleeps"),
+    cycles=parameter(100_000, "cycles that it sleeps, on average", 1, 1 << 40),
+)
 def sleepers(m, w):
     while True:
         t, gp = next_goroutine(m, w)

@@ -1,10 +1,11 @@
 """A Go program as a workload: its runtime is started by the workload's setup, thread i is the M of P i.
 
-    w.g[i]      the g of thread i, which its first step puts into the thread's register
-    w.threads   gomaxprocs
+w.g[i]      the g of thread i, which its first step puts into the thread's register
+w.threads   gomaxprocs
 
-    t = next_m(m, w)                    whose step it is, in the loop of every program: ... count_step(m, t, how many) ends a step
+t = next_m(m, w)                    whose step it is, in the loop of every program: ... count_step(m, t, how many) ends a step
 """
+
 import numpy as np
 
 from hwmem._jit import call_door, kernel
@@ -20,18 +21,24 @@ from goalloc.observe.symbols import symbols
 
 DEFAULT_PS = 4
 GOMAXPROCS = parameter(DEFAULT_PS, "Ps; P i runs on core i", 1, 64)
-ENVIRONMENT = {"GODEBUG": "", "GOGC": 100, "GOMEMLIMIT": "off"}         # of programs that are started without their own
-RANK, COUNT = 0, 1                      # a thread's first registers; how many steps it has done
+ENVIRONMENT = {"GODEBUG": "", "GOGC": 100, "GOMEMLIMIT": "off"}  # of programs that are started without their own
+RANK, COUNT = 0, 1  # a thread's first registers; how many steps it has done
 
 
 def start(w, space, collects=False):
     """The runtime of a program with `w.gomaxprocs` Ps, in the workload's process."""
     variables = ENVIRONMENT | space.environment
-    space.runtime = Runtime(process=space.process, gomaxprocs=w.gomaxprocs, gogc=variables["GOGC"], memory_limit=variables["GOMEMLIMIT"],
-                            godebug=variables["GODEBUG"], seed=space.process.machine.seed,
-                            collects=collects)
+    space.runtime = Runtime(
+        process=space.process,
+        gomaxprocs=w.gomaxprocs,
+        gogc=variables["GOGC"],
+        memory_limit=variables["GOMEMLIMIT"],
+        godebug=variables["GODEBUG"],
+        seed=space.process.machine.seed,
+        collects=collects,
+    )
     w.threads = w.gomaxprocs
-    w.g = np.array(space.runtime.gs + [0], np.int64)    # never an array of one, which would be a number
+    w.g = np.array(space.runtime.gs + [0], np.int64)  # never an array of one, which would be a number
     return space.runtime
 
 
@@ -63,10 +70,16 @@ def outcome(w, space, operations):
     stats = read_memstats(look)
     counts = space.process.machine.state.process[space.process.number].guest
     kept = ("HeapSys", "HeapInuse", "HeapAlloc", "HeapObjects", "Mallocs", "StackInuse")
-    return {"operations": operations, **{name: stats[name] for name in kept},
-            "lock_waits": int(counts[P.LOCK_WAITS]), "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES]),
-            "memstats": stats, "sizes": size_stats(look), "environment": ENVIRONMENT | space.environment,
-            **({"gc": rt.gc_cycles(), "trace": rt.trace_lines()} if stats["NumGC"] else {})}
+    return {
+        "operations": operations,
+        **{name: stats[name] for name in kept},
+        "lock_waits": int(counts[P.LOCK_WAITS]),
+        "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES]),
+        "memstats": stats,
+        "sizes": size_stats(look),
+        "environment": ENVIRONMENT | space.environment,
+        **({"gc": rt.gc_cycles(), "trace": rt.trace_lines()} if stats["NumGC"] else {}),
+    }
 
 
 @kernel
@@ -84,7 +97,7 @@ def next_m(m, w):
 @kernel
 def next_of_m(m, w):
     t = next_thread(m)
-    if t >= 0 and m.thread[t].guest[P.G] == 0:          # its first step
+    if t >= 0 and m.thread[t].guest[P.G] == 0:  # its first step
         m.thread[t].guest[P.G] = w.g[m.thread[t].local[RANK]]
     return t
 

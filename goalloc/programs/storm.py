@@ -5,6 +5,7 @@
 
 A step is one allocation.
 """
+
 import numpy as np
 
 from hwmem.kernels import store64
@@ -18,7 +19,7 @@ from goalloc.programs.registry import workload
 
 CACHES = ("per-p", "shared")
 SHARED = 1
-SIZES = 4096                            # of mixed-sizes: as many are drawn and used in turn
+SIZES = 4096  # of mixed-sizes: as many are drawn and used in turn
 
 
 def place_storm(w, space):
@@ -34,11 +35,21 @@ def read_storm(w, space):
     return outcome(w, space, w.gomaxprocs * w.allocations)
 
 
-@workload("alloc-storm", "every P allocates objects of one size: from its own cache, or all from one under a lock",
-          setup=place_storm, values=read_storm, operation="allocation", against=("caches", CACHES), scale="gomaxprocs",
-          gomaxprocs=GOMAXPROCS, allocations=parameter(20_000, "objects each P allocates"), size=parameter(16, "bytes of one", 1, 1 << 26),
-          noscan=parameter(True, "whether objects are without pointers"),
-          write=parameter(True, "whether the first word is written"), caches=parameter("per-p", "whose spans", choices=CACHES))
+@workload(
+    "alloc-storm",
+    "every P allocates objects of one size: from its own cache, or all from one under a lock",
+    setup=place_storm,
+    values=read_storm,
+    operation="allocation",
+    against=("caches", CACHES),
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    allocations=parameter(20_000, "objects each P allocates"),
+    size=parameter(16, "bytes of one", 1, 1 << 26),
+    noscan=parameter(True, "whether objects are without pointers"),
+    write=parameter(True, "whether the first word is written"),
+    caches=parameter("per-p", "whose spans", choices=CACHES),
+)
 def alloc_storm(m, w):
     while True:
         t = next_m(m, w)
@@ -63,10 +74,18 @@ def read_mixed(w, space):
     return outcome(w, space, w.gomaxprocs * w.allocations)
 
 
-@workload("mixed-sizes", "every P allocates objects of many sizes, log-normally distributed", setup=place_mixed, values=read_mixed,
-          operation="allocation", scale="gomaxprocs", gomaxprocs=GOMAXPROCS,
-          allocations=parameter(20_000, "objects each P allocates"), median=parameter(64, "bytes of the median object", 1, 1 << 20),
-          largest=parameter(65536, "bytes of the largest", 1, 1 << 26))
+@workload(
+    "mixed-sizes",
+    "every P allocates objects of many sizes, log-normally distributed",
+    setup=place_mixed,
+    values=read_mixed,
+    operation="allocation",
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    allocations=parameter(20_000, "objects each P allocates"),
+    median=parameter(64, "bytes of the median object", 1, 1 << 20),
+    largest=parameter(65536, "bytes of the largest", 1, 1 << 26),
+)
 def mixed_sizes(m, w):
     while True:
         t = next_m(m, w)

@@ -1,11 +1,12 @@
 """Linked structures, slices and strings: what programs build, an allocation a step.
 
-    linked-list     nodes of a list a P, pushed at the front, then garbage, then the list is walked
-    binary-trees    a tree a P that is kept, then trees, each built level by level in place of the one before
-    slices          append one element at a time, from empty, again and again
-    maps            m[key] = value, with random keys
-    strings         s += "x": each string is a new one, with the old one's bytes copied
+linked-list     nodes of a list a P, pushed at the front, then garbage, then the list is walked
+binary-trees    a tree a P that is kept, then trees, each built level by level in place of the one before
+slices          append one element at a time, from empty, again and again
+maps            m[key] = value, with random keys
+strings         s += "x": each string is a new one, with the old one's bytes copied
 """
+
 import numpy as np
 
 from hwmem.kernels import finish, kernel, load64, store64
@@ -17,7 +18,7 @@ from goalloc.programs.start import COUNT, GOMAXPROCS, RANK, count_step, next_m, 
 from goalloc.types import int64, pointer, struct
 from goalloc.programs.registry import workload
 
-HEAD, LENGTH, CAPACITY, SUM, TREE = range(2, 7)                 # a thread's registers; LENGTH: of a list, its garbage
+HEAD, LENGTH, CAPACITY, SUM, TREE = range(2, 7)  # a thread's registers; LENGTH: of a list, its garbage
 NODE = struct("node", left=pointer, right=pointer, key=int64)
 LEFT, RIGHT, KEY = NODE.offsets["left"], NODE.offsets["right"], NODE.offsets["key"]
 NODE_SIZE, WORD = NODE.size, 8
@@ -43,9 +44,18 @@ def place_list(w, space):
     w.sum = 0
 
 
-@workload("linked-list", "every P pushes nodes to a list of its own, makes garbage, then walks the list", setup=place_list, values=read_list,
-          operation="node", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, nodes=parameter(10_000, "nodes of 16 bytes of each list"),
-          garbage=parameter(0, "objects of 1 KiB that each P then drops", 0), background=BACKGROUND)
+@workload(
+    "linked-list",
+    "every P pushes nodes to a list of its own, makes garbage, then walks the list",
+    setup=place_list,
+    values=read_list,
+    operation="node",
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    nodes=parameter(10_000, "nodes of 16 bytes of each list"),
+    garbage=parameter(0, "objects of 1 KiB that each P then drops", 0),
+    background=BACKGROUND,
+)
 def linked_list(m, w):
     while True:
         t = next_m(m, w)
@@ -84,10 +94,19 @@ def read_tree(w, space):
     return outcome(w, space, w.gomaxprocs * ((1 << w.kept) - 1 + w.trees * ((1 << w.depth) - 1)))
 
 
-@workload("binary-trees", "every P builds complete binary trees, top down: one that it keeps, then one after another", setup=place_trees,
-          values=read_tree, operation="node", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, depth=parameter(12, "levels of each tree", 1, 24),
-          kept=parameter(0, "levels of the tree that is built first and kept", 0, 24),
-          trees=parameter(1, "trees, each in place of the one before"), background=BACKGROUND)
+@workload(
+    "binary-trees",
+    "every P builds complete binary trees, top down: one that it keeps, then one after another",
+    setup=place_trees,
+    values=read_tree,
+    operation="node",
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    depth=parameter(12, "levels of each tree", 1, 24),
+    kept=parameter(0, "levels of the tree that is built first and kept", 0, 24),
+    trees=parameter(1, "trees, each in place of the one before"),
+    background=BACKGROUND,
+)
 def binary_trees(m, w):
     while True:
         t = next_m(m, w)
@@ -95,7 +114,7 @@ def binary_trees(m, w):
             return
         r = m.thread[t].local
         if r[TREE] == 0 and w.kept == 0:
-            r[TREE] = 1                                 # there is none to keep
+            r[TREE] = 1  # there is none to keep
         if not add_leaf(m, t, w, r):
             finish(m, t)
         elif r[COUNT] == (1 << (w.depth if r[TREE] else w.kept)) - 1:
@@ -130,9 +149,17 @@ def read_appends(w, space):
     return outcome(w, space, w.gomaxprocs * w.elements * w.slices)
 
 
-@workload("slices", "every P appends elements to a slice, one by one, and begins again", setup=place_only, values=read_appends,
-          operation="append", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, elements=parameter(1_000, "elements of a slice"),
-          slices=parameter(10, "slices that each P fills"))
+@workload(
+    "slices",
+    "every P appends elements to a slice, one by one, and begins again",
+    setup=place_only,
+    values=read_appends,
+    operation="append",
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    elements=parameter(1_000, "elements of a slice"),
+    slices=parameter(10, "slices that each P fills"),
+)
 def slices(m, w):
     while True:
         t = next_m(m, w)
@@ -162,9 +189,16 @@ def read_maps(w, space):
     return outcome(w, space, w.gomaxprocs * w.keys) | {"held": sum(held)}
 
 
-@workload("maps", "every P fills a map of its own, from integers to integers, which grows", setup=place_maps, values=read_maps,
-          operation="assignment", scale="gomaxprocs", gomaxprocs=GOMAXPROCS,
-          keys=parameter(2_000, "keys of each map, in random order", 2, 1 << 22))
+@workload(
+    "maps",
+    "every P fills a map of its own, from integers to integers, which grows",
+    setup=place_maps,
+    values=read_maps,
+    operation="assignment",
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    keys=parameter(2_000, "keys of each map, in random order", 2, 1 << 22),
+)
 def maps(m, w):
     while True:
         t = next_m(m, w)
@@ -187,8 +221,16 @@ def read_strings(w, space):
     return outcome(w, space, w.gomaxprocs * w.length)
 
 
-@workload("strings", "every P adds a byte to a string, again and again", setup=place_letter, values=read_strings,
-          operation="concatenation", scale="gomaxprocs", gomaxprocs=GOMAXPROCS, length=parameter(500, "bytes of the last string"))
+@workload(
+    "strings",
+    "every P adds a byte to a string, again and again",
+    setup=place_letter,
+    values=read_strings,
+    operation="concatenation",
+    scale="gomaxprocs",
+    gomaxprocs=GOMAXPROCS,
+    length=parameter(500, "bytes of the last string"),
+)
 def strings(m, w):
     while True:
         t = next_m(m, w)

@@ -1,4 +1,5 @@
 """A user arena as Python drives it. Go: package arena."""
+
 from hwmem.machine.lock import one_at_a_time
 from hwmem.machine.arguments import to_int64
 from goalloc import params as P

@@ -1,4 +1,5 @@
 """What users give a Runtime, checked: one line that names the argument. TypeError for another kind, ValueError for another value."""
+
 import numpy as np
 
 from hwmem import params as H

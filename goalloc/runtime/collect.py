@@ -6,6 +6,7 @@ collector lets the Ps run, always the one that is behind. A P that Python does n
 Python only is garbage: global variables (Runtime.globals), goroutines' stacks (Goroutine.push) and objects keep objects, and the last 16
 addresses that calls have given are in registers, which gc() does not regard.
 """
+
 from hwmem.machine.arguments import to_int64
 from goalloc import constants as C, params as P
 from goalloc.gc import door
@@ -22,13 +23,13 @@ from goalloc.runtime.start import pages_call
 from goalloc.sched.chan import DONE
 from goalloc.sched.proc import SCHEDULE
 
-MAY_BE_TINY = 1                         # of a finalizer: its object may lie inside a block
+MAY_BE_TINY = 1  # of a finalizer: its object may lie inside a block
 
 
 def gc(rt, core=0):
     """runtime.GC(), called on a core; then the sweeper and the finalizers' goroutine have their turns, as if the caller slept."""
     for i in range(rt.gomaxprocs):
-        rt.machine.state.thread[rt.process.thread_on(i)].local[:] = 0       # what Python did not store is dead here
+        rt.machine.state.thread[rt.process.thread_on(i)].local[:] = 0  # what Python did not store is dead here
     if rt.main:
         while rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0) != DONE:
             run_others(rt, core, rt.main)
@@ -161,13 +162,13 @@ def is_live(rt, x):
     if span is None:
         return False
     sweepgen = look.word(SWEEPGEN, 4)
-    if span["sweepgen"] in (sweepgen - 2, sweepgen + 1):        # to be swept: what is marked stays
+    if span["sweepgen"] in (sweepgen - 2, sweepgen + 1):  # to be swept: what is marked stays
         return bool(bit(look, span["gcmarkBits"], i))
     return i < span["freeindex"] or bool(bit(look, span["allocBits"], i))
 
 
 def color(rt, x):
-    """"white", "grey" or "black" while a collection marks: not marked; in a buffer of some P's or of all; scanned."""
+    """ "white", "grey" or "black" while a collection marks: not marked; in a buffer of some P's or of all; scanned."""
     look = Inspector(rt.process)
     span, i = object_at(look, to_int64("address", x))
     if span is None:

@@ -1,4 +1,5 @@
 """The kernels that runtime.py enters: one operation, or many in a loop, as thread `t`."""
+
 from hwmem._jit import kernel
 from hwmem.core.access import load64
 from hwmem.core.service import drain_all

@@ -1,4 +1,5 @@
 """A goroutine as Python drives it: frames and words on its stack, which grows under them."""
+
 from hwmem.machine.lock import one_at_a_time
 from goalloc import params as P
 from goalloc.errors import FatalError

@@ -1,4 +1,5 @@
 """The log of a Go program's collector (gc/trace.py): memory of the host, which the process knows the address of."""
+
 import numpy as np
 
 from hwmem.memory.ranges import permit

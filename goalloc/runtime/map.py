@@ -1,4 +1,5 @@
 """A map of the emulated program as Python drives it: one entry at a time, or many in one jitted loop."""
+
 import numpy as np
 
 from hwmem._jit import kernel

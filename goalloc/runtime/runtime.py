@@ -8,6 +8,7 @@
 P i runs on core i. A call is a step of that core's M; what it costs is on the core's clock. Fatal errors of the program are
 FatalError, bad accesses hwmem.SegmentationFault; the machine goes on. Wrong arguments raise ValueError or TypeError.
 """
+
 from typing import NamedTuple
 
 import numpy as np
@@ -21,19 +22,57 @@ from hwmem.machine.machine import RECORD, Machine
 from hwmem.machine.enter import enter, place_thread
 from hwmem.machine.interrupt import run_interruptibly
 from goalloc import params as P
-from goalloc.runtime.arguments import (check_core, check_count, check_godebug, check_gogc, check_gomaxprocs, check_limit, check_places, check_seed,
-                               check_sizes, check_slice, check_string, is_negative)
+from goalloc.runtime.arguments import (
+    check_core,
+    check_count,
+    check_godebug,
+    check_gogc,
+    check_gomaxprocs,
+    check_limit,
+    check_places,
+    check_seed,
+    check_sizes,
+    check_slice,
+    check_string,
+    is_negative,
+)
 from goalloc.gc.trace import CYCLE, FORCED, SCAVENGED
 from goalloc.heap.malloc_init import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.observe.check import check_heap, span_at
-from goalloc.runtime.entries import (box_one, box_string, clear, concat_one, load_word, malloc_all, malloc_one, slice_grow, store_word,
-                             to_bytes, to_string)
+from goalloc.runtime.entries import (
+    box_one,
+    box_string,
+    clear,
+    concat_one,
+    load_word,
+    malloc_all,
+    malloc_one,
+    slice_grow,
+    store_word,
+    to_bytes,
+    to_string,
+)
 from goalloc.errors import GROWSLICE_LEN, MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
 from goalloc.runtime.goroutine import Goroutine
 from goalloc.values.string import STATIC_VALUES
 from goalloc.observe.inspect import Inspector
-from goalloc.layout import (DATA, DATA_END, DECLARED, GLOBALS, RODATA, RODATA_END, TYPES, debug, hmap, m_, p_,
-                            pointer_words, schedt, type_, variables as V)
+from goalloc.layout import (
+    DATA,
+    DATA_END,
+    DECLARED,
+    GLOBALS,
+    RODATA,
+    RODATA_END,
+    TYPES,
+    debug,
+    hmap,
+    m_,
+    p_,
+    pointer_words,
+    schedt,
+    type_,
+    variables as V,
+)
 from goalloc.values.map import MAKE
 from goalloc.runtime.map import Map
 from goalloc.runtime.log import rows, start_log
@@ -51,16 +90,21 @@ from goalloc.types import Type, array, check_type, encode, int64, pointer, slice
 
 USUAL_DOORS = (P.DOOR_PERSISTENTALLOC, P.DOOR_PAGES, P.DOOR_ALLOC_SPAN, P.DOOR_NEXT_FREE, P.DOOR_HEAP_BITS, P.DOOR_RUNTIME, H.DOOR_MADVISE)
 TYPES_SIZE = GLOBALS - TYPES
-TABLES = (("class_to_size", np.uint16, class_to_size), ("class_to_allocnpages", np.uint8, class_to_allocnpages),
-          ("class_to_divmagic", np.uint32, class_to_divmagic), ("size_to_class8", np.uint8, size_to_class8),
-          ("size_to_class128", np.uint8, size_to_class128))
+TABLES = (
+    ("class_to_size", np.uint16, class_to_size),
+    ("class_to_allocnpages", np.uint8, class_to_allocnpages),
+    ("class_to_divmagic", np.uint32, class_to_divmagic),
+    ("size_to_class8", np.uint8, size_to_class8),
+    ("size_to_class128", np.uint8, size_to_class128),
+)
 # The runtime's own objects in the heap
 P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_TYPE = (
-    Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("p", "m", "g", "sudog", "hchan", "timer", "hmap", "mapextra"))
+    Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("p", "m", "g", "sudog", "hchan", "timer", "hmap", "mapextra")
+)
 TIMER_OBJECT_TYPE = Type("Timer", 8 + TIMER_TYPE.size, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
 # Those whose addresses the runtime finds in its data (typelinks)
 LINKED = (G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, pointer, int64, TIMER_OBJECT_TYPE)
-REGISTERS = 16                          # of a thread that Python drives
+REGISTERS = 16  # of a thread that Python drives
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
 
 
@@ -81,11 +125,22 @@ class Runtime:
     collections begin by themselves, as GOGC and the limit say; without it only those that are asked for (gc).
     """
 
-    def __init__(self, config=None, machine=None, process=None, gomaxprocs=None, gogc=100, memory_limit=None,
-                 godebug="", start=None, seed=0, collects=False):
+    def __init__(
+        self,
+        config=None,
+        machine=None,
+        process=None,
+        gomaxprocs=None,
+        gogc=100,
+        memory_limit=None,
+        godebug="",
+        start=None,
+        seed=0,
+        collects=False,
+    ):
         check_places(config, machine, process)
         seed = check_seed(seed)
-        swept = isinstance(start, dict) and "full" in start      # a heap that has been collected (start_swept.py)
+        swept = isinstance(start, dict) and "full" in start  # a heap that has been collected (start_swept.py)
         if start is not None and not swept:
             check_start(start)
         self.gogc, self.memory_limit = check_gogc(gogc), check_limit(memory_limit)
@@ -97,24 +152,25 @@ class Runtime:
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
         DOORS.prepare(USUAL_DOORS, RECORD)
-        self.machine.signals.update(TEXTS)                  # for programs that Runtime does not drive (hwmem.run)
+        self.machine.signals.update(TEXTS)  # for programs that Runtime does not drive (hwmem.run)
         self.process = process or self.machine.spawn()
-        self._random = np.random.default_rng(seed)          # hashes' seeds
+        self._random = np.random.default_rng(seed)  # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
         self.type_names, self.sites = {}, {}
-        self.finalizers, self.pins, self.free_pins = {}, {}, []         # number: callback; address: variables that hold it
-        self._register, self.main = 0, None                     # main: the goroutine of a program that was recorded
-        self.turns = True                                       # a call begins with the turns of the collector's goroutines
+        self.finalizers, self.pins, self.free_pins = {}, {}, []  # number: callback; address: variables that hold it
+        self._register, self.main = 0, None  # main: the goroutine of a program that was recorded
+        self.turns = True  # a call begins with the turns of the collector's goroutines
         self._log = start_log(self.process)
         self._load_program()
         self._schedinit(start)
         self._began = self._nanotime()
         self.process.store(V.sched + schedt.procresizetime, self._began)
         guest = self.machine.state.process[self.process.number].guest
-        guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0                 # of the program, not of starting
+        guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0  # of the program, not of starting
         guest[P.COLLECTOR] = P.ENABLED if collects and start is None else 0
         if self.memprofilerate:
             from goalloc.observe.memprofile import start_profile
+
             start_profile(self, self.memprofilerate)
 
     # Starting
@@ -139,22 +195,23 @@ class Runtime:
         p.store(V.m0 + m_.g0, V.g0)
         self._door(0, SET_M, V.m0, 0)
         self._door(0, MALLOCINIT, 0, 0)
-        init_controller(p, self.gogc if start is None else -1, self.memory_limit)       # recorded heaps are not collected
+        init_controller(p, self.gogc if start is None else -1, self.memory_limit)  # recorded heaps are not collected
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
-        if self.disablethp:                                 # for the whole heap: the real program has mapped 4 MiB when it reads GODEBUG
+        if self.disablethp:  # for the whole heap: the real program has mapped 4 MiB when it reads GODEBUG
             p.store(V.debug + debug.disablethp, self.disablethp, size=4)
         for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
             p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
         p.store(V.sched + schedt.lastpoll, 1)
-        p.store(V.hashkey, int(self._random.integers(1 << 64, dtype=np.uint64)))        # hashes' secret
+        p.store(V.hashkey, int(self._random.integers(1 << 64, dtype=np.uint64)))  # hashes' secret
         self.ps, self.gs, self._maptype = [], [], None
         for i, of in enumerate(LINKED):
             p.store(V.typelinks + 8 * i, self.type_address(of))
         if start is not None:
-            p.store(V.allp, self.globals(1))                # in the recorded heap it is one of the objects
+            p.store(V.allp, self.globals(1))  # in the recorded heap it is one of the objects
             if "full" in start:
                 from goalloc.runtime.start_swept import rebuild_swept
+
                 rebuild_swept(self, start)
             else:
                 rebuild(self, start)
@@ -246,8 +303,8 @@ class Runtime:
             s = s._replace(array=int(x), cap=int(cap))
         at = s.array + s.len * size
         for i, value in enumerate(encoded):
-            for offset in s.type.pointers if self.collector & P.MARKING else ():    # they may be over old ones
-                self.write_pointer(at + i * size + offset, int.from_bytes(value[offset:offset + 8], "little", signed=True), core)
+            for offset in s.type.pointers if self.collector & P.MARKING else ():  # they may be over old ones
+                self.write_pointer(at + i * size + offset, int.from_bytes(value[offset : offset + 8], "little", signed=True), core)
             if size in (1, 2, 4, 8):
                 self.process.store(at + i * size, int.from_bytes(value, "little"), size=size, core=core)
             else:
@@ -275,7 +332,12 @@ class Runtime:
         the address where it is."""
         if isinstance(value, tuple):
             return self._run(core, box_string, *check_string(value, "value"), self.type_address(string))
-        if size not in (2, 4, 8) or isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < 1 << min(8 * size, 63):
+        if (
+            size not in (2, 4, 8)
+            or isinstance(value, bool)
+            or not isinstance(value, (int, np.integer))
+            or not 0 <= value < 1 << min(8 * size, 63)
+        ):
             raise ValueError(f"value: takes an unsigned integer of 2, 4 or 8 bytes below 2^63, or a string, got {value!r}, size {size!r}")
         return self._run(core, box_one, value, size)
 
@@ -323,6 +385,7 @@ class Runtime:
     def arena(self, core=0):
         """arena.NewArena(): memory that is freed as a whole."""
         from goalloc.runtime.arena import UserArena
+
         return UserArena(self, core)
 
     def type_address(self, of):
@@ -350,12 +413,14 @@ class Runtime:
         """debug.SetGCPercent: the heap's goal changes at once. Negative or "off": no collection but for the memory limit's sake, and
         those asked for. The old value, -1 for off."""
         from goalloc.gc.mgcpacer_commit import set_gc_percent
+
         return self._run(core, set_gc_percent, check_gogc(percent, "percent"))
 
     def set_memory_limit(self, limit, core=0):
         """debug.SetMemoryLimit: bytes, or a size such as "1GiB"; None or "off" for none; a negative number only asks. The old limit, in
         bytes (2^63 - 1 if there was none)."""
         from goalloc.gc.mgcpacer_commit import set_memory_limit
+
         return self._run(core, set_memory_limit, -1 if is_negative(limit) else check_limit(limit, "limit"))
 
     # Collecting (collect.py)
@@ -363,36 +428,43 @@ class Runtime:
     def gc(self, core=0):
         """runtime.GC(), then the sweeper's and the finalizers' goroutines have their turns."""
         from goalloc.runtime.collect import gc
+
         gc(self, check_core(core, self.gomaxprocs))
 
     def free_os_memory(self, core=0):
         """debug.FreeOSMemory(): a collection, and every free page goes back to the kernel."""
         from goalloc.runtime.collect import free_os_memory
+
         free_os_memory(self, check_core(core, self.gomaxprocs))
 
     def set_finalizer(self, address, callback, core=0):
         """runtime.SetFinalizer: once the object is not reached any more, `callback(address)` is called; None takes it away. FatalError with
         Go's words for what has no beginning there, or has one already."""
         from goalloc.runtime.collect import set_finalizer
+
         set_finalizer(self, address, callback, check_core(core, self.gomaxprocs))
 
     def pin(self, address, core=0):
         """Pinner.Pin: the object stays, and lives, until it is unpinned as often."""
         from goalloc.runtime.collect import pin
+
         pin(self, address, True, check_core(core, self.gomaxprocs))
 
     def unpin(self, address, core=0):
         from goalloc.runtime.collect import pin
+
         pin(self, address, False, check_core(core, self.gomaxprocs))
 
     def is_live(self, address):
         """Whether an address points into an object that is allocated."""
         from goalloc.runtime.collect import is_live
+
         return is_live(self, address)
 
     def color(self, address):
-        """"white", "grey" or "black": what a running collection knows of the object."""
+        """ "white", "grey" or "black": what a running collection knows of the object."""
         from goalloc.runtime.collect import color
+
         return color(self, address)
 
     # Looking
@@ -451,11 +523,13 @@ class Runtime:
     def mem_profile(self, inuse_zero=True):
         """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""
         from goalloc.observe.memprofile import mem_profile
+
         return mem_profile(self, inuse_zero)
 
     def call_site(self, name):
         """`with rt.call_site("parse"): ...`: for the profile, what is allocated meanwhile was allocated there."""
         from goalloc.observe.memprofile import call_site
+
         return call_site(self, name)
 
     def cycles_of(self, operation):
@@ -491,6 +565,7 @@ class Runtime:
         core = check_core(core, self.gomaxprocs)
         if self.turns and self.collector & (P.MARKING | P.SYSTEM):
             from goalloc.runtime.collect import catch_up
+
             catch_up(self, core)
         t = self.process.thread_on(core)
         place_thread(self.machine.state, t, core)

@@ -1,4 +1,5 @@
 """A slice as Python holds it."""
+
 from typing import NamedTuple
 
 from goalloc.types import Type

@@ -15,11 +15,11 @@ given back to the kernel and taken into the cache; the rest stays free. What the
     main's stack                8 KiB, if there is a span of such, else the largest
     goroutines                  main, which runs, and those; one sudog is free ("sudogs"), for main has waited for them (gcenable)
 """
+
 from goalloc import params as P
 from goalloc.heap.malloc_init import FLUSH_MCACHE, STOCK_MSPANS
 from goalloc.observe.inspect import Inspector
-from goalloc.layout import (g_, gcControllerState, heapStatsDelta, m_, mcache, mheap, mspan, mstats, p_, schedt, slice_,
-                            variables as V)
+from goalloc.layout import g_, gcControllerState, heapStatsDelta, m_, mcache, mheap, mspan, mstats, p_, schedt, slice_, variables as V
 from goalloc.pages.mpagealloc import CACHE_FILL, SCAVENGE
 from goalloc.sched.proc import GOID_BATCH
 from goalloc.sizeclasses import class_to_size
@@ -27,11 +27,24 @@ from goalloc.heap.stack import HI, LO, STACKALLOC, STACKFREE
 from goalloc.observe.memstats import SYS_COUNTERS, read_memstats
 
 FIRST_ARENA = 0xC0_0000_0000
-P_SPANCLASS, G_SPANCLASS, SUDOG_SPANCLASS, ALLGS_SPANCLASS = 104, 46, 16, 12     # 9472, 416, 96, 64 bytes (eight pointers)
-MAIN = 1                                # the second g made: the first is m0's gsignal
+P_SPANCLASS, G_SPANCLASS, SUDOG_SPANCLASS, ALLGS_SPANCLASS = 104, 46, 16, 12  # 9472, 416, 96, 64 bytes (eight pointers)
+MAIN = 1  # the second g made: the first is m0's gsignal
 HALF_A_CHUNK = P.persistentChunkSize // 2
-CHECKED = ("HeapSys", "HeapIdle", "HeapInuse", "HeapReleased", "HeapAlloc", "Mallocs", "Frees", "StackInuse", "MSpanInuse", "MSpanSys",
-           "MCacheInuse", "Sys", "NextGC")
+CHECKED = (
+    "HeapSys",
+    "HeapIdle",
+    "HeapInuse",
+    "HeapReleased",
+    "HeapAlloc",
+    "Mallocs",
+    "Frees",
+    "StackInuse",
+    "MSpanInuse",
+    "MSpanSys",
+    "MCacheInuse",
+    "Sys",
+    "NextGC",
+)
 
 
 def heap_map(scenario):
@@ -43,8 +56,7 @@ def check_start(scenario):
     """Raises TypeError or ValueError if it has not the form above."""
     if not isinstance(scenario, dict):
         raise TypeError(f"start: takes a recorded heap, a dict, not {type(scenario).__name__}")
-    wanted = {"before": ("pcache_base", "pcache_bits", "pcache_scav", "tiny", "tinyoffset"),
-              "memstats_before": (*CHECKED, *SYS_COUNTERS)}
+    wanted = {"before": ("pcache_base", "pcache_bits", "pcache_scav", "tiny", "tinyoffset"), "memstats_before": (*CHECKED, *SYS_COUNTERS)}
     for key, names in wanted.items():
         if not isinstance(scenario.get(key), dict):
             raise ValueError(f"start: has no {key!r} with what was recorded")
@@ -64,7 +76,7 @@ def rebuild(rt, scenario):
     sizes = stack_sizes(scenario)
     fillers, page = [], 0
     for row in heap_map(scenario):
-        while page < row[0]:                            # a hole: what the page cache has, and what is free
+        while page < row[0]:  # a hole: what the page cache has, and what is free
             end = page + 1
             while end < row[0] and (end in cached) == (page in cached):
                 end += 1
@@ -81,8 +93,11 @@ def rebuild(rt, scenario):
 def stack_sizes(scenario):
     """{first page of a span cut into stacks: bytes of a stack}."""
     told = dict(scenario.get("stack_sizes", ()))
-    return {row[0]: told.get(row[0], P.stackCacheSize // 2 if row[5] == 2 else P.fixedStack)
-            for row in heap_map(scenario) if row[2] == 2 and row[5]}
+    return {
+        row[0]: told.get(row[0], P.stackCacheSize // 2 if row[5] == 2 else P.fixedStack)
+        for row in heap_map(scenario)
+        if row[2] == 2 and row[5]
+    }
 
 
 def place(rt, page, row, stack_size=None):
@@ -136,8 +151,8 @@ def stacks_in_use(rt, size, count):
     """A span cut into stacks of which `count` are in use, and its free list as the P that gave its stacks back left it."""
     stacks = sorted(rt.call(0, P.DOOR_STACK, STACKALLOC, size, 0) for _ in range(P.stackCacheSize // size))
     half = len(stacks) // 2
-    handed_out = stacks[half:] + stacks[:half]          # a cache takes half a span, from its end, and hands out the last it took
-    used = handed_out[1:count + 1] if size == P.fixedStack else handed_out[:count]
+    handed_out = stacks[half:] + stacks[:half]  # a cache takes half a span, from its end, and hands out the last it took
+    used = handed_out[1 : count + 1] if size == P.fixedStack else handed_out[:count]
     for x in stacks:
         if x not in used:
             rt.call(0, P.DOOR_STACK, STACKFREE, x, size)

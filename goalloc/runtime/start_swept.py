@@ -9,6 +9,7 @@ freed; which of those are scavenged, and which the P's cache has, is written int
 global variables point to them. There are main, which runs, four goroutines that wait with eight pointers in their frames, and those of
 the collector: sweeper, worker, finalizers. No object says where they are, so their g's are the first ones of their class.
 """
+
 import numpy as np
 
 from hwmem._jit import kernel
@@ -23,8 +24,27 @@ from goalloc.heap.mcentral import SWEEPGEN, central_of, fullSwept
 from goalloc.heap.mheap import HEAP_FREE, HEAP_RELEASED, PAGES
 from goalloc.heap.mspanset import spanSet_pop, spanSet_push
 from goalloc.heap.stack import HI, LO, SP
-from goalloc.layout import (fixalloc, g_, gcBgMarkWorkerNode, gcControllerState, heapArena, heapStatsDelta, m_, mheap, mspan, mstats, p_, pageAlloc,
-                            pageCache, pallocData, scavenge, scavengeIndex, slice_, sweepdata, variables as V)
+from goalloc.layout import (
+    fixalloc,
+    g_,
+    gcBgMarkWorkerNode,
+    gcControllerState,
+    heapArena,
+    heapStatsDelta,
+    m_,
+    mheap,
+    mspan,
+    mstats,
+    p_,
+    pageAlloc,
+    pageCache,
+    pallocData,
+    scavenge,
+    scavengeIndex,
+    slice_,
+    sweepdata,
+    variables as V,
+)
 from goalloc.observe.inspect import Inspector
 from goalloc.observe.check import arenas, span_at
 from goalloc.pages.mgcscavenge import chunkIndex, chunk_word, index_change, pack
@@ -35,7 +55,7 @@ from goalloc.sched.proc import PC, VARIABLES_BYTES
 from goalloc.sizeclasses import class_to_size
 from goalloc.words import get32, get64, put64
 
-HOLDERS, HELD = 4, 8                    # goroutines that wait, pointers in the frame of each
+HOLDERS, HELD = 4, 8  # goroutines that wait, pointers in the frame of each
 MAIN, FIRST_HOLDER, SWEEPER_G, WORKER_G, FINALIZERS_G = 0, 1, 5, 6, 7
 GOROUTINES = 8
 MAIN_STACK_PAGES, STACKS_OF_SPAN = 8, 9
@@ -161,15 +181,18 @@ def set_counters(rt, start, rows):
     p.store(PAGES + pageAlloc.searchAddr, FIRST_ARENA + start["searchAddr"] if start["searchAddr"] is not None else P.maxOffAddr)
     goal = start["scavenge_goal"]
     p.store(V.scavenge + scavenge.gcPercentGoal, -1 if goal is None else goal)
-    p.store(PAGES + pageAlloc.chunkHugePages, 1, size=1)    # its first collection, without a goal, has asked for them
+    p.store(PAGES + pageAlloc.chunkHugePages, 1, size=1)  # its first collection, without a goal, has asked for them
     free = {page for first, count in start["free_pages"] for page in range(first, first + count)}
     fresh = {page for first, count in start["free_scavenged_pages"] for page in range(first, first + count)}
     top = address(max(free - fresh, default=0))
-    for at, value in ((scavengeIndex.searchAddrBg, P.arenaBaseOffset - top), (scavengeIndex.searchAddrForce, P.arenaBaseOffset - top),
-                      (scavengeIndex.freeHWM, top)):
+    for at, value in (
+        (scavengeIndex.searchAddrBg, P.arenaBaseOffset - top),
+        (scavengeIndex.searchAddrForce, P.arenaBaseOffset - top),
+        (scavengeIndex.freeHWM, top),
+    ):
         p.store(PAGES + pageAlloc.scav + at, value)
     used = max([row[0] + row[1] for row in rows] + [page + 1 for page in free - fresh])
-    (_, arena), = arenas(Inspector(p))
+    ((_, arena),) = arenas(Inspector(p))
     p.store(arena + heapArena.zeroedBase, used * P.pageSize)
     f, held = V.mheap_ + mheap.spanalloc, stats["MSpanInuse"] // mspan.sizeof - len(rows)
     rt.call(0, P.DOOR_RUNTIME, STOCK_MSPANS, rt.ps[0], held)

@@ -8,6 +8,7 @@ A call that returns PARKED has parked the running goroutine; when that runs agai
 ends it. Reached through DOOR_CHAN. Invariant: recvq and sendq are not both in use; with elements in the ring nobody waits to
 receive, with room nobody to send. Go: chan.go.
 """
+
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
@@ -21,7 +22,7 @@ from goalloc.sched.chan_waitq import dequeue, enqueue, woken
 from goalloc.words import get8, get16, get32, get64, put16, put32, put64
 
 MAKECHAN, CHANSEND, CHANRECV, CLOSECHAN, SELECTNBSEND, SELECTNBRECV = range(6)
-PARKED, DONE, CLOSED, DEFAULT, YIELDED = range(5)         # how a call on channels, select or locks ended
+PARKED, DONE, CLOSED, DEFAULT, YIELDED = range(5)  # how a call on channels, select or locks ended
 
 
 @kernel
@@ -142,7 +143,7 @@ def receive_now(m, t, c, ep):
     typ = pointers_of(m, t, c)
     typedmemmove(m, t, typ, ep, place, element if ep else 0)
     advance(m, t, c, hchan.recvx)
-    if sg:                                              # the ring is full: the sender's element takes the place
+    if sg:  # the ring is full: the sender's element takes the place
         hand_over(m, t, sg, place, get64(m, t, sg + sudog.elem), element)
         put64(m, t, c + hchan.sendx, get64(m, t, c + hchan.recvx))
         return DONE

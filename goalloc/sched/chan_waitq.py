@@ -5,6 +5,7 @@
 A goroutine in a select waits in many; who takes it from one must be the first (g.selectDone), and it leaves the others itself
 (remove). The channel's lock is held. Go: chan.go enqueue, dequeue, select.go dequeueSudoG.
 """
+
 from hwmem._jit import cold
 from goalloc.layout import g_, sudog, waitq
 from goalloc.words import add64, get8, get32, get64, put8, put64
@@ -46,7 +47,7 @@ def dequeue(m, t, queue):
             return sg
         done = get64(m, t, sg + sudog.g) + g_.selectDone
         if get32(m, t, done) == 0:
-            add64(m, t, done, 1)                        # a compare-and-swap in Go
+            add64(m, t, done, 1)  # a compare-and-swap in Go
             return sg
 
 
@@ -55,6 +56,6 @@ def remove(m, t, queue, sg):
     """Take `sg` off a queue, wherever it stands, or has stood."""
     before, after = get64(m, t, sg + sudog.prev), get64(m, t, sg + sudog.next)
     if before == 0 and get64(m, t, queue) != sg:
-        return                                          # dequeue has taken it
+        return  # dequeue has taken it
     put64(m, t, before + sudog.next if before else queue, after)
     put64(m, t, after + sudog.prev if after else queue + waitq.last, before)

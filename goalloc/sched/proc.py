@@ -13,6 +13,7 @@ Reached through DOOR_PROC:
                     hi
      lo ... sp -> | goexit | four variables |           a new goroutine's stack; where it is in its program is in g.sched.pc
 """
+
 from hwmem._jit import DOORS, kernel
 from goalloc import params as P
 from goalloc.base.fastrand import fastrand
@@ -29,7 +30,7 @@ from goalloc.sched.time import new_timer, reset_timer, stop_timer, time_sleep
 from goalloc.words import add64, get64, put8, put32, put64
 
 NEWG, NEWPROC, GOSCHED, GOEXIT, SCHEDULE, SLEEP, EXIT, NEWTIMER, STOPTIMER, RESETTIMER = range(10)
-VARIABLES_BYTES, ENTRY_BYTES = 32, 40   # above the first frame: variables (arguments), and goexit's address
+VARIABLES_BYTES, ENTRY_BYTES = 32, 40  # above the first frame: variables (arguments), and goexit's address
 PC = g_.sched + gobuf.pc
 GOID_BATCH = 16
 

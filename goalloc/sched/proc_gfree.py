@@ -3,6 +3,7 @@
 A stack is kept if it has the starting size. Where there is none, a new g is made and listed with all others in allgs. Go: proc.go
 gfput, gfget, malg, allgadd.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import params as P
 from goalloc.layout import g_, p_, schedt, slice_, variables as V
@@ -14,7 +15,7 @@ from goalloc.words import get32, get64, put32, put64
 
 FREE_LIST, FREE_COUNT = p_.gFree, p_.gFree + 8
 MOST, KEPT = 64, 32
-TYPE_G, TYPE_POINTER = V.typelinks, V.typelinks + 32                    # runtime.py puts them there
+TYPE_G, TYPE_POINTER = V.typelinks, V.typelinks + 32  # runtime.py puts them there
 SHARED_LOCK, WITH_STACK, WITHOUT_STACK, SHARED_COUNT = (V.sched + schedt.gFree + at for at in (0, 8, 16, 24))
 
 

@@ -8,6 +8,7 @@ An M stays with its P here (nothing hands a P over while its M is in a system ca
 note, m.park: a futex, or until the first timer. Go: proc.go gopark, ready, wakep, startm, pidleput, pidleget;
 lock_futex.go notesleep, notewakeup.
 """
+
 from hwmem import params as H
 from hwmem._jit import cold, kernel
 from hwmem.sched.block import wake
@@ -21,7 +22,7 @@ from goalloc.sched.proc_runq import SCHED_LOCK, runqput
 from goalloc.words import add32_high, add64, get8, get32, get64, put8, put32, put64, swap64
 
 PIDLE, NPIDLE, NMSPINNING = V.sched + schedt.pidle, V.sched + schedt.npidle, V.sched + schedt.nmspinning
-LASTPOLL, POLL_UNTIL, POLLER = V.sched + schedt.lastpoll, V.sched + schedt.pollUntil, V.sched + schedt.midle      # lastpoll 0: an M polls
+LASTPOLL, POLL_UNTIL, POLLER = V.sched + schedt.lastpoll, V.sched + schedt.pollUntil, V.sched + schedt.midle  # lastpoll 0: an M polls
 
 
 @kernel
@@ -147,6 +148,6 @@ def notewakeup(m, t, mp):
     if m.thread[sleeper].state != H.SLEEPING:
         system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAKE, 1, 0)
     elif m.core[m.thread[sleeper].core].current == sleeper + 1:
-        m.thread[sleeper].state = H.RUNNABLE            # it has not left its core yet
-    else:                                               # in a futex with a time limit
+        m.thread[sleeper].state = H.RUNNABLE  # it has not left its core yet
+    else:  # in a futex with a time limit
         wake(m, sleeper, m.core[m.thread[t].core].cycles + m.cost.futex)

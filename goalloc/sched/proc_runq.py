@@ -6,6 +6,7 @@
 
 Go: proc.go runqput, runqputslow, runqget, runqgrab, runqsteal, globrunqput, globrunqget.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc.layout import g_, p_, schedt, variables as V
 from goalloc.base.lock import lock, unlock
@@ -36,7 +37,7 @@ def runqput(m, t, pp, gp, next):
         runqputslow(m, t, pp, gp)
         return
     put64(m, t, pp + slot(get32(m, t, pp + p_.runqtail)), gp)
-    add32_high(m, t, pp + p_.runqtail, 1)           # an atomic store on amd64: whoever looks for work sees it
+    add32_high(m, t, pp + p_.runqtail, 1)  # an atomic store on amd64: whoever looks for work sees it
 
 
 @cold

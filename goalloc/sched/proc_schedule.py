@@ -6,6 +6,7 @@
 A step is never interrupted, so Go's second look at all queues before sleeping has nothing to find. A program whose goroutines
 all wait ends as in Go. Go: proc.go schedule, findRunnable, stealWork, resetspinning, execute, checkdead.
 """
+
 from hwmem import params as H
 from hwmem._jit import call_door, cold, kernel
 from hwmem.sched.scheduler import finish
@@ -23,7 +24,7 @@ from goalloc.sched.time_timers import check_timers, wake_time
 from goalloc.words import add32_high, get8, get32, get64, put8, put32, put64
 
 STEAL_TRIES, FAIRNESS = 4, 61
-FIND_WORKER, FIND_IDLE_WORKER, WAKE_FINALIZERS = 3, 4, 5            # DOOR_GC: a goroutine of the collector's, or 0
+FIND_WORKER, FIND_IDLE_WORKER, WAKE_FINALIZERS = 3, 4, 5  # DOOR_GC: a goroutine of the collector's, or 0
 
 
 @cold
@@ -34,7 +35,7 @@ def schedule(m, t):
         return 0
     mp, pp = current_m(m, t), current_p(m, t)
     end_poll(m, t, mp)
-    if get32(m, t, pp + p_.status) == P.Pidle:          # its own timer woke it
+    if get32(m, t, pp + p_.status) == P.Pidle:  # its own timer woke it
         lock(m, t, SCHED_LOCK)
         pidle_remove(m, t, pp)
         unlock(m, t, SCHED_LOCK)

@@ -2,6 +2,7 @@
 
 A goroutine that waits has its sudogs in g.waiting. Go: proc.go acquireSudog, releaseSudog.
 """
+
 from hwmem._jit import cold
 from goalloc.layout import p_, schedt, sudog, variables as V
 from goalloc.base.lock import lock, unlock

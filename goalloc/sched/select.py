@@ -11,6 +11,7 @@
 A call that returns PARKED is made again when the goroutine runs again, as channels' are. Reached through DOOR_SELECT.
 Go: select.go selectgo.
 """
+
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.sched.chan import CLOSED, DEFAULT, PARKED, how_it_ended, receive_now, send_now
@@ -23,7 +24,7 @@ from goalloc.sched.proc_sudog import acquireSudog, releaseSudog
 from goalloc.sched.chan_waitq import enqueue, remove
 from goalloc.words import get16, get64, put8, put16, put32, put64
 
-NRECVS, BLOCK = 16, 32                  # places in the door's third argument, above the number of sends
+NRECVS, BLOCK = 16, 32  # places in the door's third argument, above the number of sends
 
 
 @kernel

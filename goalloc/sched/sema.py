@@ -8,6 +8,7 @@ Who releases a semaphore makes its first waiter ready, which takes it, if nobody
 would have at first. With `handoff` the waiter has it already, and the releaser yields. What semacquire1 has in local variables
 while it waits lies in fields that only profiles use. Go: sema.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc.base.fastrand import fastrand
 from goalloc.layout import g_, semaRoot, sudog, variables as V

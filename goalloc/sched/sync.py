@@ -8,6 +8,7 @@ millisecond makes the mutex starving: it is handed over, and who comes queues at
 as Go's do on several Ps. Calls end with PARKED or DONE, as channels' do, through DOOR_SYNC; an unlock that hands the mutex over
 ends with YIELDED: it is done, and the goroutine runs again after the others of its P. Go: sync/mutex.go, sync/waitgroup.go.
 """
+
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import errors as E, params as P
 from goalloc.sched.chan import DONE, PARKED, YIELDED
@@ -71,7 +72,7 @@ def park(m, t, reason):
 
 @cold
 def lock_slow(m, t, gp, mu):
-    since = 0                                           # when the goroutine began to wait
+    since = 0  # when the goroutine began to wait
     if get64(m, t, gp + g_.waiting):
         since = semacquired(m, t, gp, mu + Mutex.sema)
         if since == 0:
@@ -79,7 +80,7 @@ def lock_slow(m, t, gp, mu):
     while True:
         starving = since and m.core[m.thread[t].core].cycles - since > m.process[m.thread[t].process].guest[P.MILLISECOND]
         old = get32(m, t, mu)
-        if since and old & STARVING:                    # handed over
+        if since and old & STARVING:  # handed over
             last = old >> 3 == 1 or not starving
             add64(m, t, mu, LOCKED - WAITER - (STARVING if last else 0))
             return DONE

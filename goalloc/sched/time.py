@@ -5,6 +5,7 @@
 Reached through DOOR_PROC. An M that sleeps until the first timer learns of an earlier one (wake_poller). Go: time.go timeSleep,
 time/sleep.go, time/tick.go, netpoll.go.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import params as P
 from goalloc.sched.chan import makechan
@@ -14,7 +15,7 @@ from goalloc.sched.proc_park import gopark, wake_poller
 from goalloc.sched.time_timers import ARG, GOROUTINE_READY, SEND_TIME, addtimer, deltimer, modtimer
 from goalloc.words import get64, put64
 
-TYPE_TIMER, TYPE_TIME, TYPE_TIMER_OBJECT = V.typelinks + 24, V.typelinks + 40, V.typelinks + 48      # runtime.py puts them there
+TYPE_TIMER, TYPE_TIME, TYPE_TIMER_OBJECT = V.typelinks + 24, V.typelinks + 40, V.typelinks + 48  # runtime.py puts them there
 C, R, TIMER_SIZE = 0, 8, 80
 
 

@@ -7,6 +7,7 @@
 Of a timer that is Deleted, ModifiedEarlier or ModifiedLater something is noted that is done when it is met at the root (cleantimers),
 or for all (time_timers.py). `tm` is the address of a timer. Go: time.go doaddtimer, dodeltimer, cleantimers, siftupTimer, siftdownTimer.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc.layout import p_, slice_, timer, variables as V
 from goalloc.values.slice import append_word
@@ -14,7 +15,7 @@ from goalloc.words import get32, get64, put32, put64
 
 TIMERS, LENGTH = p_.timers, p_.timers + slice_.len
 NoStatus, Waiting, Deleted, Removed, ModifiedEarlier, ModifiedLater = 0, 1, 3, 5, 7, 8
-TYPE_POINTER = V.typelinks + 32         # runtime.py puts it there
+TYPE_POINTER = V.typelinks + 32  # runtime.py puts it there
 
 
 @kernel

@@ -8,6 +8,7 @@
 Go's are nanoseconds. A step is never interrupted, so the states in between (Running, Removing, Modifying, Moving) are not seen, and
 what adjusttimers moves is linked by nextwhen, where Go makes a slice. `tm` is the address of a timer. Go: time.go.
 """
+
 from hwmem import params as H
 from hwmem._jit import cold, kernel
 from goalloc.sched.chan import selectnbsend
@@ -15,12 +16,30 @@ from goalloc.layout import p_, timer
 from goalloc.base.lock import lock, unlock
 from goalloc.sched.proc_park import goready
 from goalloc.base.malloc_persistent import current_p
-from goalloc.sched.time_heap import (LENGTH, Deleted, ModifiedEarlier, ModifiedLater, NoStatus, Removed, Waiting, at, cleantimers, count,
-                               doaddtimer, dodeltimer, put_at, siftdown, siftup, status_of, take_note, update_timer0When)
+from goalloc.sched.time_heap import (
+    LENGTH,
+    Deleted,
+    ModifiedEarlier,
+    ModifiedLater,
+    NoStatus,
+    Removed,
+    Waiting,
+    at,
+    cleantimers,
+    count,
+    doaddtimer,
+    dodeltimer,
+    put_at,
+    siftdown,
+    siftup,
+    status_of,
+    take_note,
+    update_timer0When,
+)
 from goalloc.words import get32, get64, put32, put64
 
-GOROUTINE_READY, SEND_TIME = 1, 2       # a timer's `f`: what happens with its `arg`, a g or a channel
-ARG = timer.arg + 8                     # the data word of the interface
+GOROUTINE_READY, SEND_TIME = 1, 2  # a timer's `f`: what happens with its `arg`, a g or a channel
+ARG = timer.arg + 8  # the data word of the interface
 
 
 @kernel
@@ -176,7 +195,7 @@ def runtimer(m, t, pp, now):
     unlock(m, t, pp + p_.timersLock)
     if get64(m, t, tm + timer.f) == GOROUTINE_READY:
         goready(m, t, get64(m, t, tm + ARG))
-    else:                                               # the time, one word here, passes through nextwhen
+    else:  # the time, one word here, passes through nextwhen
         put64(m, t, tm + timer.nextwhen, now)
         selectnbsend(m, t, get64(m, t, tm + ARG), tm + timer.nextwhen)
     lock(m, t, pp + p_.timersLock)

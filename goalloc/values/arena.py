@@ -8,6 +8,7 @@ An object above 2 MiB comes from the heap. A freed arena's chunks fault, but for
 (userArenaState.reuse). `a`: address of a userArena, `typ`: of a type. Reached through DOOR_ARENA: NEW, ALLOC (arena, type; how many
 in the register SIZE, ONE for a single object), FREE (arena), CLONE (address, type; bytes in SIZE). Go: arena.go.
 """
+
 import numpy as np
 
 from hwmem._jit import DOORS, cold, kernel
@@ -15,8 +16,20 @@ from hwmem.core.fence import sfence
 from goalloc import constants as C, errors as E, params as P
 from goalloc.values.arena_chunk import FREE_BASE, FREE_LIMIT, STATE, allocUserArenaChunk, append_chunk, fault_waiting, freeUserArenaChunk
 from goalloc.errors import throw
-from goalloc.layout import (heapArena, liveUserArenaChunk, mcache, mheap, mspan, p_, slice_, specialfinalizer, type_, userArena,
-                            userArenaState, variables as V)
+from goalloc.layout import (
+    heapArena,
+    liveUserArenaChunk,
+    mcache,
+    mheap,
+    mspan,
+    p_,
+    slice_,
+    specialfinalizer,
+    type_,
+    userArena,
+    userArenaState,
+    variables as V,
+)
 from goalloc.base.lock import lock, unlock
 from goalloc.heap.malloc import mallocgc
 from goalloc.heap.mbitmap import bitmap_place, flush_bits, pad_bits, write_bits, write_element, writer_at
@@ -28,8 +41,8 @@ from goalloc.heap.mheap_special import addspecial, free_special, new_special, re
 from goalloc.words import ONE as BIT, align_down, align_up, get8, get64, get_mask, put8, put64
 
 NEW, ALLOC, FREE, CLONE, FAULT_CHUNKS = range(5)
-ONE = -1                                # "how many": a single object, not a slice
-TYPE_ARENA, TYPE_CHUNK, TYPE_POINTER = V.arenaTypes, V.arenaTypes + 8, V.arenaTypes + 16       # runtime.py puts them there
+ONE = -1  # "how many": a single object, not a slice
+TYPE_ARENA, TYPE_CHUNK, TYPE_POINTER = V.arenaTypes, V.arenaTypes + 8, V.arenaTypes + 16  # runtime.py puts them there
 
 
 @DOORS.door(P.DOOR_ARENA)

@@ -7,12 +7,23 @@
 The metadata of these arenas is not in allArenas: nothing there is scavenged or reclaimed page by page. Go: arena.go
 allocUserArenaChunk, setUserArenaChunkToFault, freeUserArenaChunk.
 """
+
 from hwmem._jit import cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.errors import throw
 from goalloc.heap.mheap_grow import H, sysAlloc
-from goalloc.layout import (addrRange, gcControllerState, heapStatsDelta, liveUserArenaChunk, mSpanList, mheap, mspan, slice_,
-                            userArenaState, variables as V)
+from goalloc.layout import (
+    addrRange,
+    gcControllerState,
+    heapStatsDelta,
+    liveUserArenaChunk,
+    mSpanList,
+    mheap,
+    mspan,
+    slice_,
+    userArenaState,
+    variables as V,
+)
 from goalloc.base.lock import lock, unlock
 from goalloc.heap.mbitmap import flush_bits, writer_at
 from goalloc.heap.mcentral import SWEEPGEN, central_of, fullSwept
@@ -31,7 +42,7 @@ HINTS, READY = H + mheap.userArena, H + mheap.userArena + 8 + mSpanList.sizeof
 QUARANTINE = H + mheap.userArena + 8
 STATE = V.userArenaState
 FREE_BASE, FREE_LIMIT = mspan.userArenaChunkFree + addrRange.base, mspan.userArenaChunkFree + addrRange.limit
-UNUSED = 1                              # span class of a chunk that was freed: no pointers in it
+UNUSED = 1  # span class of a chunk that was freed: no pointers in it
 
 
 @cold

@@ -7,14 +7,35 @@ The hash is the one that Go has for processors without AES instructions, and its
 secret and random state everything is as in the real map, the order of a range too. Reached through DOOR_MAP. Go: map.go,
 map_fast64.go.
 """
+
 from hwmem._jit import DOORS, call_door, cold, kernel
 from goalloc import params as P
 from goalloc.base.fastrand import fastrand
 from goalloc.layout import hmap, mapextra
 from goalloc.heap.malloc import mallocgc
-from goalloc.values.map_buckets import (BUCKET, BUCKET_COUNT, EMPTY_ONE, EMPTY_REST, KEYS, OVERFLOW, SAME_SIZE_GROW, VALUES, access, bucket_place,
-                                find_key, grow_work, hash_grow, hash_of, newoverflow, noldbuckets, over_load_factor, spare_ones,
-                                too_many_overflow, tophash, with_spare)
+from goalloc.values.map_buckets import (
+    BUCKET,
+    BUCKET_COUNT,
+    EMPTY_ONE,
+    EMPTY_REST,
+    KEYS,
+    OVERFLOW,
+    SAME_SIZE_GROW,
+    VALUES,
+    access,
+    bucket_place,
+    find_key,
+    grow_work,
+    hash_grow,
+    hash_of,
+    newoverflow,
+    noldbuckets,
+    over_load_factor,
+    spare_ones,
+    too_many_overflow,
+    tophash,
+    with_spare,
+)
 from goalloc.values.map_iter import iter_init, iter_next
 from goalloc.base.memclr import memclr
 from goalloc.words import get8, get16, get64, put8, put16, put32, put64

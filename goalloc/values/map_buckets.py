@@ -8,6 +8,7 @@ overflowed. From 16 buckets on, spare overflow buckets are allocated behind the 
 buckets are also kept in a slice (extra.overflow), which keeps them alive. `h` is the address of an hmap, `mt` of three words: the
 types of a mapextra, of a slice header, of a pointer. Called by map.py and map_iter.py. Go: map.go, map_fast64.go, hash64.go.
 """
+
 import numpy as np
 
 from hwmem._jit import cold, kernel
@@ -19,8 +20,8 @@ from goalloc.words import get8, get16, get32, get64, get_mask, put8, put16, put6
 
 BUCKET, BUCKET_COUNT, KEYS, VALUES, OVERFLOW = 144, 8, 8, 72, 136
 EMPTY_REST, EMPTY_ONE, EVACUATED_X, EVACUATED_EMPTY, MIN_TOPHASH = 0, 1, 2, 4, 5
-ITERATOR, OLD_ITERATOR, SAME_SIZE_GROW = 1, 2, 8        # flags
-SURELY_COUNTED = 16                     # from this B on, only some of the overflow buckets are counted
+ITERATOR, OLD_ITERATOR, SAME_SIZE_GROW = 1, 2, 8  # flags
+SURELY_COUNTED = 16  # from this B on, only some of the overflow buckets are counted
 M1, M2, M5 = np.uint64(0xA0761D6478BD642F), np.uint64(0xE7037ED1A0B428DB), np.uint64(0x1D8E4E27C47D124F ^ 8)
 
 
@@ -101,7 +102,7 @@ def newoverflow(m, t, mt, h, b):
         spare = mallocgc(m, t, BUCKET, 0)
     elif get64(m, t, spare + OVERFLOW) == 0:
         put64(m, t, extra + mapextra.nextOverflow, spare + BUCKET)
-    else:                                       # the last spare one is marked by a pointer
+    else:  # the last spare one is marked by a pointer
         put64(m, t, spare + OVERFLOW, 0)
         put64(m, t, extra + mapextra.nextOverflow, 0)
     B = get8(m, t, h + hmap.B)

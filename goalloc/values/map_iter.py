@@ -8,17 +8,34 @@ so what has been deleted since is not seen and what has changed is seen as it is
 that has not been moved stands for two; of its entries only those are seen that will go to checkBucket. So every key that is
 there all the time is seen once. Called by map.py. Go: map.go mapiterinit, mapiternext.
 """
+
 import numpy as np
 
 from hwmem._jit import cold, kernel
 from goalloc.base.fastrand import fastrand, fastrand64
 from goalloc.layout import hiter, hmap, mapextra
-from goalloc.values.map_buckets import (BUCKET_COUNT, EMPTY_ONE, EVACUATED_EMPTY, EVACUATED_X, ITERATOR, KEYS, OLD_ITERATOR, OVERFLOW,
-                                SAME_SIZE_GROW, VALUES, access, bucket_place, create_overflow, evacuated, hash_of, noldbuckets)
+from goalloc.values.map_buckets import (
+    BUCKET_COUNT,
+    EMPTY_ONE,
+    EVACUATED_EMPTY,
+    EVACUATED_X,
+    ITERATOR,
+    KEYS,
+    OLD_ITERATOR,
+    OVERFLOW,
+    SAME_SIZE_GROW,
+    VALUES,
+    access,
+    bucket_place,
+    create_overflow,
+    evacuated,
+    hash_of,
+    noldbuckets,
+)
 from goalloc.words import add64, get8, get64, put8, put64
 
 NO_CHECK = -1
-MOST_BITS = 31 - 3                      # of a bucket's number, for which 32 random ones are enough
+MOST_BITS = 31 - 3  # of a bucket's number, for which 32 random ones are enough
 
 
 @cold
@@ -42,7 +59,7 @@ def iter_init(m, t, mt, h, it):
     put8(m, t, it + hiter.offset, random >> B & BUCKET_COUNT - 1)
     missing = (ITERATOR | OLD_ITERATOR) & ~get8(m, t, h + hmap.flags)
     if missing:
-        add64(m, t, h + hmap.flags, missing)            # the flags are the lowest byte of their word
+        add64(m, t, h + hmap.flags, missing)  # the flags are the lowest byte of their word
     iter_next(m, t, it)
 
 
@@ -96,7 +113,7 @@ def stand_at(m, t, it, b, slot, check):
     if check != NO_CHECK and not get8(m, t, h + hmap.flags) & SAME_SIZE_GROW:
         if hash_of(m, t, h, get64(m, t, key)) & (1 << get8(m, t, it + hiter.B)) - 1 != check:
             return False
-    if EVACUATED_X <= top < EVACUATED_EMPTY:            # it has moved, or gone
+    if EVACUATED_X <= top < EVACUATED_EMPTY:  # it has moved, or gone
         value = access(m, t, h, get64(m, t, key))
         if value == 0:
             return False

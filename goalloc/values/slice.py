@@ -1,4 +1,5 @@
 """Slices that grow: how much capacity append asks for, and the copy. Go: slice.go growslice, msize.go roundupsize."""
+
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load, load8
 from goalloc import errors as E, params as P

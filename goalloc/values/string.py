@@ -9,6 +9,7 @@ Results that a program keeps on its stack (up to 32 bytes) are not modelled. Not
 is a type. Go: string.go concatstrings, rawstring, stringtoslicebyte, slicebytetostring; iface.go convT16, convT32, convT64,
 convTstring.
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load8, store, store64
 from goalloc import errors as E, params as P

@@ -11,6 +11,7 @@
 With HWMEM_CHECK=1 in the environment kernels are compiled checked (and cached apart): an index out of an array, a thread's number
 out of range, a host address outside the machine's memory (memory/ranges.py) end in a MachineError.
 """
+
 from hwmem._jit.compiler import CHECKED, JIT_DISABLED
 from hwmem._jit.decorators import apart, cold, hot, kernel
 from hwmem._jit.doors import DOORS, call_door

@@ -8,6 +8,7 @@ or was made elsewhere is compiled again; a full or read-only disk costs a line o
 
 Folder: NUMBA_CACHE_DIR if set, else the user's cache folder (XDG_CACHE_HOME or ~/.cache)/hwmem.
 """
+
 import contextlib
 import hashlib
 import os
@@ -25,7 +26,7 @@ from numba.core.serialize import dumps
 from hwmem._jit.stamp import source_stamp
 
 SWITCHES = ("HWMEM_CHECK", "NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE")
-LEFT_OVER_SECONDS = 600         # a temporary file of this age is a killed process's
+LEFT_OVER_SECONDS = 600  # a temporary file of this age is a killed process's
 _said = False
 
 

@@ -7,6 +7,7 @@ wrap-around of negative numbers.
 
 This rests on names of numba that are not its public interface; tests/test_jit.py lists them, and pyproject.toml has an upper bound.
 """
+
 import contextlib
 import gc
 import operator
@@ -33,9 +34,9 @@ from hwmem.errors import MachineError
 
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 CHECKED = os.environ.get("HWMEM_CHECK", "") not in ("", "0")
-OPERATORS = frozenset(of for of in vars(operator).values() if callable(of)) - {operator.pow, operator.ipow}     # whose exponents matter
-GARBAGE = 200_000               # objects made between two collections while compiling, which makes few that can go
-attributes = {}                 # LLVM's, by function (decorators.py)
+OPERATORS = frozenset(of for of in vars(operator).values() if callable(of)) - {operator.pow, operator.ipow}  # whose exponents matter
+GARBAGE = 200_000  # objects made between two collections while compiling, which makes few that can go
+attributes = {}  # LLVM's, by function (decorators.py)
 
 
 class _ForwardIndices:
@@ -87,8 +88,8 @@ def plain_name(mangled):
     while rest[:1].isdigit():
         digits = len(rest) - len(rest.lstrip("0123456789"))
         length = int(rest[:digits])
-        parts.append(rest[digits:digits + length])
-        rest = rest[digits + length:]
+        parts.append(rest[digits : digits + length])
+        rest = rest[digits + length :]
     return ".".join(parts) or mangled
 
 
@@ -103,6 +104,7 @@ def _remember_repr(record_class):
         if self not in written:
             written[self] = write(self)
         return written[self]
+
     record_class.__repr__ = remembered
 
 
@@ -126,6 +128,7 @@ def _remember_operators():
             found[key] = signature, self._impl_keys[signature.args]
         signature, self._impl_keys[signature.args] = found[key][0], found[key][1]
         return signature
+
     types.BaseFunction.get_call_type = remembered
 
 
@@ -151,7 +154,7 @@ class LinkOnlyLibrary(JITCodeLibrary):
 
     def add_ir_module(self, ir_module):
         for function in ir_module.functions:
-            if function.blocks:                                 # defined here: the kernel itself
+            if function.blocks:  # defined here: the kernel itself
                 for attribute in self.attributes:
                     function.attributes.add(attribute)
         super().add_ir_module(ir_module)
@@ -179,6 +182,7 @@ class LinkOnlyLibrary(JITCodeLibrary):
 @register_pass(mutates_CFG=True, analysis_only=False)
 class LinkOnlyLowering(NativeLowering):
     """Lowering without wrappers, machine code or a callable: what a caller links needs none of them."""
+
     _name = "link_only_lowering"
 
     def run_pass(self, state):
@@ -188,7 +192,7 @@ class LinkOnlyLowering(NativeLowering):
         with _forward_indices.within(state.func_id.func):
             super().run_pass(state)
         lowered = state["cr"]
-        key = object()                          # stands where numba has the callable: the implementation's name
+        key = object()  # stands where numba has the callable: the implementation's name
         state.targetctx.insert_user_function(key, lowered.fndesc, [state.library])
         state["cr"] = lowered._replace(cfunc=key)
         return True
@@ -232,21 +236,35 @@ class WholeLowering(NativeLowering):
 
 
 # What the project's own kernels, which have no closures, literals to unroll or arrays to rewrite, need not go through
-UNNEEDED = {"WithLifting", "InlineClosureLikes", "RewriteDynamicRaises", "MakeFunctionToJitFunction", "InlineInlinables",
-            "FindLiterallyCalls", "LiteralUnroll", "LiteralPropagationSubPipelinePass", "InlineOverloads", "NopythonRewrites",
-            "AnnotateTypes", "DumpParforDiagnostics"}
+UNNEEDED = {
+    "WithLifting",
+    "InlineClosureLikes",
+    "RewriteDynamicRaises",
+    "MakeFunctionToJitFunction",
+    "InlineInlinables",
+    "FindLiterallyCalls",
+    "LiteralUnroll",
+    "LiteralPropagationSubPipelinePass",
+    "InlineOverloads",
+    "NopythonRewrites",
+    "AnnotateTypes",
+    "DumpParforDiagnostics",
+}
 
 
 def _pipeline(lowering):
     """A compiler pipeline: numba's, with another lowering, and shorter for the project's own kernels."""
+
     class Pipeline(CompilerBase):
         def define_pipelines(self):
             passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
             own = self.state.func_id.func.__module__.partition(".")[0] in PROJECT_PACKAGES
-            passes.passes = [(lowering if p is NativeLowering else p, text) for p, text in passes.passes
-                             if not own or p.__name__ not in UNNEEDED]
+            passes.passes = [
+                (lowering if p is NativeLowering else p, text) for p, text in passes.passes if not own or p.__name__ not in UNNEEDED
+            ]
             passes.finalize()
             return [passes]
+
     return Pipeline
 
 
@@ -263,7 +281,7 @@ class KernelDispatcher(CPUDispatcher):
         self.linked = None if pipeline_class is LinkOnlyPipeline else KernelDispatcher(py_func, locals, targetoptions, LinkOnlyPipeline)
 
     def enable_caching(self):
-        self.cached = True                                      # what only other kernels call needs no cache: it is made when compiled
+        self.cached = True  # what only other kernels call needs no cache: it is made when compiled
 
     def compile(self, sig):
         if self.cached and not isinstance(self._cache, KernelCache):
@@ -292,7 +310,7 @@ class KernelDispatcher(CPUDispatcher):
             super().add_overload(compiled)
 
     def get_call_template(self, args, kws):
-        args = tuple(types.unliteral(a) for a in args)          # one version for every constant
+        args = tuple(types.unliteral(a) for a in args)  # one version for every constant
         return super().get_call_template(args, kws) if self.linked is None else self.linked.get_call_template(args, kws)
 
     def get_overload(self, signature):
@@ -300,10 +318,12 @@ class KernelDispatcher(CPUDispatcher):
 
 
 if CHECKED and not JIT_DISABLED:
+
     def _call_checked(self, *arguments, **named):
         """A kernel's violation, found by a check, as the emulator's error."""
         try:
             return CPUDispatcher.__call__(self, *arguments, **named)
         except IndexError as error:
             raise MachineError(f"checked kernel {self.py_func.__name__}: {error}") from None
+
     KernelDispatcher.__call__ = _call_checked

@@ -5,6 +5,7 @@
 
 Whoever needs a door that a helper is making waits, and makes another meanwhile. A helper that dies costs only time.
 """
+
 import atexit
 import os
 import subprocess
@@ -56,7 +57,7 @@ class Crew:
             if number not in self.busy:
                 return None
             if self.queue:
-                return self.queue.pop()                         # the shortest of what came last
+                return self.queue.pop()  # the shortest of what came last
             progress.begin(name_of(self.parts[number][0]))
             try:
                 while number in self.busy:
@@ -68,8 +69,15 @@ class Crew:
     def _start(self):
         command = [sys.executable, "-m", "hwmem._jit.second_compiler"]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
-        helper = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                  text=True, start_new_session=True)
+        helper = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
         atexit.register(helper.kill)
         return helper
 

@@ -1,4 +1,5 @@
 """@kernel and its kinds: what a function of Python becomes, and how its callers hold it."""
+
 import os
 import sys
 
@@ -12,7 +13,7 @@ def kernel(function):
     if JIT_DISABLED:
         return function
     dispatcher = KernelDispatcher(function, targetoptions=KERNEL_OPTIONS)
-    if os.path.exists(function.__code__.co_filename) and function.__module__ in sys.modules:    # what can be found again by its names
+    if os.path.exists(function.__code__.co_filename) and function.__module__ in sys.modules:  # what can be found again by its names
         dispatcher.enable_caching()
     return dispatcher
 

@@ -17,6 +17,7 @@ Doors are bound when they are first called, as a dynamic linker binds a function
 so that a program compiles and loads only what it comes by. A stub that fails ends the kernel that called the door
 with the failure as a MachineError (an interruption as KeyboardInterrupt).
 """
+
 import ctypes
 import importlib
 import traceback
@@ -52,11 +53,13 @@ class Doors:
 
     def door(self, number):
         """Decorator: the function, (m, t, a, b, c) -> int64, is what `call_door(m, number, ...)` reaches. The table names its file."""
+
         def register(function):
             if self.files[number][0] != function.__module__:
                 raise MachineError(f"door {number} is {self.files[number][0]}'s, not {function.__module__}'s")
             self.python[number] = function
             return function
+
         return register
 
     def function(self, number):
@@ -105,7 +108,7 @@ class Doors:
 
         def first_call(result, exception, m, *arguments):
             failed = None
-            while True:                                         # an exception that left here would be lost, and the result undefined
+            while True:  # an exception that left here would be lost, and the result undefined
                 try:
                     address = self._failure(failed, record_type) if failed else self.compile(number, record_type)
                     if not failed:
@@ -113,6 +116,7 @@ class Doors:
                     return _NATIVE_DOOR(address)(result, exception, m, *arguments)
                 except BaseException as error:
                     failed = error if isinstance(error, MachineError | KeyboardInterrupt) else reported(number, error)
+
         return _NATIVE_DOOR(first_call)
 
     def _failure(self, error, record_type):
@@ -121,10 +125,11 @@ class Doors:
 
         def fails(m, t, a, b, c):
             raise kind(text)
+
         dispatcher = KernelDispatcher(fails, targetoptions=KERNEL_OPTIONS)
         dispatcher.compile(_door_signature(record_type))
         compiled = dispatcher.overloads[_door_signature(record_type).args]
-        self._failed.append(compiled)                           # keeps its code
+        self._failed.append(compiled)  # keeps its code
         return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
     def _dispatcher(self, number):
@@ -161,6 +166,7 @@ def _call_address(typingctx, address, m, t, a, b, c):
         with cgutils.if_unlikely(builder, status.is_error):
             context.call_conv.return_status_propagate(builder, status)
         return value
+
     return signature, generate
 
 

@@ -6,6 +6,7 @@ A line that changes on a terminal; elsewhere plain lines, one at the start and o
 draws it, since the compiler does not come by. Estimates are the table of doors' (params.py), scaled by how long the parts took
 that are done.
 """
+
 import os
 import sys
 import threading
@@ -13,9 +14,9 @@ import time
 
 from hwmem._jit.cache import cache_folder
 
-DRAW_EVERY, PRINT_EVERY, LINGER = 0.5, 10.0, 3.0      # seconds
-SHORT = 1.0                     # what is over within this many seconds is not spoken of
-UNKNOWN = 2.0                   # seconds that a kernel takes of which the table says nothing
+DRAW_EVERY, PRINT_EVERY, LINGER = 0.5, 10.0, 3.0  # seconds
+SHORT = 1.0  # what is over within this many seconds is not spoken of
+UNKNOWN = 2.0  # seconds that a kernel takes of which the table says nothing
 
 
 class Progress:
@@ -23,9 +24,9 @@ class Progress:
 
     def __init__(self, clock=time.monotonic):
         self.clock, self.lock = clock, threading.Lock()
-        self.waiting, self.workers = [], 1                      # (name, seconds) of what has not begun
-        self.now, self.finished = [], 0                         # (name, seconds, when it began): the inner ones last
-        self.spent = self.estimated = 0                         # seconds, of what this process has finished
+        self.waiting, self.workers = [], 1  # (name, seconds) of what has not begun
+        self.now, self.finished = [], 0  # (name, seconds, when it began): the inner ones last
+        self.spent = self.estimated = 0  # seconds, of what this process has finished
         self.thread = None
 
     def expect(self, parts, workers=1):
@@ -45,7 +46,7 @@ class Progress:
         with self.lock:
             _, estimate, began = self.now.pop()
             self.finished += 1
-            if not self.now:                                    # an inner part's time is its outer one's as well
+            if not self.now:  # an inner part's time is its outer one's as well
                 self.spent += self.clock() - began
                 self.estimated += estimate
 
@@ -62,8 +63,10 @@ class Progress:
             pace = self.spent / self.estimated if self.spent > SHORT else 1.0
             name, seconds, began = self.now[-1]
             left = max(0.0, seconds * pace - (self.clock() - began)) + sum(s for _, s in self.waiting) * pace / self.workers
-            return (f"compiling, once (kept in {shown_folder()}): {self.finished + 1} of {self.finished + 1 + len(self.waiting)}, {name}, "
-                    f"about {max(1, round(left))} s left")
+            return (
+                f"compiling, once (kept in {shown_folder()}): {self.finished + 1} of {self.finished + 1 + len(self.waiting)}, {name}, "
+                f"about {max(1, round(left))} s left"
+            )
 
     def _taken(self, name):
         """The seconds of a part that waited, which it does no longer; None if it did not."""
@@ -83,7 +86,7 @@ class Progress:
                 last = self.clock()
             if sys.stderr.isatty():
                 if text or drawn:
-                    sys.stderr.write(f"\r\x1b[K{text[:columns() - 1]}")
+                    sys.stderr.write(f"\r\x1b[K{text[: columns() - 1]}")
                 drawn = bool(text)
             elif text and self.clock() - printed >= PRINT_EVERY:
                 sys.stderr.write(f"hwmem: {text}\n")
@@ -109,7 +112,7 @@ def columns():
 
 def shown_folder():
     folder, home = str(cache_folder()), os.path.expanduser("~")
-    return f"~{folder[len(home):]}" if folder.startswith(f"{home}/") else folder
+    return f"~{folder[len(home) :]}" if folder.startswith(f"{home}/") else folder
 
 
 progress = Progress()

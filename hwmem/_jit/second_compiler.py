@@ -1,4 +1,5 @@
 """A helper of crew.py: reads "MODULE:NUMBER" of doors, a line each, compiles them into the cache, and answers a line each."""
+
 import importlib
 import sys
 

@@ -4,6 +4,7 @@ So an edit of a callee or of a constant recompiles exactly what it can reach; nu
 and keeps running the stale callee. Followed are this project's files and the user's: what lies beside the importing file or
 on sys.path. Installed packages are not read: the file that is imported counts by its size and time.
 """
+
 import ast
 import hashlib
 import pathlib
@@ -110,7 +111,7 @@ def _module_file(name, importer):
     elif parts[0] in PROJECT_PACKAGES:
         folders = [ROOT]
     elif is_project(importer) or parts[0] in sys.stdlib_module_names:
-        return None                                             # numpy and numba: their versions are in the cache's key
+        return None  # numpy and numba: their versions are in the cache's key
     else:
         folders = [importer.parent, *map(pathlib.Path, sys.path)]
     for folder in folders:

@@ -9,6 +9,7 @@ nobody else holds (fetch_from_llc, fetch_from_memory). The others' copies meet t
 
 Invariant: fwd_gets + fwd_getx + remote_requests + memory_fills + make_unique = misses of the directory.
 """
+
 import numpy as np
 
 from hwmem import params as P

@@ -19,6 +19,7 @@ that has left silently counts.
 
 Invariants: gets + getx + upgrades = hits + misses; at most one core in E or M and then no other copy.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -46,7 +47,7 @@ def request(m, c, line, write):
         touch_in(m, llc, row, i)
         if m.holder[i] != P.PRESENT:
             return ask_others(m, c, line, write, P.I, i), core.llc_entry
-    if write:                                   # nobody has the line, nor did this core
+    if write:  # nobody has the line, nor did this core
         m.directory.getx += 1
     else:
         m.directory.gets += 1
@@ -91,7 +92,7 @@ def ask_others(m, c, line, write, had, i):
         i = allocate_again(m, c, line)
     if i >= 0:
         update_entry(m, c, i, state, far, write)
-    core.llc_entry = i if m.inclusion == P.INCLUSIVE else -1        # a link that only inclusion keeps true
+    core.llc_entry = i if m.inclusion == P.INCLUSIVE else -1  # a link that only inclusion keeps true
     if mask != NOBODY:
         busy = busy_slot(m, line)
         busy.line, busy.until = line, core.cycles
@@ -126,7 +127,7 @@ def grant_read(m, i, far, mask, owner):
     if alone:
         return m.protocol.next_state[P.I, PR_RD]
     if i >= 0 and m.tag[i] & P.REMOTE and owner < 0:
-        return P.S                              # a core of another socket may be the one in F
+        return P.S  # a core of another socket may be the one in F
     return m.protocol.next_shared[P.I, PR_RD]
 
 

@@ -8,6 +8,7 @@ cores' own tags are asked (`holders`).
 
 Invariant: every valid private copy is named by its socket's entry (inclusive; checks/coherence.py).
 """
+
 import numpy as np
 
 from hwmem import params as P

@@ -23,13 +23,14 @@ calls what forgets; so the filter is exact: no count differs from what the full 
 
 Cost: an access that it answers is a few dozen instructions, all inlined.
 """
+
 import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 
 LAST = P.LINE - 1
-STORE_NEEDS = P.PTE_RW | P.PTE_D        # of a page's leaf entry, so that a store may go ahead
+STORE_NEEDS = P.PTE_RW | P.PTE_D  # of a page's leaf entry, so that a store may go ahead
 NOT_KNOWN = -1
 
 

@@ -19,6 +19,7 @@ atomics, the kernel and the page walker go to memory.
 Invariant: while an entry waits the core's hit filter is empty and its memory door takes the long way (core.plain is 0).
 Source: McKenney, "Memory barriers: a hardware view for software hackers", 2010, 4: invalidate queues.
 """
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.cache.hit_filter import forget_lines
@@ -36,7 +37,7 @@ def hold(m, d, line, due):
         process(core, 0)
     k = core.iq_count
     core.iq_line[k], core.iq_due[k] = line, due
-    for w in range(WORDS):                              # what only a trace reaches, without an MMU, has no bytes
+    for w in range(WORDS):  # what only a trace reaches, without an MMU, has no bytes
         core.iq_word[k * WORDS + w] = peek64(m.ram_base + (line << P.LINE_SHIFT) + 8 * w) if line < m.ram_size >> P.LINE_SHIFT else 0
     core.iq_count += 1
     core.invalidations_queued += 1

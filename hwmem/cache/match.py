@@ -4,6 +4,7 @@ sets.find calls it for every eight ways. LLVM makes one AVX-512 compare of it, o
 processor has; a loop with an early exit would stay scalar. Reading past the set's last way is harmless (the
 pool `m.tag` has room behind its last line) and the caller masks those bits.
 """
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -41,6 +42,7 @@ def _compare(typingctx, m, i, wanted):
         tags = builder.load(builder.bitcast(builder.gep(base, [offset]), vector.as_pointer()), align=8)
         keys = builder.and_(tags, ir.Constant(vector, [KEY_MASK] * LANES))
         return as_mask(builder, builder.icmp_signed("==", keys, splat(builder, args[2])))
+
     return types.int64(m, types.int64, types.int64), generate
 
 
@@ -60,14 +62,18 @@ def prefetch_order(m, i):
 @intrinsic
 def _prefetch(typingctx, m, first, i):
     """Word `i` of the array whose offset in the record is `first`."""
+
     def generate(context, builder, signature, args):
         pointer = ir.IntType(8).as_pointer()
         offset = builder.add(builder.shl(args[2], ir.IntType(64)(3)), args[1])
         place = builder.gep(builder.bitcast(args[0], pointer), [offset])
         i32 = ir.IntType(32)
-        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32]), "llvm.prefetch.p0")
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32]), "llvm.prefetch.p0"
+        )
         builder.call(function, [place, i32(0), i32(3), i32(1)])
         return context.get_dummy_value()
+
     return types.void(m, types.int64, types.int64), generate
 
 

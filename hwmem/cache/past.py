@@ -7,6 +7,7 @@ memory takes the data; a line that an LLC has stays there, current and clean. No
 With walker.path = "memory" page tables are uncacheable (PCD; SDM vol. 3A, 4.9): the walker and the kernel read and write entries
 in memory. When a frame becomes a table `write_past` clears it, line by line, so that no cache has a line of a table.
 """
+
 import numpy as np
 
 from hwmem import params as P

@@ -4,6 +4,7 @@ The directory calls `meet` for every core that a request concerns; the protocol'
 into the machine) says what becomes of the copy. A core's state is the stronger of its L1 and L2 copies. A
 copy that weakens also leaves the core's hit filter.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -21,7 +22,7 @@ NOBODY = np.uint64(0)
 def copies(m, d, line):
     """Core `d`'s entries of `line` in its L1 and L2 (-1: none), and the states of both."""
     core = m.core[d]
-    i, j = index_of(m, core.l1d, line), index_of(m, core.l2, line)         # an L2 that is not there has no ways
+    i, j = index_of(m, core.l1d, line), index_of(m, core.l2, line)  # an L2 that is not there has no ways
     return i, j, m.tag[i] & P.STATE_MASK if i >= 0 else P.I, m.tag[j] & P.STATE_MASK if j >= 0 else P.I
 
 
@@ -70,7 +71,7 @@ def meet(m, d, line, event):
     cool(m.core[d], line)
     if before == P.I:
         return before
-    rest = P.I if after == P.I else P.S                 # of the weaker copy
+    rest = P.I if after == P.I else P.S  # of the weaker copy
     weaken(m, m.core[d].l1d, i, in_l1, after if in_l1 == before else rest)
     weaken(m, m.core[d].l2, j, in_l2, rest if in_l1 == before else after)
     if after == P.I and m.observe.watching:

@@ -20,6 +20,7 @@ Entries of one line know each other, so that evictions need no search (indices; 
 Invariants: the core's right to a line is the stronger of its two copies; a valid entry's link leads to the line's entry in
 that level, if that is valid.
 """
+
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.hit_filter import cool
@@ -28,7 +29,7 @@ from hwmem.cache.directory import put_back, request, request_again
 from hwmem.cache.entry import give_up
 from hwmem.cache.protocol import PR_RD
 
-BELOW_SHIFT = 32                # in an L2 entry's word: the LLC entry's link above, the L1 entry below it
+BELOW_SHIFT = 32  # in an L2 entry's word: the LLC entry's link above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
 HIT = -2
 
@@ -54,7 +55,7 @@ def hit_line(m, c, row, line, write):
         if state > P.I and (write == 0 or state >= P.E):
             l1.hits += 1
             if write:
-                m.tag[i] |= P.M                                 # E | M == M
+                m.tag[i] |= P.M  # E | M == M
             touch_in(m, l1, row, i)
             core.cycles += l1.latency
             core.source = P.FROM_L1
@@ -95,7 +96,7 @@ def take_miss(m, c, row, line, write, i):
     core = m.core[c]
     core.l1d.misses += 1
     row_2 = row_of(core.l2, line)
-    j = index_in(m, core.l2, row_2, line)                       # an L2 that is not there has no ways
+    j = index_in(m, core.l2, row_2, line)  # an L2 that is not there has no ways
     if j < 0 and i < 0 and m.direct:
         fetch_line(m, c, row, row_2, line, write)
         return
@@ -125,13 +126,13 @@ def fetch_line(m, c, row, row_2, line, write):
     put(m, j, line, state)
     m.word[j] = (e + 1) << BELOW_SHIFT | i
     if old != 0:
-        replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
+        replace_l1(m, c, old, link - 1)  # last: a dirty victim may take the new line's place in the L2
 
 
 @hot
 def l1_state(state, write):
     """The state of the L1's copy of a line that the core holds in `state`."""
-    return P.E + write if state >= P.E else P.S                 # E + 1 is M
+    return P.E + write if state >= P.E else P.S  # E + 1 is M
 
 
 @hot
@@ -156,7 +157,7 @@ def fill_l1(m, c, row, line, state, i, below):
     if below >= 0:
         m.word[below] = m.word[below] & ~LOW | i
     if old != 0:
-        replace_l1(m, c, old, link - 1)         # last: a dirty victim may take the new line's place in the L2
+        replace_l1(m, c, old, link - 1)  # last: a dirty victim may take the new line's place in the L2
 
 
 @apart
@@ -203,7 +204,7 @@ def miss_l2(m, c, line, write, i, j):
     if not found and had == P.I and m.inclusion == P.INCLUSIVE:
         j = allocate_l2_late(m, c, line)
     state = request_again(m, c, line, write, had)
-    if had > P.I:                                               # an upgrade: the data was here
+    if had > P.I:  # an upgrade: the data was here
         if j >= 0:
             state = P.M if m.tag[j] & P.STATE_MASK == P.O else P.E
             m.tag[j] = m.tag[j] & ~P.STATE_MASK | state
@@ -234,7 +235,7 @@ def replace_l1(m, c, old, below):
     state = old & P.STATE_MASK
     if below < 0 and state > P.I:
         evict_l1(m, c, key_of(old), state)
-    elif is_dirty(state):                                       # else the common victim: the L2 has it, and need not be told
+    elif is_dirty(state):  # else the common victim: the L2 has it, and need not be told
         core.l1d.dirty_evictions += 1
         touch_entry(m, core.l2, below)
         m.tag[below] = m.tag[below] & ~P.STATE_MASK | state
@@ -286,7 +287,7 @@ def evict_l2(m, c, old, links, direct):
             core.l2.dirty_evictions += 1
             core.writebacks += 1
             m.tag[(links >> BELOW_SHIFT) - 1] |= P.DIRTY
-        give_up(m, (links >> BELOW_SHIFT) - 1)                  # the common victim: the only copy, and nowhere else in the core
+        give_up(m, (links >> BELOW_SHIFT) - 1)  # the common victim: the only copy, and nowhere else in the core
     elif state > P.I:
         evict_other_l2(m, c, old, state, links)
 
@@ -306,7 +307,7 @@ def evict_other_l2(m, c, old, state, links):
     if i >= 0:
         m.word[i] = 0
     if state == P.M and i >= 0 and m.protocol.next_state[P.I, PR_RD] < P.E:
-        m.tag[i] |= P.M                         # a protocol without E has no clean sole copy: the L1's is the dirty one now
+        m.tag[i] |= P.M  # a protocol without E has no clean sole copy: the L1's is the dirty one now
     elif state >= P.O:
         put_back(m, c, line, state, 1 if i >= 0 else 0, above)
 

@@ -31,6 +31,7 @@ transient state can be observed. Invariant: a cell marked IMPOSSIBLE never fires
 Sources: Papamarcos and Patel, ISCA 1984 (MESI); Sweazey and Smith, ISCA 1986 (MOESI); Goodman and Hum,
 2004 (MESIF); gem5 src/mem/ruby/protocol/MESI_Two_Level-L1cache.sm. Choices: docs/protocols.md.
 """
+
 from typing import NamedTuple
 
 import numpy as np
@@ -38,24 +39,24 @@ import numpy as np
 from hwmem.errors import MachineError
 from hwmem.params import STATE_NAMES, E, F, I, M, O
 
-PR_RD = 0     # the core loads
-PR_WR = 1     # the core stores
-BUS_RD = 2    # another cache asks for a copy
-BUS_RDX = 3   # another cache asks for the only copy, with data
+PR_RD = 0  # the core loads
+PR_WR = 1  # the core stores
+BUS_RD = 2  # another cache asks for a copy
+BUS_RDX = 3  # another cache asks for the only copy, with data
 BUS_UPGR = 4  # another cache holds the data and asks for the only copy
-EVICT = 5     # the cache needs the way for another line
+EVICT = 5  # the cache needs the way for another line
 EVENT_NAMES = ("PR_RD", "PR_WR", "BUS_RD", "BUS_RDX", "BUS_UPGR", "EVICT")
 
 NO_REQUEST = 0  # the state stays, or another cache's request moves it
-GETS = 1        # give me a copy
-GETX = 2        # give me the line, take it from all others
-UPGRADE = 3     # I have the data, take it from all others
-PUTX = 4        # take my dirty line back
-SILENT = 5      # the state moves and nobody is told
+GETS = 1  # give me a copy
+GETX = 2  # give me the line, take it from all others
+UPGRADE = 3  # I have the data, take it from all others
+PUTX = 4  # take my dirty line back
+SILENT = 5  # the state moves and nobody is told
 REQUEST_NAMES = ("", "GETS", "GETX", "UPGRADE", "PUTX", "silent")
 
-SUPPLY = 1      # this cache sends the line to the requester
-MEM_WRITE = 2   # memory, or the last-level cache in front of it, takes the line in this transaction
+SUPPLY = 1  # this cache sends the line to the requester
+MEM_WRITE = 2  # memory, or the last-level cache in front of it, takes the line in this transaction
 IMPOSSIBLE = 4  # a machine that gets here is broken
 FLAG_NAMES = {"supply": SUPPLY, "memory": MEM_WRITE}
 
@@ -99,10 +100,11 @@ DRAWINGS = {
 
 class Tables(NamedTuple):
     """One protocol: four read-only arrays of shape (6, 6), indexed [state, event]."""
-    next_state: np.ndarray   # int8
+
+    next_state: np.ndarray  # int8
     next_shared: np.ndarray  # int8
-    request: np.ndarray      # int8
-    flags: np.ndarray        # uint8
+    request: np.ndarray  # int8
+    flags: np.ndarray  # uint8
 
 
 def tables(name):
@@ -115,11 +117,10 @@ def tables(name):
 def parse(drawing):
     """Return the `Tables` that `drawing`, in the form of `DRAWINGS`, stands for; else ValueError or KeyError."""
     header, *rows = [[cell.strip() for cell in line.split("|")] for line in drawing.strip().splitlines()]
-    if tuple(header[-len(EVENT_NAMES):]) != EVENT_NAMES:
+    if tuple(header[-len(EVENT_NAMES) :]) != EVENT_NAMES:
         raise ValueError(f"the columns are {header}, not {EVENT_NAMES}")
     shape = (len(STATE_NAMES), len(EVENT_NAMES))
-    t = Tables(np.full(shape, -1, np.int8), np.full(shape, -1, np.int8),
-               np.zeros(shape, np.int8), np.full(shape, IMPOSSIBLE, np.uint8))
+    t = Tables(np.full(shape, -1, np.int8), np.full(shape, -1, np.int8), np.zeros(shape, np.int8), np.full(shape, IMPOSSIBLE, np.uint8))
     for state, *cells in rows:
         for event, cell in zip(range(len(EVENT_NAMES)), cells, strict=True):
             if cell != "-":

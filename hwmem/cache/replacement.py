@@ -15,6 +15,7 @@ Invariant of LRU: each stack is a permutation of 0..ways-1, no two stamps of a s
 ways lie deepest, those never used like those emptied since (an invalidation), so that the victim is one of them while
 there are any. The other policies look for a free way first. (With recency gem5 a cache has no ways emptied since: sets.py.)
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -86,7 +87,7 @@ def retire(m, s, set_, way):
 def down_to(stack, way):
     """Mask of the places from the front to that of `way`."""
     x = stack ^ (way * NIBBLES)
-    found = ~((x | NIBBLE_TOPS) - NIBBLES | x) & NIBBLE_TOPS      # the tops of the nibbles of x that are 0; the lowest counts
+    found = ~((x | NIBBLE_TOPS) - NIBBLES | x) & NIBBLE_TOPS  # the tops of the nibbles of x that are 0; the lowest counts
     return found ^ (found - ONE)
 
 
@@ -99,7 +100,7 @@ def to_front(stack, way):
 @kernel
 def to_back(stack, way, top):
     """The stack of nibbles with `way` moved to the deepest place, which is at bit `top`."""
-    above = down_to(stack, way) >> FOUR                 # places more recent than the way's own
+    above = down_to(stack, way) >> FOUR  # places more recent than the way's own
     return (stack & above) | ((stack >> FOUR) & ~above) | way << top
 
 
@@ -122,7 +123,7 @@ def other_victim(m, s, set_, first):
     if s.policy == P.TREE_PLRU:
         return victim_tree(bits, s.ways)
     if s.policy == P.NRU:
-        return ctz64(~bits) % s.ways                    # (a set of one way has no other)
+        return ctz64(~bits) % s.ways  # (a set of one way has no other)
     return next_random(s) % s.ways
 
 

@@ -23,6 +23,7 @@ that a core announces it drops, or that another socket asks for.
 
 Cost: a look-up is one or two vector compares, above 16 ways one for every eight; a touch is a dozen operations (replacement.py).
 """
+
 import numpy as np
 
 from hwmem import params as P

@@ -10,6 +10,7 @@ What a miss changes of the core's counts between the two is theirs; what served 
 The kernel opens a share once a range (core/physical.py). The walker misses one line at a time and often, so it notes only what
 its common misses change (mmu/walk.py); what is rare is added where it happens, while `core.walking` is set.
 """
+
 from hwmem._jit import hot
 
 

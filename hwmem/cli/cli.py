@@ -5,24 +5,53 @@
 
 What a subcommand needs is imported when it runs, so that `--help`, mistakes and reports answer at once.
 """
+
 import os
 import pathlib
 import subprocess
 import sys
 
-from hwmem.cli.line import (USAGE, Refused, believing, carry_out, command_line, configuration, draw, json_option, keeping,
-                            machine_options, output_option, print_json, refusing, run_command, run_job, say, show, show_parameters)
+from hwmem.cli.line import (
+    USAGE,
+    Refused,
+    believing,
+    carry_out,
+    command_line,
+    configuration,
+    draw,
+    json_option,
+    keeping,
+    machine_options,
+    output_option,
+    print_json,
+    refusing,
+    run_command,
+    run_job,
+    say,
+    show,
+    show_parameters,
+)
 from hwmem.cli.ordering import ordering_commands
 from hwmem.cli.sweep import diff_command, draw_plot, run_sweep, sweep_options
 
-SECTIONS = ("c2c", "caches", "tlb", "faults", "memory", "ordering", "events", "races", "where")        # those of report.SECTIONS, without importing it
+SECTIONS = (
+    "c2c",
+    "caches",
+    "tlb",
+    "faults",
+    "memory",
+    "ordering",
+    "events",
+    "races",
+    "where",
+)  # those of report.SECTIONS, without importing it
 BENCH = "bench"
 
 
 def main(argv=None):
     """Run the command with the words `argv` (None: the process's); the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
-    if words[:1] == [BENCH]:                    # a command of its own, with options of its own
+    if words[:1] == [BENCH]:  # a command of its own, with options of its own
         return run_benchmarks(words[1:])
     return carry_out(parser(), words)
 
@@ -31,14 +60,17 @@ def run_benchmarks(words):
     """`python -m benchmarks` of the checkout that this package lies in; the exit status."""
     checkout = pathlib.Path(__file__).resolve().parents[2]
     if not (checkout / "benchmarks" / "command.py").is_file():
-        print("hwmem bench: the benchmarks are not installed with the package; in a checkout of the source: python -m benchmarks", file=sys.stderr)
+        print(
+            "hwmem bench: the benchmarks are not installed with the package; in a checkout of the source: python -m benchmarks",
+            file=sys.stderr,
+        )
         return USAGE
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
     child = subprocess.Popen([sys.executable, "-m", "benchmarks", *words], env=environment)
     while True:
         try:
             return child.wait()
-        except KeyboardInterrupt:               # the child was interrupted as well, and says so
+        except KeyboardInterrupt:  # the child was interrupted as well, and says so
             continue
 
 
@@ -55,12 +87,18 @@ def parser():
     json_option(sub)
 
     sub = command(replay_trace, "trace", "replay a recorded trace of a program's loads and stores")
-    sub.add_argument("files", metavar="FILE", nargs="+",
-                     help="lackey, din, xdin, data, cores or rw; plain, gzip or xz. Of several files each runs on a core of its own")
+    sub.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="lackey, din, xdin, data, cores or rw; plain, gzip or xz. Of several files each runs on a core of its own",
+    )
     sub.add_argument("--format", metavar="F", help="its format, when the first lines do not tell")
     machine_options(sub)
     sub.add_argument("--core", type=int, metavar="N", help="the core that makes all accesses (default: a core a thread, from 0 on)")
-    sub.add_argument("--top", type=int, default=10, metavar="N", help="show the N lines, pages, ... with the most misses (default 10; 0: none)")
+    sub.add_argument(
+        "--top", type=int, default=10, metavar="N", help="show the N lines, pages, ... with the most misses (default 10; 0: none)"
+    )
     sub.add_argument("--classify", action="store_true", help="count misses by cause: cold, capacity, true and false sharing")
     sub.add_argument("--events", type=int, default=0, metavar="N", help="log the first N coherence requests into the result")
     output_option(sub, "R.hwm", "keep the result, for `hwmem report`")
@@ -87,6 +125,7 @@ def list_workloads(arguments):
     from hwmem.config.machine import MachineConfig, presets
     from hwmem.programs import find, workloads
     from hwmem.report.table import fold, table
+
     if arguments.workload:
         with refusing():
             described = {arguments.workload: find(arguments.workload).describe()}
@@ -109,6 +148,7 @@ def list_workloads(arguments):
 
 def programs():
     from hwmem.programs import WORKLOADS
+
     return WORKLOADS
 
 
@@ -116,6 +156,7 @@ def run_workload(arguments):
     from hwmem.programs import WORKLOADS
     from hwmem.programs.file import workload_name
     from hwmem.runs.job import Job
+
     if arguments.sweep:
         run_sweep(arguments)
         return
@@ -134,14 +175,18 @@ def replay_trace(arguments):
     from hwmem.runs.job import replay
     from hwmem.runs.watch import Watch
     from hwmem.trace import open_trace
+
     config = configuration(arguments)
     with refusing():
         traces = [open_trace(file, arguments.format, progress=sys.stderr.isatty()) for file in arguments.files]
     if arguments.core is not None and not 0 <= arguments.core < config.cores:
         raise Refused(f"--core takes 0 to {config.cores - 1}, not {arguments.core}")
     if len(traces) > 1 and (arguments.core is not None or len(traces) > config.cores):
-        raise Refused("--core takes one file: several run on a core each" if arguments.core is not None else
-                      f"{len(traces)} files need as many cores, and the machine has {config.cores}: --with cores={len(traces)}")
+        raise Refused(
+            "--core takes one file: several run on a core each"
+            if arguments.core is not None
+            else f"{len(traces)} files need as many cores, and the machine has {config.cores}: --with cores={len(traces)}"
+        )
     with refusing(), keeping(arguments):
         watch = Watch(classify=arguments.classify, events=EVENTS.check("--events", arguments.events))
         result = replay(traces, config, arguments.core, watch, Integer(0, 10_000).check("--top", arguments.top))
@@ -150,19 +195,23 @@ def replay_trace(arguments):
 
 def show_report(arguments):
     from hwmem.runs.result import load_result
+
     with refusing():
         result = load_result(arguments.file)
     if arguments.json:
         from hwmem.runs.data import section_data
+
         print_json(section_data(result, arguments.section) if arguments.section else result.to_dict())
     else:
         from hwmem.report import report
+
         say(report(result, arguments.section))
 
 
 def write_page(arguments):
     from hwmem.report.page import page
     from hwmem.runs.result import load_result
+
     with refusing():
         result = load_result(arguments.file)
     with believing(arguments.file):
@@ -172,9 +221,11 @@ def write_page(arguments):
 
 def show_config(arguments):
     from hwmem.config.file import dump
+
     say(dump(configuration(arguments)), end="")
 
 
 def warm_up(arguments):
     from hwmem.cli import warmup
+
     warmup.warm_up(arguments)

@@ -4,13 +4,14 @@
 
 The interpreter writes the byte as soon as the signal comes, whatever its main thread does. Of a command only, whose process may end.
 """
+
 import os
 import signal
 import sys
 import threading
 from contextlib import contextmanager
 
-INTERRUPTED = 130               # exit status
+INTERRUPTED = 130  # exit status
 PATIENCE_SECONDS = 0.8
 _heard = threading.Event()
 
@@ -32,7 +33,7 @@ def listening(prog):
     finally:
         heard()
         signal.set_wakeup_fd(before)
-        os.close(writer)                                    # the listener reads the end, and ends
+        os.close(writer)  # the listener reads the end, and ends
         listener.join()
         os.close(reader)
 

@@ -8,6 +8,7 @@
 
 Tables and documents go to stdout, progress and the one line of a refusal to stderr.
 """
+
 import argparse
 import errno
 import json
@@ -24,7 +25,7 @@ from hwmem.printable import printable
 FAILED, USAGE = 1, 2
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments: --([\w.-]+)[ =]?([\w.-]+)?")
 ASCII = str.maketrans("█─│└├┌·", "#-|``,.")
-LISTS = ("--set", "--with", "--sweep")          # options that take words with an = until the next option
+LISTS = ("--set", "--with", "--sweep")  # options that take words with an = until the next option
 
 
 class Refused(Exception):
@@ -35,8 +36,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         unknown = UNKNOWN_OPTION.search(message)
         if unknown:
-            message += (f"; did you mean --set {unknown[1]}={unknown[2] or 'VALUE'}, a parameter of the workload, "
-                        f"or --with {unknown[1]}={unknown[2] or 'VALUE'}, a setting of the machine?")
+            message += (
+                f"; did you mean --set {unknown[1]}={unknown[2] or 'VALUE'}, a parameter of the workload, "
+                f"or --with {unknown[1]}={unknown[2] or 'VALUE'}, a setting of the machine?"
+            )
         raise Refused(f"{message} (see {self.prog} --help)")
 
 
@@ -71,18 +74,18 @@ def carry_out(top, words):
         message, status = error, USAGE
     except MachineError as error:
         message, status = error, FAILED
-    except BrokenPipeError:                     # the reader has seen enough
+    except BrokenPipeError:  # the reader has seen enough
         close_stdout()
         return 0
     except KeyboardInterrupt as interruption:
         message, status = str(interruption) or "interrupted", INTERRUPTED
-    except OSError as error:                    # of the host: no memory, a full disk behind stdout
+    except OSError as error:  # of the host: no memory, a full disk behind stdout
         message, status = told(error), USAGE
         close_stdout()
     except MemoryError:
         message, status = "this host has not enough memory for that", USAGE
     print(f"{top.prog}: {printable(str(message))}", file=sys.stderr, flush=True)
-    if running():                               # a kernel, or the compiler, goes on that nobody waits for
+    if running():  # a kernel, or the compiler, goes on that nobody waits for
         os._exit(status)
     return status
 
@@ -94,7 +97,7 @@ def program_first(words):
     swallowing = False
     for k, word in enumerate(words):
         if swallowing and not word.startswith("-") and "=" not in word:
-            return ["run", word, *words[1:k], *words[k + 1:]]
+            return ["run", word, *words[1:k], *words[k + 1 :]]
         if word.startswith("-"):
             swallowing = word in LISTS
     return words
@@ -143,6 +146,7 @@ class HelpWithParameters(argparse.Action):
         name = getattr(namespace, "workload", None)
         if name:
             from hwmem.programs.file import workload_name
+
             registry = self.registry()
             with refusing():
                 described = registry.find(workload_name(name, registry)).describe()
@@ -154,7 +158,9 @@ class HelpWithParameters(argparse.Action):
 def run_command(command, function, registry, example):
     """The subcommand `run`, as far as both commands have it. `registry`: a function that gives the programs."""
     sub = command(function, "run", f"run {example} on an emulated machine", add_help=False)
-    sub.add_argument("workload", metavar="WORKLOAD", help=f"a name from `{sub.prog.split()[0]} list`, or a Python file that registers a workload")
+    sub.add_argument(
+        "workload", metavar="WORKLOAD", help=f"a name from `{sub.prog.split()[0]} list`, or a Python file that registers a workload"
+    )
     sub.add_argument("-h", "--help", action=HelpWithParameters, registry=registry)
     sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="the workload's parameters")
     machine_options(sub)
@@ -173,6 +179,7 @@ def run_job(job, arguments):
     from hwmem.observe.switches import EVENTS
     from hwmem.programs.file import blaming
     from hwmem.runs.watch import Watch
+
     with refusing():
         watch = Watch(classify=arguments.classify, events=EVENTS.check("--events", arguments.events), races=arguments.races)
     with blaming(arguments.workload), keeping(arguments):
@@ -186,8 +193,11 @@ def output_option(sub, metavar, help, required=False):
 def new_file(path):
     """A file that can be written: what is asked before the work that fills it."""
     folder = os.path.dirname(path) or "."
-    for wrong, code in ((not os.path.isdir(folder), errno.ENOENT), (os.path.isdir(path), errno.EISDIR),
-                        (not os.access(folder, os.W_OK), errno.EACCES)):
+    for wrong, code in (
+        (not os.path.isdir(folder), errno.ENOENT),
+        (os.path.isdir(path), errno.EISDIR),
+        (not os.access(folder, os.W_OK), errno.EACCES),
+    ):
         if wrong:
             raise argparse.ArgumentTypeError(f"{path}: {os.strerror(code)}")
     return path
@@ -204,13 +214,21 @@ def machine_options(sub):
     group = sub.add_mutually_exclusive_group()
     group.add_argument("--preset", metavar="P", help="a machine that ships with hwmem (default: generic)")
     group.add_argument("--config", metavar="F", help="a machine from a TOML file")
-    sub.add_argument("--with", dest="changes", nargs="+", action="extend", default=[], metavar="SETTING=VALUE",
-                     help="change some of its settings, such as cores=8 l1d.size=64KiB")
+    sub.add_argument(
+        "--with",
+        dest="changes",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="SETTING=VALUE",
+        help="change some of its settings, such as cores=8 l1d.size=64KiB",
+    )
 
 
 def configuration(arguments, workload=None):
     """The machine that the options describe; a preset comes with what `workload` wants of a machine, a file as it is."""
     from hwmem.config.machine import MachineConfig
+
     with refusing():
         base = MachineConfig.load(arguments.config) if arguments.config else MachineConfig.preset(arguments.preset or "generic")
         if workload and not arguments.config:
@@ -230,6 +248,7 @@ def believing(file):
 def draw(path, text):
     """A picture or a page, whole or not at all."""
     from hwmem.whole_file import write_whole
+
     with refusing():
         write_whole(path, text.encode(errors="backslashreplace"))
 
@@ -239,6 +258,7 @@ def keeping(arguments):
     """Inside, what was measured before Ctrl-C is kept if a file was asked for. What does not hear it is left running: the process
     ends."""
     from hwmem.machine import interrupt
+
     before, interrupt.patience_seconds = interrupt.patience_seconds, PATIENCE_SECONDS
     interrupt.on_interrupt.append(heard)
     try:
@@ -264,15 +284,21 @@ def show(result, arguments):
         print_json(result.to_dict())
     else:
         from hwmem.report import report
+
         say(report(result))
 
 
 def show_parameters(name, described):
     """What a workload is, parameter by parameter; `described`: what its describe() says."""
     from hwmem.report.table import fold, table, text
+
     say(fold(f"{name}: {described['description']}") + "\n")
-    say(table(["parameter", "default", "takes", "is"],
-                [[n, text(p["default"]), p["takes"], p["doc"]] for n, p in described["parameters"].items()]))
+    say(
+        table(
+            ["parameter", "default", "takes", "is"],
+            [[n, text(p["default"]), p["takes"], p["doc"]] for n, p in described["parameters"].items()],
+        )
+    )
 
 
 def say(text, end="\n"):

@@ -1,4 +1,5 @@
 """The commands on memory ordering and coherence: litmus tests, a line's history, the protocol step by step."""
+
 import sys
 
 from hwmem.cli.line import Refused, believing, draw, json_option, output_option, print_json, refusing, say
@@ -13,7 +14,7 @@ def ordering_commands(command):
     sub.add_argument("--random", type=int, default=0, metavar="N", help="also make N random runs")
     sub.add_argument("--ordering", choices=ORDERINGS, default="tso", help="of the random runs and of --show (default tso)")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random runs (default 0)")
-    sub.add_argument("--show", metavar="STATE", help="show the shortest way to this final state, such as \"0:EAX=0 1:EAX=0\"")
+    sub.add_argument("--show", metavar="STATE", help='show the shortest way to this final state, such as "0:EAX=0 1:EAX=0"')
     json_option(sub)
 
     sub = command(trace_line, "trace-line", "the history of one line, request by request, from a result with --events")
@@ -33,12 +34,15 @@ def run_litmus(arguments):
     from tqdm import tqdm
     from hwmem.litmus import read_file
     from hwmem.litmus.text import parse_state, report, results_of, summary, to_dict
+
     with refusing():
         tests = [test for path in arguments.files for test in read_file(path)]
         if arguments.show is not None and len(tests) != 1:
             raise ValueError(f"--show takes one test, not {len(tests)}")
-        results = [results_of(test, arguments.ordering, arguments.random, arguments.seed)
-                   for test in tqdm(tests, desc="litmus", unit="test", delay=1.0, file=sys.stderr, leave=False, disable=not sys.stderr.isatty())]
+        results = [
+            results_of(test, arguments.ordering, arguments.random, arguments.seed)
+            for test in tqdm(tests, desc="litmus", unit="test", delay=1.0, file=sys.stderr, leave=False, disable=not sys.stderr.isatty())
+        ]
     if arguments.json:
         print_json([to_dict(*one) for one in zip(tests, results)])
         return
@@ -55,6 +59,7 @@ def trace_line(arguments):
     from hwmem.observe.history import busiest, history
     from hwmem.report.history import history_table, picture
     from hwmem.runs.result import load_result
+
     with refusing():
         result = load_result(arguments.file)
         if result.events is None:
@@ -76,6 +81,7 @@ def show_classroom(arguments):
     from hwmem.experiments.classroom import BASE, CORES, LESSON, LINE, Classroom, walk
     from hwmem.observe.history import history
     from hwmem.report.history import picture
+
     if arguments.step is not None and not 0 <= arguments.step <= len(LESSON):
         raise Refused(f"--step takes 0 to {len(LESSON)}, not {arguments.step}")
     lesson = Classroom(arguments.protocol)

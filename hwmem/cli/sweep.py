@@ -1,13 +1,20 @@
 """`hwmem run WORKLOAD --sweep ...` and `hwmem diff A.hwm B.hwm`: many runs as one table, two runs side by side."""
+
 import sys
 
 from hwmem.cli.line import Refused, json_option, print_json, refusing, say
 
 
 def sweep_options(sub):
-    sub.add_argument("--sweep", nargs="+", action="extend", default=[], metavar="NAME=VALUES",
-                     help="run every combination: threads=1..16 stride=8,64 preset=zen3,skylake-sp l1d.size=32KiB,64KiB; "
-                          "1..64*2 doubles; -o takes a .csv then")
+    sub.add_argument(
+        "--sweep",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUES",
+        help="run every combination: threads=1..16 stride=8,64 preset=zen3,skylake-sp l1d.size=32KiB,64KiB; "
+        "1..64*2 doubles; -o takes a .csv then",
+    )
     sub.add_argument("--jobs", type=int, metavar="N", help="of a sweep: runs at a time (default: one a core of this host)")
     sub.add_argument("--cluster", metavar="ADDRESS", help="of a sweep: a dask scheduler to run it on")
     sub.add_argument("--plot", metavar="F.png", help="draw the sweep, or the comparison (.png, .svg or .pdf)")
@@ -18,13 +25,27 @@ def run_sweep(arguments):
     from hwmem.programs import WORKLOADS, find
     from hwmem.programs.file import workload_name
     from hwmem.runs.sweep import sweep, values_of
+
     with refusing():
         over = dict(part(word, values_of) for word in arguments.sweep)
         workload = find(workload_name(arguments.workload, WORKLOADS))
-        config = MachineConfig.load(arguments.config) if arguments.config else \
-            MachineConfig.preset(arguments.preset) if arguments.preset else None
-        done = sweep(arguments.workload, config, over, arguments.changes, arguments.jobs, arguments.cluster, sys.stderr.isatty(),
-                     **workload.parse(arguments.set))
+        config = (
+            MachineConfig.load(arguments.config)
+            if arguments.config
+            else MachineConfig.preset(arguments.preset)
+            if arguments.preset
+            else None
+        )
+        done = sweep(
+            arguments.workload,
+            config,
+            over,
+            arguments.changes,
+            arguments.jobs,
+            arguments.cluster,
+            sys.stderr.isatty(),
+            **workload.parse(arguments.set),
+        )
     if arguments.output:
         with refusing():
             done.to_csv(arguments.output)
@@ -62,6 +83,7 @@ def diff_command(command):
 def show_difference(arguments):
     from hwmem.runs.difference import difference, difference_text
     from hwmem.runs.result import load_result
+
     with refusing():
         first, second = load_result(arguments.first), load_result(arguments.second)
     if arguments.json:

@@ -3,6 +3,7 @@ of its own that this one starts, since hwmem knows nothing of Go.
 
 Left out, and compiled when first used: kernels of the user's own, calls of a machine at Python's prompt, goalloc's experiments.
 """
+
 import os
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def carry_out(steps):
 def bind(numbers):
     """Compile the doors among `numbers` that the tables name."""
     from hwmem.machine.machine import RECORD
+
     numbers = [n for n in numbers if n in P.DOOR_FILES]
     DOORS.prepare(numbers, RECORD)
     for n in numbers:
@@ -47,6 +49,7 @@ def bind(numbers):
 def workloads():
     from hwmem.programs import WORKLOADS
     from hwmem.runs.job import Job
+
     return [(name, lambda workload=workload: Job(workload).set_up()) for name, workload in WORKLOADS.items()]
 
 
@@ -54,6 +57,7 @@ def replay_traces():
     """A trace on one core, and two on two. One kernel reads every format (trace/parse.py)."""
     from hwmem.runs.job import replay
     from hwmem.trace import open_trace
+
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "trace")
         with open(path, "w", encoding="ascii") as file:
@@ -65,6 +69,7 @@ def replay_traces():
 def explore():
     from hwmem.litmus import parse
     from hwmem.litmus.text import results_of
+
     results_of(parse(LITMUS), "tso", runs=1)
 
 

@@ -3,6 +3,7 @@
 machine.py calls `build` once a machine. Here the set-associative arrays get their places in the pools, one
 after another, so that a small machine touches little host memory.
 """
+
 import ctypes
 import math
 import mmap
@@ -18,8 +19,8 @@ from hwmem.layout import MACHINE
 from hwmem.memory.host import HostMemory, no_room
 
 
-FIRST_FILE_PAGES = (1 << 30) // P.PAGE     # of the disk: what the host reserves at first; more when files need it (machine/files.py)
-ROW_ALIGN = 8                   # entries to which an array's place is rounded: a line of the host's cache
+FIRST_FILE_PAGES = (1 << 30) // P.PAGE  # of the disk: what the host reserves at first; more when files need it (machine/files.py)
+ROW_ALIGN = 8  # entries to which an array's place is rounded: a line of the host's cache
 
 
 class Pages(mmap.mmap):
@@ -61,7 +62,7 @@ def build(config, seed=0):
         pools.place(m.llc[s], config.llc)
     use_huge_pages(pages, pools)
     for base, sets, stack in pools.stacks:
-        m.order[base:base + sets] = stack
+        m.order[base : base + sets] = stack
     return m, pages
 
 
@@ -96,7 +97,7 @@ class Pools:
 
     def __init__(self, seed):
         self.next_entry = self.next_set = 0
-        self.stacks = []                        # (first set, sets, their recency stack): what is not zero to begin with
+        self.stacks = []  # (first set, sets, their recency stack): what is not zero to begin with
         self.random = np.random.default_rng(seed)
 
     def place(self, s, shape):
@@ -167,7 +168,7 @@ def fill_frames(frames, config):
     frames.total = total = config.memory // P.PAGE
     kib = min(max(math.isqrt(config.memory // 1024 * 16), 128), 256 * 1024)
     frames.mark_min = low = config.vm.min_free // P.PAGE or min(kib * 1024 // P.PAGE, total // 16)
-    step = max(low // 4, total * 10 // 10_000)          # vm.watermark_scale_factor is 10 in 10,000
+    step = max(low // 4, total * 10 // 10_000)  # vm.watermark_scale_factor is 10 in 10,000
     frames.mark_low, frames.mark_high = low + step, low + 2 * step
 
 

@@ -16,12 +16,13 @@ A file has the settings of machine.py under their names, one table for each part
 machine.py calls this with its own `build`, which takes the parsed table and refuses what is wrong in a line that
 begins with the setting's dotted name; load() finds that setting's line in the text. Nothing here knows a setting.
 """
+
 import re
 import tomllib
 from pathlib import Path
 
 PRESETS = Path(__file__).parent.parent / "presets"
-FIRST = ("generic", "classroom")    # of the list of presets
+FIRST = ("generic", "classroom")  # of the list of presets
 UNSOURCED = ("name", "description")
 
 
@@ -55,7 +56,7 @@ def syntax_error(path, text, message):
     """tomllib's message with its place in front: it ends in "(at line 3, column 5)" or "(at end of document)"."""
     match = re.search(r" \(at line (\d+), (column \d+)\)$", message)
     if match:
-        return f"{path}:{match[1]}: not TOML: {message[:match.start()]} ({match[2]})"
+        return f"{path}:{match[1]}: not TOML: {message[: match.start()]} ({match[2]})"
     if message.endswith("(at end of document)"):
         return f"{path}:{len(text.splitlines())}: not TOML: {message}"
     return f"{path}: not TOML: {message}"
@@ -80,7 +81,7 @@ def take_sources(table):
     """Removes the [sources] table and returns it, checked: dict of dotted setting -> text."""
     sources = table.pop("sources", {})
     if not isinstance(sources, dict):
-        raise TypeError(f"sources must be a table of setting = \"source\", not {sources!r:.60}")
+        raise TypeError(f'sources must be a table of setting = "source", not {sources!r:.60}')
     settings = leaves(table)
     for path, text in sources.items():
         if not isinstance(text, str):
@@ -100,8 +101,7 @@ def leaves(table, prefix=""):
 
 def unsourced(table, sources):
     """Dotted names of the settings that neither have a source nor lie in a table that has one."""
-    return [path for path in leaves(table)
-            if path not in UNSOURCED and path not in sources and path.split(".")[0] not in sources]
+    return [path for path in leaves(table) if path not in UNSOURCED and path not in sources and path.split(".")[0] not in sources]
 
 
 def dump(config):
@@ -121,4 +121,3 @@ def setting_line(record, name):
     spec = record.__dataclass_fields__[name].metadata
     text = f"{name} = {spec['kind'].toml(getattr(record, name))}"
     return f"{text:<31} # {spec['doc']}"
-

@@ -16,6 +16,7 @@ presets/ hold every figure, each with its source (docs/presets.md).
 
 Invariant: a configuration that exists can be built (record.py); it never changes and can be a dict's key.
 """
+
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -25,8 +26,8 @@ from hwmem.config.record import Choice, Flag, Integer, Positive, Record, Rule, S
 from hwmem.units import format_size
 from hwmem.whole_file import write_whole
 
-MAX_LLC_LINES = 1 << 24         # over all sockets
-MAX_PRIVATE_LINES = 1 << 23     # l1d and l2 over all cores
+MAX_LLC_LINES = 1 << 24  # over all sockets
+MAX_PRIVATE_LINES = 1 << 23  # l1d and l2 over all cores
 KIB, MIB = 1 << 10, 1 << 20
 
 CYCLES = Integer(0, 10**9, "cycles")
@@ -48,10 +49,16 @@ class CacheConfig(Record):
 
     rules = (
         Rule("size", lambda c: c.size % (c.ways * P.LINE) == 0, lambda c: f"a multiple of {c.ways} ways * {P.LINE} bytes"),
-        Rule("ways", lambda c: c.replacement != "tree-plru" or c.ways & (c.ways - 1) == 0,
-             lambda c: "a power of two with replacement tree-plru"),
-        Rule("ways", lambda c: c.ways <= P.WORD_WAYS or c.replacement not in ("tree-plru", "nru"),
-             lambda c: f"at most {P.WORD_WAYS} with replacement {c.replacement}"),
+        Rule(
+            "ways",
+            lambda c: c.replacement != "tree-plru" or c.ways & (c.ways - 1) == 0,
+            lambda c: "a power of two with replacement tree-plru",
+        ),
+        Rule(
+            "ways",
+            lambda c: c.ways <= P.WORD_WAYS or c.replacement not in ("tree-plru", "nru"),
+            lambda c: f"at most {P.WORD_WAYS} with replacement {c.replacement}",
+        ),
     )
 
     @property
@@ -202,20 +209,24 @@ def _sets(c):
 
 def _entries(c):
     """Entries of all caches and TLBs, a set's ways rounded up to a power of two (cache/sets.py)."""
+
     def row(part):
         return part.sets << (part.ways - 1).bit_length() if part else 0
+
     private = sum(map(row, (c.l1d, c.l2, c.dtlb, c.dtlb_2m, c.stlb)))
     return c.cores * (private + 3 * 64) + c.sockets * row(c.llc)
 
 
 def _largest(level, high):
-    return Rule(f"{level}.size", lambda c: getattr(c, level) is None or getattr(c, level).size <= high,
-                lambda c: f"at most {high // MIB}MiB")
+    return Rule(
+        f"{level}.size", lambda c: getattr(c, level) is None or getattr(c, level).size <= high, lambda c: f"at most {high // MIB}MiB"
+    )
 
 
 def _needs_remote(name):
-    return Rule(f"interconnect.{name}", lambda c: c.sockets == 1 or getattr(c.interconnect, name) > 0,
-                lambda c: f"above 0 with {c.sockets} sockets")
+    return Rule(
+        f"interconnect.{name}", lambda c: c.sockets == 1 or getattr(c.interconnect, name) > 0, lambda c: f"above 0 with {c.sockets} sockets"
+    )
 
 
 @dataclass(frozen=True)
@@ -233,7 +244,11 @@ class MachineConfig(Record):
     ordering: str = _machine("ordering", Choice(("sc", "tso", "relaxed")), "memory ordering: sc, tso or relaxed")
     protocol: str = _machine("protocol", Choice(("msi", "mesi", "moesi", "mesif")), "msi, mesi, moesi or mesif")
     inclusion: str = _machine("inclusion", Choice(("inclusive", "nine")), "LLC over private caches: inclusive or nine")
-    recency: str = _machine("recency", Choice(("processor", "gem5")), "of caches' lines: processor (an empty way first, every use counts) or gem5 (as MESI_Two_Level)")
+    recency: str = _machine(
+        "recency",
+        Choice(("processor", "gem5")),
+        "of caches' lines: processor (an empty way first, every use counts) or gem5 (as MESI_Two_Level)",
+    )
     mmu: bool = _machine("mmu", Flag(), "false: virtual address = physical address, no TLB, no faults")
     thp: str = _machine("thp", Choice(("always", "madvise", "never")), "transparent huge pages: always, madvise or never")
     l1d: CacheConfig = _machine("l1d", Table(CacheConfig), "a core's first-level data cache")
@@ -244,7 +259,9 @@ class MachineConfig(Record):
     stlb: TlbConfig | None = _machine("stlb", Table(TlbConfig, True), "second-level TLB, all page sizes")
     walker: WalkerConfig = _machine("walker", Table(WalkerConfig), "paging-structure caches")
     store_buffer: StoreBufferConfig = _machine("store_buffer", Table(StoreBufferConfig), "stores on their way to the L1D")
-    invalidation_queue: InvalidationQueueConfig = _machine("invalidation_queue", Table(InvalidationQueueConfig), "lines taken away that loads still see (relaxed)")
+    invalidation_queue: InvalidationQueueConfig = _machine(
+        "invalidation_queue", Table(InvalidationQueueConfig), "lines taken away that loads still see (relaxed)"
+    )
     interconnect: InterconnectConfig = _machine("interconnect", Table(InterconnectConfig), "between caches")
     dram: DramConfig = _machine("dram", Table(DramConfig), "a socket's memory")
     disk: DiskConfig = _machine("disk", Table(DiskConfig), "where swap and files lie")
@@ -254,20 +271,35 @@ class MachineConfig(Record):
 
     rules = (
         Rule("sockets", lambda c: c.cores % c.sockets == 0, lambda c: f"a divisor of cores = {c.cores}"),
-        Rule("memory", lambda c: c.memory < P.HUGE_PAGE or c.memory % P.HUGE_PAGE == 0,
-             lambda c: "a multiple of 2MiB (below 2MiB: of 4KiB)"),
-        Rule("vm.min_free", lambda c: c.vm.min_free <= c.memory // 4,
-             lambda c: f"at most a quarter of memory = {format_size(c.memory)}"),
-        _largest("l1d", MIB), _largest("l2", 16 * MIB), _largest("llc", 512 * MIB),
-        Rule("llc.size", lambda c: not c.llc or c.sockets * c.llc.lines <= MAX_LLC_LINES,
-             lambda c: f"at most {format_size(MAX_LLC_LINES // c.sockets * P.LINE)} with {c.sockets} sockets"),
-        Rule("cores", lambda c: _private_lines(c) <= MAX_PRIVATE_LINES,
-             lambda c: f"at most {MAX_PRIVATE_LINES // (_private_lines(c) // c.cores)} with private caches this large"),
-        Rule("cores", lambda c: _sets(c) <= P.MAX_SETS,
-             lambda c: f"few enough for {P.MAX_SETS} sets of all caches and TLBs together (more ways: fewer sets)"),
-        Rule("cores", lambda c: _entries(c) <= P.MAX_LINES,
-             lambda c: f"few enough for {P.MAX_LINES} entries of all caches and TLBs together (ways rounded up to a power of two)"),
-        _needs_remote("remote_forward"), _needs_remote("remote_llc"),
+        Rule(
+            "memory", lambda c: c.memory < P.HUGE_PAGE or c.memory % P.HUGE_PAGE == 0, lambda c: "a multiple of 2MiB (below 2MiB: of 4KiB)"
+        ),
+        Rule("vm.min_free", lambda c: c.vm.min_free <= c.memory // 4, lambda c: f"at most a quarter of memory = {format_size(c.memory)}"),
+        _largest("l1d", MIB),
+        _largest("l2", 16 * MIB),
+        _largest("llc", 512 * MIB),
+        Rule(
+            "llc.size",
+            lambda c: not c.llc or c.sockets * c.llc.lines <= MAX_LLC_LINES,
+            lambda c: f"at most {format_size(MAX_LLC_LINES // c.sockets * P.LINE)} with {c.sockets} sockets",
+        ),
+        Rule(
+            "cores",
+            lambda c: _private_lines(c) <= MAX_PRIVATE_LINES,
+            lambda c: f"at most {MAX_PRIVATE_LINES // (_private_lines(c) // c.cores)} with private caches this large",
+        ),
+        Rule(
+            "cores",
+            lambda c: _sets(c) <= P.MAX_SETS,
+            lambda c: f"few enough for {P.MAX_SETS} sets of all caches and TLBs together (more ways: fewer sets)",
+        ),
+        Rule(
+            "cores",
+            lambda c: _entries(c) <= P.MAX_LINES,
+            lambda c: f"few enough for {P.MAX_LINES} entries of all caches and TLBs together (ways rounded up to a power of two)",
+        ),
+        _needs_remote("remote_forward"),
+        _needs_remote("remote_llc"),
     )
 
     @property

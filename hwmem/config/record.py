@@ -14,6 +14,7 @@ A field is declared once, with its kind and what it means; checking, reading and
 Invariant: a record that exists is valid. Every refusal is one line that begins with the dotted name of the setting
 ("l1d.size must be ..."): TypeError for a wrong type or an unknown name, ValueError for a wrong value.
 """
+
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
@@ -31,7 +32,7 @@ def setting(kind, doc, default=MISSING, default_factory=MISSING):
 
 
 class Kind:
-    """What a setting takes. `what` completes the sentence "l1d.ways must be ...". """
+    """What a setting takes. `what` completes the sentence "l1d.ways must be ..."."""
 
     types: tuple = ()
 
@@ -196,7 +197,7 @@ class Table(Kind):
         return value
 
     def toml(self, value):
-        return '"none"'             # a record itself is a table, line by line (file.py)
+        return '"none"'  # a record itself is a table, line by line (file.py)
 
 
 class Rule(NamedTuple):

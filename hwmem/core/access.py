@@ -5,6 +5,7 @@
 
 `m` is the machine, `t` the thread. A bad access ends the thread with a signal (linux/fault.py) and reads 0.
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.cache.hit_filter import hot_host, is_hot

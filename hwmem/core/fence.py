@@ -8,6 +8,7 @@
 
 All are counted; sfence and lfence cost a cycle.
 """
+
 from hwmem._jit import kernel
 from hwmem.cache.invalidations import process_all
 from hwmem.core.service import drain_all
@@ -20,7 +21,7 @@ def mfence(m, t):
     core = m.core[m.thread[t].core]
     core.fences += 1
     drain_all(m, core.id)
-    core.cycles = max(core.cycles, core.sb_free_at)         # the last store is on its way
+    core.cycles = max(core.cycles, core.sb_free_at)  # the last store is on its way
     core.cycles += m.cost.mfence
     process_all(core)
 

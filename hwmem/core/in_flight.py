@@ -23,13 +23,14 @@ this record would not hold all put every store into the buffer: config/build.py.
 
 Invariant: while the hit filter lets stores go ahead, no entry of the buffer is in flight, and none waits.
 """
+
 import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
 
-RECENT = 8                      # places; a power of two
-SLOTS = 64                      # of the buffer's ring
+RECENT = 8  # places; a power of two
+SLOTS = 64  # of the buffer's ring
 SIZE_BITS = 4
 APART, COVERED, OVERLAPS, ALIAS = range(4)
 

@@ -15,6 +15,7 @@ for it costs a tenth of the speed where cores fight for a line.
 One that crosses a line is two, and both addresses are translated before either is performed. An atomic that crosses a line is
 refused with SIGBUS, as Linux's split-lock detection does.
 """
+
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.directory import keep_line
@@ -25,13 +26,24 @@ from hwmem.cache.sets import index_of
 from hwmem.core.in_flight import meet_stores, retire
 from hwmem.core.place import LAST_PLACE, NOT_KNOWN, count_access, find_place, is_write, known_place
 from hwmem.core.signal import kill
-from hwmem.core.store_buffer import (drain_all, drain_due, drain_overlap, forwarded, forwards, push, read_bytes, stream, waits_near,
-                                     write_bytes, youngest_overlap)
+from hwmem.core.store_buffer import (
+    drain_all,
+    drain_due,
+    drain_overlap,
+    forwarded,
+    forwards,
+    push,
+    read_bytes,
+    stream,
+    waits_near,
+    write_bytes,
+    youngest_overlap,
+)
 from hwmem.memory.ram import peek64
 from hwmem.mmu.walk import place_in_tables
 from hwmem.observers.hooks import access_made, access_seen
 
-TRIES = 8                       # of an access that crosses pages, while its faults take each other's page
+TRIES = 8  # of an access that crosses pages, while its faults take each other's page
 
 
 @apart
@@ -236,7 +248,7 @@ def access_split(m, t, va, pa, what, value):
     core.split_accesses += 1
     drain_all(m, core.id)
     process_all(core)
-    before = core.l1d.misses - core.upgrades            # an upgrade has its line
+    before = core.l1d.misses - core.upgrades  # an upgrade has its line
     perform_half(m, t, va, pa, head | kind << P.KIND_SHIFT)
     one = core.l1d.misses - core.upgrades - before
     perform_half(m, t, va + head, pa_2, size - head | kind << P.KIND_SHIFT)

@@ -8,6 +8,7 @@ access.py calls it with the thread, the address, size and kind in one word, and 
 
 Returns what was loaded; 0 for a store; for an atomic the host address of the word; after a fault 0, atomics -1.
 """
+
 from hwmem import params as P
 from hwmem._jit import DOORS, cold, hot
 from hwmem.cache.hit_filter import LAST, note_line
@@ -37,8 +38,12 @@ def memory_door(m, t, va, what, value):
 @hot
 def takes_long_way(m, core, va, what):
     kind = what >> P.KIND_SHIFT
-    return (core.plain == 0 or LONG_WAY >> kind & 1 or (kind == P.STORE and m.store_buffer_always)
-            or (va & LAST) + (what & P.SIZE_MASK) > P.LINE)
+    return (
+        core.plain == 0
+        or LONG_WAY >> kind & 1
+        or (kind == P.STORE and m.store_buffer_always)
+        or (va & LAST) + (what & P.SIZE_MASK) > P.LINE
+    )
 
 
 @hot
@@ -55,7 +60,7 @@ def short_way(m, t, c, va, what, value):
     line = pa >> P.LINE_SHIFT
     row, now = row_of(core.l1d, line), core.cycles
     if core.sb_free_at > now and kind == P.STORE and core.sb_free_at >= now + core.sb_passage:
-        push(m, t, va, pa, what, value)                     # behind one that is longer on its way
+        push(m, t, va, pa, what, value)  # behind one that is longer on its way
         return 0
     i = hit_line(m, c, row, line, write)
     if i == HIT:

@@ -8,6 +8,7 @@
 Under sc and tso both are plain ones. To the race detector acquire and release accesses are synchronisation
 (observers/hooks.py), as a language's atomics are; observe.ordered tells it, and nobody else reads that.
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.cache.invalidations import process_all

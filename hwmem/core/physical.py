@@ -3,6 +3,7 @@
 They come through the memory door (service.py), so that none of its callers need contain it. The page walker's
 accesses do not come here: it stands beside the caches (mmu/walk.py).
 """
+
 from hwmem import params as P
 from hwmem._jit import apart, cold
 from hwmem.cache.invalidations import process_everywhere

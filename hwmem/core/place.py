@@ -1,9 +1,10 @@
 """What every access that leaves the hit filter begins with: it is counted, and gets its physical address.
 
-    count_access
-    known_place ── the page is one that the hit filter knows, or there is no MMU ──> physical address
-        └─ NOT_KNOWN: place_of ── mmu/translate.py ──> physical address, which the filter notes; -1 after a fault
+count_access
+known_place ── the page is one that the hit filter knows, or there is no MMU ──> physical address
+    └─ NOT_KNOWN: place_of ── mmu/translate.py ──> physical address, which the filter notes; -1 after a fault
 """
+
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
 from hwmem.cache.hit_filter import known_frame, note_page
@@ -12,7 +13,7 @@ from hwmem.core.signal import kill
 from hwmem.mmu.translate import translate
 
 READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
-NOT_KNOWN = -2                  # no physical address is negative: they have 52 bits, without an MMU 63
+NOT_KNOWN = -2  # no physical address is negative: they have 52 bits, without an MMU 63
 LAST_PLACE = (1 << 63) - 1
 
 
@@ -59,8 +60,8 @@ def place_of(m, t, c, va, kind):
     """Physical address of `va`, or -1 after a fault."""
     pa = translate(m, t, c, va, is_write(kind))
     if pa >= 0:
-        if kind < P.PHANTOM_LOAD:                               # a new page: a new line, as a rule
-            expect_request(m, m.core[c], pa >> P.LINE_SHIFT)    # (a replay has looked ahead)
+        if kind < P.PHANTOM_LOAD:  # a new page: a new line, as a rule
+            expect_request(m, m.core[c], pa >> P.LINE_SHIFT)  # (a replay has looked ahead)
         note_page(m.core[c], va, pa)
     return pa
 

@@ -19,6 +19,7 @@ a register that nobody has set: flat, as Linux starts a program. Long mode has n
 What is beyond the limit or against the rights is SIGSEGV, in the stack segment SIGBUS, with SI_KERNEL and address 0
 (arch/x86/kernel/traps.c, exc_general_protection, exc_stack_segment). Sources: SDM vol. 3A, 5.3 and 5.5.
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.core.access import load, store
@@ -27,14 +28,14 @@ from hwmem.core.signal import end_by_signal
 CS, DS, ES, FS, GS, SS = range(6)
 NAMES = ("cs", "ds", "es", "fs", "gs", "ss")
 
-ACCESSED, WRITABLE, EXPAND_DOWN, CODE = 1, 2, 4, 8      # bits of the type; of code, bit 1 is "readable"
+ACCESSED, WRITABLE, EXPAND_DOWN, CODE = 1, 2, 4, 8  # bits of the type; of code, bit 1 is "readable"
 READABLE = WRITABLE
 APPLICATION, DPL_3, PRESENT, BIG, GRANULAR, UNUSABLE = 1 << 4, 3 << 5, 1 << 7, 1 << 14, 1 << 15, 1 << 16
 USER = PRESENT | DPL_3 | APPLICATION | ACCESSED | BIG
 FLAT_CODE, FLAT_DATA = USER | CODE | READABLE, USER | WRITABLE
-LAST = (1 << 32) - 1            # the last linear address
+LAST = (1 << 32) - 1  # the last linear address
 LAST_16 = (1 << 16) - 1
-RIGHTS_MASK = 0xF0FF            # of the rights, what a descriptor holds
+RIGHTS_MASK = 0xF0FF  # of the rights, what a descriptor holds
 
 
 @kernel

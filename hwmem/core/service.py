@@ -1,4 +1,5 @@
 """What the scheduler and the operating system ask of a core: through the memory door, so that they need not contain it."""
+
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 

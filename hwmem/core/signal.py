@@ -1,4 +1,5 @@
 """A thread that ends by a signal: what a bad access leaves behind for the front end to report."""
+
 from hwmem import params as P
 from hwmem._jit import cold
 

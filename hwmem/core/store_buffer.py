@@ -24,6 +24,7 @@ in_flight.py.
 Invariants: while an entry for a line waits, the line is not in the core's hit filter, and no store is; groups never
 decrease from head to tail; sb_next is when the buffer acts next, if it holds anything.
 """
+
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.private import access_physical
@@ -35,7 +36,7 @@ from hwmem.core.in_flight import SLOTS, in_flight
 from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.observers.hooks import access_seen
 
-PLAIN, ASKED, STREAM = P.PLAIN, P.ASKED, P.STREAM       # sb_kind
+PLAIN, ASKED, STREAM = P.PLAIN, P.ASKED, P.STREAM  # sb_kind
 
 
 @apart
@@ -165,9 +166,13 @@ def drain_line(m, c, k):
     if kind == STREAM:
         finish_stream(m, core, k, line)
         return
-    leaving, lost = 1, core.cycles + m.cost.invalidate              # the next request for the line needs that long to get here
-    while core.sb_count > k and core.sb_pa[slot_of(core, k)] >> P.LINE_SHIFT == line \
-            and core.sb_due[slot_of(core, k)] <= core.sb_free_at and core.sb_free_at < lost:
+    leaving, lost = 1, core.cycles + m.cost.invalidate  # the next request for the line needs that long to get here
+    while (
+        core.sb_count > k
+        and core.sb_pa[slot_of(core, k)] >> P.LINE_SHIFT == line
+        and core.sb_due[slot_of(core, k)] <= core.sb_free_at
+        and core.sb_free_at < lost
+    ):
         follow(m, c, k)
         core.sb_free_at += 1
         leaving += 1
@@ -227,7 +232,7 @@ def take_line(m, c, slot):
     start = core.cycles
     access_physical(m, c, core.sb_pa[slot], 1)
     if core.source == P.FROM_L1:
-        core.cycles = start + 1                             # one a cycle
+        core.cycles = start + 1  # one a cycle
     if m.observe.watching and (core.sb_kind[slot] == PLAIN or core.source != P.FROM_L1):
         what = core.sb_size[slot] | P.STORE << P.KIND_SHIFT
         access_seen(m, core.sb_thread[slot], core.sb_va[slot], core.sb_pa[slot], what, core.cycles - start)
@@ -251,7 +256,12 @@ def write_entry(m, core, k):
 @kernel
 def copy_entry(core, a, b):
     core.sb_pa[b], core.sb_va[b], core.sb_size[b], core.sb_value[b] = core.sb_pa[a], core.sb_va[a], core.sb_size[a], core.sb_value[a]
-    core.sb_thread[b], core.sb_due[b], core.sb_after[b], core.sb_kind[b] = core.sb_thread[a], core.sb_due[a], core.sb_after[a], core.sb_kind[a]
+    core.sb_thread[b], core.sb_due[b], core.sb_after[b], core.sb_kind[b] = (
+        core.sb_thread[a],
+        core.sb_due[a],
+        core.sb_after[a],
+        core.sb_kind[a],
+    )
 
 
 @kernel

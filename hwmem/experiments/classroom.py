@@ -10,6 +10,7 @@ shared line makes it M here, where the animation writes it through and makes it 
 
 A step back is the lesson begun again and stopped one step earlier: the machine always does the same.
 """
+
 from typing import NamedTuple
 
 from hwmem.cache.protocol import PUTX, REQUEST_NAMES
@@ -21,7 +22,7 @@ from hwmem.report.table import table
 BASE, LINE = 0x1000, 64
 LINES = ("a0", "a1", "a2", "a3")
 CORES = 3
-LOG = 200                       # more requests than the lesson makes
+LOG = 200  # more requests than the lesson makes
 READ, WRITE = "reads", "writes"
 
 
@@ -84,7 +85,7 @@ class Classroom:
             return False
         step, before = LESSON[self.at], len(self.log())
         address, clock = BASE + LINE * LINES.index(step.line), max(map(self.machine.cycles, range(CORES)))
-        self.machine.state.core[step.core].cycles = clock           # a step begins when the one before has ended
+        self.machine.state.core[step.core].cycles = clock  # a step begins when the one before has ended
         if step.does == WRITE:
             self.written += 1
             self.process.store(address, self.written, core=step.core)
@@ -122,8 +123,17 @@ class Classroom:
         rows = []
         for n, seen in enumerate(self.seen):
             told = "(start)" if seen.step is None else f"core {seen.step.core} {seen.step.does} {seen.step.line}={seen.value}"
-            rows.append([str(n), told, seen.requests, seen.answered, seen.cycles if n else "", *(cell(seen.states, c) for c in range(CORES)),
-                         " ".join(name for name in LINES if "M" in seen.states[name] or "O" in seen.states[name])])
+            rows.append(
+                [
+                    str(n),
+                    told,
+                    seen.requests,
+                    seen.answered,
+                    seen.cycles if n else "",
+                    *(cell(seen.states, c) for c in range(CORES)),
+                    " ".join(name for name in LINES if "M" in seen.states[name] or "O" in seen.states[name]),
+                ]
+            )
         heads = ["step", "", "requests", "answered by", "cycles", *(f"core {c}" for c in range(CORES)), "stale below"]
         last = self.seen[-1].step
         return table(heads, rows) + (f"\n\n{self.at} of {len(LESSON)}: {last.teaches}" if last else "")

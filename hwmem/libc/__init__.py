@@ -24,4 +24,5 @@ def __getattr__(name):
     if name != "Malloc":
         raise AttributeError(f"module 'hwmem.libc' has no attribute {name!r}")
     from hwmem.libc.api import Malloc
+
     return Malloc

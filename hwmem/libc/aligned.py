@@ -2,11 +2,24 @@
 
 Source: glibc 2.36 malloc/malloc.c _mid_memalign, _int_memalign, with the overflow check of the 2.36 branch.
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.core.access import store64
 from hwmem.libc.arena import get_arena, try_another
-from hwmem.libc.chunk import (HEADER, IS_MMAPPED, MINSIZE, PREV_INUSE, align_up, chunksize, head, prev_size, request2size, set_head,
-                              set_head_size, set_inuse)
+from hwmem.libc.chunk import (
+    HEADER,
+    IS_MMAPPED,
+    MINSIZE,
+    PREV_INUSE,
+    align_up,
+    chunksize,
+    head,
+    prev_size,
+    request2size,
+    set_head,
+    set_head_size,
+    set_inuse,
+)
 from hwmem.libc.lock import is_single, unlock
 from hwmem.libc.more import arena_flag
 from hwmem.libc.release import int_free

@@ -1,4 +1,5 @@
 """malloc as Python sees it: hwmem.libc.Malloc(process)."""
+
 import errno
 import operator
 import os
@@ -79,7 +80,7 @@ class Malloc:
     def info(self, core=0):
         """mallinfo2's fields, a dict of bytes and counts. mallinfo(3)."""
         fields = np.zeros(len(FIELDS), np.int64)
-        self.usable_size(0, core)                       # the first call of all makes the heap
+        self.usable_size(0, core)  # the first call of all makes the heap
         self.process._run(core, mallinfo, fields)
         return dict(zip(FIELDS, fields.tolist()))
 

@@ -7,6 +7,7 @@ An arena that is not the main one lies in its first heap (heap.py). Arenas are a
 Whoever gets an arena from here holds its lock, unless the process has one thread.
 Source: glibc 2.36 malloc/arena.c arena_get2, _int_new_arena, reused_arena, __malloc_arena_thread_freeres.
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load64, store32, store64
 from hwmem.libc import layout as L

@@ -9,6 +9,7 @@ A bin is its two links in the arena, addressed as if a chunk with only fd and bk
 when a chunk comes to its bin, and cleared when a search finds the bin empty.
 Source: glibc 2.36 malloc/malloc.c bin_at to unlink_chunk, "Binmap", and in _int_malloc "place chunk in bin".
 """
+
 import numpy as np
 
 from hwmem._jit import kernel

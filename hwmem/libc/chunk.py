@@ -9,6 +9,7 @@
 "mem" is what malloc returns, p + 16. Sizes are multiples of 16, at least 32. Every read and write here is one of the
 emulated program's. Source: glibc 2.36 malloc/malloc.c, from "malloc_chunk details" to "Physical chunk operations".
 """
+
 from hwmem._jit import kernel
 from hwmem.core.access import load64, store64
 
@@ -17,12 +18,12 @@ HEADER = 16
 MINSIZE = 32
 ALIGNMENT = 16
 ALIGN_MASK = ALIGNMENT - 1
-CHUNK_BYTES = 48                # sizeof (struct malloc_chunk)
+CHUNK_BYTES = 48  # sizeof (struct malloc_chunk)
 PREV_INUSE, IS_MMAPPED, NON_MAIN_ARENA = 1, 2, 4
 FLAGS = PREV_INUSE | IS_MMAPPED | NON_MAIN_ARENA
-MIN_LARGE = 1024                # chunks from here on go to large bins
-HEAP_MAX = 64 << 20             # heaps of arenas other than the main one begin at multiples of this (heap.py)
-LARGEST_REQUEST = 1 << 62       # nobody can map that; and it may be added to
+MIN_LARGE = 1024  # chunks from here on go to large bins
+HEAP_MAX = 64 << 20  # heaps of arenas other than the main one begin at multiples of this (heap.py)
+LARGEST_REQUEST = 1 << 62  # nobody can map that; and it may be added to
 
 
 @kernel

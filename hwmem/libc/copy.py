@@ -1,4 +1,5 @@
 """memcpy and memset in emulated memory, eight bytes an access, upwards."""
+
 from hwmem._jit import cold
 from hwmem.core.access import load64, store64
 

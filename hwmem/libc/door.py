@@ -3,6 +3,7 @@
 It is compiled with the first heap that is made (api.py), and not at all for who makes none.
 Source: glibc 2.36 malloc/malloc.c "Public wrappers".
 """
+
 from hwmem import params as P
 from hwmem._jit import DOORS, cold, kernel
 from hwmem.core.access import load32, load64, store64

@@ -5,14 +5,27 @@ is served and when much was freed. A link is stored mangled. With several thread
 operation, since free does not take the arena's lock for it.
 Source: glibc 2.36 malloc/malloc.c "Fastbins", malloc_consolidate, and in _int_malloc and _int_free.
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.core.access import compare_exchange64, exchange64, load64, store32, store64
 from hwmem.libc import abort as A
 from hwmem.libc import layout as L
 from hwmem.libc.abort import abort
 from hwmem.libc.bins import UNSORTED, bin_at, put_unsorted, unlink_chunk
-from hwmem.libc.chunk import (ALIGN_MASK, FD, HEADER, PREV_INUSE, chunksize, clear_prev_inuse, head, prev_inuse, prev_size, protect,
-                              reaches, set_head)
+from hwmem.libc.chunk import (
+    ALIGN_MASK,
+    FD,
+    HEADER,
+    PREV_INUSE,
+    chunksize,
+    clear_prev_inuse,
+    head,
+    prev_inuse,
+    prev_size,
+    protect,
+    reaches,
+    set_head,
+)
 from hwmem.libc.layout import dead
 from hwmem.libc.lock import is_single
 from hwmem.libc.tcache import cache_for, cache_index, cache_put, has_room

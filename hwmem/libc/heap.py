@@ -8,20 +8,32 @@ When a heap is full its arena takes another; one whose chunks are all free goes 
 the first, more.py for the next, release.py when much was freed.
 Source: glibc 2.36 malloc/arena.c alloc_new_heap, grow_heap, shrink_heap, heap_trim.
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.core.access import load64, store64
 from hwmem.libc import layout as L
 from hwmem.libc.bins import unlink_chunk
-from hwmem.libc.chunk import (ALIGN_MASK, HEAP_MAX, MINSIZE, PREV_INUSE, align_up, chunksize, exceeds, heap_of, prev_inuse, prev_size,
-                              set_head)
+from hwmem.libc.chunk import (
+    ALIGN_MASK,
+    HEAP_MAX,
+    MINSIZE,
+    PREV_INUSE,
+    align_up,
+    chunksize,
+    exceeds,
+    heap_of,
+    prev_inuse,
+    prev_size,
+    set_head,
+)
 from hwmem.libc.layout import dead, library, mp
 from hwmem.libc.mapped import mmap, munmap
 
-PREV, HEAP_SIZE, MPROTECT_SIZE, PAGESIZE = 8, 16, 24, 32           # ar_ptr: chunk.py
-HEAP_BYTES = 48                 # sizeof (heap_info)
+PREV, HEAP_SIZE, MPROTECT_SIZE, PAGESIZE = 8, 16, 24, 32  # ar_ptr: chunk.py
+HEAP_BYTES = 48  # sizeof (heap_info)
 HEAP_MIN = 32 << 10
-FENCE = MINSIZE - 2 * 8         # bytes behind the last chunk of a heap that is full
+FENCE = MINSIZE - 2 * 8  # bytes behind the last chunk of a heap that is full
 
 
 @kernel

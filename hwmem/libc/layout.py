@@ -16,20 +16,21 @@ An arena is 2200 bytes, in main_arena's place or at the start of a heap of its o
 The lock takes eight bytes (arena.py), so `flags` stands in the hole behind have_fastchunks.
 Source: glibc 2.36 malloc/malloc.c struct malloc_state, struct malloc_par; malloc/arena.c.
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 
 MP, MAIN_ARENA = 0x340, 0xC60
 BSS = 2 * P.PAGE
-CURBRK = BSS + 0x338            # __curbrk: 0, unknown
-SINGLE_THREAD = BSS + 0x5D8     # a byte: 1 until a second thread calls the library
-KNOWN_THREADS = BSS + 0x5E0     # threads that have called it
-INITIALIZED = BSS + 0x600       # __malloc_initialized, a byte
+CURBRK = BSS + 0x338  # __curbrk: 0, unknown
+SINGLE_THREAD = BSS + 0x5D8  # a byte: 1 until a second thread calls the library
+KNOWN_THREADS = BSS + 0x5E0  # threads that have called it
+INITIALIZED = BSS + 0x600  # __malloc_initialized, a byte
 TCACHE_KEY = BSS + 0x608
-FREE_LIST = BSS + 0x610         # arenas without a thread
-NEXT_TO_USE = BSS + 0x618       # the arena that is shared next when there may be no more
+FREE_LIST = BSS + 0x610  # arenas without a thread
+NEXT_TO_USE = BSS + 0x618  # the arena that is shared next when there may be no more
 ARENAS, ARENA_LIMIT = BSS + 0x620, BSS + 0x628
-HEAP_AREA = BSS + 0x630         # an aligned place for the next heap, 0: none
+HEAP_AREA = BSS + 0x630  # an aligned place for the next heap, 0: none
 TLS = 3 * P.PAGE
 TLS_BYTES = P.PAGE
 BYTES = TLS + P.MAX_THREADS * TLS_BYTES
@@ -48,14 +49,14 @@ PAR_BYTES = 136
 LOCK, HAVE_FASTCHUNKS, ARENA_FLAGS, FASTBINS, TOP, LAST_REMAINDER, BINS, BINMAP = 0, 8, 12, 16, 96, 104, 112, 2144
 NEXT, NEXT_FREE, ATTACHED_THREADS, SYSTEM_MEM, MAX_SYSTEM_MEM = 2160, 2168, 2176, 2184, 2192
 STATE_BYTES = 2200
-NONCONTIGUOUS = 2               # in ARENA_FLAGS
+NONCONTIGUOUS = 2  # in ARENA_FLAGS
 
-DEFAULT_THRESHOLD = 128 << 10   # mmap, trim; top_pad
+DEFAULT_THRESHOLD = 128 << 10  # mmap, trim; top_pad
 MMAP_THRESHOLD_MAX = 32 << 20
 MMAPS_MAX = 65536
-MAX_FAST = 128                  # largest chunk that a fastbin takes, unless M_MXFAST says otherwise
-NO_FAST = 16                    # ... when none is to
-MXFAST = -1                     # the option that is no field of malloc_par: global_max_fast, a variable of its own
+MAX_FAST = 128  # largest chunk that a fastbin takes, unless M_MXFAST says otherwise
+NO_FAST = 16  # ... when none is to
+MXFAST = -1  # the option that is no field of malloc_par: global_max_fast, a variable of its own
 NBINS, NSMALLBINS, NFASTBINS = 128, 64, 10
 CACHE_BINS, CACHE_COUNT = 64, 7
 ARENAS_PER_CORE = 8

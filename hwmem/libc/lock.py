@@ -4,6 +4,7 @@ It is only ever held within a step, so nobody finds it taken; who finds a releas
 core's clock moves there (the core counts such waits). Taking and releasing it are locked operations, so its line moves
 between the cores that use the arena. While the process has one thread, nobody locks (__libc_single_threaded).
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.core.access import exchange64, fetch_add64, load8, load64, store8, store64
 from hwmem.libc import layout as L

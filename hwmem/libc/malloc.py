@@ -8,6 +8,7 @@ The two look at what glibc's do, in its order: 6 loads and 3 stores, and 8 loads
 should be ends the thread with SIGABRT; then, and without memory, the answer is 0.
 Source: glibc 2.36 malloc/malloc.c "Public wrappers".
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.core.access import load8, load64

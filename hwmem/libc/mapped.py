@@ -5,6 +5,7 @@
 The threshold begins at 128 KiB and is raised by free to the size of what it unmaps, up to 32 MiB (malloc.py): what a
 program frees it will want again. Source: glibc 2.36 malloc/malloc.c sysmalloc_mmap, munmap_chunk, mremap_chunk.
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.core.access import fetch_add64, load32, load64, store32, store64

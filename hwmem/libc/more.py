@@ -9,14 +9,14 @@ Then the request is cut off top. Where new memory does not join the old top (som
 the old one ends in a fence: two headers in use, so that nothing is ever joined across it.
 Source: glibc 2.36 malloc/malloc.c sysmalloc.
 """
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load32, load64, store32, store64
 from hwmem.libc import abort as A
 from hwmem.libc import layout as L
 from hwmem.libc.abort import abort
-from hwmem.libc.chunk import (ALIGN_MASK, HEADER, MINSIZE, NON_MAIN_ARENA, PREV_INUSE, align_up, chunksize, head, heap_of, set_foot,
-                              set_head)
+from hwmem.libc.chunk import ALIGN_MASK, HEADER, MINSIZE, NON_MAIN_ARENA, PREV_INUSE, align_up, chunksize, head, heap_of, set_foot, set_head
 from hwmem.libc.heap import HEAP_BYTES, HEAP_SIZE, PREV, add_system_mem, grow_heap, new_heap
 from hwmem.libc.layout import main_arena, mp
 from hwmem.libc.mapped import map_chunk, mmap, raise_to

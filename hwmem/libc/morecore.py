@@ -3,6 +3,7 @@
 The library keeps the break it knows (__curbrk) and asks the kernel only to move it.
 Source: glibc 2.36 misc/sbrk.c; malloc/malloc.c systrim.
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.core.access import load64, store64
@@ -42,10 +43,10 @@ def systrim(m, t, av, pad):
     size = chunksize(m, t, top)
     area = size - MINSIZE - 1
     extra = (area - pad) & -P.PAGE
-    if 0 <= area <= pad or extra == 0:                  # area -1, the smallest top, makes it larger: glibc's, kept
+    if 0 <= area <= pad or extra == 0:  # area -1, the smallest top, makes it larger: glibc's, kept
         return 0
     before = sbrk(m, t, 0)
-    if before != top + size:                            # somebody else moved the break
+    if before != top + size:  # somebody else moved the break
         return 0
     sbrk(m, t, -extra)
     released = before - sbrk(m, t, 0)

@@ -9,6 +9,7 @@ An option is the field of malloc_par that it sets (layout.py), MXFAST one of the
 is above everything, so that M_TRIM_THRESHOLD of -1 switches trimming off. Once one of the first four is set, free does not raise the
 thresholds any more. Source: glibc 2.36 malloc/malloc.c __libc_mallopt.
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.core.access import store32, store64
 from hwmem.libc import layout as L
@@ -16,9 +17,16 @@ from hwmem.libc.fastbin import malloc_consolidate
 from hwmem.libc.layout import main_arena, mp
 from hwmem.libc.lock import lock, unlock
 
-OPTIONS = {"M_MMAP_THRESHOLD": L.MMAP_THRESHOLD, "M_MMAP_MAX": L.N_MMAPS_MAX, "M_TOP_PAD": L.TOP_PAD,
-           "M_TRIM_THRESHOLD": L.TRIM_THRESHOLD, "M_ARENA_TEST": L.ARENA_TEST, "M_ARENA_MAX": L.ARENA_MAX, "M_MXFAST": L.MXFAST}
-LARGEST_FAST = 160              # bytes that M_MXFAST may say: MAX_FAST_SIZE, 80 * SIZE_SZ / 4
+OPTIONS = {
+    "M_MMAP_THRESHOLD": L.MMAP_THRESHOLD,
+    "M_MMAP_MAX": L.N_MMAPS_MAX,
+    "M_TOP_PAD": L.TOP_PAD,
+    "M_TRIM_THRESHOLD": L.TRIM_THRESHOLD,
+    "M_ARENA_TEST": L.ARENA_TEST,
+    "M_ARENA_MAX": L.ARENA_MAX,
+    "M_MXFAST": L.MXFAST,
+}
+LARGEST_FAST = 160  # bytes that M_MXFAST may say: MAX_FAST_SIZE, 80 * SIZE_SZ / 4
 
 
 @cold

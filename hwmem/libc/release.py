@@ -7,14 +7,27 @@
 Who calls: free (malloc.py), and whoever splits something off (resize.py, aligned.py, more.py), holding the arena's lock.
 What does not look like a chunk in use ends the thread (abort.py). Source: glibc 2.36 malloc/malloc.c _int_free.
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load32, load64, store64
 from hwmem.libc import abort as A
 from hwmem.libc import layout as L
 from hwmem.libc.abort import abort
 from hwmem.libc.bins import enter_unsorted, unlink_chunk
-from hwmem.libc.chunk import (ALIGN_MASK, HEADER, MINSIZE, PREV_INUSE, chunksize, clear_prev_inuse, exceeds, head, prev_inuse, prev_size, reaches,
-                              set_head)
+from hwmem.libc.chunk import (
+    ALIGN_MASK,
+    HEADER,
+    MINSIZE,
+    PREV_INUSE,
+    chunksize,
+    clear_prev_inuse,
+    exceeds,
+    head,
+    prev_inuse,
+    prev_size,
+    reaches,
+    set_head,
+)
 from hwmem.libc.fastbin import malloc_consolidate, put_fast
 from hwmem.libc.heap import heap_trim
 from hwmem.libc.layout import library, main_arena, max_fast, mp

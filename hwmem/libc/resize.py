@@ -6,6 +6,7 @@
 
 Source: glibc 2.36 malloc/malloc.c __libc_realloc, _int_realloc.
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load64, store64
 from hwmem.libc import abort as A
@@ -13,8 +14,21 @@ from hwmem.libc import layout as L
 from hwmem.libc.abort import abort
 from hwmem.libc.arena import arena_of
 from hwmem.libc.bins import unlink_chunk
-from hwmem.libc.chunk import (ALIGN_MASK, HEADER, IS_MMAPPED, MINSIZE, PREV_INUSE, chunksize, head, prev_inuse, reaches, request2size,
-                              set_head, set_head_size, set_inuse)
+from hwmem.libc.chunk import (
+    ALIGN_MASK,
+    HEADER,
+    IS_MMAPPED,
+    MINSIZE,
+    PREV_INUSE,
+    chunksize,
+    head,
+    prev_inuse,
+    reaches,
+    request2size,
+    set_head,
+    set_head_size,
+    set_inuse,
+)
 from hwmem.libc.copy import copy
 from hwmem.libc.lock import lock, unlock
 from hwmem.libc.mapped import remap_chunk, unmap_chunk

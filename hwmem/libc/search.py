@@ -11,20 +11,38 @@ side by side. On the way, other chunks of just this size fill the thread's cache
 Who calls: malloc and calloc (malloc.py), realloc, memalign, the thread cache's making, holding the arena's lock.
 Source: glibc 2.36 malloc/malloc.c _int_malloc.
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load32, load64, store64
 from hwmem.libc import abort as A
 from hwmem.libc import layout as L
 from hwmem.libc.abort import abort
-from hwmem.libc.bins import (UNSORTED, bin_at, bin_index, enter_bin, enter_unsorted, is_small, next_marked_bin, unlink_chunk, unmark_bin)
-from hwmem.libc.chunk import (BK, BK_NEXTSIZE, FD, FD_NEXTSIZE, FLAGS, HEADER, MINSIZE, PREV_INUSE, chunksize, head, prev_inuse,
-                              prev_size, reaches, request2size, set_foot, set_head, set_inuse)
+from hwmem.libc.bins import UNSORTED, bin_at, bin_index, enter_bin, enter_unsorted, is_small, next_marked_bin, unlink_chunk, unmark_bin
+from hwmem.libc.chunk import (
+    BK,
+    BK_NEXTSIZE,
+    FD,
+    FD_NEXTSIZE,
+    FLAGS,
+    HEADER,
+    MINSIZE,
+    PREV_INUSE,
+    chunksize,
+    head,
+    prev_inuse,
+    prev_size,
+    reaches,
+    request2size,
+    set_foot,
+    set_head,
+    set_inuse,
+)
 from hwmem.libc.fastbin import malloc_consolidate, take_fast
 from hwmem.libc.layout import dead, max_fast
 from hwmem.libc.more import arena_flag, split_top, sysmalloc
 from hwmem.libc.tcache import cache_for, cache_get, cache_index, cache_put, has_room
 
-MAX_ITERATIONS = 10_000         # unsorted chunks looked at in one go
+MAX_ITERATIONS = 10_000  # unsorted chunks looked at in one go
 
 
 @cold
@@ -196,7 +214,7 @@ def fit_in_bin(m, t, av, size):
         found = chunksize(m, t, p)
     if p != load64(m, t, bin_ + BK):
         second = load64(m, t, p + FD)
-        if head(m, t, p) == head(m, t, second):         # the first of a size is in the skip list: leave it there
+        if head(m, t, p) == head(m, t, second):  # the first of a size is in the skip list: leave it there
             p = second
     return split_free(m, t, av, p, found, size, A.UNSORTED_REMAINDER)
 

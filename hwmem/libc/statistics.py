@@ -2,6 +2,7 @@
 
 Both walk every bin of every arena. Source: glibc 2.36 malloc/malloc.c int_mallinfo, mtrim.
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.core.access import load32, load64

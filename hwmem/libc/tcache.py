@@ -7,6 +7,7 @@ It is a chunk of the heap itself (640 bytes, so 0x290 with its header), taken at
 takes 7 chunks of one size, 32 to 1040 bytes, last in, first out. The key says "in a thread cache": a freed chunk that
 has it is looked for there. Source: glibc 2.36 malloc/malloc.c tcache_put, tcache_get, and in _int_free.
 """
+
 from hwmem._jit import kernel
 from hwmem.core.access import load, load64, store, store64
 from hwmem.libc import abort as A

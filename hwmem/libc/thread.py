@@ -5,6 +5,7 @@ thread's cache, whose 640 bytes are the thread's first allocation. `end_thread` 
 cache, and leaves the arena to others.
 Source: glibc 2.36 malloc/arena.c ptmalloc_init; malloc/malloc.c tcache_init, tcache_thread_shutdown.
 """
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.core.access import load8, load64, store8, store32, store64
@@ -100,7 +101,7 @@ def end_thread(m, t):
         if release(m, t, cache) < 0:
             return -1
     leave_arena(m, t)
-    store8(m, t, tls(m, t) + L.SHUTTING_DOWN, 0)        # who comes after it under its number begins anew
+    store8(m, t, tls(m, t) + L.SHUTTING_DOWN, 0)  # who comes after it under its number begins anew
     return 0
 
 

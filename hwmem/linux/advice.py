@@ -8,6 +8,7 @@
 
 Source: mm/madvise.c (madvise_cold_or_pageout_pte_range, madvise_collapse, madvise_remove, madvise_guard_install).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -27,7 +28,7 @@ from hwmem.linux.vma import prepare_anon
 from hwmem.memory.ram import disk_page, release_host
 
 HUGE_MASK = P.HUGE_PAGE - 1
-KEPT = P.VM_LOCKED | P.VM_SPECIAL       # VMAs that pages are not taken from
+KEPT = P.VM_LOCKED | P.VM_SPECIAL  # VMAs that pages are not taken from
 
 
 @DOORS.door(P.DOOR_ADVICE)

@@ -9,6 +9,7 @@ and prove themselves there. Accessed bits are cleared without a TLB flush, as x8
 keeps looks unused until the TLB forgets it.
 Source: mm/vmscan.c (folio_check_references, shrink_active_list, inactive_is_low), mm/rmap.c (folio_referenced_one).
 """
+
 import numpy as np
 
 from hwmem import params as P

@@ -8,6 +8,7 @@
 A frame is EXCLUSIVE to the page-table entry that leads to it from the write that brought it until a fork; after that a
 write finds out by counting whether it is alone. Source: mm/memory.c (do_anonymous_page, do_wp_page, wp_page_copy).
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.core.service import kernel_access
@@ -92,7 +93,7 @@ def copy_page(m, c, v, va, place):
     m.frame[frame].state = 0
     source = old if old else m.frames.zero
     for line in range(0, P.PAGE, P.LINE):
-        if old:                                         # the zero page's copy is a page cleared
+        if old:  # the zero page's copy is a page cleared
             kernel_access(m, c, old * P.PAGE + line, P.LINE, 0)
         kernel_access(m, c, frame * P.PAGE + line, P.LINE, 1)
     finish_stores(m, p)

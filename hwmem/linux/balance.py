@@ -11,6 +11,7 @@ ones the pressure is shared by what reclaiming them has cost lately (workingset.
 
 Source: mm/vmscan.c (prepare_scan_control, get_scan_count, calculate_pressure_balance).
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.linux.aging import inactive_is_low
@@ -58,8 +59,12 @@ def shares(m):
         return 0, 1, 1
     if r.priority == 0 and swappiness:
         return 1, 1, 1
-    if r.group == 0 and inactive_file + pages_on(m, P.LRU_ACTIVE_FILE) + reserve(m) <= m.frames.mark_high and not r.deactivate[ANON] \
-            and pages_on(m, P.LRU_INACTIVE_ANON) >> r.priority:
+    if (
+        r.group == 0
+        and inactive_file + pages_on(m, P.LRU_ACTIVE_FILE) + reserve(m) <= m.frames.mark_high
+        and not r.deactivate[ANON]
+        and pages_on(m, P.LRU_INACTIVE_ANON) >> r.priority
+    ):
         return 1, 0, 1
     if inactive_file >> r.priority and not r.deactivate[FILE]:
         return 0, 1, 1

@@ -9,6 +9,7 @@ nothing: a page that is written to loses the mark (anon.py, filemap.py, swapin.p
 begins with it in a VMA that has been cleared (VM_CLEARED). A new or enlarged mapping is dirty as a whole.
 Source: fs/proc/task_mmu.c (clear_refs_write, clear_refs_pte_range, clear_soft_dirty), Documentation/admin-guide/mm/soft-dirty.rst.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -40,7 +41,7 @@ def clear_refs(m, t, call, a, b):
         if kind != (P.CLEAR_REFS_ANON if m.vma[v].file else P.CLEAR_REFS_MAPPED) and not m.vma[v].vm_flags & P.VM_SPECIAL:
             clear_vma(m, c, v, kind)
         v = m.vma[v].next - 1
-    if kind == P.CLEAR_REFS_SOFT_DIRTY:                     # else no TLB is flushed, and what one knows stays unreferenced
+    if kind == P.CLEAR_REFS_SOFT_DIRTY:  # else no TLB is flushed, and what one knows stays unreferenced
         shoot_down(m, c, p, 0, task_end(process.layout))
     return 0
 

@@ -10,12 +10,13 @@ them back.
 Mode 2 holds back a part for the administrator (admin_reserve), which root's processes may take too, and keeps every process
 from taking the last (user_reserve). Source: mm/util.c (__vm_enough_memory, vm_commit_limit).
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 
 HEURISTIC, ALWAYS, NEVER = range(3)
-ADMIN_RESERVE = (8 << 20) // P.PAGE     # pages
-USER_RESERVE = (128 << 20) // P.PAGE    # pages; of a smaller machine a 32nd (vm.user_reserve_kbytes)
+ADMIN_RESERVE = (8 << 20) // P.PAGE  # pages
+USER_RESERVE = (128 << 20) // P.PAGE  # pages; of a smaller machine a 32nd (vm.user_reserve_kbytes)
 
 
 @kernel

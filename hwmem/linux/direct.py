@@ -5,6 +5,7 @@ asked nor filled. Buffer, length and offset are whole pages. The buffer is fault
 requested at once, and the caller waits for the last. Bytes that the page cache has newer than the disk are written
 back first. Source: mm/filemap.c (generic_file_read_iter, kiocb_write_and_wait), fs/iomap/direct-io.c.
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.linux.disk import start_read, wait_until
@@ -26,7 +27,7 @@ def sys_pread(m, t, file, va, length, offset):
     if offset < 0:
         return -P.EINVAL
     end = task_end(m.process[p].layout)
-    if va < 0 or va > end or length < 0 or length > end - va:          # access_ok
+    if va < 0 or va > end or length < 0 or length > end - va:  # access_ok
         return -P.EFAULT
     if (va | length | offset) & P.PAGE - 1 or offset > P.UNLIMITED - length:
         return -P.EINVAL

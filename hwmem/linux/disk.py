@@ -8,11 +8,12 @@ overlap. Who needs a page waits for it: its core's clock moves to the end. Write
 nobody waits, but for those who find the queue long (`throttle`).
 Bytes are a host mapping at `m.disk.host`, committed as it is touched.
 """
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.memory.ram import copy_bytes, disk_page, ram_page
 
-LONG_QUEUE = 256                # pages that may wait for their transfer: 1 MiB
+LONG_QUEUE = 256  # pages that may wait for their transfer: 1 MiB
 
 
 @kernel

@@ -10,6 +10,7 @@ time tells; MADV_PAGEOUT leaves it there until memory is short, as the end of an
 Who evicts may be in the middle of anything but a change of the evicted page's own entries.
 Source: mm/vmscan.c (shrink_folio_list), mm/rmap.c (try_to_unmap_one).
 """
+
 import numpy as np
 
 from hwmem import params as P

@@ -9,6 +9,7 @@
 The stack may grow to RLIMIT_STACK; the mmap area begins 128 MiB below the top, so that it can (arch/x86/mm/mmap.c,
 mmap_base). The program is file 0: what the loader maps of it is read from there on demand (fs/binfmt_elf.c).
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.linux.group import uncharge_frames
@@ -16,10 +17,10 @@ from hwmem.linux.page_table import new_table
 from hwmem.linux.shmem import get_file
 from hwmem.linux.vma import new_vma
 
-PROGRAM = 0                     # number of the file that is the program
+PROGRAM = 0  # number of the file that is the program
 TEXT_PAGES, RODATA_PAGES, DATA_PAGES, BSS_PAGES = 8, 4, 2, 2
 PROGRAM_PAGES = TEXT_PAGES + RODATA_PAGES + DATA_PAGES
-STACK_PAGES = 33                # what execve sets up: 128 KiB and the arguments' page (setup_arg_pages)
+STACK_PAGES = 33  # what execve sets up: 128 KiB and the arguments' page (setup_arg_pages)
 VVAR_PAGES, VDSO_PAGES = 4, 2
 
 
@@ -45,7 +46,7 @@ def take_process(m, layout):
             process.anon = process.file = process.shared = process.swapped = process.table_pages = 0
             process.minflt = process.majflt = process.libc = process.max_fast = 0
             for s in range(len(process.segment_rights)):
-                process.segment_rights[s] = 0           # flat (core/segment.py)
+                process.segment_rights[s] = 0  # flat (core/segment.py)
             process.limit_stack = P.STACK_LIMIT
             process.limit_space = P.UNLIMITED
             process.limit_locked = P.LOCKED_LIMIT
@@ -68,7 +69,7 @@ def spawn(m, t, layout):
             m.process[p].alive = 0
             return -P.ENOMEM
         m.process[p].root = root
-        uncharge_frames(m, root >> P.PAGE_SHIFT, 1)         # whoever starts a program is not of its group
+        uncharge_frames(m, root >> P.PAGE_SHIFT, 1)  # whoever starts a program is not of its group
         lay_out(m, p)
     return p
 

@@ -3,6 +3,7 @@
 SYS_EXIT comes here, a fork that failed half-way, and the OOM killer, which takes the memory at once and leaves the rest
 until somebody asks for it. Source: mm/mmap.c exit_mmap, mm/oom_kill.c.
 """
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.commit import uncharge

@@ -13,6 +13,7 @@ own work is `kernel.page_fault` cycles. In memory that was there before (VM_EXIS
 its own, whose clearing, and whose entries, are no accesses of this fault; reclaim and swap are.
 Source: arch/x86/mm/fault.c, mm/memory.c (handle_pte_fault).
 """
+
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
 from hwmem.core.signal import kill
@@ -29,7 +30,7 @@ from hwmem.linux.swapin import do_swap_page
 from hwmem.linux.vma import prepare_anon, stretch
 from hwmem.linux.vma_tree import find_vma
 
-MINOR, MAJOR = 0, 1             # results of a fault; below zero: it failed, -ENOMEM, -EFAULT (beyond a file's end), or GUARDED
+MINOR, MAJOR = 0, 1  # results of a fault; below zero: it failed, -ENOMEM, -EFAULT (beyond a file's end), or GUARDED
 
 
 @DOORS.door(P.DOOR_PAGE_FAULT)
@@ -109,7 +110,7 @@ def huge_entry_fault(m, c, v, va, write):
         return GO_ON
     if write and not entry & P.PTE_RW:
         return huge_write_fault(m, c, v, va, place)
-    return MINOR                                        # another core was here first
+    return MINOR  # another core was here first
 
 
 @kernel

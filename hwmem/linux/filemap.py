@@ -11,6 +11,7 @@ of a file stays read-only until a write faults and the page is dirty (writeback.
 Source: mm/memory.c (do_read_fault, do_cow_fault, do_shared_fault, do_fault_around, wp_page_shared), mm/filemap.c
 (filemap_fault, filemap_map_pages). x86 maps pages around a fault as accessed (arch_wants_old_prefaulted_pte).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -29,7 +30,7 @@ from hwmem.linux.swap import free_slot, take_slot
 from hwmem.linux.vma import prepare_anon
 from hwmem.linux.writeback import page_dirtied, write_back
 
-FAULT_AROUND = 16               # pages: fault_around_bytes
+FAULT_AROUND = 16  # pages: fault_around_bytes
 OWN_ENTRY = USER_ENTRY | P.PTE_RW | P.PTE_D
 SHARED_WRITE = P.VM_SHARED | P.VM_WRITE
 KEPT = P.FRAME_LOCKED | P.FRAME_MLOCKED
@@ -47,7 +48,7 @@ def file_fault(m, c, v, va, place, write, fresh):
         return 0
     copies = write and not m.vma[v].vm_flags & P.VM_SHARED
     if copies:
-        prepare_anon(m, v)                                  # before it is known that there is a page to copy
+        prepare_anon(m, v)  # before it is known that there is a page to copy
     if index >= pages_in(m, file):
         return -P.EFAULT
     if copies:
@@ -55,7 +56,7 @@ def file_fault(m, c, v, va, place, write, fresh):
     found = cached_page(m, c, v, file, index)
     if found < 0:
         return -P.ENOMEM
-    if write or m.file[file].shared or not map_around(m, c, v, va, place, fresh):       # after I/O the fault is tried again
+    if write or m.file[file].shared or not map_around(m, c, v, va, place, fresh):  # after I/O the fault is tried again
         map_frame(m, c, v, va, place, found >> 1)
     if write:
         make_shared_writable(m, c, v, va, place)
@@ -209,7 +210,7 @@ def drop_shared(m, c, frame):
     unmap_everywhere(m, c, frame)
     if m.frame[frame].state & P.FRAME_DIRTY:
         swap_out(m, c, frame, slot)
-    else:                                               # nobody has written to it: it is zero, and will be again
+    else:  # nobody has written to it: it is zero, and will be again
         free_slot(m, slot)
         page_gone(m, np.int64(m.frame[frame].file) - 1)
         leave_cache(m, frame)

@@ -1,4 +1,5 @@
 """System calls on files, by way of one door: msync, fsync, ftruncate (truncate.py) and pread (direct.py)."""
+
 from hwmem import params as P
 from hwmem._jit import DOORS
 from hwmem.linux.direct import sys_pread

@@ -6,14 +6,14 @@ wiped is copied without its pages.
 The cost is real: a page-table entry read and written for each page, tables for the child, and a flush of the parent's
 TLBs. Source: kernel/fork.c (dup_mmap), mm/memory.c (copy_pte_range), mm/huge_memory.c (copy_huge_pmd).
 """
+
 import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.commit import charge
 from hwmem.linux.exit import end_process
-from hwmem.linux.page_table import (deposit_table, frame_at, is_mapped, make_place, new_table, next_entry, read_entry,
-                                    write_entry)
+from hwmem.linux.page_table import deposit_table, frame_at, is_mapped, make_place, new_table, next_entry, read_entry, write_entry
 from hwmem.linux.pages import count_rss
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping
 from hwmem.linux.shmem import get_file
@@ -51,7 +51,12 @@ def fork(m, t):
 def inherit(m, p, q):
     parent, child = m.process[p], m.process[q]
     child.parent = p
-    child.start_code, child.end_code, child.start_data, child.end_data = parent.start_code, parent.end_code, parent.start_data, parent.end_data
+    child.start_code, child.end_code, child.start_data, child.end_data = (
+        parent.start_code,
+        parent.end_code,
+        parent.start_data,
+        parent.end_data,
+    )
     child.start_brk, child.brk, child.start_stack = parent.start_brk, parent.brk, parent.start_stack
     child.mmap_base, child.vdso, child.libc, child.max_fast = parent.mmap_base, parent.vdso, parent.libc, parent.max_fast
     child.limit_stack, child.limit_space, child.limit_locked = parent.limit_stack, parent.limit_space, parent.limit_locked
@@ -103,7 +108,7 @@ def copy_entries(m, c, p, q, v):
                 table_end = (va | (HUGE_MASK if m.process[p].levels == 4 else 2 * HUGE_MASK + 1)) + 1
             if leaf < 0:
                 return False
-            beside = (leaf & ~(P.PAGE - 1)) + (place & P.PAGE - 1)      # the same entry of the child's table
+            beside = (leaf & ~(P.PAGE - 1)) + (place & P.PAGE - 1)  # the same entry of the child's table
             copy_entry(m, c, v, q, va, place, beside)
             va += P.PAGE
         va = next_entry(m, c, p, va, end)

@@ -13,13 +13,14 @@ blocks of 256 KiB and more are given back to it when much is free. Frame 0 is ne
 Invariant: free (on the buddy's lists) + in cores' lists + used = fresh - 1; no two free buddies of one order.
 Source: mm/page_alloc.c (__free_one_page, rmqueue_bulk, free_pcppages_bulk).
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 from hwmem.cache.invalidations import process_everywhere
 from hwmem.linux.group import charge_frames, group_of, may_charge, uncharge_frames
 from hwmem.memory.ram import ram_page, release_host, zero_bytes
 
-DIRECT, KSWAPD = range(2)       # who reclaims (linux/reclaim.py)
+DIRECT, KSWAPD = range(2)  # who reclaims (linux/reclaim.py)
 
 
 @kernel
@@ -30,7 +31,7 @@ def take_frame(m, c):
         return -1
     if reserve(m) < f.mark_low and m.mm.reclaiming == 0:
         make_room(m, c)
-        if m.process[m.core[c].process].killed:         # the OOM killer took the one that asked
+        if m.process[m.core[c].process].killed:  # the OOM killer took the one that asked
             return -1
     if f.core_count[c] == 0:
         refill(m, c)
@@ -180,7 +181,7 @@ def take_block(m, order):
     frame = m.frames.head[have]
     unlink_block(m, frame, have)
     clean = m.frame[frame].state & P.FRAME_CLEAN
-    while have > order:                                 # the upper half goes back, as often as it takes
+    while have > order:  # the upper half goes back, as often as it takes
         have -= 1
         link_block(m, frame + (1 << have), have, clean)
     m.frame[frame].state = clean
@@ -221,7 +222,7 @@ def give_block(m, frame, order, clean):
             break
         unlink_block(m, buddy, order)
         if clean != m.frame[buddy].state & P.FRAME_CLEAN:
-            f.dirty += 1 << order                       # the half whose bytes were zero counts as the other
+            f.dirty += 1 << order  # the half whose bytes were zero counts as the other
             clean = 0
         m.frame[buddy].state = 0
         frame &= buddy

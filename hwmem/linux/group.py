@@ -14,16 +14,17 @@ everybody else's and has no limit; while there is no other nobody pays for any o
 a core, and keeps LRU lists for each group; here lists are the machine's, and others' pages are passed over.
 Source: mm/memcontrol.c (try_charge_memcg, reclaim_high, mem_cgroup_handle_over_high, calculate_high_delay).
 """
+
 import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 
-GROUP, HIGH = 2, 3              # who reclaims, beside frames.DIRECT and KSWAPD
-ON_HIGH, ON_MAX, ON_OOM, ON_KILL, ON_KILL_ALL = range(5)        # params.GROUP_EVENTS
-PRECISION_SHIFT, SCALING_SHIFT, BATCH = 20, 14, 64              # MEMCG_DELAY_*, MEMCG_CHARGE_BATCH
-MOST_OVERAGE = 1 << 26                                          # waits the longest, and its square has less than 63 bits
-TICKS, MOST_SECONDS = 250, 2                                    # CONFIG_HZ; a process waits no longer at a time
+GROUP, HIGH = 2, 3  # who reclaims, beside frames.DIRECT and KSWAPD
+ON_HIGH, ON_MAX, ON_OOM, ON_KILL, ON_KILL_ALL = range(5)  # params.GROUP_EVENTS
+PRECISION_SHIFT, SCALING_SHIFT, BATCH = 20, 14, 64  # MEMCG_DELAY_*, MEMCG_CHARGE_BATCH
+MOST_OVERAGE = 1 << 26  # waits the longest, and its square has less than 63 bits
+TICKS, MOST_SECONDS = 250, 2  # CONFIG_HZ; a process waits no longer at a time
 
 
 @kernel

@@ -8,6 +8,7 @@ Whatever concerns only a part of it splits the entry (pages.py, split_huge_entry
 
 Source: mm/huge_memory.c (do_huge_pmd_anonymous_page, do_huge_pmd_wp_page), mm/khugepaged.c (collapse_huge_page).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -17,8 +18,17 @@ from hwmem.linux.disk import copy_frame
 from hwmem.linux.frames import give_huge, take_huge
 from hwmem.linux.group import uncharge_frames
 from hwmem.linux.lru import lru_add
-from hwmem.linux.page_table import (deposit_table, find_place, forget_cursor, frame_at, is_mapped, is_swapped, new_table, read_entry,
-                                    write_entry)
+from hwmem.linux.page_table import (
+    deposit_table,
+    find_place,
+    forget_cursor,
+    frame_at,
+    is_mapped,
+    is_swapped,
+    new_table,
+    read_entry,
+    write_entry,
+)
 from hwmem.linux.pages import USER_ENTRY, clean_mark, count_rss, is_shared, leave_frame, split_huge_entry
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping
 from hwmem.linux.shootdown import finish_stores, shoot_down
@@ -27,7 +37,7 @@ from hwmem.linux.vma import prepare_anon
 from hwmem.memory.ram import peek64, ram_page
 
 HUGE_ENTRY = USER_ENTRY | P.PTE_PS
-GO_ON = 2                       # nothing huge is to be had or done here: the small pages' turn
+GO_ON = 2  # nothing huge is to be had or done here: the small pages' turn
 HUGE_STATE = P.FRAME_ANON | P.FRAME_SWAPBACKED | P.FRAME_UPTODATE
 HUGE_MASK = P.HUGE_PAGE - 1
 
@@ -49,7 +59,7 @@ def huge_fault(m, c, v, va, place, write):
     """The 2 MiB entry at `place` is empty and may be huge. 0, GO_ON where no block is free, or -ENOMEM: no frame for the table
     that is kept for it."""
     p = m.vma[v].process
-    prepare_anon(m, v)                                  # before the zero page too, which has no owner
+    prepare_anon(m, v)  # before the zero page too, which has no owner
     write |= m.vma[v].vm_flags & P.VM_EXISTED
     if not write and not take_huge_zero(m, c):
         return GO_ON
@@ -125,7 +135,7 @@ def huge_write_fault(m, c, v, va, place):
     start = va & ~HUGE_MASK
     if head == 0:
         head = new_huge(m, c)
-        if head > 0:                                    # the table that was kept for the zero page is kept for it
+        if head > 0:  # the table that was kept for the zero page is kept for it
             write_entry(m, c, p, place, 0)
             shoot_down(m, c, p, start, start + P.HUGE_PAGE)
             enter_huge(m, p, start, head)
@@ -247,8 +257,13 @@ def can_collapse(m, p, leaf, daemon):
             used += entry & P.PTE_A != 0 or m.frame[frame].state & P.FRAME_REFERENCED != 0
     if not daemon:
         return True
-    return none <= m.mm.max_ptes_none and shared <= P.MAX_PTES_SHARED and swapped <= P.MAX_PTES_SWAP and used > 0 \
+    return (
+        none <= m.mm.max_ptes_none
+        and shared <= P.MAX_PTES_SHARED
+        and swapped <= P.MAX_PTES_SWAP
+        and used > 0
         and (swapped == 0 or used >= P.HUGE_FRAMES // 2)
+    )
 
 
 @kernel
@@ -261,7 +276,7 @@ def bring_back(m, c, v, start, leaf):
             if major < 0:
                 return False
             m.vmstat.pgmajfault += major
-    for i in range(P.HUGE_FRAMES):                      # what made room for one may have taken another
+    for i in range(P.HUGE_FRAMES):  # what made room for one may have taken another
         if is_swapped(read_entry(m, p, leaf + 8 * i)):
             return False
     return True

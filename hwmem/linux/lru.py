@@ -8,6 +8,7 @@ A list's head is its newest frame; reclaim.py takes from the tail. A huge page i
 counts as 512. Invariant: a frame is on at most one list, and `lru` says which.
 Source: include/linux/mm_inline.h.
 """
+
 import numpy as np
 
 from hwmem import params as P

@@ -10,6 +10,7 @@
 A hole in the range makes the call fail with ENOMEM after the mapped parts have been served. The kernel moves lazily
 freed pages in batches of 31 a core; here they move at once. Source: mm/madvise.c, mm/mincore.c.
 """
+
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, cold, kernel
 from hwmem.core.access import store8
@@ -17,7 +18,7 @@ from hwmem.linux.filemap import cached_at
 from hwmem.linux.huge import split_page
 from hwmem.linux.lru import lru_move
 from hwmem.linux.mapping import modify_mapping, range_end, round_up
-from hwmem.linux.page_table import (frame_at, free_leaf_tables, is_mapped, is_swapped, look_up, next_entry, read_entry, write_entry)
+from hwmem.linux.page_table import frame_at, free_leaf_tables, is_mapped, is_swapped, look_up, next_entry, read_entry, write_entry
 from hwmem.linux.pages import is_single, put_swap, zap_range
 from hwmem.linux.populate import populate_for
 from hwmem.linux.readahead import will_need
@@ -27,9 +28,9 @@ from hwmem.linux.swapin import read_ahead_range
 from hwmem.linux.vma_tree import find_vma
 
 HUGE_MASK = P.HUGE_PAGE - 1
-KEPT = P.VM_LOCKED | P.VM_SPECIAL       # VMAs that pages are not taken from
+KEPT = P.VM_LOCKED | P.VM_SPECIAL  # VMAs that pages are not taken from
 HINTS = P.VM_SEQUENTIAL | P.VM_RANDOM
-OTHER = -2                              # advised_flags: what advice.py does
+OTHER = -2  # advised_flags: what advice.py does
 
 
 @DOORS.door(P.DOOR_MADVISE)
@@ -74,8 +75,13 @@ def sys_madvise(m, t, start, length, advice):
 
 @kernel
 def is_advice(advice):
-    return P.MADV_NORMAL <= advice <= P.MADV_DONTNEED or P.MADV_FREE <= advice <= P.MADV_DOFORK or \
-        P.MADV_HUGEPAGE <= advice <= P.MADV_COLLAPSE or advice == P.MADV_GUARD_INSTALL or advice == P.MADV_GUARD_REMOVE
+    return (
+        P.MADV_NORMAL <= advice <= P.MADV_DONTNEED
+        or P.MADV_FREE <= advice <= P.MADV_DOFORK
+        or P.MADV_HUGEPAGE <= advice <= P.MADV_COLLAPSE
+        or advice == P.MADV_GUARD_INSTALL
+        or advice == P.MADV_GUARD_REMOVE
+    )
 
 
 @kernel

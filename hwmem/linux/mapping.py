@@ -4,6 +4,7 @@ Placement without MAP_FIXED: at the hint where there is room, else the highest g
 of whole 2 MiB units is aligned to them (thp_get_unmapped_area). Source: mm/mmap.c (do_mmap, ksys_mmap_pgoff,
 generic_get_unmapped_area_topdown, brk), mm/vma.c (do_vmi_munmap, do_brk_flags).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -21,11 +22,26 @@ from hwmem.observers.hooks import memory_gone
 
 PAGE_MASK = ~(P.PAGE - 1)
 LAST_PAGE = P.UNLIMITED & PAGE_MASK
-MAP_TYPE = 0x0F                 # the bits of flags that say what is seen by whom
-LEGACY_FLAGS = (P.MAP_FIXED | P.MAP_ANONYMOUS | P.MAP_DENYWRITE | P.MAP_EXECUTABLE | P.MAP_UNINITIALIZED | P.MAP_GROWSDOWN |
-                P.MAP_LOCKED | P.MAP_NORESERVE | P.MAP_POPULATE | P.MAP_NONBLOCK | P.MAP_STACK | P.MAP_HUGETLB | P.MAP_32BIT |
-                P.MAP_ABOVE4G | P.MAP_HUGE_2MB | P.MAP_HUGE_1GB)        # what MAP_SHARED_VALIDATE takes (include/linux/mman.h)
-LOW_START, LOW_END, FOUR_GIB = 1 << 30, 1 << 31, 1 << 32               # where MAP_32BIT may go; below it MAP_ABOVE4G may not
+MAP_TYPE = 0x0F  # the bits of flags that say what is seen by whom
+LEGACY_FLAGS = (
+    P.MAP_FIXED
+    | P.MAP_ANONYMOUS
+    | P.MAP_DENYWRITE
+    | P.MAP_EXECUTABLE
+    | P.MAP_UNINITIALIZED
+    | P.MAP_GROWSDOWN
+    | P.MAP_LOCKED
+    | P.MAP_NORESERVE
+    | P.MAP_POPULATE
+    | P.MAP_NONBLOCK
+    | P.MAP_STACK
+    | P.MAP_HUGETLB
+    | P.MAP_32BIT
+    | P.MAP_ABOVE4G
+    | P.MAP_HUGE_2MB
+    | P.MAP_HUGE_1GB
+)  # what MAP_SHARED_VALIDATE takes (include/linux/mman.h)
+LOW_START, LOW_END, FOUR_GIB = 1 << 30, 1 << 31, 1 << 32  # where MAP_32BIT may go; below it MAP_ABOVE4G may not
 GIGABYTE_SHIFT = 30
 HUGE_MASK = P.HUGE_PAGE - 1
 DATA_FLAGS = P.VM_READ | P.VM_WRITE | P.VM_ACCOUNT
@@ -221,7 +237,7 @@ def is_aligned(length, offset, flags):
     file (on ext4, xfs and btrfs) at a multiple of that. Linux: thp_get_unmapped_area_vmflags."""
     if offset < 0:
         return length & HUGE_MASK == 0 and not flags & P.MAP_SHARED
-    if offset > P.UNLIMITED - P.HUGE_PAGE:              # rounding it up goes beyond the largest, and Linux does not look
+    if offset > P.UNLIMITED - P.HUGE_PAGE:  # rounding it up goes beyond the largest, and Linux does not look
         return True
     return offset + length - (offset + HUGE_MASK & ~HUGE_MASK) >= P.HUGE_PAGE
 
@@ -259,7 +275,7 @@ def map_at(m, t, address, length, prot, flags, file):
     if failed:
         uncharge(m, more)
         return failed
-    m.mm.committed += promised                          # the old mappings' promise, which this one has taken over
+    m.mm.committed += promised  # the old mappings' promise, which this one has taken over
     pgoff = m.sys[5] >> P.PAGE_SHIFT if file >= 0 else 0 if shared else address >> P.PAGE_SHIFT
     if shared:
         file = new_shmem(m, p, pages, not vm_flags & P.VM_NORESERVE)
@@ -309,7 +325,7 @@ def add_vma(m, p, start, end, vm_flags, pgoff, file):
     count = m.process[p].vma_count
     v = insert_vma(m, p, start, end, vm_flags, pgoff, file)
     m.process[p].total_vm += end - start >> P.PAGE_SHIFT
-    if file:                                            # one more, or none: a neighbour's growth, or one fewer: two neighbours'
+    if file:  # one more, or none: a neighbour's growth, or one fewer: two neighbours'
         count_users(m, file - 1, m.process[p].vma_count - count)
     return v
 
@@ -366,7 +382,7 @@ def unmap(m, t, start, end):
             shoot_down(m, c, p, low, high)
     if m.observe.races:
         memory_gone(m, t, low, high)
-    while v != above:                                   # after their pages: with its last mapping shared memory goes
+    while v != above:  # after their pages: with its last mapping shared memory goes
         after = m.vma[v].next - 1
         forget_mapping(m, c, p, v)
         v = after

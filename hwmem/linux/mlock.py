@@ -6,6 +6,7 @@
 
 RLIMIT_MEMLOCK binds an ordinary user's process and not root's (process.privileged). Source: mm/mlock.c.
 """
+
 from hwmem import params as P
 from hwmem._jit import DOORS, kernel
 from hwmem.linux.exec import task_end
@@ -60,7 +61,7 @@ def sys_mlock(m, t, start, length, flags):
     if failed or not m.mmu or start == end:
         return failed
     failed = lock_pages(m, c, p, start, end)
-    return failed if failed == 0 else -P.EAGAIN if failed == -P.ENOMEM else -P.ENOMEM      # Linux: __mlock_posix_error_return
+    return failed if failed == 0 else -P.EAGAIN if failed == -P.ENOMEM else -P.ENOMEM  # Linux: __mlock_posix_error_return
 
 
 @kernel

@@ -3,14 +3,27 @@
 Moving changes entries, not frames: what was at the old address is at the new one, untouched (move_page_tables).
 Source: mm/mremap.c.
 """
+
 from hwmem import params as P
 from hwmem._jit import DOORS, cold, kernel
 from hwmem.linux.commit import charge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages
 from hwmem.linux.mapping import has_records, is_free, may_expand, may_lock, place, round_up, sys_munmap, unmap
-from hwmem.linux.page_table import (HUGE_ABOVE, deposit_table, find_place, forget_cursor, frame_at, is_mapped, make_place, next_entry,
-                                    read_entry, span_of, withdraw_table, write_entry)
+from hwmem.linux.page_table import (
+    HUGE_ABOVE,
+    deposit_table,
+    find_place,
+    forget_cursor,
+    frame_at,
+    is_mapped,
+    make_place,
+    next_entry,
+    read_entry,
+    span_of,
+    withdraw_table,
+    write_entry,
+)
 from hwmem.linux.pages import split_huge_entry
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping, remove_mapping
 from hwmem.linux.shmem import count_users
@@ -19,8 +32,8 @@ from hwmem.linux.vma import copy_vma, extend_vma
 from hwmem.linux.vma_tree import find_vma, vma_at
 
 HUGE_MASK = P.HUGE_PAGE - 1
-NEW_ADDRESS = P.MREMAP_FIXED | P.MREMAP_DONTUNMAP       # the fifth argument counts
-MOST_TO_MOVE = P.MAX_MAP_COUNT - 3       # VMAs of a process above which none of them moves
+NEW_ADDRESS = P.MREMAP_FIXED | P.MREMAP_DONTUNMAP  # the fifth argument counts
+MOST_TO_MOVE = P.MAX_MAP_COUNT - 3  # VMAs of a process above which none of them moves
 
 
 @DOORS.door(P.DOOR_MREMAP)
@@ -109,7 +122,9 @@ def grow_or_move(m, t, v, old, old_length, new_length, flags):
         if not flags & P.MREMAP_MAYMOVE:
             return -P.ENOMEM
     new = clear_place(m, t, v, old, old_length, new_length, flags)
-    return new if new < 0 else move(m, t, old, min(old_length, new_length) if flags & P.MREMAP_FIXED else old_length, new, new_length, stays)
+    return (
+        new if new < 0 else move(m, t, old, min(old_length, new_length) if flags & P.MREMAP_FIXED else old_length, new, new_length, stays)
+    )
 
 
 @kernel
@@ -157,7 +172,7 @@ def move(m, t, old, old_length, new, new_length, stays):
     p, c = m.thread[t].process, m.thread[t].core
     vma = m.vma[vma_at(m, p, old)]
     pages = new_length >> P.PAGE_SHIFT
-    promised = 0 if stays else old_length >> P.PAGE_SHIFT       # the old mapping's, which goes over to the new one
+    promised = 0 if stays else old_length >> P.PAGE_SHIFT  # the old mapping's, which goes over to the new one
     if m.process[p].vma_count >= MOST_TO_MOVE:
         return -P.ENOMEM
     if vma.vm_flags & P.VM_ACCOUNT and not charge(m, p, pages - promised):
@@ -168,7 +183,7 @@ def move(m, t, old, old_length, new, new_length, stays):
     if m.mmu:
         finish_stores(m, p)
         moved = move_entries(m, c, p, old, old + old_length, new) - old if make_tables(m, c, p, old, old + old_length, new) else 0
-        if moved < old_length:                          # no memory for a table: all goes back, where the tables are
+        if moved < old_length:  # no memory for a table: all goes back, where the tables are
             move_entries(m, c, p, new, new + moved, old)
             unmap(m, t, new, new + new_length)
             return -P.ENOMEM
@@ -177,7 +192,7 @@ def move(m, t, old, old_length, new, new_length, stays):
         leave_empty(m, p, old, old + old_length)
     elif old_length:
         unmap(m, t, old, old + old_length)
-    if m.vma[w].vm_flags & P.VM_LOCKED:                 # what moved was locked before, page by page
+    if m.vma[w].vm_flags & P.VM_LOCKED:  # what moved was locked before, page by page
         lock_pages(m, c, p, new + old_length, new + new_length)
     return new
 
@@ -247,7 +262,7 @@ def move_entries(m, c, p, start, end, new):
                 return va
             entry = read_entry(m, p, source)
             write_entry(m, c, p, source, 0)
-            write_entry(m, c, p, leaf, entry & ~P.PTE_CLEARED)     # that it moved is something to tell
+            write_entry(m, c, p, leaf, entry & ~P.PTE_CLEARED)  # that it moved is something to tell
             frame = frame_at(entry) if is_mapped(entry) else 0
             if frame:
                 remove_mapping(m, frame, p, va)

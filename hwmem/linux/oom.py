@@ -9,13 +9,14 @@ If the victim is the process that asked for memory, or a child that is being mad
 allocation fails, and the memory goes back when the kernel is left (`bury`).
 Source: mm/oom_kill.c (oom_badness, select_bad_process, __oom_kill_process).
 """
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.exit import release_address_space
 from hwmem.linux.group import ON_KILL, ON_KILL_ALL
 from hwmem.sched.block import dequeue
 
-NEVER_KILLED = -1000            # oom_score_adj
+NEVER_KILLED = -1000  # oom_score_adj
 
 
 @cold

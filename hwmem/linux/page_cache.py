@@ -13,6 +13,7 @@ from the disk; FRAME_LOCKED: in use by the kernel, reclaim leaves it alone.
 Invariant: file.cached, file.dirty and their sums in m.files are the numbers of such frames; dirty ones of shared memory
 are not counted as such: no disk waits for them. Source: mm/filemap.c (there a tree a file), mm/swap.c (folio_mark_accessed).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -20,7 +21,7 @@ from hwmem._jit import cold, kernel
 from hwmem.linux.lru import lru_add, lru_move, lru_remove
 
 MASK = P.CACHE_SLOTS - 1
-MOST_PAGES = P.CACHE_SLOTS // 4 * 3     # above that the table would be slow
+MOST_PAGES = P.CACHE_SLOTS // 4 * 3  # above that the table would be slow
 RUN_SHIFT, RUN_MASK = 4, 15
 
 

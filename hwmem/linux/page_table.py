@@ -12,6 +12,7 @@ list that begins in the record of the frame of the table above it, as many as th
 `next_entry` walks a range entry by entry for all that works on ranges; m.cursor keeps the leaf table it is in.
 Invariant: process.table_pages = tables reachable from the root, the root and those in reserve among them. Source: mm/memory.c.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -21,7 +22,7 @@ from hwmem.linux.frames import give_frame, take_zeroed
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
 
 TABLE_ENTRY = P.PTE_P | P.PTE_RW | P.PTE_US | P.PTE_A
-HUGE_ABOVE = -64                # find_place: a 2 MiB entry maps the address, there is no leaf table
+HUGE_ABOVE = -64  # find_place: a 2 MiB entry maps the address, there is no leaf table
 
 
 @kernel

@@ -8,13 +8,24 @@ A huge page (FRAME_HEAD, 511 FRAME_TAILs) exists while a 2 MiB entry leads to it
 4 KiB entries as well, in processes that have split theirs. When the last 2 MiB entry goes its frames part company.
 Source: mm/memory.c (zap_pte_range), mm/rmap.c, mm/huge_memory.c.
 """
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.frames import give_frame, give_huge
 from hwmem.linux.lru import lru_add, lru_remove
 from hwmem.linux.page_cache import make_evictable, note_use
-from hwmem.linux.page_table import (TABLE_ENTRY, drop_table, forget_cursor, frame_at, is_mapped, is_swapped, next_entry, read_entry,
-                                    withdraw_table, write_entry)
+from hwmem.linux.page_table import (
+    TABLE_ENTRY,
+    drop_table,
+    forget_cursor,
+    frame_at,
+    is_mapped,
+    is_swapped,
+    next_entry,
+    read_entry,
+    withdraw_table,
+    write_entry,
+)
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping, remove_mapping
 from hwmem.linux.swap import leave_swap_cache, put_slot, slot_at
 

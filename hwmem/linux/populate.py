@@ -3,6 +3,7 @@
 Populating faults page by page, as accesses would, and counts as faults. A locked page (FRAME_MLOCKED) is on the
 unevictable list, where reclaim does not look. Source: mm/gup.c (populate_vma_page_range), mm/mlock.c.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -13,7 +14,7 @@ from hwmem.linux.page_table import find_place, frame_at, is_mapped, look_up, nex
 from hwmem.linux.vma_tree import find_vma, vma_at
 
 HUGE_MASK = P.HUGE_PAGE - 1
-GUARDED = -P.EACCES             # what a fault on a guard results in
+GUARDED = -P.EACCES  # what a fault on a guard results in
 
 
 @kernel
@@ -26,8 +27,9 @@ def populate(m, c, p, start, end, all_of_it):
         flags = m.vma[v].vm_flags
         if not flags & (P.VM_SPECIAL | P.VM_LOCKONFAULT):
             private = flags & (P.VM_WRITE | P.VM_SHARED) == P.VM_WRITE
-            failed = -P.EFAULT if not flags & P.VM_ACCESS else \
-                fault_in(m, c, v, max(start, m.vma[v].start), min(end, m.vma[v].end), private)
+            failed = (
+                -P.EFAULT if not flags & P.VM_ACCESS else fault_in(m, c, v, max(start, m.vma[v].start), min(end, m.vma[v].end), private)
+            )
             if failed and not all_of_it:
                 return failed
         v = m.vma[v].next - 1
@@ -61,7 +63,7 @@ def fault_in(m, c, v, start, end, write):
     p = np.int64(m.vma[v].process)
     va = start
     while va < end:
-        if m.core[c].cycles >= m.until:                     # the program is to stop, as by a signal that kills it
+        if m.core[c].cycles >= m.until:  # the program is to stop, as by a signal that kills it
             return -P.EINTR
         if not is_ready(m, p, va, write):
             result = call_door(m, P.DOOR_HANDLE_FAULT, c, v, va, write)

@@ -4,6 +4,7 @@ mprotect takes write from entries at once, and gives it at once to pages that ar
 others get it by a fault. PROT_NONE keeps the pages and hides them (params.PTE_PROTNONE).
 Source: mm/mprotect.c (do_mprotect_pkey, mprotect_fixup, change_pte_range, can_change_pte_writable).
 """
+
 from hwmem import params as P
 from hwmem._jit import DOORS, kernel
 from hwmem.linux.commit import charge, uncharge
@@ -69,7 +70,7 @@ def protect_vma(m, t, v, start, end, prot):
     charged = prot & P.VM_WRITE and not old & (P.VM_ACCOUNT | P.VM_WRITE | P.VM_SHARED | P.VM_NORESERVE)
     released = not prot & P.VM_WRITE and old & P.VM_ACCOUNT and vma.file == 0 and vma.anon_vma == 0
     if prot & P.VM_WRITE and not may_expand(m, p, new, pages) and may_expand(m, p, old, pages):
-        return -1                                       # RLIMIT_DATA
+        return -1  # RLIMIT_DATA
     if charged:
         if not charge(m, p, pages):
             return -1
@@ -88,7 +89,7 @@ def protect_vma(m, t, v, start, end, prot):
         change_entries(m, c, v, start, end, prot)
         shoot_down(m, c, p, start, end)
         if old & (P.VM_WRITE | P.VM_SHARED | P.VM_LOCKED) == P.VM_LOCKED and prot & P.VM_WRITE:
-            lock_pages(m, c, p, start, end)             # what stays in RAM is there before it is written
+            lock_pages(m, c, p, start, end)  # what stays in RAM is there before it is written
     return v
 
 

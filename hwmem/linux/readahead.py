@@ -11,6 +11,7 @@ there in advance gets the mark (FRAME_READAHEAD). When faults miss a hundred tim
 stops. Linux keeps the window for each open file; here a file has one. This is a file system without large folios.
 Source: mm/filemap.c (do_sync_mmap_readahead, do_async_mmap_readahead), mm/readahead.c (page_cache_async_ra).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -19,10 +20,10 @@ from hwmem.linux.disk import start_read, wait_until
 from hwmem.linux.frames import take_frame
 from hwmem.linux.page_cache import enter_cache, find_page, has_arrived, is_full
 
-WINDOW = 32                     # pages: the block device's read_ahead_kb, 128 KiB
-LARGEST_REQUEST = 320           # pages of a WILLNEED: its max_sectors_kb, 1,280 KiB
-LOTS_OF_MISSES = 100            # MMAP_LOTSAMISS
-ALIGN = 4                       # where a window read in advance ends
+WINDOW = 32  # pages: the block device's read_ahead_kb, 128 KiB
+LARGEST_REQUEST = 320  # pages of a WILLNEED: its max_sectors_kb, 1,280 KiB
+LOTS_OF_MISSES = 100  # MMAP_LOTSAMISS
+ALIGN = 4  # where a window read in advance ends
 
 
 @kernel
@@ -127,7 +128,7 @@ def read_next_window(m, c, file, frame):
     if index == f.window + f.window_pages - f.window_ahead:
         start = f.window + f.window_pages
         n = max(f.window_pages, doubled(f.window_pages))
-    else:                                               # somebody else's window: it ends where pages are missing
+    else:  # somebody else's window: it ends where pages are missing
         start = index + 1
         while start <= index + WINDOW and find_page(m, file, start):
             start += 1

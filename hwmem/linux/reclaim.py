@@ -12,6 +12,7 @@ Frames taken while reclaiming (tables for huge pages that are split) come from b
 Source: mm/vmscan.c (balance_pgdat, do_try_to_free_pages, shrink_lruvec, shrink_inactive_list), mm/page_alloc.c
 (__alloc_pages_slowpath, should_reclaim_retry).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -29,7 +30,7 @@ from hwmem.linux.pages import head_of
 from hwmem.linux.workingset import CLUSTER, note_cost
 
 FIRST_PRIORITY = 12
-RETRIES = 16                    # passes over everything without success before giving up (MAX_RECLAIM_RETRIES)
+RETRIES = 16  # passes over everything without success before giving up (MAX_RECLAIM_RETRIES)
 
 
 @DOORS.door(P.DOOR_RECLAIM)
@@ -123,7 +124,7 @@ def come_down(m, c, g):
 def shrink_by_priority(m, c):
     """Passes of growing reach until a cluster of frames is free; how many came of it."""
     r = m.reclaim
-    for forced in range(2):                             # in vain: once more, at the active lists' cost
+    for forced in range(2):  # in vain: once more, at the active lists' cost
         r.forced = forced
         r.skipped = freed = 0
         r.priority = FIRST_PRIORITY

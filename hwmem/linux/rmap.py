@@ -8,6 +8,7 @@ a chain of records of the pool `m.rmap` (as Linux 2.5's pte_chain; today's anon_
 The va of a 2 MiB mapping has bit 0 set; it belongs to the huge page's first frame.
 Invariant: maps + huge_maps = mappings recorded. The pool cannot be exhausted before RAM and swap are.
 """
+
 from hwmem._jit import cold, kernel
 
 HUGE_MAPPING = 1
@@ -58,7 +59,7 @@ def remove_mapping(m, frame, p, va):
 def unchain_mapping(m, frame, p, va):
     f = m.frame[frame]
     n = f.chain - 1
-    if f.process == p and f.va == va:                   # the chain's first takes its place
+    if f.process == p and f.va == va:  # the chain's first takes its place
         f.process = m.rmap[n].process
         f.va = m.rmap[n].va
         f.chain = m.rmap[n].next

@@ -8,6 +8,7 @@ left out.
 Invariant: swap_map of such a slot is 1, m.swap_owner names the page. Source: mm/shmem.c (shmem_get_folio_gfp,
 shmem_swapin_folio, shmem_writeout).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -20,7 +21,8 @@ from hwmem.linux.page_cache import enter_cache, find_page, free_place, is_full, 
 from hwmem.linux.readahead import pages_in
 from hwmem.linux.swap import put_slot
 
-PROMISED, ON_DEMAND = 1, 2      # file.shared: its whole length is charged to overcommit from the start; each page when it comes
+PROMISED, ON_DEMAND = 1, 2  # file.shared: its whole length is charged to overcommit from the start; each page when it comes
+
 
 @kernel
 def take_number(m):
@@ -95,7 +97,7 @@ def free_shmem(m, c, file):
     if f.shared == PROMISED:
         uncharge(m, pages_in(m, file))
     f.alive = f.shared = 0
-    f.window, m.files.free = m.files.free, file + 1     # the list of free numbers
+    f.window, m.files.free = m.files.free, file + 1  # the list of free numbers
 
 
 @kernel
@@ -140,7 +142,7 @@ def shared_page(m, c, file, index):
         return -1
     kernel_access(m, c, frame * P.PAGE, P.PAGE, 1)
     if m.file[file].shared == ON_DEMAND:
-        m.mm.committed += 1                             # one page is never refused where this is allowed (overcommit 0, 1)
+        m.mm.committed += 1  # one page is never refused where this is allowed (overcommit 0, 1)
     enter_cache(m, frame, file, index)
     m.frame[frame].state |= P.FRAME_UPTODATE
     return frame * 2

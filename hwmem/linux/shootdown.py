@@ -4,6 +4,7 @@ Whoever takes rights or frames away calls `finish_stores` before it changes page
 after. The calling core invalidates by page, or the whole TLB above 33 pages (arch/x86/mm/tlb.c,
 tlb_single_page_flush_ceiling); the others are interrupted for it, and both sides pay.
 """
+
 import numpy as np
 
 from hwmem import params as P

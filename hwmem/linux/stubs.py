@@ -4,6 +4,7 @@
 
 The result, or -errno.
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.sched.block import wake

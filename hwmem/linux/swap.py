@@ -8,6 +8,7 @@ A page enters the swap cache when it is about to be written out or has been read
 again, when its frame is needed, or when nobody's entry stands for its slot. A slot is free when neither has it.
 Invariant: used = slots with an entry or a frame. Source: mm/swapfile.c, mm/swap_state.c.
 """
+
 import numpy as np
 
 from hwmem import params as P

@@ -9,6 +9,7 @@ without being written. The slot is free when the page is written to now, when sl
 An entry is writable at once if nobody else can have the page: it stood alone for the slot, or nothing else leads there.
 Source: mm/memory.c (do_swap_page, should_try_to_free_swap), mm/swap_state.c (swap_vma_readahead, swap_vma_ra_win).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -24,7 +25,7 @@ from hwmem.linux.swap import cached_frame, enter_swap_cache, leave_swap_cache, s
 from hwmem.linux.workingset import list_of_refault
 
 SWAPPED_STATE = P.FRAME_ANON | P.FRAME_SWAPBACKED | P.FRAME_UPTODATE
-FIRST_HITS = 4                  # what a VMA is credited with before its first read ahead
+FIRST_HITS = 4  # what a VMA is credited with before its first read ahead
 MAX_HITS = 63
 HUGE_MASK = P.HUGE_PAGE - 1
 
@@ -40,7 +41,7 @@ def do_swap_page(m, c, v, va, place, write):
         note_hit(m, v, va, frame)
     else:
         read_around(m, c, v, va, place)
-        frame = cached_frame(m, slot)                   # making room for others may have read, or dropped, it
+        frame = cached_frame(m, slot)  # making room for others may have read, or dropped, it
         if frame == 0:
             frame = read_slot(m, c, slot)
             if frame < 0:

@@ -15,6 +15,7 @@ behind the door of the file that has it, so that a program compiles the calls it
 
 A new call is a row here, its number in call_numbers.py, and a file with a door, or a line in one that has its like.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -33,7 +34,8 @@ CALLS = {
     P.DOOR_MADVISE: (P.SYS_MADVISE, P.SYS_MINCORE),
     P.DOOR_CLEAR_REFS: (P.SYS_CLEAR_REFS,),
     P.DOOR_FILE: (P.SYS_MSYNC, P.SYS_FSYNC, P.SYS_FTRUNCATE, P.SYS_PREAD),
-    P.DOOR_TASK: (P.SYS_FORK, P.SYS_EXIT, P.SYS_SPAWN)}
+    P.DOOR_TASK: (P.SYS_FORK, P.SYS_EXIT, P.SYS_SPAWN),
+}
 
 DOOR_OF = np.zeros(P.SYSTEM_CALLS, np.int64)
 for _door, _calls in CALLS.items():

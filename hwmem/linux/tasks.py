@@ -1,4 +1,5 @@
 """System calls that make processes and end them, by way of one door: fork.py, exec.py (a program's start), exit.py."""
+
 from hwmem import params as P
 from hwmem._jit import DOORS
 from hwmem.linux.exec import spawn

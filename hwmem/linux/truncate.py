@@ -5,6 +5,7 @@ dropped unwritten; a touch is SIGBUS from then on. What the disk holds there is 
 Source: mm/truncate.c (truncate_pagecache), mm/memory.c (unmap_mapping_range), mm/msync.c, fs/ext4/inode.c
 (ext4_block_truncate_page).
 """
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.frames import give_frame
@@ -17,7 +18,7 @@ from hwmem.linux.vma_tree import find_vma
 from hwmem.linux.writeback import clear_bytes, sync_range
 from hwmem.memory.ram import disk_page, poke8, release_host
 
-LONGEST_FILE = (1 << 44) - P.PAGE       # ext4's, with blocks of 4 KiB
+LONGEST_FILE = (1 << 44) - P.PAGE  # ext4's, with blocks of 4 KiB
 MS_ALL = P.MS_ASYNC | P.MS_INVALIDATE | P.MS_SYNC
 
 
@@ -43,7 +44,7 @@ def sys_ftruncate(m, t, file, length):
             leave_cache(m, frame)
             give_frame(m, c, frame)
     frame = find_page(m, file, edge >> P.PAGE_SHIFT) if edge & P.PAGE - 1 else 0
-    if frame:                                           # the page that was cut, or ended there so far, is zero behind its edge
+    if frame:  # the page that was cut, or ended there so far, is zero behind its edge
         await_page(m, c, frame)
         clear_bytes(m, c, frame, edge & P.PAGE - 1)
         mark_dirty(m, frame)

@@ -13,6 +13,7 @@ An anonymous VMA's pgoff is the page number at which it was first mapped; mremap
 Invariant: start < end <= the next one's start. Source: mm/vma.c (vma_merge_new_range, vma_merge_existing_range,
 vma_modify, is_mergeable_anon_vma), mm/rmap.c.
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.linux.vma_tree import changed, find_vma, last_vma, link_vma, unlink_vma
@@ -81,8 +82,12 @@ def insert_vma(m, p, start, end, vm_flags, pgoff, file):
     after = find_vma(m, p, start)
     before = m.vma[after].prev - 1 if after >= 0 else last_vma(m, p)
     left = before >= 0 and m.vma[before].end == start and follows(m, before, vm_flags, pgoff, file) and joins(m, before, 0, 0)
-    right = after >= 0 and goes_on(m, after, end, vm_flags, pgoff + (end - start >> P.PAGE_SHIFT), file) and joins(m, after, 0, 0) \
+    right = (
+        after >= 0
+        and goes_on(m, after, end, vm_flags, pgoff + (end - start >> P.PAGE_SHIFT), file)
+        and joins(m, after, 0, 0)
         and (not left or can_be_one(m, before, after))
+    )
     if left:
         join_flags(m, before, vm_flags)
     elif right:
@@ -194,10 +199,20 @@ def modify_vma(m, p, v, start, end, vm_flags):
     at_start, at_end = start == vma.start, end == vma.end
     before, after = vma.prev - 1, vma.next - 1
     pgoff = vma.pgoff + (start - vma.start >> P.PAGE_SHIFT)
-    left = at_start and before >= 0 and m.vma[before].end == start and follows(m, before, vm_flags, pgoff, vma.file) \
+    left = (
+        at_start
+        and before >= 0
+        and m.vma[before].end == start
+        and follows(m, before, vm_flags, pgoff, vma.file)
         and joins(m, before, vma.anon_vma, vma.inherited)
-    right = at_end and after >= 0 and goes_on(m, after, end, vm_flags, pgoff + (end - start >> P.PAGE_SHIFT), vma.file) \
-        and joins(m, after, vma.anon_vma, vma.inherited) and (not left or can_be_one(m, before, after))
+    )
+    right = (
+        at_end
+        and after >= 0
+        and goes_on(m, after, end, vm_flags, pgoff + (end - start >> P.PAGE_SHIFT), vma.file)
+        and joins(m, after, vma.anon_vma, vma.inherited)
+        and (not left or can_be_one(m, before, after))
+    )
     if left:
         return merge_left(m, p, v, end, right)
     if right:
@@ -220,8 +235,11 @@ def extend_vma(m, p, v, end):
     """
     vma = m.vma[v]
     after = vma.next - 1
-    if after >= 0 and goes_on(m, after, end, vma.vm_flags, vma.pgoff + (end - vma.start >> P.PAGE_SHIFT), vma.file) \
-            and joins(m, after, vma.anon_vma, 0):               # where it came from is not asked: it brings no memory
+    if (
+        after >= 0
+        and goes_on(m, after, end, vma.vm_flags, vma.pgoff + (end - vma.start >> P.PAGE_SHIFT), vma.file)
+        and joins(m, after, vma.anon_vma, 0)
+    ):  # where it came from is not asked: it brings no memory
         share_anon(m, v, after)
         join_flags(m, v, m.vma[after].vm_flags)
         end = m.vma[after].end
@@ -287,5 +305,11 @@ def prepare_anon(m, v):
 def reusable(m, a, b, owner):
     """Whether the anon_vma of `owner`, one of the neighbours `a` and `b`, may serve the other."""
     first, second = m.vma[a], m.vma[b]
-    return first.end == second.start and first.file == second.file and (first.vm_flags ^ second.vm_flags) & ~(P.VM_ACCESS | P.VM_MERGED) == 0 \
-        and second.pgoff == first.pgoff + pages_of(m, a) and m.vma[owner].anon_vma != 0 and m.vma[owner].inherited == 0
+    return (
+        first.end == second.start
+        and first.file == second.file
+        and (first.vm_flags ^ second.vm_flags) & ~(P.VM_ACCESS | P.VM_MERGED) == 0
+        and second.pgoff == first.pgoff + pages_of(m, a)
+        and m.vma[owner].anon_vma != 0
+        and m.vma[owner].inherited == 0
+    )

@@ -10,6 +10,7 @@ host's cache.
 
 Cost: O(log n) for each of them; 65,530 VMAs are about 40 steps deep.
 """
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 
@@ -91,7 +92,7 @@ def unlink_vma(m, p, v):
     """Take record `v` out of the tree and the list."""
     process = m.process[p]
     vma, node = m.vma[v], m.vma_node[v]
-    while node.left or node.right:                      # down to a leaf: the heavier child comes up
+    while node.left or node.right:  # down to a leaf: the heavier child comes up
         left, right = node.left, node.right
         if right == 0 or (left and m.vma[left - 1].weight > m.vma[right - 1].weight):
             rotate_up(m, p, left - 1)
@@ -204,7 +205,7 @@ def highest_gap(m, p, length, low, high):
     n = m.process[p].tree
     if n == 0 or m.vma[n - 1].widest < length:
         return -1
-    while True:                                         # the rightmost VMA whose gap will do
+    while True:  # the rightmost VMA whose gap will do
         right = m.vma_node[n - 1].right
         if right and m.vma[right - 1].widest >= length and m.vma[n - 1].end < high:
             n = right
@@ -219,7 +220,7 @@ def highest_gap(m, p, length, low, high):
             if left and m.vma[left - 1].widest >= length and room_end(m, n - 1) - vma.gap > low:
                 n = left
                 break
-            while m.vma[n - 1].up and m.vma_node[m.vma[n - 1].up - 1].left == n:     # back up, out of left subtrees
+            while m.vma[n - 1].up and m.vma_node[m.vma[n - 1].up - 1].left == n:  # back up, out of left subtrees
                 n = m.vma[n - 1].up
             n = m.vma[n - 1].up
             if n == 0:

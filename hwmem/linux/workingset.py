@@ -9,11 +9,12 @@ active pages would have made that room, the page belongs among them.
 `cost` is what reclaiming each kind of page has brought in disk traffic and vain scanning, older events fading; balance.py
 presses less on the dearer kind. Source: mm/workingset.c, mm/swap.c (lru_note_cost).
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 
 AGE_MASK = (1 << 29) - 1
-CLUSTER = 32                    # pages at a time (SWAP_CLUSTER_MAX); what an I/O costs beside the scan of a page
+CLUSTER = 32  # pages at a time (SWAP_CLUSTER_MAX); what an I/O costs beside the scan of a page
 
 
 @kernel

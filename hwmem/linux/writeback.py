@@ -10,6 +10,7 @@ queued them; what the queue holds counts as on its way. The flusher starts when 
 writes what is older than 30 seconds is left out. Its cycles are counted in m.files, no core's clock pays for them.
 Source: mm/page-writeback.c (domain_dirty_limits, balance_dirty_pages, folio_clear_dirty_for_io), mm/rmap.c (folio_mkclean).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -23,8 +24,8 @@ from hwmem.linux.readahead import pages_in
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.memory.ram import poke8, ram_page
 
-BACKGROUND, LIMIT = 10, 20      # percent: vm.dirty_background_ratio, vm.dirty_ratio
-CHUNK = 1024                    # pages that the flusher writes at once (MIN_WRITEBACK_PAGES)
+BACKGROUND, LIMIT = 10, 20  # percent: vm.dirty_background_ratio, vm.dirty_ratio
+CHUNK = 1024  # pages that the flusher writes at once (MIN_WRITEBACK_PAGES)
 WRITABLE = P.PTE_RW | P.PTE_D
 
 

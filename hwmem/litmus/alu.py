@@ -7,16 +7,43 @@
 Source: SDM vol. 1, 3.4.1.1 (a result of 32 bits clears the upper half of its register, one of 8 or 16 leaves the rest), 3.4.3.1
 (flags) and appendix B (conditions).
 """
+
 from hwmem._jit import kernel
 
-PUT, PLUS, MINUS, AND, OR, XOR, SHIFT_LEFT, SHIFT_RIGHT, CHOOSE, TELL = range(10)    # CHOOSE: b or a, TELL: 1 or 0, by a condition
+PUT, PLUS, MINUS, AND, OR, XOR, SHIFT_LEFT, SHIFT_RIGHT, CHOOSE, TELL = range(10)  # CHOOSE: b or a, TELL: 1 or 0, by a condition
 ZF, SF, OF, CF = 1, 2, 4, 8
-NO_FLAGS, ALL_FLAGS, ALL_BUT_CARRY = range(3)           # what an instruction sets; the last: inc and dec
+NO_FLAGS, ALL_FLAGS, ALL_BUT_CARRY = range(3)  # what an instruction sets; the last: inc and dec
 (ALWAYS, IF_E, IF_NE, IF_L, IF_GE, IF_LE, IF_G, IF_S, IF_NS, IF_B, IF_AE, IF_BE, IF_A, IF_O, IF_NO) = range(15)
-CONDITIONS = {                                          # as in jCC, setCC, cmovCC
-    "E": IF_E, "Z": IF_E, "NE": IF_NE, "NZ": IF_NE, "L": IF_L, "LT": IF_L, "NGE": IF_L, "GE": IF_GE, "NL": IF_GE, "LE": IF_LE,
-    "NG": IF_LE, "G": IF_G, "GT": IF_G, "NLE": IF_G, "S": IF_S, "NS": IF_NS, "B": IF_B, "C": IF_B, "NAE": IF_B, "AE": IF_AE,
-    "NB": IF_AE, "NC": IF_AE, "BE": IF_BE, "NA": IF_BE, "A": IF_A, "NBE": IF_A, "O": IF_O, "NO": IF_NO}
+CONDITIONS = {  # as in jCC, setCC, cmovCC
+    "E": IF_E,
+    "Z": IF_E,
+    "NE": IF_NE,
+    "NZ": IF_NE,
+    "L": IF_L,
+    "LT": IF_L,
+    "NGE": IF_L,
+    "GE": IF_GE,
+    "NL": IF_GE,
+    "LE": IF_LE,
+    "NG": IF_LE,
+    "G": IF_G,
+    "GT": IF_G,
+    "NLE": IF_G,
+    "S": IF_S,
+    "NS": IF_NS,
+    "B": IF_B,
+    "C": IF_B,
+    "NAE": IF_B,
+    "AE": IF_AE,
+    "NB": IF_AE,
+    "NC": IF_AE,
+    "BE": IF_BE,
+    "NA": IF_BE,
+    "A": IF_A,
+    "NBE": IF_A,
+    "O": IF_O,
+    "NO": IF_NO,
+}
 
 
 @kernel
@@ -35,7 +62,7 @@ def part_of(word, part):
 def with_part(word, part, value):
     """A register after its part has been written."""
     if part >= 4:
-        return low(value, 8) if part == 8 else low(value, 4) if part == 4 else word & ~0xff00 | low(value, 1) << 8
+        return low(value, 8) if part == 8 else low(value, 4) if part == 4 else word & ~0xFF00 | low(value, 1) << 8
     return word & ~((1 << 8 * part) - 1) | low(value, part)
 
 

@@ -8,11 +8,12 @@
 
 So steps only go forward, which the search relies on.
 """
+
 from hwmem.litmus.test import JUMP, Instruction
 
-ROUNDS = 8                      # copies of a thread with loops; fewer where they would be more than a thread may have steps
-CUT = -1                        # where the last copy's jumps back lead
-END = "(end)"                   # label of a thread's end
+ROUNDS = 8  # copies of a thread with loops; fewer where they would be more than a thread may have steps
+CUT = -1  # where the last copy's jumps back lead
+END = "(end)"  # label of a thread's end
 
 
 def assembled(items, most):
@@ -47,4 +48,5 @@ def unrolled(steps, most):
         if step.goto > i:
             return step._replace(goto=copy * n + step.goto)
         return step._replace(goto=(copy + 1) * n + step.goto if copy + 1 < rounds else CUT)
+
     return [moved(step, i, copy) for copy in range(rounds) for i, step in enumerate(steps)], rounds

@@ -5,11 +5,12 @@ r"""A litmus test's condition: exists, ~exists or forall, over registers and loc
 Names are as in a test's `observed`: "0:EAX", "x". `=>` binds closer than /\, which binds closer than \/ (as in herd's
 lib/stateParser.mly). What stands after = may be a location: its address. Values are compared by the bytes that the name has.
 """
+
 import re
 from typing import NamedTuple
 
 TOKEN = re.compile(r"\s*(/\\|\\/|=>|==|<>|!=|~|\(|\)|=|\[|\]|-?0[xX][0-9a-fA-F]+|P?-?\d+\s*:\s*%?\w+|-?\d+|&?[A-Za-z_][\w.]*)")
-MOST_DEPTH = 100                # of brackets and negations
+MOST_DEPTH = 100  # of brackets and negations
 QUANTIFIERS = ("exists", "forall", "final")
 
 
@@ -164,6 +165,7 @@ class Parser:
         def holds(state):
             mask = (1 << 8 * self.words.width_of(word)) - 1
             return ((state[name] - value_in(state)) & mask == 0) == (relation in ("=", "=="))
+
         return holds
 
     def value(self, token):

@@ -11,6 +11,7 @@ An early read is of use if a plain load of the location lies ahead with nothing 
 the thread's own to it waits or comes first, and there are more such loads than early reads of the location already
 (x.loads_ahead): a load sees the oldest of them, and may be the last to do so. That is an action of its own.
 """
+
 from hwmem._jit import kernel
 from hwmem.litmus import test as T
 from hwmem.litmus.alu import low, taken

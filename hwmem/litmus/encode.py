@@ -10,39 +10,88 @@
 Two states are the same if their words are: so the buffers' groups are counted from the oldest entry's. `pending` is 0, or
 a location + 1 << 16 | a mask of threads: those have read it early since it last changed (explore.py).
 """
+
 import numpy as np
 
 from hwmem.core.store_buffer import SLOTS
 from hwmem.layout import record
-from hwmem.litmus.test import (ATOMIC, BASE, COMPARE_EXCHANGE, FLAGS, JUMP, LFENCE, LINE, LOAD, LOAD_ACQUIRE, MFENCE, STORE, STORE_RELEASE,
-                               STORE_STREAM, signed)
+from hwmem.litmus.test import (
+    ATOMIC,
+    BASE,
+    COMPARE_EXCHANGE,
+    FLAGS,
+    JUMP,
+    LFENCE,
+    LINE,
+    LOAD,
+    LOAD_ACQUIRE,
+    MFENCE,
+    STORE,
+    STORE_RELEASE,
+    STORE_STREAM,
+    signed,
+)
 
 MAX_THREADS, MAX_STEPS, MAX_LOCATIONS, MAX_REGISTERS = 16, 64, 64, 64
 MAX_PROGRESS = 2 * MAX_THREADS * MAX_STEPS * (MAX_THREADS + 1)
-NEXT, PROGRESS, DEPTH, PARENT, ACTION, WAYS, STATE = range(7)       # a row: book-keeping, and where the state begins
-ENTRY = 3                           # words of a buffer's entry
-READ = 2                            # ... of an early read
+NEXT, PROGRESS, DEPTH, PARENT, ACTION, WAYS, STATE = range(7)  # a row: book-keeping, and where the state begins
+ENTRY = 3  # words of a buffer's entry
+READ = 2  # ... of an early read
 STORES, ORDERING = (STORE, STORE_RELEASE, STORE_STREAM), (LOAD_ACQUIRE, MFENCE, LFENCE, ATOMIC, COMPARE_EXCHANGE)
 PENDING_SHIFT = 16
-GROUP_SHIFT, SIZE_MASK = 5, 15      # of the third word of a buffer's entry
+GROUP_SHIFT, SIZE_MASK = 5, 15  # of the third word of a buffer's entry
 NONE = -1
 
-CODE = record("operation", "location", "target", "value", "source", "expected", "expected_source",         # as in test.Instruction
-              "size", "alu", "first", "flags", "condition", "goto", "base", "target_part", "source_part", "first_part", "extend",
-              "flag_register")      # NONE: nobody reads the flags
-LITMUS = record("threads", "locations", "registers", "slots", "registers_at", "memory_at", "buffers_at", "early_at", "width",
-                "reads",        # most early reads of a thread at a time; 0: none
-                "actions",      # of a thread, in a row: its next step, drains, early reads, a step that ends early reading
-                "layers",       # by how much a step brings the program on: more than early reads between two steps can
-                "count", "progress", "last_progress", "random",     # of a search: rows in use, where it is
-                "cut",          # interleavings, or runs, that come to no end: a loop goes on
-                "lost",         # 1 + 64 * thread + step that had no location's address
-                ("thread", "i8", MAX_THREADS), ("steps", "i8", MAX_THREADS), ("may_drain", "i8", MAX_THREADS),
-                ("may_change", "i8", MAX_LOCATIONS),                        # a bit a thread that can change the location now
-                ("code", CODE, (MAX_THREADS, MAX_STEPS)), ("address", "i8", MAX_LOCATIONS),
-                ("stores_before", "i8", (MAX_THREADS, MAX_STEPS + 1)),      # stores of the steps before each
-                ("loads_ahead", "i1", (MAX_THREADS, MAX_STEPS + 1, MAX_LOCATIONS)),     # plain loads, from a step on, that may be early
-                ("bucket", "i8", MAX_PROGRESS + 1))                         # states to look at, by progress: row + 1
+CODE = record(
+    "operation",
+    "location",
+    "target",
+    "value",
+    "source",
+    "expected",
+    "expected_source",  # as in test.Instruction
+    "size",
+    "alu",
+    "first",
+    "flags",
+    "condition",
+    "goto",
+    "base",
+    "target_part",
+    "source_part",
+    "first_part",
+    "extend",
+    "flag_register",
+)  # NONE: nobody reads the flags
+LITMUS = record(
+    "threads",
+    "locations",
+    "registers",
+    "slots",
+    "registers_at",
+    "memory_at",
+    "buffers_at",
+    "early_at",
+    "width",
+    "reads",  # most early reads of a thread at a time; 0: none
+    "actions",  # of a thread, in a row: its next step, drains, early reads, a step that ends early reading
+    "layers",  # by how much a step brings the program on: more than early reads between two steps can
+    "count",
+    "progress",
+    "last_progress",
+    "random",  # of a search: rows in use, where it is
+    "cut",  # interleavings, or runs, that come to no end: a loop goes on
+    "lost",  # 1 + 64 * thread + step that had no location's address
+    ("thread", "i8", MAX_THREADS),
+    ("steps", "i8", MAX_THREADS),
+    ("may_drain", "i8", MAX_THREADS),
+    ("may_change", "i8", MAX_LOCATIONS),  # a bit a thread that can change the location now
+    ("code", CODE, (MAX_THREADS, MAX_STEPS)),
+    ("address", "i8", MAX_LOCATIONS),
+    ("stores_before", "i8", (MAX_THREADS, MAX_STEPS + 1)),  # stores of the steps before each
+    ("loads_ahead", "i1", (MAX_THREADS, MAX_STEPS + 1, MAX_LOCATIONS)),  # plain loads, from a step on, that may be early
+    ("bucket", "i8", MAX_PROGRESS + 1),
+)  # states to look at, by progress: row + 1
 
 
 def encode(test, threads, early, seed=0):
@@ -54,19 +103,23 @@ def encode(test, threads, early, seed=0):
     locations = test.locations
     registers = [test.registers(t) for t in range(len(test.threads))]
     x.threads, x.locations, x.registers = len(test.threads), len(locations), max(map(len, registers))
-    sizes = {"threads": (x.threads, MAX_THREADS), "steps of a thread": (max(map(len, test.threads)), MAX_STEPS),
-             "locations": (x.locations, MAX_LOCATIONS), "registers of a thread": (x.registers, MAX_REGISTERS)}
+    sizes = {
+        "threads": (x.threads, MAX_THREADS),
+        "steps of a thread": (max(map(len, test.threads)), MAX_STEPS),
+        "locations": (x.locations, MAX_LOCATIONS),
+        "registers of a thread": (x.registers, MAX_REGISTERS),
+    }
     for what, (size, most) in sizes.items():
         if size > most:
             raise ValueError(f"{test.name}: {size} {what}, at most {most}")
-    x.thread[:x.threads] = threads
-    x.address[:x.locations] = BASE + LINE * np.arange(x.locations)
+    x.thread[: x.threads] = threads
+    x.address[: x.locations] = BASE + LINE * np.arange(x.locations)
     for t, thread in enumerate(test.threads):
         x.steps[t] = len(thread)
         for i, step in enumerate(thread):
             encode_step(x.code[t, i], test, step, registers[t])
             x.stores_before[t, i + 1] = x.stores_before[t, i] + (step.operation in STORES)
-    x.slots = max(int(x.stores_before[t, n]) for t, n in enumerate(x.steps[:x.threads]))
+    x.slots = max(int(x.stores_before[t, n]) for t, n in enumerate(x.steps[: x.threads]))
     if x.slots >= SLOTS:
         raise ValueError(f"{test.name}: {x.slots} stores of a thread, at most {SLOTS - 1}")
     x.registers_at = STATE + x.threads
@@ -76,7 +129,7 @@ def encode(test, threads, early, seed=0):
     x.actions, x.layers = 1 + x.slots, 1
     if early:
         count_loads(x, test, locations)
-    x.last_progress = x.layers * sum(int(n) + int(x.stores_before[t, n]) for t, n in enumerate(x.steps[:x.threads]))
+    x.last_progress = x.layers * sum(int(n) + int(x.stores_before[t, n]) for t, n in enumerate(x.steps[: x.threads]))
     x.random = np.random.default_rng(seed).integers(1, 1 << 62)
     return x
 
@@ -106,6 +159,7 @@ def count_loads(x, test, locations):
 def encode_step(code, test, step, registers):
     def register(name):
         return NONE if name is None else registers.index(name)
+
     for field in ("operation", "size", "alu", "flags", "condition", "target_part", "source_part", "first_part", "extend"):
         code[field] = getattr(step, field)
     code.value, code.expected = signed(test.number_of(step.value), 8), signed(step.expected, 8)
@@ -138,8 +192,10 @@ def place(test, x, name):
 def buffer_of(row, x, t):
     """The entries of thread `t`'s store buffer in a row, oldest first: (location's number, value, bytes)."""
     at = int(x.buffers_at) + t * (2 + ENTRY * int(x.slots))
-    return [(int(row[at + 2 + ENTRY * k]), int(row[at + 3 + ENTRY * k]), int(row[at + 4 + ENTRY * k]) >> 1 & SIZE_MASK)
-            for k in range(int(row[at]))]
+    return [
+        (int(row[at + 2 + ENTRY * k]), int(row[at + 3 + ENTRY * k]), int(row[at + 4 + ENTRY * k]) >> 1 & SIZE_MASK)
+        for k in range(int(row[at]))
+    ]
 
 
 def early_of(row, x, t):

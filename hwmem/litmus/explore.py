@@ -21,6 +21,7 @@ reads need not be tried.
                                              1 + x.slots + l it reads location l early
                                              the last        its next step, a load, is the last to see its early read
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.cache.invalidations import hold, oldest, process
@@ -166,7 +167,7 @@ def locked(m, x, table, n, c, va):
         set_flags(x, table, n, c, old, b)
         b = compute(code.alu, old, b, code.size)
         put(x, table, n, c, old)
-    poke64(host, with_part(word, code.size, b) if code.size != 4 else word & ~0xffffffff | b)
+    poke64(host, with_part(word, code.size, b) if code.size != 4 else word & ~0xFFFFFFFF | b)
 
 
 @kernel

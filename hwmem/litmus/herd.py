@@ -12,6 +12,7 @@ has the bytes that its suffix or register says, else 4; a location those that it
 access to it at least. `0:rax=x` and `p=x` are addresses. `locations [x; 0:EAX;]` adds to what is observed; without it that is what
 the condition names. `filter` leaves out final states. Syntax: herdtools7, lib/X86Parser.mly, X86_64Parser.mly, stateParser.mly.
 """
+
 import gzip
 import json
 import os
@@ -31,12 +32,18 @@ COMMENT = re.compile(r"\(\*.*?\*\)|#[^\n]*", re.S)
 TAIL = re.compile(r"^\s*((~|not\b)?\s*(exists|forall|final)|locations|filter)\b", re.M)
 LOCK = re.compile(r"\bLOCK(\s*;)", re.I)
 LABEL = re.compile(r"([A-Za-z_][\w.]*)\s*:(?!:)\s*")
-ENTRY = re.compile(r"(?:(?P<type>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)(?:\s*(?P<star>\*)\s*|\s+)|\*)?(?P<name>P?\d+\s*:\s*%?\w+|\[?[A-Za-z_][\w.]*\]?)"
-                   r"\s*(?:=\s*(?P<value>&?-?[\w.]+))?")
-WIDTHS = {1: "char int8_t uint8_t bool", 2: "short int16_t uint16_t", 4: "int unsigned int32_t uint32_t atomic_int",
-          8: "long int64_t uint64_t intptr_t uintptr_t size_t"}
+ENTRY = re.compile(
+    r"(?:(?P<type>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)(?:\s*(?P<star>\*)\s*|\s+)|\*)?(?P<name>P?\d+\s*:\s*%?\w+|\[?[A-Za-z_][\w.]*\]?)"
+    r"\s*(?:=\s*(?P<value>&?-?[\w.]+))?"
+)
+WIDTHS = {
+    1: "char int8_t uint8_t bool",
+    2: "short int16_t uint16_t",
+    4: "int unsigned int32_t uint32_t atomic_int",
+    8: "long int64_t uint64_t intptr_t uintptr_t size_t",
+}
 TYPES = {name: size for size, names in WIDTHS.items() for name in names.split()}
-WORD = 4                                # bytes of what nothing says more of
+WORD = 4  # bytes of what nothing says more of
 POINTER = {"X86": 4, "X86_64": 8}
 
 
@@ -73,7 +80,7 @@ def read_text(text, place):
         raise LitmusError(f"{place}:{error.lineno}: {error.msg}") from None
     tests = document.get("tests", [document]) if isinstance(document, dict) else document
     if not isinstance(tests, list) or not tests:
-        raise LitmusError(f"{place}: not a litmus test: \"tests\" takes a list of them")
+        raise LitmusError(f'{place}: not a litmus test: "tests" takes a list of them')
     return [from_dict(one, place if len(tests) == 1 else f"{place}: test {number}") for number, one in enumerate(tests)]
 
 
@@ -92,7 +99,7 @@ class Herd(Words):
     def test(self):
         head = re.match(r"\s*(\S+)(?:[ \t]+(\S+))?", self.text)
         if not head or head[1] not in ARCHITECTURES:
-            self.refuse(0, f"the first line must be \"X86 NAME\" or \"X86_64 NAME\", not {(head[0].strip() if head else '')!r:.40}")
+            self.refuse(0, f'the first line must be "X86 NAME" or "X86_64 NAME", not {(head[0].strip() if head else "")!r:.40}')
         self.architecture, self.target_last = head[1], head[1] == "X86_64"
         opened = self.text.find("{", head.end())
         closed = self.text.find("}", opened)
@@ -135,9 +142,13 @@ class Herd(Words):
         used = {i.location for thread in test.threads for i in thread} | set(test.initial) | self.asked
         for name, value in test.initial.items():
             if isinstance(value, str) and not through and value not in used:
-                self.refuse(self.given[name][0], f"initial state: {self.given[name][1]!r:.60} is not name=number, and there is no location {value}")
+                self.refuse(
+                    self.given[name][0], f"initial state: {self.given[name][1]!r:.60} is not name=number, and there is no location {value}"
+                )
             if not isinstance(value, str) and not fits(value, test.widths.get(name, 8)):
-                self.refuse(self.given[name][0], f"initial state: {self.given[name][1]!r:.60}: {value} does not fit {test.widths[name]} bytes")
+                self.refuse(
+                    self.given[name][0], f"initial state: {self.given[name][1]!r:.60}: {value} does not fit {test.widths[name]} bytes"
+                )
 
     def pieces(self, start, end, separator):
         """(place, text) of the parts of [start, end), stripped, empty ones left out."""
@@ -200,7 +211,7 @@ class Herd(Words):
         rows = [[cell.strip() for cell in row.split("|")] for _, row in self.pieces(start, end, ";")]
         places = [at for at, _ in self.pieces(start, end, ";")]
         if not rows or rows[0] != [f"P{n}" for n in range(len(rows[0]))]:
-            self.refuse(places[0] if places else end, "no program: a line \"P0 | P1 ;\" and instructions below it")
+            self.refuse(places[0] if places else end, 'no program: a line "P0 | P1 ;" and instructions below it')
         listing = [[] for _ in rows[0]]
         threads = [[] for _ in rows[0]]
         jumps = []
@@ -230,6 +241,7 @@ class Herd(Words):
         def placed(step):
             place = initial.get(f"{n}:{step.base}") if step.base and step.base not in written else None
             return step._replace(location=place, base=None) if isinstance(place, str) else step
+
         return [placed(step) for step in steps]
 
     def tail(self, start):
@@ -238,15 +250,17 @@ class Herd(Words):
         text = self.text[start:]
         located = re.match(r"\s*locations\s*\[((?:[^\[\]]|\[[^\]]*\])*)\]", text)
         if located:
-            items = [re.sub(r"\s+[A-Za-z_]\w*\s*\*?$|\s*\*$", "", word.strip()).strip("[] ") for word in located[1].split(";") if word.strip()]
+            items = [
+                re.sub(r"\s+[A-Za-z_]\w*\s*\*?$|\s*\*$", "", word.strip()).strip("[] ") for word in located[1].split(";") if word.strip()
+            ]
             observed = [self.name_of(word) for word in items]
-            start, text = start + located.end(), text[located.end():]
+            start, text = start + located.end(), text[located.end() :]
         try:
             filtered = re.match(r"\s*filter\b", text)
             if filtered:
                 last = re.search(r"^\s*(~|not\b)?\s*(exists|forall|final)\b", text, re.M)
-                filter = parse_filter(text[filtered.end():last.start() if last else len(text)], self)
-                start, text = (start + last.start(), text[last.start():]) if last else (start + len(text), "")
+                filter = parse_filter(text[filtered.end() : last.start() if last else len(text)], self)
+                start, text = (start + last.start(), text[last.start() :]) if last else (start + len(text), "")
             if text.strip().rstrip(";").strip():
                 condition = parse_condition(text.rstrip().rstrip(";"), self)
                 observed += condition.names
@@ -259,7 +273,7 @@ class Herd(Words):
         items = []
         while found := LABEL.match(text):
             items.append(found[1])
-            text = text[found.end():]
+            text = text[found.end() :]
         return items + self.instruction(at, text) if text else items
 
     def instruction(self, at, text):

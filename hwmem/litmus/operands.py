@@ -5,17 +5,26 @@
 
 A register's name in a test is that of its 32-bit half (EAX), R8 to R15 as they are.
 """
+
 import re
 from typing import NamedTuple
 
 from hwmem.litmus.test import HIGH
 
-MEMORY = re.compile(r"\[\s*([\w.]+)\s*\]|\(\s*([A-Za-z_][\w.]*)\s*\)|([A-Za-z_][\w.]*)\s*\(\s*%rip\s*\)|"
-                    r"(?:(-?\w+)\s*)?[(\[]\s*%?(\w+)\s*[)\]]", re.I)
-PARTS: dict = {}                              # a register's name in any case -> (its name here, the part)
+MEMORY = re.compile(
+    r"\[\s*([\w.]+)\s*\]|\(\s*([A-Za-z_][\w.]*)\s*\)|([A-Za-z_][\w.]*)\s*\(\s*%rip\s*\)|"
+    r"(?:(-?\w+)\s*)?[(\[]\s*%?(\w+)\s*[)\]]",
+    re.I,
+)
+PARTS: dict = {}  # a register's name in any case -> (its name here, the part)
 for _letter in "ABCD":
-    PARTS |= {f"R{_letter}X": (f"E{_letter}X", 8), f"E{_letter}X": (f"E{_letter}X", 4), f"{_letter}X": (f"E{_letter}X", 2),
-              f"{_letter}L": (f"E{_letter}X", 1), f"{_letter}H": (f"E{_letter}X", 1 + HIGH)}
+    PARTS |= {
+        f"R{_letter}X": (f"E{_letter}X", 8),
+        f"E{_letter}X": (f"E{_letter}X", 4),
+        f"{_letter}X": (f"E{_letter}X", 2),
+        f"{_letter}L": (f"E{_letter}X", 1),
+        f"{_letter}H": (f"E{_letter}X", 1 + HIGH),
+    }
 for _name in ("SI", "DI", "BP", "SP"):
     PARTS |= {f"R{_name}": (f"E{_name}", 8), f"E{_name}": (f"E{_name}", 4), _name: (f"E{_name}", 2), f"{_name}L": (f"E{_name}", 1)}
 for _n in range(8, 16):

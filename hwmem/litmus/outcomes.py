@@ -6,6 +6,7 @@
 The machine is the preset "classroom" with a store buffer that holds every store of the program, and every store goes
 through it. What other cores take from a core waits in its invalidation queue only when the search says so (early.py).
 """
+
 import functools
 from dataclasses import dataclass, field
 
@@ -26,8 +27,8 @@ from hwmem.machine.enter import place_thread
 MODES = ("exhaustive", "random")
 RUNS = Integer(1, 10**12)
 FIRST_ROWS = 1 << 14
-MOST_WORDS = 1 << 28            # of a table: 2 GiB
-MOST_WORDS_BESIDE = 1 << 26     # of the one that random runs are compared with
+MOST_WORDS = 1 << 28  # of a table: 2 GiB
+MOST_WORDS_BESIDE = 1 << 26  # of the one that random runs are compared with
 
 
 class TooManyStates(ValueError):
@@ -46,9 +47,9 @@ class Outcomes:
     outcomes: dict
     allowed: set | None
     states: int
-    holds: bool | None                          # the condition's verdict on the outcomes
-    shortest: dict = field(default_factory=dict)        # exhaustive mode: final state -> actions of a shortest way there
-    cut: int = 0                                # interleavings or runs that went round a loop more than test.rounds times: left out
+    holds: bool | None  # the condition's verdict on the outcomes
+    shortest: dict = field(default_factory=dict)  # exhaustive mode: final state -> actions of a shortest way there
+    cut: int = 0  # interleavings or runs that went round a loop more than test.rounds times: left out
 
 
 def run(test, ordering="tso", mode="exhaustive", runs=10_000, seed=0):
@@ -62,7 +63,7 @@ def run(test, ordering="tso", mode="exhaustive", runs=10_000, seed=0):
     runs, seed = RUNS.check("runs", runs), SEED.check("seed", seed)
     machine, threads = machine_for(len(test.threads), ordering)
     early = ordering == "relaxed"
-    with machine.lock:                                  # it is everybody's
+    with machine.lock:  # it is everybody's
         if mode == "exhaustive":
             return everything(test, ordering, machine.state, encode(test, threads, early), MOST_WORDS)
         try:
@@ -75,8 +76,11 @@ def run(test, ordering="tso", mode="exhaustive", runs=10_000, seed=0):
 def new_machine(cores, ordering):
     """A machine for litmus tests, and a thread on each core."""
     config = MachineConfig.preset("classroom").replace(
-        cores=max(cores, 1), ordering=ordering, store_buffer={"entries": P.HOT_LINES, "drain": 0},
-        invalidation_queue={"entries": SLOTS, "delay": 0})
+        cores=max(cores, 1),
+        ordering=ordering,
+        store_buffer={"entries": P.HOT_LINES, "drain": 0},
+        invalidation_queue={"entries": SLOTS, "delay": 0},
+    )
     machine = Machine(config)
     machine.state.store_buffer_always = 1
     threads = machine.spawn().threads_on_all()
@@ -85,7 +89,7 @@ def new_machine(cores, ordering):
     return machine, threads
 
 
-machine_for = functools.lru_cache(maxsize=48)(new_machine)          # every number of threads, every ordering
+machine_for = functools.lru_cache(maxsize=48)(new_machine)  # every number of threads, every ordering
 
 
 def table_of(x, row, rows):
@@ -104,7 +108,7 @@ def everything(test, ordering, m, x, most):
         table, index = grown(x, table, most)
     check_places(test, x)
     ends = {}
-    last = table[:x.count]
+    last = table[: x.count]
     for n in np.flatnonzero(last[:, PROGRESS] == x.last_progress):
         ends.setdefault(state_of(test, x, last[n], test.names), []).append(int(n))
     ways = {state: sum(int(last[n, WAYS]) for n in rows) for state, rows in ends.items()}
@@ -112,7 +116,7 @@ def everything(test, ordering, m, x, most):
     for state, rows in ends.items():
         if not passes(test, state):
             continue
-        key = state[:len(test.observed)]
+        key = state[: len(test.observed)]
         best = min(rows, key=lambda n: last[n, DEPTH])
         if key not in shortest or last[best, DEPTH] < len(shortest[key]):
             shortest[key] = way_to(last, best)
@@ -137,7 +141,7 @@ def at_random(test, ordering, m, x, runs, allowed):
         done += run_interruptibly(m, wander, m, x, table, index, runs - done)
     check_places(test, x)
     ways = {}
-    for row in table[1:x.count]:
+    for row in table[1 : x.count]:
         state = state_of(test, x, row, test.names)
         ways[state] = ways.get(state, 0) + int(row[WAYS])
     return summed(test, ordering, "random", ways, x, allowed)
@@ -149,7 +153,7 @@ def grown(x, table, most):
     if rows * x.width > most:
         raise TooManyStates(f"the program has more than {len(table):,} states: too many to look at them all")
     larger = np.zeros((rows, table.shape[1]), np.int64)
-    larger[:len(table)] = table
+    larger[: len(table)] = table
     index = np.zeros(2 * rows, np.int64)
     for start, end in in_parts(int(x.count)):
         enter_all(x, larger, index, start, end)
@@ -172,7 +176,7 @@ def summed(test, ordering, mode, ways, x, allowed=None):
         raise ValueError(f"{test.name}: no run comes to its end within {test.rounds} rounds of a loop")
     ways = {state: count for state, count in ways.items() if passes(test, state)}
     for state, count in sorted(ways.items()):
-        outcomes[state[:len(test.observed)]] = outcomes.get(state[:len(test.observed)], 0) + count
+        outcomes[state[: len(test.observed)]] = outcomes.get(state[: len(test.observed)], 0) + count
     holds = test.condition.verdict([dict(zip(test.names, s)) for s in ways]) if test.condition else None
     return Outcomes(test, ordering, mode, outcomes, allowed, int(x.count), holds, cut=int(x.cut))
 

@@ -2,6 +2,7 @@
 
 The machine's caches stay as they are: they decide times, never values.
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.cache.hit_filter import forget_lines
@@ -10,7 +11,7 @@ from hwmem.core.store_buffer import PLAIN, STREAM, slot_of, waits_for_line
 from hwmem.litmus.encode import ENTRY, GROUP_SHIFT, READ, SIZE_MASK, STATE
 from hwmem.memory.ram import peek64, poke64
 
-HOLD = 1 << 40                  # until when what is installed waits: it leaves when it is told to
+HOLD = 1 << 40  # until when what is installed waits: it leaves when it is told to
 
 
 @kernel

@@ -15,6 +15,7 @@ Words of 64 bits. Operations, with R for a register's name, V for a number:
 
 herd.py makes the same of herd's text.
 """
+
 import functools
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,11 +24,10 @@ from hwmem.errors import LitmusError
 from hwmem.litmus.alu import ALWAYS, PLUS, PUT
 from hwmem.litmus.condition import Condition, parse_condition
 
-(LOAD, LOAD_ACQUIRE, STORE, STORE_RELEASE, STORE_STREAM, MOVE, MFENCE, SFENCE, LFENCE, ATOMIC, COMPARE_EXCHANGE,
- JUMP) = range(12)
-HIDDEN, FLAGS = "(old)", "(flags)"      # registers: of a result that nobody asked for; the processor's flags, where they are read
-HIGH = 16                       # of a part of a register: AH's byte instead of AL's
-BASE, LINE = 4096, 64           # address of the first location; each has a line of its own
+(LOAD, LOAD_ACQUIRE, STORE, STORE_RELEASE, STORE_STREAM, MOVE, MFENCE, SFENCE, LFENCE, ATOMIC, COMPARE_EXCHANGE, JUMP) = range(12)
+HIDDEN, FLAGS = "(old)", "(flags)"  # registers: of a result that nobody asked for; the processor's flags, where they are read
+HIGH = 16  # of a part of a register: AH's byte instead of AL's
+BASE, LINE = 4096, 64  # address of the first location; each has a line of its own
 
 
 class Instruction(NamedTuple):
@@ -38,45 +38,48 @@ class Instruction(NamedTuple):
     operation: int
     text: str
     location: str | None = None
-    target: str | None = None           # register that takes the loaded or old value, or what a MOVE computes
+    target: str | None = None  # register that takes the loaded or old value, or what a MOVE computes
     value: int = 0
     source: str | None = None
     expected: int = 0
     expected_source: str | None = None
-    size: int = 8                       # bytes of the access, or of what is computed
+    size: int = 8  # bytes of the access, or of what is computed
     alu: int = PUT
     first: str | None = None
-    flags: int = 0                      # what of the flags it sets (alu.py)
-    condition: int = ALWAYS             # of a jump, and of what alu asks for one
-    goto: object = None                 # label; once the thread is whole, the number of a step, CUT: no further
-    base: str | None = None             # register that holds the address, where `location` is None
+    flags: int = 0  # what of the flags it sets (alu.py)
+    condition: int = ALWAYS  # of a jump, and of what alu asks for one
+    goto: object = None  # label; once the thread is whole, the number of a step, CUT: no further
+    base: str | None = None  # register that holds the address, where `location` is None
     target_part: int = 8
     source_part: int = 8
     first_part: int = 8
-    extend: int = 0                     # of a load or a MOVE: take so many bytes and extend their sign
+    extend: int = 0  # of a load or a MOVE: take so many bytes and extend their sign
 
 
 @dataclass
 class Test:
     """What parse returns. `threads`: lists of Instruction; `observed`: names, "thread:register" or a location."""
 
-    __test__ = False                    # no test of pytest's
+    __test__ = False  # no test of pytest's
 
     name: str
     threads: list
     observed: tuple
     initial: dict = field(default_factory=dict)
     condition: Condition | None = None
-    recorded: dict = field(default_factory=dict)        # ordering -> set of final states, where the file has them
-    listing: list = field(default_factory=list)         # the threads' lines as written
-    filter: Condition | None = None     # of final states only those of which it is true count
-    widths: dict = field(default_factory=dict)          # bytes of a location, or "thread:register" as observed; else 8
-    rounds: int = 0                     # how often a loop is gone round at most; 0: there is none
+    recorded: dict = field(default_factory=dict)  # ordering -> set of final states, where the file has them
+    listing: list = field(default_factory=list)  # the threads' lines as written
+    filter: Condition | None = None  # of final states only those of which it is true count
+    widths: dict = field(default_factory=dict)  # bytes of a location, or "thread:register" as observed; else 8
+    rounds: int = 0  # how often a loop is gone round at most; 0: there is none
 
     @functools.cached_property
     def locations(self):
         used = [i.location for thread in self.threads for i in thread if i.location]
-        pointed = [*(v for v in self.initial.values() if isinstance(v, str)), *(p for c in (self.condition, self.filter) if c for p in c.places)]
+        pointed = [
+            *(v for v in self.initial.values() if isinstance(v, str)),
+            *(p for c in (self.condition, self.filter) if c for p in c.places),
+        ]
         return list(dict.fromkeys([*used, *(n for n in (*self.observed, *self.initial) if ":" not in n), *pointed]))
 
     def registers(self, thread):
@@ -131,20 +134,28 @@ def name(word):
     return word
 
 
-FORMS = {                               # operation -> what its arguments are, and the Instruction's fields they fill
-    "load": (LOAD, "location target"), "load_acquire": (LOAD_ACQUIRE, "location target"),
-    "store": (STORE, "location value"), "storer": (STORE, "location source"),
-    "store_release": (STORE_RELEASE, "location value"), "store_nt": (STORE_STREAM, "location value"),
-    "mfence": (MFENCE, ""), "sfence": (SFENCE, ""), "lfence": (LFENCE, ""),
-    "xchg": (ATOMIC, "location value target"), "add": (ATOMIC, "location value"), "xadd": (ATOMIC, "location value target"),
-    "cas": (COMPARE_EXCHANGE, "location expected value target")}
+FORMS = {  # operation -> what its arguments are, and the Instruction's fields they fill
+    "load": (LOAD, "location target"),
+    "load_acquire": (LOAD_ACQUIRE, "location target"),
+    "store": (STORE, "location value"),
+    "storer": (STORE, "location source"),
+    "store_release": (STORE_RELEASE, "location value"),
+    "store_nt": (STORE_STREAM, "location value"),
+    "mfence": (MFENCE, ""),
+    "sfence": (SFENCE, ""),
+    "lfence": (LFENCE, ""),
+    "xchg": (ATOMIC, "location value target"),
+    "add": (ATOMIC, "location value"),
+    "xadd": (ATOMIC, "location value target"),
+    "cas": (COMPARE_EXCHANGE, "location expected value target"),
+}
 FIELD_CHECK = {"location": name, "target": name, "source": name, "value": number, "expected": number}
 
 
 def instructions(operation):
     """The steps of one operation of the neutral form, a list. Raises ValueError."""
     if not isinstance(operation, (list, tuple)) or not operation:
-        raise ValueError(f"{operation!r:.60} is not an operation such as [\"store\", \"x\", 1]")
+        raise ValueError(f'{operation!r:.60} is not an operation such as ["store", "x", 1]')
     word, *arguments = operation
     text = " ".join(map(str, operation))
     if word == "inc_plain" and len(arguments) == 2:
@@ -165,17 +176,25 @@ def from_dict(document, place="litmus test"):
     """A Test from the neutral form; `place` begins the line of a refusal. Raises LitmusError."""
     try:
         if not isinstance(document, dict) or not isinstance(document.get("threads"), list) or not document["threads"]:
-            raise ValueError("not a litmus test: no list \"threads\"")
+            raise ValueError('not a litmus test: no list "threads"')
         if not isinstance(document.get("init") or {}, dict) or not isinstance(document.get("cond") or "", str):
-            raise ValueError("\"init\" takes an object of numbers, \"cond\" a condition as text")
+            raise ValueError('"init" takes an object of numbers, "cond" a condition as text')
         threads = [[step for operation in thread for step in instructions(operation)] for thread in document["threads"]]
         listing = [[" ".join(map(str, operation)) for operation in thread] for thread in document["threads"]]
-        test = Test(str(document.get("name", "litmus")), threads, tuple(document.get("obs") or ()),
-                    {key: number(value) for key, value in (document.get("init") or {}).items()}, listing=listing)
+        test = Test(
+            str(document.get("name", "litmus")),
+            threads,
+            tuple(document.get("obs") or ()),
+            {key: number(value) for key, value in (document.get("init") or {}).items()},
+            listing=listing,
+        )
         if document.get("cond"):
             test.condition = parse_condition(document["cond"])
-        test.recorded = {ordering: {tuple(state) for state in document[f"allowed_{ordering}"]}
-                         for ordering in ("sc", "tso", "pso") if f"allowed_{ordering}" in document}
+        test.recorded = {
+            ordering: {tuple(state) for state in document[f"allowed_{ordering}"]}
+            for ordering in ("sc", "tso", "pso")
+            if f"allowed_{ordering}" in document
+        }
         return checked(test)
     except (ValueError, TypeError) as error:
         raise LitmusError(f"{place}: {error}") from None

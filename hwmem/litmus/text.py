@@ -1,4 +1,5 @@
 """Litmus tests as text: the program, its outcomes under each ordering, and a way to one of them; or a line a test."""
+
 from itertools import zip_longest
 
 from hwmem.litmus.outcomes import run
@@ -22,8 +23,10 @@ def report(test, results, shown=None):
     """Everything about one test. `shown`: (ordering, final state) of the way to print, None: the most telling one."""
     parts = [f"{test.name}: {len(test.threads)} thread{'s' if len(test.threads) > 1 else ''}", program(test), outcomes(test, results)]
     if any(r.cut for r in results.values()):
-        parts.append(f"left out: {', '.join(f'{r.cut:,} under {o}' for o, r in results.items() if r.cut)}, which go round a loop more than "
-                     f"{test.rounds} times")
+        parts.append(
+            f"left out: {', '.join(f'{r.cut:,} under {o}' for o, r in results.items() if r.cut)}, which go round a loop more than "
+            f"{test.rounds} times"
+        )
     if test.condition:
         parts.append("\n".join([test.condition.text, *(verdict(results[o], f"  {o:<8}") for o in ORDERINGS)]))
     if any(model in test.recorded for model in RECORDED_AS.values()):
@@ -91,12 +94,26 @@ def way(test, ordering, actions):
     readers = [t for t in threads if any(step.early[t] for step in made)]
     rows = []
     for n, step in enumerate(made):
-        rows.append([str(n), f"P{step.core}" if step.core >= 0 else "", step.does or "(start)",
-                     *(" ".join(f"{name}={test.text_of(value)}" for name, value in step.buffers[t]) for t in threads),
-                     *(" ".join(f"{name}={test.text_of(value)}" for name, value in step.early[t]) for t in readers),
-                     " ".join(f"{name}={test.text_of(value)}" for name, value in step.memory.items()), *step.lines.values()])
-    heads = ["step", "core", "does", *(f"buffer P{t}" for t in threads), *(f"early P{t}" for t in readers), "memory",
-             *(f"line {name}" for name in test.locations)]
+        rows.append(
+            [
+                str(n),
+                f"P{step.core}" if step.core >= 0 else "",
+                step.does or "(start)",
+                *(" ".join(f"{name}={test.text_of(value)}" for name, value in step.buffers[t]) for t in threads),
+                *(" ".join(f"{name}={test.text_of(value)}" for name, value in step.early[t]) for t in readers),
+                " ".join(f"{name}={test.text_of(value)}" for name, value in step.memory.items()),
+                *step.lines.values(),
+            ]
+        )
+    heads = [
+        "step",
+        "core",
+        "does",
+        *(f"buffer P{t}" for t in threads),
+        *(f"early P{t}" for t in readers),
+        "memory",
+        *(f"line {name}" for name in test.locations),
+    ]
     return f"{table(heads, rows)}\nline: a letter a core, P0 first; . where it has no copy"
 
 
@@ -111,10 +128,22 @@ def summary(tests, results):
 
 def to_dict(test, results):
     """The results of one test as JSON has it."""
-    return {"name": test.name, "observed": list(test.observed), "condition": test.condition.text if test.condition else None,
-            "results": {name: {"ordering": r.ordering, "mode": r.mode, "holds": r.holds, "states": r.states,
-                               "outcomes": [[list(state), count] for state, count in r.outcomes.items()],
-                               "allowed": None if r.allowed is None else sorted(map(list, r.allowed))} for name, r in results.items()}}
+    return {
+        "name": test.name,
+        "observed": list(test.observed),
+        "condition": test.condition.text if test.condition else None,
+        "results": {
+            name: {
+                "ordering": r.ordering,
+                "mode": r.mode,
+                "holds": r.holds,
+                "states": r.states,
+                "outcomes": [[list(state), count] for state, count in r.outcomes.items()],
+                "allowed": None if r.allowed is None else sorted(map(list, r.allowed)),
+            }
+            for name, r in results.items()
+        },
+    }
 
 
 def parse_state(test, text):

@@ -2,6 +2,7 @@
 
 The steps run on a new machine, so that the states of the lines are those this way leads to.
 """
+
 from typing import NamedTuple
 
 import numpy as np
@@ -67,10 +68,14 @@ def names_read(test, x, row, c):
 
 
 def seen(test, machine, x, row, core, does):
-    buffers = [[(test.locations[location], signed(value, size)) for location, value, size in buffer_of(row, x, t)]
-               for t in range(len(test.threads))]
-    early = [[(test.locations[location], signed(value, test.widths.get(test.locations[location], 8))) for location, value in early_of(row, x, t)]
-             for t in range(len(test.threads))]
+    buffers = [
+        [(test.locations[location], signed(value, size)) for location, value, size in buffer_of(row, x, t)]
+        for t in range(len(test.threads))
+    ]
+    early = [
+        [(test.locations[location], signed(value, test.widths.get(test.locations[location], 8))) for location, value in early_of(row, x, t)]
+        for t in range(len(test.threads))
+    ]
     memory = {name: signed(int(row[place(test, x, name)]), test.widths.get(name, 8)) for name in test.locations}
     lines = {name: states(machine, len(test.threads), int(x.address[n])) for n, name in enumerate(test.locations)}
     return Step(core, does, buffers, early, memory, lines)

@@ -4,6 +4,7 @@ The half of Process (process.py) that runs kernels of one access or many. Every 
 that core and ends with the core's stores visible; a bad access raises SegmentationFault. Values of 8 bytes are signed
 (int64, as in kernels), smaller ones unsigned.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -19,7 +20,7 @@ from hwmem.sched.scheduler import is_over
 
 FENCES = ("mfence", "sfence", "lfence")
 ADD, EXCHANGE, COMPARE_EXCHANGE = range(3)
-MANY = 1 << 16                  # accesses in one call
+MANY = 1 << 16  # accesses in one call
 
 
 @kernel
@@ -121,7 +122,7 @@ class Accesses:
         return self._run(core, one_atomic, COMPARE_EXCHANGE, check_address(address), to_int64("old", old), to_int64("new", new))
 
     def fence(self, kind="mfence", core=0):
-        """"mfence", "sfence" or "lfence"."""
+        """ "mfence", "sfence" or "lfence"."""
         if kind not in FENCES:
             raise ValueError(f"kind: {kind!r} is none of {', '.join(FENCES)}")
         self._run(core, one_fence, FENCES.index(kind))

@@ -12,6 +12,7 @@ it, one answer a line. The lines, offsets and lengths in bytes from the window's
     ret 0 or -errno; minflt, majflt of the accesses; segv: offset of the bad page, or -1; code 1 MAPERR, 2 ACCERR
     vmas    [start, end, rights, rss, anonymous, lazyfree, swap, anonhuge] of each VMA in the window, sizes in KiB
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.config.machine import MachineConfig
@@ -21,12 +22,25 @@ from hwmem.machine.machine import Machine
 from hwmem.machine.enter import place_thread
 
 WINDOW, WINDOW_SIZE = 0x1000_0000_0000, 64 << 20
-OUTSIDE = WINDOW_SIZE + (1 << 30)       # the harness reads there after a fork, to bring in its handler's pages: a bad access
-LIBRARY_HEAP = P.PAGE                   # the C library has taken some heap before the script starts
+OUTSIDE = WINDOW_SIZE + (1 << 30)  # the harness reads there after a fork, to bring in its handler's pages: a bad access
+LIBRARY_HEAP = P.PAGE  # the C library has taken some heap before the script starts
 READ, WRITE, FILL, SUM = range(4)
 PERFORMED = {"read": READ, "write": WRITE, "fill": FILL, "sum": SUM}
-NUMBERS = {"map": 3, "any": 2, "unmap": 2, "protect": 3, "advise": 3, "mincore": 2, "remap": 3, "read": 2, "write": 2, "fill": 3,
-           "sum": 2, "brk": 1, "fork": 0}
+NUMBERS = {
+    "map": 3,
+    "any": 2,
+    "unmap": 2,
+    "protect": 3,
+    "advise": 3,
+    "mincore": 2,
+    "remap": 3,
+    "read": 2,
+    "write": 2,
+    "fill": 3,
+    "sum": 2,
+    "brk": 1,
+    "fork": 0,
+}
 PRIVATE = P.MAP_PRIVATE | P.MAP_ANONYMOUS
 
 
@@ -62,8 +76,17 @@ class Window:
         self.process = Machine(config).spawn()
         self.first_any = None
         self.start_brk = self.process.sbrk(LIBRARY_HEAP) + LIBRARY_HEAP
-        self.calls = {"map": self.map, "any": self.any, "brk": self.brk, "mincore": self.mincore, "remap": self.remap, "fork": self.fork,
-                      "unmap": self.process.munmap, "protect": self.process.mprotect, "advise": self.process.madvise}
+        self.calls = {
+            "map": self.map,
+            "any": self.any,
+            "brk": self.brk,
+            "mincore": self.mincore,
+            "remap": self.remap,
+            "fork": self.fork,
+            "unmap": self.process.munmap,
+            "protect": self.process.mprotect,
+            "advise": self.process.madvise,
+        }
 
     def answer(self, line, operation, numbers):
         """The answer to a line."""
@@ -131,8 +154,11 @@ class Window:
         child.exit()
 
     def vmas(self):
-        return [[v.start - WINDOW, v.end - WINDOW, v.perms, *(n >> 10 for n in (v.rss, v.anonymous, v.lazyfree, v.swap, v.anonhugepages))]
-                for v in self.process.maps() if WINDOW <= v.start < WINDOW + WINDOW_SIZE]
+        return [
+            [v.start - WINDOW, v.end - WINDOW, v.perms, *(n >> 10 for n in (v.rss, v.anonymous, v.lazyfree, v.swap, v.anonhugepages))]
+            for v in self.process.maps()
+            if WINDOW <= v.start < WINDOW + WINDOW_SIZE
+        ]
 
 
 def parse(line, number):

@@ -3,9 +3,10 @@
 Called by all that users call on Machine and Process (machine.py, accesses.py, calls.py, ...). Every refusal is one line that
 begins with the argument's name: TypeError for what is of another kind, ValueError for what does not fit.
 """
+
 import numpy as np
 
-SIZES = (1, 2, 4, 8)                # bytes: the widths of an access
+SIZES = (1, 2, 4, 8)  # bytes: the widths of an access
 
 
 def check_size(size):
@@ -34,7 +35,7 @@ def check_place(name, value):
 
 
 def check_bytes(data):
-    if isinstance(data, (int, np.integer)):                 # of which bytes() would make so many zeros
+    if isinstance(data, (int, np.integer)):  # of which bytes() would make so many zeros
         raise TypeError(f"data: takes bytes, not {type(data).__name__}")
     try:
         return bytes(data)
@@ -74,7 +75,7 @@ def as_array(name, values, kinds):
     """`values` as an array whose dtype is one of numpy's `kinds`, "iu" for ints. Raises TypeError or ValueError."""
     try:
         array = np.asarray(values)
-    except ValueError:                                      # rows of unequal length
+    except ValueError:  # rows of unequal length
         raise ValueError(f"{name}: takes one dimension") from None
     if array.size and array.dtype.kind not in kinds:
         raise TypeError(f"{name}: takes {'ints of 64 bits' if kinds == 'iu' else 'true and false'}, not {array.dtype}")

@@ -3,6 +3,7 @@
 The half of Process (process.py) that makes system calls: arguments are checked and put into `m.sys`, one door is entered,
 and a negative result becomes OSError with Linux's errno. What the calls do is in linux/syscall.py and below.
 """
+
 import errno
 import os
 

@@ -3,6 +3,7 @@
 replay.py comes here with the host addresses of its arrays' elements, for to hand an array on would count a reference. Each
 answer is a mask, bit k for access k; LLVM makes a few vector instructions of it. The caller sees to it that there are eight.
 """
+
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
@@ -33,9 +34,10 @@ def _load8(builder, place, bits):
 def _within(typingctx, addresses, sizes, start):
     def generate(context, builder, signature, args):
         address, size = _load8(builder, args[0], 64), builder.zext(_load8(builder, args[1], 16), VECTOR)
-        first = builder.sub(address, splat(builder, args[2]))                                    # within the line,
+        first = builder.sub(address, splat(builder, args[2]))  # within the line,
         last = builder.sub(builder.add(address, size), splat(builder, builder.add(args[2], ir.Constant(ir.IntType(64), 1))))
         return as_mask(builder, builder.icmp_unsigned("<", builder.or_(first, last), ir.Constant(VECTOR, [LINE] * LANES)))
+
     return types.int64(types.int64, types.int64, types.int64), generate
 
 
@@ -44,6 +46,7 @@ def _stores(typingctx, is_store):
     def generate(context, builder, signature, args):
         flags = _load8(builder, args[0], 8)
         return as_mask(builder, builder.icmp_signed("!=", flags, ir.Constant(flags.type, [0] * LANES)))
+
     return types.int64(types.int64), generate
 
 

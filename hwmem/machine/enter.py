@@ -1,4 +1,5 @@
 """The two kernels by which Python enters the machine: put a thread on a core, and go through a door."""
+
 from hwmem._jit import call_door, kernel
 from hwmem.core.service import drain_all
 from hwmem.sched.scheduler import load_address_space

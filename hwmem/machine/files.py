@@ -6,6 +6,7 @@
 A file is a run of the disk's pages (layout.FILE) and has a name only here. There is no read(2): programs map files, and
 what a File reads is what read(2) would give, without an access of the machine. Number 0 is the program that processes run.
 """
+
 import ctypes
 
 import numpy as np
@@ -21,7 +22,7 @@ from hwmem.machine.enter import enter
 from hwmem.units import parse_size
 
 
-has_number, take_number = (getattr(f, "py_func", f) for f in (shmem.has_number, shmem.take_number))      # too short to compile for Python
+has_number, take_number = (getattr(f, "py_func", f) for f in (shmem.has_number, shmem.take_number))  # too short to compile for Python
 
 
 def create(machine, name, data_or_size):
@@ -114,7 +115,7 @@ class File:
         offset = check_place("offset", offset)
         end = self.length if n is None else min(self.length, offset + check_place("n", n))
         data = b"".join(page(i) for i in range(offset // P.PAGE, -(-end // P.PAGE)))
-        return data[offset % P.PAGE:][:max(end - offset, 0)]
+        return data[offset % P.PAGE :][: max(end - offset, 0)]
 
     def _page(self, index):
         frame = find_page(self.machine.state, self.number, index)
@@ -147,7 +148,7 @@ class File:
         """A system call by a thread that is nobody's."""
         m, t = self.machine.state, self.machine.new_thread(0)
         try:
-            m.sys[:len(arguments)] = arguments
+            m.sys[: len(arguments)] = arguments
             result_of(enter(m, P.DOOR_SYSCALL, t, 0, call, 0, 0))
         finally:
             self.machine.free_thread(t)

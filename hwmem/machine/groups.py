@@ -1,16 +1,17 @@
 """Memory groups from Python: a limit for several processes together, as a container's (linux/group.py).
 
-    g = machine.group("web", max="64MiB", swap_max=0)       memory.max, memory.swap.max
-    p = machine.spawn(group=g)                              or p.join(g); children belong to their parent's group
-    g.current, g.working_set, g.stat(), g.events()
+g = machine.group("web", max="64MiB", swap_max=0)       memory.max, memory.swap.max
+p = machine.spawn(group=g)                              or p.join(g); children belong to their parent's group
+g.current, g.working_set, g.stat(), g.events()
 """
+
 from hwmem import params as P
 from hwmem.errors import MachineError
 from hwmem.proc import group as files
 from hwmem.units import parse_size
 
 
-NAMES = {"most": "max", "high": "high", "swap_most": "swap_max"}       # of a group's record, as users know them
+NAMES = {"most": "max", "high": "high", "swap_most": "swap_max"}  # of a group's record, as users know them
 
 
 class Group:

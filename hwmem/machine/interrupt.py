@@ -9,16 +9,17 @@ whole: each thread stands between two steps. Nothing of this needs the main thre
 interpreter raises it, in a notebook too. A kernel that never asks cannot be ended: a second KeyboardInterrupt leaves it
 running, and the machine, to which it belongs, is not to be used any more.
 """
+
 import threading
 import time
 
 from hwmem._jit import JIT_DISABLED
 
-TICK_SECONDS = 0.1              # between two calls of `tick`, and what a part of a long loop may take
-POKE_SECONDS = 0.005            # between two reminders to a kernel that is to stop
-patience_seconds = float("inf")     # for how long; a command, which ends the process, has less
-on_interrupt: list = []               # functions to be called as soon as somebody has heard of one
-running: set = set()                 # what has not ended yet; after KeyboardInterrupt, what nobody waits for
+TICK_SECONDS = 0.1  # between two calls of `tick`, and what a part of a long loop may take
+POKE_SECONDS = 0.005  # between two reminders to a kernel that is to stop
+patience_seconds = float("inf")  # for how long; a command, which ends the process, has less
+on_interrupt: list = []  # functions to be called as soon as somebody has heard of one
+running: set = set()  # what has not ended yet; after KeyboardInterrupt, what nobody waits for
 
 
 def run_interruptibly(m, kernel, *arguments, tick=None):
@@ -28,7 +29,7 @@ def run_interruptibly(m, kernel, *arguments, tick=None):
 
 def run(function, arguments, tick, end):
     """Call the function in a thread of the host's, and wait for it; `end(done)` when something ends the waiting before."""
-    if JIT_DISABLED:                                        # the interpreter itself runs it, and can be interrupted anywhere
+    if JIT_DISABLED:  # the interpreter itself runs it, and can be interrupted anywhere
         return function(*arguments)
     done, outcome = threading.Event(), []
 
@@ -51,7 +52,7 @@ def run(function, arguments, tick, end):
     except BaseException:
         for told in on_interrupt:
             told()
-        time.sleep(POKE_SECONDS)                            # interrupted while it starts, it may not know yet that it has
+        time.sleep(POKE_SECONDS)  # interrupted while it starts, it may not know yet that it has
         if worker.ident is None:
             running.discard(done)
         else:
@@ -89,6 +90,6 @@ def stop(m, done):
     while not done.wait(POKE_SECONDS):
         if time.perf_counter() - asked > patience_seconds:
             return
-        for c in range(m.cores):                            # the kernel may write a later one meanwhile: again, until it sees
+        for c in range(m.cores):  # the kernel may write a later one meanwhile: again, until it sees
             m.core[c].slice_end = 0
     m.until = until

@@ -4,17 +4,20 @@ The machine has no lock of its own: a call from Python is many steps, and two at
 method of the classes that `one_at_a_time` decorates waits until no other thread is in one, on the same machine. Machines of
 their own run side by side.
 """
+
 import functools
 from types import FunctionType
 
 
 def one_at_a_time(machine_of):
     """Decorator of a class: its public methods hold `machine_of(self).lock` while they run."""
+
     def decorate(cls):
         for name, function in list(vars(cls).items()):
             if isinstance(function, FunctionType) and not name.startswith("_"):
                 setattr(cls, name, guarded(function, machine_of))
         return cls
+
     return decorate
 
 
@@ -23,6 +26,7 @@ def guarded(function, machine_of):
     def call(self, *arguments, **named):
         with machine_of(self).lock:
             return function(self, *arguments, **named)
+
     return call
 
 

@@ -9,6 +9,7 @@
 Every call from Python runs on a chosen core as one step of a thread that belongs to the prompt, and ends with
 that core's store buffer drained: at the prompt's pace the buffer is long empty by the next call.
 """
+
 import threading
 
 import numba
@@ -31,18 +32,30 @@ from hwmem.proc.status import COMM
 from hwmem.machine.process import Process, spawn
 from hwmem.machine.player import Player
 
-ROOT, USER = 0, 1000             # user ids
+ROOT, USER = 0, 1000  # user ids
 RECORD = numba.from_dtype(MACHINE)
-USUAL_DOORS = (P.DOOR_MEMORY, P.DOOR_PAGE_FAULT, P.DOOR_HANDLE_FAULT, P.DOOR_SCHEDULE, P.DOOR_SYSCALL, P.DOOR_MAPPING,
-               P.DOOR_TASK)             # few programs do without these
+USUAL_DOORS = (
+    P.DOOR_MEMORY,
+    P.DOOR_PAGE_FAULT,
+    P.DOOR_HANDLE_FAULT,
+    P.DOOR_SCHEDULE,
+    P.DOOR_SYSCALL,
+    P.DOOR_MAPPING,
+    P.DOOR_TASK,
+)  # few programs do without these
 SEED = Integer(0, (1 << 63) - 1)
 SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENERAL_PROTECTION: "SI_KERNEL"}
 BUS_CODES = {P.BUS_ADRERR: "BUS_ADRERR", P.BUS_ADRALN: "BUS_ADRALN", P.STACK_FAULT: "SI_KERNEL"}
-OTHER_ENDS = {P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}",
-              P.BAD_SIZE: "an access at {:#x} by thread {} is none of 1 to 64 bytes wide",
-              P.BAD_THREAD: "there is no thread number {0:#x}, which thread {1} named"}
-TABLES = {P.FULL_FILES: f"{P.MAX_FILES} files and shared anonymous mappings", P.FULL_PROCESSES: f"{P.MAX_PROCESSES} processes",
-          P.FULL_VMAS: f"{P.MAX_VMAS} mappings of all processes together"}
+OTHER_ENDS = {
+    P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}",
+    P.BAD_SIZE: "an access at {:#x} by thread {} is none of 1 to 64 bytes wide",
+    P.BAD_THREAD: "there is no thread number {0:#x}, which thread {1} named",
+}
+TABLES = {
+    P.FULL_FILES: f"{P.MAX_FILES} files and shared anonymous mappings",
+    P.FULL_PROCESSES: f"{P.MAX_PROCESSES} processes",
+    P.FULL_VMAS: f"{P.MAX_VMAS} mappings of all processes together",
+}
 
 
 @one_at_a_time(lambda machine: machine)
@@ -63,10 +76,10 @@ class Machine:
         self.state.doors[:] = DOORS.addresses(RECORD)
         self.processes, self.lock = [], threading.RLock()
         self._free_threads = []
-        self.signals = dict(OTHER_ENDS)              # what ended a thread, in words; a language's runtime adds its own
-        self.groups = {}                                # memory groups by name
-        self.file_names = {}                            # by number
-        files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)      # exec.PROGRAM
+        self.signals = dict(OTHER_ENDS)  # what ended a thread, in words; a language's runtime adds its own
+        self.groups = {}  # memory groups by name
+        self.file_names = {}  # by number
+        files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)  # exec.PROGRAM
 
     def group(self, name, max=None, high=None, swap_max=None, oom_group=False):
         """A new memory group with these limits (bytes, a size such as "64MiB", None: none): memory.max, memory.high,
@@ -142,8 +155,10 @@ class Machine:
         total, anon, file, shared, tables = (int(pages) * P.PAGE // 1024 for pages in self.state.process[number].obituary)
         task = self.state.process[number]
         uid, cause = ROOT if task.privileged else USER, "Memory cgroup out of memory" if task.killed == 2 else "Out of memory"
-        return (f"{cause}: Killed process {number + 1} ({COMM}) total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
-                f"shmem-rss:{shared}kB, UID:{uid} pgtables:{tables}kB oom_score_adj:{int(task.oom_adj)}")
+        return (
+            f"{cause}: Killed process {number + 1} ({COMM}) total-vm:{total}kB, anon-rss:{anon}kB, file-rss:{file}kB, "
+            f"shmem-rss:{shared}kB, UID:{uid} pgtables:{tables}kB oom_score_adj:{int(task.oom_adj)}"
+        )
 
     def replay(self, trace, core=None, process=None, progress=False):
         """Run a trace's accesses one after another, in order; returns the counters of the replay alone.
@@ -177,7 +192,7 @@ class Machine:
     def stand_in(self):
         """A process for a trace's program: all of its address space is one mapping, which was there before (machine/replay.py)."""
         process = self.spawn(privileged=True)
-        if self.config.mmu:                                 # in two pieces: a mapping as long as the address space is refused
+        if self.config.mmu:  # in two pieces: a mapping as long as the address space is refused
             for start, end in ((0, P.MMAP_MIN), (P.MMAP_MIN, P.TASK_END[0])):
                 process.mmap(start, end - start, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED | P.MAP_NORESERVE)
             v = int(process.record.first_vma) - 1

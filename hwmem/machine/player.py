@@ -8,6 +8,7 @@
 Thread n of a trace runs on core n where that is free, else on the highest that is; when all are taken, threads share core
 n % cores (and the prompt's one emulated thread there). Cycles that a trace says are computed before an access pass on its core's clock.
 """
+
 import numpy as np
 
 from hwmem.machine.arguments import int64_array
@@ -16,7 +17,7 @@ from hwmem.machine.interrupt import in_parts
 from hwmem.machine.replay import as_arrays, forget_addresses, replay_by_clock, replay_cores, replay_one_core
 from hwmem.machine.where import new_places
 
-SEVERAL_RECORDS = 1 << 16       # references of each of several traces in memory at a time
+SEVERAL_RECORDS = 1 << 16  # references of each of several traces in memory at a time
 NOWHERE = np.zeros(0, np.int64)
 
 
@@ -30,9 +31,9 @@ class Player:
         self.core = core if core is None or isinstance(core, (int, np.integer)) else checked_cores(machine, core)
         if isinstance(self.core, (int, np.integer)):
             machine.check_core(self.core)
-        self.made = 0                   # references
-        self.counted = False            # whether it is known that there is a core for each
-        self.core_of = {}               # thread of the trace -> its core
+        self.made = 0  # references
+        self.counted = False  # whether it is known that there is a core for each
+        self.core_of = {}  # thread of the trace -> its core
 
     def play(self, trace):
         """All of `trace`: an opened trace, several, or arrays (addresses, is_store[, sizes])."""
@@ -91,7 +92,7 @@ class Player:
         if isinstance(self.core, np.ndarray):
             if not self.counted:
                 self.expect(n)
-            return self.core[self.made:self.made + n]
+            return self.core[self.made : self.made + n]
         if self.core is not None:
             return int(self.core)
         if thread is None or not n:
@@ -100,7 +101,7 @@ class Player:
             return self.core_for(int(thread[0]))
         names, first, which = np.unique(thread, return_index=True, return_inverse=True)
         cores = np.zeros(len(names), np.int64)
-        for k in np.argsort(first):                     # in the order in which they come up
+        for k in np.argsort(first):  # in the order in which they come up
             cores[k] = self.core_for(int(names[k]))
         return cores[which]
 
@@ -152,8 +153,14 @@ class Queue:
     def __init__(self, traces, located):
         self.sources = [trace.located(SEVERAL_RECORDS, bool(located)) for trace in traces]
         n = len(traces) * SEVERAL_RECORDS
-        self.arrays = (np.empty(n, np.int64), np.empty(n, np.bool_), np.empty(n, np.uint16), np.empty(n, np.int32),
-                       np.repeat(np.arange(len(traces), dtype=np.int32), SEVERAL_RECORDS), np.zeros(n if located else 0, np.int64))
+        self.arrays = (
+            np.empty(n, np.int64),
+            np.empty(n, np.bool_),
+            np.empty(n, np.uint16),
+            np.empty(n, np.int32),
+            np.repeat(np.arange(len(traces), dtype=np.int32), SEVERAL_RECORDS),
+            np.zeros(n if located else 0, np.int64),
+        )
         self.at, self.end = np.zeros(len(traces), np.int64), np.zeros(len(traces), np.int64)
 
     def fill(self):
@@ -168,9 +175,9 @@ class Queue:
             self.at[n] = n * SEVERAL_RECORDS
             self.end[n] = self.at[n] + len(block.addresses)
             for array, source in zip(self.arrays, (block.addresses, block.is_store, block.sizes, block.compute)):
-                array[self.at[n]:self.end[n]] = source
+                array[self.at[n] : self.end[n]] = source
             if len(instruction):
-                self.arrays[-1][self.at[n]:self.end[n]] = instruction
+                self.arrays[-1][self.at[n] : self.end[n]] = instruction
         return bool((self.end >= 0).any())
 
 

@@ -9,6 +9,7 @@
 Made by Machine.spawn and by fork. Arguments are checked here; a system call's failure is OSError with Linux's errno, a
 bad access SegmentationFault. It gets a thread on a core when it first does something there.
 """
+
 import errno
 import os
 
@@ -67,7 +68,7 @@ class Process(Calls, Accesses, Segments):
 
     def exit(self):
         """The process ends: its memory goes back, its calls raise from now on."""
-        self.record.killed = 0                              # reaped: what the OOM killer left of it goes too
+        self.record.killed = 0  # reaped: what the OOM killer left of it goes too
         for t in self._threads.values():
             self.machine.state.thread[t].fault_code = 0
         self._call(P.SYS_EXIT)

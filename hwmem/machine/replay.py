@@ -13,6 +13,7 @@ through the caches. Which core makes which access, player.py says.
 
 Cost of one core, on the host: about 2 ns for one of a run of hits, 20 ns for a miss of all levels.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -28,7 +29,7 @@ from hwmem.machine.where import after_access, before_access, note
 from hwmem.mmu.walk import foresee
 
 
-AHEAD = 4                       # accesses; the host fetches the LLC's set for the one so far ahead
+AHEAD = 4  # accesses; the host fetches the LLC's set for the one so far ahead
 
 
 @kernel
@@ -69,7 +70,7 @@ def expect(m, core, llc, va, later):
     """The host begins to fetch what the access to `later`, soon after the one to `va`, will search in the LLC."""
     pa = later
     if m.mmu:
-        pa = foresee(m, core, later) if (va ^ later) >> P.PAGE_SHIFT else -1        # within a page the host does so by itself
+        pa = foresee(m, core, later) if (va ^ later) >> P.PAGE_SHIFT else -1  # within a page the host does so by itself
     if pa >= 0:
         prefetch_row(m, llc, row_of(llc, pa >> P.LINE_SHIFT))
 
@@ -118,7 +119,7 @@ def replay_by_clock(m, threads, at, end, accesses, places):
         if compute[i]:
             m.core[c].cycles += compute[i]
             compute[i] = 0
-            continue                                    # somebody else may be earlier now
+            continue  # somebody else may be earlier now
         if make(m, threads[c], addresses[i], np.int64(sizes[i]), is_store[i], places):
             note(places, addresses[i], np.int64(sizes[i]), np.int64(thread[i]), instruction[i] if len(instruction) else 0)
         at[c] += 1

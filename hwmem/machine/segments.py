@@ -5,6 +5,7 @@
 
 The half of Process (process.py) that knows segments; what they do is in core/segment.py.
 """
+
 from typing import NamedTuple
 
 from hwmem import params as P
@@ -12,11 +13,17 @@ from hwmem.machine.lock import its_machine, one_at_a_time
 from hwmem.machine.arguments import check_size, to_int64
 from hwmem.core import segment as S
 
-RIGHTS = {"rw": S.FLAT_DATA, "r": S.FLAT_DATA & ~S.WRITABLE, "rw down": S.FLAT_DATA | S.EXPAND_DOWN,
-          "r down": S.FLAT_DATA & ~S.WRITABLE | S.EXPAND_DOWN, "rx": S.FLAT_CODE, "x": S.FLAT_CODE & ~S.READABLE,
-          "none": S.UNUSABLE}   # "none": a null selector
+RIGHTS = {
+    "rw": S.FLAT_DATA,
+    "r": S.FLAT_DATA & ~S.WRITABLE,
+    "rw down": S.FLAT_DATA | S.EXPAND_DOWN,
+    "r down": S.FLAT_DATA & ~S.WRITABLE | S.EXPAND_DOWN,
+    "rx": S.FLAT_CODE,
+    "x": S.FLAT_CODE & ~S.READABLE,
+    "none": S.UNUSABLE,
+}  # "none": a null selector
 WORDS = {rights: word for word, rights in RIGHTS.items()}
-TAKES = {"ss": ("rw", "rw down"), "cs": ("rx", "x")}   # loading anything else there is #GP already
+TAKES = {"ss": ("rw", "rw down"), "cs": ("rx", "x")}  # loading anything else there is #GP already
 
 
 class Segment(NamedTuple):

@@ -8,6 +8,7 @@ kernel look up is not. The rows are those of one hash table; beyond ROWS they ar
 
 Invariant: the misses of all rows of a kind, and those dropped, are the program's l1d.misses (instructions: of what has one).
 """
+
 import numpy as np
 
 from hwmem._jit import cold, kernel
@@ -18,8 +19,16 @@ KINDS = ("line", "page", "size", "thread", "instruction")
 LINES, PAGES, SIZES, THREADS, INSTRUCTIONS = range(5)
 ROWS, SLOTS = 1 << 19, 1 << 20
 ROW = record("kind", "key", "misses", "hitms", "faults")
-PLACES = record("on", "rows", "misses", "hitms", "faults",      # of the last access
-                ("dropped", "i8", len(KINDS)), ("index", "i4", SLOTS), ("row", ROW, ROWS))
+PLACES = record(
+    "on",
+    "rows",
+    "misses",
+    "hitms",
+    "faults",  # of the last access
+    ("dropped", "i8", len(KINDS)),
+    ("index", "i4", SLOTS),
+    ("row", ROW, ROWS),
+)
 
 
 def new_places(on):
@@ -101,7 +110,7 @@ def row_of(places, kind, key):
 def tables(places, most):
     """Of each kind that there is: {"rows": at most `most` dicts with "at", "misses", "hitms", "faults", the worst first, "of": how many
     there were, "misses", "hitms", "faults": of all, "dropped": misses without a row}."""
-    rows = places.row[:int(places.rows)]
+    rows = places.row[: int(places.rows)]
     found = {}
     for number, kind in enumerate(KINDS):
         own = rows[rows["kind"] == number]
@@ -110,6 +119,9 @@ def tables(places, most):
         order = np.lexsort((own["key"], -own["faults"], -own["hitms"], -own["misses"]))
         found[kind] = {
             "rows": [{"at": int(r["key"]), **{name: int(r[name]) for name in ("misses", "hitms", "faults")}} for r in own[order[:most]]],
-            "of": len(own), **{name: int(own[name].sum()) for name in ("misses", "hitms", "faults")}, "dropped": int(places.dropped[number])}
+            "of": len(own),
+            **{name: int(own[name].sum()) for name in ("misses", "hitms", "faults")},
+            "dropped": int(places.dropped[number]),
+        }
         found[kind]["misses"] += found[kind]["dropped"]
     return found

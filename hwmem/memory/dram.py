@@ -7,6 +7,7 @@ conflict) and waits until the channel's bus is free; a write is posted: it takes
 
 Invariant: row_hits + row_misses + row_conflicts = reads + writes, and both are counted of the core that caused them, too.
 """
+
 import numpy as np
 
 from hwmem import params as P

@@ -5,6 +5,7 @@
 What is reserved costs the host address space alone, of which a process has 128 TiB unless `ulimit -v` says less; so it is
 said what was wanted where there is none. The machine's record keeps what it holds addresses of (config/build.py).
 """
+
 import ctypes
 import errno
 import os
@@ -13,7 +14,7 @@ import weakref
 from hwmem.memory.ranges import permit
 from hwmem.units import format_size
 
-PROT_READ_WRITE, PRIVATE_ANONYMOUS, NORESERVE, MAYMOVE = 3, 0x22, 0x4000, 1        # of the host (Linux)
+PROT_READ_WRITE, PRIVATE_ANONYMOUS, NORESERVE, MAYMOVE = 3, 0x22, 0x4000, 1  # of the host (Linux)
 FAILED = (1 << 64) - 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -56,10 +57,13 @@ class HostMemory:
         self.address, self.size, self._permitted = address, size, Permitted()
         permit(self._permitted, address, size)
         self._release = weakref.finalize(self, _munmap, address, size)
-        self._release.atexit = False                        # a thread of the host's may still be in it
+        self._release.atexit = False  # a thread of the host's may still be in it
 
 
 def no_room(size, what):
     """The OSError that says which memory the host does not give."""
-    return OSError(errno.ENOMEM, f"{what}: the host has no further {format_size(size)} of address space for this process "
-                   f"({os.strerror(errno.ENOMEM)}; ulimit -v says how much it may have)")
+    return OSError(
+        errno.ENOMEM,
+        f"{what}: the host has no further {format_size(size)} of address space for this process "
+        f"({os.strerror(errno.ENOMEM)}; ulimit -v says how much it may have)",
+    )

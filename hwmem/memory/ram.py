@@ -16,6 +16,7 @@ In checked mode (HWMEM_CHECK=1) every address is looked up in ranges.py as well.
 
 Cost: one host load or store.
 """
+
 import ctypes
 
 from llvmlite import ir
@@ -26,7 +27,7 @@ from hwmem import params as P
 from hwmem._jit import CHECKED, cold, kernel
 from hwmem.memory.ranges import demand
 
-MADV_DONTNEED = 4               # of the host (Linux)
+MADV_DONTNEED = 4  # of the host (Linux)
 _CTYPES = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_int64}
 
 
@@ -49,6 +50,7 @@ def _accessors(size):
         def generate(context, builder, signature, args):
             value = builder.load(_pointer(builder, args[0], bits), align=1)
             return value if bits == 64 else builder.zext(value, ir.IntType(64))
+
         return types.int64(types.int64), generate
 
     @intrinsic
@@ -57,6 +59,7 @@ def _accessors(size):
             value = args[1] if bits == 64 else builder.trunc(args[1], ir.IntType(bits))
             builder.store(value, _pointer(builder, args[0], bits), align=1)
             return context.get_dummy_value()
+
         return types.void(types.int64, types.int64), generate
 
     def checked_load(address):
@@ -95,11 +98,13 @@ def copy_bytes(source, target, size):
 
 def _libc(name, arguments):
     """An intrinsic that calls a function of the C library: `arguments(builder's values)` are its arguments, all words."""
+
     def call(builder, args):
         words = arguments(*args)
         word = ir.IntType(64)
         function = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(word, [word] * len(words)), name)
         builder.call(function, words)
+
     return call
 
 
@@ -117,6 +122,7 @@ def _release(typingctx, address, size):
     def generate(context, builder, signature, args):
         _call_madvise(builder, args)
         return context.get_dummy_value()
+
     return types.void(types.int64, types.int64), generate
 
 
@@ -125,6 +131,7 @@ def _clear(typingctx, address, size):
     def generate(context, builder, signature, args):
         _call_memset(builder, args)
         return context.get_dummy_value()
+
     return types.void(types.int64, types.int64), generate
 
 
@@ -133,6 +140,7 @@ def _copy(typingctx, source, target, size):
     def generate(context, builder, signature, args):
         _call_memcpy(builder, args)
         return context.get_dummy_value()
+
     return types.void(types.int64, types.int64, types.int64), generate
 
 

@@ -5,6 +5,7 @@
 The table lies where jitted code finds it by its name, so that code in the cache finds it in every process. A machine's mappings
 are in it as long as they exist; what else jitted code may reach by address is entered with `permit`.
 """
+
 import ctypes
 import weakref
 
@@ -71,6 +72,7 @@ def _set_word(typingctx, i, value):
     def generate(context, builder, signature, args):
         builder.store(args[1], _place(builder, args[0]))
         return context.get_dummy_value()
+
     return types.void(types.int64, types.int64), generate
 
 

@@ -9,6 +9,7 @@ that a context switch need not flush; its word is the leaf page-table entry.
 An entry that lacks the right which an access needs (RW, or D on a store) is dropped and counts as a miss: the
 walk that follows sets D, or faults. Invariant: an entry agrees with the page tables (checked by check.py).
 """
+
 from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.cache.hit_filter import STORE_NEEDS, forget_lines, forget_page, forget_pages
@@ -50,7 +51,7 @@ def lookup_2m(m, s, core, va, write):
 def first_level(m, core, row, key, va, write):
     """Leaf entry from the first-level TLBs, or 0; `key` is that of a 4 KiB page, `row` where it belongs."""
     pte = lookup(m, core.dtlb, row, key, write)
-    if pte == 0 and core.last_huge != 0:                # a core that never met a huge page need not look for one
+    if pte == 0 and core.last_huge != 0:  # a core that never met a huge page need not look for one
         pte = lookup_2m(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, core, va, write)
     if pte != 0:
         core.dtlb.hits += 1

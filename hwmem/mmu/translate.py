@@ -3,6 +3,7 @@
 The memory door calls `translate`; a fault goes to the operating system through a door of its own, as a
 processor goes through its interrupt table, and the access is tried again when the handler says so.
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, cold, hot, kernel
 from hwmem.cache.hit_filter import forget_page
@@ -18,7 +19,7 @@ def translate(m, t, c, va, write):
     """Physical address of `va` for thread `t` on core `c`, or -1 when the thread got a signal."""
     core = m.core[c]
     if not is_user_address(core, va):
-        return trap(m, t, c, va, write)                 # the handler ends the thread
+        return trap(m, t, c, va, write)  # the handler ends the thread
     key = key_4k(core, va)
     row = row_of(core.dtlb, key)
     pte = first_level(m, core, row, key, va, write)
@@ -51,7 +52,7 @@ def trap(m, t, c, va, write):
     pte = NO_LEAF
     while pte == NO_LEAF:
         if call_door(m, P.DOOR_PAGE_FAULT, t, va, write, 0) < 0:
-            forget_page(m.core[c], va)                  # the TLBs have dropped an entry that lacks the right
+            forget_page(m.core[c], va)  # the TLBs have dropped an entry that lacks the right
             return NO_LEAF
         pte = walk(m, c, va, write)
     return pte

@@ -15,6 +15,7 @@ works out for itself.
 
 Cost: one to four accesses; with a warm pde cache, one.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -27,9 +28,9 @@ from hwmem.observers.hooks import physical_seen
 
 TOP_LEVEL = 3
 NO_LEAF = -1
-LARGE_LEAF = (1 << 63) - 1              # NX is not part of what a data access needs
-SMALL_LEAF = LARGE_LEAF & ~P.PTE_PS     # in a 4 KiB leaf that bit is PAT
-LOAD_LEAF = P.PTE_P | P.PTE_A           # what a leaf entry needs so that an access may use it as it is
+LARGE_LEAF = (1 << 63) - 1  # NX is not part of what a data access needs
+SMALL_LEAF = LARGE_LEAF & ~P.PTE_PS  # in a 4 KiB leaf that bit is PAT
+LOAD_LEAF = P.PTE_P | P.PTE_A  # what a leaf entry needs so that an access may use it as it is
 STORE_LEAF = LOAD_LEAF | P.PTE_RW | P.PTE_D
 
 
@@ -168,7 +169,13 @@ def take_walk_miss(m, c, row, line, write, i):
     """private.take_miss, counted as the walker's as well (cache/shares.py)."""
     core = m.core[c]
     l1, l2 = core.l1d, core.l2
-    replaced, dirty, replaced_2, dirty_2, written = l1.replacements, l1.dirty_evictions, l2.replacements, l2.dirty_evictions, core.writebacks
+    replaced, dirty, replaced_2, dirty_2, written = (
+        l1.replacements,
+        l1.dirty_evictions,
+        l2.replacements,
+        l2.dirty_evictions,
+        core.writebacks,
+    )
     missed_2, llc_hits, llc_misses = l2.misses, core.llc_hits, core.llc_misses
     core.walking = 1
     take_miss(m, c, row, line, write, i)
@@ -196,7 +203,7 @@ def walker_access(m, c, pa, write):
 def cached_leaf_table(m, core, va):
     """Physical address of the leaf table for `va` if the pde cache has it, else -1."""
     key = paging_key(core, va, 1)
-    if core.last_pde == key + 1:                        # its most recent entry
+    if core.last_pde == key + 1:  # its most recent entry
         core.pde.hits += 1
         return core.last_table
     if core.pde.ways == 0:

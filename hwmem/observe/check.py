@@ -11,6 +11,7 @@
 The scans are kernels, compiled at the first check. Cost: about a millisecond for a machine of usual size, most of it
 the LLC. `line_holders` reads the record in plain Python.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -28,7 +29,7 @@ from hwmem.observe.checks.vmas import check_all_vmas
 
 KIND_NAMES = ("anonymous pages", "pages of files", "shared pages", "pages in swap", "page tables")
 DIRECTORY_NAMES = ("PRESENT", "GONE", "SHARED", "OWNED")
-EVERYWHERE, CODE, WHERE, WHICH = -1, 4, 5, 6        # `found`: four numbers, the code, the core or socket, the array
+EVERYWHERE, CODE, WHERE, WHICH = -1, 4, 5, 6  # `found`: four numbers, the code, the core or socket, the array
 
 
 @kernel
@@ -52,9 +53,16 @@ def first_fault(m, marks, met, found):
 @kernel
 def check_linux(m, marks, met, found):
     """Memory as Linux keeps it. `marks`, `met`: zeros; what they are for stands in checks/frames.py."""
-    return (check_all_vmas(m, found) or check_free_blocks(m, marks, found) or check_core_lists(m, marks, found)
-            or check_lru(m, marks, found) or check_all_tables(m, marks, met, found)
-            or check_each_frame(m, marks, met, found) or check_slots(m, met, found) or check_page_cache(m, found))
+    return (
+        check_all_vmas(m, found)
+        or check_free_blocks(m, marks, found)
+        or check_core_lists(m, marks, found)
+        or check_lru(m, marks, found)
+        or check_all_tables(m, marks, met, found)
+        or check_each_frame(m, marks, met, found)
+        or check_slots(m, met, found)
+        or check_page_cache(m, found)
+    )
 
 
 @kernel
@@ -71,8 +79,13 @@ def check_core(m, c, found):
             code = check_paging_cache(m, array_of(core, k), len(ARRAYS) - k, found)
         if code:
             return code
-    return (check_last_table(m, c, found) or check_filter(m, c, found) or check_store_buffer(m, c, found)
-            or check_invalidations(m, c, found) or check_core_counts(m, c, found))
+    return (
+        check_last_table(m, c, found)
+        or check_filter(m, c, found)
+        or check_store_buffer(m, c, found)
+        or check_invalidations(m, c, found)
+        or check_core_counts(m, c, found)
+    )
 
 
 class Number(int):
@@ -100,7 +113,7 @@ def check_machine(machine):
     frames = max(1, int(m.frames.fresh))
     if not first_fault(m, np.zeros(frames, np.uint8), np.zeros(frames + int(m.swap.fresh), np.int32), found):
         return
-    *numbers, code, where, which = map(int, found[:WHICH + 1])
+    *numbers, code, where, which = map(int, found[: WHICH + 1])
     names = counts.MACHINE_IDENTITIES if where == EVERYWHERE else counts.CORE_IDENTITIES
     identity = names[numbers[2]] if code == faults.BAD_COUNT else ""
     array = (*ARRAYS, "llc")[which]
@@ -122,16 +135,21 @@ def line_holders(machine, physical):
             i = find(m, m.core[c][level], line)
             if i >= 0 and m.tag[i] & P.STATE_MASK > P.I:
                 copies[c] = P.STATE_NAMES[m.tag[i] & P.STATE_MASK]
-    state = {c: max((copies.get(c, "I") for copies in levels.values()), key=P.STATE_NAMES.index)
-             for c in sorted(levels["l1d"] | levels["l2"])}
+    state = {
+        c: max((copies.get(c, "I") for copies in levels.values()), key=P.STATE_NAMES.index) for c in sorted(levels["l1d"] | levels["l2"])
+    }
     entries = {s: find(m, m.llc[s], line) for s in range(machine.config.sockets)}
     sockets = {s: directory_entry(m, i) for s, i in entries.items() if i >= 0}
     named = [entry["directory"] for entry in sockets.values()]
-    return {"physical": line << P.LINE_SHIFT, "state": state, **levels,
-            "directory": next((n for n in ("OWNED", "SHARED", "PRESENT", "GONE") if n in named), None),
-            "sharers": sorted(c for entry in sockets.values() for c in entry["sharers"]),
-            "dirty": bool({"O", "M"} & set(state.values())) or any(entry["dirty"] for entry in sockets.values()),
-            "socket": sockets}
+    return {
+        "physical": line << P.LINE_SHIFT,
+        "state": state,
+        **levels,
+        "directory": next((n for n in ("OWNED", "SHARED", "PRESENT", "GONE") if n in named), None),
+        "sharers": sorted(c for entry in sockets.values() for c in entry["sharers"]),
+        "dirty": bool({"O", "M"} & set(state.values())) or any(entry["dirty"] for entry in sockets.values()),
+        "socket": sockets,
+    }
 
 
 def find(m, s, line):
@@ -139,7 +157,7 @@ def find(m, s, line):
     if s.ways == 0:
         return -1
     first = int(s["first"]) + (line % int(s.sets) << int(s.row_shift))
-    row = m.tag[first:first + int(s.ways)] & P.KEY_MASK
+    row = m.tag[first : first + int(s.ways)] & P.KEY_MASK
     places = np.flatnonzero(row == (line << P.TAG_SHIFT | P.OCCUPIED))
     return first + int(places[0]) if len(places) else -1
 

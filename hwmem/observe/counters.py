@@ -31,6 +31,7 @@ and of the machine:
 
 Machine.check() holds the counters to them (checks/counts.py).
 """
+
 import functools
 
 import numpy as np
@@ -40,37 +41,90 @@ from hwmem.layout import MACHINE, VMSTAT_NAMES
 from hwmem.observers.sharing import FALSE_SHARING
 
 CORE_FIELDS = {
-    "loads": "loads", "stores": "stores", "atomics": "atomics", "split_accesses": "split_accesses",
-    "split_double_misses": "split_double_misses", "walk_accesses": "walk_accesses", "kernel_accesses": "kernel_accesses",
-    "llc.hits": "llc_hits", "llc.misses": "llc_misses", "walks": "walks", "upgrades": "upgrades",
-    "invalidations_received": "invalidations_received", "interventions_hit_modified": "interventions_hit_modified",
-    "interventions_remote": "interventions_remote", "writebacks": "writebacks",
-    "dram.reads": "dram_reads", "dram.writes": "dram_writes",
-    "line_waits": "line_waits", "line_wait_cycles": "line_wait_cycles",
-    "lock_waits": "lock_waits", "lock_wait_cycles": "lock_wait_cycles",
-    "faults.minor": "faults_minor", "faults.major": "faults_major", "fences": "fences",
-    "store_buffer.stores": "store_buffer_stores", "store_buffer.drains": "store_buffer_drains",
-    "store_buffer.forwards": "store_buffer_forwards", "store_buffer.stalls": "store_buffer_stalls",
-    "store_buffer.blocked": "store_buffer_blocked", "store_buffer.aliases": "store_buffer_aliases",
-    "store_buffer.fetches": "store_buffer_fetches", "store_buffer.streams": "store_buffer_streams",
-    "invalidation_queue.lines": "invalidations_queued", "invalidation_queue.processed": "invalidations_processed",
+    "loads": "loads",
+    "stores": "stores",
+    "atomics": "atomics",
+    "split_accesses": "split_accesses",
+    "split_double_misses": "split_double_misses",
+    "walk_accesses": "walk_accesses",
+    "kernel_accesses": "kernel_accesses",
+    "llc.hits": "llc_hits",
+    "llc.misses": "llc_misses",
+    "walks": "walks",
+    "upgrades": "upgrades",
+    "invalidations_received": "invalidations_received",
+    "interventions_hit_modified": "interventions_hit_modified",
+    "interventions_remote": "interventions_remote",
+    "writebacks": "writebacks",
+    "dram.reads": "dram_reads",
+    "dram.writes": "dram_writes",
+    "line_waits": "line_waits",
+    "line_wait_cycles": "line_wait_cycles",
+    "lock_waits": "lock_waits",
+    "lock_wait_cycles": "lock_wait_cycles",
+    "faults.minor": "faults_minor",
+    "faults.major": "faults_major",
+    "fences": "fences",
+    "store_buffer.stores": "store_buffer_stores",
+    "store_buffer.drains": "store_buffer_drains",
+    "store_buffer.forwards": "store_buffer_forwards",
+    "store_buffer.stalls": "store_buffer_stalls",
+    "store_buffer.blocked": "store_buffer_blocked",
+    "store_buffer.aliases": "store_buffer_aliases",
+    "store_buffer.fetches": "store_buffer_fetches",
+    "store_buffer.streams": "store_buffer_streams",
+    "invalidation_queue.lines": "invalidations_queued",
+    "invalidation_queue.processed": "invalidations_processed",
     "invalidation_queue.loads": "early_loads",
-    "cycles": "cycles", "idle_cycles": "idle_cycles", "context_switches": "context_switches",
-    "shootdowns.sent": "shootdowns_sent", "shootdowns.received": "shootdowns_received",
-    "refused_accesses": "refused_accesses"}
+    "cycles": "cycles",
+    "idle_cycles": "idle_cycles",
+    "context_switches": "context_switches",
+    "shootdowns.sent": "shootdowns_sent",
+    "shootdowns.received": "shootdowns_received",
+    "refused_accesses": "refused_accesses",
+}
 CACHE_FIELDS = ("hits", "misses", "write_back_misses", "replacements", "dirty_evictions")
-TLB_FIELDS = ("hits", "misses")         # also what is counted of the LLC by core, not by socket
-DIRECTORY_FIELDS = ("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "make_unique", "hits", "misses",
-                    "back_invalidations", "remote_requests")
+TLB_FIELDS = ("hits", "misses")  # also what is counted of the LLC by core, not by socket
+DIRECTORY_FIELDS = (
+    "gets",
+    "getx",
+    "upgrades",
+    "fwd_gets",
+    "fwd_getx",
+    "inv",
+    "putx",
+    "memory_fills",
+    "make_unique",
+    "hits",
+    "misses",
+    "back_invalidations",
+    "remote_requests",
+)
 DRAM_FIELDS = ("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles")
 DISK_FIELDS = ("reads", "writes", "wait_cycles")
-OTHERS = {"walker": "walk_accesses", "kernel": "kernel_accesses"}      # beside the program: what counts their accesses
-SHARED = ("l1d.misses", "l1d.replacements", "l1d.dirty_evictions", "l2.misses", "l2.write_back_misses", "l2.replacements",
-          "l2.dirty_evictions", "llc.hits", "llc.misses", "writebacks", "dram.writes")      # what is counted apart for them (layout.SHARE)
-SERVED = {"l2.hits": (P.FROM_L2,), "upgrades": (P.FROM_UPGRADE,), "interventions_hit_modified": (P.FROM_HITM, P.FROM_REMOTE_HITM),
-          "interventions_remote": (P.FROM_REMOTE_HITM,), "dram.reads": (P.FROM_DRAM, P.FROM_REMOTE_DRAM)}    # of what served their misses
-UNCACHED = ("uncached.reads", "uncached.writes")                       # only theirs: page tables, with walker.path = "memory"
-PROGRAMS = ("l1d.write_back_misses", "dtlb.hits", "dtlb.misses", "stlb.hits", "stlb.misses")     # only a program's accesses count here
+OTHERS = {"walker": "walk_accesses", "kernel": "kernel_accesses"}  # beside the program: what counts their accesses
+SHARED = (
+    "l1d.misses",
+    "l1d.replacements",
+    "l1d.dirty_evictions",
+    "l2.misses",
+    "l2.write_back_misses",
+    "l2.replacements",
+    "l2.dirty_evictions",
+    "llc.hits",
+    "llc.misses",
+    "writebacks",
+    "dram.writes",
+)  # what is counted apart for them (layout.SHARE)
+SERVED = {
+    "l2.hits": (P.FROM_L2,),
+    "upgrades": (P.FROM_UPGRADE,),
+    "interventions_hit_modified": (P.FROM_HITM, P.FROM_REMOTE_HITM),
+    "interventions_remote": (P.FROM_REMOTE_HITM,),
+    "dram.reads": (P.FROM_DRAM, P.FROM_REMOTE_DRAM),
+}  # of what served their misses
+UNCACHED = ("uncached.reads", "uncached.writes")  # only theirs: page tables, with walker.path = "memory"
+PROGRAMS = ("l1d.write_back_misses", "dtlb.hits", "dtlb.misses", "stlb.hits", "stlb.misses")  # only a program's accesses count here
 MISS_CAUSES = ("miss.cold", "miss.capacity", "miss.true_sharing", "miss.false_sharing")
 
 
@@ -79,24 +133,28 @@ def plan(cores, sockets, mmu):
     """What the counters of such a machine are made of: lists and dicts whose leaves are sums, [(word of the record, weight)]."""
     each = [core_plan(c, mmu) for c in range(cores)]
     llc = {f: [(word("llc", s, f), 1) for s in range(sockets)] for f in CACHE_FIELDS}
-    return {"cores": each,
-            "llc": llc | {f: [part for core in each for part in core[f"llc.{f}"]] for f in TLB_FIELDS},
-            "directory": {f: [(word("directory", f), 1)] for f in DIRECTORY_FIELDS},
-            "dram": {f: [(word("dram", s, f), 1) for s in range(sockets)] for f in DRAM_FIELDS},
-            "linux": {f: [(word("vmstat", f), 1)] for f in VMSTAT_NAMES} | {f"disk.{f}": [(word("disk", f), 1)] for f in DISK_FIELDS}}
+    return {
+        "cores": each,
+        "llc": llc | {f: [part for core in each for part in core[f"llc.{f}"]] for f in TLB_FIELDS},
+        "directory": {f: [(word("directory", f), 1)] for f in DIRECTORY_FIELDS},
+        "dram": {f: [(word("dram", s, f), 1) for s in range(sockets)] for f in DRAM_FIELDS},
+        "linux": {f: [(word("vmstat", f), 1)] for f in VMSTAT_NAMES} | {f"disk.{f}": [(word("disk", f), 1)] for f in DISK_FIELDS},
+    }
 
 
 def core_plan(c, mmu):
     """Name -> sum, of one core."""
+
     def field(*path):
         return [(word("core", c, *path), 1)]
+
     sums = {name: field(path) for name, path in CORE_FIELDS.items()}
     filtered = sums["loads"] + sums["stores"] + sums["atomics"] + [(word("core", c, "slow_accesses"), -1)]
     for level in ("l1d", "l2"):
         sums |= {f"{level}.{name}": field(level, name) for name in CACHE_FIELDS}
     for tlb in ("dtlb", "stlb"):
         sums |= {f"{tlb}.{name}": field(tlb, name) for name in TLB_FIELDS}
-    in_flight = field("forwards_in_flight")                 # the L1 was asked too, but the store answered
+    in_flight = field("forwards_in_flight")  # the L1 was asked too, but the store answered
     sums["store_buffer.forwards"] += in_flight
     sums["l1d.hits"] += filtered + [(at, -1) for at, _ in in_flight]
     if mmu:
@@ -164,7 +222,7 @@ def shape_of(machine):
 def raw(machine):
     """The counters as one int64 vector, to subtract."""
     words, weights, begin = gathered(*shape_of(machine))
-    first = machine.state.doors                             # the record's first field
+    first = machine.state.doors  # the record's first field
     record = np.lib.stride_tricks.as_strided(first, (MACHINE.itemsize // 8,), (8,))
     return np.add.reduceat(record[words] * weights, begin)
 
@@ -179,6 +237,7 @@ def named(machine, vector):
         if isinstance(node[0], tuple):
             return next(values)
         return [fill(child) for child in node]
+
     return with_totals(fill(plan(*shape_of(machine))))
 
 

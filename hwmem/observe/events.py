@@ -11,6 +11,7 @@ a line came to be shared. (To see a later part, start the log there.)
 Lines of a log are in the order in which the machine made the requests. Cores have clocks of their own; within a core
 cycles never decrease, across cores they may.
 """
+
 from hwmem.cache.protocol import REQUEST_NAMES
 from hwmem.params import LINE_SHIFT, STATE_NAMES
 
@@ -36,5 +37,7 @@ def row_text(event):
     states = f"{STATE_NAMES[event['before']]}->{STATE_NAMES[event['after']]}"
     source = f"core {event['responder']}" if event["responder"] >= 0 else "-"
     thread = event["thread"] if event["thread"] >= 0 else "-"
-    return (f"{event['cycle']:>12} {event['core']:>4} {thread:>6} {REQUEST_NAMES[event['request']]:>8} "
-            f"{int(event['line']) << LINE_SHIFT:>#14x}  {states:<6} {source:<8} {event['latency']:>7}")
+    return (
+        f"{event['cycle']:>12} {event['core']:>4} {thread:>6} {REQUEST_NAMES[event['request']]:>8} "
+        f"{int(event['line']) << LINE_SHIFT:>#14x}  {states:<6} {source:<8} {event['latency']:>7}"
+    )

@@ -9,6 +9,7 @@ makes E into M (the line stays E here until its core's next request or PUTX says
 for what is O), and a core that drops a clean copy
 for want of room (it stays S here until it asks again).
 """
+
 from typing import NamedTuple
 
 import numpy as np
@@ -37,12 +38,15 @@ def history(log, line, cores, protocol):
     for event in log[log["line"] == line]:
         core, request, supplier = int(event["core"]), int(event["request"]), int(event["responder"])
         if supplier >= 0 and states[supplier] == I:
-            states[supplier] = M                        # it had the line since before the log began
+            states[supplier] = M  # it had the line since before the log began
         if request in MEETS:
             states = [int(table[state, MEETS[request]]) if state != I else I for state in states]
         states[core] = int(event["after"])
-        moments.append(Moment(int(event["cycle"]), core, REQUEST_NAMES[request], supplier, int(event["latency"]),
-                              "".join(STATE_NAMES[s] for s in states)))
+        moments.append(
+            Moment(
+                int(event["cycle"]), core, REQUEST_NAMES[request], supplier, int(event["latency"]), "".join(STATE_NAMES[s] for s in states)
+            )
+        )
     return moments
 
 

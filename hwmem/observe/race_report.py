@@ -13,6 +13,7 @@
 There are no code addresses: what stands where Go has the functions is the variable. Of an ordered access (atomic, acquire
 or release), and of a read that was one of several, only the thread is kept.
 """
+
 from hwmem.layout import RACE_LOG
 from hwmem.params import ORDERED, WRITES
 
@@ -22,15 +23,21 @@ RULE = "=" * 18
 def table(machine, number=lambda thread: thread):
     """One dict a race, in the order found: {"now", "before"}, each with address, size, thread, core, cycle (None: not kept),
     write, ordered. `number`: what to call a thread."""
-    found = machine.state.race[:min(int(machine.state.observe.race_count), RACE_LOG)]
+    found = machine.state.race[: min(int(machine.state.observe.race_count), RACE_LOG)]
     return [{name: row(race[name], number) for name in ("now", "before")} for race in found]
 
 
 def row(access, number):
     kind, cycle = int(access["kind"]), int(access["cycle"])
-    return {"address": int(access["va"]), "size": int(access["width"]), "thread": number(int(access["thread"])),
-            "core": int(access["core"]), "cycle": None if cycle < 0 else cycle,
-            "write": bool(WRITES >> (kind & ORDERED - 1) & 1), "ordered": bool(kind & ORDERED)}
+    return {
+        "address": int(access["va"]),
+        "size": int(access["width"]),
+        "thread": number(int(access["thread"])),
+        "core": int(access["core"]),
+        "cycle": None if cycle < 0 else cycle,
+        "write": bool(WRITES >> (kind & ORDERED - 1) & 1),
+        "ordered": bool(kind & ORDERED),
+    }
 
 
 def dropped(machine):
@@ -43,8 +50,10 @@ def text(rows, symbol_of=hex):
     """Go's warnings, one after another, and how many; "" if there are none. `symbol_of(address)` names a variable."""
     if not rows:
         return ""
-    parts = [f"{RULE}\nWARNING: DATA RACE\n{told(race['now'], '', symbol_of)}\n\n{told(race['before'], 'previous ', symbol_of)}\n{RULE}"
-             for race in rows]
+    parts = [
+        f"{RULE}\nWARNING: DATA RACE\n{told(race['now'], '', symbol_of)}\n\n{told(race['before'], 'previous ', symbol_of)}\n{RULE}"
+        for race in rows
+    ]
     return "\n".join([*parts, f"Found {len(rows)} data race(s)"])
 
 
@@ -54,5 +63,4 @@ def told(access, before, symbol_of):
     details.append(f"core {access['core']}")
     if access["cycle"] is not None:
         details.append(f"cycle {access['cycle']:,}")
-    return (f"{what} at {access['address']:#014x} by thread {access['thread']}:\n"
-            f"  {symbol_of(access['address'])}  {', '.join(details)}")
+    return f"{what} at {access['address']:#014x} by thread {access['thread']}:\n  {symbol_of(access['address'])}  {', '.join(details)}"

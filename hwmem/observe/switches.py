@@ -6,6 +6,7 @@ A start begins a new observation: tables and the event log are emptied; core.mis
 was observed can be read while it goes on and after the stop. While classify, c2c or races is on, every access leaves
 the hit filter (cache/hit_filter.py): that costs time on the host, and no cycle.
 """
+
 import numpy as np
 
 from hwmem.cache.hit_filter import forget_everything
@@ -28,8 +29,8 @@ def start(machine, classify=False, c2c=False, events=0, races=False):
     m = machine.state
     o = m.observe
     o.epoch += 1
-    m.others_wrote[:o.rows + 1] = 0
-    m.cell[:o.cells] = np.zeros(1, CELL)
+    m.others_wrote[: o.rows + 1] = 0
+    m.cell[: o.cells] = np.zeros(1, CELL)
     if o.cells:
         m.cell_index[:] = 0
     o.rows = o.cells = o.sharing_dropped = o.c2c_dropped = o.event_count = 0
@@ -41,7 +42,7 @@ def start(machine, classify=False, c2c=False, events=0, races=False):
     o.watching = o.classify or o.c2c or o.races
     if o.watching:
         forget_everything(m)
-        m.core["plain"][:int(m.cores)] = 0
+        m.core["plain"][: int(m.cores)] = 0
 
 
 def stop(machine):
@@ -60,7 +61,7 @@ def begin_races(m):
     if o.race_cells or o.race_rows:
         m.race_index[:] = 0
         m.race_sync[:] = 0
-    m.race_row[:o.race_rows + 1] = 0
+    m.race_row[: o.race_rows + 1] = 0
     m.race_clock[:] = 0
     np.fill_diagonal(m.race_clock, 1)
     o.race_cells = o.race_rows = o.race_count = o.races_dropped = 0

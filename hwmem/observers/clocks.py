@@ -9,6 +9,7 @@ A place is a virtual address in its process, or a negative key of the program's 
 release store overwrites another's: so stores that become visible in another order than they were made raise no
 false alarm. Lamport, 1978; Mattern, 1989.
 """
+
 from hwmem._jit import cold, kernel
 from hwmem.layout import RACE_ROWS
 

@@ -17,6 +17,7 @@ the line begins (forget_use), so that two owners of one frame do not meet here.
 
 Bounded: cells beyond layout.CELLS are counted in m.observe.c2c_dropped. c2c.py makes the tables.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -25,9 +26,9 @@ from hwmem.bits import bit, ctz64
 from hwmem.layout import CELL_SLOTS, CELLS
 
 NOTHING = np.uint64(0)
-QUIET, CALLED, CONTENDED = range(3)         # CALLED: by an event, since when no thread has come
+QUIET, CALLED, CONTENDED = range(3)  # CALLED: by an event, since when no thread has come
 A_LOAD, A_STORE, AN_ATOMIC = range(3)
-READS, WRITES = range(2)                    # rows of `served`
+READS, WRITES = range(2)  # rows of `served`
 HITM_HERE, HITM_REMOTE, OTHER_LOADS = range(3)
 
 

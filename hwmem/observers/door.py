@@ -6,6 +6,7 @@
 
 Cost: a look-up in a hash table and some masks, about 20 ns an access, 40 ns on a contended line.
 """
+
 import numpy as np
 
 from hwmem import params as P

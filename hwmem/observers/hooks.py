@@ -14,6 +14,7 @@ machine compiles none of it. An event is so small that it is written here.
 
 Invariant: observing changes no clock, no count and no state of the machine.
 """
+
 from hwmem import params as P
 from hwmem._jit import call_door, cold, kernel
 

@@ -16,6 +16,7 @@ word that were always accessed together share a cell, and a cell is split when t
 Accesses are told in program order: a store counts from when it retires, not from when its buffer lets it go. A word is
 its virtual address in its process. What finds no room is counted in races_dropped.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -156,7 +157,7 @@ def touch(m, n, t, va, what):
     cell, kind = m.race_cell[n], what >> P.KIND_SHIFT
     write = P.WRITES >> (kind & P.ORDERED - 1) & 1
     if kind & P.ORDERED == 0 and not write and cell.read.clock == m.race_clock[t, t] and cell.read.thread == t:
-        return                                          # the same thread again, nothing released since
+        return  # the same thread again, nothing released since
     if cell.write.clock > m.race_clock[t, cell.write.thread]:
         report(m, n, t, va, what, cell.write.thread)
     elif write:

@@ -23,6 +23,7 @@ an upgrade, not a miss. The kernel's and the walker's accesses are accesses like
 Identity, for each core: miss.cold + capacity + true + false (pending ones included) + upgrades = l1d.misses,
 less what found no room (m.observe.sharing_dropped), from the moment the switch is on.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -121,5 +122,5 @@ def recalled(m, i, d):
     """... only for lack of room: what the core then misses is capacity."""
     w = m.watched[i]
     w.lost &= ~bit(d)
-    if w.contended == 1:                # nobody has asked for it (contended.py)
+    if w.contended == 1:  # nobody has asked for it (contended.py)
         w.contended = 0

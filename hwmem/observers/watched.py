@@ -8,6 +8,7 @@ to the observation whose `epoch` it bears: starting another one empties the tabl
 Invariant: a line that found no room once finds none until the next start, so what is not followed is not
 followed from the beginning.
 """
+
 from hwmem._jit import kernel
 from hwmem.layout import WATCHED_SLOTS
 

@@ -6,6 +6,7 @@
 Figures come from one scan of the frames' records. What this machine has not (slab, sockets, zswap) is left out.
 Source: mm/memcontrol.c (memory_stat_format), Documentation/admin-guide/cgroup-v2.rst.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -14,7 +15,7 @@ from hwmem.linux.pages import head_of
 
 STAT = ("anon", "file", "kernel", "pagetables", "shmem", "file_mapped", "file_dirty", "anon_thp")
 LISTS = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")
-COUNTS = ("pgscan", "pgsteal")          # of memory.stat, that are not bytes
+COUNTS = ("pgscan", "pgsteal")  # of memory.stat, that are not bytes
 ANON, FILE, KERNEL, PAGETABLES, SHMEM, MAPPED, DIRTY, THP = range(len(STAT))
 
 
@@ -44,7 +45,7 @@ def stat(machine, g):
     m, counts = machine.state, np.zeros(len(STAT), np.int64)
     count_group(m, g, counts)
     record = m.group[g]
-    pages = dict(zip(STAT, counts.tolist())) | dict(zip(LISTS, record.pages[P.LRU_INACTIVE_ANON:].tolist()))
+    pages = dict(zip(STAT, counts.tolist())) | dict(zip(LISTS, record.pages[P.LRU_INACTIVE_ANON :].tolist()))
     return {name: n * P.PAGE for name, n in pages.items()} | {name: int(record[name]) for name in COUNTS}
 
 

@@ -7,6 +7,7 @@
 Source: fs/proc/task_mmu.c (show_map_vma, get_vma_name, __show_smap, show_smap_vma_flags), mm/huge_memory.c
 (__thp_vma_allowable_orders).
 """
+
 from collections import namedtuple
 
 import numpy as np
@@ -14,29 +15,46 @@ import numpy as np
 from hwmem import params as P
 from hwmem.proc import walk
 
-SMAPS = tuple(name for name in walk.FIGURES if name not in ("Pss_Anon", "Pss_File", "Pss_Shmem"))    # the rollup alone has these
+SMAPS = tuple(name for name in walk.FIGURES if name not in ("Pss_Anon", "Pss_File", "Pss_Shmem"))  # the rollup alone has these
 RIGHTS = ((P.VM_READ, "r"), (P.VM_WRITE, "w"), (P.VM_EXEC, "x"))
 MAP_FLAGS = ((P.VM_GROWSDOWN, P.MAP_GROWSDOWN), (P.VM_LOCKED, P.MAP_LOCKED), (P.VM_NORESERVE, P.MAP_NORESERVE))
-SHARED_MEMORY = "/dev/zero (deleted)"           # shared anonymous memory is a file without a name (mm/shmem.c)
+SHARED_MEMORY = "/dev/zero (deleted)"  # shared anonymous memory is a file without a name (mm/shmem.c)
 NO_DEVICE, SHARED_DEVICE, DISK_DEVICE = "00:00", "00:01", "08:01"
 
 # Mnemonics of vm_flags, lowest bit first; VM_MAY* follow from the kind of mapping, and the kernel's own pages have more
 MNEMONICS = ((P.VM_READ, "rd"), (P.VM_WRITE, "wr"), (P.VM_EXEC, "ex"), (P.VM_SHARED, "sh"))
-MNEMONICS_ABOVE = ((P.VM_GROWSDOWN, "gd"), (P.VM_MAYBE_GUARD, "gu"), (P.VM_LOCKED, "lo"), (P.VM_SEQUENTIAL, "sr"), (P.VM_RANDOM, "rr"), (P.VM_DONTCOPY, "dc"),
-                   (P.VM_LOCKONFAULT, "lf"), (P.VM_ACCOUNT, "ac"), (P.VM_NORESERVE, "nr"), (P.VM_WIPEONFORK, "wf"), (P.VM_DONTDUMP, "dd"),
-                   (P.VM_HUGEPAGE, "hg"), (P.VM_NOHUGEPAGE, "nh"))
+MNEMONICS_ABOVE = (
+    (P.VM_GROWSDOWN, "gd"),
+    (P.VM_MAYBE_GUARD, "gu"),
+    (P.VM_LOCKED, "lo"),
+    (P.VM_SEQUENTIAL, "sr"),
+    (P.VM_RANDOM, "rr"),
+    (P.VM_DONTCOPY, "dc"),
+    (P.VM_LOCKONFAULT, "lf"),
+    (P.VM_ACCOUNT, "ac"),
+    (P.VM_NORESERVE, "nr"),
+    (P.VM_WIPEONFORK, "wf"),
+    (P.VM_DONTDUMP, "dd"),
+    (P.VM_HUGEPAGE, "hg"),
+    (P.VM_NOHUGEPAGE, "nh"),
+)
 SPECIAL_MNEMONICS = {"[vdso]": "rd ex mr mw me de", "[vvar]": "rd mr pf io de dd"}
 
 
 Space = namedtuple("Space", ("brk", "start_brk", "start_stack", "vdso", "levels", "thp", "machine"))
 
 
-class Vma(namedtuple("Vma", ("start", "end", "prot", "flags", "offset", "device", "inode", "name", *map(str.lower, SMAPS), "thpeligible", "vmflags"))):
+class Vma(
+    namedtuple(
+        "Vma", ("start", "end", "prot", "flags", "offset", "device", "inode", "name", *map(str.lower, SMAPS), "thpeligible", "vmflags")
+    )
+):
     """A mapping. `prot`: PROT_* bits, `flags`: MAP_* bits, `offset`: bytes into the file, `device` and `inode`: the file's.
 
     smaps' figures follow in bytes, under the kernel's names in lower case: rss, pss, private_dirty, anonymous, lazyfree,
     anonhugepages, swap, ...; `thpeligible` is 0 or 1, `vmflags` the two-letter codes.
     """
+
     __slots__ = ()
 
     @property
@@ -62,7 +80,7 @@ def vmas(process):
     rows, space = measured(process), space_of(process)
     rows[:, list(walk.PROPORTIONAL)] >>= walk.PSS_SHIFT
     columns = [walk.FILE + 1 + walk.FIGURES.index(name) for name in SMAPS]
-    return [vma_of(space, *row[:walk.FILE + 1], [row[c] for c in columns]) for row in rows.tolist()]
+    return [vma_of(space, *row[: walk.FILE + 1], [row[c] for c in columns]) for row in rows.tolist()]
 
 
 def space_of(process):
@@ -80,8 +98,19 @@ def vma_of(space, start, end, vm_flags, pgoff, file, figures):
         device, offset = SHARED_DEVICE if name == SHARED_MEMORY else DISK_DEVICE, pgoff * P.PAGE
     if device != DISK_DEVICE:
         flags |= P.MAP_ANONYMOUS
-    return Vma(start, end, vm_flags & P.VM_ACCESS, flags, offset, device, file, name, *figures,
-               int(thp_eligible(space, start, end, vm_flags, file)), mnemonics(vm_flags, name))
+    return Vma(
+        start,
+        end,
+        vm_flags & P.VM_ACCESS,
+        flags,
+        offset,
+        device,
+        file,
+        name,
+        *figures,
+        int(thp_eligible(space, start, end, vm_flags, file)),
+        mnemonics(vm_flags, name),
+    )
 
 
 def name_of(space, start, end, vm_flags, file):

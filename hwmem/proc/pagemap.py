@@ -8,6 +8,7 @@ as on a kernel without CONFIG_MEM_SOFT_DIRTY. `scan` is the ioctl PAGEMAP_SCAN, 
 Source: fs/proc/task_mmu.c (pte_to_pagemap_entry, pagemap_page_category, pagemap_scan_output),
 Documentation/admin-guide/mm/pagemap.rst.
 """
+
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +23,17 @@ from hwmem.linux.vma_tree import vma_at
 NAMES = ("present", "swapped", "dirty", "accessed", "writable", "exclusive", "anon", "file", "zero", "huge", "soft_dirty", "guard")
 (PRESENT, SWAPPED, DIRTY, ACCESSED, WRITABLE, EXCLUSIVE, ANON, FILE, ZERO, HUGE, SOFT_DIRTY, GUARD) = (1 << k for k in range(len(NAMES)))
 WORD_BITS = ((PRESENT, 63), (SWAPPED, 62), (FILE, 61), (GUARD, 62), (GUARD, 58), (EXCLUSIVE, 56), (SOFT_DIRTY, 55))
-ENTRY_DIRTY = 1 << 20           # flags: the entry's own soft-dirty bit, whatever the VMA says
-NOT_THERE = 1 << 21             # flags: no VMA is there
-CATEGORIES = ((P.PAGE_IS_PRESENT, PRESENT), (P.PAGE_IS_FILE, FILE), (P.PAGE_IS_SWAPPED, SWAPPED | GUARD),
-              (P.PAGE_IS_PFNZERO, ZERO), (P.PAGE_IS_HUGE, HUGE), (P.PAGE_IS_SOFT_DIRTY, ENTRY_DIRTY), (P.PAGE_IS_GUARD, GUARD))
+ENTRY_DIRTY = 1 << 20  # flags: the entry's own soft-dirty bit, whatever the VMA says
+NOT_THERE = 1 << 21  # flags: no VMA is there
+CATEGORIES = (
+    (P.PAGE_IS_PRESENT, PRESENT),
+    (P.PAGE_IS_FILE, FILE),
+    (P.PAGE_IS_SWAPPED, SWAPPED | GUARD),
+    (P.PAGE_IS_PFNZERO, ZERO),
+    (P.PAGE_IS_HUGE, HUGE),
+    (P.PAGE_IS_SOFT_DIRTY, ENTRY_DIRTY),
+    (P.PAGE_IS_GUARD, GUARD),
+)
 SLOT_SHIFT = 5
 
 
@@ -76,7 +84,7 @@ def flags_of(m, entry, frame):
     flags |= (DIRTY if entry & P.PTE_D else 0) | (ACCESSED if entry & P.PTE_A else 0)
     flags |= (WRITABLE if entry & P.PTE_RW else 0) | (HUGE if entry & P.PTE_PS else 0)
     if frame_at(entry) == 0:
-        return flags | ZERO | (FILE if entry & P.PTE_PS else 0)         # the huge one counts as a page that is not anonymous
+        return flags | ZERO | (FILE if entry & P.PTE_PS else 0)  # the huge one counts as a page that is not anonymous
     head = head_of(m, frame)
     if m.frame[frame].maps + m.frame[head].huge_maps == 1:
         flags |= EXCLUSIVE
@@ -94,8 +102,11 @@ def pages(process, address, n):
 def page(process, address):
     """The Page that holds `address`."""
     flags, number = map(int, pages(process, address, 1)[0])
-    return Page({name: bool(flags >> k & 1) for k, name in enumerate(NAMES)},
-                pfn=number if flags & PRESENT else None, slot=number if flags & SWAPPED else None)
+    return Page(
+        {name: bool(flags >> k & 1) for k, name in enumerate(NAMES)},
+        pfn=number if flags & PRESENT else None,
+        slot=number if flags & SWAPPED else None,
+    )
 
 
 def words(process, address, n):
@@ -124,7 +135,7 @@ def scan(process, start, end, required, any_of, inverted, returned, most):
         if mask & ~known:
             raise ValueError(f"{name}: {mask:#x} has bits that are no PAGE_IS_*")
     flags = pages(process, start, end - start)[:, 0]
-    found = np.full(len(flags), P.PAGE_IS_WRITTEN, np.int64)            # not write-protected by userfaultfd, which there is not
+    found = np.full(len(flags), P.PAGE_IS_WRITTEN, np.int64)  # not write-protected by userfaultfd, which there is not
     for category, of in CATEGORIES:
         found |= np.where(flags & of, category, 0)
     asked = found ^ inverted

@@ -10,6 +10,7 @@ page of n mappings counts 4096 * 4096 // n. The zero page is nobody's and counts
 Cost: an entry read for each page of memory that has a leaf table; whole tables that are missing are stepped over.
 Source: fs/proc/task_mmu.c (smaps_account, smaps_pte_entry, smaps_pmd_entry).
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.linux.page_cache import find_page
@@ -19,16 +20,58 @@ from hwmem.linux.swap import slot_at
 from hwmem.linux.vma import pages_of
 
 START, END, VM_FLAGS, PGOFF, FILE = range(5)
-FIGURES = ("Rss", "Pss", "Pss_Dirty", "Pss_Anon", "Pss_File", "Pss_Shmem", "Shared_Clean", "Shared_Dirty", "Private_Clean",
-           "Private_Dirty", "Referenced", "Anonymous", "KSM", "LazyFree", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped",
-           "Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss", "Locked")
-(RSS, PSS, PSS_DIRTY, PSS_ANON, PSS_FILE, PSS_SHMEM, SHARED_CLEAN, SHARED_DIRTY, PRIVATE_CLEAN, PRIVATE_DIRTY, REFERENCED,
- ANONYMOUS, KSM, LAZYFREE, ANONHUGE, SHMEM_HUGE, FILE_HUGE, SHARED_HUGETLB, PRIVATE_HUGETLB, SWAP, SWAP_PSS,
- LOCKED) = range(FILE + 1, FILE + 1 + len(FIGURES))
+FIGURES = (
+    "Rss",
+    "Pss",
+    "Pss_Dirty",
+    "Pss_Anon",
+    "Pss_File",
+    "Pss_Shmem",
+    "Shared_Clean",
+    "Shared_Dirty",
+    "Private_Clean",
+    "Private_Dirty",
+    "Referenced",
+    "Anonymous",
+    "KSM",
+    "LazyFree",
+    "AnonHugePages",
+    "ShmemPmdMapped",
+    "FilePmdMapped",
+    "Shared_Hugetlb",
+    "Private_Hugetlb",
+    "Swap",
+    "SwapPss",
+    "Locked",
+)
+(
+    RSS,
+    PSS,
+    PSS_DIRTY,
+    PSS_ANON,
+    PSS_FILE,
+    PSS_SHMEM,
+    SHARED_CLEAN,
+    SHARED_DIRTY,
+    PRIVATE_CLEAN,
+    PRIVATE_DIRTY,
+    REFERENCED,
+    ANONYMOUS,
+    KSM,
+    LAZYFREE,
+    ANONHUGE,
+    SHMEM_HUGE,
+    FILE_HUGE,
+    SHARED_HUGETLB,
+    PRIVATE_HUGETLB,
+    SWAP,
+    SWAP_PSS,
+    LOCKED,
+) = range(FILE + 1, FILE + 1 + len(FIGURES))
 COLUMNS = LOCKED + 1
 PROPORTIONAL = (PSS, PSS_DIRTY, PSS_ANON, PSS_FILE, PSS_SHMEM, SWAP_PSS, LOCKED)
 PSS_SHIFT = 12
-HUGE = -64                      # place_of: a 2 MiB entry maps the address
+HUGE = -64  # place_of: a 2 MiB entry maps the address
 
 
 @kernel

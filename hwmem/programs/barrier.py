@@ -5,6 +5,7 @@
 Two words on lines of their own, 128 bytes of a mapping. A thread that waits blocks (futex), as a barrier of the C
 library does, and tries again when it is woken.
 """
+
 from hwmem.kernels import fetch_add64, futex_wait, futex_wake, kernel, load_acquire64
 
 BYTES = 128

@@ -7,6 +7,7 @@ numba's errors are raised far from the kernel, and some name no line: a field th
 So the kernel's own source is read again, for the mistakes that can be told from it: fields of `w` and `m` against their
 types, names against the module's, calls of other kernels against their parameters.
 """
+
 import ast
 import builtins
 import inspect
@@ -17,7 +18,7 @@ import traceback
 from difflib import get_close_matches
 
 NUMBAS_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
-NUMBAS_FIRST = "Failed in nopython mode"                    # lines that say nothing of the program
+NUMBAS_FIRST = "Failed in nopython mode"  # lines that say nothing of the program
 NUMBAS_CALL = re.compile(r"^\s*>>> (.*)$", re.M)
 
 
@@ -50,7 +51,7 @@ def wrong_field(node, records):
     if not isinstance(node, ast.Attribute):
         return None
     kind = type_of(node.value, records)
-    fields = getattr(kind, "fields", None)                  # numba's Record has them
+    fields = getattr(kind, "fields", None)  # numba's Record has them
     if fields is None or node.attr in fields:
         return None
     return f"{ast.unparse(node.value)} has no field {node.attr!r}{meant(node.attr, fields)}"

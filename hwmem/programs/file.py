@@ -7,6 +7,7 @@
 The file is run as a module that stands in sys.modules, for numba finds a cached kernel's module there, and from its own
 folder, as `python tickets.py` runs it, so that it may import the files beside it.
 """
+
 import hashlib
 import os
 import sys
@@ -16,7 +17,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from hwmem.errors import MachineError, WorkloadError
 from hwmem.programs.diagnosis import line_in, mistake, told
 
-_RUN: set[str] = set()                                                # modules that were run by their file's name
+_RUN: set[str] = set()  # modules that were run by their file's name
 
 
 def workload_name(word, registry):
@@ -70,6 +71,6 @@ def compiled(kernel, *types):
     """Compiles the kernel for arguments of these types. Raises WorkloadError."""
     try:
         kernel.compile(types)
-    except Exception as error:                              # numba's own, and what its insides raise
+    except Exception as error:  # numba's own, and what its insides raise
         line, text = mistake(kernel.py_func, types, error)
         raise WorkloadError(f"{kernel.py_func.__code__.co_filename}:{line}: {text}") from error

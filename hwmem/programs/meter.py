@@ -5,12 +5,13 @@
 
 Rows add up, so that a phase may be measured in parts. Phases do not nest.
 """
+
 import numpy as np
 
 from hwmem import params as P
 from hwmem.kernels import is_over, kernel, load8, mmap, munmap, store8
 
-CYCLES, MINOR, MAJOR, WALKS, DISK_READS, DISK_WRITES = range(6)     # columns of w.cost
+CYCLES, MINOR, MAJOR, WALKS, DISK_READS, DISK_WRITES = range(6)  # columns of w.cost
 COLUMNS = 6
 RANDOM_MASK = (1 << 31) - 1
 

@@ -17,6 +17,7 @@ are its registers, m.thread[t].local: sixteen int64, of which the first is the t
 
 Parameters are checked as configurations are (config/record.py), with the same words.
 """
+
 from collections.abc import Callable
 from dataclasses import Field, dataclass, make_dataclass
 from difflib import get_close_matches
@@ -29,7 +30,8 @@ from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Choice, Flag, Integer, Record, Size, setting
 
-RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events", "races", "max_cycles")      # arguments of hwmem.run
+RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events", "races", "max_cycles")  # arguments of hwmem.run
+
 
 def parameter(default, doc, low=1, high=10**12, choices=None):
     """A workload's parameter, of the default's type: a count from `low` to `high`, True or False, one of `choices`, or,
@@ -50,7 +52,7 @@ class Workload:
     name: str
     description: str
     kernel: Callable
-    record: type                    # its parameters, a record.Record
+    record: type  # its parameters, a record.Record
     setup: Callable
     values: Callable
     operation: str
@@ -86,15 +88,18 @@ class Workload:
         """{"description", "machine", "parameters": {name: {"default", "takes", "doc"}}}."""
         defaults = self.settle({})
         kinds, docs = self.record.kinds(), self.record.__dataclass_fields__
-        return {"description": self.description, "machine": self.machine,
-                "parameters": {n: {"default": defaults[n], "takes": k.what, "doc": docs[n].metadata["doc"]} for n, k in kinds.items()}}
+        return {
+            "description": self.description,
+            "machine": self.machine,
+            "parameters": {n: {"default": defaults[n], "takes": k.what, "doc": docs[n].metadata["doc"]} for n, k in kinds.items()},
+        }
 
     def argument(self, fields):
         """`w` as the kernel takes it, from its fields as a dict."""
         kinds = self.record.kinds()
         numbers = {n: kinds[n].names.index(v) if isinstance(kinds.get(n), Choice) else v for n, v in fields.items()}
         shaped = {n: as_field(n, v) for n, v in numbers.items()}
-        if JIT_DISABLED:                            # a record's own attributes would hide fields such as `size`
+        if JIT_DISABLED:  # a record's own attributes would hide fields such as `size`
             return SimpleNamespace(**{n: v.item() if v.ndim == 0 else v for n, v in shaped.items()})
         w = np.zeros(1, np.dtype([(n, v.dtype, v.shape) for n, v in shaped.items()], align=True)).view(np.recarray)[0]
         for name, value in shaped.items():
@@ -132,8 +137,20 @@ class Registry(dict):
         super().__init__()
         self.command = command
 
-    def workload(self, name, description, setup=no_setup, values=no_values, operation="step", against=None, scale=None, rules=(),
-                 machine=None, needs_mmu=False, **parameters):
+    def workload(
+        self,
+        name,
+        description,
+        setup=no_setup,
+        values=no_values,
+        operation="step",
+        against=None,
+        scale=None,
+        rules=(),
+        machine=None,
+        needs_mmu=False,
+        **parameters,
+    ):
         """Decorator: registers the kernel `function(m, w)` under `name`, for run and the command.
 
         `setup(w, space)`, `values(w, space)`: see the file header; `values` returns a dict, whose "operations", if there, is
@@ -152,8 +169,9 @@ class Registry(dict):
         for word, function in (("setup", setup), ("values", values)):
             if not callable(function):
                 raise TypeError(f"{name}.{word}: takes a function, not {type(function).__name__}")
-        record = make_dataclass("Parameters", [(n, object, field) for n, field in parameters.items()], bases=(Record,), frozen=True,
-                                namespace={"rules": rules})
+        record = make_dataclass(
+            "Parameters", [(n, object, field) for n, field in parameters.items()], bases=(Record,), frozen=True, namespace={"rules": rules}
+        )
 
         def register(function):
             if name in self and self[name].kernel.__module__ != function.__module__:
@@ -161,9 +179,11 @@ class Registry(dict):
             taken = list(signature(function).parameters)
             if len(taken) != 2:
                 raise TypeError(f"{name}: a kernel takes (m, w), the machine and its own variables, not ({', '.join(taken)})")
-            self[name] = Workload(name, description, kernel(function), record, setup, values, operation, against, scale, machine or {},
-                                  needs_mmu)
+            self[name] = Workload(
+                name, description, kernel(function), record, setup, values, operation, against, scale, machine or {}, needs_mmu
+            )
             return self[name]
+
         return register
 
     def find(self, name):

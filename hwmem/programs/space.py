@@ -7,6 +7,7 @@
 What setup writes, the program's main thread writes: by stores on the first core, which leave their lines in its
 caches and pages in its TLB. The run's clock and counters begin after that.
 """
+
 from typing import NamedTuple
 
 import numpy as np

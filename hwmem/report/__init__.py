@@ -1,20 +1,30 @@
 """Results as text for a terminal, at most 100 columns wide.
 
-    overview.py     what a run prints: machine, comparison, cores, contended lines
-    lines.py        contended lines, byte by byte; the event log; data races
-    where.py        where a trace misses
-    sections.py     caches, tlb, faults, memory, ordering
-    table.py        numbers in columns
-    history.py      a line's history as a table and as a picture
-    page.py         all of it as one HTML file
+overview.py     what a run prints: machine, comparison, cores, contended lines
+lines.py        contended lines, byte by byte; the event log; data races
+where.py        where a trace misses
+sections.py     caches, tlb, faults, memory, ordering
+table.py        numbers in columns
+history.py      a line's history as a table and as a picture
+page.py         all of it as one HTML file
 """
+
 from hwmem.report.lines import events_table, lines_table, races_text
 from hwmem.report.overview import header, overview
 from hwmem.report.sections import caches, faults, memory, ordering, tlb
 from hwmem.report.where import where
 
-SECTIONS = {"c2c": lines_table, "caches": caches, "tlb": tlb, "faults": faults, "memory": memory, "ordering": ordering,
-            "events": events_table, "races": races_text, "where": where}
+SECTIONS = {
+    "c2c": lines_table,
+    "caches": caches,
+    "tlb": tlb,
+    "faults": faults,
+    "memory": memory,
+    "ordering": ordering,
+    "events": events_table,
+    "races": races_text,
+    "where": where,
+}
 
 
 def report(result, section=None):

@@ -5,6 +5,7 @@
 
 One character a byte: the thread that wrote it (0-9, a-z, A-Z, then +), or read it if nobody did; # several threads; . nobody.
 """
+
 import re
 import string
 
@@ -29,14 +30,30 @@ def lines_overview(result):
         parts.append(f"and {len(rows) - len(shown)} more (hwmem report R.hwm c2c)")
     names = [f"{row['address']:#x}" for row in shown]
     longest = max(map(len, names))
-    parts.append("\n".join(["bytes of each, by the thread that writes them (# several, . nobody)",
-                            *(f"{name.ljust(longest)}  {byte_map(row)}" for name, row in zip(names, shown))]))
+    parts.append(
+        "\n".join(
+            [
+                "bytes of each, by the thread that writes them (# several, . nobody)",
+                *(f"{name.ljust(longest)}  {byte_map(row)}" for name, row in zip(names, shown)),
+            ]
+        )
+    )
     return "\n\n".join([*parts, *filter(None, [verdict(result)])])
 
 
 def line_row(row):
-    return [f"{row['address']:#x}", variables(row), c2c.kind(row), row["hitm"], f"{row['hitm_percent']:.1f}%", c2c.false_hitms(row), row["loads"],
-            row["stores"], row["atomics"], len(row["threads"])]
+    return [
+        f"{row['address']:#x}",
+        variables(row),
+        c2c.kind(row),
+        row["hitm"],
+        f"{row['hitm_percent']:.1f}%",
+        c2c.false_hitms(row),
+        row["loads"],
+        row["stores"],
+        row["atomics"],
+        len(row["threads"]),
+    ]
 
 
 def variables(row):
@@ -71,7 +88,11 @@ def verdict(result):
     if grid and len(grid["columns"]) == 2:
         here, other = grid["cells"][-1]
         factor = max(here, other) / min(here, other)
-        times = f"takes as long, within {100 * (factor - 1):.0f}%" if factor < 1.05 else f"runs {factor:.1f} times as {'fast' if here > other else 'slow'}"
+        times = (
+            f"takes as long, within {100 * (factor - 1):.0f}%"
+            if factor < 1.05
+            else f"runs {factor:.1f} times as {'fast' if here > other else 'slow'}"
+        )
         said.append(f"With {grid['column']}={text(grid['columns'][1])} the program {times}.")
     return "\n".join(said)
 

@@ -1,4 +1,5 @@
 """A result in a notebook's cell: the overview's tables as HTML (Result._repr_html_)."""
+
 from html import escape
 
 from hwmem.report.lines import LINE_HEADERS, MOST_LINES, line_row, verdict
@@ -40,4 +41,5 @@ def table(headers, rows):
 
     def line(row, tag):
         return "<tr>" + "".join(f"<{tag} style='{style}'>{escape(cell)}</{tag}>" for cell, style in zip(row, styles)) + "</tr>"
+
     return f"<table><thead>{line(headers, 'th')}</thead><tbody>{''.join(line(row, 'td') for row in cells)}</tbody></table>"

@@ -1,11 +1,12 @@
 """What a run prints: which program on which machine, what it is compared with, what each core did, which lines met."""
+
 from hwmem.report.lines import lines_overview, races_text
 from hwmem.report.where import where
 from hwmem.report.table import fold, grid_table, percent, table, text
 from hwmem.units import format_size
 
-MOST_CORES = 16                 # shown one by one; another row adds up all
-OTHERS = (("walker", "walker", "walk_accesses"), ("kernel", "kernel", "kernel_accesses"))     # counters, row, what counts accesses
+MOST_CORES = 16  # shown one by one; another row adds up all
+OTHERS = (("walker", "walker", "walk_accesses"), ("kernel", "kernel", "kernel_accesses"))  # counters, row, what counts accesses
 
 
 def overview(result):
@@ -14,8 +15,12 @@ def overview(result):
         parts.append(grid_table(result.values["grid"]))
     if result.comparison:
         parts.append(grid_table(result.comparison, factor=True))
-    parts += [cores(result), lines_overview(result), None if result.races is None else races_text(result),
-              where(result) if result.where else None]
+    parts += [
+        cores(result),
+        lines_overview(result),
+        None if result.races is None else races_text(result),
+        where(result) if result.where else None,
+    ]
     return "\n\n".join(filter(None, parts))
 
 
@@ -25,8 +30,10 @@ def header(result):
     c = result.config
     levels = ", ".join(f"{name} {format_size(level.size)}" for name, level in (("L1D", c.l1d), ("L2", c.l2), ("LLC", c.llc)) if level)
     sockets = f" in {c.sockets} sockets" if c.sockets > 1 else ""
-    machine = (f"{c.name}: {c.cores} cores{sockets}, {c.frequency_ghz:g} GHz, {c.protocol.upper()}, {c.ordering.upper()}; {levels}; "
-               f"seed {result.seed}, hwmem {result.version}")
+    machine = (
+        f"{c.name}: {c.cores} cores{sockets}, {c.frequency_ghz:g} GHz, {c.protocol.upper()}, {c.ordering.upper()}; {levels}; "
+        f"seed {result.seed}, hwmem {result.version}"
+    )
     return f"{fold(f'{result.workload}  {parameters}'.rstrip())}\n{fold(machine)}"
 
 
@@ -39,8 +46,7 @@ def outcome(result):
     time = f"{result.cycles:,} cycles = {duration(result.seconds)}"
     if result.cost is not None:
         time += f"; {text(result.cost)} per {result.operation}, each thread"
-    numbers = [f"{name}={text(value)}" for name, value in result.values.items()
-               if isinstance(value, (int, float)) and name != "operations"]
+    numbers = [f"{name}={text(value)}" for name, value in result.values.items() if isinstance(value, (int, float)) and name != "operations"]
     if result.stopped:
         time += f"\n{fold('stopped: ' + result.stopped)}"
     return "\n".join([time, fold("computed: " + " ".join(numbers))] if numbers else [time])
@@ -71,7 +77,19 @@ def cores_table(result):
     if len(busy) > 1:
         rows.append(core_row(f"all {len(busy)}", added([counted[c] for c in busy]), remote))
     rows += others_rows(added(counted), remote)
-    return ["core", "accesses", "cycles", "L1D hit", "L2 hit", "LLC hit", "HITM", *["remote HITM"] * remote, "invalidated", "upgrades", "DRAM"], rows
+    return [
+        "core",
+        "accesses",
+        "cycles",
+        "L1D hit",
+        "L2 hit",
+        "LLC hit",
+        "HITM",
+        *["remote HITM"] * remote,
+        "invalidated",
+        "upgrades",
+        "DRAM",
+    ], rows
 
 
 def accesses(counts):
@@ -80,8 +98,10 @@ def accesses(counts):
 
 def added(counted):
     """The counters of several cores as those of one."""
-    return {name: added([counts[name] for counts in counted]) if isinstance(value, dict) else sum(counts[name] for counts in counted)
-            for name, value in counted[0].items()}
+    return {
+        name: added([counts[name] for counts in counted]) if isinstance(value, dict) else sum(counts[name] for counts in counted)
+        for name, value in counted[0].items()
+    }
 
 
 def core_row(name, c, remote):
@@ -98,5 +118,17 @@ def others_rows(c, remote):
 def row(name, made, cycles, own, remote, invalidated):
     def hit(level):
         return percent(own[f"{level}.hits"], own[f"{level}.hits"] + own[f"{level}.misses"])
-    return [str(name), made, cycles, hit("l1d"), hit("l2"), hit("llc"), own["interventions_hit_modified"],
-            *[own["interventions_remote"]] * remote, invalidated, own["upgrades"], own.get("dram.reads", "-")]
+
+    return [
+        str(name),
+        made,
+        cycles,
+        hit("l1d"),
+        hit("l2"),
+        hit("llc"),
+        own["interventions_hit_modified"],
+        *[own["interventions_remote"]] * remote,
+        invalidated,
+        own["upgrades"],
+        own.get("dram.reads", "-"),
+    ]

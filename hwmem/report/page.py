@@ -5,6 +5,7 @@
 
 The tables are those of the terminal; a cell has the colour of the thread that wrote the byte, or read it if nobody did.
 """
+
 from html import escape
 
 from hwmem.observe.history import busiest, history
@@ -15,11 +16,20 @@ from hwmem.report.overview import overview
 from hwmem.report.table import no_screen
 
 MOST_LINES = 20
-MOST_MOMENTS = 200              # of the picture: what a browser scrolls through
+MOST_MOMENTS = 200  # of the picture: what a browser scrolls through
 NOBODY, SEVERAL = "#e9ecef", "#343a40"
-HUE_STEP = 137                  # degrees: neighbouring threads' colours lie far apart
-TITLES = {"c2c": "Contended lines as perf c2c shows them", "caches": "Caches", "tlb": "TLBs", "faults": "Page faults", "memory": "Memory",
-          "ordering": "Ordering", "events": "Coherence requests", "races": "Data races", "where": "Where a trace misses"}
+HUE_STEP = 137  # degrees: neighbouring threads' colours lie far apart
+TITLES = {
+    "c2c": "Contended lines as perf c2c shows them",
+    "caches": "Caches",
+    "tlb": "TLBs",
+    "faults": "Page faults",
+    "memory": "Memory",
+    "ordering": "Ordering",
+    "events": "Coherence requests",
+    "races": "Data races",
+    "where": "Where a trace misses",
+}
 STYLE = """body { font: 15px/1.45 system-ui, sans-serif; color: #222; margin: 2em auto; max-width: 70em; padding: 0 1em }
 pre { background: #f8f9fa; padding: 1em; overflow-x: auto; font-size: 13px; line-height: 1.35 }
 .line { white-space: nowrap; overflow-x: auto; margin: .6em 0 } .line b { display: block; font-weight: 600 }
@@ -35,8 +45,10 @@ def page(result):
         for name, section in SECTIONS.items():
             parts += [f"<h2 id='{name}'>{TITLES[name]}</h2>", preformatted(section(result))]
     body = "\n".join(parts)
-    return (f"<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>{title}</title>\n<style>\n{STYLE}\n</style></head>\n"
-            f"<body>\n{body}\n</body></html>\n")
+    return (
+        f"<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>{title}</title>\n<style>\n{STYLE}\n</style></head>\n"
+        f"<body>\n{body}\n</body></html>\n"
+    )
 
 
 def preformatted(text):
@@ -56,8 +68,10 @@ def line(row):
 
 
 def cells(row):
-    return "".join(f"<i style='background:{colour(thread)}' title='byte {byte}: {owner(thread)}'>{letter(thread)}</i>"
-                   for byte, thread in enumerate(row["bytes"]))
+    return "".join(
+        f"<i style='background:{colour(thread)}' title='byte {byte}: {owner(thread)}'>{letter(thread)}</i>"
+        for byte, thread in enumerate(row["bytes"])
+    )
 
 
 def colour(thread):

@@ -27,5 +27,7 @@ def comparison(result, path=None):
     if not grid:
         raise ValueError(f"{result.workload}: nothing to draw; run it with compare=True")
     name = grid["column"]
-    series = {f"{name}={column}": [(row, cells[k]) for row, cells in zip(grid["rows"], grid["cells"])] for k, column in enumerate(grid["columns"])}
+    series = {
+        f"{name}={column}": [(row, cells[k]) for row, cells in zip(grid["rows"], grid["cells"])] for k, column in enumerate(grid["columns"])
+    }
     return lines(series, grid["row"] or "", grid["title"], result.workload, path)

@@ -9,6 +9,7 @@ A table that is wider than the screen gives way in this order, and loses nothing
 
 The screen is as wide as COLUMNS says, else the terminal; 100 where there is neither.
 """
+
 import re
 import shutil
 import textwrap
@@ -21,7 +22,7 @@ GAP = "  "
 WITHOUT_SCREEN, NARROWEST_SCREEN = 100, 40
 _KEPT = ContextVar("columns of what is kept", default=None)
 BREAKS = re.compile(r"(?<=[ /])|(?<=[^. ]\.)")
-LEAST_WORDS = 20                # characters to which a column of words gives way
+LEAST_WORDS = 20  # characters to which a column of words gives way
 
 
 def text(value):

@@ -1,4 +1,5 @@
 """Where a trace misses: the worst lines, pages, sizes, threads and instructions, a table each."""
+
 from hwmem.report.table import percent, table
 
 TITLES = {"line": "line", "page": "page of 4 KiB", "size": "bytes", "thread": "thread", "instruction": "instruction"}
@@ -15,9 +16,19 @@ def where(result):
 
 def one(kind, found, top):
     rows = found["rows"][:top]
-    shown = table([TITLES[kind], "L1D misses", "share", "HITM", "faults"], [
-        [f"{row['at']:#x}" if kind in ADDRESSES else str(row["at"]), row["misses"], percent(row["misses"], found["misses"]), row["hitms"], row["faults"]]
-        for row in rows])
+    shown = table(
+        [TITLES[kind], "L1D misses", "share", "HITM", "faults"],
+        [
+            [
+                f"{row['at']:#x}" if kind in ADDRESSES else str(row["at"]),
+                row["misses"],
+                percent(row["misses"], found["misses"]),
+                row["hitms"],
+                row["faults"],
+            ]
+            for row in rows
+        ],
+    )
     more = [f"and {found['of'] - len(rows):,} more {kind}s"] if found["of"] > len(rows) else []
     more += [f"{found['dropped']:,} misses were of {kind}s that found no room"] if found["dropped"] else []
     return "\n".join([shown, *more])

@@ -7,6 +7,7 @@ that grows, `scale="threads"`. The same program then runs on fresh machines, onc
           1        8.0        8.0         a column for the run's own value, then for each other one
           4       22.3        8.0         cells: cycles an operation takes the thread that makes it (Result.cost)
 """
+
 from hwmem.programs import grid
 
 
@@ -24,8 +25,14 @@ def compare(workload, result, run):
         changed = own | ({workload.scale: row} if workload.scale else {}) | ({parameter: column} if parameter else {})
         return (result if changed == own else run(changed)).cost
 
-    return grid(f"cycles per {workload.operation}, each thread", workload.scale, rows, parameter, columns,
-                [[cost(row, column) for column in columns] for row in rows])
+    return grid(
+        f"cycles per {workload.operation}, each thread",
+        workload.scale,
+        rows,
+        parameter,
+        columns,
+        [[cost(row, column) for column in columns] for row in rows],
+    )
 
 
 def axes(workload, own):

@@ -6,22 +6,31 @@
 Only what differs is listed. Counters come with the greatest change first, by the ratio; one that is 0 in one of the two comes before
 all others.
 """
+
 from math import inf, log
 
 from hwmem.report.table import table, text
 from hwmem.runs.frame import flat, rows
 
-FIRST = ("cycles", "seconds", "cost")           # of the figures
+FIRST = ("cycles", "seconds", "cost")  # of the figures
 
 
 def difference(a, b):
     """{"settings": [{"name", "a", "b"}], "figures": [{"name", "a", "b", "ratio"}]} of two Results."""
-    return {"settings": [{"name": name, "a": x, "b": y} for name, x, y in changed(settings(a), settings(b))],
-            "figures": sorted(map(figure, changed(figures(a), figures(b))), key=rank)}
+    return {
+        "settings": [{"name": name, "a": x, "b": y} for name, x, y in changed(settings(a), settings(b))],
+        "figures": sorted(map(figure, changed(figures(a), figures(b))), key=rank),
+    }
 
 
 def settings(result):
-    return {"workload": result.workload, **result.parameters, "seed": result.seed, "version": result.version, **flat(result.config.to_dict())}
+    return {
+        "workload": result.workload,
+        **result.parameters,
+        "seed": result.seed,
+        "version": result.version,
+        **flat(result.config.to_dict()),
+    }
 
 
 def figures(result):
@@ -58,8 +67,15 @@ def difference_text(a, b, names=("a", "b"), most=40):
     if found["settings"]:
         parts.append(table(["set otherwise", *names], [[row["name"], shown(row["a"]), shown(row["b"])] for row in found["settings"]]))
     if found["figures"]:
-        parts.append(table(["came out otherwise", *names, "ratio"], [
-            [row["name"], row["a"], row["b"], "-" if row["ratio"] is None else f"{row['ratio']:.2f}x"] for row in found["figures"][:most]]))
+        parts.append(
+            table(
+                ["came out otherwise", *names, "ratio"],
+                [
+                    [row["name"], row["a"], row["b"], "-" if row["ratio"] is None else f"{row['ratio']:.2f}x"]
+                    for row in found["figures"][:most]
+                ],
+            )
+        )
     if len(found["figures"]) > most:
         parts.append(f"and {len(found['figures']) - most} more (--json has all)")
     return "\n\n".join(parts)

@@ -9,6 +9,7 @@
 
 Rows are dicts of numbers, strings and None, so that any library can take them; pandas is an extra (`pip install 'hwmem[pandas]'`).
 """
+
 import csv
 from itertools import product
 
@@ -29,13 +30,25 @@ def cores_rows(result):
 
 
 def lines_rows(result):
-    return [{name: value if not isinstance(value, list) else " ".join(map(str, value)) for name, value in row.items()
-             if name not in ("offsets", "bytes")} for row in result.c2c()]
+    return [
+        {
+            name: value if not isinstance(value, list) else " ".join(map(str, value))
+            for name, value in row.items()
+            if name not in ("offsets", "bytes")
+        }
+        for row in result.c2c()
+    ]
 
 
 def offsets_rows(result):
-    return [{"address": row["address"], **{name: value if not isinstance(value, list) else " ".join(map(str, value))
-                                           for name, value in offset.items()}} for row in result.c2c() for offset in row["offsets"]]
+    return [
+        {
+            "address": row["address"],
+            **{name: value if not isinstance(value, list) else " ".join(map(str, value)) for name, value in offset.items()},
+        }
+        for row in result.c2c()
+        for offset in row["offsets"]
+    ]
 
 
 def events_rows(result):
@@ -57,10 +70,21 @@ def run_rows(result):
     totals = {}
     for core in cores_rows(result):
         for name, count in core.items():
-            if name not in ("core", "cycles"):              # a run's cycles are those of its last core
+            if name not in ("core", "cycles"):  # a run's cycles are those of its last core
                 totals[name] = totals.get(name, 0) + count
-    return [{"workload": result.workload, "machine": result.config.name, "seed": result.seed, **result.parameters, "cycles": result.cycles,
-             "seconds": result.seconds, "cost": result.cost, **{f"computed.{name}": value for name, value in own.items()}, **totals}]
+    return [
+        {
+            "workload": result.workload,
+            "machine": result.config.name,
+            "seed": result.seed,
+            **result.parameters,
+            "cycles": result.cycles,
+            "seconds": result.seconds,
+            "cost": result.cost,
+            **{f"computed.{name}": value for name, value in own.items()},
+            **totals,
+        }
+    ]
 
 
 def flat(counts, prefix=""):

@@ -5,6 +5,7 @@
 
 The same name, configuration, parameters, seed and version give the same result to the last digit.
 """
+
 import sys
 import time
 from contextlib import contextmanager, nullcontext
@@ -32,12 +33,24 @@ from hwmem.sched.block import enqueue
 
 MAX_CYCLES = Integer(1, 10**18)
 INTERRUPTED = "interrupted"
-TOP, KEPT = 10, 200             # rows of a table of where misses are: shown, and kept in the result
-START_SPREAD_CYCLES = 1000      # no two threads of a real program start in the same cycle; what the seed decides
+TOP, KEPT = 10, 200  # rows of a table of where misses are: shown, and kept in the result
+START_SPREAD_CYCLES = 1000  # no two threads of a real program start in the same cycle; what the seed decides
 
 
-def run(name, config=None, seed=0, progress=False, cores=None, compare=False, c2c=None, classify=False, events=0, races=False,
-        max_cycles=None, **parameters):
+def run(
+    name,
+    config=None,
+    seed=0,
+    progress=False,
+    cores=None,
+    compare=False,
+    c2c=None,
+    classify=False,
+    events=0,
+    races=False,
+    max_cycles=None,
+    **parameters,
+):
     """Run the workload `name` (see hwmem.workloads()) and return its Result.
 
     `config`: MachineConfig, None: generic, with what the workload wants of a machine. `seed`: an int, of all that is random.
@@ -83,8 +96,7 @@ class Job:
             written = self.workload.setup.__code__
             raise WorkloadError(f"{written.co_filename}:{written.co_firstlineno}: setup: {error}") from None
         number = self.space.process.number
-        self.threads = [self.machine.new_thread(number, self.cores[i % len(self.cores)])
-                        for i in range(getattr(frame, "threads", 1))]
+        self.threads = [self.machine.new_thread(number, self.cores[i % len(self.cores)]) for i in range(getattr(frame, "threads", 1))]
         if not JIT_DISABLED:
             run_aside(compiled, self.workload.kernel, typeof(self.machine.state), typeof(self.w))
 
@@ -115,11 +127,22 @@ class Job:
         counters = machine.counters()
         values = self.computed(stopped)
         result = Result(
-            workload=self.workload.name, parameters=self.parameters, seed=self.seed, config=machine.config, cores=cores,
-            operation=self.workload.operation, cycles=cycles, wall_seconds=wall, counters=counters, values=plain(values),
-            symbols=plain(self.space.symbols), lines=watch.lines(machine, self.space.symbols, self.threads),
-            events=watch.log(machine, self.threads), races=watch.found_races(machine, self.threads),
-            stopped=stopped)
+            workload=self.workload.name,
+            parameters=self.parameters,
+            seed=self.seed,
+            config=machine.config,
+            cores=cores,
+            operation=self.workload.operation,
+            cycles=cycles,
+            wall_seconds=wall,
+            counters=counters,
+            values=plain(values),
+            symbols=plain(self.space.symbols),
+            lines=watch.lines(machine, self.space.symbols, self.threads),
+            events=watch.log(machine, self.threads),
+            races=watch.found_races(machine, self.threads),
+            stopped=stopped,
+        )
         if stopped == INTERRUPTED:
             raise Interrupted(result)
         if compare:
@@ -132,10 +155,10 @@ class Job:
         m.stopped, m.until = 0, until
         began, stopped = time.perf_counter(), None
         try:
-            with (bar_of(self.workload.name, m) if progress else nullcontext()) as tick:
+            with bar_of(self.workload.name, m) if progress else nullcontext() as tick:
                 run_interruptibly(m, self.workload.kernel, m, self.w, tick=tick)
         except KeyboardInterrupt:
-            if running:                                     # it did not hear: nothing of it can be told
+            if running:  # it did not hear: nothing of it can be told
                 raise
             stopped = INTERRUPTED
         finally:
@@ -170,9 +193,17 @@ class Job:
             made = self.again(parameters).run(max_cycles=max_cycles)
             bar.update()
             return made
+
         try:
-            with tqdm(desc=f"{self.workload.name}: its variants (--alone: none)", total=comparison.variants(self.workload, self.parameters),
-                      unit="run", delay=1.0, file=sys.stderr, leave=False, disable=not progress) as bar:
+            with tqdm(
+                desc=f"{self.workload.name}: its variants (--alone: none)",
+                total=comparison.variants(self.workload, self.parameters),
+                unit="run",
+                delay=1.0,
+                file=sys.stderr,
+                leave=False,
+                disable=not progress,
+            ) as bar:
                 result.comparison = comparison.compare(self.workload, result, variant)
         except KeyboardInterrupt:
             result.stopped = f"{INTERRUPTED} while variants of it ran"
@@ -197,8 +228,11 @@ class Job:
         m = self.machine.state
         for t in self.threads:
             self.machine.raise_fault(t)
-        waiting = [f"thread {rank} waits at {symbol_at(self.space.symbols, int(m.thread[t].wait_address))}"
-                   for rank, t in enumerate(self.threads) if m.thread[t].state == P.BLOCKED]
+        waiting = [
+            f"thread {rank} waits at {symbol_at(self.space.symbols, int(m.thread[t].wait_address))}"
+            for rank, t in enumerate(self.threads)
+            if m.thread[t].state == P.BLOCKED
+        ]
         if waiting:
             for t in range(m.threads):
                 self.machine.raise_fault(t)
@@ -217,6 +251,7 @@ def start_thread(m, t, rank):
 def bar_of(name, m):
     """A bar on stderr that counts the machine's accesses whenever what this gives is called."""
     from tqdm import tqdm
+
     with tqdm(desc=name, unit=" accesses", unit_scale=True, delay=1.0, file=sys.stderr, leave=False) as bar:
         before = accesses(m)
         yield lambda: bar.update(accesses(m) - before - bar.n)
@@ -247,12 +282,22 @@ def replay(traces, config=None, core=None, watch=None, top=TOP):
     watch.stop(machine)
     threads = [threads[c] for c in dict.fromkeys(player.cores)]
     each = [counters["cores"][c] for c in player.cores]
-    result = Result(workload="trace", parameters={"file": " ".join(str(t.path) for t in traces), "format": traces[0].format}, seed=0,
-                    config=machine.config, cores=player.cores, operation="access", cycles=max(one["cycles"] for one in each),
-                    wall_seconds=wall, counters=counters, values={"operations": sum(one["loads"] + one["stores"] for one in each)},
-                    stopped=stopped,
-                    lines=watch.lines(machine, [], threads), events=watch.log(machine, threads),
-                    where={"top": top, **tables(places, max(top, KEPT))} if top else None)
+    result = Result(
+        workload="trace",
+        parameters={"file": " ".join(str(t.path) for t in traces), "format": traces[0].format},
+        seed=0,
+        config=machine.config,
+        cores=player.cores,
+        operation="access",
+        cycles=max(one["cycles"] for one in each),
+        wall_seconds=wall,
+        counters=counters,
+        values={"operations": sum(one["loads"] + one["stores"] for one in each)},
+        stopped=stopped,
+        lines=watch.lines(machine, [], threads),
+        events=watch.log(machine, threads),
+        where={"top": top, **tables(places, max(top, KEPT))} if top else None,
+    )
     if stopped:
         raise Interrupted(result)
     return result

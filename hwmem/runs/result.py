@@ -6,6 +6,7 @@
 A file is written whole or not at all. `load_result` needs no machine: reports start at once. The configuration is
 inside in full, so a result can be run again wherever its version of hwmem is installed.
 """
+
 import json
 import os
 from dataclasses import dataclass, field, replace
@@ -19,10 +20,10 @@ from hwmem.params import LINE_SHIFT
 from hwmem.runs import result_file
 from hwmem.runs.frame import rows, to_pandas, write_csv
 
-FORMAT = 1                      # of the file; a change that older versions cannot read counts it up
+FORMAT = 1  # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
 TRIED_EVENTS = 100
-LATER = ("events", "races", "stopped", "where")      # fields that older results do not have
+LATER = ("events", "races", "stopped", "where")  # fields that older results do not have
 
 
 @dataclass(repr=False)
@@ -78,6 +79,7 @@ class Result:
     def __str__(self):
         """What the command prints."""
         from hwmem.report import report
+
         return report(self)
 
     def c2c(self):
@@ -86,7 +88,7 @@ class Result:
         return self.lines
 
     def symbol(self, address):
-        """"name[2]+8" of an address, or its hexadecimal digits."""
+        """ "name[2]+8" of an address, or its hexadecimal digits."""
         return symbol_at(self.symbols, address)
 
     def physical_line(self, what):
@@ -109,6 +111,7 @@ class Result:
     def _repr_html_(self):
         """What a notebook shows of it."""
         from hwmem.report.notebook import html
+
         return html(self)
 
     def to_pandas(self, table="cores"):
@@ -124,6 +127,7 @@ class Result:
         """What the run is compared with, drawn (into `path`, .png or .svg, if given); matplotlib's Axes. Raises ImportError where matplotlib is
         missing, ValueError for a run that was compared with nothing."""
         from hwmem.report.plot import comparison
+
         return comparison(self, path)
 
     def to_dict(self):
@@ -147,8 +151,10 @@ def load_result(path):
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise ResultError(f"{path}: not a result of hwmem")
     if document.get("format") != FORMAT:
-        raise ResultError(f"{path}: format {document.get('format')}, written by hwmem {document.get('version')}; "
-                          f"hwmem {__version__} reads format {FORMAT}")
+        raise ResultError(
+            f"{path}: format {document.get('format')}, written by hwmem {document.get('version')}; "
+            f"hwmem {__version__} reads format {FORMAT}"
+        )
     try:
         fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in LATER}
         fields |= {"config": MachineConfig.from_dict(document["config"]), "events": events}
@@ -159,13 +165,14 @@ def load_result(path):
         result = Result(**fields)
         try_out(result)
         return result
-    except Exception as error:                              # whatever a hand-made document leads to
+    except Exception as error:  # whatever a hand-made document leads to
         raise ResultError(f"{path}: damaged: {result_file.first_line(error)}") from None
 
 
 def try_out(result):
     """Whatever reads the result finds what it expects: every report can be made of it. Raises what it raises if not."""
     from hwmem.report.page import page
+
     counted, cores = result.counters["cores"], result.config.cores
     if len(counted) != cores or any(counts.keys() != counted[0].keys() for counts in counted):
         raise ValueError(f"counters are not those of {cores} cores")
@@ -177,7 +184,7 @@ def try_out(result):
 
 
 def symbol_at(symbols, address):
-    """"name[2]+8" of an address, by a list of (name, start, size, element); its hexadecimal digits if none has it."""
+    """ "name[2]+8" of an address, by a list of (name, start, size, element); its hexadecimal digits if none has it."""
     for name, start, size, element in symbols:
         if start <= address < start + size:
             index, offset = divmod(address - start, element)

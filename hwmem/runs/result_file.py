@@ -6,6 +6,7 @@
 Nothing in it is believed: entries are read up to a size that no result has, and what zip, JSON or numpy make of damaged bytes
 is one line.
 """
+
 import io
 import json
 import os
@@ -17,7 +18,7 @@ import numpy as np
 from hwmem.errors import ResultError
 from hwmem.whole_file import write_whole
 
-MOST_JSON = 256 << 20           # bytes of result.json
+MOST_JSON = 256 << 20  # bytes of result.json
 MOST_EVENTS = 256 << 20
 
 
@@ -44,7 +45,7 @@ def read(path):
                 events = None
                 if "events.npy" in archive.namelist():
                     events = np.load(io.BytesIO(entry(archive, "events.npy", MOST_EVENTS)), allow_pickle=False)
-        except Exception as error:                          # zipfile, zlib, json and numpy have many words for damaged bytes
+        except Exception as error:  # zipfile, zlib, json and numpy have many words for damaged bytes
             raise ResultError(f"{path}: not a result of hwmem ({first_line(error)})") from None
     if events is not None and (not isinstance(events, np.ndarray) or events.dtype.names is None or events.ndim != 1):
         raise ResultError(f"{path}: damaged: events.npy is no log of coherence requests")

@@ -7,6 +7,7 @@
 A layout is what C would make of it: a ctypes.Structure, a numpy dtype (align=True for C's padding), or {name: (offset, bytes)}.
 The program is programs/threads/fields.py; its comparison is the same struct with each thread's fields on lines of their own.
 """
+
 import ctypes
 from collections.abc import Iterable, Mapping
 
@@ -17,7 +18,7 @@ from hwmem.programs.threads.fields import STRUCTS
 from hwmem.runs.job import Job
 from hwmem.runs.watch import Watch
 
-LARGEST = 1 << 20               # bytes of a struct
+LARGEST = 1 << 20  # bytes of a struct
 
 
 def struct(layout, writes, reads=None, config=None, seed=0, offset=0, iterations=20_000, progress=False):

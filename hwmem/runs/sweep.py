@@ -7,6 +7,7 @@ A name in `over` is "preset", "seed", a parameter of the workload, or else a set
 and kernels run without the interpreter's lock, so host threads do on one host; joblib's other backends, among them dask's for a
 cluster, run the same points in other processes. A program that fails is a row that says so, and the others go on.
 """
+
 import sys
 from collections.abc import Sized
 from contextlib import contextmanager
@@ -23,14 +24,14 @@ from hwmem.runs.frame import rows, to_pandas, write_csv
 from hwmem.runs.job import Job
 
 CONNECT_SECONDS = 10
-MOST_STEPS = 100_000            # of one range, and of a grid
+MOST_STEPS = 100_000  # of one range, and of a grid
 
 
 class Point(NamedTuple):
     """One combination. Strings and numbers only, so that it can travel to another host."""
 
-    swept: dict                 # what is different from point to point
-    config: dict                # MachineConfig.to_dict()
+    swept: dict  # what is different from point to point
+    config: dict  # MachineConfig.to_dict()
     seed: int
     parameters: dict
 
@@ -42,8 +43,10 @@ class Sweep:
     def __init__(self, workload, over, points, outcomes):
         self.workload, self.over = workload, list(over)
         self.results = [None if isinstance(outcome, str) else outcome for outcome in outcomes]
-        self.rows = [point.swept | ({"error": outcome} if isinstance(outcome, str) else rows(outcome, "run")[0] | point.swept)
-                     for point, outcome in zip(points, outcomes)]
+        self.rows = [
+            point.swept | ({"error": outcome} if isinstance(outcome, str) else rows(outcome, "run")[0] | point.swept)
+            for point, outcome in zip(points, outcomes)
+        ]
 
     def __str__(self):
         columns = [*self.over, "cycles", "cost"]
@@ -66,6 +69,7 @@ class Sweep:
         """The figure (a name in rows) over the first thing that was swept, a line for each combination of the others; drawn into `path` (.png, .svg,
         .pdf) if given. Returns matplotlib's Axes. Raises ImportError where matplotlib is missing."""
         from hwmem.report.plot import lines
+
         across, *others = self.over
         series = {}
         for row in self.rows:
@@ -110,7 +114,10 @@ def check_name(workload, name):
     known = [*workload.record.kinds(), "preset", "seed", *MachineConfig.kinds()]
     if name.partition(".")[0] not in known:
         close = get_close_matches(name, known, 1)
-        raise ValueError(f"over: {name} is no parameter of {workload.name} and no setting of a machine" + (f"; did you mean {close[0]}?" if close else ""))
+        raise ValueError(
+            f"over: {name} is no parameter of {workload.name} and no setting of a machine"
+            + (f"; did you mean {close[0]}?" if close else "")
+        )
 
 
 def point(workload, config, swept, settings, parameters):
@@ -118,7 +125,9 @@ def point(workload, config, swept, settings, parameters):
     preset = swept.get("preset")
     base = MachineConfig.preset(preset) if preset is not None else config or MachineConfig()
     machine = workload.config(base) if config is None else base
-    machine = machine.with_overrides([*settings, *(f"{name}={value}" for name, value in swept.items() if name not in own and name not in ("preset", "seed"))])
+    machine = machine.with_overrides(
+        [*settings, *(f"{name}={value}" for name, value in swept.items() if name not in own and name not in ("preset", "seed"))]
+    )
     workload.check_machine(machine)
     settled = workload.settle(parameters | {name: value for name, value in swept.items() if name in own})
     return Point(swept, machine.to_dict(), swept.get("seed", 0), settled)
@@ -131,8 +140,12 @@ def outcomes(name, points, jobs, cluster, progress):
     except ImportError:
         raise ImportError("a sweep needs joblib: pip install 'hwmem[sweep]'") from None
     from tqdm import tqdm
+
     found = [None] * len(points)
-    with tqdm(total=len(points), desc="sweep", unit="run", disable=not progress, file=sys.stderr, leave=False) as bar, backend(joblib, cluster):
+    with (
+        tqdm(total=len(points), desc="sweep", unit="run", disable=not progress, file=sys.stderr, leave=False) as bar,
+        backend(joblib, cluster),
+    ):
         parallel = joblib.Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator_unordered", batch_size=1)
         for index, outcome in parallel(joblib.delayed(run_point)(name, index, point) for index, point in enumerate(points)):
             found[index] = outcome

@@ -4,6 +4,7 @@
 
 A result speaks of the program's threads by the numbers that the program gives them, from 0.
 """
+
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ class Watch(NamedTuple):
         if not self.events:
             return None
         log, _ = events.events(machine)
-        number = np.arange(-1, P.MAX_THREADS)           # of thread t at t + 1; of nobody, -1, at 0
+        number = np.arange(-1, P.MAX_THREADS)  # of thread t at t + 1; of nobody, -1, at 0
         number[np.array(threads) + 1] = range(len(threads))
         log["thread"] = number[log["thread"] + 1]
         return log

@@ -2,6 +2,7 @@
 
 Invariant: a thread is in at most one of: its core's `current`, its core's run queue, blocked, ended.
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.core.ordered import load_acquire
@@ -60,7 +61,7 @@ def futex_wait(m, t, va, expected):
         return -P.EAGAIN
     m.thread[t].state = P.BLOCKED
     m.thread[t].wait_address = va
-    m.thread[t].wake_at = m.core[m.thread[t].core].cycles       # while it waits: since when
+    m.thread[t].wake_at = m.core[m.thread[t].core].cycles  # while it waits: since when
     m.thread[t].waits += 1
     leave_core(m, t)
     return 0

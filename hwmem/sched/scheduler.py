@@ -13,6 +13,7 @@ becomes visible if that is earlier. -1: no thread can run; `m.deadlocked` tells 
 Nobody runs from cycle `m.until` on: a limit, or 0 when somebody at the prompt wants to stop (machine/interrupt.py). No core's
 `slice_end` lies behind it, so that the common case need not ask.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -35,8 +36,13 @@ def next_thread(m):
             best, key = c, m.key[c]
     core = m.core[best]
     m.current_core = best
-    if core.current == 0 or core.cycles >= core.slice_end or key < core.cycles or key == P.NEVER \
-            or (core.sb_count > 0 and core.sb_next == key):
+    if (
+        core.current == 0
+        or core.cycles >= core.slice_end
+        or key < core.cycles
+        or key == P.NEVER
+        or (core.sb_count > 0 and core.sb_next == key)
+    ):
         return call_door(m, P.DOOR_SCHEDULE, best, 0, 0, 0)
     t = core.current - 1
     m.thread[t].steps += 1
@@ -58,7 +64,7 @@ def schedule(m, c, unused_a, unused_b, unused_c):
         if m.key[c] >= m.until:
             return stop(m)
         drain_due(m, c, m.key[c])
-        if m.core[c].current and m.key[c] < m.core[c].cycles:       # that was a store's turn; the thread's comes later
+        if m.core[c].current and m.key[c] < m.core[c].cycles:  # that was a store's turn; the thread's comes later
             m.key[c] = next_event(m.core[c])
             c = first_core(m)
             continue
@@ -132,7 +138,7 @@ def switch_to(m, c, t):
     if core.queue_head == 0:
         core.queue_tail = 0
     core.current = t + 1
-    if core.context_switches > 0:                   # the core's first thread is there already
+    if core.context_switches > 0:  # the core's first thread is there already
         core.cycles += m.cost.context_switch
     core.context_switches += 1
     load_address_space(m, c, m.thread[t].process)
@@ -172,7 +178,7 @@ def wake_due(m, c):
     for t in range(m.threads):
         if m.thread[t].state == P.SLEEPING and m.thread[t].core == c and m.thread[t].wake_at <= now:
             if core.current == t + 1:
-                m.thread[t].state = P.RUNNABLE          # its time came before it left the core
+                m.thread[t].state = P.RUNNABLE  # its time came before it left the core
             else:
                 wake(m, t, m.thread[t].wake_at)
 

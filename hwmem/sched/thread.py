@@ -2,6 +2,7 @@
 
 Threads themselves are rows of the machine (layout.THREAD); scheduler.py says who runs, block.py how one waits.
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.cache.invalidations import process_all
@@ -9,7 +10,7 @@ from hwmem.core.signal import end_by_signal
 from hwmem.observers.hooks import acquired, released, thread_edge
 from hwmem.sched.block import enqueue, leave_core
 
-NOBODY = -1                     # as a thread: none (exit_process: no thread waits for the child)
+NOBODY = -1  # as a thread: none (exit_process: no thread waits for the child)
 
 
 @kernel

@@ -18,16 +18,17 @@ Invariant: `c.line` is the number of lines before `position`; a malformed line i
 Cost: a few nanoseconds a line.
 Sources: Valgrind's lackey/lk_main.c; Dinero IV's dinfmt.c and xdinfmt.c; the others are those of courses and their simulators.
 """
+
 import numpy as np
 
 from hwmem._jit import apart, cold, hot, kernel
 
-LACKEY, DIN, XDIN, DATA, CORES, RW = range(6)              # grammars
-LOAD, STORE, MODIFY, FETCH, NOTHING, COMPUTE = range(6)    # kinds of line; NOTHING: valgrind's own words, an empty line
+LACKEY, DIN, XDIN, DATA, CORES, RW = range(6)  # grammars
+LOAD, STORE, MODIFY, FETCH, NOTHING, COMPUTE = range(6)  # kinds of line; NOTHING: valgrind's own words, an empty line
 
-LARGEST_SIZE = 4096                                        # bytes of one reference; lackey's own limit is 512
-WORD_SIZE = 4                                              # Dinero takes every din reference as one aligned word; so where no size is said
-MOST_COMPUTE = 2**31 - 1                                   # cycles before one reference
+LARGEST_SIZE = 4096  # bytes of one reference; lackey's own limit is 512
+WORD_SIZE = 4  # Dinero takes every din reference as one aligned word; so where no size is said
+MOST_COMPUTE = 2**31 - 1  # cycles before one reference
 MOST_CORES = 1 << 16
 BAD_KIND, BAD_HEX, TOO_HIGH, NO_SIZE, BAD_SIZE, TRAILING, BAD_LABEL, EMPTY, COLUMNS, BAD_COMPUTE, BAD_CORE = range(1, 12)
 REASONS = {
@@ -44,17 +45,23 @@ REASONS = {
     BAD_CORE: f"the core is not P and a number below {MOST_CORES}",
 }
 
-CURSOR = np.dtype([
-    ("position", np.int64), ("end", np.int64),             # bytes of text done, and there
-    ("line", np.int64),                                    # lines of the file done
-    ("records", np.int64),                                 # output records filled
-    ("fetches", np.int64), ("modifies", np.int64),         # seen since the file began
-    ("error", np.int64),                                   # 0, or why line + 1 is malformed
-    ("kind", np.int64), ("address", np.int64), ("length", np.int64),     # of the line just read ("size" is every numpy scalar's)
-    ("thread", np.int64),                                  # who does it
-    ("compute", np.int64),                                 # cycles since the last reference
-    ("instruction", np.int64),                             # address of the last fetch
-])
+CURSOR = np.dtype(
+    [
+        ("position", np.int64),
+        ("end", np.int64),  # bytes of text done, and there
+        ("line", np.int64),  # lines of the file done
+        ("records", np.int64),  # output records filled
+        ("fetches", np.int64),
+        ("modifies", np.int64),  # seen since the file began
+        ("error", np.int64),  # 0, or why line + 1 is malformed
+        ("kind", np.int64),
+        ("address", np.int64),
+        ("length", np.int64),  # of the line just read ("size" is every numpy scalar's)
+        ("thread", np.int64),  # who does it
+        ("compute", np.int64),  # cycles since the last reference
+        ("instruction", np.int64),  # address of the last fetch
+    ]
+)
 
 _NOT_A_DIGIT = 16
 HEX = np.full(256, _NOT_A_DIGIT, np.int64)
@@ -65,7 +72,7 @@ NEWLINE, RETURN, SPACE, TAB, COMMA = ord("\n"), ord("\r"), ord(" "), ord("\t"), 
 EQUALS, MINUS, STAR = ord("="), ord("-"), ord("*")
 LETTER_I, LETTER_L, LETTER_S, LETTER_M = ord("I"), ord("L"), ord("S"), ord("M")
 LETTER_R, LETTER_W, LETTER_X, LETTER_P = ord("R"), ord("W"), ord("X"), ord("P")
-UPPER_CASE = 0xDF                                          # mask: a letter's capital
+UPPER_CASE = 0xDF  # mask: a letter's capital
 HIGHEST = 2**63 - 1
 
 

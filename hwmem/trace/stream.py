@@ -9,6 +9,7 @@ of the same buffer before it reads on:
 Which decompressor is used follows from the file's first bytes, not from its name. The buffer is reused, so memory is
 one chunk however long the file is; a line longer than LONGEST_LINE means this is no text.
 """
+
 import contextlib
 import gzip
 import io
@@ -22,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 CHUNK_BYTES = 1 << 20
-LONGEST_LINE = 1 << 16                                     # bytes
+LONGEST_LINE = 1 << 16  # bytes
 _DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
 
 
@@ -50,7 +51,7 @@ class XzFile(io.RawIOBase):
                     raise EOFError("the last stream has no end")
             out = self.stream.decompress(data, len(window))
             if out:
-                window[:len(out)] = out
+                window[: len(out)] = out
                 return len(out)
 
     def _next_stream(self):
@@ -68,7 +69,7 @@ COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": XzFile}
 def opened(path):
     """The file as stored, and its decompressed bytes (both file objects; one object if it is plain)."""
     try:
-        if stat.S_ISFIFO(os.stat(path).st_mode):           # opening it would wait for a writer
+        if stat.S_ISFIFO(os.stat(path).st_mode):  # opening it would wait for a writer
             raise StreamError("a pipe, and a trace is read more than once")
         stored = open(path, "rb", buffering=0)
     except OSError as error:
@@ -92,11 +93,20 @@ def whole_lines(path, chunk_bytes=CHUNK_BYTES, progress=False):
     buffer = bytearray(chunk_bytes + LONGEST_LINE + 1)
     text, window = np.frombuffer(buffer, np.uint8), memoryview(buffer)
     rest = 0
-    with opened(path) as (stored, data), tqdm(
-            total=os.path.getsize(path), desc=os.path.basename(path), unit="B", unit_scale=True, unit_divisor=1024,
-            file=sys.stderr, disable=not progress) as bar:
+    with (
+        opened(path) as (stored, data),
+        tqdm(
+            total=os.path.getsize(path),
+            desc=os.path.basename(path),
+            unit="B",
+            unit_scale=True,
+            unit_divisor=1024,
+            file=sys.stderr,
+            disable=not progress,
+        ) as bar,
+    ):
         while True:
-            count, damage = _fill(data, window[rest:rest + chunk_bytes])
+            count, damage = _fill(data, window[rest : rest + chunk_bytes])
             bar.update(stored.tell() - bar.n)
             filled = rest + count
             end = buffer.rfind(b"\n", rest, filled) + 1

@@ -12,6 +12,7 @@ that line have been handed out.
 Instruction fetches are counted and left out. A modify (lackey's M: one instruction loads and stores the same bytes)
 is a load followed by a store. Where a format has no threads, all references are thread 0's.
 """
+
 import os
 import re
 from typing import NamedTuple
@@ -23,41 +24,43 @@ from hwmem.trace import parse
 from hwmem.trace.stream import StreamError, whole_lines
 
 BLOCK_RECORDS = 1 << 20
-DEFAULT_SIZE = 8                                           # bytes, of an array trace without sizes
+DEFAULT_SIZE = 8  # bytes, of an array trace without sizes
 _PEEK_BYTES = 1 << 16
-_LOWEST_CODE = 1 << 12                                     # nobody fetches instructions below: page 0 is never mapped
+_LOWEST_CODE = 1 << 12  # nobody fetches instructions below: page 0 is never mapped
 _EXCERPT_BYTES = 40
 
 
 class Format(NamedTuple):
-    grammar: int                                           # parse.py's number
-    first_line: re.Pattern                                 # what tells it from the others
+    grammar: int  # parse.py's number
+    first_line: re.Pattern  # what tells it from the others
 
 
 FORMATS = {
     "lackey": Format(parse.LACKEY, re.compile(rb"(I  | [LSM] )(0[xX])?[0-9a-fA-F]+,")),
     "din": Format(parse.DIN, re.compile(rb"[ \t]*[0-9][ \t]+(0[xX])?[0-9a-fA-F]+([ \t\r]|$)")),
     "xdin": Format(parse.XDIN, re.compile(rb"[ \t]*[rwimcvRWIMCV][ \t]+(0[xX])?[0-9a-fA-F]+[ \t]+(0[xX])?[0-9a-fA-F]")),
-    "data": Format(parse.DATA, re.compile(rb"(?!)")),      # looks as din does: see _is_data
+    "data": Format(parse.DATA, re.compile(rb"(?!)")),  # looks as din does: see _is_data
     "cores": Format(parse.CORES, re.compile(rb"[ \t]*[pP][0-9]+[ \t]+[rwRW][ \t]")),
     "rw": Format(parse.RW, re.compile(rb"[ \t]*[rwRW][ \t]+(0[xX])?[0-9a-fA-F]+[ \t\r]*$")),
 }
-_SKIPPED = re.compile(rb"(==|--|\*\*).*\1|[ \t\r]*$")      # valgrind's own words, an empty line
+_SKIPPED = re.compile(rb"(==|--|\*\*).*\1|[ \t\r]*$")  # valgrind's own words, an empty line
 _CYCLES = re.compile(rb"[ \t]*2[ \t]+(?:0[xX])?([0-9a-fA-F]+)(?:[ \t\r]|$)")
 _DATA_NAME = re.compile(r"\.data(\.gz|\.xz)?$")
 
 
 class Block(NamedTuple):
     """Some references in program order; five arrays of one length."""
-    addresses: np.ndarray                                  # int64: of the first byte
-    is_store: np.ndarray                                   # bool
-    sizes: np.ndarray                                      # int32: bytes, 1 to 4096
-    thread: np.ndarray                                     # int32
-    compute: np.ndarray                                    # int32: cycles that its thread computes before it
+
+    addresses: np.ndarray  # int64: of the first byte
+    is_store: np.ndarray  # bool
+    sizes: np.ndarray  # int32: bytes, 1 to 4096
+    thread: np.ndarray  # int32
+    compute: np.ndarray  # int32: cycles that its thread computes before it
 
 
 class TraceCounts(NamedTuple):
     """What a whole trace holds. One modify is one load and one store here; cachegrind counts it as a read only."""
+
     loads: int
     stores: int
     modifies: int
@@ -71,7 +74,7 @@ class Trace:
     def __init__(self, path, format, progress=False, whole=None):
         self.path, self.format, self.progress = path, format, progress
         self._whole, self._counts = whole, None
-        self.trailing = 0                                  # cycles of compute after the last reference; known when a pass has ended
+        self.trailing = 0  # cycles of compute after the last reference; known when a pass has ended
 
     @classmethod
     def from_arrays(cls, addresses, is_store, sizes=None, thread=None):
@@ -108,7 +111,7 @@ class Trace:
 
     def _slices(self, records):
         for start in range(0, len(self._whole.addresses), records):
-            yield Block(*(array[start:start + records] for array in self._whole)), np.zeros(0, np.int64)
+            yield Block(*(array[start : start + records] for array in self._whole)), np.zeros(0, np.int64)
 
     def _read(self, records, instructions):
         c, stores, loads = parse.new_cursor(), 0, 0
@@ -140,7 +143,7 @@ class Trace:
 
     def _malformed(self, c, text):
         start = int(c.position)
-        line = bytes(text[start:min(start + _EXCERPT_BYTES, int(c.end))]).split(b"\n")[0]
+        line = bytes(text[start : min(start + _EXCERPT_BYTES, int(c.end))]).split(b"\n")[0]
         return f"{self.path}:{c.line + 1}: {parse.REASONS[int(c.error)]} ({self.format}): {_shown(line)}"
 
     @property
@@ -203,7 +206,7 @@ def _format_of(path, lines):
                 return "data" if name == "din" and _is_data(path, lines) else name
         if not _SKIPPED.match(line):
             raise TraceError(f"{path}:{number}: neither {', '.join(FORMATS)}: {_shown(line[:_EXCERPT_BYTES])}")
-    return "lackey"                                        # nobody else writes such lines
+    return "lackey"  # nobody else writes such lines
 
 
 def _is_data(path, lines):
@@ -219,8 +222,14 @@ def _shown(line):
 
 def _new_arrays(records, instructions):
     """What parse.parse fills; zeros cost nothing where it does not."""
-    return (np.empty(records, np.int64), np.empty(records, np.bool_), np.empty(records, np.int32), np.zeros(records, np.int32),
-            np.zeros(records, np.int32), np.empty(records if instructions else 0, np.int64))
+    return (
+        np.empty(records, np.int64),
+        np.empty(records, np.bool_),
+        np.empty(records, np.int32),
+        np.zeros(records, np.int32),
+        np.zeros(records, np.int32),
+        np.empty(records if instructions else 0, np.int64),
+    )
 
 
 def _filled(arrays, n):

@@ -1,5 +1,6 @@
 """The benchmarks measure what they say: the C loops count as the machine does, programs make their stream, tables fit,
 mistakes are told in one line. How fast anything is, no test asks."""
+
 import shutil
 
 import numpy as np
@@ -24,8 +25,10 @@ def loop():
 
 def machine_misses(stream, shapes):
     """Demand misses of three levels that are neither inclusive nor exclusive, on a machine of one core."""
-    caches = {name: CacheConfig(size=sets * ways * LINE, ways=ways, latency=latency)
-              for name, latency, (sets, ways) in zip(("l1d", "l2", "llc"), (4, 14, 42), shapes, strict=True)}
+    caches = {
+        name: CacheConfig(size=sets * ways * LINE, ways=ways, latency=latency)
+        for name, latency, (sets, ways) in zip(("l1d", "l2", "llc"), (4, 14, 42), shapes, strict=True)
+    }
     machine = Machine(MachineConfig().replace(cores=1, mmu=False, inclusion="nine", **caches))
     counters = machine.replay((stream.addresses, stream.is_store))
     return [counters["cores"][0]["l1d.misses"], counters["cores"][0]["l2.misses"], counters["llc"]["misses"]]
@@ -65,7 +68,7 @@ def test_an_arithmetic_stream_is_its_arithmetic(name):
         assert (stream.addresses == (first + stride * np.arange(len(stream.addresses))) % span).all()
         assert not stream.is_store.any()
     else:
-        assert (stream.addresses % 2 == 0).all()        # bit 0 says store to walk.c
+        assert (stream.addresses % 2 == 0).all()  # bit 0 says store to walk.c
 
 
 @pytest.mark.skipif(bool(cachegrind.missing()), reason=cachegrind.missing() or "-")
@@ -77,9 +80,18 @@ def test_the_program_for_cachegrind_makes_one_reference_for_each_access(name):
     assert abs(counted - 20_000 * references) < 100
 
 
-@pytest.mark.parametrize("words, told", [
-    (["--only", "streams,speed"], "'speed'"), (["--only", ""], "''"), (["--repeats", "0"], "'0'"), (["--repeats", "many"], "'many'"),
-    (["--fast"], "--fast"), (["streams"], "streams"), (["--onl", "streams"], "--onl")])
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["--only", "streams,speed"], "'speed'"),
+        (["--only", ""], "''"),
+        (["--repeats", "0"], "'0'"),
+        (["--repeats", "many"], "'many'"),
+        (["--fast"], "--fast"),
+        (["streams"], "streams"),
+        (["--onl", "streams"], "--onl"),
+    ],
+)
 def test_wrong_words_are_refused_in_one_line(capsys, words, told):
     assert main(words) == 2
     out, err = capsys.readouterr()
@@ -101,8 +113,12 @@ def test_a_floor_is_marked():
 
 def test_the_tables_fit_in_a_hundred_columns():
     rates = dict.fromkeys(streams.COLUMNS, 1_234_567_890.0)
-    result = {"cores": 4, "repeats": 5, "missing": {"cachegrind": cachegrind.missing() or "not installed: valgrind, gcc"},
-              "streams": {name: {"title": STREAMS[name]().title, "accesses": 1, "rates": rates} for name in STREAMS}}
+    result = {
+        "cores": 4,
+        "repeats": 5,
+        "missing": {"cachegrind": cachegrind.missing() or "not installed: valgrind, gcc"},
+        "streams": {name: {"title": STREAMS[name]().title, "accesses": 1, "rates": rates} for name in STREAMS},
+    }
     lines = streams.text(result).splitlines() + floors_table(list(streams.floors(result))).splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert [f.mark for f in streams.floors(result)].count("pass") == 20
@@ -115,7 +131,9 @@ def test_contenders_take_turns_and_the_best_counts():
         def prepare():
             turns.append(f"{name} prepared")
             return lambda: turns.append(name)
+
         return prepare
+
     best = best_in_turn({"a": contender("a"), "b": contender("b")}, 2)
     assert turns == ["a prepared", "a", "b prepared", "b"] * 2
     assert set(best) == {"a", "b"} and all(0 <= seconds < 1 for seconds in best.values())

@@ -6,6 +6,7 @@ every use of a line by its own core, an upgrade too, makes it the most recent. W
 MSI, MESI, MOESI or MESIF's states, kept for the whole core; of each copy only whether it differs from what lies below.
 An inclusive LLC knows who holds a line, but not that an S or F copy was dropped: it takes the core to hold it still.
 """
+
 from collections import Counter, defaultdict
 
 from models import POLICIES, E, F, I, M, O, S
@@ -48,8 +49,8 @@ class Hierarchy:
         self.l1 = [Cache(*shapes["l1d"]) for _ in range(cores)]
         self.l2 = [Cache(*shapes["l2"]) if shapes["l2"] else None for _ in range(cores)]
         self.llc = Cache(*shapes["llc"]) if shapes["llc"] else None
-        self.right = [{} for _ in range(cores)]         # core -> line -> state, of what it holds
-        self.named = defaultdict(set)                   # line -> cores that an inclusive LLC takes to hold it
+        self.right = [{} for _ in range(cores)]  # core -> line -> state, of what it holds
+        self.named = defaultdict(set)  # line -> cores that an inclusive LLC takes to hold it
         self.counts = Counter()
 
     def levels(self, c):
@@ -103,7 +104,7 @@ class Hierarchy:
         others = [d for d in range(len(self.l1)) if d != c and self.right[d].get(line, I) != I]
         mine, llc = self.right[c].get(line, I), self.llc
         if llc:
-            self.counts["llc_hits" if line in llc or mine != I else "llc_misses"] += 1      # an upgrade needs no data
+            self.counts["llc_hits" if line in llc or mine != I else "llc_misses"] += 1  # an upgrade needs no data
             if line in llc or mine == I:
                 self.place(line)
         for d in others:

@@ -1,4 +1,5 @@
 """The invalidation queue (relaxed): what another core's store took away is seen as it was, by loads, until something forbids it."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from invariants import assert_consistent
 from kernels_under_test import ADD, COMPARE_EXCHANGE, EXCHANGE, FENCE, LOAD, STORE, run_script, script_results, threads_of
 from models import poke_ram
 
-LONG = 10**9                    # a delay that does not end by itself within a test
+LONG = 10**9  # a delay that does not end by itself within a test
 X, Y, MINE = 0x1000, 0x1040, 0x2000
 
 
@@ -23,12 +24,24 @@ class Two:
     """A machine of two cores or more under relaxed, its threads placed; core 0 has read X and Y, both 7."""
 
     def __init__(self, delay=LONG, entries=16, **config):
-        self.machine = m = Machine(MachineConfig().replace(**{"cores": 2, "ordering": "relaxed", "mmu": False, "memory": "1MiB",
-                                                              "invalidation_queue": {"entries": entries, "delay": delay}, **config}))
+        self.machine = m = Machine(
+            MachineConfig().replace(
+                **{
+                    "cores": 2,
+                    "ordering": "relaxed",
+                    "mmu": False,
+                    "memory": "1MiB",
+                    "invalidation_queue": {"entries": entries, "delay": delay},
+                    **config,
+                }
+            )
+        )
         self.process, self.state = m.spawn(), m.state
         self.base = self.process.mmap(0, 4 * P.PAGE) if m.config.mmu else 0
         self.threads = threads_of(self.process)
-        self.run(*[(1, STORE, place, 8, 7, 0) for place in (X, Y)], (1, FENCE, 0, 8, 0, 0), *[(0, LOAD, place, 8, 0, 0) for place in (X, Y)])
+        self.run(
+            *[(1, STORE, place, 8, 7, 0) for place in (X, Y)], (1, FENCE, 0, 8, 0, 0), *[(0, LOAD, place, 8, 0, 0) for place in (X, Y)]
+        )
 
     def run(self, *rows):
         """Steps of both threads without a switch between them; their results."""
@@ -43,7 +56,9 @@ class Two:
         return self.run((core, LOAD, place, size, 0, 0))[0]
 
     def counts(self, core=0):
-        return {name.partition(".")[2]: n for name, n in self.machine.counters()["cores"][core].items() if name.startswith("invalidation_queue")}
+        return {
+            name.partition(".")[2]: n for name, n in self.machine.counters()["cores"][core].items() if name.startswith("invalidation_queue")
+        }
 
 
 def script_results_in_place(process, threads, rows):
@@ -77,13 +92,20 @@ def test_without_a_delay_no_load_is_early():
 
 
 ACQUIRES = {
-    "mfence": lambda two, t: two.run((0, FENCE, 0, 8, 0, 0)), "add": lambda two, t: two.run((0, ADD, MINE, 8, 1, 0)),
+    "mfence": lambda two, t: two.run((0, FENCE, 0, 8, 0, 0)),
+    "add": lambda two, t: two.run((0, ADD, MINE, 8, 1, 0)),
     "exchange": lambda two, t: two.run((0, EXCHANGE, MINE, 8, 1, 0)),
     "failing compare-exchange": lambda two, t: two.run((0, COMPARE_EXCHANGE, MINE, 8, 1, 99)),
-    "lfence": lambda two, t: lfence(two.state, t), "acquire": lambda two, t: load_acquire64(two.state, t, two.base + MINE),
-    "acquire of a store of one's own that waits": lambda two, t: (store64(two.state, t, two.base + MINE, 1), load_acquire64(two.state, t, two.base + MINE)),
+    "lfence": lambda two, t: lfence(two.state, t),
+    "acquire": lambda two, t: load_acquire64(two.state, t, two.base + MINE),
+    "acquire of a store of one's own that waits": lambda two, t: (
+        store64(two.state, t, two.base + MINE, 1),
+        load_acquire64(two.state, t, two.base + MINE),
+    ),
     "a load across lines": lambda two, t: two.load(MINE + 60),
-    "another thread on the core": lambda two, t: threads_of(two.process), "a join": lambda two, t: join(two, t)}
+    "another thread on the core": lambda two, t: threads_of(two.process),
+    "a join": lambda two, t: join(two, t),
+}
 
 
 def join(two, t):
@@ -193,23 +215,37 @@ def random_rows(rng, base, n):
     rows = []
     for i in range(1, n):
         core, word = int(rng.integers(4)), words[int(rng.integers(len(words)))]
-        kind, owner = rng.choice(["load", "store", "fence", "atomic"], p=[.6, .3, .05, .05]), word // 8 % 8
-        rows.append({"load": (core, LOAD, word, 8, 0, 0), "store": (owner, STORE, word, 8, i, 0), "fence": (core, FENCE, 0, 8, 0, 0),
-                     "atomic": (core, ADD, base + 2048, 8, 1, 0)}[kind])
+        kind, owner = rng.choice(["load", "store", "fence", "atomic"], p=[0.6, 0.3, 0.05, 0.05]), word // 8 % 8
+        rows.append(
+            {
+                "load": (core, LOAD, word, 8, 0, 0),
+                "store": (owner, STORE, word, 8, i, 0),
+                "fence": (core, FENCE, 0, 8, 0, 0),
+                "atomic": (core, ADD, base + 2048, 8, 1, 0),
+            }[kind]
+        )
     return words, rows
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("inclusion, sockets", [("inclusive", 1), ("nine", 2)])
 def test_no_core_goes_back_and_none_misses_what_was_visible_at_its_last_fence(protocol, inclusion, sockets, seed):
-    machine = small_machine(4, protocol, inclusion, True, sockets, ordering="relaxed", store_buffer={"entries": 6, "drain": 30},
-                            invalidation_queue={"entries": 5, "delay": 3000})
+    machine = small_machine(
+        4,
+        protocol,
+        inclusion,
+        True,
+        sockets,
+        ordering="relaxed",
+        store_buffer={"entries": 6, "drain": 30},
+        invalidation_queue={"entries": 5, "delay": 3000},
+    )
     process = machine.spawn()
     base = process.mmap(0, 4096)
     words, rows = random_rows(np.random.default_rng(seed), base, 6000)
     results = script_results(process, rows)
-    newest, visible = dict.fromkeys(words, 0), dict.fromkeys(words, 0)          # the last store; what memory has at least
-    least = [dict.fromkeys(words, 0) for _ in range(4)]                         # what each core may still read
+    newest, visible = dict.fromkeys(words, 0), dict.fromkeys(words, 0)  # the last store; what memory has at least
+    least = [dict.fromkeys(words, 0) for _ in range(4)]  # what each core may still read
     early = 0
     for (core, kind, word, _, stored, _), value in zip(rows, results.tolist(), strict=True):
         if kind in (FENCE, ADD):

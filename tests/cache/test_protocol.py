@@ -3,6 +3,7 @@
 The bus below is a model independent of the machine: every cache sees every request at once, and all there
 is to know comes from the tables. A copy's data is one bit: is it the last value written, or not.
 """
+
 import gzip
 import json
 from pathlib import Path
@@ -14,9 +15,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmem.cache.protocol import (
-    BUS_RD, BUS_RDX, BUS_UPGR, DRAWINGS, EVENT_NAMES, EVICT, GETS, GETX, IMPOSSIBLE, MEM_WRITE,
-    NO_REQUEST, PR_RD, PR_WR, PROTOCOLS, PUTX, SILENT, SUPPLY, UPGRADE, Tables, check_table,
-    check_tables, parse, tables)
+    BUS_RD,
+    BUS_RDX,
+    BUS_UPGR,
+    DRAWINGS,
+    EVENT_NAMES,
+    EVICT,
+    GETS,
+    GETX,
+    IMPOSSIBLE,
+    MEM_WRITE,
+    NO_REQUEST,
+    PR_RD,
+    PR_WR,
+    PROTOCOLS,
+    PUTX,
+    SILENT,
+    SUPPLY,
+    UPGRADE,
+    Tables,
+    check_table,
+    check_tables,
+    parse,
+    tables,
+)
 from hwmem.errors import MachineError
 from hwmem.params import STATE_NAMES, E, F, I, M, O, S
 
@@ -38,6 +60,7 @@ class Violation(Exception):
 
 class Line(NamedTuple):
     """One line in the whole system: who holds it how, which copies (and is memory's) are the last value written."""
+
     states: tuple = (I,) * CACHES
     fresh: tuple = (False,) * CACHES
     memory_fresh: bool = True
@@ -45,6 +68,7 @@ class Line(NamedTuple):
 
 class Traffic(NamedTuple):
     """What one event cost: the (state, event, shared) cells consulted, the request, data's source, memory writes."""
+
     fired: list
     request: int
     source: str
@@ -129,9 +153,13 @@ def disagreements(name, t):
         if row["next"] is None:
             agrees = flags == IMPOSSIBLE
         else:
-            agrees = (after == {STATE_NAMES.index(row["next"])} and t.request[s, e] in BUS[row["bus"]]
-                      and bool(flags & SUPPLY) in SUPPLIES[row["supply"]]
-                      and bool(flags & MEM_WRITE) == row["mem_write"] and not flags & IMPOSSIBLE)
+            agrees = (
+                after == {STATE_NAMES.index(row["next"])}
+                and t.request[s, e] in BUS[row["bus"]]
+                and bool(flags & SUPPLY) in SUPPLIES[row["supply"]]
+                and bool(flags & MEM_WRITE) == row["mem_write"]
+                and not flags & IMPOSSIBLE
+            )
         if not agrees:
             wrong.append(row)
     return wrong
@@ -188,8 +216,7 @@ def test_every_published_row_agrees_with_the_table(name):
 
 @every_protocol
 def test_the_table_has_exactly_the_published_rows(name):
-    rows = {(STATE_NAMES.index(r["state"]), EVENT[r["event"]])
-            for r in ORACLE[name.upper()]["transitions"] if r["next"] is not None}
+    rows = {(STATE_NAMES.index(r["state"]), EVENT[r["event"]]) for r in ORACLE[name.upper()]["transitions"] if r["next"] is not None}
     assert {(int(s), int(e)) for s, e in np.argwhere(tables(name).flags != IMPOSSIBLE)} == rows
 
 
@@ -200,17 +227,23 @@ def test_three_caches_on_a_bus_reach_the_published_number_of_states_and_break_no
 
 @every_protocol
 def test_two_caches_hold_a_line_only_in_the_published_pairs_of_states(name):
-    pairs = {tuple(sorted((STATE_NAMES[line.states[a]], STATE_NAMES[line.states[b]])))
-             for line in explore(tables(name))[0] for a in range(CACHES) for b in range(a)}
+    pairs = {
+        tuple(sorted((STATE_NAMES[line.states[a]], STATE_NAMES[line.states[b]])))
+        for line in explore(tables(name))[0]
+        for a in range(CACHES)
+        for b in range(a)
+    }
     assert pairs == {tuple(pair) for pair in ORACLE[name.upper()]["check"]["compatible_pairs"]}
 
 
 @every_protocol
 def test_the_rows_that_never_fire_are_the_published_ones(name):
     fired = explore(tables(name))[1]
-    never = [[r["state"], r["event"], r["cond"]] for r in ORACLE[name.upper()]["transitions"]
-             if not any((STATE_NAMES.index(r["state"]), EVENT[r["event"]], shared) in fired
-                        for shared in (None, *SHARED[r["cond"]]))]
+    never = [
+        [r["state"], r["event"], r["cond"]]
+        for r in ORACLE[name.upper()]["transitions"]
+        if not any((STATE_NAMES.index(r["state"]), EVENT[r["event"]], shared) in fired for shared in (None, *SHARED[r["cond"]]))
+    ]
     assert never == ORACLE[name.upper()]["check"]["rows_never_fired"]
 
 
@@ -218,29 +251,38 @@ def test_the_rows_that_never_fire_are_the_published_ones(name):
 def test_no_single_wrong_number_in_a_table_goes_unnoticed(name):
     t = tables(name)
     values = {"next_state": range(-1, 6), "next_shared": range(-1, 6), "request": range(6), "flags": range(8)}
-    unnoticed = [(field, s, e, value) for field in values for s in range(6) for e in range(6) for value in values[field]
-                 if value != getattr(t, field)[s, e] and not noticed_by(name, mutant(t, field, s, e, value))]
+    unnoticed = [
+        (field, s, e, value)
+        for field in values
+        for s in range(6)
+        for e in range(6)
+        for value in values[field]
+        if value != getattr(t, field)[s, e] and not noticed_by(name, mutant(t, field, s, e, value))
+    ]
     assert unnoticed == []
 
 
-@pytest.mark.parametrize("name, field, state, event, value, violation", [
-    ("msi", "next_state", M, BUS_RD, M, "a writer and another copy"),
-    ("msi", "next_state", S, BUS_UPGR, S, "a writer and another copy"),
-    ("msi", "flags", M, BUS_RD, SUPPLY, "memory is stale"),
-    ("msi", "flags", S, BUS_RD, SUPPLY, "two caches supply"),
-    ("mesi", "next_shared", I, PR_RD, E, "a writer and another copy"),
-    ("mesi", "next_state", E, BUS_RDX, E, "a writer and another copy"),
-    ("mesi", "flags", M, BUS_RDX, 0, "old data"),
-    ("mesi", "flags", M, EVICT, 0, "memory is stale"),
-    ("moesi", "next_state", M, BUS_RD, S, "memory is stale"),
-    ("moesi", "flags", O, BUS_RD, 0, "old data"),
-    ("moesi", "flags", O, EVICT, 0, "memory is stale"),
-    ("moesi", "next_shared", I, PR_RD, O, "two owners|memory is stale"),
-    ("mesif", "next_state", F, BUS_RD, F, "two forwarders"),
-    ("mesif", "next_state", E, BUS_RD, F, "two forwarders"),
-    ("mesif", "flags", S, BUS_RDX, SUPPLY, "two caches supply"),
-    ("mesif", "next_state", F, BUS_UPGR, F, "a writer and another copy"),
-])
+@pytest.mark.parametrize(
+    "name, field, state, event, value, violation",
+    [
+        ("msi", "next_state", M, BUS_RD, M, "a writer and another copy"),
+        ("msi", "next_state", S, BUS_UPGR, S, "a writer and another copy"),
+        ("msi", "flags", M, BUS_RD, SUPPLY, "memory is stale"),
+        ("msi", "flags", S, BUS_RD, SUPPLY, "two caches supply"),
+        ("mesi", "next_shared", I, PR_RD, E, "a writer and another copy"),
+        ("mesi", "next_state", E, BUS_RDX, E, "a writer and another copy"),
+        ("mesi", "flags", M, BUS_RDX, 0, "old data"),
+        ("mesi", "flags", M, EVICT, 0, "memory is stale"),
+        ("moesi", "next_state", M, BUS_RD, S, "memory is stale"),
+        ("moesi", "flags", O, BUS_RD, 0, "old data"),
+        ("moesi", "flags", O, EVICT, 0, "memory is stale"),
+        ("moesi", "next_shared", I, PR_RD, O, "two owners|memory is stale"),
+        ("mesif", "next_state", F, BUS_RD, F, "two forwarders"),
+        ("mesif", "next_state", E, BUS_RD, F, "two forwarders"),
+        ("mesif", "flags", S, BUS_RDX, SUPPLY, "two caches supply"),
+        ("mesif", "next_state", F, BUS_UPGR, F, "a writer and another copy"),
+    ],
+)
 def test_a_broken_protocol_breaks_the_invariant_it_is_there_for(name, field, state, event, value, violation):
     with pytest.raises(Violation, match=violation):
         explore(mutant(tables(name), field, state, event, value))
@@ -255,7 +297,7 @@ def test_a_program_reads_the_same_values_under_every_protocol(program):
 @given(programs)
 def test_each_added_state_saves_the_traffic_it_was_added_for_and_never_costs_more(program):
     msi, mesi, moesi, mesif = (run(name, program) for name in ("msi", "mesi", "moesi", "mesif"))
-    assert mesi[0] <= msi[0]    # E: the first store after a lone load needs no request
+    assert mesi[0] <= msi[0]  # E: the first store after a lone load needs no request
     assert moesi[2] <= mesi[2]  # O: dirty data is shared without a write to memory
     assert mesif[1] <= mesi[1]  # F: one sharer answers in memory's place
     assert moesi[0] == mesi[0] == mesif[0]
@@ -277,12 +319,15 @@ def test_an_unknown_protocol_is_refused_with_the_names_there_are(name):
         tables(name)
 
 
-@pytest.mark.parametrize("drawing", [
-    DRAWINGS["msi"].replace("BUS_RDX  | BUS_UPGR", "BUS_UPGR | BUS_RDX"),
-    DRAWINGS["msi"].replace("| PUTX I memory", ""),
-    DRAWINGS["msi"].replace("UPGRADE M", "UPGRADE X"),
-    DRAWINGS["msi"].replace("I supply", "I supplies"),
-])
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        DRAWINGS["msi"].replace("BUS_RDX  | BUS_UPGR", "BUS_UPGR | BUS_RDX"),
+        DRAWINGS["msi"].replace("| PUTX I memory", ""),
+        DRAWINGS["msi"].replace("UPGRADE M", "UPGRADE X"),
+        DRAWINGS["msi"].replace("I supply", "I supplies"),
+    ],
+)
 def test_a_drawing_with_a_wrong_column_cell_or_word_is_refused(drawing):
     with pytest.raises((ValueError, KeyError)):
         parse(drawing)

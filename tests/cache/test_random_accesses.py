@@ -4,6 +4,7 @@ Under "tso" plain words belong to one core each (lines are shared all the same) 
 atomics, so that a flat memory says what every own access reads; what others may read of a plain word is tested for
 coherence: never a value older than one that was read before, never older than the owner's last fence.
 """
+
 import itertools
 
 import numpy as np
@@ -27,10 +28,26 @@ def small_cache(sets, ways, latency, policy="lru"):
 
 def small_machine(cores=4, protocol="mesi", inclusion="inclusive", l2=True, sockets=1, mmu=True, ordering="sc", llc=True, **settings):
     """A machine whose caches hold a few dozen lines, so that everything is evicted all the time."""
-    return Machine(MachineConfig().replace(**{
-        "cores": cores, "sockets": sockets, "protocol": protocol, "inclusion": inclusion, "mmu": mmu, "ordering": ordering,
-        "memory": "2MiB", "l1d": small_cache(4, 2, 4), "l2": small_cache(4, 4, 14) if l2 else None,
-        "llc": small_cache(8, 8, 42) if llc else None, "dtlb": TlbConfig(8, 2, 0), "dtlb_2m": None, "stlb": TlbConfig(16, 4, 7), **settings}))
+    return Machine(
+        MachineConfig().replace(
+            **{
+                "cores": cores,
+                "sockets": sockets,
+                "protocol": protocol,
+                "inclusion": inclusion,
+                "mmu": mmu,
+                "ordering": ordering,
+                "memory": "2MiB",
+                "l1d": small_cache(4, 2, 4),
+                "l2": small_cache(4, 4, 14) if l2 else None,
+                "llc": small_cache(8, 8, 42) if llc else None,
+                "dtlb": TlbConfig(8, 2, 0),
+                "dtlb_2m": None,
+                "stlb": TlbConfig(16, 4, 7),
+                **settings,
+            }
+        )
+    )
 
 
 def random_script(rng, base, n, cores, lines, ordering):
@@ -43,7 +60,7 @@ def random_script(rng, base, n, cores, lines, ordering):
         if kind in (LOAD, STORE):
             size = int(rng.choice([1, 2, 4, 8]))
             if ordering == "sc":
-                word = int(rng.integers(0, 65 - size))      # any place, aligned or not
+                word = int(rng.integers(0, 65 - size))  # any place, aligned or not
             else:
                 word = core % 7 * 8 + int(rng.integers(0, 9 - size))
         rows.append((core, kind, line + word, size, value, int(rng.integers(2)) * value))
@@ -72,8 +89,8 @@ def run_and_compare(machine, seed, n, lines):
     rows = random_script(rng, base, n, cores if machine.config.ordering == "sc" else min(cores, 7), lines, machine.config.ordering)
     answers, memory = flat_answers(rows)
     for part in range(0, len(rows), 1000):
-        found = script_results(process, rows[part:part + 1000])
-        np.testing.assert_array_equal(found, answers[part:part + 1000])
+        found = script_results(process, rows[part : part + 1000])
+        np.testing.assert_array_equal(found, answers[part : part + 1000])
         assert_consistent(machine)
     expected = bytes(memory.bytes.get(base + k, 0) for k in range(lines * 64))
     assert process.read(base, lines * 64, core=cores - 1) == expected
@@ -115,19 +132,33 @@ def caches(draw, most_sets, latency):
 def test_any_geometry_and_policy_reads_what_was_written(data):
     sockets = data.draw(st.sampled_from([1, 1, 2]), label="sockets")
     machine = small_machine(
-        cores=sockets * data.draw(st.integers(1, 4), label="cores a socket"), sockets=sockets,
+        cores=sockets * data.draw(st.integers(1, 4), label="cores a socket"),
+        sockets=sockets,
         protocol=data.draw(st.sampled_from(PROTOCOLS), label="protocol"),
         inclusion=data.draw(st.sampled_from(["inclusive", "nine"]), label="inclusion"),
-        mmu=data.draw(st.booleans(), label="mmu"), ordering=data.draw(st.sampled_from(["sc", "tso", "relaxed"]), label="ordering"),
-        l1d=data.draw(caches(6, 4), label="l1d"), l2=data.draw(st.none() | caches(8, 14), label="l2"), llc=data.draw(caches(12, 42), label="llc"),
+        mmu=data.draw(st.booleans(), label="mmu"),
+        ordering=data.draw(st.sampled_from(["sc", "tso", "relaxed"]), label="ordering"),
+        l1d=data.draw(caches(6, 4), label="l1d"),
+        l2=data.draw(st.none() | caches(8, 14), label="l2"),
+        llc=data.draw(caches(12, 42), label="llc"),
         dtlb=TlbConfig(data.draw(st.sampled_from([1, 2, 4]), label="dtlb"), 1, 0),
-        stlb=data.draw(st.none() | st.just(TlbConfig(6, 2, 7)), label="stlb"))
-    run_and_compare(machine, data.draw(st.integers(0, 1 << 32), label="seed"), data.draw(st.sampled_from([500, 50]), label="n"),
-                    data.draw(st.sampled_from([150, 20]), label="lines"))
+        stlb=data.draw(st.none() | st.just(TlbConfig(6, 2, 7)), label="stlb"),
+    )
+    run_and_compare(
+        machine,
+        data.draw(st.integers(0, 1 << 32), label="seed"),
+        data.draw(st.sampled_from([500, 50]), label="n"),
+        data.draw(st.sampled_from([150, 20]), label="lines"),
+    )
 
 
-operation = st.tuples(st.sampled_from(["load", "store", "fetch_add", "exchange", "compare_exchange", "write", "read"]),
-                      st.integers(0, 3), st.integers(0, 3 * 4096 - 64), st.sampled_from([1, 2, 4, 8]), st.integers(0, (1 << 64) - 1))
+operation = st.tuples(
+    st.sampled_from(["load", "store", "fetch_add", "exchange", "compare_exchange", "write", "read"]),
+    st.integers(0, 3),
+    st.integers(0, 3 * 4096 - 64),
+    st.sampled_from([1, 2, 4, 8]),
+    st.integers(0, (1 << 64) - 1),
+)
 
 
 @settings(max_examples=60)
@@ -178,9 +209,9 @@ def test_readers_of_a_buffered_word_never_go_back_in_time_nor_past_the_owners_fe
         elif rng.random() < 0.1:
             rows.append((owner, FENCE, 0, 8, 0, 0))
         else:
-            rows.append((owner, STORE, word, 8, i, 0))      # every value is larger than those before
+            rows.append((owner, STORE, word, 8, i, 0))  # every value is larger than those before
     results = script_results(process, rows)
-    newest, seen = dict.fromkeys(words, 0), dict.fromkeys(words, 0)                   # per word: last store, least value that others may read
+    newest, seen = dict.fromkeys(words, 0), dict.fromkeys(words, 0)  # per word: last store, least value that others may read
     late = 0
     for (core, kind, word, _, stored, _), value in zip(rows, results.tolist(), strict=True):
         if kind == FENCE:

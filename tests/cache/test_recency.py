@@ -1,4 +1,5 @@
 """An invalidated way is empty and is filled first; every use of a line, an upgrade too, makes it the most recent of its set."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,9 +16,14 @@ LOAD, STORE = False, True
 
 
 def machine_of(cores, shapes, protocol, inclusive, **settings):
-    levels = {name: CacheConfig(shape[0] * shape[1] * 64, shape[1], LATENCY[name], shape[2]) if shape else None for name, shape in shapes.items()}
-    return Machine(MachineConfig().replace(cores=cores, mmu=False, ordering="sc", protocol=protocol, inclusion="inclusive" if inclusive else "nine",
-                                           **levels, **settings))
+    levels = {
+        name: CacheConfig(shape[0] * shape[1] * 64, shape[1], LATENCY[name], shape[2]) if shape else None for name, shape in shapes.items()
+    }
+    return Machine(
+        MachineConfig().replace(
+            cores=cores, mmu=False, ordering="sc", protocol=protocol, inclusion="inclusive" if inclusive else "nine", **levels, **settings
+        )
+    )
 
 
 def one_set(protocol, llc, policy, **settings):
@@ -42,9 +48,11 @@ def story(machine, accesses):
 EMPTY_WAY_FIRST = [(0, LOAD, A), (0, LOAD, B), (1, STORE, B), (0, LOAD, C), (0, LOAD, A)]
 REFILL_IS_A_USE = [(0, LOAD, A), (0, LOAD, B), (1, STORE, A), (0, LOAD, A), (0, LOAD, C), (0, LOAD, A)]
 UPGRADE_IS_A_USE = [(0, LOAD, A), (1, LOAD, A), (0, LOAD, B), (0, STORE, A), (0, LOAD, C), (0, LOAD, A)]
-STORIES = {"an empty way first": (EMPTY_WAY_FIRST, ("mmmmh", 0), ("mmmmm", 2)),
-           "a refill is a use": (REFILL_IS_A_USE, ("mmmmmh", 1), ("mmmmmm", 2)),
-           "an upgrade is a use": (UPGRADE_IS_A_USE, ("mmmmmh", 1), ("mmmmmm", 2))}
+STORIES = {
+    "an empty way first": (EMPTY_WAY_FIRST, ("mmmmh", 0), ("mmmmm", 2)),
+    "a refill is a use": (REFILL_IS_A_USE, ("mmmmmh", 1), ("mmmmmm", 2)),
+    "an upgrade is a use": (UPGRADE_IS_A_USE, ("mmmmmh", 1), ("mmmmmm", 2)),
+}
 
 
 @pytest.mark.parametrize("llc", ["inclusive", "nine", None])
@@ -94,8 +102,17 @@ wide = st.tuples(st.sampled_from([1, 2, 4]), st.sampled_from([2, 8, 17]), st.jus
 
 
 @settings(max_examples=150)
-@given(cores=st.integers(1, 4), l1d=shape, l2=st.none() | shape, llc=st.none() | shape | wide, protocol=st.sampled_from(PROTOCOLS),
-       inclusive=st.booleans(), lines=st.integers(2, 40), stores=st.sampled_from([0.1, 0.5]), number=st.integers(0, 1 << 32))
+@given(
+    cores=st.integers(1, 4),
+    l1d=shape,
+    l2=st.none() | shape,
+    llc=st.none() | shape | wide,
+    protocol=st.sampled_from(PROTOCOLS),
+    inclusive=st.booleans(),
+    lines=st.integers(2, 40),
+    stores=st.sampled_from([0.1, 0.5]),
+    number=st.integers(0, 1 << 32),
+)
 def test_every_level_counts_and_keeps_what_a_plain_model_does(cores, l1d, l2, llc, protocol, inclusive, lines, stores, number):
     shapes = {"l1d": l1d, "l2": l2, "llc": llc}
     rng = np.random.default_rng(number)
@@ -112,6 +129,9 @@ def test_every_level_counts_and_keeps_what_a_plain_model_does(cores, l1d, l2, ll
                 assert {n: counters["cores"][c][f"{level}.{n}"] for n in names} == {n: cache.counts[n] for n in names}, (c, level)
                 assert {x for x in range(lines) if c in machine.line(x * 64)[level]} == cache.lines()
     if llc:
-        assert [counters["llc"][n] for n in ("hits", "misses", "replacements")] == \
-            [model.counts["llc_hits"], model.counts["llc_misses"], model.llc.counts["replacements"]]
+        assert [counters["llc"][n] for n in ("hits", "misses", "replacements")] == [
+            model.counts["llc_hits"],
+            model.counts["llc_misses"],
+            model.llc.counts["replacements"],
+        ]
         assert {x for x in range(lines) if machine.line(x * 64)["socket"]} == model.llc.lines()

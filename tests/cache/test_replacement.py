@@ -1,4 +1,5 @@
 """Replacement policies against plain models, by the hits and evictions of one cache without others behind it."""
+
 import math
 
 import numpy as np
@@ -66,8 +67,12 @@ def test_a_policy_evicts_what_its_definition_says(seed, policy, sets, ways):
 
 
 @settings(max_examples=60)
-@given(st.sampled_from(["lru", "tree-plru", "nru"]), st.sampled_from([1, 2, 4, 16]), st.sampled_from([1, 2, 3]),
-       st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=80))
+@given(
+    st.sampled_from(["lru", "tree-plru", "nru"]),
+    st.sampled_from([1, 2, 4, 16]),
+    st.sampled_from([1, 2, 3]),
+    st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=80),
+)
 def test_a_policy_evicts_what_its_definition_says_on_short_streams_too(policy, ways, sets, accesses):
     lines, stores = [a[0] for a in accesses], [a[1] for a in accesses]
     expected, _ = model_counts(SetAssociative(sets, ways, policy), lines, stores)
@@ -89,7 +94,7 @@ def test_random_replacement_gives_every_way_the_same_chance(seed, ways):
     """After k further misses a line is still there with probability (1 - 1/ways)^k, whichever of the set's lines it is."""
     sets, k = 512, ways
     machine = one_cache(sets, ways, "random", seed)
-    lines = (np.arange(ways + k)[:, None] * sets + np.arange(sets)).reshape(-1)     # round by round over the sets
+    lines = (np.arange(ways + k)[:, None] * sets + np.arange(sets)).reshape(-1)  # round by round over the sets
     assert counts(machine, lines, np.zeros(len(lines), bool))["replacements"] == k * sets
     survived = np.zeros(ways)
     for line in resident(machine):
@@ -117,11 +122,13 @@ def test_the_second_and_last_levels_keep_to_their_policy_too(seed, policy):
     rng = np.random.default_rng(seed)
     sets, ways = 4, 8
     lines = random_lines(rng, 3000, sets, ways)
-    lines = [line for line, before in zip(lines, [None, *lines]) if line != before]     # the one line never hits
+    lines = [line for line, before in zip(lines, [None, *lines]) if line != before]  # the one line never hits
     expected, _ = model_counts(SetAssociative(sets, ways, policy), lines, [False] * len(lines))
     tiny, cache = CacheConfig(size=64, ways=1, latency=1), CacheConfig(size=sets * ways * LINE, ways=ways, latency=9, replacement=policy)
     for level in ("l2", "llc"):
-        config = MachineConfig().replace(cores=1, mmu=False, ordering="sc", inclusion="nine", **{"l1d": tiny, "l2": None, "llc": None, level: cache})
+        config = MachineConfig().replace(
+            cores=1, mmu=False, ordering="sc", inclusion="nine", **{"l1d": tiny, "l2": None, "llc": None, level: cache}
+        )
         counters = Machine(config).replay((np.array(lines) * LINE, False))
         found = counters["llc"] if level == "llc" else {f: counters["cores"][0][f"l2.{f}"] for f in expected}
         assert {f: found[f] for f in expected} == expected

@@ -1,4 +1,5 @@
 """Dirty lines: what was written reaches memory, once."""
+
 import itertools
 
 import numpy as np
@@ -17,10 +18,19 @@ def test_each_line_written_once_is_written_to_memory_once(seed, protocol, inclus
         inclusion = "nine"
     cores = 4
     rng = np.random.default_rng(seed)
-    machine = Machine(MachineConfig().replace(
-        cores=cores, sockets=sockets, mmu=False, ordering="sc", protocol=protocol, inclusion=inclusion,
-        l1d=CacheConfig(512, 2, 4), l2=CacheConfig(1024, 4, 14) if l2 else None,
-        llc=CacheConfig(8192, 8, 42) if llc else None))
+    machine = Machine(
+        MachineConfig().replace(
+            cores=cores,
+            sockets=sockets,
+            mmu=False,
+            ordering="sc",
+            protocol=protocol,
+            inclusion=inclusion,
+            l1d=CacheConfig(512, 2, 4),
+            l2=CacheConfig(1024, 4, 14) if l2 else None,
+            llc=CacheConfig(8192, 8, 42) if llc else None,
+        )
+    )
     written = rng.permutation(1000)[:120]
     machine.replay((written * 64, True), core=rng.integers(0, cores, len(written)))
     reads = rng.integers(0, 1000, 1500)

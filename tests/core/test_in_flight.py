@@ -1,4 +1,5 @@
 """What stores take, and loads that meet them: the same whether the buffer was empty or not, and what the settings say."""
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,10 +55,22 @@ class Buffer:
 
 
 def machine(entries=56, drain=4, always=0, **settings):
-    m = Machine(MachineConfig().replace(**{
-        "cores": 1, "mmu": False, "memory": "1MiB", "ordering": "tso", "l1d": CacheConfig("32KiB", 8, L1), "l2": None, "llc": CacheConfig("1MiB", 16, LLC),
-        "costs": {"mfence": MFENCE, "atomic": ATOMIC},
-        "store_buffer": {"entries": entries, "drain": drain, "forward": FORWARD, "blocked": BLOCKED, "alias": ALIAS}, **settings}))
+    m = Machine(
+        MachineConfig().replace(
+            **{
+                "cores": 1,
+                "mmu": False,
+                "memory": "1MiB",
+                "ordering": "tso",
+                "l1d": CacheConfig("32KiB", 8, L1),
+                "l2": None,
+                "llc": CacheConfig("1MiB", 16, LLC),
+                "costs": {"mfence": MFENCE, "atomic": ATOMIC},
+                "store_buffer": {"entries": entries, "drain": drain, "forward": FORWARD, "blocked": BLOCKED, "alias": ALIAS},
+                **settings,
+            }
+        )
+    )
     m.state.store_buffer_always = m.state.store_buffer_always or always
     return m
 
@@ -78,11 +91,20 @@ def cycles(m, p, rows):
     return m.cycles(0) - before
 
 
-near_place = st.builds(lambda page, line, offset: NEAR + 4096 * page + 64 * line + offset, st.integers(0, 1), st.integers(0, 3), st.integers(0, 56))
+near_place = st.builds(
+    lambda page, line, offset: NEAR + 4096 * page + 64 * line + offset, st.integers(0, 1), st.integers(0, 3), st.integers(0, 56)
+)
 sizes = st.sampled_from([1, 2, 4, 8])
-operations = st.lists(st.one_of(
-    st.tuples(st.just("store"), near_place, sizes), st.tuples(st.just("store"), near_place, sizes), st.tuples(st.just("load"), near_place, sizes),
-    st.tuples(st.just("far"), st.just(0), sizes), st.tuples(st.sampled_from(["fence", "atomic"]), st.just(NEAR), st.just(8))), max_size=60)
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("store"), near_place, sizes),
+        st.tuples(st.just("store"), near_place, sizes),
+        st.tuples(st.just("load"), near_place, sizes),
+        st.tuples(st.just("far"), st.just(0), sizes),
+        st.tuples(st.sampled_from(["fence", "atomic"]), st.just(NEAR), st.just(8)),
+    ),
+    max_size=60,
+)
 
 
 @settings(max_examples=300)
@@ -129,10 +151,16 @@ def test_one_more_store_to_a_far_line_makes_nothing_faster():
     assert cycles(other, ready(other), [(STORE, FAR, 8, 1), *fifty]) >= alone + 1
 
 
-PAIRS = {"the same bytes": ([(NEAR + 64, 8)], NEAR + 64, FORWARD), "bytes of it": ([(NEAR + 64, 8)], NEAR + 66, FORWARD),
-         "a byte below": ([(NEAR + 65, 8)], NEAR + 64, FORWARD + BLOCKED), "two narrow ones": ([(NEAR + 64, 4), (NEAR + 68, 4)], NEAR + 64, FORWARD + BLOCKED),
-         "elsewhere in the line": ([(NEAR + 64, 8)], NEAR + 80, L1), "elsewhere": ([(NEAR + 64, 8)], NEAR + 128, L1),
-         "4 KiB further": ([(NEAR + 64, 8)], NEAR + 4096 + 64, L1 + ALIAS), "4 KiB and a line further": ([(NEAR + 64, 8)], NEAR + 4096 + 128, L1)}
+PAIRS = {
+    "the same bytes": ([(NEAR + 64, 8)], NEAR + 64, FORWARD),
+    "bytes of it": ([(NEAR + 64, 8)], NEAR + 66, FORWARD),
+    "a byte below": ([(NEAR + 65, 8)], NEAR + 64, FORWARD + BLOCKED),
+    "two narrow ones": ([(NEAR + 64, 4), (NEAR + 68, 4)], NEAR + 64, FORWARD + BLOCKED),
+    "elsewhere in the line": ([(NEAR + 64, 8)], NEAR + 80, L1),
+    "elsewhere": ([(NEAR + 64, 8)], NEAR + 128, L1),
+    "4 KiB further": ([(NEAR + 64, 8)], NEAR + 4096 + 64, L1 + ALIAS),
+    "4 KiB and a line further": ([(NEAR + 64, 8)], NEAR + 4096 + 128, L1),
+}
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -146,8 +174,11 @@ def test_a_load_right_after_a_store_takes_what_lies_between_them_says(pair):
         assert cycles(m, p, rows) == len(stores) + takes
         assert cycles(m, p, [(LOAD, place, size, 0)]) == L1, "the stores are gone"
     core = m.counters()["cores"][0]
-    assert [core[f"store_buffer.{name}"] for name in ("forwards", "blocked", "aliases")] == \
-        [3 * (takes == FORWARD), 3 * (takes == FORWARD + BLOCKED), 3 * (takes == L1 + ALIAS)]
+    assert [core[f"store_buffer.{name}"] for name in ("forwards", "blocked", "aliases")] == [
+        3 * (takes == FORWARD),
+        3 * (takes == FORWARD + BLOCKED),
+        3 * (takes == L1 + ALIAS),
+    ]
 
 
 def test_a_load_of_a_line_that_a_store_has_asked_for_waits_until_it_is_there():
@@ -164,6 +195,7 @@ def test_no_thread_that_shares_its_line_is_faster_than_one_that_does_not(preset,
     def fastest(stride):
         r = hwmem.run("false-sharing", hwmem.MachineConfig.preset(preset), threads=threads, stride=stride, iterations=2000)
         return min(c["cycles"] for c in r.counters["cores"][:threads]) / 2000
+
     padded = fastest(64)
     assert padded == pytest.approx(1 + hwmem.MachineConfig.preset(preset).store_buffer.forward, abs=0.2)
     assert fastest(8) > padded - 0.01

@@ -1,4 +1,5 @@
 """The machine at the prompt: what wrong arguments raise, and that they leave it as it was."""
+
 import numpy as np
 import pytest
 

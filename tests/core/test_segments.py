@@ -3,6 +3,7 @@
 CASES holds the answers of Linux 6.18 on x86 to tests/core/segment_oracle.c; where gcc can build 32-bit programs and the
 kernel runs them, they are asked again.
 """
+
 import pathlib
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from hwmem.core.segment import FLAT_CODE, FLAT_DATA, GRANULAR, descriptor, parts
 
 SIGSEGV, SIGBUS, KERNEL, ADDRESS = 11, 7, 1 << 6, 1 << 7
 GP, SS, PF = SIGSEGV | KERNEL, SIGBUS | KERNEL, SIGSEGV | ADDRESS
-USEABLE, PAGES, READ_ONLY, BIG = 0x40, 0x10, 0x08, 0x01         # struct user_desc's flags; contents << 1: 0 data, 1 down, 2 code
+USEABLE, PAGES, READ_ONLY, BIG = 0x40, 0x10, 0x08, 0x01  # struct user_desc's flags; contents << 1: 0 data, 1 down, 2 code
 DATA, DOWN, CODE = USEABLE | BIG, USEABLE | BIG | 1 << 1, USEABLE | BIG | 2 << 1
 TOP = (1 << 20) - 1
 
@@ -93,6 +94,7 @@ def host(tmp_path_factory):
             return subprocess.run([program]).returncode
         except OSError:
             pytest.skip("the kernel runs no 32-bit programs")
+
     return ask
 
 
@@ -151,10 +153,18 @@ def test_descriptors_have_the_processors_layout():
         assert back[:2] == (base, limit) and back[2] & ~GRANULAR == FLAT_DATA
 
 
-@pytest.mark.parametrize("words, message", [
-    (("fs", 0, 0x10_0000), "limit: 0x100000 is neither"), (("fs", -1, 99), "base: "), (("fs", 1 << 32, 99), "base: "),
-    (("ax", 0, 99), "name: 'ax' is none of cs"), (("fs", 0, 99, "w"), "rights: 'w' is none of"),
-    (("ss", 0, 99, "r"), "rights: ss takes rw or rw down"), (("cs", 0, 99, "rw"), "rights: cs takes rx or x")])
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("fs", 0, 0x10_0000), "limit: 0x100000 is neither"),
+        (("fs", -1, 99), "base: "),
+        (("fs", 1 << 32, 99), "base: "),
+        (("ax", 0, 99), "name: 'ax' is none of cs"),
+        (("fs", 0, 99, "w"), "rights: 'w' is none of"),
+        (("ss", 0, 99, "r"), "rights: ss takes rw or rw down"),
+        (("cs", 0, 99, "rw"), "rights: cs takes rx or x"),
+    ],
+)
 def test_what_no_descriptor_or_register_takes_is_refused(process, words, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         process.set_segment(*words)

@@ -1,4 +1,5 @@
 """The store buffer: a core sees its own stores at once, others see them later and in order; fences and atomics wait."""
+
 import itertools
 
 import numpy as np
@@ -14,9 +15,19 @@ X, Y, SCRATCH = 0x1000, 0x1040, 0x1080
 
 
 def machine(ordering="tso", cores=4, entries=8, drain=50, always=1, **settings):
-    m = Machine(MachineConfig().replace(**{"cores": cores, "ordering": ordering, "mmu": False, "memory": "1MiB",
-                                           "store_buffer": dict(entries=entries, drain=drain), **settings}))
-    m.state.store_buffer_always = always                    # also stores that the L1 could take at once
+    m = Machine(
+        MachineConfig().replace(
+            **{
+                "cores": cores,
+                "ordering": ordering,
+                "mmu": False,
+                "memory": "1MiB",
+                "store_buffer": dict(entries=entries, drain=drain),
+                **settings,
+            }
+        )
+    )
+    m.state.store_buffer_always = always  # also stores that the L1 could take at once
     return m
 
 
@@ -28,7 +39,7 @@ def test_a_core_sees_its_own_stores_of_any_width_and_overlap(seed, entries, drai
     p = m.spawn()
     base, memory, rows, expected = p.mmap(0, 8192), FlatMemory(), [], []
     for _ in range(3000):
-        kind = int(rng.choice([LOAD, LOAD, STORE, STORE, STORE, ADD, FENCE], p=[.25, .2, .2, .15, .15, .03, .02]))
+        kind = int(rng.choice([LOAD, LOAD, STORE, STORE, STORE, ADD, FENCE], p=[0.25, 0.2, 0.2, 0.15, 0.15, 0.03, 0.02]))
         size = 8 if kind == ADD else int(rng.choice([1, 2, 4, 8]))
         address, value = base + int(rng.choice([0, 64, 4000, 4090])) + int(rng.integers(0, 20)), int(rng.integers(-(1 << 62), 1 << 62))
         if kind == ADD:
@@ -67,18 +78,24 @@ def test_others_see_stores_in_the_order_in_which_they_were_made(seed):
     seen = results[[k for k, row in enumerate(rows) if row[0] == 1]].reshape(-1, len(words)).tolist()
     position, behind = 0, 0
     for view, done in zip(seen, writes, strict=True):
-        at = history.index(tuple(view))                     # ValueError: no such moment, the order was broken
+        at = history.index(tuple(view))  # ValueError: no such moment, the order was broken
         assert position <= at <= done
         position, behind = at, behind + (at < done)
     assert behind > len(seen) // 4, "most of the time some store still waits"
 
 
-MIDDLES = {"nothing": None, "mfence": (FENCE, 0, 0), "exchange": (EXCHANGE, SCRATCH, 1), "failing compare-exchange": (COMPARE_EXCHANGE, SCRATCH, 7)}
+MIDDLES = {
+    "nothing": None,
+    "mfence": (FENCE, 0, 0),
+    "exchange": (EXCHANGE, SCRATCH, 1),
+    "failing compare-exchange": (COMPARE_EXCHANGE, SCRATCH, 7),
+}
 
 
 @pytest.mark.parametrize("ordering, middle", list(itertools.product(["sc", "tso"], MIDDLES)))
 def test_store_buffering_is_seen_under_tso_and_never_under_sc_or_with_a_full_fence_between(ordering, middle):
     """x = 1; r = y  against  y = 1; r = x, in every interleaving of whole operations."""
+
     def program(core, mine, other):
         between = [] if MIDDLES[middle] is None else [(core, MIDDLES[middle][0], MIDDLES[middle][1] + 64 * core, 8, MIDDLES[middle][2], 99)]
         return [(core, STORE, mine, 8, 1, 0), *between, (core, LOAD, other, 8, 0, 0)]
@@ -111,8 +128,12 @@ def test_what_waits_for_the_buffer_leaves_it_empty_and_takes_as_long_as_its_stor
     m.state.core[0].cycles = before = 50_000
     script_results(p, [(0, STORE, X + 64 * k, 8, k + 1, 0) for k in range(10)])
     assert m.state.core[0].sb_count == 10 and m.cycles(0) == before + 10
-    {"mfence": lambda: p.fence("mfence"), "fetch_add": lambda: p.fetch_add(0x8000, 1), "exchange": lambda: p.exchange(0x8000, 1),
-     "compare_exchange": lambda: p.compare_exchange(0x8000, 5, 1)}[wait]()
+    {
+        "mfence": lambda: p.fence("mfence"),
+        "fetch_add": lambda: p.fetch_add(0x8000, 1),
+        "exchange": lambda: p.exchange(0x8000, 1),
+        "compare_exchange": lambda: p.compare_exchange(0x8000, 5, 1),
+    }[wait]()
     assert m.state.core[0].sb_count == 0
     assert m.cycles(0) >= before + 10_000 + 10 * m.config.interconnect.forward
     assert [p.load(X + 64 * k, core=1) for k in range(10)] == list(range(1, 11))

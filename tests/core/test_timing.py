@@ -1,4 +1,5 @@
 """Time: what an access costs is the sum of what the configuration says its parts cost."""
+
 import numpy as np
 import pytest
 
@@ -15,13 +16,34 @@ FORWARDED = 7
 
 
 def machine(cores=4, l2=True, **settings):
-    return Machine(MachineConfig().replace(**{
-        "cores": cores, "mmu": False, "memory": "16MiB", "ordering": "sc",
-        "l1d": CacheConfig(4096, 4, L1), "l2": CacheConfig(16384, 4, L2) if l2 else None, "llc": CacheConfig(65536, 8, LLC),
-        "interconnect": dict(forward=FORWARD, forward_clean=CLEAN, invalidate=INVALIDATE, upgrade=UPGRADE,
-                             remote_forward=REMOTE_FORWARD, remote_llc=REMOTE_LLC, remote_dram=REMOTE_DRAM),
-        "dram": dict(channels=1, banks=1, row_size=4096, row_hit=ROW_HIT, row_miss=ROW_MISS, row_conflict=ROW_CONFLICT, bytes_per_cycle=64.0),
-        "costs": dict(mfence=MFENCE, atomic=ATOMIC), "store_buffer": dict(entries=4, drain=DRAIN, forward=FORWARDED), **settings}))
+    return Machine(
+        MachineConfig().replace(
+            **{
+                "cores": cores,
+                "mmu": False,
+                "memory": "16MiB",
+                "ordering": "sc",
+                "l1d": CacheConfig(4096, 4, L1),
+                "l2": CacheConfig(16384, 4, L2) if l2 else None,
+                "llc": CacheConfig(65536, 8, LLC),
+                "interconnect": dict(
+                    forward=FORWARD,
+                    forward_clean=CLEAN,
+                    invalidate=INVALIDATE,
+                    upgrade=UPGRADE,
+                    remote_forward=REMOTE_FORWARD,
+                    remote_llc=REMOTE_LLC,
+                    remote_dram=REMOTE_DRAM,
+                ),
+                "dram": dict(
+                    channels=1, banks=1, row_size=4096, row_hit=ROW_HIT, row_miss=ROW_MISS, row_conflict=ROW_CONFLICT, bytes_per_cycle=64.0
+                ),
+                "costs": dict(mfence=MFENCE, atomic=ATOMIC),
+                "store_buffer": dict(entries=4, drain=DRAIN, forward=FORWARDED),
+                **settings,
+            }
+        )
+    )
 
 
 def cost(m, core, operation):
@@ -39,10 +61,10 @@ def test_a_load_costs_the_latency_of_the_level_that_has_the_line(l2):
     assert cost(m, 0, lambda: p.load(0x1008)) == L1
     assert cost(m, 0, lambda: p.load(0x1040)) == ROW_HIT
     assert cost(m, 0, lambda: p.load(0x2000)) == ROW_CONFLICT
-    for k in range(1, 5):                                   # four more lines of the set push the first out of the L1
+    for k in range(1, 5):  # four more lines of the set push the first out of the L1
         p.load(0x1000 + k * 1024)
     assert cost(m, 0, lambda: p.load(0x1000)) == (L2 if l2 else LLC)
-    for k in range(1, 5):                                   # and out of the L2
+    for k in range(1, 5):  # and out of the L2
         p.load(0x1000 + k * 4096)
         p.load(0x1000 + k * 4096 + 1024 * k)
     assert cost(m, 0, lambda: p.load(0x1000)) == LLC
@@ -54,7 +76,7 @@ def test_a_line_from_another_core_costs_what_its_state_there_says():
     p = m.spawn()
     p.load(0x1000, core=0)
     assert cost(m, 1, lambda: p.load(0x1000, core=1)) == CLEAN, "E elsewhere"
-    m.state.core[2].cycles = m.cycles(1) + 1000             # past the other cores' transactions with this line
+    m.state.core[2].cycles = m.cycles(1) + 1000  # past the other cores' transactions with this line
     assert cost(m, 2, lambda: p.load(0x1000, core=2)) == LLC, "S elsewhere: the LLC answers"
     assert cost(m, 2, lambda: p.store(0x1000, 1, core=2)) == UPGRADE + INVALIDATE
     m.state.core[3].cycles = m.cycles(2) + 1000
@@ -71,11 +93,11 @@ def test_a_line_from_another_core_costs_what_its_state_there_says():
 def test_another_socket_costs_its_own_figures():
     m = machine(cores=4, sockets=2)
     p = m.spawn()
-    near, far = 0x2000, 0x3000                              # pages alternate between the sockets' memories
+    near, far = 0x2000, 0x3000  # pages alternate between the sockets' memories
     assert sorted([cost(m, 0, lambda: p.load(near)), cost(m, 0, lambda: p.load(far))]) == [ROW_MISS, ROW_MISS + REMOTE_DRAM]
     assert cost(m, 2, lambda: p.load(near, core=2)) == REMOTE_FORWARD, "E in the other socket"
     p.load(0x8000, core=0)
-    p.load(0x8000, core=1)                                  # S, S: nobody but the LLC answers
+    p.load(0x8000, core=1)  # S, S: nobody but the LLC answers
     m.state.core[2].cycles = m.cycles(1) + 1000
     assert cost(m, 2, lambda: p.load(0x8000, core=2)) == REMOTE_LLC
     p.store(0x8040, 1, core=3)
@@ -124,8 +146,8 @@ def test_without_a_fault_the_clock_is_the_sum_of_the_levels(seed):
 def test_a_buffered_store_costs_its_core_a_cycle_and_a_fence_the_wait():
     m = machine(ordering="tso")
     p = m.spawn()
-    p.store(0x1000, 1, core=1)                              # M on core 1
-    p.load(0x5040, core=0)                                  # E on core 0
+    p.store(0x1000, 1, core=1)  # M on core 1
+    p.load(0x5040, core=0)  # E on core 0
     m.state.core[0].cycles = start = 100_000
     script_results(p, [(0, STORE, 0x1000, 8, 2, 0)])
     assert m.cycles(0) - start == 1
@@ -160,7 +182,7 @@ def test_clocks_never_go_back(seed, ordering):
     m = machine(ordering=ordering, mmu=True, sockets=2)
     p = m.spawn()
     a = p.mmap(0, 1 << 16)
-    p.touch(a, 1 << 16)                                     # no zero page to be replaced, which the other cores would have to forget
+    p.touch(a, 1 << 16)  # no zero page to be replaced, which the other cores would have to forget
     clocks = [m.cycles(c) for c in range(4)]
     for _ in range(400):
         core = int(rng.integers(4))

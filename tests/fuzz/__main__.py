@@ -1,4 +1,5 @@
 """The command: python -m tests.fuzz KIND --count N --seed S."""
+
 import argparse
 import importlib
 import pathlib
@@ -8,7 +9,7 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 for folder in (TESTS, TESTS.parent):
     sys.path.insert(0, str(folder))
 
-from tests.fuzz.harness import run_cases                    # noqa: E402
+from tests.fuzz.harness import run_cases  # noqa: E402
 
 KINDS = ("calls", "physical", "results", "kernels", "cache")
 
@@ -24,9 +25,11 @@ def main(words=None):
     kind.prepare()
     if arguments.alone:
         import random
+
         kind.case(random.Random(arguments.seed), print)
         return 0
     from tqdm import tqdm
+
     with tqdm(total=arguments.count, unit=" steps", file=sys.stderr, mininterval=2.0) as bar:
         seeds = range(arguments.seed, arguments.seed + arguments.count)
         steps, failures = run_cases(kind.case, seeds, arguments.count, lambda done: bar.update(done - bar.n))

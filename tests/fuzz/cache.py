@@ -1,4 +1,5 @@
 """Files of the compile cache, damaged: each is found out and the kernel compiled again, whatever is wrong with it."""
+
 import os
 import pathlib
 import shutil
@@ -11,9 +12,9 @@ from numba.core.registry import cpu_target
 from hwmem._jit import kernel
 from hwmem._jit.cache import KernelCache
 
-CASES = 50                      # damaged files of one case; the last is also run
+CASES = 50  # damaged files of one case; the last is also run
 SIGNATURE = types.int64(types.int64)
-FILES = []                      # (place below the cache's folder, bytes)
+FILES = []  # (place below the cache's folder, bytes)
 
 
 def answer(n):
@@ -66,7 +67,7 @@ def damage(r, path, data):
     path.unlink(missing_ok=True)
     kind = r.randrange(8)
     if kind == 0:
-        path.write_bytes(data[:r.randrange(len(data))])
+        path.write_bytes(data[: r.randrange(len(data))])
         return "cut off"
     if kind == 1:
         path.write_bytes(r.randbytes(r.choice((0, 1, 31, 32, 33, 1000, len(data)))))

@@ -2,27 +2,45 @@
 
 Whatever is asked, the answer is a value, an errno, a signal or one line of refusal; the machine's invariants hold after it.
 """
+
 import hwmem
 from hwmem import params as P
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError
 from tests.fuzz.edges import PAGE, edge, small, word
 
-CALLS = 60                      # of a case
+CALLS = 60  # of a case
 CHECK_EVERY = 20
 REFUSALS = (OSError, MachineError, ValueError, TypeError)
-MAP_FLAGS = (P.MAP_PRIVATE, P.MAP_SHARED, P.MAP_FIXED, P.MAP_ANONYMOUS, P.MAP_GROWSDOWN, P.MAP_LOCKED, P.MAP_NORESERVE, P.MAP_POPULATE,
-             P.MAP_STACK, P.MAP_FIXED_NOREPLACE)
+MAP_FLAGS = (
+    P.MAP_PRIVATE,
+    P.MAP_SHARED,
+    P.MAP_FIXED,
+    P.MAP_ANONYMOUS,
+    P.MAP_GROWSDOWN,
+    P.MAP_LOCKED,
+    P.MAP_NORESERVE,
+    P.MAP_POPULATE,
+    P.MAP_STACK,
+    P.MAP_FIXED_NOREPLACE,
+)
 ADVICES = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 20, 21, 22, 23, 25, 9, -1)
-MOST_ACCESSED = 1 << 22         # bytes of a read, write or touch: longer ones are work, not a hang
+MOST_ACCESSED = 1 << 22  # bytes of a read, write or touch: longer ones are work, not a hang
 
 
 def random_config(r, **settings):
-    return MachineConfig().replace(**{
-        "cores": r.randrange(1, 4), "memory": r.choice(("64KiB", "96KiB", "128KiB", "256KiB", "1MiB", "4MiB", "16MiB")),
-        "swap": r.choice((0, "64KiB", "1MiB", "8MiB")), "thp": r.choice(("never", "madvise", "always")),
-        "ordering": r.choice(("sc", "tso", "relaxed")), "protocol": r.choice(("msi", "mesi", "moesi", "mesif")),
-        "vm": {"overcommit_memory": r.choice((0, 0, 1, 2)), "page_cluster": r.choice((0, 3))}, **settings})
+    return MachineConfig().replace(
+        **{
+            "cores": r.randrange(1, 4),
+            "memory": r.choice(("64KiB", "96KiB", "128KiB", "256KiB", "1MiB", "4MiB", "16MiB")),
+            "swap": r.choice((0, "64KiB", "1MiB", "8MiB")),
+            "thp": r.choice(("never", "madvise", "always")),
+            "ordering": r.choice(("sc", "tso", "relaxed")),
+            "protocol": r.choice(("msi", "mesi", "moesi", "mesif")),
+            "vm": {"overcommit_memory": r.choice((0, 0, 1, 2)), "page_cluster": r.choice((0, 3))},
+            **settings,
+        }
+    )
 
 
 class World:
@@ -115,8 +133,17 @@ def mincore(world, p, address, length):
         p.mincore(address, length)
 
 
-OTHERS = {"fork": fork, "exit": leave, "spawn": spawn, "create_file": create_file, "file_bytes": file_bytes, "truncate": truncate,
-          "replay": replay, "texts": texts, "mincore": mincore}
+OTHERS = {
+    "fork": fork,
+    "exit": leave,
+    "spawn": spawn,
+    "create_file": create_file,
+    "file_bytes": file_bytes,
+    "truncate": truncate,
+    "replay": replay,
+    "texts": texts,
+    "mincore": mincore,
+}
 
 
 def replayed(w):
@@ -131,10 +158,15 @@ def accessed(w):
 
 
 ARGUMENTS = {
-    "mmap": lambda w: ((w.address() if w.r.random() < 0.5 else 0, word(w.r)),
-                       {"prot": w.r.randrange(8) if w.r.random() < 0.9 else edge(w.r), "flags": w.flags(),
-                        "fd": w.r.choice(w.files) if w.r.random() < 0.9 else edge(w.r),
-                        "offset": w.r.choice((0, 0, PAGE, word(w.r)))}),
+    "mmap": lambda w: (
+        (w.address() if w.r.random() < 0.5 else 0, word(w.r)),
+        {
+            "prot": w.r.randrange(8) if w.r.random() < 0.9 else edge(w.r),
+            "flags": w.flags(),
+            "fd": w.r.choice(w.files) if w.r.random() < 0.9 else edge(w.r),
+            "offset": w.r.choice((0, 0, PAGE, word(w.r))),
+        },
+    ),
     "munmap": lambda w: ((w.address(), word(w.r)), {}),
     "mprotect": lambda w: ((w.address(), word(w.r), w.r.randrange(8) if w.r.random() < 0.9 else edge(w.r)), {}),
     "madvise": lambda w: ((w.address(), word(w.r), w.r.choice(ADVICES)), {}),
@@ -149,7 +181,9 @@ ARGUMENTS = {
     "ftruncate": lambda w: ((w.r.choice(w.files), word(w.r)), {}),
     "pread": lambda w: ((w.r.choice(w.files), w.address(), word(w.r), word(w.r)), {}),
     "setrlimit": lambda w: ((w.r.choice(("stack", "as", "memlock")), w.r.choice((None, 1 << 20, 1 << 40, word(w.r)))), {}),
-    "fork": lambda w: ((), {}), "exit": lambda w: ((), {}), "spawn": lambda w: ((), {}),
+    "fork": lambda w: ((), {}),
+    "exit": lambda w: ((), {}),
+    "spawn": lambda w: ((), {}),
     "create_file": lambda w: ((min(small(w.r), 1 << 20),), {}),
     "file_bytes": lambda w: ((w.r.choice(w.files), word(w.r), w.r.choice((None, word(w.r))), w.r.random() < 0.5), {}),
     "truncate": lambda w: ((w.r.choice(w.files), word(w.r) if w.r.random() < 0.3 else small(w.r)), {}),
@@ -184,5 +218,6 @@ def case(r, note):
 def prepare():
     """Compile what the cases call."""
     import random
+
     for seed in range(6):
         case(random.Random(seed), lambda text: None)

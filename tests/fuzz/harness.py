@@ -5,6 +5,7 @@
 
 The parent has compiled all that children need, so that a case costs what it does.
 """
+
 import faulthandler
 import mmap
 import os
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 HANG_SECONDS = 10
 POLL_SECONDS = 0.02
-TEXT = 4096                     # bytes of the shared page for what the child did last
+TEXT = 4096  # bytes of the shared page for what the child did last
 
 
 class Failure(NamedTuple):
@@ -36,8 +37,8 @@ class Note:
         self.page = mmap.mmap(-1, 8 + TEXT)
 
     def __call__(self, text):
-        encoded = str(text).encode(errors="backslashreplace")[:TEXT - 1]
-        self.page[8:8 + TEXT] = encoded.ljust(TEXT, b"\0")
+        encoded = str(text).encode(errors="backslashreplace")[: TEXT - 1]
+        self.page[8 : 8 + TEXT] = encoded.ljust(TEXT, b"\0")
         self.page[:8] = struct.pack("q", self.steps + 1)
 
     @property
@@ -81,7 +82,7 @@ def in_child(case, seed, note):
             case(random.Random(seed), note)
             status = 0
         except BaseException:
-            note(f"{note.text}\n{traceback.format_exc()[-TEXT // 2:]}")
+            note(f"{note.text}\n{traceback.format_exc()[-TEXT // 2 :]}")
         finally:
             os._exit(status)
     seen, since = -1, time.monotonic()

@@ -3,6 +3,7 @@
 What is unchecked, and so left out here unless the machine is in its checked mode (docs/workloads.md): a thread's number `t`
 that is none, given to an operation as the one who acts.
 """
+
 import numpy as np
 
 import hwmem
@@ -18,9 +19,38 @@ def setup(w, space):
     w.a = space.map("a", 1 << 14)
     w.script = np.zeros((w.operations, WORDS), np.int64)
     r = np.random.default_rng(w.script_seed)
-    near = np.array([w.a, w.a + 8, w.a + 60, w.a + 4092, w.a + (1 << 14) - 4, w.a + (1 << 14), 0, -1, -2, 1 << 62, -(1 << 63), (1 << 63) - 1])
-    numbers = np.array([0, 1, 2, 3, 4, 5, 8, 9, 16, 64, 65, 4096, 8192, 65536, -1, -8, 1 << 16, 5 << 16, 7 << 16, 11 << 16, 123456789,
-                        1 << 31, 1 << 62, -(1 << 63), (1 << 63) - 1])
+    near = np.array(
+        [w.a, w.a + 8, w.a + 60, w.a + 4092, w.a + (1 << 14) - 4, w.a + (1 << 14), 0, -1, -2, 1 << 62, -(1 << 63), (1 << 63) - 1]
+    )
+    numbers = np.array(
+        [
+            0,
+            1,
+            2,
+            3,
+            4,
+            5,
+            8,
+            9,
+            16,
+            64,
+            65,
+            4096,
+            8192,
+            65536,
+            -1,
+            -8,
+            1 << 16,
+            5 << 16,
+            7 << 16,
+            11 << 16,
+            123456789,
+            1 << 31,
+            1 << 62,
+            -(1 << 63),
+            (1 << 63) - 1,
+        ]
+    )
     w.script[:, 0] = r.integers(0, KINDS, w.operations)
     w.script[:, 1] = r.choice(near, w.operations)
     for column in range(2, WORDS):
@@ -28,8 +58,13 @@ def setup(w, space):
     w.threads = 3
 
 
-@hwmem.workload("fuzz-kernel", "anything", setup=setup, script_seed=hwmem.parameter(0, "seed of the script", 0, 1 << 40),
-                operations=hwmem.parameter(40, "of all threads", 2, 10_000))
+@hwmem.workload(
+    "fuzz-kernel",
+    "anything",
+    setup=setup,
+    script_seed=hwmem.parameter(0, "seed of the script", 0, 1 << 40),
+    operations=hwmem.parameter(40, "of all threads", 2, 10_000),
+)
 def fuzz_kernel(m, w):
     n = 0
     while True:
@@ -105,7 +140,7 @@ def case(r, note):
     for _ in range(CASES):
         seed, races = r.randrange(1 << 40), r.random() < 0.3
         config = random_config(r, memory=r.choice(("1MiB", "4MiB")))
-        for n in range(OPERATIONS):                         # one step of the report for each operation
+        for n in range(OPERATIONS):  # one step of the report for each operation
             note(f"fuzz-kernel seed={seed} races={races} {config.to_dict()}")
         try:
             run(seed, config, races)
@@ -117,6 +152,7 @@ def run(seed, config, races):
     from hwmem.programs import find
     from hwmem.runs.job import Job
     from hwmem.runs.watch import Watch
+
     job = Job(find("fuzz-kernel"), config, 0, None, {"script_seed": seed, "operations": OPERATIONS})
     try:
         job.run(watch=Watch(races=races), max_cycles=10**8)
@@ -126,5 +162,6 @@ def run(seed, config, races):
 
 def prepare():
     import random
+
     for seed in range(2):
         case(random.Random(seed), lambda text: None)

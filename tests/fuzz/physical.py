@@ -1,4 +1,5 @@
 """Accesses and replays on machines without an MMU: addresses anywhere, data only in RAM."""
+
 import numpy as np
 
 import hwmem
@@ -23,7 +24,9 @@ def case(r, note):
     for n in range(CALLS):
         p, core = r.choice(processes), r.randrange(config.cores)
         a = address(r, size)
-        name = r.choice(("replay", "replay", "load", "store", "fetch_add", "exchange", "read", "write", "touch", "load_many", "fence", "mmap"))
+        name = r.choice(
+            ("replay", "replay", "load", "store", "fetch_add", "exchange", "read", "write", "touch", "load_many", "fence", "mmap")
+        )
         note(f"{name} {a:#x} core {core} of {config.memory} {config.ordering}")
         try:
             if name == "replay":
@@ -31,8 +34,9 @@ def case(r, note):
                 addresses = np.array([(address(r, size) + (1 << 63)) % (1 << 64) - (1 << 63) for _ in range(k)], np.int64)
                 cores = core if r.random() < 0.5 else np.array([r.randrange(config.cores) for _ in range(k)])
                 sizes = np.array([r.choice((1, 4, 8, 16, 64, 65, 500)) for _ in range(k)])
-                counted = m.replay((addresses, np.array([r.randrange(2) for _ in range(k)], bool), sizes), core=cores,
-                                   process=r.choice((None, p)))
+                counted = m.replay(
+                    (addresses, np.array([r.randrange(2) for _ in range(k)], bool), sizes), core=cores, process=r.choice((None, p))
+                )
                 assert sum(c["loads"] + c["stores"] for c in counted["cores"]) >= k
             elif name == "touch":
                 p.touch(a, small(r), core=core)
@@ -54,11 +58,12 @@ def case(r, note):
             assert "\n" not in str(refusal), refusal
         if n % 20 == 19:
             m.check()
-    for p in processes:                                     # RAM is what the machine has: all of it, and nothing else
+    for p in processes:  # RAM is what the machine has: all of it, and nothing else
         assert len(p.read(0, size)) == size
 
 
 def prepare():
     import random
+
     for seed in range(4):
         case(random.Random(seed), lambda text: None)

@@ -2,6 +2,7 @@
 
 Whoever reads it gets a Result of which every report can be made, or one line.
 """
+
 import copy
 import io
 import json
@@ -15,17 +16,20 @@ import hwmem
 from hwmem.cli.cli import main
 from hwmem.errors import ResultError
 
-CASES = 25                      # damaged files of one case
+CASES = 25  # damaged files of one case
 STRANGE = (None, True, -1, 0, 1 << 70, 1e308, float("nan"), "", "\x1b[31m", "\ud800", [], {}, [[]], {"a": 1}, [1, 2], "x" * 1000)
-ORIGINALS = []                  # bytes of whole files
+ORIGINALS = []  # bytes of whole files
 
 
 def prepare():
     if ORIGINALS:
         return
     with tempfile.TemporaryDirectory() as folder:
-        for name, settings in (("false-sharing", {"threads": 2, "iterations": 60, "events": 40, "compare": True, "races": True}),
-                               ("spin-lock", {"threads": 2, "iterations": 10}), ("memory-mountain", {"largest": "16KiB"})):
+        for name, settings in (
+            ("false-sharing", {"threads": 2, "iterations": 60, "events": 40, "compare": True, "races": True}),
+            ("spin-lock", {"threads": 2, "iterations": 10}),
+            ("memory-mountain", {"largest": "16KiB"}),
+        ):
             path = pathlib.Path(folder) / "r.hwm"
             hwmem.run(name, **settings).save(path)
             ORIGINALS.append(path.read_bytes())
@@ -47,7 +51,7 @@ def damaged(r, data):
         for _ in range(r.choice((1, 1, 3, 20))):
             data[r.randrange(len(data))] ^= 1 << r.randrange(8)
         if r.random() < 0.2:
-            del data[r.randrange(len(data)):]
+            del data[r.randrange(len(data)) :]
         return bytes(data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         document = json.loads(archive.read("result.json"))
@@ -91,9 +95,17 @@ def look_at(path, r):
         str(result), repr(result), result.c2c(), json.dumps(result.to_dict())
     except ResultError as refusal:
         assert "\n" not in str(refusal), refusal
-    words = r.choice((["report", path], ["report", path, r.choice(("c2c", "caches", "events", "races"))], ["trace-line", path],
-                      ["html", path, "-o", path.with_suffix(".html")], ["report", path, "--json"]))
+    words = r.choice(
+        (
+            ["report", path],
+            ["report", path, r.choice(("c2c", "caches", "events", "races"))],
+            ["trace-line", path],
+            ["html", path, "-o", path.with_suffix(".html")],
+            ["report", path, "--json"],
+        )
+    )
     import contextlib
+
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main([str(word) for word in words])

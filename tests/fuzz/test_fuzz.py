@@ -1,4 +1,5 @@
 """A small part of every fuzzer, with fixed seeds; `python -m tests.fuzz` runs the long ones."""
+
 import importlib
 
 import pytest
@@ -20,6 +21,7 @@ def test_nothing_crashes_hangs_or_raises_what_it_may_not(kind, seed):
 def test_the_harness_sees_a_signal_a_hang_and_a_traceback(monkeypatch):
     import os
     import signal
+
     monkeypatch.setattr("tests.fuzz.harness.HANG_SECONDS", 0.2)
 
     def case(r, note):
@@ -30,5 +32,6 @@ def test_the_harness_sees_a_signal_a_hang_and_a_traceback(monkeypatch):
         while kind == 1:
             pass
         raise AssertionError("told")
+
     _, failures = run_cases(case, range(12))
     assert len(failures) == 12 and {f.what.split()[0] for f in failures} == {"signal", "hangs", "step"}

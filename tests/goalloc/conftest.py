@@ -1,4 +1,5 @@
 """One machine for the tests of a module: processes come and go on it, and compiling happens once."""
+
 import pathlib
 import sys
 
@@ -6,14 +7,15 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 if str(HERE) not in sys.path:
-    sys.path.insert(0, str(HERE))                           # recorded.py
+    sys.path.insert(0, str(HERE))  # recorded.py
 
 
 @pytest.fixture(scope="session")
 def machine():
-    import goalloc.runtime.runtime                                  # noqa: F401  (its doors)
+    import goalloc.runtime.runtime  # noqa: F401  (its doors)
     from hwmem.config.machine import MachineConfig
     from hwmem.machine.machine import Machine
+
     return Machine(MachineConfig())
 
 
@@ -21,6 +23,7 @@ def machine():
 def runtime(machine):
     """Runtimes on the machine, ended after the test; `runtime.end(rt)`: before, by tests that start many."""
     from goalloc.runtime.runtime import Runtime
+
     started = []
 
     def start(**arguments):
@@ -30,6 +33,7 @@ def runtime(machine):
     def end(rt):
         started.remove(rt)
         rt.process.exit()
+
     start.end = end
     yield start
     for rt in started:

@@ -1,4 +1,5 @@
 """Random programs on a map, and how they are run on ours: the same as live/maps/main.go runs on the real Go."""
+
 from goalloc.layout import m_, variables as V
 
 ASSIGN, REMOVE, RANGE, CLEAR, LOOK = range(5)

@@ -1,4 +1,5 @@
 """A runtime with one P whose goroutines the test drives through the runtime's doors, in the order in which they run."""
+
 from goalloc import params as P
 from goalloc.sched.chan import CHANSEND, MAKECHAN
 from goalloc.layout import p_

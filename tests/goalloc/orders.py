@@ -3,6 +3,7 @@
 A program: {"Rooms": of channels (-1: nil), "Mutexes": how many, "Groups": what WaitGroups wait for, "Scripts": steps of each
 goroutine}. What comes of it: [goroutine, step, outcome] in the order in which the steps ended.
 """
+
 from goalloc import params as P
 from goalloc.sched.chan import CHANRECV, CHANSEND, CLOSECHAN, CLOSED, DEFAULT, DONE, PARKED, YIELDED
 from goalloc.errors import FatalError
@@ -14,13 +15,13 @@ from goalloc.sched.sync import ADD, LOCK_SLOW, UNLOCK, WAIT
 GO, SEND, RECEIVE, CLOSE, LOCK, UNLOCK_STEP, DONE_STEP, WAIT_STEP, YIELD, SELECT, PAUSE = range(11)
 PANICKED, CLOSED_NOW, NOTHING, CHOSEN = -9, -1, -2, 1_000_000
 ROUNDS, MAIN = 60, 99
-MILLISECOND, PAUSE_CYCLES = 1 << 40, 3 << 40            # of a clock that stands still but for pauses
+MILLISECOND, PAUSE_CYCLES = 1 << 40, 3 << 40  # of a clock that stands still but for pauses
 MOST_SCRIPTS, MOST_CASES = 12, 5
-MUTEXES, GROUPS, CASES = 1024, 1536, 2048               # in the page of variables; a script's received value at 8 * its number
+MUTEXES, GROUPS, CASES = 1024, 1536, 2048  # in the page of variables; a script's received value at 8 * its number
 
 
 KINDS = SEND, RECEIVE, CLOSE, DONE_STEP, WAIT_STEP, YIELD, SELECT, PAUSE
-MESSAGES, LOCKING = (30, 30, 0.7, 4, 1.5, 12, 20, 0.3), (1, 1, 0, 4, 1.5, 30, 1, 2)        # how often: two sorts of programs
+MESSAGES, LOCKING = (30, 30, 0.7, 4, 1.5, 12, 20, 0.3), (1, 1, 0, 4, 1.5, 30, 1, 2)  # how often: two sorts of programs
 
 # Who waits for the mutex meanwhile finds it taken again after more than a millisecond: it is starving
 HOG = [LOCK, 0], [YIELD, 0], [PAUSE, 0], [UNLOCK_STEP, 0], [LOCK, 0], [YIELD, 0], [UNLOCK_STEP, 0], [LOCK, 0], [UNLOCK_STEP, 0]
@@ -34,7 +35,7 @@ def random_program(rng):
     for script in scripts:
         for mutex in rng.choices((0, 1), k=rng.choice((0, 1, 1, 2) if weights is MESSAGES else (2, 3, 4))):
             a, b = sorted(rng.sample(range(len(script) + 1), 2))
-            if rng.random() < 0.8 or all(step != [LOCK, mutex] for step in script):         # else it might wait for itself
+            if rng.random() < 0.8 or all(step != [LOCK, mutex] for step in script):  # else it might wait for itself
                 script.insert(b, [UNLOCK_STEP, mutex])
                 script.insert(a, [LOCK, mutex])
     for step in [step for script in scripts for step in script if step[0] == PAUSE][1:]:
@@ -42,7 +43,7 @@ def random_program(rng):
     if weights is LOCKING:
         scripts[0] = [step[:] for step in HOG] + scripts[0]
     groups = [sum(step == [DONE_STEP, i] for script in scripts for step in script) for i in range(2)]
-    for k in range(1, n):                               # started by one before it, mostly early
+    for k in range(1, n):  # started by one before it, mostly early
         parent = scripts[rng.randrange(k)]
         parent.insert(rng.randrange(min(len(parent), 4)), [GO, k])
     return {"Rooms": rooms, "Mutexes": 2, "Groups": groups, "Scripts": scripts}
@@ -63,8 +64,8 @@ class Run:
     def __init__(self, one, program, answer):
         """`answer`: the real one's, which tells where its choices stood and how its channels' addresses follow one another."""
         self.one, self.scripts, self.notes = one, program["Scripts"], []
-        self.memory = one.rt.process.mmap(0, 4096)      # of its own: goroutines of earlier programs may wait for ever
-        self.at, self.begun = [0] * len(self.scripts), [False] * len(self.scripts)       # whether the step has been tried
+        self.memory = one.rt.process.mmap(0, 4096)  # of its own: goroutines of earlier programs may wait for ever
+        self.at, self.begun = [0] * len(self.scripts), [False] * len(self.scripts)  # whether the step has been tried
         self.channels = self.make_channels(program["Rooms"], answer["Channels"] or ())
         for i, n in enumerate(program["Groups"]):
             self.store(GROUPS + 16 * i, n << 32)
@@ -99,7 +100,7 @@ class Run:
         """Goroutine `k` runs until it waits, yields or ends."""
         while self.at[k] < len(self.scripts[k]):
             step = self.scripts[k][self.at[k]]
-            if self.begun[k] in (YIELD, YIELDED):       # what it called is over
+            if self.begun[k] in (YIELD, YIELDED):  # what it called is over
                 outcome = 0
             else:
                 try:
@@ -157,7 +158,7 @@ class Run:
 
     def choose(self, k, value, step, again):
         _, block, random, nsends, *of = step
-        at = CASES + k * 160                            # five cases, and the values they send or get
+        at = CASES + k * 160  # five cases, and the values they send or get
         values, order = at + MOST_CASES * scase.sizeof, at + MOST_CASES * (scase.sizeof + 8)
         if not again:
             self.one.rt.process.store(V.m0 + m_.fastrand, random)

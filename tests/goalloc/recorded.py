@@ -1,4 +1,5 @@
 """What the real Go 1.21.13 answered (tests/oracles/go), and the programs whose allocations it recorded, run on ours; pointer bits."""
+
 import functools
 import gzip
 import json
@@ -62,7 +63,6 @@ def tiny_random_sizes():
     return sizes
 
 
-
 LARGE = [33000, 40960, 65537, 100000, 131073, 262144, 524289, 1048576, 1572865, 4194304, 10485760] * 20
 
 
@@ -73,6 +73,7 @@ def nodes(rt):
 
 def append(element, total, row_bytes):
     """Append one element at a time; whenever the array moves, the program notes it in a row of its own."""
+
     def program(rt):
         s, addresses = rt.make_slice(element, 0), []
         while s.cap < total:
@@ -80,6 +81,7 @@ def append(element, total, row_bytes):
             addresses.append(s.array)
             rt.mallocgc(row_bytes)
         return addresses
+
     return program
 
 
@@ -95,10 +97,10 @@ def append_chunks(rt):
 
 
 def strings(rt):
-    rt.mallocgc(16)                                     # the program's row, before the first
+    rt.mallocgc(16)  # the program's row, before the first
     letter, addresses = (rt.process.mmap(0, 4096), 1), []
     rt.process.store(letter[0], ord("x"), size=1)
-    s = letter                                          # "" + "x" is "x" itself
+    s = letter  # "" + "x" is "x" itself
     while s[1] < 4000:
         s = rt.concat(s, letter)
         addresses.append(s[0])
@@ -115,7 +117,7 @@ def box_ints(rt):
     addresses = []
     for i in range(400):
         x = rt.box(i)
-        if i >= 256:                                    # smaller ones are in a static table
+        if i >= 256:  # smaller ones are in a static table
             addresses.append(x)
         rt.mallocgc(16)
     return addresses
@@ -130,16 +132,16 @@ class Goroutines(list):
 def goroutines(rt, schedtick):
     """main starts goroutines and yields after each; a goroutine notes itself in a row of three words and waits for a channel.
 
-        var c chan int
-        first, firstStack := uintptr(0), uintptr(0)
-        for i := 0; i < 1000; i++ { go func() { ...note, using first and firstStack...; <-c }(); runtime.Gosched() }
+    var c chan int
+    first, firstStack := uintptr(0), uintptr(0)
+    for i := 0; i < 1000; i++ { go func() { ...note, using first and firstStack...; <-c }(); runtime.Gosched() }
     """
     one, started = OneP(rt), Goroutines()
     one.schedtick(schedtick)
-    rt.malloc_many([8, 8])                              # the two variables, which the closures share
-    main, c = one.current(), one.memory                 # what c points to has no room and no sender
+    rt.malloc_many([8, 8])  # the two variables, which the closures share
+    main, c = one.current(), one.memory  # what c points to has no room and no sender
     for _ in range(1000):
-        rt.mallocgc(24, noscan=False)                   # the closure
+        rt.mallocgc(24, noscan=False)  # the closure
         one.go(0)
         one.proc(GOSCHED)
         while one.next() is not None and one.current() != main:
@@ -184,5 +186,8 @@ def pointer_bits(rt, a, size):
     """Offsets of the words of [a, a + size) that the heap's bitmap calls pointers."""
     look = Inspector(rt.process)
     arena = look.word(look.word(V.mheap_ + mheap.arenas) + (a + (1 << 47)) // heapArenaBytes * 8)
-    return [offset for offset in range(0, size, 8)
-            if look.word(arena + heapArena.bitmap + (a + offset) // 512 % (heapArenaBytes // 512) * 8) >> (a + offset) // 8 % 64 & 1]
+    return [
+        offset
+        for offset in range(0, size, 8)
+        if look.word(arena + heapArena.bitmap + (a + offset) // 512 % (heapArenaBytes // 512) * 8) >> (a + offset) // 8 % 64 & 1
+    ]

@@ -1,4 +1,5 @@
 """The page allocator, the pacer and the CPU limiter answer as the real ones did."""
+
 import pytest
 from recorded import oracle
 
@@ -22,8 +23,11 @@ def test_searches_in_a_chunks_bitmap_find_what_was_recorded():
 def test_a_case_without_questions_has_no_answers_and_one_of_another_form_is_refused():
     nothing = {"alloc": None, "scavenged": None, "finds": None, "summary": [9, 9, 9], "scavenge_candidates": []}
     assert answers.pallocbits(nothing) == nothing | {"finds": [], "summary": [512, 512, 512]} and answers.findbitrange64([]) == []
-    for call, error, word in ((lambda: answers.pagealloc({}), ValueError, "chunks"), (lambda: answers.pallocbits(5), TypeError, "case"),
-                              (lambda: answers.findbitrange64([{"bits": "0x1"}]), ValueError, "npages")):
+    for call, error, word in (
+        (lambda: answers.pagealloc({}), ValueError, "chunks"),
+        (lambda: answers.pallocbits(5), TypeError, "case"),
+        (lambda: answers.findbitrange64([{"bits": "0x1"}]), ValueError, "npages"),
+    ):
         with pytest.raises(error, match=word):
             call()
 
@@ -44,8 +48,19 @@ def as_recorded(ours):
 @pytest.mark.parametrize("i", range(len(oracle("pacer"))))
 def test_the_pacer_sets_goals_triggers_and_assist_ratios_as_recorded(i):
     case = oracle("pacer")[i]
-    ours = answers.pacer(without(case, "goal_at_start", "triggered_heap_live", "assist_work_per_byte_at_start", "goal_after",
-                                 "heap_marked_after", "heap_live_at_end", "assist_work_per_byte", "goal"))
+    ours = answers.pacer(
+        without(
+            case,
+            "goal_at_start",
+            "triggered_heap_live",
+            "assist_work_per_byte_at_start",
+            "goal_after",
+            "heap_marked_after",
+            "heap_live_at_end",
+            "assist_work_per_byte",
+            "goal",
+        )
+    )
     assert case == as_recorded(ours)
 
 
@@ -53,8 +68,9 @@ def test_the_pacer_sets_goals_triggers_and_assist_ratios_as_recorded(i):
 def test_the_cpu_limiter_fills_and_limits_as_recorded(i):
     case = oracle("cpulimiter")[i]
     transitions = [op["op"] == "transition" for op in case["ops"]]
-    blank = [op if kept else op | {"fill": -1, "overflow": -1, "capacity": -1, "limiting": None}
-             for op, kept in zip(case["ops"], transitions)]
+    blank = [
+        op if kept else op | {"fill": -1, "overflow": -1, "capacity": -1, "limiting": None} for op, kept in zip(case["ops"], transitions)
+    ]
     assert answers.cpulimiter(case | {"ops": blank}) == case
 
 

@@ -1,4 +1,5 @@
 """User arenas: objects with pointers from the front of a chunk, others from its back; what is freed faults; the counters follow."""
+
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -12,8 +13,18 @@ from recorded import pointer_bits
 
 FIRST, CHUNK = 0x40C0_0000_0000, C.userArenaChunkBytes
 Node = struct("Node", left=pointer, right=pointer, key=int64)
-SHAPES = (uint8, int32, int64, pointer, Node, array(uint8, 5), array(pointer, 1000), struct("S", a=int32, b=pointer, c=uint8),
-          array(int64, 100_000), array(pointer, 70_000))
+SHAPES = (
+    uint8,
+    int32,
+    int64,
+    pointer,
+    Node,
+    array(uint8, 5),
+    array(pointer, 1000),
+    struct("S", a=int32, b=pointer, c=uint8),
+    array(int64, 100_000),
+    array(pointer, 70_000),
+)
 
 
 def test_pointers_grow_from_the_front_and_the_rest_from_the_back(runtime):
@@ -58,6 +69,7 @@ def test_random_arenas_are_zero_disjoint_and_have_their_types_pointer_bits(machi
             rt.check()
         finally:
             rt.process.exit()
+
     holds()
 
 
@@ -71,10 +83,10 @@ def test_what_is_used_after_its_arena_was_freed_faults(runtime):
     with pytest.raises(SegmentationFault) as fault:
         rt.process.load(full[0])
     assert (fault.value.address, fault.value.code) == (full[0], "SEGV_ACCERR")
-    assert rt.process.load(full[-1]) == 0               # in the chunk that was in use: kept for the next arena
+    assert rt.process.load(full[-1]) == 0  # in the chunk that was in use: kept for the next arena
     after = rt.memstats()
     assert before["HeapInuse"] - after["HeapInuse"] == before["HeapSys"] - after["HeapSys"] == CHUNK
-    assert (after["Frees"] - before["Frees"], after["TotalAlloc"] - before["TotalAlloc"]) == (1, 16)     # reuse, with room for one
+    assert (after["Frees"] - before["Frees"], after["TotalAlloc"] - before["TotalAlloc"]) == (1, 16)  # reuse, with room for one
     assert before["HeapAlloc"] - after["HeapAlloc"] == CHUNK - 16
     rt.check()
     b = rt.arena()

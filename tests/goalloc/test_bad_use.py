@@ -2,6 +2,7 @@
 
 The words of every fatal error are looked for in Go's source by test_live.py.
 """
+
 import numpy as np
 import pytest
 
@@ -40,7 +41,7 @@ def space_for(rt, nbytes):
 
 def test_without_address_space_the_heap_does_not_grow(runtime):
     rt = runtime(gomaxprocs=1)
-    space_for(rt, 3 * 64 * MIB + 16 * MIB)              # three more arenas with their metadata
+    space_for(rt, 3 * 64 * MIB + 16 * MIB)  # three more arenas with their metadata
     text = dies(rt, lambda: rt.malloc_many(np.full(400, MIB)))
     assert text == f"runtime: out of memory: cannot allocate 4194304-byte block ({4 * 64 * MIB} in use)\nfatal error: out of memory"
     rt.check()
@@ -51,7 +52,7 @@ def test_without_address_space_the_heap_does_not_grow(runtime):
 
 def test_an_arenas_metadata_may_not_fit(runtime):
     rt = runtime(gomaxprocs=1)
-    space_for(rt, 64 * MIB + 256 * 1024)                # the arena itself, and not 1.1 MiB more
+    space_for(rt, 64 * MIB + 256 * 1024)  # the arena itself, and not 1.1 MiB more
     assert dies(rt, lambda: rt.malloc_many(np.full(100, MIB))) == "fatal error: out of memory allocating heap arena metadata"
 
 
@@ -66,7 +67,7 @@ def test_a_mapping_that_fails_ends_at_once_and_what_was_there_stays(runtime):
     before = rt.memstats()["HeapSys"]
     with pytest.raises(FatalError):
         rt.mallocgc(16 << 30)
-    assert rt.memstats()["HeapSys"] - before < 64 * MIB             # the rest of the arena that was left, and nothing unmapped
+    assert rt.memstats()["HeapSys"] - before < 64 * MIB  # the rest of the arena that was left, and nothing unmapped
     rt.check()
     for x in rt.malloc_many(np.full(80, MIB)):
         rt.process.touch(int(x), MIB)
@@ -145,15 +146,21 @@ def test_where_every_hint_is_taken_the_heap_lies_anywhere_and_grows_both_ways(ru
     addresses = rt.malloc_many(np.full(300, MIB))
     arenas = sorted({int(a) >> 26 for a in addresses})
     assert len(set(addresses.tolist())) == 300 and 5 <= len(arenas) <= 6
-    assert arenas[1:] == list(range(arenas[1], arenas[1] + len(arenas) - 1))        # one at the first hint, the rest together
+    assert arenas[1:] == list(range(arenas[1], arenas[1] + len(arenas) - 1))  # one at the first hint, the rest together
     rt.process.load(int(addresses[-1]))
     rt.check()
 
 
-@pytest.mark.parametrize("bend, words", [
-    (lambda rt, s: rt.process.store(s + mspan.sweepgen, 0, size=4), "bad sweepgen in refill"),
-    (lambda rt, s: rt.process.store(s + mspan.allocCount, 3, size=2),
-     "runtime: s.allocCount= 3 s.nelems= 8\nfatal error: s.allocCount != s.nelems && freeIndex == s.nelems")])
+@pytest.mark.parametrize(
+    "bend, words",
+    [
+        (lambda rt, s: rt.process.store(s + mspan.sweepgen, 0, size=4), "bad sweepgen in refill"),
+        (
+            lambda rt, s: rt.process.store(s + mspan.allocCount, 3, size=2),
+            "runtime: s.allocCount= 3 s.nelems= 8\nfatal error: s.allocCount != s.nelems && freeIndex == s.nelems",
+        ),
+    ],
+)
 def test_a_span_that_has_been_tampered_with_is_noticed(runtime, bend, words):
     rt = runtime(gomaxprocs=1)
     a = int(rt.malloc_many(np.full(8, 1024))[0])
@@ -166,18 +173,24 @@ def test_a_span_that_has_been_tampered_with_is_noticed(runtime, bend, words):
 def test_spans_are_freed_once_and_when_they_are_empty(runtime):
     rt = runtime(gomaxprocs=1)
     s = rt.span_of(rt.mallocgc(40_000))["address"]
-    free = lambda s: rt.call(0, P.DOOR_ALLOC_SPAN, 0, P.spanAllocHeap, s)               # noqa: E731
+    free = lambda s: rt.call(0, P.DOOR_ALLOC_SPAN, 0, P.spanAllocHeap, s)  # noqa: E731
     assert dies(rt, lambda: free(s)) == "fatal error: mheap.freeSpanLocked - invalid free"
     chunk = rt.span_of(rt.arena().chunks[0])["address"]
     assert dies(rt, lambda: free(chunk)) == "fatal error: mheap.freeSpanLocked - invalid free of user arena chunk"
     stack = rt.call(0, P.DOOR_ALLOC_SPAN, 4, P.spanAllocStack, 0)
     rt.call(0, P.DOOR_ALLOC_SPAN, 0, P.spanAllocStack, stack)
-    assert dies(rt, lambda: rt.call(0, P.DOOR_ALLOC_SPAN, 0, P.spanAllocStack, stack)) == "fatal error: mheap.freeSpanLocked - invalid span state"
+    assert (
+        dies(rt, lambda: rt.call(0, P.DOOR_ALLOC_SPAN, 0, P.spanAllocStack, stack))
+        == "fatal error: mheap.freeSpanLocked - invalid span state"
+    )
     rt.check()
 
 
 def test_the_command_ends_with_1_and_the_programs_words(capsys):
     from goalloc.cli.cli import main
-    assert main(["run", "alloc-storm", "--alone", "--gomaxprocs", "1", "--set", "size=1048576", "allocations=100",
-                 "--with", "memory=16MiB"]) == 1
+
+    assert (
+        main(["run", "alloc-storm", "--alone", "--gomaxprocs", "1", "--set", "size=1048576", "allocations=100", "--with", "memory=16MiB"])
+        == 1
+    )
     assert "goalloc: fatal error: out of memory" in capsys.readouterr().err

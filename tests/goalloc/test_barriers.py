@@ -1,4 +1,5 @@
 """What each write barrier keeps, and what is lost without its other half (goalloc/experiments/barriers.py)."""
+
 import pytest
 
 import goalloc
@@ -14,7 +15,7 @@ def test_an_object_is_lost_exactly_where_the_missing_half_would_have_kept_it(way
     assert kept == (setting not in LOST[way])
     if kept:
         scene.rt.check()
-    elif way != "loaded":                                       # words of a stack that are no objects are no fault
+    elif way != "loaded":  # words of a stack that are no objects are no fault
         with pytest.raises(goalloc.FatalError, match="can be reached and has been freed"):
             scene.rt.check()
 

@@ -1,4 +1,5 @@
 """The collector: what it frees and keeps, barriers, finalizers and pinning, on one P and several, while the program goes on."""
+
 import random
 
 import pytest
@@ -12,7 +13,9 @@ SLOTS, BALLAST, COMPUTE = 16, 1 << 20, 1_000_000
 
 
 def runtime(cores=1, gogc="off", ordering="tso", **settings):
-    return goalloc.Runtime(config=MachineConfig().replace(cores=cores, ordering=ordering), gomaxprocs=cores, gogc=gogc, collects=True, **settings)
+    return goalloc.Runtime(
+        config=MachineConfig().replace(cores=cores, ordering=ordering), gomaxprocs=cores, gogc=gogc, collects=True, **settings
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def test_what_lives_is_what_roots_lead_to(rt):
         rt.write_pointer(a + 8, b)
     rt.write_pointer(root, chain[0])
     interior, table = rt.globals(1), rt.mallocgc(4000, noscan=False)
-    rt.write_pointer(interior, table + 1234)                    # a pointer into an object keeps it
+    rt.write_pointer(interior, table + 1234)  # a pointer into an object keeps it
     rt.gc()
     assert all(map(rt.is_live, chain)) and rt.is_live(table)
     rt.write_pointer(chain[9] + 8, 0)
@@ -49,7 +52,7 @@ def test_what_lives_is_what_roots_lead_to(rt):
 
 
 def test_a_large_object_is_scanned_in_oblets(rt):
-    root, n = rt.globals(1), 100_000                            # 800 kB: seven pieces
+    root, n = rt.globals(1), 100_000  # 800 kB: seven pieces
     table = rt.mallocgc(8 * n, noscan=False)
     rt.write_pointer(root, table)
     held = {i: rt.new(NODE) for i in (0, 16_383, 16_384, 50_000, n - 1)}
@@ -124,12 +127,16 @@ def test_a_ring_with_finalizers_is_never_finalized(rt):
     assert ran == [] and rt.is_live(a) and rt.is_live(b)
 
 
-@pytest.mark.parametrize("how, words", [
-    (lambda rt, x: rt.set_finalizer(x + 8, print), "runtime.SetFinalizer: pointer not at beginning of allocated block"),
-    (lambda rt, x: rt.set_finalizer(0x7000, print), "runtime.SetFinalizer: pointer not in allocated block"),
-    (lambda rt, x: (rt.set_finalizer(x, print), rt.set_finalizer(x, print)), "runtime.SetFinalizer: finalizer already set"),
-    (lambda rt, x: rt.unpin(x), "runtime.Pinner: object already unpinned"),
-], ids=["inside", "elsewhere", "twice", "unpinned"])
+@pytest.mark.parametrize(
+    "how, words",
+    [
+        (lambda rt, x: rt.set_finalizer(x + 8, print), "runtime.SetFinalizer: pointer not at beginning of allocated block"),
+        (lambda rt, x: rt.set_finalizer(0x7000, print), "runtime.SetFinalizer: pointer not in allocated block"),
+        (lambda rt, x: (rt.set_finalizer(x, print), rt.set_finalizer(x, print)), "runtime.SetFinalizer: finalizer already set"),
+        (lambda rt, x: rt.unpin(x), "runtime.Pinner: object already unpinned"),
+    ],
+    ids=["inside", "elsewhere", "twice", "unpinned"],
+)
 def test_bad_use_ends_in_gos_words(how, words):
     rt = runtime()
     with pytest.raises(goalloc.FatalError, match=words):
@@ -164,9 +171,11 @@ def test_a_pointer_to_what_is_no_object_is_found():
     rt = runtime()
     root = rt.globals(1)
     big = rt.mallocgc(1 << 20)
-    rt.gc()                                                     # its span is free again
+    rt.gc()  # its span is free again
     rt.write_pointer(root, big)
-    with pytest.raises(goalloc.FatalError, match="to (unallocated span|unused region of span).*\nfatal error: found bad pointer in Go heap"):
+    with pytest.raises(
+        goalloc.FatalError, match="to (unallocated span|unused region of span).*\nfatal error: found bad pointer in Go heap"
+    ):
         rt.gc()
 
 
@@ -189,6 +198,7 @@ def test_two_minutes_without_a_collection_force_one_but_not_before_the_first():
         core.cycles += 2 * minutes + minutes // 60
         rt.malloc_many([8192] * 20)
         return rt.memstats()["NumGC"]
+
     assert pass_and_allocate() == 0, "a process that has never collected is left alone"
     rt.gc()
     assert pass_and_allocate() == 2
@@ -229,7 +239,7 @@ class Mutator:
         self.rt, self.random = rt, random.Random(seed)
         self.roots = rt.globals(SLOTS)
         self.variables, self.fields = [None] * SLOTS, {}
-        rt.write_pointer(rt.globals(1), rt.mallocgc(BALLAST, noscan=False))         # so that marking takes a while
+        rt.write_pointer(rt.globals(1), rt.mallocgc(BALLAST, noscan=False))  # so that marking takes a while
 
     def reachable(self):
         seen, todo = set(), [x for x in self.variables if x]
@@ -244,7 +254,7 @@ class Mutator:
         rt, r = self.rt, self.random
         core, k, side = r.randrange(rt.gomaxprocs), r.randrange(SLOTS), r.randrange(2)
         live = sorted(self.reachable())
-        rt.machine.state.core[core].cycles += COMPUTE          # a third of a millisecond in which it computes
+        rt.machine.state.core[core].cycles += COMPUTE  # a third of a millisecond in which it computes
         choice = r.random()
         if choice < 0.45 or not live:
             x = rt.new(NODE, core=core)
@@ -255,7 +265,7 @@ class Mutator:
                 self.fields[x][0] = y
             self.variables[k] = x
             rt.write_pointer(self.roots + 8 * k, x, core=core)
-        elif choice < 0.85:                                     # an edge moves: the way to lose an object behind the marker's back
+        elif choice < 0.85:  # an edge moves: the way to lose an object behind the marker's back
             x, y = r.choice(live), r.choice([*live, None])
             self.fields[x][side] = y
             rt.write_pointer(x + 8 * side, y or 0, core=core)
@@ -264,7 +274,9 @@ class Mutator:
             rt.write_pointer(self.roots + 8 * k, 0, core=core)
 
 
-@pytest.mark.parametrize("cores, ordering, seed", [(1, "tso", 1), (2, "tso", 2), (4, "tso", 3), (8, "sc", 4), (4, "relaxed", 5), (2, "relaxed", 6)])
+@pytest.mark.parametrize(
+    "cores, ordering, seed", [(1, "tso", 1), (2, "tso", 2), (4, "tso", 3), (8, "sc", 4), (4, "relaxed", 5), (2, "relaxed", 6)]
+)
 def test_nothing_reachable_is_freed_while_the_program_goes_on(cores, ordering, seed):
     """GOGC=1: a cycle follows a MiB after the other, and the program runs beside their marking; every look checks lists, colours and what can be
     reached."""
@@ -273,7 +285,7 @@ def test_nothing_reachable_is_freed_while_the_program_goes_on(cores, ordering, s
     beside = 0
     for i in range(400):
         mutator.step()
-        if i % 3 == 0:                                          # garbage, so that cycles begin
+        if i % 3 == 0:  # garbage, so that cycles begin
             rt.malloc_many([8192] * 16, core=i % cores)
         marking = rt.machine.state.process[rt.process.number].guest[P.COLLECTOR] & P.MARKING
         beside += bool(marking)

@@ -1,5 +1,6 @@
 """Programs whose heap is collected, held to the cycles of the real Go 1.21.13 where those are the same in every run: one P, and all marking
 done by who allocates (GOMAXPROCS=1, real-time priority, one core)."""
+
 import json
 
 import pytest
@@ -10,11 +11,13 @@ from goalloc.cli.cli import main
 from goalloc.programs.process import GLOBALS_BYTES
 
 CYCLES = oracle("gc_cycles")["scenarios"]
-CYCLE, MARKED, NEXT_GOAL, TRIGGER, GOAL, _, STACKS, GLOBALS, SCANNED = range(9)         # columns of the recorded rows
+CYCLE, MARKED, NEXT_GOAL, TRIGGER, GOAL, _, STACKS, GLOBALS, SCANNED = range(9)  # columns of the recorded rows
 # scenario: (program, its parameters there)
-PROGRAMS = {"explicit_gc": ("explicit-gc", {"objects": 1024, "size": 1024, "cycles": 20}),
-            "large_churn": ("garbage", {"count": 400, "size": 1 << 20, "noscan": True}),
-            "noscan_churn": ("garbage", {"count": 262_144, "size": 1024, "noscan": True})}
+PROGRAMS = {
+    "explicit_gc": ("explicit-gc", {"objects": 1024, "size": 1024, "cycles": 20}),
+    "large_churn": ("garbage", {"count": 400, "size": 1 << 20, "noscan": True}),
+    "noscan_churn": ("garbage", {"count": 262_144, "size": 1024, "noscan": True}),
+}
 
 
 def run(name, background="off", **parameters):
@@ -78,8 +81,28 @@ def test_trees_and_lists_survive_and_the_rest_does_not():
 
 def test_the_command_traces_and_reports_collections(capsys, tmp_path):
     kept = str(tmp_path / "r.hwm")
-    assert main(["run", "garbage", "--alone", "--gomaxprocs", "1", "--gogc", "100", "--gctrace", "--set", "count=9000", "size=1024", "noscan=true",
-                 "background=off", "-o", kept]) == 0
+    assert (
+        main(
+            [
+                "run",
+                "garbage",
+                "--alone",
+                "--gomaxprocs",
+                "1",
+                "--gogc",
+                "100",
+                "--gctrace",
+                "--set",
+                "count=9000",
+                "size=1024",
+                "noscan=true",
+                "background=off",
+                "-o",
+                kept,
+            ]
+        )
+        == 0
+    )
     told = capsys.readouterr().err.splitlines()
     lines = [line for line in told if line.startswith("gc ")]
     assert lines and lines[0].startswith("gc 1 @0.00") and lines[0].endswith(" MB goal, 0 MB stacks, 0 MB globals, 1 P")

@@ -1,4 +1,5 @@
 """The examples that docs/go.md gives run."""
+
 import pathlib
 import re
 

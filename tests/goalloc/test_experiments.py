@@ -1,4 +1,5 @@
 """The experiments show what the allocator's design promises; the waste is what the real source says."""
+
 import json
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_bump_allocator_takes_less_and_is_faster_where_nothing_is_freed():
 
 def test_caches_of_their_own_let_ps_allocate_beside_one_another():
     found = {(row["caches"], row["Ps"]): row for row in rows("caches")}
-    speed = lambda way, ps: found[way, ps]["million a second"]             # noqa: E731
+    speed = lambda way, ps: found[way, ps]["million a second"]  # noqa: E731
     assert speed("per-p", 4) > 2.5 * speed("per-p", 1) and speed("shared", 16) < 1.5 * speed("shared", 1)
     assert speed("per-p", 16) > 10 * speed("shared", 16)
     waits = [found["shared", ps]["cycles waited, each"] for ps in (1, 2, 4, 8, 16)]

@@ -1,4 +1,5 @@
 """The runtime's random numbers are wyrand's: compared with the same in Python's whole numbers."""
+
 import numpy as np
 
 from goalloc import params as P

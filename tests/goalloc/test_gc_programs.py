@@ -3,6 +3,7 @@ heap's spans, lists and bitmaps after it, equal (tests/oracles/go/gc_programs.js
 
 Which free pages the kernel still held when a recording began was not recorded, so what it holds is compared from the first
 FreeOSMemory on."""
+
 import gzip
 import json
 import pathlib

@@ -1,4 +1,5 @@
 """Random programs of goroutines end their steps in the order and with the outcomes of the real ones, which were recorded."""
+
 from one_p import OneP
 from orders import run_all
 from recorded import oracle

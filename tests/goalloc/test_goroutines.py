@@ -1,4 +1,5 @@
 """Goroutines run in Go's order, channels keep theirs, locks exclude, and misuse ends as in Go. Driven through the runtime's doors."""
+
 from collections import deque
 
 import pytest
@@ -20,7 +21,7 @@ from goalloc.sched.sync import ADD, LOCK_SLOW, UNLOCK, WAIT
 @pytest.fixture
 def one(runtime):
     one = OneP(runtime(gomaxprocs=1))
-    one.schedtick(1)                                    # 60 choices more before one begins with the global queue
+    one.schedtick(1)  # 60 choices more before one begins with the global queue
     return one
 
 
@@ -45,7 +46,7 @@ def test_the_last_goroutine_started_runs_first_and_the_others_in_their_order(one
 def test_more_than_the_ring_holds_goes_to_the_global_queue_and_all_run_once(one):
     for place in range(1, 1001):
         one.go(place)
-    assert one.rt.process.load(V.sched + schedt.runqsize, size=4) == 129 * 6       # from the 257th on, half the ring and one, every 129th
+    assert one.rt.process.load(V.sched + schedt.runqsize, size=4) == 129 * 6  # from the 257th on, half the ring and one, every 129th
     assert sorted(run_to_end(one)) == list(range(1, 1001))
     assert one.rt.process.load(V.sched + schedt.runqsize, size=4) == 0
     one.rt.check()
@@ -105,11 +106,11 @@ def test_a_stack_that_moves_takes_along_where_its_goroutine_receives(one):
         one.go(place)
     assert one.next() == 2
     gp = one.current()
-    depth = 16                                          # below the end of the stack: a variable
+    depth = 16  # below the end of the stack: a variable
     old = p.load(gp + HI)
     assert one.chan(CHANRECV, c, old - depth) == PARKED
     assert one.next() == 1
-    one.rt.call(0, P.DOOR_STACK, CALL, gp, 3000)        # moves it, as a collection that shrinks it would
+    one.rt.call(0, P.DOOR_STACK, CALL, gp, 3000)  # moves it, as a collection that shrinks it would
     assert p.load(gp + HI) != old
     assert one.send(c, 99) == DONE
     assert p.load(p.load(gp + HI) - depth) == 99
@@ -131,7 +132,7 @@ def test_channels_keep_the_order_of_what_was_sent(machine):
             c, ring, senders, receivers, received = one.makechan(size), deque(), deque(), deque(), {}
             for i, sends in enumerate(program):
                 one.go(i + 1)
-                while one.next() != i + 1:              # one that had waited: its call ends, and so does it
+                while one.next() != i + 1:  # one that had waited: its call ends, and so does it
                     j = rt.process.load(one.current() + PC) - 1
                     place = one.memory + 8 * j
                     assert one.chan(CHANSEND if program[j] else CHANRECV, c, place) == DONE
@@ -162,6 +163,7 @@ def test_channels_keep_the_order_of_what_was_sent(machine):
             rt.check()
         finally:
             rt.process.exit()
+
     holds()
 
 
@@ -196,10 +198,10 @@ def test_who_waited_a_millisecond_is_handed_the_mutex(one):
     assert one.next() == 2
     one.rt.machine.state.core[0].cycles += 10_000_000
     one.sync(UNLOCK, mu)
-    assert one.sync(LOCK_SLOW, mu) == DONE                  # normal mode: faster than the one that was woken
+    assert one.sync(LOCK_SLOW, mu) == DONE  # normal mode: faster than the one that was woken
     one.proc(GOSCHED)
     assert one.next() == 1 and one.sync(LOCK_SLOW, mu) == PARKED
-    assert one.rt.process.load(mu, size=4) == 8 | 4 | 1     # a waiter, starving, locked
+    assert one.rt.process.load(mu, size=4) == 8 | 4 | 1  # a waiter, starving, locked
     assert one.next() == 2 and one.sync(UNLOCK, mu) == YIELDED
     assert one.next() == 1 and one.sync(LOCK_SLOW, mu) == DONE
     one.proc(GOSCHED)
@@ -230,11 +232,19 @@ def test_sleepers_wake_in_the_order_of_their_times(one):
         one.proc(SLEEP, 1_000_000 + times[one.next() - 1])
     one.rt.machine.state.core[0].cycles += 2_000_000
     woken = run_to_end(one)
-    assert woken[0] == 3 and woken[1:] == [2, 6, 4, 1, 7, 5]     # all at once: the last made ready runs first
+    assert woken[0] == 3 and woken[1:] == [2, 6, 4, 1, 7, 5]  # all at once: the last made ready runs first
 
 
-@pytest.mark.parametrize("parameters", [{"gomaxprocs": 1, "buffer": 0}, {"gomaxprocs": 4, "buffer": 0}, {"gomaxprocs": 4, "buffer": 7},
-                                        {"gomaxprocs": 3, "producers": 1, "consumers": 9}, {"gomaxprocs": 4, "producers": 300, "objects": 3}])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"gomaxprocs": 1, "buffer": 0},
+        {"gomaxprocs": 4, "buffer": 0},
+        {"gomaxprocs": 4, "buffer": 7},
+        {"gomaxprocs": 3, "producers": 1, "consumers": 9},
+        {"gomaxprocs": 4, "producers": 300, "objects": 3},
+    ],
+)
 def test_what_goroutines_on_several_ps_send_arrives_once(parameters):
     parameters = {"objects": 200, "producers": 4} | parameters
     r = goalloc.run("channel", **parameters)
@@ -254,7 +264,7 @@ ORDER = oracle("goroutine_order")
 def test_goroutines_run_in_the_order_of_the_real_ones(one, n):
     """Every 61st look is at the global queue first; where the count stood when the real program began is not recorded."""
     real = ORDER["starts"][n]
-    from_global = real.index(1) if int(n) > 256 else 1          # the head of the global queue, out of turn; the first one inherits
+    from_global = real.index(1) if int(n) > 256 else 1  # the head of the global queue, out of turn; the first one inherits
     for place in range(1, int(n) + 1):
         one.go(place)
     one.schedtick((1 - from_global) % 61)

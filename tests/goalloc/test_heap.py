@@ -1,4 +1,5 @@
 """What must be true of a heap whatever a program allocates: no two objects overlap, new memory is zero, everything agrees."""
+
 from struct import pack as struct_pack
 
 import numpy as np
@@ -39,6 +40,7 @@ def test_objects_do_not_overlap_and_are_zero(machine):
             rt.check()
         finally:
             rt.process.exit()
+
     holds()
 
 
@@ -80,6 +82,7 @@ def test_the_bitmap_has_the_types_pointers(machine):
                 assert pointer_bits(rt, s.array, size) == want
         finally:
             rt.process.exit()
+
     holds()
 
 
@@ -96,9 +99,15 @@ def test_an_append_keeps_the_elements(runtime):
 
 def test_an_append_takes_values_of_every_type(runtime):
     rt = runtime(gomaxprocs=1)
-    cases = [(uint8, (1, 300, -1), b"\1\x2c\xff"), (array(uint8, 3), (0x010203, b"abc"), b"\3\2\1abc"), (float64, (1.5, -2.0), struct_pack("<2d", 1.5, -2)),
-             (float32, (0.5,), struct_pack("<f", 0.5)), (string, ((4096, 7),), struct_pack("<2q", 4096, 7)),
-             (struct("N", p=pointer, q=pointer, k=int64), ((1, 2, -3), 5), struct_pack("<6q", 1, 2, -3, 5, 0, 0)), (struct("none"), (0, 0), b"")]
+    cases = [
+        (uint8, (1, 300, -1), b"\1\x2c\xff"),
+        (array(uint8, 3), (0x010203, b"abc"), b"\3\2\1abc"),
+        (float64, (1.5, -2.0), struct_pack("<2d", 1.5, -2)),
+        (float32, (0.5,), struct_pack("<f", 0.5)),
+        (string, ((4096, 7),), struct_pack("<2q", 4096, 7)),
+        (struct("N", p=pointer, q=pointer, k=int64), ((1, 2, -3), 5), struct_pack("<6q", 1, 2, -3, 5, 0, 0)),
+        (struct("none"), (0, 0), b""),
+    ]
     for of, values, want in cases:
         s = rt.append(rt.make_slice(of, 0), *values)
         assert (s.len, rt.process.read(s.array, len(want))) == (len(values), want), of.name
@@ -151,17 +160,33 @@ def test_the_cycles_of_allocating_are_those_of_every_call(runtime):
     assert rt.cycles_of("mallocgc")["count"] == 11
 
 
-@pytest.mark.parametrize("call, word", [
-    (lambda rt: rt.mallocgc(-1), "n:"), (lambda rt: rt.mallocgc(1 << 63), "n:"), (lambda rt: rt.box(-1), "value:"), (lambda rt: rt.mallocgc("8"), "n:"), (lambda rt: rt.malloc_many([-1]), "sizes"),
-    (lambda rt: rt.malloc_many([8, 8], noscan=[True] * 3), "noscan"), (lambda rt: rt.mallocgc(8, core=2), "core"),
-    (lambda rt: rt.make_slice(int64, 5, 3), "cap"), (lambda rt: rt.globals(0), "n:"), (lambda rt: rt.cycles_of("x"), "operation"),
-    (lambda rt: Runtime(machine=rt.machine, gomaxprocs=99), "gomaxprocs"), (lambda rt: Runtime(machine=rt.machine, gogc=1.5), "gogc"),
-    (lambda rt: Runtime(machine=rt.machine, godebug="gctrace=1"), "godebug"),
-    (lambda rt: Runtime(machine=rt.machine, memory_limit="lots"), "memory_limit"),
-    (lambda rt: Runtime(machine=rt.machine, memory_limit=1 << 63), "memory_limit"), (lambda rt: Runtime(machine=rt.machine, seed=-1), "seed"),
-    (lambda rt: Runtime(machine=rt.machine, gomaxprocs=True), "gomaxprocs"), (lambda rt: Runtime(machine=rt.machine, start={}), "start"),
-    (lambda rt: rt.append(rt.make_slice(int64, 2), n=-1), "n:"), (lambda rt: rt.append(rt.make_slice(int64, 0), 1, 2, n=1), "n:"),
-    (lambda rt: rt.to_bytes((0, -1)), "s:"), (lambda rt: rt.concat((0, 0), (0, -1)), "b:")])
+@pytest.mark.parametrize(
+    "call, word",
+    [
+        (lambda rt: rt.mallocgc(-1), "n:"),
+        (lambda rt: rt.mallocgc(1 << 63), "n:"),
+        (lambda rt: rt.box(-1), "value:"),
+        (lambda rt: rt.mallocgc("8"), "n:"),
+        (lambda rt: rt.malloc_many([-1]), "sizes"),
+        (lambda rt: rt.malloc_many([8, 8], noscan=[True] * 3), "noscan"),
+        (lambda rt: rt.mallocgc(8, core=2), "core"),
+        (lambda rt: rt.make_slice(int64, 5, 3), "cap"),
+        (lambda rt: rt.globals(0), "n:"),
+        (lambda rt: rt.cycles_of("x"), "operation"),
+        (lambda rt: Runtime(machine=rt.machine, gomaxprocs=99), "gomaxprocs"),
+        (lambda rt: Runtime(machine=rt.machine, gogc=1.5), "gogc"),
+        (lambda rt: Runtime(machine=rt.machine, godebug="gctrace=1"), "godebug"),
+        (lambda rt: Runtime(machine=rt.machine, memory_limit="lots"), "memory_limit"),
+        (lambda rt: Runtime(machine=rt.machine, memory_limit=1 << 63), "memory_limit"),
+        (lambda rt: Runtime(machine=rt.machine, seed=-1), "seed"),
+        (lambda rt: Runtime(machine=rt.machine, gomaxprocs=True), "gomaxprocs"),
+        (lambda rt: Runtime(machine=rt.machine, start={}), "start"),
+        (lambda rt: rt.append(rt.make_slice(int64, 2), n=-1), "n:"),
+        (lambda rt: rt.append(rt.make_slice(int64, 0), 1, 2, n=1), "n:"),
+        (lambda rt: rt.to_bytes((0, -1)), "s:"),
+        (lambda rt: rt.concat((0, 0), (0, -1)), "b:"),
+    ],
+)
 def test_wrong_arguments_are_told_and_change_nothing(runtime, call, word):
     rt = runtime(gomaxprocs=2)
     with pytest.raises(ValueError, match=word):
@@ -169,13 +194,27 @@ def test_wrong_arguments_are_told_and_change_nothing(runtime, call, word):
     rt.check()
 
 
-@pytest.mark.parametrize("call, word", [
-    (lambda rt: rt.mallocgc(8, type=5), "type"), (lambda rt: rt.mallocgc(8, core="0"), "core"), (lambda rt: rt.span_of("x"), "address"),
-    (lambda rt: rt.malloc_many([1.5]), "sizes"), (lambda rt: rt.malloc_many(["a"]), "sizes"), (lambda rt: rt.append(5, 1), "s:"),
-    (lambda rt: rt.write_pointer(0, "x"), "value"), (lambda rt: rt.read_pointer(None), "slot"), (lambda rt: rt.concat(5, 6), "a:"),
-    (lambda rt: rt.to_string("x"), "b:"), (lambda rt: Runtime(machine=rt.machine, start=5), "start"),
-    (lambda rt: Runtime(machine=rt.machine, godebug=5), "godebug"), (lambda rt: Runtime(machine=rt.machine, seed="a"), "seed"),
-    (lambda rt: Runtime(machine=5), "machine"), (lambda rt: Runtime(config="generic"), "config"), (lambda rt: Runtime(process=5), "process")])
+@pytest.mark.parametrize(
+    "call, word",
+    [
+        (lambda rt: rt.mallocgc(8, type=5), "type"),
+        (lambda rt: rt.mallocgc(8, core="0"), "core"),
+        (lambda rt: rt.span_of("x"), "address"),
+        (lambda rt: rt.malloc_many([1.5]), "sizes"),
+        (lambda rt: rt.malloc_many(["a"]), "sizes"),
+        (lambda rt: rt.append(5, 1), "s:"),
+        (lambda rt: rt.write_pointer(0, "x"), "value"),
+        (lambda rt: rt.read_pointer(None), "slot"),
+        (lambda rt: rt.concat(5, 6), "a:"),
+        (lambda rt: rt.to_string("x"), "b:"),
+        (lambda rt: Runtime(machine=rt.machine, start=5), "start"),
+        (lambda rt: Runtime(machine=rt.machine, godebug=5), "godebug"),
+        (lambda rt: Runtime(machine=rt.machine, seed="a"), "seed"),
+        (lambda rt: Runtime(machine=5), "machine"),
+        (lambda rt: Runtime(config="generic"), "config"),
+        (lambda rt: Runtime(process=5), "process"),
+    ],
+)
 def test_arguments_of_a_wrong_kind_are_told_and_change_nothing(runtime, call, word):
     rt = runtime(gomaxprocs=2)
     with pytest.raises(TypeError, match=word):
@@ -197,7 +236,7 @@ def test_a_broken_heap_is_noticed(runtime):
     rt = runtime(gomaxprocs=1)
     a = rt.mallocgc(64)
     span = rt.span_of(a)
-    rt.process.store(span["address"] + 104, 5, size=2)              # allocCount
+    rt.process.store(span["address"] + 104, 5, size=2)  # allocCount
     with pytest.raises(FatalError, match="allocCount 5, bits say 1"):
         rt.check()
     rt.process.store(span["address"] + 104, 1, size=2)
@@ -225,7 +264,7 @@ def test_strings_and_bytes_are_copied_and_single_bytes_are_not(runtime):
 def test_boxed_values_lie_where_go_puts_them(runtime):
     rt = runtime(gomaxprocs=1)
     assert [rt.box(v, size) for v, size in ((0, 8), (255, 2), (255, 4))] == [V.staticuint64s + 8 * v for v in (0, 255, 255)]
-    boxes = [rt.box(1000, 2), rt.box(1001, 4), rt.box(1002, 8)]             # pieces of one tiny block: 2, then 4, then 8 aligned
+    boxes = [rt.box(1000, 2), rt.box(1001, 4), rt.box(1002, 8)]  # pieces of one tiny block: 2, then 4, then 8 aligned
     assert [b - boxes[0] for b in boxes] == [0, 4, 8]
     assert [rt.process.load(b, size=size) for b, size in zip(boxes, (2, 4, 8))] == [1000, 1001, 1002]
     assert rt.box((0, 0)) == V.zeroVal

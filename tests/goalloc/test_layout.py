@@ -1,4 +1,5 @@
 """Structures have Go's sizes and offsets, constants Go's values, and start-up makes the real one's system calls."""
+
 import os
 import re
 import subprocess
@@ -15,16 +16,23 @@ from hwmem import params as linux
 LAYOUT = oracle("layout")
 NAMES = [s["name"].removeprefix("runtime.") for s in LAYOUT["structs"]]
 CONSTANTS = vars(params) | vars(constants)
-ALIASES = {"_MaxSmallSize": "maxSmallSize", "_NumSizeClasses": "numSizeClasses", "_NumStackOrders": "numStackOrders",
-           "_PageShift": "pageShift", "_PageSize": "pageSize", "_StackCacheSize": "stackCacheSize", "_TinySize": "maxTinySize",
-           "arenaBaseOffsetUintptr": "arenaBaseOffset"}             # the same thing under its older or typed name
+ALIASES = {
+    "_MaxSmallSize": "maxSmallSize",
+    "_NumSizeClasses": "numSizeClasses",
+    "_NumStackOrders": "numStackOrders",
+    "_PageShift": "pageShift",
+    "_PageSize": "pageSize",
+    "_StackCacheSize": "stackCacheSize",
+    "_TinySize": "maxTinySize",
+    "arenaBaseOffsetUintptr": "arenaBaseOffset",
+}  # the same thing under its older or typed name
 # Constants that mean nothing to what is emulated, by what they are about
 LEFT_OUT = {
     "system calls that no Go program here makes": "AF_UNIX|SOCK_DGRAM|CLOCK_|FD_CLOEXEC|F_SETFD|FUTEX_|ITIMER_|cloneFlags|canCreateFile|osRelax",
     "signals": "NSIG|Sig|sig|si_max_size|freezeStopWait",
     "other processors and builds": "64bit|aix|riscv64|offset|usesLR|pageAlloc(32|64)Bit|framepointer|preemptMSupported",
     "switches for debugging the runtime": "DebugGC|debug|dlog|raceenabled|msanenabled|asanenabled|staticLock|randomizeSch|verifyTimers|"
-                                          "testSmallBuf|stack(Debug|FaultOnFree|FromSystem|NoCache|TraceDebug)",
+    "testSmallBuf|stack(Debug|FaultOnFree|FromSystem|NoCache|TraceDebug)",
     "soft floating point": "(bias|expbits|mantbits|inf|nan|neg)(32|64)|f(Neg)?Inf",
     "arithmetic of hash functions, which are not Go's here": "c[01]|m[1-5]|hashRandomBytes",
     "UTF-8": "t[1-5x]|mask[234x]|locb|hicb|(max|self)?[rR]une|surrogate",
@@ -37,8 +45,13 @@ LEFT_OUT = {
 def as_recorded(of):
     """A declared type as DWARF names it: array lengths as numbers, our names of its types. None for nameless structs."""
     of = re.sub(r"\[(\w+)\]", lambda m: f"[{CONSTANTS.get(m[1], m[1])}]", of)
-    for ours, real in (("byte", "uint8"), ("*_type", "*Type"), ("]*_type", "]*Type"), ("ptrtype", "PtrType"),
-                       ("interfacetype", "InterfaceType")):
+    for ours, real in (
+        ("byte", "uint8"),
+        ("*_type", "*Type"),
+        ("]*_type", "]*Type"),
+        ("ptrtype", "PtrType"),
+        ("interfacetype", "InterfaceType"),
+    ):
         of = re.sub(rf"(?<!\w){re.escape(ours)}\b", real, of)
     return None if re.search(r"[a-zA-Z]\.", of.replace("atomic.", "")) else of.split("(")[0]
 
@@ -101,7 +114,7 @@ def test_the_runtimes_variables_have_the_real_sizes_and_do_not_overlap():
 
 
 def test_constants_have_the_values_of_the_real_ones_and_those_left_out_have_a_reason():
-    unsigned = lambda value: value & constants.maxUint64 if isinstance(value, int) else value       # noqa: E731
+    unsigned = lambda value: value & constants.maxUint64 if isinstance(value, int) else value  # noqa: E731
     for name, value in LAYOUT["constants"].items():
         if any(re.match(rf"_?({pattern})", name) for pattern in LEFT_OUT.values()):
             assert name not in CONSTANTS and name.lstrip("_") not in CONSTANTS, f"{name} is there: no reason to leave it out"
@@ -119,7 +132,7 @@ def test_a_new_program_has_the_recorded_settings(runtime):
     """What a real process holds when it has started: limits, goals, the arenas' hints."""
     rt, real = runtime(gomaxprocs=1), LAYOUT["runtime_values"]
     look = Inspector(rt.process)
-    controller = lambda name, size=8: look.word(V.gcController + getattr(layout.gcControllerState, name), size)     # noqa: E731
+    controller = lambda name, size=8: look.word(V.gcController + getattr(layout.gcControllerState, name), size)  # noqa: E731
     assert controller("gcPercent", 4) == real["gcPercent"] and controller("memoryLimit") == real["memoryLimit"]
     assert controller("gcPercentHeapGoal") == real["gcPercentHeapGoal_at_start"]
     assert controller("heapMinimum") == real["heapMinimum"]
@@ -153,8 +166,10 @@ def test_start_up_makes_the_system_calls_of_the_real_program_in_their_order():
     """What is asked, how much, with which rights; from the first mmap to the first span's mark bits."""
     run = subprocess.run([sys.executable, "-c", UNJITTED], capture_output=True, text=True, env={**os.environ, "NUMBA_DISABLE_JIT": "1"})
     assert run.returncode == 0, run.stderr
-    ours = [(c[0], c[2], {0: "PROT_NONE", 3: "PROT_READ|PROT_WRITE"}[c[3]] if c[0] == "mmap" else {15: "MADV_NOHUGEPAGE"}[c[3]])
-            for c in eval(run.stdout)]
+    ours = [
+        (c[0], c[2], {0: "PROT_NONE", 3: "PROT_READ|PROT_WRITE"}[c[3]] if c[0] == "mmap" else {15: "MADV_NOHUGEPAGE"}[c[3]])
+        for c in eval(run.stdout)
+    ]
     rows = [row for row in oracle("madvise")["strace"]["hello_madvdontneed1"] if row[0] in ("mmap", "madvise")]
     real = [(row[0], row[2], row[3]) for row in rows]
     span_bits = real.index(("mmap", 65536, "PROT_READ|PROT_WRITE")) + 2

@@ -2,6 +2,7 @@
 
 `pip install '.[go]'` installs it. HWMEM_LIVE: how many heap scenarios (20); ten times as many programs of goroutines.
 """
+
 import json
 import os
 import pathlib
@@ -30,9 +31,19 @@ from goalloc.runtime.start import heap_map
 from goalloc.types import array, int32, int64, pointer, struct, uint8
 
 LIVE = pathlib.Path(__file__).resolve().parent / "live"
-ROUNDS = 10                             # in which main yields after a step of goroutines
-ARENA_TYPES = (uint8, int32, int64, pointer, struct("node", left=pointer, right=pointer, key=int64), array(uint8, 5), array(pointer, 1000),
-               struct("mixed", a=int32, b=pointer, c=uint8), array(int64, 100_000), array(pointer, 70_000))        # of live/arenas.go
+ROUNDS = 10  # in which main yields after a step of goroutines
+ARENA_TYPES = (
+    uint8,
+    int32,
+    int64,
+    pointer,
+    struct("node", left=pointer, right=pointer, key=int64),
+    array(uint8, 5),
+    array(pointer, 1000),
+    struct("mixed", a=int32, b=pointer, c=uint8),
+    array(int64, 100_000),
+    array(pointer, 70_000),
+)  # of live/arenas.go
 MIB = 1 << 20
 SCENARIOS = int(os.environ.get("HWMEM_LIVE", 20))
 
@@ -48,8 +59,7 @@ pytestmark = pytest.mark.skipif("go1.21.13" not in go_version(), reason=f"needs 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
     cache = os.environ.get("GOCACHE") or str(tmp_path_factory.mktemp("gocache"))
-    return {**os.environ, "GOCACHE": cache, "GOPROXY": "off", "GOFLAGS": "-trimpath",
-            "GOEXPERIMENT": "arenas"}
+    return {**os.environ, "GOCACHE": cache, "GOPROXY": "off", "GOFLAGS": "-trimpath", "GOEXPERIMENT": "arenas"}
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +118,7 @@ def addresses_of(one, steps, real):
     """What live/main.go notes, from ours: addresses of objects, and of goroutines' gs and stacks in the order in which they begin.
     The count of choices that it notes before those is taken over."""
     noted, seen = [], set()
-    main, c = one.current(), one.memory + 2048          # a channel without room, whose elements have no bytes
+    main, c = one.current(), one.memory + 2048  # a channel without room, whose elements have no bytes
     for count, size, scan in steps:
         if size:
             noted += one.rt.malloc_many([size] * count, noscan=not scan).tolist()
@@ -155,15 +165,16 @@ def test_fresh_programs_get_the_real_addresses_and_statistics(runtime, program, 
 
 def test_the_recorded_thousand_goroutines_are_those_of_the_program_that_ours_imitates(programs):
     recorded = scenarios()["goroutines"]
-    for _ in range(20):                                 # where the host was slow the runtime has made another M, and the heap differs
+    for _ in range(20):  # where the host was slow the runtime has made another M, and the heap differs
         run = subprocess.run([programs / "thousand", "goroutines"], capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
         real = json.loads(run.stdout)
         if sorted(real["heap"]) == heap_map(recorded):
             break
     assert real["notes"] == recorded["extra"]
-    for when in ("before", "after"):                    # but for what the profile's first samples take
-        assert {name: real[when][name] for name in ("HeapAlloc", "HeapObjects", "HeapSys", "Mallocs", "StackInuse", "MSpanInuse")}.items() \
-            <= recorded[f"memstats_{when}"].items()
+    for when in ("before", "after"):  # but for what the profile's first samples take
+        assert {
+            name: real[when][name] for name in ("HeapAlloc", "HeapObjects", "HeapSys", "Mallocs", "StackInuse", "MSpanInuse")
+        }.items() <= recorded[f"memstats_{when}"].items()
 
 
 def test_fresh_programs_on_maps_see_what_the_real_ones_see(runtime, programs, seed):
@@ -217,7 +228,7 @@ def do_step(rt, arenas, first, second, kind):
         return rt.malloc_many([second] * first, noscan=kind == 0).tolist()
     if kind == 2:
         arenas[first] = rt.arena()
-        rt.mallocgc(8, noscan=False)                    # the program's arena.Arena
+        rt.mallocgc(8, noscan=False)  # the program's arena.Arena
         return [arenas[first].address]
     if kind == 3:
         return [arenas[first].new(ARENA_TYPES[second])]
@@ -254,17 +265,25 @@ def test_the_runtimes_objects_have_the_real_ones_pointers(program):
 
 def test_conversions_take_the_real_ones_memory(runtime, program, seed):
     rng = random.Random(seed)
-    steps = [(1, rng.randrange(1, 400), 0) if rng.random() < 0.2 else
-             (0, rng.choice((rng.randrange(0, 40), rng.randrange(0, 2000), rng.randrange(0, 40_000))), rng.randrange(6, 10)) for _ in range(2000)]
+    steps = [
+        (1, rng.randrange(1, 400), 0)
+        if rng.random() < 0.2
+        else (0, rng.choice((rng.randrange(0, 40), rng.randrange(0, 2000), rng.randrange(0, 40_000))), rng.randrange(6, 10))
+        for _ in range(2000)
+    ]
     text = "\n".join("{} {} {}".format(*step) for step in steps)
     real = answer_of(program, text)
     rt, ours = runtime(start=real), []
     source = rt.process.mmap(0, 40_960)
-    convert = {6: lambda n: rt.to_bytes((source, n)).array, 7: lambda n: rt.to_string(Slice(source, n, n, uint8)).str,
-               8: lambda n: rt.box(n, 4), 9: lambda n: rt.box((source, n))}
+    convert = {
+        6: lambda n: rt.to_bytes((source, n)).array,
+        7: lambda n: rt.to_string(Slice(source, n, n, uint8)).str,
+        8: lambda n: rt.box(n, 4),
+        9: lambda n: rt.box((source, n)),
+    }
     for _, n, kind in steps:
         ours.append(convert[kind](n) if kind else rt.mallocgc(n))
-    heap = lambda addresses: [address if address >= 0xC000000000 else 0 for address in addresses]         # noqa: E731
+    heap = lambda addresses: [address if address >= 0xC000000000 else 0 for address in addresses]  # noqa: E731
     assert heap(ours) == heap(real["addresses"]), seed
     stats = rt.memstats()
     assert {name: stats[name] for name in real["memstats_after"]} == real["memstats_after"]
@@ -272,7 +291,7 @@ def test_conversions_take_the_real_ones_memory(runtime, program, seed):
 
 def test_without_address_space_the_real_program_says_the_same(runtime, program):
     """RLIMIT_AS: how many arenas fit beside a real binary is its own, and what of them its stacks take; the rest is said alike."""
-    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1900 << 20, 1900 << 20))         # noqa: E731
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1900 << 20, 1900 << 20))  # noqa: E731
     run = subprocess.run([program], input=f"2000 {MIB} 0", capture_output=True, text=True, env={"GOMAXPROCS": "1"}, preexec_fn=limit)
     assert run.returncode == 2
     real = "\n".join(run.stderr.splitlines()[:2])
@@ -300,7 +319,7 @@ def test_every_fatal_error_is_worded_as_in_the_source(environment):
     root = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, env=environment, check=True).stdout.strip()
     source = "".join(path.read_text() for folder in ("runtime", "sync") for path in pathlib.Path(root, "src", folder).glob("*.go"))
     for code, text in TEXTS.items():
-        for line in text.split("\n") if code not in (NOT_RESERVED, NOT_MAPPED) else ():          # those two are this project's
+        for line in text.split("\n") if code not in (NOT_RESERVED, NOT_MAPPED) else ():  # those two are this project's
             thrown = re.fullmatch("(?:fatal error|panic): (.*)", line)
             words = ['"' + thrown[1].removeprefix("runtime error: ") + '"'] if thrown else re.split(r"\{\d[^}]*\}|: ", line)
             assert all(part.strip() in source for part in words), line

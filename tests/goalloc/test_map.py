@@ -1,4 +1,5 @@
 """Maps hold what was put in, grow when and to where the real ones grow, and a range over one sees what Go's rules say."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -12,7 +13,7 @@ RECORDED = scenarios()["map_int_int"]
 
 def test_a_map_is_a_dict(machine):
     @settings(max_examples=20)
-    @given(st.lists(st.tuples(st.integers(-50, 400), st.integers(-2**63, 2**63 - 1)), max_size=600), st.integers(0, 100))
+    @given(st.lists(st.tuples(st.integers(-50, 400), st.integers(-(2**63), 2**63 - 1)), max_size=600), st.integers(0, 100))
     def holds(entries, seed):
         rt = Runtime(machine=machine, gomaxprocs=1, seed=seed)
         try:
@@ -28,6 +29,7 @@ def test_a_map_is_a_dict(machine):
             rt.check()
         finally:
             rt.process.exit()
+
     holds()
 
 
@@ -58,8 +60,10 @@ def test_a_growing_map_gets_the_recorded_bucket_arrays(runtime, hash_seed):
 
 def stack_allocates_the_first(rt):
     """The recording program's hmap does not escape: it lies on the stack, here in a variable."""
+
     def mallocgc(n, **ignored):
         return rt.globals(n // 8)
+
     return mallocgc
 
 
@@ -87,6 +91,7 @@ def test_a_map_from_which_keys_are_deleted_is_a_dict(machine):
                         ours[key]
         finally:
             rt.process.exit()
+
     holds()
 
 
@@ -138,13 +143,22 @@ def test_a_range_sees_every_key_that_stays_once(machine):
             assert all(seen.count(key) == 1 for key in stayed)
         finally:
             rt.process.exit()
+
     holds()
 
 
-@pytest.mark.parametrize("call, error, word", [
-    (lambda m: m["one"], TypeError, "key"), (lambda m: m.discard(None), TypeError, "key"), (lambda m: m.assign([1.5], [2]), TypeError, "keys"),
-    (lambda m: m.assign([1], ["x"]), TypeError, "values"), (lambda m: m.assign([1], [1, 2]), ValueError, "values"),
-    (lambda m: m.__setitem__("x", 1), TypeError, "key"), (lambda m: m.field("size"), ValueError, "name")])
+@pytest.mark.parametrize(
+    "call, error, word",
+    [
+        (lambda m: m["one"], TypeError, "key"),
+        (lambda m: m.discard(None), TypeError, "key"),
+        (lambda m: m.assign([1.5], [2]), TypeError, "keys"),
+        (lambda m: m.assign([1], ["x"]), TypeError, "values"),
+        (lambda m: m.assign([1], [1, 2]), ValueError, "values"),
+        (lambda m: m.__setitem__("x", 1), TypeError, "key"),
+        (lambda m: m.field("size"), ValueError, "name"),
+    ],
+)
 def test_keys_and_values_that_are_none_are_refused(runtime, call, error, word):
     m = runtime(gomaxprocs=1).make_map()
     m[1] = 2

@@ -1,4 +1,5 @@
 """The four states of memory: transitions that the states allow work on the emulated kernel, others are fatal errors."""
+
 import numpy as np
 import pytest
 
@@ -79,8 +80,10 @@ def test_an_access_in_reserved_memory_faults(memory):
         rt.process.store(v, 1)
 
 
-@pytest.mark.parametrize("before, operation", [((), MAP), ((ALLOC,), MAP), ((RESERVE,), USED), ((RESERVE,), UNUSED), ((), UNUSED),
-                                               ((RESERVE,), FAULT), ((), USED)])
+@pytest.mark.parametrize(
+    "before, operation",
+    [((), MAP), ((ALLOC,), MAP), ((RESERVE,), USED), ((RESERVE,), UNUSED), ((), UNUSED), ((RESERVE,), FAULT), ((), USED)],
+)
 def test_a_transition_that_the_states_do_not_allow_is_a_fatal_error_and_the_program_goes_on(memory, before, operation):
     rt, do = memory
     v = do(before[0]) if before else 0x5555_0000_0000

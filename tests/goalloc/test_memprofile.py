@@ -1,4 +1,5 @@
 """The heap's profile: exact where every object is sampled, right on average where not; freed objects count where they were allocated."""
+
 import math
 
 import numpy as np
@@ -28,12 +29,18 @@ def test_at_rate_1_every_object_is_counted_exactly(runtime):
             rt.new(Node)
         rt.malloc_many(np.full(50, 100), core=1)
     rt.malloc_many(np.full(20, 40_000))
-    rt.malloc_many(np.full(64, 4))                      # sixteen tiny blocks: the pieces after the first are not asked about
+    rt.malloc_many(np.full(64, 4))  # sixteen tiny blocks: the pieces after the first are not asked about
     records = {(r["type"], r["size"], r["site"], r["m"]): (r["AllocObjects"], r["AllocBytes"]) for r in rt.mem_profile()}
-    assert records == {("Node", 24, "build", 0): (30, 720), ("noscan", 112, "build", 1): (50, 5600),
-                       ("noscan", 40960, "", 0): (20, 819_200), ("noscan", 16, "", 0): (16, 256)}
-    assert [row[:4] for row in top(rt.mem_profile(), 1)[:2]] == [[819_200, pytest.approx(0.992, abs=1e-3), pytest.approx(0.992, abs=1e-3), 20],
-                                                [5600, pytest.approx(0.0068, abs=1e-4), pytest.approx(0.9988, abs=1e-4), 50]]
+    assert records == {
+        ("Node", 24, "build", 0): (30, 720),
+        ("noscan", 112, "build", 1): (50, 5600),
+        ("noscan", 40960, "", 0): (20, 819_200),
+        ("noscan", 16, "", 0): (16, 256),
+    }
+    assert [row[:4] for row in top(rt.mem_profile(), 1)[:2]] == [
+        [819_200, pytest.approx(0.992, abs=1e-3), pytest.approx(0.992, abs=1e-3), 20],
+        [5600, pytest.approx(0.0068, abs=1e-4), pytest.approx(0.9988, abs=1e-4), 50],
+    ]
     rt.check()
 
 
@@ -65,6 +72,7 @@ def test_the_same_seed_samples_the_same_and_another_one_others(runtime):
         rt = runtime(gomaxprocs=1, godebug="memprofilerate=2000", seed=seed)
         rt.malloc_many(np.full(500, 64))
         return rt.process.load(rt.process.load(rt.ps[0] + p_.mcache) + mcache.nextSample), rt.mem_profile()[0]["AllocObjects"]
+
     assert sampled(3) == sampled(3)
     assert len({sampled(seed) for seed in range(6)}) > 3
 
@@ -85,7 +93,7 @@ def test_distances_are_those_of_the_real_generator(runtime):
         rt.mallocgc(16)
         assert Inspector(rt.process).word(state) == x
         distance = -math.log(((drawn << 26 >> 32) + 1) / 2**26) * 100_000
-        assert rt.process.load(c + mcache.nextSample) == pytest.approx(distance, abs=60)      # 33 logarithms: 0.0005 off at most
+        assert rt.process.load(c + mcache.nextSample) == pytest.approx(distance, abs=60)  # 33 logarithms: 0.0005 off at most
 
 
 def test_a_free_is_counted_where_the_object_was_allocated_and_shows_with_its_cycle(runtime):
@@ -93,19 +101,19 @@ def test_a_free_is_counted_where_the_object_was_allocated_and_shows_with_its_cyc
     rt = runtime(gomaxprocs=1, godebug="memprofilerate=1")
     a, b = rt.new(Node), rt.new(Leaf)
     rt.mallocgc(500)
-    look = lambda: [(r["type"], r["AllocObjects"], r["FreeObjects"]) for r in rt.mem_profile(False)]      # noqa: E731
+    look = lambda: [(r["type"], r["AllocObjects"], r["FreeObjects"]) for r in rt.mem_profile(False)]  # noqa: E731
     profile(rt, NEXT_CYCLE)
     profile(rt, FLUSH)
     profile(rt, FREE, a, 24)
     profile(rt, NEXT_CYCLE)
-    profile(rt, FLUSH)                                  # the second: the allocations, and the free after the first
+    profile(rt, FLUSH)  # the second: the allocations, and the free after the first
     assert sorted(look()) == [("noscan", 1, 0), ("noscan", 1, 0)]
     assert {r["type"]: (r["AllocBytes"], r["FreeBytes"]) for r in rt.mem_profile()}["Node"] == (24, 24)
     profile(rt, FREE, b, 16)
-    assert len(look()) == 2                             # not yet published
+    assert len(look()) == 2  # not yet published
     profile(rt, NEXT_CYCLE)
     assert len(look()) == 1
-    profile(rt, FREE, a, 24)                            # it has no sample any more
+    profile(rt, FREE, a, 24)  # it has no sample any more
     rt.check()
 
 
@@ -137,11 +145,12 @@ def test_samples_lie_in_the_spans_lists_by_offset(runtime):
 
 def test_estimates_are_pprofs():
     assert scaleHeapSample(0, 0, 512) == (0, 0) and scaleHeapSample(3, 96, 1) == (3, 96)
-    assert scaleHeapSample(10, 5120, 512) == (15, 8099)             # 10 / (1 - 1/e), 5120 / (1 - 1/e)
+    assert scaleHeapSample(10, 5120, 512) == (15, 8099)  # 10 / (1 - 1/e), 5120 / (1 - 1/e)
 
 
 def test_the_command_prints_the_profile_after_the_run_and_keeps_it(capsys, tmp_path):
     from goalloc.cli.cli import main
+
     kept = str(tmp_path / "r.hwm")
     assert main(["run", "binary-trees", "--alone", "--gomaxprocs", "1", "--memprofile", "1", "-o", kept]) == 0
     table = capsys.readouterr().out.split("alloc_space")[1].splitlines()

@@ -1,4 +1,5 @@
 """runtime.MemStats: every field is there, and what they have to do with one another holds after any allocations."""
+
 import numpy as np
 from hypothesis import given, settings, strategies as st
 
@@ -27,6 +28,7 @@ def identities(s):
 
 def test_the_identities_hold_and_the_changes_are_what_was_allocated(machine):
     """Plain Python counts along: objects, bytes by size class, tiny objects, which count as allocated and freed."""
+
     @settings(max_examples=15, deadline=None)
     @given(SIZES, st.booleans())
     def holds(wanted, noscan):
@@ -52,6 +54,7 @@ def test_the_identities_hold_and_the_changes_are_what_was_allocated(machine):
             rt.check()
         finally:
             rt.process.exit()
+
     holds()
 
 

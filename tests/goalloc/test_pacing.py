@@ -1,4 +1,5 @@
 """The pacer and the CPU limiter where no recorded case reaches: settings that change while a program runs, who marks, what a P does meanwhile."""
+
 import numpy as np
 import pytest
 
@@ -9,8 +10,14 @@ from goalloc.errors import FatalError
 from goalloc.gc.mgclimit import FILL, IDLE_POOL, need_update, resetCapacity, startGCTransition, finishGCTransition, update
 from goalloc.gc.mgcpacer import DEDICATED_NEEDED, FRACTIONAL_GOAL, LAST_HEAP_GOAL, startCycle
 from goalloc.gc.mgcpacer_commit import LIMIT_GOAL, PERCENT_GOAL, gcControllerCommit
-from goalloc.gc.mgcpacer_workers import (addIdleMarkWorker, markWorkerStop, needIdleMarkWorker, pollFractionalWorkerExit, removeIdleMarkWorker,
-                                         worker_mode)
+from goalloc.gc.mgcpacer_workers import (
+    addIdleMarkWorker,
+    markWorkerStop,
+    needIdleMarkWorker,
+    pollFractionalWorkerExit,
+    removeIdleMarkWorker,
+    worker_mode,
+)
 from goalloc.layout import gcControllerState, mheap, mstats, p_, schedt, sweepdata, variables as V
 
 MIB = 1 << 20
@@ -55,18 +62,31 @@ def test_the_memory_limit_can_be_set_asked_and_taken_away(runtime):
 
 def test_wrong_settings_are_told(runtime):
     rt = runtime(gomaxprocs=1)
-    for call, error, word in ((lambda: rt.set_gc_percent(2.5), ValueError, "percent"), (lambda: rt.set_gc_percent("much"), ValueError, "percent"),
-                              (lambda: rt.set_memory_limit("lots"), ValueError, "limit"), (lambda: rt.set_memory_limit(1.5), TypeError, "limit"),
-                              (lambda: rt.set_memory_limit(1 << 63), ValueError, "limit")):
+    for call, error, word in (
+        (lambda: rt.set_gc_percent(2.5), ValueError, "percent"),
+        (lambda: rt.set_gc_percent("much"), ValueError, "percent"),
+        (lambda: rt.set_memory_limit("lots"), ValueError, "limit"),
+        (lambda: rt.set_memory_limit(1.5), TypeError, "limit"),
+        (lambda: rt.set_memory_limit(1 << 63), ValueError, "limit"),
+    ):
         with pytest.raises(error, match=word):
             call()
     assert rt.memstats()["NextGC"] == 4 * MIB
 
 
-@pytest.mark.parametrize("x, signed, unsigned", [       # what amd64 gave when the real compiler converted these
-    (float((1 << 63) - 1) * 95.0, 1 << 63, 1 << 63), (float("inf"), 1 << 63, 1 << 63), (float("-inf"), 1 << 63, 1 << 63),
-    (float("nan"), 1 << 63, 1 << 63), (-5.5, 0xFFFF_FFFF_FFFF_FFFB, 0xFFFF_FFFF_FFFF_FFFB), (1e19, 1 << 63, 0x8AC7_2304_89E8_0000),
-    (9.3e18, 1 << 63, 0x8110_3CB9_FB22_0000), (2.5, 2, 2)])
+@pytest.mark.parametrize(
+    "x, signed, unsigned",
+    [  # what amd64 gave when the real compiler converted these
+        (float((1 << 63) - 1) * 95.0, 1 << 63, 1 << 63),
+        (float("inf"), 1 << 63, 1 << 63),
+        (float("-inf"), 1 << 63, 1 << 63),
+        (float("nan"), 1 << 63, 1 << 63),
+        (-5.5, 0xFFFF_FFFF_FFFF_FFFB, 0xFFFF_FFFF_FFFF_FFFB),
+        (1e19, 1 << 63, 0x8AC7_2304_89E8_0000),
+        (9.3e18, 1 << 63, 0x8110_3CB9_FB22_0000),
+        (2.5, 2, 2),
+    ],
+)
 def test_floats_become_integers_as_on_amd64(x, signed, unsigned):
     assert to_int64(x) % (1 << 64) == signed and to_uint64(x) % (1 << 64) == unsigned
 
@@ -95,7 +115,7 @@ def test_a_quarter_of_the_ps_mark_and_fractions_where_rounding_misses(runtime):
 
 def test_workers_are_handed_out_and_come_back(runtime):
     rt = runtime(gomaxprocs=4)
-    run = lambda kernel, *arguments: rt._call(0, kernel, *arguments)            # noqa: E731
+    run = lambda kernel, *arguments: rt._call(0, kernel, *arguments)  # noqa: E731
     run(startCycle, 1000, 4, K.gcTriggerHeap)
     p0, p1 = rt.ps[:2]
     assert run(worker_mode, p0, 2000) == DEDICATED and run(worker_mode, p1, 2000) == K.gcMarkWorkerNotWorker
@@ -105,9 +125,9 @@ def test_workers_are_handed_out_and_come_back(runtime):
     run(markWorkerStop, IDLE, 70)
     run(markWorkerStop, DEDICATED, 500)
     assert run(worker_mode, p1, 2000) == DEDICATED
-    field = lambda name: rt.process.load(V.gcController + getattr(gcControllerState, name))     # noqa: E731
+    field = lambda name: rt.process.load(V.gcController + getattr(gcControllerState, name))  # noqa: E731
     assert (field("idleMarkTime"), field("dedicatedMarkTime"), field("idleMarkWorkers")) == (70, 500, 3 << 32 | 1)
-    run(startCycle, 1000, 4, K.gcTriggerTime)                                   # forced by time: no idle workers beside a dedicated one
+    run(startCycle, 1000, 4, K.gcTriggerTime)  # forced by time: no idle workers beside a dedicated one
     assert not run(needIdleMarkWorker)
     with pytest.raises(FatalError, match="unknown mark worker mode"):
         run(markWorkerStop, 0, 1)
@@ -121,19 +141,19 @@ def test_a_fractional_worker_has_a_quarter_of_its_p(runtime):
     rt.process.store(pp + p_.gcFractionalMarkTime, 251)
     assert run(worker_mode, pp, 1000) == K.gcMarkWorkerNotWorker and run(worker_mode, pp, 1004) == FRACTIONAL
     rt.process.store(pp + p_.gcMarkWorkerStartTime, 1000)
-    assert not run(pollFractionalWorkerExit, pp, 1050)                          # 301 of 1050: not yet a fifth more than a quarter
-    assert run(pollFractionalWorkerExit, pp, 1080)                              # 331 of 1080
+    assert not run(pollFractionalWorkerExit, pp, 1050)  # 301 of 1050: not yet a fifth more than a quarter
+    assert run(pollFractionalWorkerExit, pp, 1080)  # 331 of 1080
 
 
 def test_what_a_p_does_meanwhile_fills_the_limiters_bucket_or_not(runtime):
     rt = runtime(gomaxprocs=2)
     p0, p1 = rt.ps
-    run = lambda kernel, *arguments: rt._call(0, kernel, *arguments)            # noqa: E731
+    run = lambda kernel, *arguments: rt._call(0, kernel, *arguments)  # noqa: E731
     run(resetCapacity, 0, 2)
     assert run(limiter_event_start, p0, K.limiterEventMarkAssist, 100) and not run(limiter_event_start, p0, K.limiterEventIdle, 100)
     run(limiter_event_start, p1, K.limiterEventIdle, 100)
     assert not run(need_update, 10_000_000) and run(need_update, 10_000_001)
-    run(update, 1_100)                  # of 2,200 ns one P assisted 1,000 and one was idle 1,000, the rest, 200, is the program's
+    run(update, 1_100)  # of 2,200 ns one P assisted 1,000 and one was idle 1,000, the rest, 200, is the program's
     assert rt.process.load(FILL) == 800 and rt.process.load(V.sched + schedt.idleTime) == 1_000
     run(limiter_event_stop, p1, K.limiterEventIdle, 1_500)
     assert rt.process.load(IDLE_POOL) == 400 and rt.process.load(p1 + p_.limiterEvent) == 0
@@ -164,7 +184,7 @@ def test_the_scavenger_retains_a_tenth_more_than_was_in_use(runtime):
     store(V.memstats + mstats.lastHeapInUse, 4 * MIB)
     rt._call(0, gcControllerCommit)
     assert load(PERCENT_GOAL) == -1
-    rt.set_memory_limit(1 * MIB)                        # 95 MiB is what 1.21.13 makes of it: no reason to scavenge
+    rt.set_memory_limit(1 * MIB)  # 95 MiB is what 1.21.13 makes of it: no reason to scavenge
     assert load(LIMIT_GOAL) == -1
     rt.set_memory_limit(10_000)
     assert load(LIMIT_GOAL) == 950_000
@@ -172,14 +192,14 @@ def test_the_scavenger_retains_a_tenth_more_than_was_in_use(runtime):
 
 def test_sweeping_is_paced_to_be_over_at_the_trigger(runtime):
     rt = runtime(gomaxprocs=1)
-    ratio = lambda: rt._call(0, get_float, V.mheap_ + mheap.sweepPagesPerByte)          # noqa: E731
+    ratio = lambda: rt._call(0, get_float, V.mheap_ + mheap.sweepPagesPerByte)  # noqa: E731
     rt.process.store(V.sweep + sweepdata.active, K.sweepDrainedMask, size=4)
     rt.malloc_many(np.full(200, 8192))
     rt._call(0, gcControllerCommit)
     assert ratio() == 0
     rt.process.store(V.sweep + sweepdata.active, 0, size=4)
     rt._call(0, gcControllerCommit)
-    controller = lambda name: rt.process.load(V.gcController + getattr(gcControllerState, name))        # noqa: E731
-    trigger = (4 * MIB) // 64 * 61                      # nothing is marked, nothing known of cons/mark: the latest there is
+    controller = lambda name: rt.process.load(V.gcController + getattr(gcControllerState, name))  # noqa: E731
+    trigger = (4 * MIB) // 64 * 61  # nothing is marked, nothing known of cons/mark: the latest there is
     left = trigger - controller("heapLive") - MIB
     assert ratio() == rt.process.load(V.mheap_ + mheap.pagesInUse) / left

@@ -1,4 +1,5 @@
 """The Go programs run on several Ps, count what they say, contend where they must, and are the same again."""
+
 import json
 import pathlib
 import re
@@ -16,13 +17,26 @@ from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SMALL = {"alloc-storm": {"allocations": 600}, "mixed-sizes": {"allocations": 300}, "linked-list": {"nodes": 300},
-         "binary-trees": {"depth": 7}, "slices": {"elements": 100, "slices": 2}, "strings": {"length": 60},
-         "goroutine-churn": {"goroutines": 40}, "channel": {"objects": 200},
-         "threadtest": {"rounds": 2, "objects": 800}, "larson": {"chunks": 100, "rounds": 100}, "maps": {"keys": 200},
-         "sleepers": {"goroutines": 9, "rounds": 4}, "steady": {"slots": 50, "churn": 100}, "growth": {"count": 100},
-         "garbage": {"count": 100}, "explicit-gc": {"objects": 20, "cycles": 2}, "finalizers": {"rounds": 2, "objects": 5},
-         "goroutine-stacks": {"goroutines": 5, "garbage": 20}}
+SMALL = {
+    "alloc-storm": {"allocations": 600},
+    "mixed-sizes": {"allocations": 300},
+    "linked-list": {"nodes": 300},
+    "binary-trees": {"depth": 7},
+    "slices": {"elements": 100, "slices": 2},
+    "strings": {"length": 60},
+    "goroutine-churn": {"goroutines": 40},
+    "channel": {"objects": 200},
+    "threadtest": {"rounds": 2, "objects": 800},
+    "larson": {"chunks": 100, "rounds": 100},
+    "maps": {"keys": 200},
+    "sleepers": {"goroutines": 9, "rounds": 4},
+    "steady": {"slots": 50, "churn": 100},
+    "growth": {"count": 100},
+    "garbage": {"count": 100},
+    "explicit-gc": {"objects": 20, "cycles": 2},
+    "finalizers": {"rounds": 2, "objects": 5},
+    "goroutine-stacks": {"goroutines": 5, "garbage": 20},
+}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -34,9 +48,13 @@ def test_a_program_runs_on_four_ps_and_counts_its_operations(name):
 
 @pytest.mark.parametrize("name", ["channel", "threadtest", "mixed-sizes", "linked-list"])
 def test_a_program_does_the_same_where_loads_and_stores_pass_each_other(name):
-    own, relaxed = (goalloc.run(name, config=MachineConfig().replace(ordering=ordering), gomaxprocs=4, **SMALL[name]).values for ordering in ("tso", "relaxed"))
+    own, relaxed = (
+        goalloc.run(name, config=MachineConfig().replace(ordering=ordering), gomaxprocs=4, **SMALL[name]).values
+        for ordering in ("tso", "relaxed")
+    )
     assert {key: relaxed[key] for key in ("operations", "Mallocs", "HeapObjects", "HeapAlloc")} == {
-        key: own[key] for key in ("operations", "Mallocs", "HeapObjects", "HeapAlloc")}
+        key: own[key] for key in ("operations", "Mallocs", "HeapObjects", "HeapAlloc")
+    }
 
 
 def test_a_list_holds_what_was_pushed():
@@ -67,7 +85,7 @@ def test_the_seed_is_also_that_of_the_programs_hashes():
 
 def test_a_programs_environment_sets_its_first_goal_and_is_kept_with_the_result():
     """The first goal is 4 MiB * GOGC / 100 (Go: mgcpacer.go heapMinimum); without GOGC what the memory limit allows."""
-    run = lambda **environment: goalloc.run("linked-list", gomaxprocs=1, nodes=50, **environment).values         # noqa: E731
+    run = lambda **environment: goalloc.run("linked-list", gomaxprocs=1, nodes=50, **environment).values  # noqa: E731
     assert [run(gogc=gogc)["memstats"]["NextGC"] for gogc in (100, 50, 200)] == [4 << 20, 2 << 20, 8 << 20]
     limited = run(gogc="off", memory_limit="64MiB")
     assert 32 << 20 < limited["memstats"]["NextGC"] < 64 << 20
@@ -104,8 +122,18 @@ def test_contended_lines_are_named_by_structure_and_field():
 def test_contended_lines_of_goroutines_are_named_by_structure_and_field():
     r = goalloc.run("channel", gomaxprocs=4, producers=6, consumers=6, objects=150, buffer=4, c2c=True)
     named = {row["symbol"] for row in r.c2c()} | {o["symbol"] for row in r.c2c() for o in row["offsets"]}
-    assert {"channel.qcount", "channel.lock", "channel.recvq", "channel.buf[3]", "sched.npidle", "sched.pidle", "p1.runqhead",
-            "p2.runnext", "producers.state", "g1.atomicstatus"} <= named
+    assert {
+        "channel.qcount",
+        "channel.lock",
+        "channel.recvq",
+        "channel.buf[3]",
+        "sched.npidle",
+        "sched.pidle",
+        "p1.runqhead",
+        "p2.runnext",
+        "producers.state",
+        "g1.atomicstatus",
+    } <= named
 
 
 def test_a_program_that_takes_more_than_there_is_ends_with_one_line():
@@ -119,16 +147,25 @@ def test_the_command_lists_runs_and_refuses(capsys):
     listed = capsys.readouterr().out
     assert all(name in listed for name in PROGRAMS)
     assert main(["list", "strings"]) == 0 and "gomaxprocs" in capsys.readouterr().out
-    assert main(["run", "strings", "--gomaxprocs", "2", "--set", "length=40", "--json", "--alone", "--gogc", "50", "--memlimit",
-                 "1GiB"]) == 0
+    assert (
+        main(["run", "strings", "--gomaxprocs", "2", "--set", "length=40", "--json", "--alone", "--gogc", "50", "--memlimit", "1GiB"]) == 0
+    )
     told = json.loads(capsys.readouterr().out)
     assert told["parameters"] == {"gomaxprocs": 2, "length": 40} and told["values"]["memstats"]["NextGC"] == 2 << 20
     assert main(["sizes", "--json"]) == 0 and len(json.loads(capsys.readouterr().out)) == 67
-    for words, told in ((["run", "strings", "--gomaxprocs", "9"], "gomaxprocs"), (["run", "string"], "'string'"), (["list", "x"], "'x'"),
-                        (["run", "strings", "--set", "size=3"], "size"), (["walk"], "walk"),
-                        (["run", "strings", "--gogc", "many"], "gogc"), (["run", "strings", "--memlimit", "lots"], "memory_limit"),
-                        (["run", "strings", "--with", "mmu=false"], "mmu"), (["run", "strings", "--memprofile", "-1"], "--memprofile"),
-                        (["experiment", "linear", "--seed", "-1"], "seed"), (["experiment", "lines"], "lines")):
+    for words, told in (
+        (["run", "strings", "--gomaxprocs", "9"], "gomaxprocs"),
+        (["run", "string"], "'string'"),
+        (["list", "x"], "'x'"),
+        (["run", "strings", "--set", "size=3"], "size"),
+        (["walk"], "walk"),
+        (["run", "strings", "--gogc", "many"], "gogc"),
+        (["run", "strings", "--memlimit", "lots"], "memory_limit"),
+        (["run", "strings", "--with", "mmu=false"], "mmu"),
+        (["run", "strings", "--memprofile", "-1"], "--memprofile"),
+        (["experiment", "linear", "--seed", "-1"], "seed"),
+        (["experiment", "lines"], "lines"),
+    ):
         assert main(words) == 2
         out, err = capsys.readouterr()
         assert out == "" and err.count("\n") == 1 and told in err
@@ -136,6 +173,7 @@ def test_the_command_lists_runs_and_refuses(capsys):
 
 def test_hwmem_does_not_list_what_is_goallocs():
     import hwmem
+
     assert not set(hwmem.workloads()) & set(PROGRAMS)
 
 
@@ -146,7 +184,7 @@ def test_a_kept_result_tells_of_the_heap(tmp_path, capsys):
     assert main(["report", kept, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     stats, nodes = told["memstats"], next(row for row in told["sizes"] if row["size"] == 24)
-    assert nodes["live"] == 2 * (2 ** 7 - 1) and nodes["slots"] == nodes["live"] + nodes["free"]
+    assert nodes["live"] == 2 * (2**7 - 1) and nodes["slots"] == nodes["live"] + nodes["free"]
     assert sum(row["span bytes"] for row in told["sizes"]) == stats["HeapInuse"]
     assert SECTIONS == tuple(REPORT_SECTIONS)
     assert main(["report", kept]) == 0
@@ -160,8 +198,10 @@ def test_a_kept_result_tells_of_the_heap(tmp_path, capsys):
 
 def test_programs_in_several_threads_each_have_their_own_environment():
     """Nothing that a run changes is seen by another one, nor by hwmem's own list."""
+
     def run(gogc):
         return goalloc.run("linked-list", gomaxprocs=1, nodes=200, gogc=gogc).values["environment"]["GOGC"]
+
     with ThreadPoolExecutor(4) as pool:
         runs = pool.map(run, (25, 50, 100, 200) * 2)
         assert "linked-list" not in hwmem.workloads()
@@ -180,8 +220,22 @@ def test_a_file_of_ones_own_is_a_go_program(capsys, tmp_path):
     """As docs/go.md writes one, twice, with what `hwmem run` takes."""
     text = (ROOT / "docs" / "go.md").read_text()
     (tmp_path / "boxes.py").write_text(next(t for t in re.findall(r"```python\n(.*?)```", text, re.S) if "@goalloc.workload" in t))
-    words = ["run", str(tmp_path / "boxes.py"), "--gomaxprocs", "2", "--set", "boxes=60", "--events", "10", "--classify", "--races", "--cores", "1,2",
-             "--alone", "--json"]
+    words = [
+        "run",
+        str(tmp_path / "boxes.py"),
+        "--gomaxprocs",
+        "2",
+        "--set",
+        "boxes=60",
+        "--events",
+        "10",
+        "--classify",
+        "--races",
+        "--cores",
+        "1,2",
+        "--alone",
+        "--json",
+    ]
     for _ in range(2):
         assert main(words) == 0
         document = json.loads(capsys.readouterr().out)

@@ -1,4 +1,5 @@
 """What goes back to the kernel, when: growth above the scavenger's goal, the memory limit, FreeOSMemory; the system calls that it takes."""
+
 import numpy as np
 import pytest
 from recorded import oracle
@@ -19,7 +20,7 @@ def free_spans(rt, first, last, every=1):
     """Free the spans of large objects, as sweeping does; their addresses."""
     for a in first[:last:every]:
         span = rt.span_of(a)
-        rt.process.store(span["address"] + 104, 0, size=2)              # mspan.allocCount
+        rt.process.store(span["address"] + 104, 0, size=2)  # mspan.allocCount
         rt.call(0, P.DOOR_ALLOC_SPAN, 0, P.spanAllocHeap, span["address"])
     return first[:last:every]
 
@@ -35,14 +36,14 @@ def system_calls(rt):
 
 def test_growth_above_the_goal_releases_as_much_as_the_heap_grew_by(runtime):
     rt = runtime(gomaxprocs=1)
-    free_spans(rt, rt.malloc_many(np.full(64, 512 << 10)).tolist(), 32) # of 32 MiB the lower half
+    free_spans(rt, rt.malloc_many(np.full(64, 512 << 10)).tolist(), 32)  # of 32 MiB the lower half
     rt.process.store(PERCENT_GOAL, rt._run(0, heapRetained) - 3 * MIB)
     rt.mallocgc(17 * MIB)
     assert rt.process.load(RELEASED_EAGER) == 0 and rt.process.load(ASSIST_TIME) > 0
     next_generation(rt)
     rt.process.store(PERCENT_GOAL, rt._run(0, heapRetained) - 3 * MIB)
-    rt.mallocgc(17 * MIB)                                               # it grows by 20 MiB; 16 are there to go
-    assert rt.process.load(RELEASED_EAGER) == 16 * MIB - (64 << 10)     # but for those in a chunk with 504 of its 512 pages in use
+    rt.mallocgc(17 * MIB)  # it grows by 20 MiB; 16 are there to go
+    assert rt.process.load(RELEASED_EAGER) == 16 * MIB - (64 << 10)  # but for those in a chunk with 504 of its 512 pages in use
     assert rt._run(0, scavengeAll) == 64 << 10
     rt.check()
 
@@ -69,7 +70,7 @@ def test_the_memory_limit_does_not_count_while_the_cpu_limiter_limits(runtime):
     rt = runtime(gomaxprocs=1, memory_limit="24MiB")
     free_spans(rt, rt.malloc_many(np.full(64, 512 << 10)).tolist(), 32)
     before = rt.process.load(RELEASED_EAGER)
-    assert before == 0                                                  # nothing was free when the limit was passed
+    assert before == 0  # nothing was free when the limit was passed
     rt.process.store(ENABLED, 1, size=1)
     rt.mallocgc(20 * MIB)
     assert rt.process.load(RELEASED_EAGER) == 0
@@ -98,7 +99,7 @@ def test_metadata_becomes_huge_once_and_only_the_arena_map_holds_a_huge_page(run
     rt = runtime(gomaxprocs=1)
     rt.mallocgc(10)
     arenas = rt.process.load(V.mheap_ + mheap.arenas)
-    flags = lambda: next(vma.vmflags.split() for vma in rt.process.maps() if vma.start <= arenas < vma.end)     # noqa: E731
+    flags = lambda: next(vma.vmflags.split() for vma in rt.process.maps() if vma.start <= arenas < vma.end)  # noqa: E731
     assert "nh" in flags()
     rt._call(0, enableMetadataHugePages)
     assert "hg" in flags() and "nh" not in flags()

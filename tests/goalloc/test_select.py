@@ -1,4 +1,5 @@
 """select from a kernel: any case that can happen does so, each as often as the others; what it waits for is left when it is over."""
+
 import numpy as np
 import pytest
 from one_p import OneP
@@ -63,10 +64,10 @@ def test_every_case_that_can_happen_is_chosen_as_often_as_the_others(one):
     for c in channels[2:]:
         for value in range(1000):
             one.send(c, value)
-    rows = run(one, [channels[0], channels[1], 0, channels[2], 0, channels[3]], 2, n=1200)      # nil ones never
+    rows = run(one, [channels[0], channels[1], 0, channels[2], 0, channels[3]], 2, n=1200)  # nil ones never
     assert set(rows[:, 0]) == {DONE}
     counts = np.bincount(rows[:, 1], minlength=6)
-    assert counts[2] == counts[4] == 0 and all(abs(counts[i] - 300) < 75 for i in (0, 1, 3, 5))         # five standard deviations
+    assert counts[2] == counts[4] == 0 and all(abs(counts[i] - 300) < 75 for i in (0, 1, 3, 5))  # five standard deviations
     assert [one.rt.process.load(c + hchan.qcount) for c in channels] == [counts[0], counts[1], 1000 - counts[3], 1000 - counts[5]]
 
 

@@ -1,4 +1,5 @@
 """Semaphores: who waits for an address is woken in its order; a root's treap stays one, with many addresses in it."""
+
 import random
 from collections import defaultdict, deque
 
@@ -34,6 +35,7 @@ def waiting(rt, root):
         found[word["elem"]] = line
         walk(word["prev"], s, low, word["elem"], own)
         walk(word["next"], s, word["elem"], high, own)
+
     walk(look.word(root + semaRoot.treap), 0, 0, 1 << 64, 0)
     assert look.word(root + semaRoot.nwait, 4) == sum(map(len, found.values()))
     return found
@@ -45,7 +47,7 @@ def test_waiters_of_many_addresses_of_one_root_are_woken_in_their_order(runtime,
     area = one.rt.process.mmap(0, ADDRESSES * ROOTS * 8 + 4096)
     mutexes = [area + i * ROOTS * 8 for i in range(ADDRESSES)]
     root = V.semtable + ((mutexes[0] + 4) >> 3) % ROOTS * ROOT_STRIDE
-    one.rt.machine.state.process[one.rt.process.number].guest[P.MILLISECOND] = 1 << 60          # no starving
+    one.rt.machine.state.process[one.rt.process.number].guest[P.MILLISECOND] = 1 << 60  # no starving
     for mu in mutexes:
         one.sync(LOCK_SLOW, mu)
     lines = defaultdict(deque)

@@ -1,4 +1,5 @@
 """A heap that begins as the real one was recorded gives the real one's addresses, spans and statistics."""
+
 import numpy as np
 import pytest
 from recorded import fnv1a, program, run_lengths, scenarios

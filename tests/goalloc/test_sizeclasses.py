@@ -1,4 +1,5 @@
 """The generated size classes are the real ones, and every size goes where the real allocator puts it."""
+
 import numpy as np
 import pytest
 from recorded import oracle
@@ -10,8 +11,11 @@ from goalloc.params import pageSize
 def test_the_classes_and_their_magic_are_the_real_ones():
     for row in oracle("sizes")["classes"]:
         c = row["class"]
-        assert (S.class_to_size[c], S.class_to_allocnpages[c] * pageSize, S.class_to_divmagic[c]) \
-            == (row["bytes_per_obj"], row["bytes_per_span"], row["div_magic"])
+        assert (S.class_to_size[c], S.class_to_allocnpages[c] * pageSize, S.class_to_divmagic[c]) == (
+            row["bytes_per_obj"],
+            row["bytes_per_span"],
+            row["div_magic"],
+        )
 
 
 def test_the_lookup_tables_are_the_real_ones():
@@ -53,8 +57,13 @@ def test_large_objects_have_spans_as_the_real_ones(runtime):
             if not noscan and row["size"] % 8:
                 continue
             span = rt.span_of(rt.mallocgc(row["size"], noscan=noscan))
-            assert (span["npages"], span["elemsize"], span["nelems"], span["spanclass"], span["limit"] - span["base"]) \
-                == (row["pages"], row["elemsize"], row["nelems"], spanclass, row["limit_minus_start"])
+            assert (span["npages"], span["elemsize"], span["nelems"], span["spanclass"], span["limit"] - span["base"]) == (
+                row["pages"],
+                row["elemsize"],
+                row["nelems"],
+                spanclass,
+                row["limit_minus_start"],
+            )
 
 
 def test_no_bytes_are_the_address_of_one_variable(runtime):

@@ -1,4 +1,5 @@
 """Stacks have the sizes and come from the pages that were recorded; growing and shrinking keep what is on them."""
+
 import pytest
 from hypothesis import example, given, settings, strategies as st
 from recorded import oracle
@@ -90,7 +91,7 @@ def test_an_endless_recursion_ends_the_program_as_go_ends_it(runtime):
             g.call(max(2048, size(g) // 4 // 8 * 8) - 512)
             if not sizes or sizes[-1] != size(g):
                 sizes.append(size(g))
-            if sizes[-1] > 16 << 20:                    # the rest would take the machine's memory: one call for all of it
+            if sizes[-1] > 16 << 20:  # the rest would take the machine's memory: one call for all of it
                 g.call((1 << 30) - 8)
     overflow = oracle("stacks")["overflow"]
     assert str(error.value).splitlines() == overflow["messages"]
@@ -149,7 +150,7 @@ def test_pages_of_freed_stacks_are_zero_when_they_are_objects(runtime):
     rt.process.write(lo, b"x" * (hi - lo - 64 * KIB))
     fresh = rt.span_of(rt.mallocgc(200 * KIB))
     assert fresh["needzero"] == 0
-    g.exit()                                            # a stack that has grown is freed
+    g.exit()  # a stack that has grown is freed
     rt.flush(rt.ps[0])
     objects = [rt.mallocgc(128 * KIB) for _ in range(40)]  # 16 pages: not from the page cache
     reused = [x for x in objects if lo <= x < hi]
@@ -170,7 +171,7 @@ def test_what_is_on_a_stack_survives_its_moves(machine):
             base = g.sp
             for item in program:
                 if item is None or (isinstance(item, int) and item > 3000):
-                    slot = g.push(item or 0)                # may move the stack, and with it the slot before
+                    slot = g.push(item or 0)  # may move the stack, and with it the slot before
                     hi, value = g.stack[1], item
                     if item is None:
                         value = slot + 8
@@ -186,6 +187,7 @@ def test_what_is_on_a_stack_survives_its_moves(machine):
             rt.check()
         finally:
             rt.process.exit()
+
     holds()
 
 

@@ -1,4 +1,5 @@
 """Timers run when their time has come, stopped and reset ones as Go's documentation says, and idle Ps run those of busy ones."""
+
 import random
 
 import pytest
@@ -13,7 +14,7 @@ from goalloc.sched.proc import GOSCHED, NEWPROC, NEWTIMER, PC, RESETTIMER, SCHED
 from goalloc.sched.time import C
 from goalloc.sched.time_heap import Waiting
 
-HOUR, MAIN = 1 << 40, 7                 # cycles: much longer than all that the test computes
+HOUR, MAIN = 1 << 40, 7  # cycles: much longer than all that the test computes
 
 
 class Clock:
@@ -97,7 +98,7 @@ def test_stopped_timers_leave_the_heap_when_they_are_more_than_a_quarter(clock):
     for x in timers[5:14]:
         clock.one.proc(STOPTIMER, x)
     clock.move(1)
-    assert clock.check_heap() == 40                         # nine of forty wait to be met
+    assert clock.check_heap() == 40  # nine of forty wait to be met
     for x in timers[14:17]:
         clock.one.proc(STOPTIMER, x)
     clock.move(1)
@@ -112,7 +113,7 @@ def test_a_ticker_keeps_its_beat_and_drops_what_nobody_takes(clock):
         if clock.fired(x):
             beats.append(clock.hour)
     assert beats == [3, 6, 9, 12, 15, 18]
-    clock.move(10)                                          # three beats at once: one is there, and the next is at 33
+    clock.move(10)  # three beats at once: one is there, and the next is at 33
     assert clock.fired(x) and not clock.fired(x)
     clock.move(2)
     assert not clock.fired(x)
@@ -144,7 +145,7 @@ def test_a_p_without_work_runs_the_timers_of_a_busy_one(runtime):
     rt = runtime(gomaxprocs=2)
     rt.call(0, P.DOOR_PROC, NEWPROC, 5, 0)
     g = rt.call(0, P.DOOR_PROC, SCHEDULE, 0, 0)
-    rt.call(0, P.DOOR_PROC, SLEEP, HOUR, 0)                 # its timer is in P 0's heap
+    rt.call(0, P.DOOR_PROC, SLEEP, HOUR, 0)  # its timer is in P 0's heap
     rt.call(0, P.DOOR_PROC, NEWPROC, 6, 0)
     busy = rt.call(0, P.DOOR_PROC, SCHEDULE, 0, 0)
     assert rt.process.load(busy + PC) == 6
@@ -153,8 +154,15 @@ def test_a_p_without_work_runs_the_timers_of_a_busy_one(runtime):
     assert rt.call(1, P.DOOR_PROC, SCHEDULE, 0, 0) == g
 
 
-@pytest.mark.parametrize("parameters", [{"gomaxprocs": 1}, {"gomaxprocs": 4}, {"gomaxprocs": 4, "goroutines": 3, "rounds": 40},
-                                        {"gomaxprocs": 3, "goroutines": 200, "rounds": 5, "cycles": 5_000}])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"gomaxprocs": 1},
+        {"gomaxprocs": 4},
+        {"gomaxprocs": 4, "goroutines": 3, "rounds": 40},
+        {"gomaxprocs": 3, "goroutines": 200, "rounds": 5, "cycles": 5_000},
+    ],
+)
 def test_sleepers_on_several_ps_wake_in_time(parameters):
     """Nobody is forgotten, and with Ps that have nothing else to do nobody is late by as much as it slept."""
     r = goalloc.run("sleepers", **parameters)

@@ -1,4 +1,5 @@
 """Types are laid out as Go's compiler lays them out (cmd/compile/internal/types CalcSize): sizes that unsafe.Sizeof gives."""
+
 import pytest
 
 from goalloc.types import array, int32, int64, interface, pointer, slice_of, string, struct, uint8
@@ -8,9 +9,20 @@ INNER = struct("inner", flag=uint8, link=pointer)
 ENDS = struct("ends", a=int64, b=EMPTY)
 
 
-@pytest.mark.parametrize("fields, size", [
-    ((), 0), ((EMPTY, EMPTY), 0), ((int64, EMPTY), 16), ((EMPTY, int64), 8), ((uint8, array(int64, 0)), 16), ((pointer, array(uint8, 0)), 16),
-    ((ENDS, uint8), 24), ((uint8, int32, uint8), 12), ((uint8, INNER, array(INNER, 3), string, interface, slice_of), 128)])
+@pytest.mark.parametrize(
+    "fields, size",
+    [
+        ((), 0),
+        ((EMPTY, EMPTY), 0),
+        ((int64, EMPTY), 16),
+        ((EMPTY, int64), 8),
+        ((uint8, array(int64, 0)), 16),
+        ((pointer, array(uint8, 0)), 16),
+        ((ENDS, uint8), 24),
+        ((uint8, int32, uint8), 12),
+        ((uint8, INNER, array(INNER, 3), string, interface, slice_of), 128),
+    ],
+)
 def test_a_structs_size_is_the_real_ones(fields, size):
     of = struct("T", **{f"f{i}": field for i, field in enumerate(fields)})
     assert of.size == size and of.size % of.align == 0

@@ -1,4 +1,5 @@
 """The allocator as plain Python does what the compiled one does."""
+
 import os
 import subprocess
 import sys
@@ -23,8 +24,10 @@ print(rt.mem_profile(), seen, rt.memstats(), rt.machine.cycles(0))
 
 
 def test_plain_python_gives_the_same_addresses_statistics_and_cycles():
-    outputs = [subprocess.run([sys.executable, "-W", "ignore", "-c", PROGRAM], capture_output=True, text=True, env={**os.environ, **mode})
-               for mode in ({}, {"NUMBA_DISABLE_JIT": "1"})]
+    outputs = [
+        subprocess.run([sys.executable, "-W", "ignore", "-c", PROGRAM], capture_output=True, text=True, env={**os.environ, **mode})
+        for mode in ({}, {"NUMBA_DISABLE_JIT": "1"})
+    ]
     assert outputs[1].returncode == 0, outputs[1].stderr
     assert outputs[0].stdout == outputs[1].stdout
 

@@ -1,4 +1,5 @@
 """Checked mode: with HWMEM_CHECK=1 what would reach memory of the host's, or past an array, is a MachineError."""
+
 import os
 import subprocess
 import sys
@@ -19,11 +20,15 @@ HEAD = """
     end = start + (1 << 20)
     neighbour = ctypes.create_string_buffer(b"untouched" * 10)      # memory of the host's
 """
-REACHES = {                     # a kernel's body and its argument
-    "a byte before": ("return ram.peek8(x)", "start - 1"), "a byte after": ("return ram.peek8(x)", "end"),
-    "half behind the end": ("return ram.peek64(x)", "end - 4"), "none at all": ("return ram.peek64(x)", "0"),
-    "another object": ("ram.poke64(x, 0)", "ctypes.addressof(neighbour)"), "a negative address": ("ram.poke8(x, 0)", "-2"),
-    "zeroing too much": ("ram.zero_bytes(x, 4097)", "end - 4096"), "zeroing a negative size": ("ram.zero_bytes(x, -1)", "start"),
+REACHES = {  # a kernel's body and its argument
+    "a byte before": ("return ram.peek8(x)", "start - 1"),
+    "a byte after": ("return ram.peek8(x)", "end"),
+    "half behind the end": ("return ram.peek64(x)", "end - 4"),
+    "none at all": ("return ram.peek64(x)", "0"),
+    "another object": ("ram.poke64(x, 0)", "ctypes.addressof(neighbour)"),
+    "a negative address": ("ram.poke8(x, 0)", "-2"),
+    "zeroing too much": ("ram.zero_bytes(x, 4097)", "end - 4096"),
+    "zeroing a negative size": ("ram.zero_bytes(x, -1)", "start"),
     "copying from elsewhere": ("ram.copy_bytes(x, x + (1 << 20), 8)", "start - (1 << 20)"),
     "giving back what is another's": ("ram.release_host(x, 4096)", "end"),
 }
@@ -58,7 +63,11 @@ def test_no_access_reaches_memory_that_is_not_the_machines(answers, name):
 
 
 def test_what_is_the_machines_may_be_reached_until_it_is_gone(tmp_path):
-    answer, _ = run(write(tmp_path / "gone.py", HEAD + """
+    answer, _ = run(
+        write(
+            tmp_path / "gone.py",
+            HEAD
+            + """
     @kernel
     def both(x):
         ram.poke64(x, 7)
@@ -71,13 +80,20 @@ def test_what_is_the_machines_may_be_reached_until_it_is_gone(tmp_path):
     except MachineError as error:
         answer.append("gone")
     print(json.dumps(answer))
-    """), HWMEM_CHECK="1")
+    """,
+        ),
+        HWMEM_CHECK="1",
+    )
     assert answer == [7, 7, "gone"]
 
 
 def test_an_index_outside_an_array_ends_the_kernel_and_names_it(tmp_path):
     """In the user's own kernel, and in one of the project's that it calls with a wrong record."""
-    answer, _ = run(write(tmp_path / "indices.py", HEAD + """
+    answer, _ = run(
+        write(
+            tmp_path / "indices.py",
+            HEAD
+            + """
     @kernel
     def own(array, i):
         return array[i]
@@ -91,14 +107,19 @@ def test_an_index_outside_an_array_ends_the_kernel_and_names_it(tmp_path):
             return str(error)
     array = np.arange(4)
     print(json.dumps([said(own, array, i) for i in (3, -1, 4, -5, 1 << 62)] + [said(clock, state, t) for t in (0, -1, 1 << 40)]))
-    """), HWMEM_CHECK="1")
+    """,
+        ),
+        HWMEM_CHECK="1",
+    )
     assert answer[:2] == [3, 3], "Python's meaning of a negative index stays"
     assert all("own" in text and "out of bounds" in text for text in answer[2:5]), answer
     assert answer[5] == 0 and all("out of bounds" in text and "clock" in text for text in answer[6:]), answer
 
 
 def test_a_program_with_a_wrong_thread_number_ends_in_one_line(tmp_path):
-    program = write(tmp_path / "wrong.py", """
+    program = write(
+        tmp_path / "wrong.py",
+        """
         import hwmem
         from hwmem.kernels import finish, load64, next_thread
 
@@ -110,13 +131,20 @@ def test_a_program_with_a_wrong_thread_number_ends_in_one_line(tmp_path):
                     return
                 load64(m, 123456789, 0)
                 finish(m, t)
-    """)
-    done = subprocess.run([sys.executable, "-m", "hwmem", "run", str(program)], cwd=ROOT, capture_output=True, text=True,
-                          env=os.environ | {"HWMEM_CHECK": "1"})
+    """,
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "hwmem", "run", str(program)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"HWMEM_CHECK": "1"},
+    )
     assert done.returncode == 1, done.stderr
     assert "out of bounds" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr, done.stderr
 
 
 def test_a_checked_machine_gives_the_same_numbers(seed):
     from mixture import mixtures
+
     assert run(ROOT / "tests" / "mixture.py", 3000, seed, HWMEM_CHECK="1")[0] == mixtures(3000, seed)

@@ -1,4 +1,5 @@
 """The compile cache: it follows edits, in the user's files too, and whatever happens to its files costs time and nothing else."""
+
 import os
 
 import pytest
@@ -24,7 +25,7 @@ USER_KERNEL = """
 """
 
 
-HELPERS = {                     # a helper in another file of the user's, and how the kernel's file gets it
+HELPERS = {  # a helper in another file of the user's, and how the kernel's file gets it
     "beside it": ("helper.py", "from helper import amount"),
     "as a module": ("helper.py", "import helper as h; amount = h.amount"),
     "in a package": ("parts/helper.py", "from parts.helper import amount"),
@@ -74,14 +75,19 @@ def test_an_edit_that_cannot_reach_a_kernel_leaves_its_code_in_the_cache(copy):
 
 @pytest.mark.parametrize("file, how", HELPERS.values(), ids=HELPERS)
 def test_an_edit_of_a_helper_in_another_file_of_the_users_reaches_the_kernel(tmp_path, file, how):
-    helper = write(tmp_path / file, """
+    helper = write(
+        tmp_path / file,
+        """
         from hwmem._jit import kernel
         @kernel
         def amount():
             return 1
-    """)
+    """,
+    )
     write(tmp_path / "between.py", "from deep import amount" if file == "deep.py" else "")
-    user = write(tmp_path / "user.py", f"""
+    user = write(
+        tmp_path / "user.py",
+        f"""
         import json
         from hwmem._jit import kernel
         {how}
@@ -89,8 +95,9 @@ def test_an_edit_of_a_helper_in_another_file_of_the_users_reaches_the_kernel(tmp
         def total(n):
             return n + amount()
         print(json.dumps(total(5)))
-    """)
-    total = lambda: run(user, cwd=tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))[0]                # noqa: E731
+    """,
+    )
+    total = lambda: run(user, cwd=tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))[0]  # noqa: E731
     assert (total(), total()) == (6, 6)
     edit(helper, "return 1", "return 1000")
     assert (total(), total()) == (1005, 1005)
@@ -100,16 +107,27 @@ def test_a_source_stamp_changes_with_every_file_that_is_imported_directly_or_not
     copy_package(tmp_path)
 
     def stamps():
-        return run("""
+        return run(
+            """
             import json, pathlib, hwmem
             from hwmem._jit import source_stamp
             print(json.dumps(source_stamp(pathlib.Path(hwmem.__file__).parent / "core" / "access.py")))
-        """, cwd=tmp_path, tree=tmp_path, NUMBA_DISABLE_JIT="1")[0]
+        """,
+            cwd=tmp_path,
+            tree=tmp_path,
+            NUMBA_DISABLE_JIT="1",
+        )[0]
 
     known = stamps()
     assert known == stamps()
-    for name, reached in (("core/access.py", True), ("params.py", True), ("_jit/compiler.py", True), ("memory/ram.py", True),
-                          ("cache/directory.py", False), ("linux/fault.py", False)):
+    for name, reached in (
+        ("core/access.py", True),
+        ("params.py", True),
+        ("_jit/compiler.py", True),
+        ("memory/ram.py", True),
+        ("cache/directory.py", False),
+        ("linux/fault.py", False),
+    ):
         with open(tmp_path / "hwmem" / name, "a", encoding="utf-8") as file:
             file.write("# edited\n")
         assert (stamps() != known) == reached, name
@@ -163,8 +181,11 @@ def test_a_damaged_file_is_compiled_again_and_mended(filled, seed):
 
 def test_code_of_another_processor_is_not_run(filled):
     result, file = filled
-    assert run(file.parents[2] / "user.py", NUMBA_CACHE_DIR=str(file.parents[1]), NUMBA_CPU_NAME="generic",
-               NUMBA_CPU_FEATURES="")[0] == [8 * 64 + 1, 0, 1]
+    assert run(file.parents[2] / "user.py", NUMBA_CACHE_DIR=str(file.parents[1]), NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")[0] == [
+        8 * 64 + 1,
+        0,
+        1,
+    ]
     assert result() == [8 * 64 + 1, 1, 0], "each has its file"
 
 
@@ -187,8 +208,10 @@ def test_where_nothing_can_be_kept_a_run_says_so_in_one_line_and_goes_on(tmp_pat
 def test_on_a_full_disk_a_run_says_so_in_one_line_and_leaves_nothing(tmp_path):
     """RLIMIT_FSIZE stands in for the disk: the file ends after 4 KiB."""
     write(tmp_path / "user.py", USER_KERNEL)
-    code = "import resource, runpy, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n" \
-           "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); runpy.run_path('user.py')\n"
+    code = (
+        "import resource, runpy, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); runpy.run_path('user.py')\n"
+    )
     result, said = run(code, cwd=tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"), PYTHONDONTWRITEBYTECODE="1")
     assert result == [8 * 64 + 1, 0, 1]
     assert said.count("\n") == 1 and "compiled code cannot be kept in" in said, said

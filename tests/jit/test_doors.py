@@ -1,4 +1,5 @@
 """Doors: every one has its kernel, none is compiled before it is called, and what keeps it from that is an exception of its caller's."""
+
 import pytest
 
 from hwmem._jit import DOORS, JIT_DISABLED
@@ -38,19 +39,24 @@ def test_a_door_is_bound_when_it_is_first_called_and_a_new_machine_has_the_bound
 
 
 @pytest.mark.skipif(JIT_DISABLED, reason="without the JIT a door is an ordinary call")
-@pytest.mark.parametrize("wrong, raised, words", [
-    (None, MachineError, "no kernel is behind door 127"),
-    (MachineError("its own words"), MachineError, "its own words"),
-    (OSError(28, "No space left on device"), MachineError, "No space left on device"),
-    (KeyboardInterrupt("stopped"), KeyboardInterrupt, "stopped"),
-])
+@pytest.mark.parametrize(
+    "wrong, raised, words",
+    [
+        (None, MachineError, "no kernel is behind door 127"),
+        (MachineError("its own words"), MachineError, "its own words"),
+        (OSError(28, "No space left on device"), MachineError, "No space left on device"),
+        (KeyboardInterrupt("stopped"), KeyboardInterrupt, "stopped"),
+    ],
+)
 def test_what_keeps_a_door_from_being_bound_ends_the_call_and_the_machine_goes_on(monkeypatch, wrong, raised, words):
     machine = Machine()
     process = machine.spawn()
     t = process.thread_on(0)
     if wrong:
+
         def fail(number, record_type):
             raise wrong
+
         monkeypatch.setattr(DOORS, "compile", fail)
     with pytest.raises(raised, match=words):
         enter(machine.state, 127, t, 0, 0, 0, 0)

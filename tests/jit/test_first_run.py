@@ -1,4 +1,5 @@
 """The first run: idle cores help, what goes on is said, and nothing of that changes what comes out."""
+
 import os
 import pty
 import select
@@ -83,15 +84,17 @@ def test_what_a_helper_makes_counts_and_is_shared_out(said):
 @pytest.mark.skipif(JIT_DISABLED, reason="nothing is compiled")
 def test_on_a_terminal_a_line_is_drawn_again_and_again_and_goes_in_the_end(tmp_path):
     master, slave = pty.openpty()
-    code = "from hwmem import params as P\nfrom hwmem._jit import DOORS\nfrom hwmem.machine.machine import RECORD\nimport time\n" \
-           "DOORS.prepare([P.DOOR_SYSCALL], RECORD); DOORS.compile(P.DOOR_SYSCALL, RECORD); time.sleep(1)"
+    code = (
+        "from hwmem import params as P\nfrom hwmem._jit import DOORS\nfrom hwmem.machine.machine import RECORD\nimport time\n"
+        "DOORS.prepare([P.DOOR_SYSCALL], RECORD); DOORS.compile(P.DOOR_SYSCALL, RECORD); time.sleep(1)"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=slave, cwd=ROOT, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})
     os.close(slave)
     drawn = b""
     while select.select([master], [], [], 60)[0]:
         try:
             drawn += os.read(master, 4096)
-        except OSError:                                         # the other side is closed
+        except OSError:  # the other side is closed
             break
     assert process.wait() == 0
     assert drawn.count(b"linux.syscall") >= 2 and drawn.endswith(b"\r\x1b[K"), drawn
@@ -99,14 +102,17 @@ def test_on_a_terminal_a_line_is_drawn_again_and_again_and_goes_in_the_end(tmp_p
 
 @pytest.mark.skipif(JIT_DISABLED, reason="nothing is compiled")
 def test_in_a_file_there_are_plain_lines(tmp_path):
-    _, said = run("""
+    _, said = run(
+        """
         from hwmem import params as P
         from hwmem._jit import DOORS
         from hwmem.machine.machine import RECORD
         DOORS.prepare([P.DOOR_SYSCALL], RECORD)
         DOORS.compile(P.DOOR_SYSCALL, RECORD)
         print("null")
-    """, NUMBA_CACHE_DIR=str(tmp_path))
+    """,
+        NUMBA_CACHE_DIR=str(tmp_path),
+    )
     assert said.startswith("hwmem: compiling, once (kept in ") and said.endswith(" s left\n")
     assert "\r" not in said and "\x1b" not in said
 

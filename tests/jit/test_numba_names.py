@@ -2,6 +2,7 @@
 
 pyproject.toml's bounds are the lowest and the highest version that these tests were run with.
 """
+
 import importlib
 
 import numba
@@ -9,19 +10,40 @@ import pytest
 
 NAMES = {
     "numba.config": ["DISABLE_JIT", "CACHE_DIR"],
-    "numba.core.caching": ["FunctionCache._index_key", "FunctionCache.load_overload", "FunctionCache.save_overload",
-                           "FunctionCache.enable"],
+    "numba.core.caching": [
+        "FunctionCache._index_key",
+        "FunctionCache.load_overload",
+        "FunctionCache.save_overload",
+        "FunctionCache.enable",
+    ],
     "numba.core.cgutils": ["if_unlikely"],
-    "numba.core.codegen": ["JITCodeLibrary._optimize_final_module", "JITCodeLibrary._finalize_final_module",
-                           "JITCodeLibrary._finalize_dynamic_globals", "JITCodeLibrary._ensure_finalized",
-                           "JITCodeLibrary._get_compiled_object", "JITCodeLibrary.serialize_using_object_code",
-                           "JITCodeLibrary.add_linking_library", "JITCodeLibrary._get_module_for_linking",
-                           "JITCodeLibrary.enable_object_caching", "JITCodeLibrary.get_pointer_to_function"],
-    "numba.core.compiler": ["CompilerBase.define_pipelines", "DefaultPassBuilder.define_nopython_pipeline", "CompileResult._reduce",
-                            "CompileResult._rebuild", "CompileResult.lifted"],
+    "numba.core.codegen": [
+        "JITCodeLibrary._optimize_final_module",
+        "JITCodeLibrary._finalize_final_module",
+        "JITCodeLibrary._finalize_dynamic_globals",
+        "JITCodeLibrary._ensure_finalized",
+        "JITCodeLibrary._get_compiled_object",
+        "JITCodeLibrary.serialize_using_object_code",
+        "JITCodeLibrary.add_linking_library",
+        "JITCodeLibrary._get_module_for_linking",
+        "JITCodeLibrary.enable_object_caching",
+        "JITCodeLibrary.get_pointer_to_function",
+    ],
+    "numba.core.compiler": [
+        "CompilerBase.define_pipelines",
+        "DefaultPassBuilder.define_nopython_pipeline",
+        "CompileResult._reduce",
+        "CompileResult._rebuild",
+        "CompileResult.lifted",
+    ],
     "numba.core.compiler_machinery": ["register_pass", "PassManager.finalize"],
-    "numba.core.registry": ["CPUDispatcher.add_overload", "CPUDispatcher.get_call_template", "CPUDispatcher.get_overload",
-                            "CPUDispatcher.compile", "cpu_target.target_context"],
+    "numba.core.registry": [
+        "CPUDispatcher.add_overload",
+        "CPUDispatcher.get_call_template",
+        "CPUDispatcher.get_overload",
+        "CPUDispatcher.compile",
+        "cpu_target.target_context",
+    ],
     "numba.core.serialize": ["dumps"],
     "numba.core.typed_passes": ["NativeLowering.run_pass"],
     "numba.core.types": ["Record", "NestedArray", "unliteral", "BaseFunction.get_call_type", "IntegerLiteral"],
@@ -33,6 +55,7 @@ NAMES = {
 @pytest.mark.parametrize("module, name", [(module, name) for module, names in NAMES.items() for name in names])
 def test_numba_has_what_the_compiler_is_bent_by(module, name):
     import numba.core.config
+
     place = numba.config if module == "numba.config" else importlib.import_module(module)
     for part in name.split("."):
         assert hasattr(place, part), f"numba {numba.__version__} has no {module}.{name}: hwmem/_jit has to be fitted to it"
@@ -43,5 +66,6 @@ def test_the_passes_that_are_left_out_are_numbas():
     from hwmem._jit.compiler import UNNEEDED
     import numba.core.typed_passes as typed
     import numba.core.untyped_passes as untyped
+
     there = {name for module in (typed, untyped) for name in vars(module)} | {"DumpParforDiagnostics"}
     assert UNNEEDED <= there, f"numba {numba.__version__} has no pass {UNNEEDED - there}"

@@ -1,4 +1,5 @@
 """Kernels give the same numbers unjitted, with bounds checks, and in another process; importing compiles nothing."""
+
 from jit.programs import ROOT, run
 from mixture import mixtures
 

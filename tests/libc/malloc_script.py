@@ -1,4 +1,5 @@
 """Scripts of malloc_oracle.c on the emulated machine: one jitted loop, answers as the real library's are printed."""
+
 import numpy as np
 
 from hwmem import params as P
@@ -12,15 +13,22 @@ from hwmem.machine.enter import place_thread
 
 CALLS = "mcraftsoikxd"
 MALLOC, CALLOC, REALLOC, MEMALIGN, FREE, TRIM, SBRK, OPTION, INFO, THREAD, END, CREATE = range(len(CALLS))
-NUMBERS = {1: L.MXFAST, -1: L.TRIM_THRESHOLD, -2: L.TOP_PAD, -3: L.MMAP_THRESHOLD, -4: L.N_MMAPS_MAX, -7: L.ARENA_TEST,
-           -8: L.ARENA_MAX}             # malloc.h's
-DTV_BYTES = 272                 # what pthread_create takes from the caller's arena, unless an ended thread's stack can be reused
-MMAPPED, OTHER_ARENA = 2, 4     # in a size field
+NUMBERS = {
+    1: L.MXFAST,
+    -1: L.TRIM_THRESHOLD,
+    -2: L.TOP_PAD,
+    -3: L.MMAP_THRESHOLD,
+    -4: L.N_MMAPS_MAX,
+    -7: L.ARENA_TEST,
+    -8: L.ARENA_MAX,
+}  # malloc.h's
+DTV_BYTES = 272  # what pthread_create takes from the caller's arena, unless an ended thread's stack can be reused
+MMAPPED, OTHER_ARENA = 2, 4  # in a size field
 HEAP = 64 << 20
 SLOTS, WORDS = 4096, 8192
-ALIGNMENT = 1 << 21             # break and first mapping have the real ones' places in a unit of this: mappings of whole units
-                                # begin at a multiple of it
-PROBE = 1 << 20                 # bytes of a mapping that are no whole units
+ALIGNMENT = 1 << 21  # break and first mapping have the real ones' places in a unit of this: mappings of whole units
+# begin at a multiple of it
+PROBE = 1 << 20  # bytes of a mapping that are no whole units
 
 
 @kernel

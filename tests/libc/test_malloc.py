@@ -1,4 +1,5 @@
 """What a process keeps and what the kernel gets back; costs; threads; bad arguments."""
+
 import numpy as np
 import pytest
 
@@ -93,8 +94,9 @@ def test_calloc_clears_what_was_used_and_not_what_is_fresh(process, heap, machin
         before = machine.counters()["cores"][0]["stores"]
         block = heap.calloc(1, n)
         return block, machine.counters()["cores"][0]["stores"] - before
+
     heap.malloc(64 * KIB)
-    rest = heap.info()["keepcost"]                      # in the heap before, though nobody had it
+    rest = heap.info()["keepcost"]  # in the heap before, though nobody had it
     fresh, few = stores_of(120 * KIB)
     assert rest / 8 - 2 < few < rest / 8 + 100
     process.write(fresh, b"\xff" * 120 * KIB)
@@ -108,7 +110,7 @@ def test_calloc_clears_what_was_used_and_not_what_is_fresh(process, heap, machin
 def test_a_cached_pair_makes_glibc_s_accesses(machine, process, heap):
     heap.free(heap.malloc(16))
     before = machine.counters()["cores"][0]
-    first = heap.malloc(16)                             # by the door, which Python takes: a few looks more
+    first = heap.malloc(16)  # by the door, which Python takes: a few looks more
     heap.free(first)
     after = machine.counters()["cores"][0]
     assert after["faults.minor"] == before["faults.minor"] and after["atomics"] == before["atomics"]
@@ -191,4 +193,4 @@ def test_without_fastbins_freed_chunks_join_at_once(process, heap):
     blocks = [heap.malloc(40) for _ in range(20)]
     for block in blocks:
         heap.free(block)
-    assert heap.info()["fsmblks"] == 13 * 48            # 7 are in the thread's cache
+    assert heap.info()["fsmblks"] == 13 * 48  # 7 are in the thread's cache

@@ -1,4 +1,5 @@
 """Every figure that the real C library printed: addresses, usable sizes, the break, mallinfo2; and its last words."""
+
 import gzip
 import json
 import pathlib
@@ -15,7 +16,7 @@ from malloc_script import emulated, without_mmap_places
 
 ORACLE = pathlib.Path(__file__).resolve().parents[1] / "oracles" / "libc"
 sys.path.insert(0, str(ORACLE))
-from malloc_scripts import ask, build, last_words, script, with_options      # noqa: E402
+from malloc_scripts import ask, build, last_words, script, with_options  # noqa: E402
 
 VERSION = "2.36"
 SEVEN = [f"F {s}" for s in range(7)]

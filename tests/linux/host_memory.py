@@ -1,4 +1,5 @@
 """Memory calls on the host's own kernel, and what its /proc says of them: the other side of test_proc.py."""
+
 import ctypes
 import os
 import pathlib
@@ -9,8 +10,10 @@ import sys
 import pytest
 
 OLDEST = (6, 17)
-HEAD = re.compile(r"(?P<start>[0-9a-f]{8,})-(?P<end>[0-9a-f]{8,}) (?P<perms>[r-][w-][x-][ps]) (?P<offset>[0-9a-f]{8,}) "
-                  r"(?P<device>[0-9a-f]{2,}:[0-9a-f]{2}) (?P<inode>\d+) (?P<gap> *)(?P<name>.*)\n")
+HEAD = re.compile(
+    r"(?P<start>[0-9a-f]{8,})-(?P<end>[0-9a-f]{8,}) (?P<perms>[r-][w-][x-][ps]) (?P<offset>[0-9a-f]{8,}) "
+    r"(?P<device>[0-9a-f]{2,}:[0-9a-f]{2}) (?P<inode>\d+) (?P<gap> *)(?P<name>.*)\n"
+)
 FIGURE = re.compile(r"(?P<name>\w+):(?P<gap> +)(?P<value>\d+)(?P<unit> kB)?\n")
 FLAGS = re.compile(r"VmFlags: (?P<codes>([a-z]{2} )+)\n")
 
@@ -19,7 +22,9 @@ def need_linux():
     """Skip where the host's kernel is another one than the emulated, or older."""
     version = tuple(int(n) for n in platform.release().split("-")[0].split(".")[:2]) if sys.platform == "linux" else (0,)
     if version < OLDEST or platform.machine() != "x86_64":
-        pytest.skip(f"compares with Linux 6.17 or later on x86-64, this is {platform.system()} {platform.release()} on {platform.machine()}")
+        pytest.skip(
+            f"compares with Linux 6.17 or later on x86-64, this is {platform.system()} {platform.release()} on {platform.machine()}"
+        )
 
 
 def read(name):
@@ -85,7 +90,7 @@ class HostMemory:
             if write:
                 byte.value = 0
             else:
-                byte.value                              # noqa: B018  (the access is the point)
+                byte.value  # noqa: B018  (the access is the point)
 
     def smaps_text(self):
         return read("self/smaps")
@@ -93,7 +98,7 @@ class HostMemory:
     def pagemap_words(self, address, n):
         with open("/proc/self/pagemap", "rb", buffering=0) as file:
             data = os.pread(file.fileno(), n // 4096 * 8, address // 4096 * 8)
-        return [int.from_bytes(data[k:k + 8], "little") for k in range(0, len(data), 8)]
+        return [int.from_bytes(data[k : k + 8], "little") for k in range(0, len(data), 8)]
 
 
 def huge_pages():

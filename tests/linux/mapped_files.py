@@ -1,4 +1,5 @@
 """Files and their mappings for the tests, and a model of them: a dictionary of bytes that forks, copies and forgets as Linux does."""
+
 import itertools
 from collections import namedtuple
 
@@ -57,12 +58,13 @@ class Space:
     A mapping's model: `pages` of a process is a dictionary from page number to what stands there: ("shared", store, index),
     or ("private", store, index, own bytes or None). A store is a list of bytearrays, one a page.
     """
+
     PAGES, BASE = 48, 0x2000_0000_0000
 
     def __init__(self, machine, random):
         self.machine, self.random, self.disk = machine, random, Disk(machine)
         self.files = [self.disk.file(n) for n in (20, 40)]
-        self.stores = {f.number: [bytearray(contents(1 + k)[k * PAGE:]) for k in range(f.length // PAGE)] for f in self.files}
+        self.stores = {f.number: [bytearray(contents(1 + k)[k * PAGE :]) for k in range(f.length // PAGE)] for f in self.files}
         self.processes = [(machine.spawn(), {}) for _ in range(2)]
 
     def step(self):
@@ -132,7 +134,7 @@ class Space:
         page = pages[k]
         if page[0] == "private" and page[3] is None:
             page[3] = bytearray(page[1][page[2]])
-        (page[3] if page[0] == "private" else page[1][page[2]])[offset:offset + 8] = data
+        (page[3] if page[0] == "private" else page[1][page[2]])[offset : offset + 8] = data
 
     def read(self, process, pages):
         if pages:

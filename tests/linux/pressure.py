@@ -1,11 +1,12 @@
 """Small machines whose RAM is soon exhausted, and what the tests of reclaim ask of them."""
+
 from hwmem import params as P
 from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 
 PAGE = P.PAGE
 PRIVATE = P.MAP_PRIVATE | P.MAP_ANONYMOUS
-GREEDY = PRIVATE | P.MAP_NORESERVE      # more than there is may be had
+GREEDY = PRIVATE | P.MAP_NORESERVE  # more than there is may be had
 
 
 def small_machine(memory="4MiB", swap="16MiB", **settings):

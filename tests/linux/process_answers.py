@@ -1,4 +1,5 @@
 """The emulated kernel's answers to the scripts of oracles/linux/process_scripts.py, in the form of processes_oracle.c's."""
+
 from hwmem import params as P
 from hwmem.config.machine import MachineConfig
 from hwmem.core.access import load8, store8
@@ -8,11 +9,31 @@ from hwmem.machine.enter import place_thread
 from hwmem.machine.machine import Machine
 
 BASE, WINDOW, PROCESSES = 0x1000_0000_0000, 64 << 20, 4
-FIGURES = ("rss", "pss", "pss_dirty", "shared_clean", "shared_dirty", "private_clean", "private_dirty", "referenced", "anonymous", "lazyfree",
-           "anonhugepages", "locked")
+FIGURES = (
+    "rss",
+    "pss",
+    "pss_dirty",
+    "shared_clean",
+    "shared_dirty",
+    "private_clean",
+    "private_dirty",
+    "referenced",
+    "anonymous",
+    "lazyfree",
+    "anonhugepages",
+    "locked",
+)
 SIGNALS = {P.SEGV_MAPERR: 256 * 11 + 1, P.SEGV_ACCERR: 256 * 11 + 2, P.BUS_ADRERR: 256 * 7 + 2}
-RENAMED = {"lock": "mlock", "unlock": "munlock", "lockall": "mlockall", "unlockall": "munlockall", "unmap": "munmap", "protect": "mprotect",
-           "advise": "madvise", "refs": "clear_refs"}
+RENAMED = {
+    "lock": "mlock",
+    "unlock": "munlock",
+    "lockall": "mlockall",
+    "unlockall": "munlockall",
+    "unmap": "munmap",
+    "protect": "mprotect",
+    "advise": "madvise",
+    "refs": "clear_refs",
+}
 NO_OFFSET = ("lockall", "unlockall", "refs")
 
 
@@ -76,8 +97,10 @@ class Processes:
 
 def shown(process):
     vmas = [v for v in process.maps() if BASE <= v.start < BASE + WINDOW]
-    return [process.status()["VmLck"] >> 10,
-            [[v.start - BASE, v.end - BASE, v.perms, v.vmflags, *(getattr(v, name) >> 10 for name in FIGURES)] for v in vmas]]
+    return [
+        process.status()["VmLck"] >> 10,
+        [[v.start - BASE, v.end - BASE, v.perms, v.vmflags, *(getattr(v, name) >> 10 for name in FIGURES)] for v in vmas],
+    ]
 
 
 def answer_script(lines):

@@ -1,4 +1,5 @@
 """An address space as a plain dictionary: pages, their rights, and every byte that was ever written."""
+
 import errno
 
 from hwmem import params as P
@@ -19,7 +20,7 @@ class Content:
     def write(self, offset, byte):
         for candidate in self.candidates:
             candidate[offset] = byte
-        self.lazy = False                               # the page is dirty again, and stays
+        self.lazy = False  # the page is dirty again, and stays
 
     def free_lazily(self):
         self.lazy = True

@@ -2,6 +2,7 @@
 
 What Linux itself answers to such calls is compared elsewhere; here it is the bookkeeping that is held to account.
 """
+
 import errno
 
 import numpy as np
@@ -26,7 +27,9 @@ def machine():
     return Machine(MachineConfig().replace(cores=2, memory="64MiB", thp="never"))
 
 
-call = st.tuples(st.sampled_from(["map", "map", "unmap", "store", "load"]), st.integers(0, 30), st.integers(1, 12), st.sampled_from([RW, RW, READ]))
+call = st.tuples(
+    st.sampled_from(["map", "map", "unmap", "store", "load"]), st.integers(0, 30), st.integers(1, 12), st.sampled_from([RW, RW, READ])
+)
 
 
 @settings(max_examples=80)
@@ -102,13 +105,19 @@ def test_a_hint_is_followed_where_the_place_is_free(machine):
     process.exit()
 
 
-@pytest.mark.parametrize("arguments, number", [
-    (dict(address=0, length=0), errno.EINVAL), (dict(address=0, length=PAGE, flags=P.MAP_ANONYMOUS), errno.EINVAL),
-    (dict(address=1, length=PAGE, flags=ANONYMOUS | P.MAP_FIXED), errno.EINVAL),
-    (dict(address=0, length=1 << 47), errno.ENOMEM), (dict(address=0, length=(1 << 63) - 1), errno.ENOMEM),
-    (dict(address=0, length=(1 << 64) - 1), errno.ENOMEM),
-    (dict(address=0x7FFF_FFFF_E000, length=2 * PAGE, flags=ANONYMOUS | P.MAP_FIXED), errno.ENOMEM),
-    (dict(address=1 << 62, length=1 << 62, flags=ANONYMOUS | P.MAP_FIXED), errno.ENOMEM)])
+@pytest.mark.parametrize(
+    "arguments, number",
+    [
+        (dict(address=0, length=0), errno.EINVAL),
+        (dict(address=0, length=PAGE, flags=P.MAP_ANONYMOUS), errno.EINVAL),
+        (dict(address=1, length=PAGE, flags=ANONYMOUS | P.MAP_FIXED), errno.EINVAL),
+        (dict(address=0, length=1 << 47), errno.ENOMEM),
+        (dict(address=0, length=(1 << 63) - 1), errno.ENOMEM),
+        (dict(address=0, length=(1 << 64) - 1), errno.ENOMEM),
+        (dict(address=0x7FFF_FFFF_E000, length=2 * PAGE, flags=ANONYMOUS | P.MAP_FIXED), errno.ENOMEM),
+        (dict(address=1 << 62, length=1 << 62, flags=ANONYMOUS | P.MAP_FIXED), errno.ENOMEM),
+    ],
+)
 def test_mmap_refuses_with_linuxs_errno(machine, arguments, number):
     process = machine.spawn()
     with pytest.raises(OSError) as caught:
@@ -118,8 +127,9 @@ def test_mmap_refuses_with_linuxs_errno(machine, arguments, number):
     process.exit()
 
 
-@pytest.mark.parametrize("address, length", [(BASE + 1, PAGE), (BASE, 0), (0x7FFF_FFFF_F000, PAGE), (BASE, 1 << 62),
-                                             (0x7000_0000_0000, (1 << 63) - PAGE)])
+@pytest.mark.parametrize(
+    "address, length", [(BASE + 1, PAGE), (BASE, 0), (0x7FFF_FFFF_F000, PAGE), (BASE, 1 << 62), (0x7000_0000_0000, (1 << 63) - PAGE)]
+)
 def test_munmap_refuses_with_einval(machine, address, length):
     process = machine.spawn()
     process.mmap(BASE, PAGE, flags=ANONYMOUS | P.MAP_FIXED)
@@ -141,7 +151,7 @@ def test_all_frames_come_back_when_processes_end(seed, layout, levels):
     rng = np.random.default_rng(seed)
     machine = Machine(MachineConfig().replace(cores=2, memory="16MiB", thp="never"))
     first = machine.spawn(layout)
-    first.load(first.mmap(0, PAGE))                         # the zero page, which stays
+    first.load(first.mmap(0, PAGE))  # the zero page, which stays
     first.exit()
     used = int(machine.state.frames.used)
     for _ in range(4):
@@ -214,7 +224,7 @@ def test_shootdowns_interrupt_the_cores_that_ran_the_process_and_no_others():
     for core in (1, 2):
         process.load(a, core=core)
     machine.reset_counters()
-    process.munmap(a, 4 * PAGE)                             # on core 0
+    process.munmap(a, 4 * PAGE)  # on core 0
     cores = machine.counters()["cores"]
     assert [c["shootdowns.received"] for c in cores] == [0, 1, 1, 0]
     assert [c["shootdowns.sent"] for c in cores] == [2, 0, 0, 0]

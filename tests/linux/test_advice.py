@@ -3,6 +3,7 @@
 Expected values are what Linux 6.18 answered to the same calls; of soft-dirty bits, which that kernel is built without,
 Documentation/admin-guide/mm/soft-dirty.rst and tools/testing/selftests/mm/soft-dirty.c.
 """
+
 import errno
 
 import pytest
@@ -52,8 +53,15 @@ def test_no_access_passes_a_guard(process):
 
 def test_guards_outlive_all_but_their_removal_and_their_mapping(process):
     process.madvise(BASE + 2 * PAGE, 3 * PAGE, P.MADV_GUARD_INSTALL)
-    for advice, expected in ((P.MADV_DONTNEED, 0), (P.MADV_FREE, 0), (P.MADV_POPULATE_READ, errno.EFAULT), (P.MADV_POPULATE_WRITE, errno.EFAULT),
-                             (P.MADV_COLD, 0), (P.MADV_PAGEOUT, 0), (P.MADV_WILLNEED, 0)):
+    for advice, expected in (
+        (P.MADV_DONTNEED, 0),
+        (P.MADV_FREE, 0),
+        (P.MADV_POPULATE_READ, errno.EFAULT),
+        (P.MADV_POPULATE_WRITE, errno.EFAULT),
+        (P.MADV_COLD, 0),
+        (P.MADV_PAGEOUT, 0),
+        (P.MADV_WILLNEED, 0),
+    ):
         assert failure(process.madvise, BASE, 8 * PAGE, advice) == expected
     assert failure(process.mlock, BASE, 8 * PAGE) == errno.ENOMEM and here(process).locked == 2 * PAGE
     assert list(process.mincore(BASE, 8 * PAGE)) == [1, 1, 0, 0, 0, 0, 0, 0]
@@ -88,7 +96,7 @@ def test_what_is_removed_is_zero_for_everybody_and_on_the_disk(machine, process)
     process.touch(BASE, 8 * PAGE), process.touch(BASE + 100 * PAGE, 2 * PAGE), process.touch(BASE + 102 * PAGE, 4 * PAGE, write=False)
     process.madvise(BASE + PAGE, 3 * PAGE, P.MADV_REMOVE)
     assert [process.load(BASE + k * PAGE + 7, size=1) for k in range(5)] == [120, 0, 0, 0, 120]
-    assert [process.load(BASE + (100 + k) * PAGE + 7, size=1) for k in range(5)] == [120, 120, 0, 0, 120]        # its own copy stays
+    assert [process.load(BASE + (100 + k) * PAGE + 7, size=1) for k in range(5)] == [120, 120, 0, 0, 120]  # its own copy stays
     assert machine.file("removed").on_disk(PAGE + 7, 1) == b"\0" and machine.file("removed").length == 8 * PAGE - 100
     assert failure(process.madvise, BASE + 100 * PAGE, PAGE, P.MADV_REMOVE) == errno.EACCES
     process.mlock(BASE, PAGE)
@@ -112,8 +120,11 @@ def test_a_child_finds_zeros_where_its_parent_wants_it_wiped(process):
     process.touch(BASE, 8 * PAGE), process.store(BASE, 1), process.store(BASE + 2 * PAGE, 1)
     process.madvise(BASE + 2 * PAGE, 2 * PAGE, P.MADV_WIPEONFORK), process.madvise(BASE + 2 * PAGE, 2 * PAGE, P.MADV_DONTDUMP)
     child = process.fork()
-    assert [(v.rss // PAGE, v.vmflags) for v in child.maps() if BASE <= v.start < BASE + 8 * PAGE] == \
-        [(2, "rd wr mr mw me ac"), (0, "rd wr mr mw me ac wf dd"), (4, "rd wr mr mw me ac")]
+    assert [(v.rss // PAGE, v.vmflags) for v in child.maps() if BASE <= v.start < BASE + 8 * PAGE] == [
+        (2, "rd wr mr mw me ac"),
+        (0, "rd wr mr mw me ac wf dd"),
+        (4, "rd wr mr mw me ac"),
+    ]
     assert (child.load(BASE), child.load(BASE + 2 * PAGE)) == (1, 0)
     child.exit()
     process.madvise(BASE, 8 * PAGE, P.MADV_KEEPONFORK), process.madvise(BASE, 8 * PAGE, P.MADV_DODUMP)
@@ -162,9 +173,14 @@ def test_each_huge_page_keeps_a_page_table(process):
     at = BASE + (1 << 31)
     process.mmap(at, 2 * HUGE, 3, PRIVATE | FIXED), process.madvise(at, 2 * HUGE, P.MADV_HUGEPAGE)
     found = [process.status()["VmPTE"]]
-    for step in (lambda: process.store(at, 1), lambda: process.load(at + HUGE), lambda: process.mprotect(at, PAGE, 1),
-                 lambda: process.madvise(at + HUGE, HUGE, P.MADV_DONTNEED), lambda: process.store(at + HUGE, 1),
-                 lambda: process.madvise(at + HUGE, HUGE, P.MADV_DONTNEED)):
+    for step in (
+        lambda: process.store(at, 1),
+        lambda: process.load(at + HUGE),
+        lambda: process.mprotect(at, PAGE, 1),
+        lambda: process.madvise(at + HUGE, HUGE, P.MADV_DONTNEED),
+        lambda: process.store(at + HUGE, 1),
+        lambda: process.madvise(at + HUGE, HUGE, P.MADV_DONTNEED),
+    ):
         step()
         process.machine.check()
         found.append(process.status()["VmPTE"])
@@ -195,7 +211,7 @@ def test_pages_that_are_written_to_are_soft_dirty_until_that_is_cleared(process)
 def test_a_new_mapping_and_one_that_moved_are_soft_dirty(process):
     process.touch(BASE, 4 * PAGE)
     process.clear_refs(P.CLEAR_REFS_SOFT_DIRTY)
-    process.munmap(BASE, 8 * PAGE), process.mmap(BASE, 8 * PAGE, 3, PRIVATE | FIXED)       # test_vma_reuse
+    process.munmap(BASE, 8 * PAGE), process.mmap(BASE, 8 * PAGE, 3, PRIVATE | FIXED)  # test_vma_reuse
     assert dirty(process) == [True] * 6
     process.touch(BASE, 8 * PAGE)
     process.clear_refs(P.CLEAR_REFS_SOFT_DIRTY)
@@ -208,7 +224,10 @@ def test_a_soft_dirty_bit_survives_the_swap_device(process):
     process.clear_refs(P.CLEAR_REFS_SOFT_DIRTY)
     process.store(BASE + PAGE, 3)
     process.madvise(BASE, 2 * PAGE, P.MADV_PAGEOUT)
-    assert [(process.pagemap(BASE + k * PAGE).swapped, process.pagemap(BASE + k * PAGE).soft_dirty) for k in range(2)] == [(True, False), (True, True)]
+    assert [(process.pagemap(BASE + k * PAGE).swapped, process.pagemap(BASE + k * PAGE).soft_dirty) for k in range(2)] == [
+        (True, False),
+        (True, True),
+    ]
     process.load(BASE), process.load(BASE + PAGE)
     assert dirty(process, 2) == [False, True]
 
@@ -228,7 +247,7 @@ def test_references_are_forgotten(process):
     assert here(process).referenced == 4 * PAGE
     process.clear_refs(P.CLEAR_REFS_ANON)
     assert here(process).referenced == 0
-    process.load(BASE)                                      # the TLB knows the page, and nobody told it to forget
+    process.load(BASE)  # the TLB knows the page, and nobody told it to forget
     assert here(process).referenced == 0
     process.load(BASE, core=1)
     assert here(process).referenced == PAGE
@@ -240,8 +259,11 @@ def test_pages_are_scanned_by_category(process):
     process.touch(BASE, 2 * PAGE), process.load(BASE + 3 * PAGE), process.madvise(BASE + 5 * PAGE, PAGE, P.MADV_GUARD_INSTALL)
 
     def scan(*masks, start=0, end=8):
-        return [((r.start - BASE) // PAGE, (r.end - BASE) // PAGE, r.categories)
-                for r in process.pagemap_scan(BASE + start * PAGE, BASE + end * PAGE, *masks)]
+        return [
+            ((r.start - BASE) // PAGE, (r.end - BASE) // PAGE, r.categories)
+            for r in process.pagemap_scan(BASE + start * PAGE, BASE + end * PAGE, *masks)
+        ]
+
     present = P.PAGE_IS_PRESENT
     assert scan() == [(0, 2, 0xA), (2, 3, 2), (3, 4, 0x2A), (4, 5, 2), (5, 6, 0x112), (6, 8, 2)]
     assert scan(present, 0, present, present) == [(2, 3, 0), (4, 8, 0)] == scan(present, 0, present, present, start=-2, end=10)

@@ -3,6 +3,7 @@
 The facts are what Linux 6.18 answered to the same calls. Where the host is such a kernel, random calls are made there as well,
 in this process, and the same ones in an emulated one: what they return and what smaps then says of the window must be equal.
 """
+
 import errno
 import random
 
@@ -57,20 +58,36 @@ def ranges(process):
     return [((v.start - BASE) // PAGE, (v.end - BASE) // PAGE, v.prot) for v in process.maps() if BASE <= v.start < BASE + (1 << 30)]
 
 
-@pytest.mark.parametrize("call, arguments, failure", [
-    ("mmap", (BASE + PAGE, PAGE, RW, SHARED | P.MAP_GROWSDOWN), errno.EINVAL),
-    ("mmap", (BASE, PAGE, RW, P.MAP_ANONYMOUS | P.MAP_FIXED_NOREPLACE), errno.EEXIST),
-    ("mmap", (BASE, PAGE, RW, FIXED | 4), errno.EINVAL),
-    ("mprotect", (BASE, 0, 0x10), 0), ("mprotect", (BASE, PAGE, 0x10), errno.EINVAL), ("mprotect", (BASE, ALL - PAGE, 0x10), errno.ENOMEM),
-    ("mprotect", (BASE, PAGE, RW | P.PROT_SEM), 0), ("mprotect", (BASE, PAGE, R | P.PROT_GROWSDOWN), errno.EINVAL),
-    ("mprotect", (BASE, PAGE, R | P.PROT_GROWSUP), errno.EINVAL), ("mprotect", (BASE, (1 << 63) - 1, R), errno.ENOMEM),
-    ("mprotect", (BASE, PAGE, R | P.PROT_GROWSDOWN | P.PROT_GROWSUP), errno.EINVAL), ("mprotect", (BASE, ALL - 1, R), errno.ENOMEM),
-    ("madvise", (BASE, ALL - 1, P.MADV_DONTNEED), errno.EINVAL), ("madvise", (BASE, ALL - PAGE, P.MADV_DONTNEED), errno.EINVAL),
-    ("madvise", (BASE, 1 << 62, P.MADV_NOHUGEPAGE), errno.ENOMEM), ("madvise", (BASE, (1 << 63) - 1, P.MADV_HUGEPAGE), errno.ENOMEM),
-    ("madvise", (BASE, 2 * PAGE, P.MADV_COLLAPSE), errno.EINVAL),
-    ("mlock", (BASE, 1 << 47), errno.ENOMEM), ("mlock", (BASE, ALL - 1), 0), ("mlock", (BASE + 1, ALL - 2 * PAGE), errno.EINVAL),
-    ("munlock", (BASE, (1 << 63) - 1), errno.ENOMEM), ("msync", (BASE, ALL - 1, P.MS_SYNC), 0), ("msync", (BASE, ALL - PAGE, P.MS_SYNC), errno.ENOMEM),
-    ("mremap", (ALL - PAGE, 4 * PAGE, 2 * PAGE, 0), errno.EFAULT), ("mremap", (BASE, 1 << 62, PAGE, 0), errno.EINVAL)])
+@pytest.mark.parametrize(
+    "call, arguments, failure",
+    [
+        ("mmap", (BASE + PAGE, PAGE, RW, SHARED | P.MAP_GROWSDOWN), errno.EINVAL),
+        ("mmap", (BASE, PAGE, RW, P.MAP_ANONYMOUS | P.MAP_FIXED_NOREPLACE), errno.EEXIST),
+        ("mmap", (BASE, PAGE, RW, FIXED | 4), errno.EINVAL),
+        ("mprotect", (BASE, 0, 0x10), 0),
+        ("mprotect", (BASE, PAGE, 0x10), errno.EINVAL),
+        ("mprotect", (BASE, ALL - PAGE, 0x10), errno.ENOMEM),
+        ("mprotect", (BASE, PAGE, RW | P.PROT_SEM), 0),
+        ("mprotect", (BASE, PAGE, R | P.PROT_GROWSDOWN), errno.EINVAL),
+        ("mprotect", (BASE, PAGE, R | P.PROT_GROWSUP), errno.EINVAL),
+        ("mprotect", (BASE, (1 << 63) - 1, R), errno.ENOMEM),
+        ("mprotect", (BASE, PAGE, R | P.PROT_GROWSDOWN | P.PROT_GROWSUP), errno.EINVAL),
+        ("mprotect", (BASE, ALL - 1, R), errno.ENOMEM),
+        ("madvise", (BASE, ALL - 1, P.MADV_DONTNEED), errno.EINVAL),
+        ("madvise", (BASE, ALL - PAGE, P.MADV_DONTNEED), errno.EINVAL),
+        ("madvise", (BASE, 1 << 62, P.MADV_NOHUGEPAGE), errno.ENOMEM),
+        ("madvise", (BASE, (1 << 63) - 1, P.MADV_HUGEPAGE), errno.ENOMEM),
+        ("madvise", (BASE, 2 * PAGE, P.MADV_COLLAPSE), errno.EINVAL),
+        ("mlock", (BASE, 1 << 47), errno.ENOMEM),
+        ("mlock", (BASE, ALL - 1), 0),
+        ("mlock", (BASE + 1, ALL - 2 * PAGE), errno.EINVAL),
+        ("munlock", (BASE, (1 << 63) - 1), errno.ENOMEM),
+        ("msync", (BASE, ALL - 1, P.MS_SYNC), 0),
+        ("msync", (BASE, ALL - PAGE, P.MS_SYNC), errno.ENOMEM),
+        ("mremap", (ALL - PAGE, 4 * PAGE, 2 * PAGE, 0), errno.EFAULT),
+        ("mremap", (BASE, 1 << 62, PAGE, 0), errno.EINVAL),
+    ],
+)
 @pytest.mark.parametrize("where", ["process", "host"])
 def test_odd_lengths_flags_and_rights_are_answered_as_linux_does(request, where, call, arguments, failure):
     memory = request.getfixturevalue(where)
@@ -82,8 +99,12 @@ def test_odd_lengths_flags_and_rights_are_answered_as_linux_does(request, where,
 
 
 def test_what_may_not_be_populated_is_no_valid_argument(process):
-    for prot, advice, failure in ((NONE, P.MADV_POPULATE_READ, errno.EINVAL), (R, P.MADV_POPULATE_WRITE, errno.EINVAL),
-                                  (W, P.MADV_POPULATE_READ, errno.EINVAL), (RW, P.MADV_POPULATE_READ, 0)):
+    for prot, advice, failure in (
+        (NONE, P.MADV_POPULATE_READ, errno.EINVAL),
+        (R, P.MADV_POPULATE_WRITE, errno.EINVAL),
+        (W, P.MADV_POPULATE_READ, errno.EINVAL),
+        (RW, P.MADV_POPULATE_READ, 0),
+    ):
         process.mmap(BASE, 4 * PAGE, prot, FIXED)
         assert answer(process.madvise, BASE, 4 * PAGE, advice) == (-failure or None)
     with pytest.raises(OSError, match="Cannot allocate"):
@@ -111,13 +132,13 @@ def test_a_shared_mapping_is_populated_clean(machine, process):
 def test_what_is_locked_is_not_freed_lazily_and_is_there_before_it_is_written(process):
     process.mmap(BASE, 4 * PAGE, R, FIXED)
     process.mlock(BASE, 4 * PAGE)
-    assert process.stat().rss == 0                          # zero pages
+    assert process.stat().rss == 0  # zero pages
     process.mprotect(BASE, 4 * PAGE, RW)
     assert process.stat().rss == 4
     assert answer(process.madvise, BASE, 4 * PAGE, P.MADV_FREE) == -errno.EINVAL
     process.mmap(BASE, 4 * PAGE, NONE, FIXED)
     assert answer(process.mlock, BASE, 4 * PAGE) == -errno.ENOMEM
-    assert process.status()["VmLck"] == 4 * PAGE            # locked all the same
+    assert process.status()["VmLck"] == 4 * PAGE  # locked all the same
 
 
 def test_a_stack_needs_no_guard_above_another_nor_above_what_nobody_may_touch(process):
@@ -153,13 +174,14 @@ def test_several_mappings_move_at_once_with_the_gaps_between_them(process):
     assert process.mremap(BASE + PAGE, 7 * PAGE, 7 * PAGE, MOVE, to) == to
     assert ranges(process) == [(0, 1, RW), (32, 33, RW), (33, 35, R), (36, 37, NONE), (37, 39, RW)]
     assert process.load(to + 6 * PAGE) == 77
-    assert answer(process.mremap, BASE + PAGE, 7 * PAGE, 7 * PAGE, MOVE, to) == -errno.EFAULT       # nothing at the start
+    assert answer(process.mremap, BASE + PAGE, 7 * PAGE, 7 * PAGE, MOVE, to) == -errno.EFAULT  # nothing at the start
     assert answer(process.mremap, to, 7 * PAGE, 6 * PAGE, MOVE, BASE + 50 * PAGE) == -errno.EFAULT
 
 
 def test_an_empty_table_has_its_like_where_its_mapping_moves(process):
     def tables():
         found.append(process.status()["VmPTE"] // PAGE)
+
     unit, found = 512 * PAGE, []
     tables()
     process.mmap(BASE, 512 * unit, RW, FIXED | P.MAP_NORESERVE)
@@ -167,8 +189,12 @@ def test_an_empty_table_has_its_like_where_its_mapping_moves(process):
     process.store(BASE + 2 * unit + PAGE, 1)
     process.madvise(BASE + PAGE, PAGE, P.MADV_DONTNEED)
     tables()
-    for old, length, new in ((0, 256 * PAGE, 1024 * unit), (2 * unit, unit, 1027 * unit), (4 * unit, unit, 2048 * unit),
-                             (1024 * unit, 256 * PAGE, (1 << 41) + 300 * PAGE)):
+    for old, length, new in (
+        (0, 256 * PAGE, 1024 * unit),
+        (2 * unit, unit, 1027 * unit),
+        (4 * unit, unit, 2048 * unit),
+        (1024 * unit, 256 * PAGE, (1 << 41) + 300 * PAGE),
+    ):
         process.mremap(BASE + old, length, length, MOVE, BASE + new)
         tables()
     assert [n - found[0] for n in found] == [0, 4, 6, 6, 6, 9]
@@ -184,9 +210,15 @@ def test_a_mapping_that_moves_may_lose_what_lies_beyond_its_end(process):
 
 def test_collapsing_ends_where_nothing_was_touched_yet(process):
     unit = 2 << 20
-    for touched, offset, length, failure, huge in (((), 0, unit, errno.EINVAL, 0), ((), 0, unit // 2, errno.EINVAL, 0), ((0,), 0, unit, 0, 1),
-                                                   ((1,), 0, 2 * unit, errno.EINVAL, 0), ((0,), 0, 2 * unit, errno.EINVAL, 1),
-                                                   ((0,), unit // 2, unit, 0, 0), ((0,), PAGE, PAGE, errno.EINVAL, 0)):
+    for touched, offset, length, failure, huge in (
+        ((), 0, unit, errno.EINVAL, 0),
+        ((), 0, unit // 2, errno.EINVAL, 0),
+        ((0,), 0, unit, 0, 1),
+        ((1,), 0, 2 * unit, errno.EINVAL, 0),
+        ((0,), 0, 2 * unit, errno.EINVAL, 1),
+        ((0,), unit // 2, unit, 0, 0),
+        ((0,), PAGE, PAGE, errno.EINVAL, 0),
+    ):
         process.mmap(BASE, 2 * unit, RW, FIXED)
         for k in touched:
             process.store(BASE + k * unit, 1)
@@ -207,18 +239,46 @@ def calls(rng, n):
         elif name == "mprotect":
             yield name, (a, length, prot)
         elif name == "madvise":
-            yield name, (a, length, rng.choice([P.MADV_DONTNEED, P.MADV_FREE, P.MADV_POPULATE_READ, P.MADV_POPULATE_WRITE, P.MADV_RANDOM,
-                                                P.MADV_DONTFORK, P.MADV_HUGEPAGE, P.MADV_COLLAPSE]))
+            yield (
+                name,
+                (
+                    a,
+                    length,
+                    rng.choice(
+                        [
+                            P.MADV_DONTNEED,
+                            P.MADV_FREE,
+                            P.MADV_POPULATE_READ,
+                            P.MADV_POPULATE_WRITE,
+                            P.MADV_RANDOM,
+                            P.MADV_DONTFORK,
+                            P.MADV_HUGEPAGE,
+                            P.MADV_COLLAPSE,
+                        ]
+                    ),
+                ),
+            )
         elif name == "mremap":
-            yield name, (a, length, max(0, length + PAGE * rng.choice([0, 0, 0, -1, 1, 3])), rng.choice([0, MOVE, MOVE, MOVE]),
-                         BASE + PAGE * rng.randrange(PAGES))
+            yield (
+                name,
+                (
+                    a,
+                    length,
+                    max(0, length + PAGE * rng.choice([0, 0, 0, -1, 1, 3])),
+                    rng.choice([0, MOVE, MOVE, MOVE]),
+                    BASE + PAGE * rng.randrange(PAGES),
+                ),
+            )
         else:
             yield name, (a, length)
 
 
 def window(memory):
-    return [(head["start"], head["end"], head["perms"], [figures[name] for name in FIGURES], [code for code in codes if code != "sd"])
-            for head, figures, codes in parse_smaps(memory.smaps_text()) if BASE <= int(head["start"], 16) < BASE + 2 * PAGES * PAGE]
+    return [
+        (head["start"], head["end"], head["perms"], [figures[name] for name in FIGURES], [code for code in codes if code != "sd"])
+        for head, figures, codes in parse_smaps(memory.smaps_text())
+        if BASE <= int(head["start"], 16) < BASE + 2 * PAGES * PAGE
+    ]
 
 
 def test_random_calls_leave_the_host_with_the_same_mappings(process, host, seed):

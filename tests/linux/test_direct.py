@@ -1,4 +1,5 @@
 """pread with O_DIRECT: the file's bytes as they should be, wherever the newest of them are, and what is refused."""
+
 import errno
 
 import numpy as np
@@ -25,7 +26,7 @@ def test_whole_pages_are_read_past_the_page_cache_up_to_the_files_end(machine, f
     p = machine.spawn()
     a = p.mmap(0, 8 * P.PAGE)
     assert p.pread(fd, a, 8 * P.PAGE, P.PAGE) == 2 * P.PAGE
-    assert p.read(a, 8 * P.PAGE) == DATA[P.PAGE:] + bytes(6 * P.PAGE)
+    assert p.read(a, 8 * P.PAGE) == DATA[P.PAGE :] + bytes(6 * P.PAGE)
     assert p.pread(fd, a, P.PAGE, 4 * P.PAGE) == 0
     assert machine.meminfo()["Cached"] == 0 and p.rusage().majflt == 0
     machine.check()
@@ -61,7 +62,7 @@ def test_a_huge_page_and_a_page_shared_with_a_child_can_be_read_into(machine, fd
     q = p.fork()
     p.pread(fd, a + 5 * P.PAGE, 3 * P.PAGE, 0)
     p.pread(fd, a, P.PAGE, 0)
-    assert p.read(a, P.PAGE) == DATA[:P.PAGE] and p.read(a + 5 * P.PAGE, 3 * P.PAGE) == DATA
+    assert p.read(a, P.PAGE) == DATA[: P.PAGE] and p.read(a + 5 * P.PAGE, 3 * P.PAGE) == DATA
     assert q.read(a, 3) == b"old" and q.read(a + 5 * P.PAGE, 3 * P.PAGE) == bytes(3 * P.PAGE)
     machine.check()
     q.exit()
@@ -78,9 +79,17 @@ def test_a_buffer_larger_than_ram_is_filled(machine):
     p.exit()
 
 
-@pytest.mark.parametrize("change, code", [({"fd": 99}, errno.EBADF), ({"fd": -1}, errno.EBADF), ({"address": 1}, errno.EINVAL),
-                                          ({"length": 100}, errno.EINVAL), ({"offset": 512}, errno.EINVAL),
-                                          ({"offset": -P.PAGE}, errno.EINVAL)])
+@pytest.mark.parametrize(
+    "change, code",
+    [
+        ({"fd": 99}, errno.EBADF),
+        ({"fd": -1}, errno.EBADF),
+        ({"address": 1}, errno.EINVAL),
+        ({"length": 100}, errno.EINVAL),
+        ({"offset": 512}, errno.EINVAL),
+        ({"offset": -P.PAGE}, errno.EINVAL),
+    ],
+)
 def test_what_is_no_file_or_no_whole_page_is_refused(machine, fd, change, code):
     p = machine.spawn()
     right = {"fd": fd, "address": p.mmap(0, P.PAGE), "length": P.PAGE, "offset": 0}

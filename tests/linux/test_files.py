@@ -1,4 +1,5 @@
 """Mapped files: what programs see, what the disk has, what counts, what is refused."""
+
 import random
 
 import pytest
@@ -37,7 +38,7 @@ def test_a_mapped_file_is_what_was_put_into_it(process, machine):
     a = map_file(process, BASE, fd, 4)
     assert process.read(a, 4 * PAGE) == data + bytes(PAGE - 100)
     assert machine.file("odd").read() == machine.file("odd").on_disk() == data
-    assert machine.file("odd").read(PAGE - 5, 10) == data[PAGE - 5:PAGE + 5]
+    assert machine.file("odd").read(PAGE - 5, 10) == data[PAGE - 5 : PAGE + 5]
 
 
 def test_a_file_has_one_name_and_a_name_one_file(machine):
@@ -54,7 +55,7 @@ def test_private_writes_are_seen_by_nobody_else(process, machine, disk):
     a, b = map_file(process, BASE, file.number, 4), map_file(other, BASE, file.number, 4)
     process.write(a + PAGE, b"mine")
     assert process.read(a + PAGE, 5) == b"mine\x02"
-    assert other.read(b + PAGE, 4) == contents(4)[PAGE:PAGE + 4]
+    assert other.read(b + PAGE, 4) == contents(4)[PAGE : PAGE + 4]
     assert file.read() == file.on_disk() == contents(4)
     assert not file.dirty()
     other.exit()
@@ -100,8 +101,13 @@ def test_msync_refuses_what_linux_refuses(process, disk):
     file = disk.file(4)
     a = map_file(process, BASE, file.number, 4, SHARED)
     process.store(a + 3 * PAGE, 7, 1)
-    for arguments, errno in (((a + 1, PAGE, P.MS_SYNC), 22), ((a, PAGE, P.MS_SYNC | P.MS_ASYNC), 22), ((a, PAGE, 8), 22),
-                             ((a + 2 * PAGE, 8 * PAGE, P.MS_SYNC), 12), ((a + 8 * PAGE, PAGE, P.MS_SYNC), 12)):
+    for arguments, errno in (
+        ((a + 1, PAGE, P.MS_SYNC), 22),
+        ((a, PAGE, P.MS_SYNC | P.MS_ASYNC), 22),
+        ((a, PAGE, 8), 22),
+        ((a + 2 * PAGE, 8 * PAGE, P.MS_SYNC), 12),
+        ((a + 8 * PAGE, PAGE, P.MS_SYNC), 12),
+    ):
         with pytest.raises(OSError) as caught:
             process.msync(*arguments)
         assert caught.value.errno == errno, arguments

@@ -3,6 +3,7 @@
 Faults, minor and major, the place and code of signals, what the page cache holds, VMAs with rights, Rss, Anonymous and
 dirty bytes, one answer after each operation.
 """
+
 import gzip
 import itertools
 import json
@@ -21,8 +22,8 @@ from oracles.linux import file_scripts, scripts
 
 BASE, WINDOW = 0x1000_0000_0000, 4 << 20
 CODES = {"SEGV_MAPERR": 1, "SEGV_ACCERR": 2}
-BUS_ADRERR = 12                 # as files_oracle.c writes it
-LATER = 1 << 30                 # cycles after which all that was read ahead is there
+BUS_ADRERR = 12  # as files_oracle.c writes it
+LATER = 1 << 30  # cycles after which all that was read ahead is there
 FAST = DiskConfig(latency=0, bytes_per_cycle=1024)
 DISK_FILE_SYSTEMS = ("ext2/ext3", "xfs", "btrfs")
 RECORDED = [json.loads(line) for line in gzip.open(scripts.FOLDER / "files.jsonl.gz", "rt")]
@@ -54,14 +55,34 @@ class Script:
                 getattr(self, op)(*map(int, numbers))
         except OSError as failure:
             ret = -failure.errno
-        for core in self.machine.state.core[:self.machine.config.cores]:
+        for core in self.machine.state.core[: self.machine.config.cores]:
             core.cycles += LATER
-        return {"op": line, "ret": ret, "minflt": counted[0], "majflt": counted[1], "segv": self.bad, "code": self.code, "value": self.value,
-                "cached": runs(self.mapped.cached()), "vmas": self.vmas()}
+        return {
+            "op": line,
+            "ret": ret,
+            "minflt": counted[0],
+            "majflt": counted[1],
+            "segv": self.bad,
+            "code": self.code,
+            "value": self.value,
+            "cached": runs(self.mapped.cached()),
+            "vmas": self.vmas(),
+        }
 
     def vmas(self):
-        return [[v.start - BASE, v.end - BASE, rights(v), v.offset // PAGE, v.rss // 1024, v.anonymous // 1024, (v.shared_dirty + v.private_dirty) // 1024]
-                for v in self.process.maps() if BASE <= v.start < BASE + WINDOW]
+        return [
+            [
+                v.start - BASE,
+                v.end - BASE,
+                rights(v),
+                v.offset // PAGE,
+                v.rss // 1024,
+                v.anonymous // 1024,
+                (v.shared_dirty + v.private_dirty) // 1024,
+            ]
+            for v in self.process.maps()
+            if BASE <= v.start < BASE + WINDOW
+        ]
 
     def each(self, process, kind, off, length, byte=1):
         """One access a page, until the first that is refused."""

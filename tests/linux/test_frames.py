@@ -1,4 +1,5 @@
 """The buddy allocator and the cores' lists: no frame twice, none lost, neighbours joined again."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,8 +44,12 @@ def machine():
 
 
 @settings(max_examples=40)
-@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from((TAKE, TAKE, TAKE, GIVE, GIVE, TAKE_HUGE, GIVE_HUGE, DRAIN)),
-                          st.integers(0, 1 << 30)), max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.sampled_from((TAKE, TAKE, TAKE, GIVE, GIVE, TAKE_HUGE, GIVE_HUGE, DRAIN)), st.integers(0, 1 << 30)),
+        max_size=60,
+    )
+)
 def test_frames_are_handed_out_once_and_all_come_back(machine, steps):
     used = int(machine.state.frames.used)
     small, huge, taken = [], [], set()
@@ -57,7 +62,7 @@ def test_frames_are_handed_out_once_and_all_come_back(machine, steps):
             taken -= set(range(frame, frame + (1 if operation == GIVE else 512)))
             run(machine, [(core, operation, frame)])
             continue
-        frame, = run(machine, [(core, operation, 0)])
+        (frame,) = run(machine, [(core, operation, 0)])
         if operation in (TAKE, TAKE_HUGE) and frame >= 0:
             block = set(range(frame, frame + (1 if operation == TAKE else 512)))
             assert 0 < frame and max(block) < TOTAL and not block & taken

@@ -1,4 +1,5 @@
 """Memory groups: what is charged to them, what happens at a limit, who dies. Source: cgroup v2's documentation, mm/memcontrol.c."""
+
 import errno
 
 import pytest
@@ -32,7 +33,9 @@ def test_all_that_its_processes_are_given_is_charged_and_given_back(machine):
     child = process.fork()
     child.exit(), process.exit()
     left = group.stat()
-    assert left["anon"] == left["shmem"] == left["kernel"] == 0 and group.current == left["file"] == stat["file"] - 10 * PAGE     # the cache stays
+    assert (
+        left["anon"] == left["shmem"] == left["kernel"] == 0 and group.current == left["file"] == stat["file"] - 10 * PAGE
+    )  # the cache stays
     assert group.peak >= stat["anon"] + stat["file"] and group.working_set == 0
 
 
@@ -85,7 +88,7 @@ def test_above_high_a_process_reclaims_and_waits(machine):
 
 
 def test_the_readiest_dies_and_the_never_killed_does_not(machine):
-    group = machine.group("a", max="8MiB", swap_max=0)      # a point of oom_score_adj is a thousandth of it: 2 pages
+    group = machine.group("a", max="8MiB", swap_max=0)  # a point of oom_score_adj is a thousandth of it: 2 pages
     small, large = machine.spawn(group=group), machine.spawn(group=group)
     small.touch(small.mmap(0, 800 * KIB), 800 * KIB), large.touch(large.mmap(0, 3 * MIB), 3 * MIB)
     small.oom_score_adj = 1000
@@ -102,7 +105,7 @@ def test_the_readiest_dies_and_the_never_killed_does_not(machine):
     root.oom_score_adj = -1000
     b = root.mmap(0, 8 * MIB)
     with pytest.raises(MachineError, match="out of memory: no frame"):
-        root.touch(b, 8 * MIB)                              # the other one goes first, then there is nobody to kill
+        root.touch(b, 8 * MIB)  # the other one goes first, then there is nobody to kill
     with pytest.raises(MachineError, match="Memory cgroup out of memory"):
         large.load(a)
 

@@ -1,4 +1,5 @@
 """Huge pages that come later than the first touch: khugepaged, and MADV_COLLAPSE."""
+
 import pytest
 
 from hwmem import params as P
@@ -29,7 +30,7 @@ def test_khugepaged_collapses_what_max_ptes_none_allows_and_the_bytes_stay(missi
     process.madvise(a, 2 * HUGE, P.MADV_HUGEPAGE)
     assert huge_bytes(process) == 0, "what is there stays as it is at first"
     pass_time(machine, 11)
-    process.mincore(a, PAGE)                                # any call: the daemon's time has come
+    process.mincore(a, PAGE)  # any call: the daemon's time has come
     assert huge_bytes(process) == (HUGE if collapses else 0)
     assert holds(process, a, 512 - missing) and process.load(a + HUGE - 8) == 0
     assert machine.vmstat()["thp_collapse_alloc"] == (1 if collapses else 0)
@@ -70,7 +71,7 @@ def test_khugepaged_takes_half_of_the_pages_shared_at_most():
     process.madvise(a, 2 * HUGE, P.MADV_NOHUGEPAGE)
     fill(process, a, 1024)
     child = process.fork()
-    fill(process, a, 256)                                   # half of the first 2 MiB are the parent's own again
+    fill(process, a, 256)  # half of the first 2 MiB are the parent's own again
     process.madvise(a, 2 * HUGE, P.MADV_HUGEPAGE)
     pass_time(machine, 11)
     process.mincore(a, PAGE)

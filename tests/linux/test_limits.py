@@ -1,4 +1,5 @@
 """Limits of a process: its stack grows so far, its address space so wide, so much of it is locked."""
+
 import errno
 
 import pytest
@@ -37,8 +38,13 @@ def test_a_stack_grows_to_its_limit_and_no_further(machine, layout):
 def test_a_heap_end_beyond_every_address_and_a_range_of_all_of_them_are_no_memory(machine):
     process = machine.spawn()
     a, end = process.mmap(0, 4 * PAGE), process.brk(0)
-    for call in (lambda: process.brk(-1), lambda: process.brk((1 << 64) - PAGE), lambda: process.sbrk(-end - PAGE),
-                 lambda: process.mincore(a, -1), lambda: process.mincore(a, (1 << 64) - PAGE)):
+    for call in (
+        lambda: process.brk(-1),
+        lambda: process.brk((1 << 64) - PAGE),
+        lambda: process.sbrk(-end - PAGE),
+        lambda: process.mincore(a, -1),
+        lambda: process.mincore(a, (1 << 64) - PAGE),
+    ):
         with pytest.raises(OSError) as caught:
             call()
         assert caught.value.errno == errno.ENOMEM
@@ -87,7 +93,7 @@ def test_a_promise_that_is_refused_leaves_what_was_there_and_one_in_its_place_is
     with pytest.raises(OSError, match="Cannot allocate"):
         process.mmap(BASE, 4 * size, flags=FIXED)
     assert process.load(BASE) == 7 and machine.meminfo()["Committed_AS"] == promised
-    process.mmap(BASE, size, flags=FIXED)                   # in the place of its like: no more is promised
+    process.mmap(BASE, size, flags=FIXED)  # in the place of its like: no more is promised
     assert process.load(BASE) == 0 and machine.meminfo()["Committed_AS"] == promised
     process.exit()
     machine.check()
@@ -104,7 +110,7 @@ def test_no_more_is_locked_than_allowed(machine):
     process.munlock(a, 4 * PAGE)
     process.mlock(a + 4 * PAGE, PAGE)
     process.setrlimit("memlock", 2 * PAGE)
-    process.mlock(a + 4 * PAGE, 2 * PAGE)                   # of which one is locked already
+    process.mlock(a + 4 * PAGE, 2 * PAGE)  # of which one is locked already
     process.setrlimit("memlock", 0)
     for call in (lambda: process.mlock(a, PAGE), lambda: process.mmap(0, PAGE, flags=FIXED & ~hwmem.MAP_FIXED | hwmem.MAP_LOCKED)):
         with pytest.raises(OSError) as caught:
@@ -120,14 +126,18 @@ def test_a_process_with_all_the_mappings_it_may_have_can_still_give_some_back(ma
     count = len(process.maps())
     for k in range(MAX_MAP_COUNT - count):
         process.mmap(BASE + k * PAGE, PAGE, 1 + 2 * (k & 1), FIXED)
-    refused = [(lambda: process.munmap(room + PAGE, PAGE), errno.ENOMEM), (lambda: process.mprotect(room, PAGE, 1), errno.ENOMEM),
-               (lambda: process.madvise(room, PAGE, hwmem.MADV_DONTFORK), errno.EAGAIN), (lambda: process.mlock(room, PAGE), errno.ENOMEM),
-               (lambda: process.mremap(room, PAGE, PAGE, 3, BASE - (32 << 20)), errno.ENOMEM)]
+    refused = [
+        (lambda: process.munmap(room + PAGE, PAGE), errno.ENOMEM),
+        (lambda: process.mprotect(room, PAGE, 1), errno.ENOMEM),
+        (lambda: process.madvise(room, PAGE, hwmem.MADV_DONTFORK), errno.EAGAIN),
+        (lambda: process.mlock(room, PAGE), errno.ENOMEM),
+        (lambda: process.mremap(room, PAGE, PAGE, 3, BASE - (32 << 20)), errno.ENOMEM),
+    ]
     for call, failure in refused:
         with pytest.raises(OSError) as caught:
             call()
         assert caught.value.errno == failure
-    process.mmap(BASE + (1 << 40), PAGE)                    # one above the limit, as Linux lets it
+    process.mmap(BASE + (1 << 40), PAGE)  # one above the limit, as Linux lets it
     process.munmap(room, PAGE)
     process.munmap(room + 7 * PAGE, PAGE)
     for call in (lambda: process.mmap(0, PAGE, 0), lambda: process.munmap(room + 2 * PAGE, PAGE)):

@@ -2,6 +2,7 @@
 
 Expected values are what Linux 6.18 answered to the same calls (ext4, no huge page reserved, THP "madvise").
 """
+
 import errno
 
 import pytest
@@ -39,8 +40,18 @@ def pages(process):
 
 
 @pytest.mark.parametrize("flags", [P.MAP_SHARED, P.MAP_PRIVATE])
-@pytest.mark.parametrize("offset, expected", [(TOP - PAGE, errno.EOVERFLOW), (HALF, errno.EOVERFLOW), (HALF - PAGE, errno.EOVERFLOW),
-                                              (HALF - 2 * PAGE, errno.EOVERFLOW), (HALF - 3 * PAGE, 0), (1 << 44, 0), (TOP - 1, errno.EINVAL)])
+@pytest.mark.parametrize(
+    "offset, expected",
+    [
+        (TOP - PAGE, errno.EOVERFLOW),
+        (HALF, errno.EOVERFLOW),
+        (HALF - PAGE, errno.EOVERFLOW),
+        (HALF - 2 * PAGE, errno.EOVERFLOW),
+        (HALF - 3 * PAGE, 0),
+        (1 << 44, 0),
+        (TOP - 1, errno.EINVAL),
+    ],
+)
 def test_an_offset_that_no_file_can_have_is_refused(process, fd, flags, offset, expected):
     assert failure(process.mmap, 0, 2 * PAGE, 3, flags, fd, offset) == expected
     if expected == 0:
@@ -48,20 +59,45 @@ def test_an_offset_that_no_file_can_have_is_refused(process, fd, flags, offset, 
             process.load(process.mmap(0, 2 * PAGE, 3, flags, fd, offset))
 
 
-@pytest.mark.parametrize("call, arguments, expected", [
-    ("mmap", (HALF, PAGE, 3, PRIVATE | FIXED), errno.ENOMEM), ("mmap", (TOP - PAGE, PAGE, 3, PRIVATE | FIXED), errno.ENOMEM),
-    ("mmap", (HALF - PAGE, PAGE, 3, PRIVATE | P.MAP_FIXED_NOREPLACE), errno.ENOMEM), ("mmap", (0, HALF - PAGE, 3, PRIVATE), errno.ENOMEM),
-    ("mmap", (0, TOP - 1, 3, PRIVATE), errno.ENOMEM), ("mmap", (HALF, PAGE, 3, PRIVATE), 0), ("mmap", (0, PAGE, 3, PRIVATE, -1, TOP - PAGE), 0),
-    ("munmap", (HALF, PAGE), errno.EINVAL), ("munmap", (BASE, TOP - PAGE), errno.EINVAL), ("mprotect", (HALF, PAGE, 1), errno.ENOMEM),
-    ("mprotect", (BASE, TOP - PAGE, 1), errno.ENOMEM), ("mprotect", (BASE, PAGE, HALF), errno.EINVAL),
-    ("mremap", (HALF, PAGE, PAGE), errno.EFAULT), ("mremap", (BASE, HALF, PAGE), errno.EINVAL), ("mremap", (BASE, PAGE, HALF), errno.EINVAL),
-    ("mremap", (BASE, PAGE, PAGE, HALF), errno.EINVAL), ("mremap", (BASE, PAGE, PAGE, MOVE, HALF), errno.EINVAL),
-    ("mremap", (BASE, PAGE, PAGE, 0, HALF), 0), ("madvise", (HALF, PAGE, 4), errno.ENOMEM), ("madvise", (TOP - PAGE, PAGE, 4), errno.EINVAL),
-    ("madvise", (BASE, TOP - PAGE, 14), errno.EINVAL), ("madvise", (BASE, PAGE, HALF), 0), ("madvise", (BASE, PAGE, HALF + PAGE), errno.EINVAL),
-    ("mlock", (HALF, PAGE), errno.ENOMEM), ("mlock", (TOP - PAGE, PAGE), errno.EINVAL), ("mlock", (BASE, TOP - 1), 0),
-    ("munlock", (TOP - PAGE, PAGE), errno.EINVAL), ("munlock", (BASE, HALF), errno.ENOMEM), ("mlock", (BASE, PAGE, HALF), 0),
-    ("mlock", (BASE, PAGE, HALF + PAGE), errno.EINVAL), ("msync", (HALF, PAGE, 4), errno.ENOMEM), ("msync", (BASE, PAGE, HALF), 0),
-    ("mincore", (HALF, PAGE), errno.ENOMEM), ("mlockall", (HALF,), errno.EINVAL)])
+@pytest.mark.parametrize(
+    "call, arguments, expected",
+    [
+        ("mmap", (HALF, PAGE, 3, PRIVATE | FIXED), errno.ENOMEM),
+        ("mmap", (TOP - PAGE, PAGE, 3, PRIVATE | FIXED), errno.ENOMEM),
+        ("mmap", (HALF - PAGE, PAGE, 3, PRIVATE | P.MAP_FIXED_NOREPLACE), errno.ENOMEM),
+        ("mmap", (0, HALF - PAGE, 3, PRIVATE), errno.ENOMEM),
+        ("mmap", (0, TOP - 1, 3, PRIVATE), errno.ENOMEM),
+        ("mmap", (HALF, PAGE, 3, PRIVATE), 0),
+        ("mmap", (0, PAGE, 3, PRIVATE, -1, TOP - PAGE), 0),
+        ("munmap", (HALF, PAGE), errno.EINVAL),
+        ("munmap", (BASE, TOP - PAGE), errno.EINVAL),
+        ("mprotect", (HALF, PAGE, 1), errno.ENOMEM),
+        ("mprotect", (BASE, TOP - PAGE, 1), errno.ENOMEM),
+        ("mprotect", (BASE, PAGE, HALF), errno.EINVAL),
+        ("mremap", (HALF, PAGE, PAGE), errno.EFAULT),
+        ("mremap", (BASE, HALF, PAGE), errno.EINVAL),
+        ("mremap", (BASE, PAGE, HALF), errno.EINVAL),
+        ("mremap", (BASE, PAGE, PAGE, HALF), errno.EINVAL),
+        ("mremap", (BASE, PAGE, PAGE, MOVE, HALF), errno.EINVAL),
+        ("mremap", (BASE, PAGE, PAGE, 0, HALF), 0),
+        ("madvise", (HALF, PAGE, 4), errno.ENOMEM),
+        ("madvise", (TOP - PAGE, PAGE, 4), errno.EINVAL),
+        ("madvise", (BASE, TOP - PAGE, 14), errno.EINVAL),
+        ("madvise", (BASE, PAGE, HALF), 0),
+        ("madvise", (BASE, PAGE, HALF + PAGE), errno.EINVAL),
+        ("mlock", (HALF, PAGE), errno.ENOMEM),
+        ("mlock", (TOP - PAGE, PAGE), errno.EINVAL),
+        ("mlock", (BASE, TOP - 1), 0),
+        ("munlock", (TOP - PAGE, PAGE), errno.EINVAL),
+        ("munlock", (BASE, HALF), errno.ENOMEM),
+        ("mlock", (BASE, PAGE, HALF), 0),
+        ("mlock", (BASE, PAGE, HALF + PAGE), errno.EINVAL),
+        ("msync", (HALF, PAGE, 4), errno.ENOMEM),
+        ("msync", (BASE, PAGE, HALF), 0),
+        ("mincore", (HALF, PAGE), errno.ENOMEM),
+        ("mlockall", (HALF,), errno.EINVAL),
+    ],
+)
 def test_arguments_of_64_bits_have_no_sign_and_ints_are_their_low_half(machine, call, arguments, expected):
     process = machine.spawn(privileged=True)
     process.mmap(BASE, 4 * PAGE, 3, PRIVATE | FIXED)
@@ -69,17 +105,31 @@ def test_arguments_of_64_bits_have_no_sign_and_ints_are_their_low_half(machine, 
     process.exit()
 
 
-@pytest.mark.parametrize("flags, length, address, expected", [
-    (P.MAP_SHARED_VALIDATE | FIXED, PAGE, BASE, 0), (P.MAP_SHARED_VALIDATE | FIXED | P.MAP_SYNC, PAGE, BASE, errno.EOPNOTSUPP),
-    (P.MAP_SHARED_VALIDATE | P.MAP_FIXED_NOREPLACE, PAGE, BASE, errno.EOPNOTSUPP), (P.MAP_SHARED_VALIDATE | FIXED | 0x20_0000, PAGE, BASE, errno.EOPNOTSUPP),
-    (P.MAP_SHARED_VALIDATE | FIXED | P.MAP_POPULATE | P.MAP_STACK | P.MAP_UNINITIALIZED | P.MAP_HUGE_2MB, PAGE, BASE, 0),
-    (P.MAP_SHARED_VALIDATE | FIXED | P.MAP_GROWSDOWN, PAGE, BASE, errno.EINVAL), (8 | FIXED, PAGE, BASE, errno.EINVAL), (FIXED, PAGE, BASE, errno.EINVAL),
-    (P.MAP_SHARED | FIXED | P.MAP_HUGETLB, 2 << 20, BASE, errno.EINVAL), (P.MAP_SHARED | FIXED | P.MAP_SYNC, PAGE, BASE, 0),
-    (P.MAP_SHARED_VALIDATE | P.MAP_ANONYMOUS | FIXED, PAGE, BASE, errno.EINVAL), (PRIVATE | FIXED | 0x20_0000, PAGE, BASE, 0),
-    (PRIVATE | FIXED | P.MAP_SYNC, PAGE, BASE, 0), (PRIVATE | FIXED | P.MAP_HUGETLB, 0, BASE, errno.EINVAL),
-    (PRIVATE | FIXED | P.MAP_HUGETLB, PAGE, BASE, errno.ENOMEM), (PRIVATE | FIXED | P.MAP_HUGETLB, 2 << 20, BASE + PAGE, errno.EINVAL),
-    (SHARED | FIXED | P.MAP_HUGETLB, 2 << 20, BASE, errno.ENOMEM), (PRIVATE | P.MAP_HUGETLB | P.MAP_HUGE_1GB, 1 << 30, 0, errno.ENOMEM),
-    (PRIVATE | P.MAP_HUGETLB | 24 << P.MAP_HUGE_SHIFT, 1 << 24, 0, errno.EINVAL), (PRIVATE | P.MAP_HUGETLB, PAGE, BASE + PAGE, errno.ENOMEM)])
+@pytest.mark.parametrize(
+    "flags, length, address, expected",
+    [
+        (P.MAP_SHARED_VALIDATE | FIXED, PAGE, BASE, 0),
+        (P.MAP_SHARED_VALIDATE | FIXED | P.MAP_SYNC, PAGE, BASE, errno.EOPNOTSUPP),
+        (P.MAP_SHARED_VALIDATE | P.MAP_FIXED_NOREPLACE, PAGE, BASE, errno.EOPNOTSUPP),
+        (P.MAP_SHARED_VALIDATE | FIXED | 0x20_0000, PAGE, BASE, errno.EOPNOTSUPP),
+        (P.MAP_SHARED_VALIDATE | FIXED | P.MAP_POPULATE | P.MAP_STACK | P.MAP_UNINITIALIZED | P.MAP_HUGE_2MB, PAGE, BASE, 0),
+        (P.MAP_SHARED_VALIDATE | FIXED | P.MAP_GROWSDOWN, PAGE, BASE, errno.EINVAL),
+        (8 | FIXED, PAGE, BASE, errno.EINVAL),
+        (FIXED, PAGE, BASE, errno.EINVAL),
+        (P.MAP_SHARED | FIXED | P.MAP_HUGETLB, 2 << 20, BASE, errno.EINVAL),
+        (P.MAP_SHARED | FIXED | P.MAP_SYNC, PAGE, BASE, 0),
+        (P.MAP_SHARED_VALIDATE | P.MAP_ANONYMOUS | FIXED, PAGE, BASE, errno.EINVAL),
+        (PRIVATE | FIXED | 0x20_0000, PAGE, BASE, 0),
+        (PRIVATE | FIXED | P.MAP_SYNC, PAGE, BASE, 0),
+        (PRIVATE | FIXED | P.MAP_HUGETLB, 0, BASE, errno.EINVAL),
+        (PRIVATE | FIXED | P.MAP_HUGETLB, PAGE, BASE, errno.ENOMEM),
+        (PRIVATE | FIXED | P.MAP_HUGETLB, 2 << 20, BASE + PAGE, errno.EINVAL),
+        (SHARED | FIXED | P.MAP_HUGETLB, 2 << 20, BASE, errno.ENOMEM),
+        (PRIVATE | P.MAP_HUGETLB | P.MAP_HUGE_1GB, 1 << 30, 0, errno.ENOMEM),
+        (PRIVATE | P.MAP_HUGETLB | 24 << P.MAP_HUGE_SHIFT, 1 << 24, 0, errno.EINVAL),
+        (PRIVATE | P.MAP_HUGETLB, PAGE, BASE + PAGE, errno.ENOMEM),
+    ],
+)
 def test_flags_are_known_or_refused_as_linux_does(process, fd, flags, length, address, expected):
     assert failure(process.mmap, address, length, 3, flags, -1 if flags & P.MAP_ANONYMOUS else fd) == expected
 
@@ -95,11 +145,31 @@ def test_a_mapping_of_huge_pages_or_of_shared_memory_that_is_refused_has_replace
 
 def test_what_is_wanted_below_two_gib_lies_in_the_second_one_from_below(process):
     low, found = P.MAP_32BIT | P.MAP_NORESERVE, []
-    for address, length in ((0, PAGE), (0, 2 << 20), (0, PAGE), (0, 4 << 20), (0, PAGE), (0x10000, PAGE), (BASE, PAGE), (0x5000_0000, PAGE),
-                            (0x7FFF_FFFF, PAGE), (0x7FFF_F000, PAGE)):
+    for address, length in (
+        (0, PAGE),
+        (0, 2 << 20),
+        (0, PAGE),
+        (0, 4 << 20),
+        (0, PAGE),
+        (0x10000, PAGE),
+        (BASE, PAGE),
+        (0x5000_0000, PAGE),
+        (0x7FFF_FFFF, PAGE),
+        (0x7FFF_F000, PAGE),
+    ):
         found.append(process.mmap(address, length, 3, PRIVATE | low))
-    assert [hex(a) for a in found] == ["0x40000000", "0x40200000", "0x40001000", "0x40600000", "0x40002000", "0x10000", "0x40003000", "0x50000000",
-                                       "0x7ffff000", "0x40004000"]
+    assert [hex(a) for a in found] == [
+        "0x40000000",
+        "0x40200000",
+        "0x40001000",
+        "0x40600000",
+        "0x40002000",
+        "0x10000",
+        "0x40003000",
+        "0x50000000",
+        "0x7ffff000",
+        "0x40004000",
+    ]
     assert process.mmap(0, 2 << 20, 3, SHARED | low) == 0x40400000
     for length in (1 << 30, (1 << 30) + PAGE, 3 << 30):
         assert failure(process.mmap, 0, length, 3, PRIVATE | low) == errno.ENOMEM
@@ -107,7 +177,10 @@ def test_what_is_wanted_below_two_gib_lies_in_the_second_one_from_below(process)
 
 def test_address_zero_is_roots(machine):
     user, root = machine.spawn(), machine.spawn(privileged=True)
-    assert failure(user.mmap, 0, PAGE, 3, PRIVATE | FIXED) == errno.EPERM and failure(user.mmap, 0, PAGE, 3, PRIVATE | P.MAP_FIXED_NOREPLACE) == errno.EPERM
+    assert (
+        failure(user.mmap, 0, PAGE, 3, PRIVATE | FIXED) == errno.EPERM
+        and failure(user.mmap, 0, PAGE, 3, PRIVATE | P.MAP_FIXED_NOREPLACE) == errno.EPERM
+    )
     assert root.mmap(0, PAGE, 3, PRIVATE | FIXED) == 0
     for process in (user, root):
         process.mmap(BASE, PAGE, 3, PRIVATE | FIXED)
@@ -136,7 +209,7 @@ def test_what_moves_beside_a_stranger_stays_a_mapping_of_its_own(process):
     m.map(0, 5), m.map(7, 5), m.touch(7), m.move(7, 5, 1024), m.map(5, 2), m.touch(0), m.move(1024, 5, 7)
     assert pages(process) == [(0, 7), (7, 12)]
     process.munmap(BASE, 1 << 30)
-    m.map(0, 4), m.touch(0), m.map(8, 4), m.touch(8), m.map(100, 4), m.move(100, 4, 4)      # nothing was ever in it: it joins one
+    m.map(0, 4), m.touch(0), m.map(8, 4), m.touch(8), m.map(100, 4), m.move(100, 4, 4)  # nothing was ever in it: it joins one
     assert pages(process) == [(0, 8), (8, 12)]
     process.munmap(BASE, 1 << 30)
     m.map(0, 12), m.touch(4), m.move(4, 4, 100)
@@ -179,7 +252,7 @@ def test_a_mapping_can_move_and_leave_its_place_behind(process):
     process.munmap(BASE, 1 << 30)
     m.map(0, 8)
     process.mremap(BASE, 8 * PAGE, 8 * PAGE, stays, BASE + 8 * PAGE)
-    assert pages(process) == [(0, 16)]                      # nothing was in it: both are one
+    assert pages(process) == [(0, 16)]  # nothing was in it: both are one
 
 
 def test_an_old_length_of_zero_maps_shared_memory_once_more(process):

@@ -1,4 +1,5 @@
 """When there is nothing left: one process dies, is named, and the others go on. And how much may be promised before."""
+
 import re
 
 import numpy as np
@@ -9,8 +10,10 @@ from pressure import GREEDY, PAGE, fill, holds, small_machine
 from hwmem import params as P
 from hwmem.errors import MachineError
 
-REPORT = (r"^Out of memory: Killed process (\d+) \(program\) total-vm:(\d+)kB, anon-rss:(\d+)kB, file-rss:(\d+)kB, "
-          r"shmem-rss:(\d+)kB, UID:1000 pgtables:(\d+)kB oom_score_adj:0$")
+REPORT = (
+    r"^Out of memory: Killed process (\d+) \(program\) total-vm:(\d+)kB, anon-rss:(\d+)kB, file-rss:(\d+)kB, "
+    r"shmem-rss:(\d+)kB, UID:1000 pgtables:(\d+)kB oom_score_adj:0$"
+)
 
 
 def killed(operation):
@@ -89,8 +92,12 @@ def test_the_victims_threads_run_no_more_and_the_others_to_their_end():
     machine = small_machine(swap=0)
     good, bad = machine.spawn(), machine.spawn()
     word, hoard = good.mmap(0, PAGE), bad.mmap(0, 2000 * PAGE, flags=GREEDY)
-    programs = [[(COMPUTE, 1_000_000, 0)] * 40 + [(INCREMENT, word, 1)], [(INCREMENT, hoard + i * PAGE, 1) for i in range(2000)],
-                [(COMPUTE, 10_000, 0)] * 20_000, [(SLEEP, 1 << 40, 0), (INCREMENT, word, 1)]]
+    programs = [
+        [(COMPUTE, 1_000_000, 0)] * 40 + [(INCREMENT, word, 1)],
+        [(INCREMENT, hoard + i * PAGE, 1) for i in range(2000)],
+        [(COMPUTE, 10_000, 0)] * 20_000,
+        [(SLEEP, 1 << 40, 0), (INCREMENT, word, 1)],
+    ]
     threads = [machine.new_thread(p.number, core) for p, core in ((good, 0), (bad, 0), (bad, 1), (bad, 0))]
     rows = [row for program in programs for row in [*program, (FINISH, 0, 0)]]
     start = np.cumsum([0] + [len(program) + 1 for program in programs])[:-1]
@@ -103,6 +110,7 @@ def test_the_victims_threads_run_no_more_and_the_others_to_their_end():
 
 
 # What may be promised
+
 
 def test_by_default_only_a_promise_beyond_ram_and_swap_together_is_refused():
     machine = small_machine("4MiB", "4MiB")
@@ -131,7 +139,7 @@ def test_mode_2_keeps_to_half_of_ram_and_all_swap():
     with pytest.raises(OSError):
         p.mmap(0, 10 << 20)
     with pytest.raises(OSError):
-        p.mmap(0, 10 << 20, flags=GREEDY)    # mode 2 heeds no NORESERVE
+        p.mmap(0, 10 << 20, flags=GREEDY)  # mode 2 heeds no NORESERVE
     p.munmap(a, 20 << 20)
     p.mmap(0, 10 << 20)
     machine.check()
@@ -145,7 +153,7 @@ def test_one_that_dies_while_its_memory_moves_leaves_nothing_behind():
     used = int(machine.state.frames.used)
     far = 300 * (2 << 20)
     a = p.mmap(0, far, flags=GREEDY)
-    for k in range(300):                                # a table for each page
+    for k in range(300):  # a table for each page
         p.store(a + k * (2 << 20), k)
     fill(p, p.mmap(0, 350 * PAGE), 350)
     assert killed(lambda: p.mremap(a, far, far + (4 << 20), P.MREMAP_MAYMOVE))[0] == p.stat().pid

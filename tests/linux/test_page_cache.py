@@ -1,4 +1,5 @@
 """The page cache's table against a dictionary, and read-ahead and fault-around against Linux's recorded answers."""
+
 import random
 
 import numpy as np
@@ -82,6 +83,7 @@ def test_entries_whose_searches_meet_survive_each_others_removal(machine):
     machine.state.file[n].length = 1 << 50
     homes = {}
     from hwmem.linux.page_cache import home
+
     block = 0
     while max(map(len, homes.values()), default=0) < 3:
         homes.setdefault(int(home(n, block << 4)), []).append(block << 4)
@@ -91,13 +93,13 @@ def test_entries_whose_searches_meet_survive_each_others_removal(machine):
     frames = run(machine, [(ENTER, *key) for key in keys])
     for gone in range(len(keys)):
         run(machine, [(LEAVE, *keys[gone])])
-        assert run(machine, [(FIND, *key) for key in keys]) == [0] * (gone + 1) + frames[gone + 1:]
+        assert run(machine, [(FIND, *key) for key in keys]) == [0] * (gone + 1) + frames[gone + 1 :]
     machine.state.file[n].length = 0
 
 
 def test_a_page_used_twice_is_active(machine):
     n = machine.create_file("used", "1MiB")
-    frame, = run(machine, [(ENTER, n, 3)])
+    (frame,) = run(machine, [(ENTER, n, 3)])
     f = machine.state.frame[frame]
     lists = []
     for _ in range(3):

@@ -1,4 +1,5 @@
 """/proc's texts and figures: the same form as the host's own, the same figures after the same calls, and sums that agree."""
+
 import re
 from itertools import product
 
@@ -14,8 +15,8 @@ from hwmem.machine.machine import Machine
 PAGE, BASE = 4096, 0x2000_0000_0000
 RW, R, NONE = P.PROT_READ | P.PROT_WRITE, P.PROT_READ, P.PROT_NONE
 PRIVATE, SHARED = P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED, P.MAP_SHARED | P.MAP_ANONYMOUS | P.MAP_FIXED
-HOSTS_OWN = {"ProtectionKey"}           # of smaps, where the processor has protection keys
-NO_MACHINE = {"sd"}                     # of VmFlags, where the kernel tracks soft-dirty pages: not modelled
+HOSTS_OWN = {"ProtectionKey"}  # of smaps, where the processor has protection keys
+NO_MACHINE = {"sd"}  # of VmFlags, where the kernel tracks soft-dirty pages: not modelled
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +111,10 @@ def test_stat_and_statm_have_as_many_fields_as_the_hosts(process, host):
 
 
 def test_meminfo_vmstat_and_buddyinfo_have_the_hosts_lines_in_the_hosts_order(machine, host):
-    ours, hosts = ([re.sub(r" +\d+", lambda n: "N" * len(n[0]), line) for line in text.splitlines()
-                    if "VmallocTotal" not in line] for text in (machine.meminfo_text(), host_memory.read("meminfo")))
+    ours, hosts = (
+        [re.sub(r" +\d+", lambda n: "N" * len(n[0]), line) for line in text.splitlines() if "VmallocTotal" not in line]
+        for text in (machine.meminfo_text(), host_memory.read("meminfo"))
+    )
     assert is_subsequence(ours, [*hosts, ours[-1]]), "a processor without pages of 1 GiB has no DirectMap1G, the last line"
     assert {"HugePages_Total:NNNNNNNN", "DirectMap4k:NNNNNNNNNNNN kB"} <= set(ours)
     assert is_subsequence(names_of(machine.vmstat_text(), " "), names_of(host_memory.read("vmstat"), " "))
@@ -119,11 +122,16 @@ def test_meminfo_vmstat_and_buddyinfo_have_the_hosts_lines_in_the_hosts_order(ma
     assert re.sub(r" +\d+", " N", machine.buddyinfo_text()) == re.sub(r" +\d+", " N", normal)
 
 
-CASES = [(prot, flags, advice, touched) for prot, flags, advice, touched in product(
-    (RW, R, NONE), (PRIVATE, SHARED), (None, P.MADV_HUGEPAGE, P.MADV_NOHUGEPAGE, P.MADV_DONTFORK, P.MADV_SEQUENTIAL, P.MADV_RANDOM,
-                                       P.MADV_DONTNEED), (None, False, True))
-    if touched is None or prot == RW or (prot == R and not touched)] + [(RW, PRIVATE | P.MAP_NORESERVE, None, True),
-                                                                        (RW, PRIVATE | P.MAP_STACK, None, True)]
+CASES = [
+    (prot, flags, advice, touched)
+    for prot, flags, advice, touched in product(
+        (RW, R, NONE),
+        (PRIVATE, SHARED),
+        (None, P.MADV_HUGEPAGE, P.MADV_NOHUGEPAGE, P.MADV_DONTFORK, P.MADV_SEQUENTIAL, P.MADV_RANDOM, P.MADV_DONTNEED),
+        (None, False, True),
+    )
+    if touched is None or prot == RW or (prot == R and not touched)
+] + [(RW, PRIVATE | P.MAP_NORESERVE, None, True), (RW, PRIVATE | P.MAP_STACK, None, True)]
 
 
 def same_calls(memory, address, prot, flags, advice, touched):
@@ -140,8 +148,12 @@ def entry_at(memory, address):
 
 
 def compare_entries(ours, hosts):
-    assert (ours[0]["end"], ours[0]["perms"], ours[0]["offset"], ours[0]["name"]) == \
-        (hosts[0]["end"], hosts[0]["perms"], hosts[0]["offset"], hosts[0]["name"])
+    assert (ours[0]["end"], ours[0]["perms"], ours[0]["offset"], ours[0]["name"]) == (
+        hosts[0]["end"],
+        hosts[0]["perms"],
+        hosts[0]["offset"],
+        hosts[0]["name"],
+    )
     assert ours[1] == {name: value for name, value in hosts[1].items() if name not in HOSTS_OWN}
     assert ours[2] == [code for code in hosts[2] if code not in NO_MACHINE]
 

@@ -5,6 +5,7 @@ are asked of it as well. A figure on which runs differ (None) is not compared. L
 script that calls MADV_FREE, for Linux moves such pages in batches of 31 a core (test_oracles_linux.py says how far that goes),
 and of one that clears references: no TLB is flushed then, and what the host's TLB happens to keep decides what it sees again.
 """
+
 import gzip
 import json
 import random
@@ -38,7 +39,7 @@ def compare(theirs):
     loose = any((" advise " in line and line.endswith(FREE)) or " refs " in line for line in lines)
     for step, (mine, linux) in enumerate(zip(process_answers.answer_script(lines), theirs)):
         found = [d for d in differences(mine, linux) if not (loose and len(d[0]) == 5 and d[0][4] in LOOSE)]
-        assert not found, f"step {step}, {lines[step]!r} after {lines[max(0, step - 5):step]}: (place, ours, Linux's) {found[:5]}"
+        assert not found, f"step {step}, {lines[step]!r} after {lines[max(0, step - 5) : step]}: (place, ours, Linux's) {found[:5]}"
 
 
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda r: f"{r['kind']}-{r['seed']}")

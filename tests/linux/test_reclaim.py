@@ -1,4 +1,5 @@
 """Reclaim: what goes first when memory is short, what stays, who pays; and a working set larger than RAM is right."""
+
 import numpy as np
 import pytest
 from pressure import GREEDY, PAGE, counted, fill, free_frames, holds, residents, small_machine, word
@@ -8,8 +9,21 @@ from hwmem import params as P
 FRAMES = 1024
 
 
-@pytest.mark.parametrize("memory, kib", [("16MiB", 512), ("32MiB", 724), ("64MiB", 1024), ("128MiB", 1448), ("256MiB", 2048),
-                                         ("512MiB", 2896), ("1GiB", 4096), ("2GiB", 5792), ("4GiB", 8192), ("8GiB", 11584)])
+@pytest.mark.parametrize(
+    "memory, kib",
+    [
+        ("16MiB", 512),
+        ("32MiB", 724),
+        ("64MiB", 1024),
+        ("128MiB", 1448),
+        ("256MiB", 2048),
+        ("512MiB", 2896),
+        ("1GiB", 4096),
+        ("2GiB", 5792),
+        ("4GiB", 8192),
+        ("8GiB", 11584),
+    ],
+)
 def test_the_least_free_memory_is_what_linuxs_table_says(memory, kib):
     """The comment above mm/page_alloc.c's init_per_zone_wmark_min; it rounds to multiples of 4."""
     f = small_machine(memory).state.frames
@@ -103,7 +117,7 @@ def test_a_page_written_after_madv_free_survives_pressure_and_an_unwritten_one_r
 
 
 def test_pages_in_use_stay_while_a_stream_goes_by():
-    machine = small_machine(stlb=None)                      # a large TLB would keep their accessed bits from being set again
+    machine = small_machine(stlb=None)  # a large TLB would keep their accessed bits from being set again
     p = machine.spawn()
     hot, stream = p.mmap(0, 200 * PAGE), p.mmap(0, 3 * FRAMES * PAGE)
     fill(p, hot, 200)
@@ -129,7 +143,7 @@ def test_locked_pages_are_never_taken():
     assert all(residents(p, a, 100))
     machine.check()
     p.munlock(a, 100 * PAGE)
-    p.madvise(a, 100 * PAGE, P.MADV_COLD)                   # mlock has used them: else they are active at their next turn
+    p.madvise(a, 100 * PAGE, P.MADV_COLD)  # mlock has used them: else they are active at their next turn
     fill(p, b, 2 * FRAMES, 5)
     fill(p, b, 2 * FRAMES, 6)
     assert not all(residents(p, a, 100)) and holds(p, a, 100)

@@ -1,4 +1,5 @@
 """Shared anonymous memory: one memory for all who inherited the mapping, gone with the last of them."""
+
 import random
 
 import pytest

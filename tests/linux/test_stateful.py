@@ -4,6 +4,7 @@ Processes fork, end, map private and shared memory, unmap, protect, move, advise
 pages go to swap and come back, and huge pages are made and taken apart. After each step the machine's invariants hold;
 in the end, and now and then, every readable page of every process is read.
 """
+
 import pytest
 from hypothesis import event, settings
 from hypothesis import strategies as st
@@ -16,14 +17,25 @@ from hwmem.machine.machine import Machine
 from stateful_model import PAGE, Space
 
 BASE = 0x2000_0000_0000
-AREA = 1200                     # pages that the processes use: two huge pages and some
+AREA = 1200  # pages that the processes use: two huge pages and some
 MOST_PROCESSES = 3
 FIXED = P.MAP_ANONYMOUS | P.MAP_FIXED
 RIGHTS = st.sampled_from([P.PROT_READ | P.PROT_WRITE] * 4 + [P.PROT_READ, P.PROT_NONE])
 FIRST = st.one_of(st.integers(0, AREA - 1), st.sampled_from([0, 512]))
 LENGTH = st.one_of(st.integers(1, 12), st.sampled_from([64, 512, 600, AREA]))
-ADVICE = st.sampled_from([P.MADV_DONTNEED, P.MADV_FREE, P.MADV_FREE, P.MADV_PAGEOUT, P.MADV_PAGEOUT, P.MADV_HUGEPAGE, P.MADV_NOHUGEPAGE,
-                          P.MADV_COLD, P.MADV_WILLNEED])
+ADVICE = st.sampled_from(
+    [
+        P.MADV_DONTNEED,
+        P.MADV_FREE,
+        P.MADV_FREE,
+        P.MADV_PAGEOUT,
+        P.MADV_PAGEOUT,
+        P.MADV_HUGEPAGE,
+        P.MADV_NOHUGEPAGE,
+        P.MADV_COLD,
+        P.MADV_WILLNEED,
+    ]
+)
 WHICH, CORE, BYTE = st.integers(0, MOST_PROCESSES - 1), st.integers(0, 1), st.integers(1, 255)
 SMALL = {"l1d": CacheConfig(size="4KiB", ways=4, latency=4), "l2": None, "llc": CacheConfig(size="64KiB", ways=8, latency=40)}
 
@@ -141,8 +153,12 @@ class Histories(RuleBasedStateMachine):
     @rule(which=WHICH)
     def look_at_maps(self, which):
         process, space = self.pick(which)
-        mapped = {page: v.prot for v in process.maps() if BASE <= v.start < address(4 * AREA)
-                  for page in range((v.start - BASE) // PAGE, (v.end - BASE) // PAGE)}
+        mapped = {
+            page: v.prot
+            for v in process.maps()
+            if BASE <= v.start < address(4 * AREA)
+            for page in range((v.start - BASE) // PAGE, (v.end - BASE) // PAGE)
+        }
         assert mapped == {page: m.prot for page, m in space.pages.items()}
 
     @invariant()

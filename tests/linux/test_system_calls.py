@@ -1,4 +1,5 @@
 """The table of system calls: each has a door, and the numbers are those of the architecture's headers."""
+
 import errno
 import pathlib
 import re

@@ -3,6 +3,7 @@
 One thread's results are those of this host's processor, which runs the same text (where a compiler is), and of the manual's
 rules; several threads' those of a plain model of x86-TSO, byte by byte.
 """
+
 import itertools
 import shutil
 import subprocess
@@ -21,7 +22,12 @@ MASK64 = (1 << 64) - 1
 def herd(*threads, init="", condition="", arch="X86_64"):
     """A test in herd's text, from lists of instructions."""
     rows = [[thread[n] if n < len(thread) else "" for thread in threads] for n in range(max(map(len, threads)))]
-    lines = [f"{arch} t", f"{{ {init} }}", " | ".join(f"P{n}" for n in range(len(threads))) + " ;", *(" | ".join(row) + " ;" for row in rows)]
+    lines = [
+        f"{arch} t",
+        f"{{ {init} }}",
+        " | ".join(f"P{n}" for n in range(len(threads))) + " ;",
+        *(" | ".join(row) + " ;" for row in rows),
+    ]
     return "\n".join([*lines, condition])
 
 
@@ -30,62 +36,75 @@ def verdicts(text):
     return [litmus.run(test, ordering).holds for ordering in ORDERINGS]
 
 
-@pytest.mark.parametrize("instructions, init, condition", [
-    (["movb $2,(x)"], "int x=0x0100", "forall x=0x0102"),                   # little endian
-    (["movw $1,(x)"], "int x=0x12345678", "forall x=0x12340001"),
-    (["movw $1,%ax"], "0:rax=0x12345678", "forall 0:rax=0x12340001"),
-    (["movb $1,%al", "movb $2,%ah"], "0:rax=-1", "forall 0:rax=0xffffffffffff0201"),
-    (["movl $-1,%eax"], "0:rax=-1", "forall 0:rax=0x00000000ffffffff"),      # SDM vol. 1, 3.4.1.1
-    (["movl $-1,%eax"], "0:rax=-1", "forall 0:eax=-1"),
-    (["movq $-1,%rax"], "", "forall 0:rax=-1"),
-    (["movl (x),%eax"], "int64_t x=-1; 0:rax=-1", "forall 0:rax=0xffffffff"),
-    (["movb (x),%bl"], "int x=0x1ff; 0:rbx=0x700", "forall 0:rbx=0x7ff"),
-    (["movq %rbx,(x)"], "uint64_t x; 0:RBX=0x202020202020202", "forall [x]=0x202020202020202"),
-    (["lock incb (x)"], "int x=0x1ff", "forall x=0x100"),
-    (["lock addw $1,(x)"], "int x=0xffff", "forall x=0"),
-    (["incb (x)"], "int x=0x1ff", "forall x=0x100"),
-    (["xchgb (x),%al"], "int x=0x1234; 0:rax=0x5678", "forall x=0x1278 /\\ 0:rax=0x5634"),
-    (["lock xaddl (x),%eax"], "int x=-1; 0:rax=0x100000002", "forall x=1 /\\ 0:rax=0xffffffff"),
-    (["lock cmpxchgb (x),%cl"], "int x=0x107; 0:rax=7; 0:rcx=9", "forall x=0x109 /\\ 0:rax=7"),
-    (["lock cmpxchgl (x),%ecx"], "int x=5; 0:rax=-1; 0:rcx=9", "forall x=5 /\\ 0:rax=5"),
-    (["movzbl (x),%eax", "movsbq (x),%rbx"], "int x=0x1fe; 0:rax=-1", "forall 0:rax=0xfe /\\ 0:rbx=-2"),
-    (["not %eax", "neg %rbx"], "0:rbx=5", "forall 0:rax=0xffffffff /\\ 0:rbx=-5"),
-    (["xchg %eax,%ebx"], "0:rax=1; 0:rbx=2", "forall 0:rax=2 /\\ 0:rbx=1"),
-    (["shl $2,%eax", "and %eax,%eax"], "0:rax=1", "forall 0:RAX=4"),
-    (["cmp $1,%eax", "cmovc %rbx,%rcx", "setnb %dl"], "0:rbx=7", "forall 0:rcx=7 /\\ 0:rdx=0"),
-    (["nopl 0(%rax,%eax,0)", "NOPW %cs:0(%rax,%eax,0)", "endbr64", "nop"], "", "forall 0:rax=0"),
-    (["movl $1,(x)", "ret", "movl $2,(x)"], "", "forall x=1"),
-    (["movl (%rax),%ebx", "movl $3,(%rcx)"], "0:rax=x; int *0:rcx=&y; x=9", "forall 0:rbx=9 /\\ y=3 /\\ 0:rax=x /\\ 0:rcx<>x"),
-    (["movq (p),%rax", "movl 0(%rax),%ebx"], "p=x; x=9", "forall 0:rbx=9 /\\ p=x"),
-    (["movl $4,%r8d", "movb $1,%sil", "movw %r8w,(x)"], "", "forall 0:r8=4 /\\ 0:rsi=1 /\\ x=4"),
-    (["cmpxchgl (x),%ecx"], "x=7; 0:rax=7; 0:rcx=9", "forall x=9 /\\ 0:rax=7"),
-    (["cmpxchgl (x),%ecx"], "x=8; 0:rax=7; 0:rcx=9", "forall x=8 /\\ 0:rax=8"),
-    (["xaddl (x),%ecx", "uxchl (y),%edx"], "x=8; 0:rcx=1; y=3; 0:rdx=4", "forall x=9 /\\ 0:rcx=8 /\\ y=4 /\\ 0:rdx=3"),
-])
+@pytest.mark.parametrize(
+    "instructions, init, condition",
+    [
+        (["movb $2,(x)"], "int x=0x0100", "forall x=0x0102"),  # little endian
+        (["movw $1,(x)"], "int x=0x12345678", "forall x=0x12340001"),
+        (["movw $1,%ax"], "0:rax=0x12345678", "forall 0:rax=0x12340001"),
+        (["movb $1,%al", "movb $2,%ah"], "0:rax=-1", "forall 0:rax=0xffffffffffff0201"),
+        (["movl $-1,%eax"], "0:rax=-1", "forall 0:rax=0x00000000ffffffff"),  # SDM vol. 1, 3.4.1.1
+        (["movl $-1,%eax"], "0:rax=-1", "forall 0:eax=-1"),
+        (["movq $-1,%rax"], "", "forall 0:rax=-1"),
+        (["movl (x),%eax"], "int64_t x=-1; 0:rax=-1", "forall 0:rax=0xffffffff"),
+        (["movb (x),%bl"], "int x=0x1ff; 0:rbx=0x700", "forall 0:rbx=0x7ff"),
+        (["movq %rbx,(x)"], "uint64_t x; 0:RBX=0x202020202020202", "forall [x]=0x202020202020202"),
+        (["lock incb (x)"], "int x=0x1ff", "forall x=0x100"),
+        (["lock addw $1,(x)"], "int x=0xffff", "forall x=0"),
+        (["incb (x)"], "int x=0x1ff", "forall x=0x100"),
+        (["xchgb (x),%al"], "int x=0x1234; 0:rax=0x5678", "forall x=0x1278 /\\ 0:rax=0x5634"),
+        (["lock xaddl (x),%eax"], "int x=-1; 0:rax=0x100000002", "forall x=1 /\\ 0:rax=0xffffffff"),
+        (["lock cmpxchgb (x),%cl"], "int x=0x107; 0:rax=7; 0:rcx=9", "forall x=0x109 /\\ 0:rax=7"),
+        (["lock cmpxchgl (x),%ecx"], "int x=5; 0:rax=-1; 0:rcx=9", "forall x=5 /\\ 0:rax=5"),
+        (["movzbl (x),%eax", "movsbq (x),%rbx"], "int x=0x1fe; 0:rax=-1", "forall 0:rax=0xfe /\\ 0:rbx=-2"),
+        (["not %eax", "neg %rbx"], "0:rbx=5", "forall 0:rax=0xffffffff /\\ 0:rbx=-5"),
+        (["xchg %eax,%ebx"], "0:rax=1; 0:rbx=2", "forall 0:rax=2 /\\ 0:rbx=1"),
+        (["shl $2,%eax", "and %eax,%eax"], "0:rax=1", "forall 0:RAX=4"),
+        (["cmp $1,%eax", "cmovc %rbx,%rcx", "setnb %dl"], "0:rbx=7", "forall 0:rcx=7 /\\ 0:rdx=0"),
+        (["nopl 0(%rax,%eax,0)", "NOPW %cs:0(%rax,%eax,0)", "endbr64", "nop"], "", "forall 0:rax=0"),
+        (["movl $1,(x)", "ret", "movl $2,(x)"], "", "forall x=1"),
+        (["movl (%rax),%ebx", "movl $3,(%rcx)"], "0:rax=x; int *0:rcx=&y; x=9", "forall 0:rbx=9 /\\ y=3 /\\ 0:rax=x /\\ 0:rcx<>x"),
+        (["movq (p),%rax", "movl 0(%rax),%ebx"], "p=x; x=9", "forall 0:rbx=9 /\\ p=x"),
+        (["movl $4,%r8d", "movb $1,%sil", "movw %r8w,(x)"], "", "forall 0:r8=4 /\\ 0:rsi=1 /\\ x=4"),
+        (["cmpxchgl (x),%ecx"], "x=7; 0:rax=7; 0:rcx=9", "forall x=9 /\\ 0:rax=7"),
+        (["cmpxchgl (x),%ecx"], "x=8; 0:rax=7; 0:rcx=9", "forall x=8 /\\ 0:rax=8"),
+        (["xaddl (x),%ecx", "uxchl (y),%edx"], "x=8; 0:rcx=1; y=3; 0:rdx=4", "forall x=9 /\\ 0:rcx=8 /\\ y=4 /\\ 0:rdx=3"),
+    ],
+)
 def test_one_thread_computes_what_the_manual_says(instructions, init, condition):
-    swapped = [i if not i.startswith(("lock xadd", "lock cmpxchg", "cmpxchg", "xadd", "uxch")) else
-               f"{i.rpartition(' ')[0]} {','.join(i.rpartition(' ')[2].split(',')[::-1])}" for i in instructions]
+    swapped = [
+        i
+        if not i.startswith(("lock xadd", "lock cmpxchg", "cmpxchg", "xadd", "uxch"))
+        else f"{i.rpartition(' ')[0]} {','.join(i.rpartition(' ')[2].split(',')[::-1])}"
+        for i in instructions
+    ]
     assert verdicts(herd(swapped, init=init, condition=condition)) == [True] * 3
     denied = condition.replace("forall ", "exists ~(") + ")"
     assert verdicts(herd(swapped, init=init, condition=denied)) == [False] * 3
 
 
-@pytest.mark.parametrize("instructions, init, condition", [
-    (["MOV EAX,$-1", "MOV [x],EAX"], "", "forall (0:EAX=-1 /\\ 0:EAX=0xffffffff /\\ x=-1)"),
-    (["MOVB [x],$2"], "x=0x0100", "forall x=0x0102"),
-    (["MOV AX,$1"], "0:EAX=0x12345678", "forall 0:EAX=0x12340001"),
-    (["LOCK; ADD [x],$1", "LOCK OR [y],$6", "LOCK AND [y],$12", "LOCK XOR [y],$5", "LOCK DEC [x]", "LOCK; INC [x]", "LOCK NOT [z]"], "y=1",
-     "forall (x=1 /\\ y=1 /\\ z=-1)"),
-    (["OR [x],$6", "AND [x],$4", "XOR [x],$5", "OR EAX,[x]", "ADD EAX,EBX"], "x=1; 0:EBX=2", "forall (x=1 /\\ 0:EAX=3)"),
-    (["ADD EAX,$2147483647", "INC EAX"], "0:EAX=1", "forall 0:EAX=0x80000001"),
-    (["MOV [EAX],$5", "MOV EBX,(EAX)"], "0:EAX=x", "forall (x=5 /\\ 0:EBX=5)"),
-])
+@pytest.mark.parametrize(
+    "instructions, init, condition",
+    [
+        (["MOV EAX,$-1", "MOV [x],EAX"], "", "forall (0:EAX=-1 /\\ 0:EAX=0xffffffff /\\ x=-1)"),
+        (["MOVB [x],$2"], "x=0x0100", "forall x=0x0102"),
+        (["MOV AX,$1"], "0:EAX=0x12345678", "forall 0:EAX=0x12340001"),
+        (
+            ["LOCK; ADD [x],$1", "LOCK OR [y],$6", "LOCK AND [y],$12", "LOCK XOR [y],$5", "LOCK DEC [x]", "LOCK; INC [x]", "LOCK NOT [z]"],
+            "y=1",
+            "forall (x=1 /\\ y=1 /\\ z=-1)",
+        ),
+        (["OR [x],$6", "AND [x],$4", "XOR [x],$5", "OR EAX,[x]", "ADD EAX,EBX"], "x=1; 0:EBX=2", "forall (x=1 /\\ 0:EAX=3)"),
+        (["ADD EAX,$2147483647", "INC EAX"], "0:EAX=1", "forall 0:EAX=0x80000001"),
+        (["MOV [EAX],$5", "MOV EBX,(EAX)"], "0:EAX=x", "forall (x=5 /\\ 0:EBX=5)"),
+    ],
+)
 def test_the_32_bit_texts_compute_so_too(instructions, init, condition):
     assert verdicts(herd(instructions, init=init, condition=condition, arch="X86")) == [True] * 3
 
 
 JUMPS = ["je", "jne", "jl", "jge", "jle", "jg", "js", "jns", "jb", "jae", "jbe", "ja", "jo", "jno"]
-PAIRS = [(0, 0), (1, 0), (0, 1), (-1, 1), (127, -1), (-128, 1), (5, 5), (-128, 127), (100, -100), (0x7fffffff, -1), (-0x80000000, 1)]
+PAIRS = [(0, 0), (1, 0), (0, 1), (-1, 1), (127, -1), (-128, 1), (5, 5), (-128, 127), (100, -100), (0x7FFFFFFF, -1), (-0x80000000, 1)]
 ALU = ["add", "sub", "and", "or", "xor", "cmp", "test", "inc", "dec", "neg", "not"]
 REGISTERS = {"b": ("%al", "%bl", "%r9b"), "w": ("%ax", "%bx", "%r9w"), "l": ("%eax", "%ebx", "%r9d"), "q": ("%rax", "%rbx", "%r9")}
 
@@ -104,8 +123,10 @@ def host_results(cases, folder):
     body = []
     for n, (program, a, b) in enumerate(cases):
         text = "\\n\\t".join(line.replace("%", "%%") for line in ["movq $0,%rdx", "movq $0,%rcx", *program])
-        body.append(f'{{ unsigned long a = {a & MASK64}UL, b = {b & MASK64}UL, c = 0, d = 0; __asm__ volatile("{text}" : "+a"(a), "+b"(b), '
-                    f'"=c"(c), "=d"(d) : : "cc", "memory"); printf("%lu %lu %lu\\n", a, c, d); }} /* {n} */')
+        body.append(
+            f'{{ unsigned long a = {a & MASK64}UL, b = {b & MASK64}UL, c = 0, d = 0; __asm__ volatile("{text}" : "+a"(a), "+b"(b), '
+            f'"=c"(c), "=d"(d) : : "cc", "memory"); printf("%lu %lu %lu\\n", a, c, d); }} /* {n} */'
+        )
     (folder / "host.c").write_text("#include <stdio.h>\nint main(void) {\n" + "\n".join(body) + "\nreturn 0; }\n")
     subprocess.run(["cc", "-O0", "-o", folder / "host", folder / "host.c"], check=True)
     lines = subprocess.run([folder / "host"], stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()
@@ -115,8 +136,19 @@ def host_results(cases, folder):
 @pytest.mark.skipif(shutil.which("cc") is None, reason="not installed: cc")
 def test_results_and_flags_of_every_width_are_the_hosts(tmp_path):
     rng = np.random.default_rng(3)
-    cases = [(program, *(int(v) for v in rng.choice([0, 1, -1, 127, -128, 128, 255, 0x7fff, -0x8000, 0x7fffffff, -0x80000000, 5, -7,
-                                                    2**63 - 1, -2**63], 2))) for program in programs() for _ in range(4)]
+    cases = [
+        (
+            program,
+            *(
+                int(v)
+                for v in rng.choice(
+                    [0, 1, -1, 127, -128, 128, 255, 0x7FFF, -0x8000, 0x7FFFFFFF, -0x80000000, 5, -7, 2**63 - 1, -(2**63)], 2
+                )
+            ),
+        )
+        for program in programs()
+        for _ in range(4)
+    ]
     for (program, a, b), host in zip(cases, host_results(cases, tmp_path)):
         test = litmus.parse(herd(program, init=f"0:rax={a}; 0:rbx={b}", condition="locations [0:rax; 0:rcx; 0:rdx;]"))
         ours = {tuple(v & MASK64 for v in state) for state in litmus.run(test, "sc").allowed}
@@ -126,38 +158,90 @@ def test_results_and_flags_of_every_width_are_the_hosts(tmp_path):
 def test_jumps_go_as_their_conditions_say():
     """Of each pair, and each jump: by what the manual's names mean for the numbers themselves."""
     for a, b in PAIRS:
-        unsigned = a & 0xffffffff, b & 0xffffffff
+        unsigned = a & 0xFFFFFFFF, b & 0xFFFFFFFF
         difference = (a - b + (1 << 31)) % (1 << 32) - (1 << 31)
-        meant = {"je": a == b, "jl": a < b, "jle": a <= b, "js": difference < 0, "jb": unsigned[0] < unsigned[1],
-                 "jbe": unsigned[0] <= unsigned[1], "jo": difference != a - b}
-        meant |= {"jne": not meant["je"], "jge": not meant["jl"], "jg": not meant["jle"], "jns": not meant["js"], "jae": not meant["jb"],
-                  "ja": not meant["jbe"], "jno": not meant["jo"]}
+        meant = {
+            "je": a == b,
+            "jl": a < b,
+            "jle": a <= b,
+            "js": difference < 0,
+            "jb": unsigned[0] < unsigned[1],
+            "jbe": unsigned[0] <= unsigned[1],
+            "jo": difference != a - b,
+        }
+        meant |= {
+            "jne": not meant["je"],
+            "jge": not meant["jl"],
+            "jg": not meant["jle"],
+            "jns": not meant["js"],
+            "jae": not meant["jb"],
+            "ja": not meant["jbe"],
+            "jno": not meant["jo"],
+        }
         for jump in JUMPS:
-            text = herd([f"cmpl ${b},%eax", f"{jump} L", "movl $1,%ecx", "L:"], init=f"0:rax={a & 0xffffffff}", condition="exists 0:ecx=0")
+            text = herd([f"cmpl ${b},%eax", f"{jump} L", "movl $1,%ecx", "L:"], init=f"0:rax={a & 0xFFFFFFFF}", condition="exists 0:ecx=0")
             assert litmus.run(litmus.parse(text), "sc").holds == meant[jump], (a, b, jump)
 
 
 MESSAGE = ["MOV [x],$1", "MOV [y],$1"]
 
 
-@pytest.mark.parametrize("text, expected", [
-    (herd(["LOCK; ADD [g],$1", "LFENCE", "MOV EAX,[s]"], ["MOV EAX,[g]", "MOV [s],EAX", "MFENCE", "MOV EBX,[g]"], init="g=5;", arch="X86",
-          condition="exists (0:EAX=0 /\\ 1:EAX=5 /\\ 1:EBX=5)"), [False, False, False]),
-    (herd(["MOV [pte],$1", "MFENCE", "MOV EAX,[cpus]"], ["LOCK OR [cpus],$1", "MOV EAX,[pte]"], arch="X86",
-          condition="exists (0:EAX=0 /\\ 1:EAX=0)"), [False, False, False]),
-    (herd(MESSAGE, ["MOV EAX,[y]", "MOV EBX,[x]"], condition="filter (1:EAX=1)\nexists (1:EBX=0)", arch="X86"), [False, False, True]),
-    (herd(MESSAGE, ["MOV EAX,[y]", "MOV EBX,[x]"], condition="forall (1:EAX=1 => 1:EBX=1)", arch="X86"), [True, True, False]),
-    (herd(["MOV [x],$1"], ["MOV EAX,[x]"], condition="forall (1:EAX=0 \\/ 1:EAX<>0)", arch="X86"), [True, True, True]),
-    (herd(["MOV [x],$1"], ["MOV EAX,[x]"], condition="not exists (not (1:EAX==0) /\\ 1:EAX!=1)", arch="X86"), [True, True, True]),
-    (herd(MESSAGE, ["MOV EAX,[y]", "CMP EAX,$1", "JNE L1", "MOV EBX,[x]", "L1:"], condition="exists (1:EAX=1 /\\ 1:EBX=0)", arch="X86"),
-     [False, False, True]),
-    (herd(MESSAGE, ["L0: MOV EAX,[y]", "CMP EAX,$1", "JNE L0", "MOV EBX,[x]"], condition="exists (1:EBX=0)", arch="X86"), [False, False, True]),
-    (herd(["MOV [x],$1", "MOV EAX,[y]"], ["MOV [y],$1", "MOV EBX,[x]"], condition="exists (0:EAX=1:EBX /\\ 0:EAX=0)", arch="X86"), [False, True, True]),
-    # as herd's own tests of instructions say (X86_64, A006 and A011)
-    (herd(["movl $2,(x)", "movl $1,(y)", "ret"], ["mov (y),%eax", "cmp $1,%eax", "je L0x3b", "L0x31:", "mov %eax,(P1_r0)", "ret", "L0x3b:",
-          "movl $1,(x)", "jmp L0x31"], init="[P1_r0]=0;[x]=0;[y]=0;", condition="exists ([x]=2 /\\ P1_r0=1)"), [False, False, True]),
-    (herd(["movl $1,(y)"], ["movl $2,%eax", "xchgl (y),%eax"], init="int y;", condition="~exists 1:rax=1 /\\ [y]=1"), [True, True, True]),
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (
+            herd(
+                ["LOCK; ADD [g],$1", "LFENCE", "MOV EAX,[s]"],
+                ["MOV EAX,[g]", "MOV [s],EAX", "MFENCE", "MOV EBX,[g]"],
+                init="g=5;",
+                arch="X86",
+                condition="exists (0:EAX=0 /\\ 1:EAX=5 /\\ 1:EBX=5)",
+            ),
+            [False, False, False],
+        ),
+        (
+            herd(
+                ["MOV [pte],$1", "MFENCE", "MOV EAX,[cpus]"],
+                ["LOCK OR [cpus],$1", "MOV EAX,[pte]"],
+                arch="X86",
+                condition="exists (0:EAX=0 /\\ 1:EAX=0)",
+            ),
+            [False, False, False],
+        ),
+        (herd(MESSAGE, ["MOV EAX,[y]", "MOV EBX,[x]"], condition="filter (1:EAX=1)\nexists (1:EBX=0)", arch="X86"), [False, False, True]),
+        (herd(MESSAGE, ["MOV EAX,[y]", "MOV EBX,[x]"], condition="forall (1:EAX=1 => 1:EBX=1)", arch="X86"), [True, True, False]),
+        (herd(["MOV [x],$1"], ["MOV EAX,[x]"], condition="forall (1:EAX=0 \\/ 1:EAX<>0)", arch="X86"), [True, True, True]),
+        (herd(["MOV [x],$1"], ["MOV EAX,[x]"], condition="not exists (not (1:EAX==0) /\\ 1:EAX!=1)", arch="X86"), [True, True, True]),
+        (
+            herd(
+                MESSAGE, ["MOV EAX,[y]", "CMP EAX,$1", "JNE L1", "MOV EBX,[x]", "L1:"], condition="exists (1:EAX=1 /\\ 1:EBX=0)", arch="X86"
+            ),
+            [False, False, True],
+        ),
+        (
+            herd(MESSAGE, ["L0: MOV EAX,[y]", "CMP EAX,$1", "JNE L0", "MOV EBX,[x]"], condition="exists (1:EBX=0)", arch="X86"),
+            [False, False, True],
+        ),
+        (
+            herd(["MOV [x],$1", "MOV EAX,[y]"], ["MOV [y],$1", "MOV EBX,[x]"], condition="exists (0:EAX=1:EBX /\\ 0:EAX=0)", arch="X86"),
+            [False, True, True],
+        ),
+        # as herd's own tests of instructions say (X86_64, A006 and A011)
+        (
+            herd(
+                ["movl $2,(x)", "movl $1,(y)", "ret"],
+                ["mov (y),%eax", "cmp $1,%eax", "je L0x3b", "L0x31:", "mov %eax,(P1_r0)", "ret", "L0x3b:", "movl $1,(x)", "jmp L0x31"],
+                init="[P1_r0]=0;[x]=0;[y]=0;",
+                condition="exists ([x]=2 /\\ P1_r0=1)",
+            ),
+            [False, False, True],
+        ),
+        (
+            herd(["movl $1,(y)"], ["movl $2,%eax", "xchgl (y),%eax"], init="int y;", condition="~exists 1:rax=1 /\\ [y]=1"),
+            [True, True, True],
+        ),
+    ],
+)
 def test_what_herds_grammar_has_is_read_and_means_what_it_does_there(text, expected):
     assert verdicts(text) == expected
 
@@ -165,8 +249,12 @@ def test_what_herds_grammar_has_is_read_and_means_what_it_does_there(text, expec
 def test_implication_binds_closer_than_and_which_binds_closer_than_or():
     """herd: %left OR, %left AND, %right IMPLIES, %nonassoc NOT."""
     for a, b, c in itertools.product((0, 1), repeat=3):
-        for text, meant in (("a=1 /\\ b=1 => c=1", a and (not b or c)), ("a=1 => b=1 => c=1", not a or not b or c),
-                            ("a=1 => b=1 /\\ c=1", (not a or b) and c), ("~a=1 => b=1 \\/ c=1", a or b or c)):
+        for text, meant in (
+            ("a=1 /\\ b=1 => c=1", a and (not b or c)),
+            ("a=1 => b=1 => c=1", not a or not b or c),
+            ("a=1 => b=1 /\\ c=1", (not a or b) and c),
+            ("~a=1 => b=1 \\/ c=1", a or b or c),
+        ):
             assert litmus.condition.parse_condition(f"forall {text}").verdict([{"a": a, "b": b, "c": c}]) == bool(meant)
 
 
@@ -196,7 +284,9 @@ def byte_model(threads, places, registers):
             if buffer:
                 place, size, value = buffer[0]
                 old, mask = dict(memory)[place], (1 << 8 * size) - 1
-                following.append((put(states, t, (pc, buffer[1:])), tuple(sorted((dict(memory) | {place: old & ~mask | value}).items())), values))
+                following.append(
+                    (put(states, t, (pc, buffer[1:])), tuple(sorted((dict(memory) | {place: old & ~mask | value}).items())), values)
+                )
             if pc == len(threads[t]):
                 continue
             kind, place, size, what = threads[t][pc]
@@ -218,7 +308,7 @@ def byte_model(threads, places, registers):
 
 
 def put(row, n, value):
-    return (*row[:n], value, *row[n + 1:])
+    return (*row[:n], value, *row[n + 1 :])
 
 
 TARGETS = {1: "b", 2: "w", 4: "l", 8: "q"}
@@ -252,20 +342,23 @@ def test_random_threads_of_all_widths_end_as_the_model_of_bytes_says(seed):
         assert ours <= {tuple(v & MASK64 for v in state) for state in litmus.run(test, "relaxed").allowed}
 
 
-@pytest.mark.parametrize("text, line, told", [
-    (herd(["movq (x),%eax"]), 4, "its operands are of different widths"),
-    (herd(["movb $256,(x)"]), 4, "256 does not fit 1 bytes"),
-    (herd(["NOP", "jne nowhere"]), 5, "P0 has no label 'nowhere'"),
-    (herd(["L: NOP", "L: NOP"]), 5, "the label 'L' is there twice"),
-    (herd(["NOP"], init="int8_t x=300", condition="exists (x=1)"), 2, "300 does not fit 1 bytes"),
-    (herd(["NOP"], init="x=O;"), 2, "'x=O' is not name=number"),
-    (herd(["movl 4(%rax),%ebx"], init="0:rax=x"), 4, "is not understood"),
-    (herd(["movntdqa (x),%xmm1"]), 4, "is not understood"),
-    (herd(["lock movl $1,(x)"]), 4, "is not understood"),
-    (herd(["NOP"], init="int64_t t[2]={1,-1};"), 2, "is not name=number"),
-    (herd(["NOP"], init="double x=1;"), 2, "the type is none of"),
-    (herd(["NOP"], condition="exists (0:ah=1)"), 5, "high byte cannot be asked for"),
-])
+@pytest.mark.parametrize(
+    "text, line, told",
+    [
+        (herd(["movq (x),%eax"]), 4, "its operands are of different widths"),
+        (herd(["movb $256,(x)"]), 4, "256 does not fit 1 bytes"),
+        (herd(["NOP", "jne nowhere"]), 5, "P0 has no label 'nowhere'"),
+        (herd(["L: NOP", "L: NOP"]), 5, "the label 'L' is there twice"),
+        (herd(["NOP"], init="int8_t x=300", condition="exists (x=1)"), 2, "300 does not fit 1 bytes"),
+        (herd(["NOP"], init="x=O;"), 2, "'x=O' is not name=number"),
+        (herd(["movl 4(%rax),%ebx"], init="0:rax=x"), 4, "is not understood"),
+        (herd(["movntdqa (x),%xmm1"]), 4, "is not understood"),
+        (herd(["lock movl $1,(x)"]), 4, "is not understood"),
+        (herd(["NOP"], init="int64_t t[2]={1,-1};"), 2, "is not name=number"),
+        (herd(["NOP"], init="double x=1;"), 2, "the type is none of"),
+        (herd(["NOP"], condition="exists (0:ah=1)"), 5, "high byte cannot be asked for"),
+    ],
+)
 def test_what_is_not_modelled_is_refused_by_line(text, line, told):
     with pytest.raises(LitmusError) as caught:
         litmus.parse(text)

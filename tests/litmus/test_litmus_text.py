@@ -1,4 +1,5 @@
 """Litmus tests as files and at the prompt: herd's text and the neutral form say the same, mistakes are told in one line."""
+
 import json
 
 import pytest
@@ -31,7 +32,12 @@ NEUTRAL_SB = {"threads": [[["store", "x", 1], ["load", "y", "r0"]], [["store", "
 def x86(*threads, init="", condition="", arch="X86"):
     """A test in herd's text, from lists of instructions."""
     rows = [[thread[n] if n < len(thread) else "" for thread in threads] for n in range(max(map(len, threads)))]
-    lines = [f"{arch} t", f"{{ {init} }}", " | ".join(f"P{n}" for n in range(len(threads))) + " ;", *(" | ".join(row) + " ;" for row in rows)]
+    lines = [
+        f"{arch} t",
+        f"{{ {init} }}",
+        " | ".join(f"P{n}" for n in range(len(threads))) + " ;",
+        *(" | ".join(row) + " ;" for row in rows),
+    ]
     return "\n".join([*lines, condition])
 
 
@@ -44,15 +50,18 @@ def test_herds_text_means_what_the_neutral_form_does(text, ordering):
     assert r.holds == (ordering != "sc")
 
 
-@pytest.mark.parametrize("instructions, init, final", [
-    (["MOV EAX,$5", "MOV [x],EAX", "ADD EAX,$2", "MOV [y],EAX"], "", {"x": 5, "y": 7, "0:EAX": 7}),
-    (["MOV EAX,[x]", "MOV EBX,EAX", "XOR EAX,EAX", "DEC EBX"], "x=9", {"0:EAX": 0, "0:EBX": 8}),
-    (["XCHG [x],EAX", "XCHG EBX,[y]"], "x=1; 0:EAX=2; y=3; 0:EBX=4", {"x": 2, "0:EAX": 1, "y": 4, "0:EBX": 3}),
-    (["LOCK XADD [x],EAX", "LOCK ADD [x],$10", "LOCK INC [x]"], "x=1; 0:EAX=2", {"x": 14, "0:EAX": 1}),
-    (["LOCK CMPXCHG [x],EBX", "LOCK CMPXCHG [y],EBX"], "0:EBX=5; y=3", {"x": 5, "y": 3, "0:EAX": 3}),
-    (["INC [x]", "SUB [x],$3", "MOVNTI [y],EAX", "SFENCE", "LFENCE", "MFENCE", "NOP"], "0:EAX=-4", {"x": -2, "y": -4}),
-    (["LOCK DEC [x]"], "x=-0x10", {"x": -17}),
-])
+@pytest.mark.parametrize(
+    "instructions, init, final",
+    [
+        (["MOV EAX,$5", "MOV [x],EAX", "ADD EAX,$2", "MOV [y],EAX"], "", {"x": 5, "y": 7, "0:EAX": 7}),
+        (["MOV EAX,[x]", "MOV EBX,EAX", "XOR EAX,EAX", "DEC EBX"], "x=9", {"0:EAX": 0, "0:EBX": 8}),
+        (["XCHG [x],EAX", "XCHG EBX,[y]"], "x=1; 0:EAX=2; y=3; 0:EBX=4", {"x": 2, "0:EAX": 1, "y": 4, "0:EBX": 3}),
+        (["LOCK XADD [x],EAX", "LOCK ADD [x],$10", "LOCK INC [x]"], "x=1; 0:EAX=2", {"x": 14, "0:EAX": 1}),
+        (["LOCK CMPXCHG [x],EBX", "LOCK CMPXCHG [y],EBX"], "0:EBX=5; y=3", {"x": 5, "y": 3, "0:EAX": 3}),
+        (["INC [x]", "SUB [x],$3", "MOVNTI [y],EAX", "SFENCE", "LFENCE", "MFENCE", "NOP"], "0:EAX=-4", {"x": -2, "y": -4}),
+        (["LOCK DEC [x]"], "x=-0x10", {"x": -17}),
+    ],
+)
 def test_one_thread_computes_what_the_processor_would(instructions, init, final):
     places = "locations [" + " ".join(f"{name};" for name in final) + "]"
     test = litmus.parse(x86(instructions, init=init, condition=places))
@@ -72,38 +81,55 @@ def test_a_remark_after_a_row_is_no_column():
 
 
 def test_the_atandt_order_is_source_first():
-    test = litmus.parse(x86(["movq $3, %rbx", "lock xaddq %rbx, (x)", "addl $4,%ebx", "movq %rbx, y(%rip)"], init="x=10",
-                            condition="locations [x; y;]", arch="X86_64"))
+    test = litmus.parse(
+        x86(
+            ["movq $3, %rbx", "lock xaddq %rbx, (x)", "addl $4,%ebx", "movq %rbx, y(%rip)"],
+            init="x=10",
+            condition="locations [x; y;]",
+            arch="X86_64",
+        )
+    )
     assert litmus.run(test, "sc").allowed == {(13, 14)}
 
 
-@pytest.mark.parametrize("text, holds", [
-    ("exists (a=1 /\\ 0:r=2)", [False, True, False]), ("~exists a=1", [True, False, False]), ("forall (a=1 \\/ a=0)", [True, True, True]),
-    ("forall ~(a=1)", [True, False, False]), ("exists a=1 \\/ a=0 /\\ 0:r=5", [False, True, True]), ("exists not (true)", [False, False, False]),
-    ("~ exists [a]=0x1 /\\ (0 : r = 5)", [True, True, True]), ("exists ((0:r=-1))", [False, False, False]),
-])
+@pytest.mark.parametrize(
+    "text, holds",
+    [
+        ("exists (a=1 /\\ 0:r=2)", [False, True, False]),
+        ("~exists a=1", [True, False, False]),
+        ("forall (a=1 \\/ a=0)", [True, True, True]),
+        ("forall ~(a=1)", [True, False, False]),
+        ("exists a=1 \\/ a=0 /\\ 0:r=5", [False, True, True]),
+        ("exists not (true)", [False, False, False]),
+        ("~ exists [a]=0x1 /\\ (0 : r = 5)", [True, True, True]),
+        ("exists ((0:r=-1))", [False, False, False]),
+    ],
+)
 def test_conditions_are_read_as_herd_reads_them(text, holds):
     states = [[{"a": 0, "0:r": 0}], [{"a": 0, "0:r": 0}, {"a": 1, "0:r": 2}], [{"a": 1, "0:r": 1}]]
     assert [parse_condition(text).verdict(s) for s in states] == holds
 
 
-@pytest.mark.parametrize("text, line, told", [
-    ("PPC t\n{ }\n P0 ;\n li r1,1 ;\n", 1, "the first line must be"),
-    ("", 1, "the first line must be"),
-    ("X86 t\n P0 ;\n MOV [x],$1 ;\n", 3, "no initial state"),
-    ("X86 t\n{ x=y; }\n P0 ;\n MFENCE ;\n", 2, "'x=y' is not name=number"),
-    ("X86 t\n{ }\nexists (x=1)\n", 3, "no program"),
-    ("X86 t\n{ }\n P0 | P1 ;\n MFENCE ;\n", 4, "1 columns, where there are 2 threads"),
-    ("X86 t\n{ }\n P0 ;\n MFENCE ;\n JMP loop ;\n", 5, "'JMP loop' is not understood"),
-    ("X86 t\n{ }\n P0 ;\n LOCK MOV [x],$1 ;\n", 4, "'LOCK MOV [x],$1' is not understood"),
-    ("X86 t\n{ }\n P0 ;\n MOV [x],[y] ;\n", 4, "'MOV [x],[y]' is not understood"),
-    ("X86 t\n{ }\n P0 ;\n MOV [x],$1 ;\n\nexists (x=1 /\\ y)\n", 6, "'=' expected"),
-    ("X86 t\n{ }\n P0 ;\n MOV [x],$1 ;\nexists (3:EAX=1)\n", 5, "'3:EAX' is no register or location"),
-    ("X86 t\n{ }\n P0 ;\n MOV [x],$1 ;\n~forall x=1\n", 5, "'~forall' is none of"),
-    ("X86 t\n{ }\n P0 ;\n MOV [x],$18446744073709551616 ;\n", 4, "is not understood"),
-    ("X86 t\n{ x=9223372036854775808; }\n P0 ;\n MFENCE ;\n", 2, "is not name=number"),
-    ("{\n \"threads\": [,]\n}", 2, "Expecting value"),
-])
+@pytest.mark.parametrize(
+    "text, line, told",
+    [
+        ("PPC t\n{ }\n P0 ;\n li r1,1 ;\n", 1, "the first line must be"),
+        ("", 1, "the first line must be"),
+        ("X86 t\n P0 ;\n MOV [x],$1 ;\n", 3, "no initial state"),
+        ("X86 t\n{ x=y; }\n P0 ;\n MFENCE ;\n", 2, "'x=y' is not name=number"),
+        ("X86 t\n{ }\nexists (x=1)\n", 3, "no program"),
+        ("X86 t\n{ }\n P0 | P1 ;\n MFENCE ;\n", 4, "1 columns, where there are 2 threads"),
+        ("X86 t\n{ }\n P0 ;\n MFENCE ;\n JMP loop ;\n", 5, "'JMP loop' is not understood"),
+        ("X86 t\n{ }\n P0 ;\n LOCK MOV [x],$1 ;\n", 4, "'LOCK MOV [x],$1' is not understood"),
+        ("X86 t\n{ }\n P0 ;\n MOV [x],[y] ;\n", 4, "'MOV [x],[y]' is not understood"),
+        ("X86 t\n{ }\n P0 ;\n MOV [x],$1 ;\n\nexists (x=1 /\\ y)\n", 6, "'=' expected"),
+        ("X86 t\n{ }\n P0 ;\n MOV [x],$1 ;\nexists (3:EAX=1)\n", 5, "'3:EAX' is no register or location"),
+        ("X86 t\n{ }\n P0 ;\n MOV [x],$1 ;\n~forall x=1\n", 5, "'~forall' is none of"),
+        ("X86 t\n{ }\n P0 ;\n MOV [x],$18446744073709551616 ;\n", 4, "is not understood"),
+        ("X86 t\n{ x=9223372036854775808; }\n P0 ;\n MFENCE ;\n", 2, "is not name=number"),
+        ('{\n "threads": [,]\n}', 2, "Expecting value"),
+    ],
+)
 def test_a_mistake_is_told_with_file_line_and_reason(capsys, tmp_path, text, line, told):
     file = tmp_path / "t.litmus"
     file.write_text(text)
@@ -113,15 +139,27 @@ def test_a_mistake_is_told_with_file_line_and_reason(capsys, tmp_path, text, lin
     assert told in err
 
 
-@pytest.mark.parametrize("document, told", [
-    ({}, "no list"), ({"threads": [[["jump", "x"]]]}, "'jump x' is no operation"), ({"threads": [[["store", "x"]]]}, "too few"),
-    ({"threads": [[["store", "x", "one"]]]}, "not a whole number"), ({"threads": [[["mfence"]]], "obs": ["0:r9"]}, "'0:r9' is no register"),
-    ({"threads": [["mfence"]]}, "not an operation"), ({"threads": [[["store", 5, 1]]]}, "not a name"), ({"threads": [[["mfence"]]], "cond": "x"}, "expected"),
-    ({"threads": [[["mfence"]]], "cond": 5}, "condition as text"), ({"threads": [[["mfence"]]], "init": 5}, "object of numbers"),
-    ({"threads": [[["store", "x", 1 << 63]]]}, "does not fit a signed word"), ({"threads": [[["mfence"]]], "init": {"x": -1 << 64}}, "does not fit"),
-    ('{"tests": []}', "a list of them"), ('{"tests": 5}', "a list of them"), ("[]", "a list of them"),
-    ('[{"threads": [[["mfence"]]]}, {"threads": [[["mfence"]]]}]', "one test, not 2"),
-])
+@pytest.mark.parametrize(
+    "document, told",
+    [
+        ({}, "no list"),
+        ({"threads": [[["jump", "x"]]]}, "'jump x' is no operation"),
+        ({"threads": [[["store", "x"]]]}, "too few"),
+        ({"threads": [[["store", "x", "one"]]]}, "not a whole number"),
+        ({"threads": [[["mfence"]]], "obs": ["0:r9"]}, "'0:r9' is no register"),
+        ({"threads": [["mfence"]]}, "not an operation"),
+        ({"threads": [[["store", 5, 1]]]}, "not a name"),
+        ({"threads": [[["mfence"]]], "cond": "x"}, "expected"),
+        ({"threads": [[["mfence"]]], "cond": 5}, "condition as text"),
+        ({"threads": [[["mfence"]]], "init": 5}, "object of numbers"),
+        ({"threads": [[["store", "x", 1 << 63]]]}, "does not fit a signed word"),
+        ({"threads": [[["mfence"]]], "init": {"x": -1 << 64}}, "does not fit"),
+        ('{"tests": []}', "a list of them"),
+        ('{"tests": 5}', "a list of them"),
+        ("[]", "a list of them"),
+        ('[{"threads": [[["mfence"]]]}, {"threads": [[["mfence"]]]}]', "one test, not 2"),
+    ],
+)
 def test_a_mistake_in_the_neutral_form_is_told(document, told):
     with pytest.raises(LitmusError, match=told):
         litmus.parse(document)
@@ -152,8 +190,15 @@ def test_the_command_prints_outcomes_verdicts_and_a_way(capsys, tmp_path):
     file.write_text(SB)
     assert main(["litmus", str(file), "--random", "500"]) == 0
     out = capsys.readouterr().out
-    for words in ("exists (0:EAX=0 /\\ 1:EAX=0)", "sc       never", "tso      sometimes", "0:EAX=0 1:EAX=0 under tso, the shortest way",
-                  "x=1 leaves the buffer", "MOV EAX,[y]: EAX=0", "random runs, tso"):
+    for words in (
+        "exists (0:EAX=0 /\\ 1:EAX=0)",
+        "sc       never",
+        "tso      sometimes",
+        "0:EAX=0 1:EAX=0 under tso, the shortest way",
+        "x=1 leaves the buffer",
+        "MOV EAX,[y]: EAX=0",
+        "random runs, tso",
+    ):
         assert words in out
     assert max(map(len, out.splitlines())) <= 100
     assert main(["litmus", str(file), "--show", "1:EAX=1, 0:EAX=1", "--ordering", "sc"]) == 0
@@ -175,7 +220,9 @@ def test_the_command_prints_outcomes_verdicts_and_a_way(capsys, tmp_path):
 
 @pytest.mark.parametrize("ordering", ["sc", "tso", "relaxed"])
 def test_every_shortest_way_ends_where_it_says_with_empty_buffers_and_memory_in_one_core_at_most(ordering):
-    test = litmus.parse({"threads": [[["store", "x", 1], ["store", "y", 1], ["xadd", "z", 1, "r0"]], [["load", "y", "r0"], ["load", "x", "r1"]]]})
+    test = litmus.parse(
+        {"threads": [[["store", "x", 1], ["store", "y", 1], ["xadd", "z", 1, "r0"]], [["load", "y", "r0"], ["load", "x", "r1"]]]}
+    )
     r = litmus.run(test, ordering)
     for state, actions in r.shortest.items():
         way = steps(test, ordering, actions)

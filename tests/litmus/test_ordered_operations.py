@@ -1,4 +1,5 @@
 """What acquire, release, non-temporal stores and fences forbid, from all interleavings."""
+
 import pytest
 
 from hwmem import litmus
@@ -17,22 +18,27 @@ def message_passing(*writer, reader="load_acquire"):
     return [(1, 0) in litmus.run(test, ordering).allowed for ordering in ORDERINGS]
 
 
-@pytest.mark.parametrize("middle, last, broken", [
-    ((), ("store", "y", 1), [False, False, True]),
-    ((), ("store_release", "y", 1), [False, False, False]),
-    ((("sfence",),), ("store", "y", 1), [False, False, False]),
-    ((("mfence",),), ("store", "y", 1), [False, False, False]),
-    ((("add", "z", 1),), ("store", "y", 1), [False, False, False]),
-    ((("lfence",),), ("store", "y", 1), [False, False, True]),
-    ((), ("store_nt", "y", 1), [False, True, True]),
-    ((("sfence",),), ("store_nt", "y", 1), [False, False, False]),
-])
+@pytest.mark.parametrize(
+    "middle, last, broken",
+    [
+        ((), ("store", "y", 1), [False, False, True]),
+        ((), ("store_release", "y", 1), [False, False, False]),
+        ((("sfence",),), ("store", "y", 1), [False, False, False]),
+        ((("mfence",),), ("store", "y", 1), [False, False, False]),
+        ((("add", "z", 1),), ("store", "y", 1), [False, False, False]),
+        ((("lfence",),), ("store", "y", 1), [False, False, True]),
+        ((), ("store_nt", "y", 1), [False, True, True]),
+        ((("sfence",),), ("store_nt", "y", 1), [False, False, False]),
+    ],
+)
 def test_data_comes_before_its_flag_where_something_orders_the_stores(middle, last, broken):
     assert message_passing(("store", "x", 1), *middle, last) == broken
     assert message_passing(("store", "x", 1), *middle, last, reader="load") == [*broken[:2], True], "relaxed: loads are not in order either"
 
 
-@pytest.mark.parametrize("middle, broken", [((), [False, True, True]), ((("sfence",),), [False, False, False]), ((("mfence",),), [False, False, False])])
+@pytest.mark.parametrize(
+    "middle, broken", [((), [False, True, True]), ((("sfence",),), [False, False, False]), ((("mfence",),), [False, False, False])]
+)
 def test_a_plain_store_passes_a_non_temporal_one_until_a_fence(middle, broken):
     assert message_passing(("store_nt", "x", 1), *middle, ("store", "y", 1)) == broken
 
@@ -40,8 +46,10 @@ def test_a_plain_store_passes_a_non_temporal_one_until_a_fence(middle, broken):
 @pytest.mark.parametrize("ordering", ORDERINGS)
 @pytest.mark.parametrize("first, second", [("store", "store_nt"), ("store_nt", "store"), ("store_nt", "store_nt"), ("store", "store")])
 def test_stores_of_a_thread_to_one_word_are_seen_in_their_order(ordering, first, second):
-    test = {"threads": [[[first, "x", 1], [second, "x", 2], ["load", "x", "r0"]], [["load", "x", "r0"], ["load", "x", "r1"]]],
-            "obs": ["0:r0", "1:r0", "1:r1", "x"]}
+    test = {
+        "threads": [[[first, "x", 1], [second, "x", 2], ["load", "x", "r0"]], [["load", "x", "r0"], ["load", "x", "r1"]]],
+        "obs": ["0:r0", "1:r0", "1:r1", "x"],
+    }
     for own, one, two, last in litmus.run(test, ordering).allowed:
         assert (own, last) == (2, 2) and one <= two
 
@@ -94,7 +102,7 @@ def test_under_relaxed_a_store_waits_for_its_line_while_others_pass(operation):
     m.state.store_buffer_always = 1
     store64(m.state, t, 0x1000, 1)
     operation(m.state, t, 0x2000, 1)
-    m.state.core[0].cycles += 10                        # less than the line of 0x1000 takes to come
+    m.state.core[0].cycles += 10  # less than the line of 0x1000 takes to come
     load_acquire64(m.state, t, 0x8000)
     assert p.load(0x2000, core=1) == (9 if operation is store_release64 else 1)
     m.state.core[0].cycles += 10_000

@@ -5,6 +5,7 @@ sets of SC, TSO and PSO.
 2,618 more tests, of public collections, run where the folder of oracles is: beside the project as shared/oracles, or
 where HWMEM_ORACLES says.
 """
+
 import gzip
 import json
 import os
@@ -19,8 +20,8 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 COLLECTIONS = pathlib.Path(os.environ.get("HWMEM_ORACLES") or TESTS.parent.parent / "shared" / "oracles") / "litmus" / "collections.json.gz"
 ORDERINGS = ("sc", "tso", "relaxed")
 RUNS = 2_000
-ROUNDS = 20                     # so many runs again, where a few outcomes have not come up
-SMALL = 60                      # states: with that few, random runs come upon every outcome
+ROUNDS = 20  # so many runs again, where a few outcomes have not come up
+SMALL = 60  # states: with that few, random runs come upon every outcome
 
 
 def recorded(path):
@@ -83,7 +84,7 @@ def test_random_runs_show_only_allowed_outcomes_and_of_small_programs_all(seed, 
         if litmus.run(document, ordering).states <= SMALL:
             small += 1
             found, more = set(r.outcomes), 0
-            while found != r.allowed and more < ROUNDS:     # the rarest needs one thread to take eight steps in a row
+            while found != r.allowed and more < ROUNDS:  # the rarest needs one thread to take eight steps in a row
                 more += 1
                 found |= litmus.run(document, ordering, "random", runs=RUNS, seed=seed + 1000 * more + n).outcomes.keys()
             assert found == r.allowed, document["name"]

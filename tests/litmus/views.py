@@ -16,6 +16,7 @@ oldest value that is not yet too old to the newest, which is memory's.
 `outcomes` visits every state. Two things are pruned: a store enters the buffer as soon as its thread gets there, since
 nobody can tell that from its doing so later; and a view of a location that its thread will not load any more is memory's.
 """
+
 from typing import NamedTuple
 
 STORES = ("store", "storer", "sum", "store_release", "store_nt")
@@ -24,16 +25,16 @@ STORES = ("store", "storer", "sum", "store_release", "store_nt")
 class Store(NamedTuple):
     place: str
     value: int
-    group: int                  # stores of a later group wait for all of an earlier one
-    streams: bool               # non-temporal
+    group: int  # stores of a later group wait for all of an earlier one
+    streams: bool  # non-temporal
 
 
 class State(NamedTuple):
     pcs: tuple
-    registers: tuple            # of each thread: ((name, value), ...)
-    buffers: tuple              # of each thread: (Store, ...), oldest first
-    groups: tuple               # of each thread: the group of its next store, counted from its oldest that waits
-    views: tuple                # of each thread: ((value, ...) of each location, the newest last)
+    registers: tuple  # of each thread: ((name, value), ...)
+    buffers: tuple  # of each thread: (Store, ...), oldest first
+    groups: tuple  # of each thread: the group of its next store, counted from its oldest that waits
+    views: tuple  # of each thread: ((value, ...) of each location, the newest last)
 
 
 def outcomes(document, ordering):
@@ -61,8 +62,9 @@ class Program:
         initial = document.get("init") or {}
         used = [o[1] for thread in self.threads for o in thread if len(o) > 1] + [n for n in (*self.observed, *initial) if ":" not in n]
         self.places = sorted(set(used))
-        registers = [{name.partition(":")[2]: value for name, value in initial.items() if name.startswith(f"{t}:")}
-                     for t in range(len(self.threads))]
+        registers = [
+            {name.partition(":")[2]: value for name, value in initial.items() if name.startswith(f"{t}:")} for t in range(len(self.threads))
+        ]
         n = len(self.threads)
         memory = tuple((initial.get(name, 0),) for name in self.places)
         self.first = State((0,) * n, tuple(tuple(sorted(r.items())) for r in registers), ((),) * n, (0,) * n, (memory,) * n)
@@ -102,7 +104,7 @@ class Program:
     def made(self, state, t, k):
         """Store `k` of thread `t`'s buffer is made."""
         buffer = state.buffers[t]
-        left = buffer[:k] + buffer[k + 1:]
+        left = buffer[:k] + buffer[k + 1 :]
         gone = left[0].group if left else state.groups[t]
         left = tuple(store._replace(group=store.group - gone) for store in left)
         state = state._replace(buffers=put(state.buffers, t, left), groups=put(state.groups, t, state.groups[t] - gone))
@@ -110,10 +112,12 @@ class Program:
 
     def written(self, state, t, n, value):
         """Location `n` gets a value from thread `t`."""
+
         def after(u, view):
             if u == t or self.ordering != "relaxed" or self.places[n] not in self.loads[u][state.pcs[u]]:
                 return (value,)
             return view if view[-1] == value else (*view, value)
+
         return state._replace(views=tuple(put(views, n, after(u, views[n])) for u, views in enumerate(state.views)))
 
     def stored(self, state, t, kind, place=None, value=0, register=None):
@@ -181,4 +185,4 @@ def operations(thread):
 
 def put(row, n, value):
     """A tuple with another value at place `n`."""
-    return (*row[:n], value, *row[n + 1:])
+    return (*row[:n], value, *row[n + 1 :])

@@ -1,4 +1,5 @@
 """Hostile arguments: no address, offset or number that a user or a program gives leads out of the machine, or never ends."""
+
 import ctypes
 import errno
 import gc
@@ -14,7 +15,7 @@ from hwmem.machine.enter import enter
 from hwmem.machine.machine import Machine
 
 SHARED_MEMORY = P.MAP_SHARED | P.MAP_ANONYMOUS | P.MAP_NORESERVE
-FAR = 1 << 45                                           # outside RAM, and where the host has nothing either
+FAR = 1 << 45  # outside RAM, and where the host has nothing either
 NO_MMU = MachineConfig().replace(mmu=False, memory="16MiB", cores=2)
 
 
@@ -109,9 +110,10 @@ def test_the_record_lives_as_long_as_somebody_has_it():
         a = p.mmap(0, 4096)
         p.store(a, 7)
         return m.state, p.thread_on(0), a
+
     state, t, a = made()
     gc.collect()
-    keep = [bytearray(16 << 20) for _ in range(4)]      # what would lie there instead
+    keep = [bytearray(16 << 20) for _ in range(4)]  # what would lie there instead
     assert enter(state, P.DOOR_MEMORY, t, 0, a, 8 | P.LOAD << P.KIND_SHIFT, 0) == 7
     assert ctypes.string_at(int(state.ram_base), 8) == bytes(8) and keep
 
@@ -194,8 +196,15 @@ def test_a_host_without_address_space_says_so():
             Machine(MachineConfig().replace(memory="32GiB"))
 
 
-WRONG = ["K.joined(m, t, 123456789)", "K.joined(m, t, -1)", "K.load(m, t, w.a, 65)", "K.store(m, t, w.a + 60, 1 << 15, 1)",
-         "K.load(m, t, w.a, 1 << 12)", "K.store_stream(m, t, w.a, 7 << 16 | 200, 1)", "K.load_acquire(m, t, w.a, 200)"]
+WRONG = [
+    "K.joined(m, t, 123456789)",
+    "K.joined(m, t, -1)",
+    "K.load(m, t, w.a, 65)",
+    "K.store(m, t, w.a + 60, 1 << 15, 1)",
+    "K.load(m, t, w.a, 1 << 12)",
+    "K.store_stream(m, t, w.a, 7 << 16 | 200, 1)",
+    "K.load_acquire(m, t, w.a, 200)",
+]
 
 
 @pytest.mark.parametrize("operation", WRONG)
@@ -203,6 +212,7 @@ def test_what_a_kernel_gets_wrong_in_an_operation_ends_its_thread(tmp_path, oper
     from hwmem.programs import WORKLOADS
     from hwmem.programs.file import workload_name
     from hwmem.runs.job import Job
+
     file = tmp_path / "wrong.py"
     name = f"test-wrong-{WRONG.index(operation)}"
     file.write_text(f"""import hwmem

@@ -1,4 +1,5 @@
 """Ctrl-C ends whatever runs, within a second; what it ended can go on, and what was measured until then is kept."""
+
 import _thread
 import os
 import signal
@@ -15,12 +16,17 @@ from hwmem import params as P
 from hwmem.kernels import load64, next_thread
 from hwmem.machine.interrupt import in_parts, run_interruptibly
 
-LONG = 10**9                                            # iterations that nobody waits for
-PATIENCE_SECONDS = 5                                    # the host may be busy; one second is what a quiet one takes
+LONG = 10**9  # iterations that nobody waits for
+PATIENCE_SECONDS = 5  # the host may be busy; one second is what a quiet one takes
 
 
-@hwmem.workload("test-endless", "never ends", setup=lambda w, space: setattr(w, "a", space.map("a", 4096)),
-                values=lambda w, space: {"operations": 1 // (w.a == 0)}, threads=hwmem.parameter(2, "threads", 1, 8))
+@hwmem.workload(
+    "test-endless",
+    "never ends",
+    setup=lambda w, space: setattr(w, "a", space.map("a", 4096)),
+    values=lambda w, space: {"operations": 1 // (w.a == 0)},
+    threads=hwmem.parameter(2, "threads", 1, 8),
+)
 def endless(m, w):
     while True:
         t = next_thread(m)
@@ -29,8 +35,12 @@ def endless(m, w):
         load64(m, t, w.a)
 
 
-@hwmem.workload("test-left", "returns after a step", setup=lambda w, space: setattr(w, "a", space.map("a", 4096)),
-                threads=hwmem.parameter(3, "threads", 1, 8))
+@hwmem.workload(
+    "test-left",
+    "returns after a step",
+    setup=lambda w, space: setattr(w, "a", space.map("a", 4096)),
+    threads=hwmem.parameter(3, "threads", 1, 8),
+)
 def left(m, w):
     load64(m, next_thread(m), w.a)
 
@@ -47,10 +57,12 @@ def interrupted_after(seconds, function, *arguments, **named):
 
 def interrupted_when(begun, function, *arguments, **named):
     """The same, as soon as `begun()` is true."""
+
     def watch():
         while not begun():
             time.sleep(0.001)
         _thread.interrupt_main()
+
     threading.Thread(target=watch, daemon=True).start()
     with pytest.raises(KeyboardInterrupt) as raised:
         function(*arguments, **named)
@@ -152,6 +164,7 @@ def test_threads_of_the_host_share_a_machine_by_turns():
                 p.munmap(b, 1 << 18)
         except Exception as error:
             failures.append(error)
+
     workers = [threading.Thread(target=work, args=(core,)) for core in range(2)]
     for worker in workers:
         worker.start()
@@ -171,18 +184,27 @@ def test_parts_cover_all_once():
 def test_what_a_kernel_raises_is_raised():
     def fails():
         raise ValueError("as it was")
+
     with pytest.raises(ValueError, match="as it was"):
         run_interruptibly(None, fails)
 
 
-COMMANDS = [["run", "false-sharing", "--alone", "--set", f"iterations={LONG}"],
-            ["run", "false-sharing", "--alone", "--set", f"iterations={LONG}", "-o", "r.hwm"]]
+COMMANDS = [
+    ["run", "false-sharing", "--alone", "--set", f"iterations={LONG}"],
+    ["run", "false-sharing", "--alone", "--set", f"iterations={LONG}", "-o", "r.hwm"],
+]
 
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_the_command_ends_with_130_and_one_line(tmp_path, words):
-    command = subprocess.Popen([sys.executable, "-m", "hwmem", *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, env=os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(hwmem.__file__))})
+    command = subprocess.Popen(
+        [sys.executable, "-m", "hwmem", *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(hwmem.__file__))},
+    )
     time.sleep(6)
     command.send_signal(signal.SIGINT)
     began = time.perf_counter()
@@ -208,8 +230,13 @@ signal.signal(signal.SIGINT, lambda *_: ctypes.CDLL(None).sleep(60))
 top = types.SimpleNamespace(prog="hwmem", parse_args=lambda words: types.SimpleNamespace(run=deaf))
 sys.exit(carry_out(top, []))
 """
-    command = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               cwd=os.path.dirname(os.path.dirname(hwmem.__file__)))
+    command = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=os.path.dirname(os.path.dirname(hwmem.__file__)),
+    )
     assert command.stdout.readline() == "begun\n"
     command.send_signal(signal.SIGINT)
     began = time.perf_counter()

@@ -1,4 +1,5 @@
 """Bad accesses become signals that name address, access and code; good ones of any width and place give their bytes."""
+
 import numpy as np
 import pytest
 
@@ -11,13 +12,17 @@ from models import FlatMemory, signed
 
 PAGE = 4096
 ACCESSES = {
-    "load": (lambda p, a, core: p.load(a, core=core), "read"), "store": (lambda p, a, core: p.store(a, 1, core=core), "write"),
-    "read": (lambda p, a, core: p.read(a, 8, core=core), "read"), "write": (lambda p, a, core: p.write(a, b"12345678", core=core), "write"),
+    "load": (lambda p, a, core: p.load(a, core=core), "read"),
+    "store": (lambda p, a, core: p.store(a, 1, core=core), "write"),
+    "read": (lambda p, a, core: p.read(a, 8, core=core), "read"),
+    "write": (lambda p, a, core: p.write(a, b"12345678", core=core), "write"),
     "load_many": (lambda p, a, core: p.load_many(np.array([signed(a)]), core=core), "read"),
-    "fetch_add": (lambda p, a, core: p.fetch_add(a, 1, core=core), "write"), "exchange": (lambda p, a, core: p.exchange(a, 1, core=core), "write"),
+    "fetch_add": (lambda p, a, core: p.fetch_add(a, 1, core=core), "write"),
+    "exchange": (lambda p, a, core: p.exchange(a, 1, core=core), "write"),
     "compare_exchange": (lambda p, a, core: p.compare_exchange(a, 0, 1, core=core), "write"),
     "touch": (lambda p, a, core: p.touch(a, 1, write=False, core=core), "read"),
-    "replay": (lambda p, a, core: p.machine.replay((np.array([signed(a)]), True), core=core, process=p), "write")}
+    "replay": (lambda p, a, core: p.machine.replay((np.array([signed(a)]), True), core=core, process=p), "write"),
+}
 
 
 @pytest.fixture(scope="module", params=["sc", "tso"])
@@ -56,7 +61,7 @@ def test_an_access_outside_every_mapping_is_maperr(process, name):
     process.munmap(a, PAGE)
     process.munmap(a + 2 * PAGE, PAGE)
     top = 0xC000_0000 if process.layout == P.LINUX_I386 else 1 << 47
-    below_stack = top - (64 << 20)                          # further than it may grow
+    below_stack = top - (64 << 20)  # further than it may grow
     for address in (0, 8, a, a + PAGE - 8, a + 2 * PAGE, below_stack, top):
         assert signal_of(process, name, address) == (address, "SEGV_MAPERR")
     works(process)
@@ -124,13 +129,13 @@ def test_memory_mapped_again_is_zero_and_nothing_of_the_old_frame_shows(process,
     a = process.mmap(0, 2 * PAGE)
     x = a + 8 * 64
     process.store(x, 111, core=0)
-    process.store(x + PAGE, 222, core=1)                    # its frame goes back last: the next page gets it
+    process.store(x + PAGE, 222, core=1)  # its frame goes back last: the next page gets it
     assert process.load_many(np.array([x, x]), core=0).tolist() == [111, 111]
     process.munmap(a, 2 * PAGE)
     assert process.mmap(a, 2 * PAGE, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED) == a
     if far:
         process.store(x, 333, core=1)
-    assert process.load(a + 20 * 64, core=0) == 0           # the page is known again, by another line
+    assert process.load(a + 20 * 64, core=0) == 0  # the page is known again, by another line
     assert process.load_many(np.array([x]), core=0)[0] == (333 if far else 0)
     process.fetch_add(x, 1, core=0)
     assert process.load(x, core=1) == (334 if far else 1)
@@ -142,7 +147,7 @@ def test_a_buffered_store_to_a_page_that_is_unmapped_changes_no_other_page(seed)
     process = machine.spawn()
     a = process.mmap(0, 4 * PAGE)
     for page in range(4):
-        for core in (0, 1):                                 # core 1 has the lines: core 0's stores will wait
+        for core in (0, 1):  # core 1 has the lines: core 0's stores will wait
             process.store(a + page * PAGE, 1, core=core)
     script_results(process, [(0, STORE, a + PAGE, 8, 0x1234_5678_9ABC, 0), (0, UNMAP, a + PAGE, 8, PAGE, 0), (0, LOAD, a, 8, 0, 0)])
     process.fence("mfence")
@@ -194,7 +199,11 @@ def test_an_atomic_that_crosses_a_line_is_refused_and_changes_nothing(process):
     """Linux's split-lock detection sends SIGBUS."""
     a = process.mmap(0, PAGE)
     process.store(a + 60, -1)
-    for operation in (lambda: process.fetch_add(a + 60, 1), lambda: process.exchange(a + 57, 1), lambda: process.compare_exchange(a + 63, -1, 1)):
+    for operation in (
+        lambda: process.fetch_add(a + 60, 1),
+        lambda: process.exchange(a + 57, 1),
+        lambda: process.compare_exchange(a + 63, -1, 1),
+    ):
         with pytest.raises(MachineError, match="bus error") as caught:
             operation()
         assert not isinstance(caught.value, SegmentationFault)
@@ -248,7 +257,7 @@ def test_without_an_mmu_data_lies_in_ram_or_the_access_faults():
             with pytest.raises(SegmentationFault):
                 process.store(address, 1, size)
     for name in ACCESSES:
-        if name != "replay":                                # a replay's accesses have no data: any address will do
+        if name != "replay":  # a replay's accesses have no data: any address will do
             assert signal_of(process, name, 1 << 40) == (1 << 40, "SEGV_MAPERR")
     machine.check()
 

@@ -1,4 +1,5 @@
 """TLBs, paging-structure caches and walks against a plain model of them, and against the page tables' bytes in RAM."""
+
 import numpy as np
 import pytest
 
@@ -26,7 +27,7 @@ class Mmu:
     def __init__(self, dtlb, stlb, paging):
         self.dtlb = SetAssociative(*dtlb)
         self.stlb = SetAssociative(*stlb) if stlb else None
-        self.paging = [SetAssociative(n // 8, 8) if n and n % 8 == 0 else SetAssociative(1, n) for n in paging]     # of level 1 (pde), 2, 3
+        self.paging = [SetAssociative(n // 8, 8) if n and n % 8 == 0 else SetAssociative(1, n) for n in paging]  # of level 1 (pde), 2, 3
         self.sizes = paging
         self.dirty_in = {"dtlb": {}, "stlb": {}}
         self.present, self.dirty, self.zero, self.tables = set(), set(), set(), set()
@@ -81,7 +82,7 @@ class Mmu:
         """One walk; False if the page is not there, or is the zero page and to be written."""
         self.count["walks"] += 1
         level = 3
-        for low in (1, 2, 3):                               # the lowest table that a cache knows
+        for low in (1, 2, 3):  # the lowest table that a cache knows
             if (asid << 36 | va >> 12 + 9 * low) in self.paging[low - 1]:
                 self.paging[low - 1].access(asid << 36 | va >> 12 + 9 * low)
                 level = low - 1
@@ -98,15 +99,25 @@ class Mmu:
         if key not in self.present or (write and key in self.zero):
             return False
         if write and key not in self.dirty:
-            self.count["walk_accesses"] += 1                # the walker sets D
+            self.count["walk_accesses"] += 1  # the walker sets D
             self.dirty.add(key)
         return True
 
 
 def machine_with(dtlb, stlb, paging, ordering="sc", cores=1, **settings):
-    return Machine(MachineConfig().replace(
-        cores=cores, memory="64MiB", ordering=ordering, dtlb=TlbConfig(dtlb[0] * dtlb[1], dtlb[1], 0), dtlb_2m=None, thp="never",
-        stlb=TlbConfig(stlb[0] * stlb[1], stlb[1], 7) if stlb else None, walker=WalkerConfig(*reversed(paging), 0), **settings))
+    return Machine(
+        MachineConfig().replace(
+            cores=cores,
+            memory="64MiB",
+            ordering=ordering,
+            dtlb=TlbConfig(dtlb[0] * dtlb[1], dtlb[1], 0),
+            dtlb_2m=None,
+            thp="never",
+            stlb=TlbConfig(stlb[0] * stlb[1], stlb[1], 7) if stlb else None,
+            walker=WalkerConfig(*reversed(paging), 0),
+            **settings,
+        )
+    )
 
 
 def spread_pages(process, rng, n):
@@ -120,9 +131,15 @@ def spread_pages(process, rng, n):
     return pages
 
 
-GEOMETRIES = [((1, 1), None, (0, 0, 0)), ((4, 2), (8, 3), (3, 2, 1)), ((1, 6), (2, 5), (0, 2, 0)), ((8, 1), None, (4, 0, 0)),
-              ((16, 4), (128, 12), (32, 4, 4)), ((2, 20), (5, 3), (2, 2, 2)),
-              ((1, 2), None, (8, 12, 16))]
+GEOMETRIES = [
+    ((1, 1), None, (0, 0, 0)),
+    ((4, 2), (8, 3), (3, 2, 1)),
+    ((1, 6), (2, 5), (0, 2, 0)),
+    ((8, 1), None, (4, 0, 0)),
+    ((16, 4), (128, 12), (32, 4, 4)),
+    ((2, 20), (5, 3), (2, 2, 2)),
+    ((1, 2), None, (8, 12, 16)),
+]
 
 
 @pytest.mark.parametrize("ordering", ["sc", "tso"])
@@ -137,7 +154,7 @@ def test_tlbs_walks_and_faults_count_as_a_plain_model_of_them(seed, dtlb, stlb, 
     mmu = Mmu(dtlb, stlb, paging)
     for turn in range(30):
         which = turn % 2
-        near = rng.permutation(pages[which])[:int(rng.integers(2, 12))]
+        near = rng.permutation(pages[which])[: int(rng.integers(2, 12))]
         rows = []
         for _ in range(60):
             va, write = int(rng.choice(near)) + int(rng.integers(512)) * 8, rng.random() < 0.3
@@ -219,7 +236,7 @@ def test_the_walker_sets_accessed_on_any_use_and_dirty_on_a_store(layout, levels
     _, leaf, places = page_table_leaf(machine, root, va, levels)
     assert leaf & A_BIT and leaf & D_BIT
     process.load(other)
-    poke_ram(machine, places[-1], width, leaf & ~D_BIT)     # as writing it to a disk leaves a page
+    poke_ram(machine, places[-1], width, leaf & ~D_BIT)  # as writing it to a disk leaves a page
     assert walks(lambda: process.load(va)) == levels
     assert not page_table_leaf(machine, root, va, levels)[1] & D_BIT
     assert walks(lambda: process.store(va, 1)) == levels + 1, "every level is read, D is written"
@@ -227,7 +244,7 @@ def test_the_walker_sets_accessed_on_any_use_and_dirty_on_a_store(layout, levels
     assert walks(lambda: process.store(va, 2)) == levels
     places = page_table_leaf(machine, root, va, levels)[2]
 
-    def forget_use():                                       # as reclaim does; then the page is used
+    def forget_use():  # as reclaim does; then the page is used
         for place in places:
             poke_ram(machine, place, width, ram_word(machine, place, width) & ~A_BIT)
         process.load(va)
@@ -237,8 +254,10 @@ def test_the_walker_sets_accessed_on_any_use_and_dirty_on_a_store(layout, levels
     assert process.load(va) == 2
 
 
-@pytest.mark.parametrize("paging, reads", [((0, 0, 0), (4, 4, 4, 4)), ((4, 0, 0), (1, 4, 4, 4)), ((0, 4, 0), (2, 2, 4, 4)), ((0, 0, 4), (3, 3, 3, 4)),
-                                           ((4, 4, 4), (1, 2, 3, 4))])
+@pytest.mark.parametrize(
+    "paging, reads",
+    [((0, 0, 0), (4, 4, 4, 4)), ((4, 0, 0), (1, 4, 4, 4)), ((0, 4, 0), (2, 2, 4, 4)), ((0, 0, 4), (3, 3, 3, 4)), ((4, 4, 4), (1, 2, 3, 4))],
+)
 def test_paging_structure_caches_let_a_walk_begin_lower(paging, reads):
     """Walks of a page that shares with the one walked before: its leaf table, its level-2 table, its level-3 table, nothing."""
     machine = machine_with((1, 1), None, paging)
@@ -256,7 +275,7 @@ def test_paging_structure_caches_let_a_walk_begin_lower(paging, reads):
             process.store(page, 1)
         far = process.mmap(3 << 40, 4096 * 8, flags=FIXED)
         process.store(far, 1)
-        for k in range(1, 5):                               # forget what the set-up walked
+        for k in range(1, 5):  # forget what the set-up walked
             page = process.mmap(k << 42, 4096, flags=FIXED)
             process.store(page, 1)
         process.load(base)
@@ -293,7 +312,7 @@ def test_what_is_foreseen_is_what_the_tables_say_and_nothing_is_counted():
     p.madvise(huge, P.HUGE_PAGE, P.MADV_HUGEPAGE)
     p.touch(small, 500 * P.PAGE)
     p.store(huge, 1)
-    p.load(small)                                                       # the memo is of the small pages' table
+    p.load(small)  # the memo is of the small pages' table
     before, root = m.counters(), int(m.state.core[0].root)
     for va in [*range(small + 7, small + 600 * P.PAGE, 13 * P.PAGE), huge + P.HUGE_PAGE, 0]:
         frame = page_table_leaf(m, root, va)[0]

@@ -1,4 +1,5 @@
 """Small machines and random accesses for the tests of the observers."""
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -27,7 +28,9 @@ def accesses(cores, lines, most=120):
 
 def random_trace(rng, n, lines, cores=4):
     """A longer list of accesses; some cross a line."""
-    return [(int(rng.integers(cores)), BASE + 64 * int(rng.integers(lines)) + int(rng.integers(60)), 8, rng.random() < 0.4) for _ in range(n)]
+    return [
+        (int(rng.integers(cores)), BASE + 64 * int(rng.integers(lines)) + int(rng.integers(60)), 8, rng.random() < 0.4) for _ in range(n)
+    ]
 
 
 def replay(machine, trace):

@@ -1,4 +1,5 @@
 """Machine.check(): silent while machines do random work, and it names what somebody else has broken."""
+
 import ctypes
 
 import numpy as np
@@ -15,9 +16,13 @@ from hwmem.observe.checks.counts import CORE_IDENTITIES, MACHINE_IDENTITIES
 from hwmem.observe.checks.faults import SENTENCES
 
 REMOTE = {"sockets": 2, "interconnect": {"remote_forward": 300, "remote_llc": 200}}
-KINDS = [{"protocol": protocol, "inclusion": inclusion, **levels, **sockets}
-         for protocol in ("msi", "mesi", "moesi", "mesif") for inclusion in ("inclusive", "nine")
-         for levels in ({}, {"l2": None}, {"llc": None}) for sockets in ({}, REMOTE)]
+KINDS = [
+    {"protocol": protocol, "inclusion": inclusion, **levels, **sockets}
+    for protocol in ("msi", "mesi", "moesi", "mesif")
+    for inclusion in ("inclusive", "nine")
+    for levels in ({}, {"l2": None}, {"llc": None})
+    for sockets in ({}, REMOTE)
+]
 
 
 POLICIES = ("lru", "tree-plru", "nru", "random", "wide")
@@ -51,8 +56,14 @@ def test_a_victim_that_displaces_the_incoming_line_from_the_l2_breaks_nothing(l2
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.sampled_from(("map", "unmap", "write", "add", "load")), st.integers(0, 30)),
-                max_size=60), st.sampled_from(("sc", "tso", "relaxed")), st.sampled_from(({}, {"dtlb_2m": None}, {"stlb": None})))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.integers(0, 3), st.sampled_from(("map", "unmap", "write", "add", "load")), st.integers(0, 30)),
+        max_size=60,
+    ),
+    st.sampled_from(("sc", "tso", "relaxed")),
+    st.sampled_from(({}, {"dtlb_2m": None}, {"stlb": None})),
+)
 def test_processes_that_map_touch_and_unmap_break_nothing(steps, ordering, tlbs):
     m = machine(mmu=True, ordering=ordering, **tlbs)
     processes = [m.spawn(), m.spawn("linux-i386")]
@@ -65,10 +76,13 @@ def test_processes_that_map_touch_and_unmap_break_nothing(steps, ordering, tlbs)
             p.mmap(a, 2 * P.PAGE, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_FIXED)
         else:
             try:
-                {"write": lambda: p.write(a, bytes(100), core), "add": lambda: p.fetch_add(a + 8, 1, core),
-                 "load": lambda: p.load_many([a, a + 64], core=core)}[what]()
+                {
+                    "write": lambda: p.write(a, bytes(100), core),
+                    "add": lambda: p.fetch_add(a + 8, 1, core),
+                    "load": lambda: p.load_many([a, a + 64], core=core),
+                }[what]()
             except MachineError:
-                pass                                        # unmapped: SIGSEGV
+                pass  # unmapped: SIGSEGV
         m.check()
     processes[0].exit()
     m.check()
@@ -80,10 +94,10 @@ def busy_machine(**config):
     p = m.spawn()
     a, b, h = p.mmap(0, 64 * P.PAGE), p.mmap(0, 32 * P.PAGE), p.mmap(0, 2 * P.HUGE_PAGE)
     p.touch(b, 32 * P.PAGE)
-    p.fork()                                                # b's pages are shared
+    p.fork()  # b's pages are shared
     p.touch(b + 20 * P.PAGE, 10 * P.PAGE)
     p.madvise(b + 20 * P.PAGE, 8 * P.PAGE, P.MADV_PAGEOUT)
-    p.load(b + 20 * P.PAGE)                                 # in the swap cache, and mapped
+    p.load(b + 20 * P.PAGE)  # in the swap cache, and mapped
     p.madvise(h, 2 * P.HUGE_PAGE, P.MADV_HUGEPAGE)
     p.touch(h, 2 * P.HUGE_PAGE)
     for core in range(4):
@@ -103,7 +117,7 @@ def entry_of(m, s, line):
 
 
 def first_entry(m, s):
-    return int(s["first"]) + int(np.flatnonzero(m.tag[int(s["first"]):] & P.OCCUPIED)[0])
+    return int(s["first"]) + int(np.flatnonzero(m.tag[int(s["first"]) :] & P.OCCUPIED)[0])
 
 
 def set_state(m, i, state):
@@ -137,13 +151,17 @@ def bump(record, field, by=1):
 
 def frames_with(m, state, without=0):
     """Frames whose state has all bits of `state` and none of `without`."""
-    states = m.frame["state"][:int(m.frames.fresh)]
+    states = m.frame["state"][: int(m.frames.fresh)]
     return [int(f) for f in np.flatnonzero((states & state == state) & (states & without == 0))]
 
 
 def own_page(m):
     """A frame that one small entry of process 0 leads to, and that is on an LRU list."""
-    return next(f for f in frames_with(m, P.FRAME_ANON | P.FRAME_EXCLUSIVE, P.FRAME_HEAD | P.FRAME_TAIL) if m.frame[f].maps == 1 and not m.frame[f].slot)
+    return next(
+        f
+        for f in frames_with(m, P.FRAME_ANON | P.FRAME_EXCLUSIVE, P.FRAME_HEAD | P.FRAME_TAIL)
+        if m.frame[f].maps == 1 and not m.frame[f].slot
+    )
 
 
 def edit_entry(m, va, change):
@@ -200,7 +218,10 @@ LINUX_DAMAGES = {
     "a page too many": (lambda m: bump(m.process[0], "anon"), "process 0: .* anonymous pages are counted"),
     "a table too many": (lambda m: bump(m.process[0], "table_pages"), "page tables are counted"),
     "a swapped page too few": (lambda m: bump(m.process[0], "swapped", -1), "pages in swap are counted"),
-    "a block in use": (lambda m: set_field(m.frame, int(m.frames.head[m.frames.head.nonzero()[0][0]]), "state", lambda s: 0), "cannot be in a block"),
+    "a block in use": (
+        lambda m: set_field(m.frame, int(m.frames.head[m.frames.head.nonzero()[0][0]]), "state", lambda s: 0),
+        "cannot be in a block",
+    ),
     "buddies not joined": (split_buddies, "are not joined"),
     "a block too many": (lambda m: bump(m.frames.count, 3), "blocks of order 3 are counted"),
     "a core's list that ends early": (lambda m: bump(m.frames.core_count, 0), "core 0: frame .* of its list"),
@@ -212,13 +233,19 @@ LINUX_DAMAGES = {
     "a reverse mapping astray": (lambda m: set_field(m.frame, own_page(m), "va", lambda va: va + P.PAGE), "reverse mappings do not know"),
     "a mapping too many": (lambda m: set_field(m.frame, own_page(m), "maps", lambda n: n + 1), "mappings are recorded"),
     "a record of a mapping lost": (lambda m: bump(m, "rmap_fresh"), "reverse mappings: "),
-    "a huge page without a tail": (lambda m: set_field(m.frame, frames_with(m, P.FRAME_TAIL)[5], "state", lambda s: s ^ P.FRAME_TAIL), "does not fit the huge page"),
+    "a huge page without a tail": (
+        lambda m: set_field(m.frame, frames_with(m, P.FRAME_TAIL)[5], "state", lambda s: s ^ P.FRAME_TAIL),
+        "does not fit the huge page",
+    ),
     "a slot too often stood for": (lambda m: bump(m.swap_map, 3), "swap slot 3: "),
     "a frame of another slot": (lambda m: bump(m.swap_cache, 2), "the swap cache has frame"),
     "a slot used too many": (lambda m: bump(m.swap, "used"), "slots are said to be used"),
     "an entry that leads to a table": (lambda m: edit_own(m, lambda e: e & ~P.PTE_FRAME | int(m.process[0].root)), "which is no page"),
     "an entry of no slot": (lambda m: edit_own(m, lambda e: P.PTE_SWAP | 99999 << 12), "stands for no swap slot"),
-    "a writable entry of a shared page": (lambda m: set_field(m.frame, own_page(m), "state", lambda s: s ^ P.FRAME_EXCLUSIVE), "which others may have"),
+    "a writable entry of a shared page": (
+        lambda m: set_field(m.frame, own_page(m), "state", lambda s: s ^ P.FRAME_EXCLUSIVE),
+        "which others may have",
+    ),
     "an entry outside all mappings": (lambda m: edit_entry(m, hole(m), lambda e: 5), "lies in no mapping"),
     "VMAs out of order": (lambda m: set_field(m.vma, first_vma(m), "start", lambda start: start + (1 << 46)), "is out of order"),
     "an end that look-ups do not know": (lambda m: set_field(m.vma, first_vma(m), "end", lambda end: end + 4096), "the tree is wrong"),
@@ -239,7 +266,10 @@ DAMAGES = {
     "a TLB entry with another frame": (lambda m, line: break_page(m), "the page table says"),
     "a TLB entry with more rights": (lambda m, line: [break_page(m, bit) for bit in (1, 6)] and None, "more rights|says|lacks a right"),
     "a filter entry for another line": (lambda m, line: bump(m.core[2].hot["host"], slice(None), 64), "hit filter"),
-    "a store entry for a shared line": (lambda m, line: m.core[3].hot["store"].__setitem__(slice(None), m.core[3].hot["line"]), "lets stores"),
+    "a store entry for a shared line": (
+        lambda m, line: m.core[3].hot["store"].__setitem__(slice(None), m.core[3].hot["line"]),
+        "lets stores",
+    ),
     "an uncounted hit": (lambda m, line: bump(m.core[1].l1d, "hits", -1), "counters of core 1: l1d.hits"),
     "an uncounted request": (lambda m, line: bump(m.directory, "gets"), "counters of the machine: gets"),
     "too many stores waiting": (lambda m, line: bump(m.core[0], "sb_count", 99), "store"),
@@ -260,7 +290,7 @@ def test_damage_to_linuxs_records_is_noticed_and_named(damage):
     m, p, _ = busy_machine()
     b = p.mmap(0, 64 * P.PAGE)
     p.store(b, 1)
-    p.munmap(b, 64 * P.PAGE)                                # so much that all TLBs are flushed: they do not notice first
+    p.munmap(b, 64 * P.PAGE)  # so much that all TLBs are flushed: they do not notice first
     do, words = LINUX_DAMAGES[damage]
     do(m.state)
     with pytest.raises(MachineError, match=words):
@@ -272,8 +302,11 @@ QUEUE_DAMAGES = {
     "a filter that answers": (lambda core: core.hot["line"].__setitem__(0, 63), "hit filter|filter takes"),
     "the short way": (lambda core: bump(core, "plain"), "may take its short way; 0 stores and 1 lines"),
     "a line that was never counted": (lambda core: bump(core, "invalidations_processed"), "lines that wait"),
-    "more lines than messages": (lambda core: [bump(core, name, 999) for name in ("invalidations_queued", "invalidations_processed")] and None,
-                                 "at most invalidations_received")}
+    "more lines than messages": (
+        lambda core: [bump(core, name, 999) for name in ("invalidations_queued", "invalidations_processed")] and None,
+        "at most invalidations_received",
+    ),
+}
 
 
 @pytest.mark.parametrize("damage", QUEUE_DAMAGES)
@@ -310,17 +343,31 @@ def test_the_holders_of_a_line_are_told_by_core_and_level():
     m = machine(**SMALL, protocol="moesi")
     replay(m, [(1, BASE, 8, True), (3, BASE, 8, False)])
     assert line_holders(m, BASE + 5) == {
-        "physical": BASE, "state": {1: "O", 3: "S"}, "l1d": {1: "O", 3: "S"}, "l2": {1: "S", 3: "S"},
-        "directory": "SHARED", "sharers": [1, 3], "dirty": True,
-        "socket": {0: {"directory": "SHARED", "sharers": [1, 3], "dirty": False, "remote": False}}}
+        "physical": BASE,
+        "state": {1: "O", 3: "S"},
+        "l1d": {1: "O", 3: "S"},
+        "l2": {1: "S", 3: "S"},
+        "directory": "SHARED",
+        "sharers": [1, 3],
+        "dirty": True,
+        "socket": {0: {"directory": "SHARED", "sharers": [1, 3], "dirty": False, "remote": False}},
+    }
     replay(m, [(0, BASE, 8, True)])
     holders = line_holders(m, BASE)
     assert (holders["state"], holders["directory"], holders["sharers"]) == ({0: "M"}, "OWNED", [0])
 
 
 def test_a_line_that_nobody_holds_has_no_holders():
-    assert line_holders(machine(), BASE) == {"physical": BASE, "state": {}, "l1d": {}, "l2": {}, "directory": None,
-                                             "sharers": [], "dirty": False, "socket": {}}
+    assert line_holders(machine(), BASE) == {
+        "physical": BASE,
+        "state": {},
+        "l1d": {},
+        "l2": {},
+        "directory": None,
+        "sharers": [],
+        "dirty": False,
+        "socket": {},
+    }
 
 
 def test_each_socket_has_its_own_entry_and_one_that_lost_the_line_says_so():

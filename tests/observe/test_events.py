@@ -1,4 +1,5 @@
 """The event log against the counters and against what a small story must say."""
+
 import numpy as np
 import pytest
 from observed import BASE, SMALL, machine, random_trace, replay
@@ -29,8 +30,9 @@ def test_every_request_that_is_counted_is_logged_once(lines, seed):
     for config in ({}, {"l2": None}, {"protocol": "moesi"}, {"inclusion": "nine"}):
         m = logged(trace, limit=10_000, **{**SMALL, **config})
         log, counts = events.events(m)[0], m.counters()["directory"]
-        assert [np.sum(log["request"] == r) for r in (GETS, GETX, UPGRADE, PUTX)] == \
-            [counts[name] for name in ("gets", "getx", "upgrades", "putx")]
+        assert [np.sum(log["request"] == r) for r in (GETS, GETX, UPGRADE, PUTX)] == [
+            counts[name] for name in ("gets", "getx", "upgrades", "putx")
+        ]
         assert np.sum(log["responder"] >= 0) == counts["fwd_gets"] + counts["fwd_getx"]
 
 

@@ -1,4 +1,5 @@
 """A line's history from the event log, against the machine's own states; the lesson, forwards and backwards."""
+
 import re
 import xml.etree.ElementTree as xml
 
@@ -16,7 +17,7 @@ from hwmem.observe.history import busiest, history
 from hwmem.report.history import history_table, picture
 
 
-SILENT = ("EM", "SO")           # a store that made E into M is not logged; under MOESI it becomes O where E would have become S
+SILENT = ("EM", "SO")  # a store that made E into M is not logged; under MOESI it becomes O where E would have become S
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -41,8 +42,11 @@ def test_a_table_and_a_picture_tell_every_request():
     log = events.events(m)[0]
     assert busiest(log) == BASE >> 6
     moments = history(log, BASE >> 6, 4, "mesi")
-    assert [(x.core, x.request, x.supplier, x.states) for x in moments] == \
-        [(0, "GETS", -1, "EIII"), (1, "GETX", 0, "IMII"), (2, "GETS", 1, "ISSI")]
+    assert [(x.core, x.request, x.supplier, x.states) for x in moments] == [
+        (0, "GETS", -1, "EIII"),
+        (1, "GETX", 0, "IMII"),
+        (2, "GETS", 1, "ISSI"),
+    ]
     assert len(history_table(moments, 4).splitlines()) == 4
     svg = xml.fromstring(picture(moments, 4, "a < b"))
     texts = [node.text for node in svg.iter("{http://www.w3.org/2000/svg}text")]
@@ -55,12 +59,28 @@ def test_the_lesson_shows_each_transition_of_mesi():
     lesson = Classroom()
     seen = [lesson.seen[0]] + [lesson.seen[-1] for _ in LESSON if lesson.forward()]
     states = [tuple(s.states[name] for name in LINES) for s in seen]
-    assert states == [("...", "...", "...", "...")] + [(a0, a1, a2, a3) for a0, a1, a2, a3 in (
-        ("E..", "...", "...", "..."), ("E..", "...", "...", "..."), ("M..", "...", "...", "..."), ("M..", "...", "...", "..."),
-        ("SS.", "...", "...", "..."), ("SSS", "...", "...", "..."), (".M.", "...", "...", "..."), ("SS.", "...", "...", "..."),
-        ("..M", "...", "...", "..."), (".M.", "...", "...", "..."), ("...", "...", ".E.", "..."), ("...", "...", ".M.", "..."),
-        ("...", "...", "SS.", "..."), ("E..", "...", ".S.", "..."), ("E..", "..M", ".S.", "..."), ("E..", "...", ".S.", "..E"),
-        ("E..", ".E.", ".S.", "..E"))]
+    assert states == [("...", "...", "...", "...")] + [
+        (a0, a1, a2, a3)
+        for a0, a1, a2, a3 in (
+            ("E..", "...", "...", "..."),
+            ("E..", "...", "...", "..."),
+            ("M..", "...", "...", "..."),
+            ("M..", "...", "...", "..."),
+            ("SS.", "...", "...", "..."),
+            ("SSS", "...", "...", "..."),
+            (".M.", "...", "...", "..."),
+            ("SS.", "...", "...", "..."),
+            ("..M", "...", "...", "..."),
+            (".M.", "...", "...", "..."),
+            ("...", "...", ".E.", "..."),
+            ("...", "...", ".M.", "..."),
+            ("...", "...", "SS.", "..."),
+            ("E..", "...", ".S.", "..."),
+            ("E..", "..M", ".S.", "..."),
+            ("E..", "...", ".S.", "..E"),
+            ("E..", ".E.", ".S.", "..E"),
+        )
+    ]
     values = [s.value for s in seen[1:]]
     assert values == [0, 0, 1, 2, 2, 2, 3, 3, 4, 5, 0, 6, 6, 5, 7, 0, 7]
     assert not lesson.forward() and lesson.at == len(LESSON)

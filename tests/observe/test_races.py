@@ -1,4 +1,5 @@
 """The race detector against happens-before worked out from the log of every access, and on programs whose races are known."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,8 +9,24 @@ import hwmem
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.config.machine import MachineConfig
-from hwmem.kernels import (compare_exchange64, exchange64, fetch_add64, finish, futex_wait, futex_wake, happens_after, happens_before, joined, load, load_acquire,
-                           next_thread, sleep_until, store, store_release, store_stream)
+from hwmem.kernels import (
+    compare_exchange64,
+    exchange64,
+    fetch_add64,
+    finish,
+    futex_wait,
+    futex_wake,
+    happens_after,
+    happens_before,
+    joined,
+    load,
+    load_acquire,
+    next_thread,
+    sleep_until,
+    store,
+    store_release,
+    store_stream,
+)
 from hwmem.machine.machine import Machine
 from hwmem.observe import race_report, switches
 from hwmem.sched.block import enqueue
@@ -126,7 +143,9 @@ def racy_words(made, threads):
     return racy
 
 
-place = st.tuples(st.sampled_from((DATA, DATA + 8, DATA + 64)), st.sampled_from((1, 2, 4, 8)), st.integers(0, 7)).map(lambda p: (p[0] + p[2] // p[1] * p[1], p[1]))
+place = st.tuples(st.sampled_from((DATA, DATA + 8, DATA + 64)), st.sampled_from((1, 2, 4, 8)), st.integers(0, 7)).map(
+    lambda p: (p[0] + p[2] // p[1] * p[1], p[1])
+)
 plain = st.tuples(st.sampled_from((READ, WRITE, WRITE, STREAM)), place).map(lambda s: (s[0], *s[1]))
 ordered = st.tuples(st.sampled_from((ACQUIRE, RELEASE, ADD)), st.sampled_from((SYNC, SYNC + 64, DATA + 8))).map(lambda s: (*s, 8))
 pause = st.integers(1, 900).map(lambda n: (SLEEP, n, 0))
@@ -177,7 +196,7 @@ def test_one_access_outside_its_lock_is_reported(parts, ordering, data):
     for k, kind in zip((a, b), kinds):
         at = data.draw(st.integers(0, len(programs[k])))
         programs[k] = [*programs[k][:at], (kind, 0x5000, 8), *programs[k][at:]]
-    for k, part in enumerate(parts):                    # and afterwards they may lock as they like
+    for k, part in enumerate(parts):  # and afterwards they may lock as they like
         programs[k] += synchronised(k, part)
     races = run(programs, ordering)[0]
     assert [race["now"]["address"] for race in races] == [0x5000]
@@ -198,7 +217,7 @@ def test_what_is_handed_over_may_be_touched(how, ordering):
     send, receive = HAND_OVERS[how]
     giver, taker = [(WRITE, DATA, 8), *send], [*receive, (READ, DATA, 8), (WRITE, DATA, 8)]
     assert run([giver, taker], ordering)[0] == []
-    races = run([giver, [(SLEEP, 20_000, 0), *taker[len(receive):]]], ordering)[0]
+    races = run([giver, [(SLEEP, 20_000, 0), *taker[len(receive) :]]], ordering)[0]
     assert [race["now"]["write"] for race in races] == [False, True]
 
 
@@ -228,10 +247,18 @@ def test_an_access_across_a_line_is_watched_on_both_sides():
         assert len(run([[(WRITE, DATA + 60, 8)], [(WRITE, other, 4)]])[0]) == 1
 
 
-@pytest.mark.parametrize("name, settings", [("spin-lock", {"lock": lock}) for lock in ("test-and-set", "ttas", "ticket", "mcs")]
-                         + [("producer-consumer", {"wait": "spin"}), ("producer-consumer", {"wait": "futex", "capacity": 2}),
-                            ("ping-pong", {"atomic": False}), ("reader-writer", {"kind": "rwlock"}), ("false-sharing", {}),
-                            ("true-sharing", {"atomic": True})])
+@pytest.mark.parametrize(
+    "name, settings",
+    [("spin-lock", {"lock": lock}) for lock in ("test-and-set", "ttas", "ticket", "mcs")]
+    + [
+        ("producer-consumer", {"wait": "spin"}),
+        ("producer-consumer", {"wait": "futex", "capacity": 2}),
+        ("ping-pong", {"atomic": False}),
+        ("reader-writer", {"kind": "rwlock"}),
+        ("false-sharing", {}),
+        ("true-sharing", {"atomic": True}),
+    ],
+)
 @pytest.mark.parametrize("ordering", ["tso", "relaxed"])
 def test_programs_that_ship_have_no_race_where_they_mean_none(name, settings, ordering):
     size = {"items" if name == "producer-consumer" else "rounds" if name == "ping-pong" else "iterations": 200}
@@ -254,7 +281,9 @@ def test_the_report_has_the_shape_of_gos(capsys, tmp_path):
 def test_looking_for_races_changes_no_count_and_no_clock():
     """But for what the hit filter answers, which is one look-up of the L1D less to count by hand."""
     for name in ("spin-lock", "producer-consumer"):
-        plain, watched = (hwmem.run(name, races=races, **({"iterations": 300} if name == "spin-lock" else {"items": 300})) for races in (False, True))
+        plain, watched = (
+            hwmem.run(name, races=races, **({"iterations": 300} if name == "spin-lock" else {"items": 300})) for races in (False, True)
+        )
         assert plain.counters == watched.counters and plain.cycles == watched.cycles
 
 

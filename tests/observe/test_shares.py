@@ -1,4 +1,5 @@
 """Hits, misses, HITMs and DRAM reads are told apart by who caused them: the program, the page walker, the kernel."""
+
 import numpy as np
 import pytest
 
@@ -50,7 +51,7 @@ def test_a_page_that_the_kernel_clears_is_the_kernels_work():
     machine = Machine()
     process = machine.spawn()
     a = process.mmap(0, 50 * PAGE)
-    process.touch(a, PAGE)                                  # tables
+    process.touch(a, PAGE)  # tables
     machine.reset_counters()
     process.touch(a + PAGE, 49 * PAGE)
     core = machine.counters()["cores"][0]
@@ -88,7 +89,7 @@ def test_each_ones_hits_and_misses_are_an_independent_models(seed, pages):
     rng = np.random.default_rng(seed)
     machine = Machine(MachineConfig().replace(**SMALL))
     process = machine.spawn()
-    a = -(-process.mmap(0, 4 << 20) // (2 << 20)) * (2 << 20)           # its pages have one leaf table
+    a = -(-process.mmap(0, 4 << 20) // (2 << 20)) * (2 << 20)  # its pages have one leaf table
     process.touch(a, pages * PAGE)
     visited = a + PAGE * rng.integers(0, pages, 4000) + 8 * rng.integers(0, 512, 4000)
     process.load_many(visited)

@@ -1,4 +1,5 @@
 """Miss causes against Dubois' definition, written down a second time over a list of accesses; and known patterns."""
+
 from itertools import product
 
 import numpy as np
@@ -42,7 +43,7 @@ def dubois(trace, core):
             if last_essential is None:
                 cause = "cold"
             else:
-                news = set().union(*(bytes_of(a) for a in trace[last_essential:life[0]] if a[0] != core and a[3]))
+                news = set().union(*(bytes_of(a) for a in trace[last_essential : life[0]] if a[0] != core and a[3]))
                 touched = set().union(*(bytes_of(trace[when]) for when in life))
                 cause = "true_sharing" if news & touched else "false_sharing"
             count[cause] += 1
@@ -121,13 +122,12 @@ def test_values_seen_by_an_essential_miss_are_old_news():
 
 
 def test_news_that_a_useless_miss_brought_still_counts_when_it_is_used_later():
-    m = classified([(0, BASE, 8, False), (1, BASE + 8, 8, True), (0, BASE, 8, False), (1, BASE + 16, 8, True),
-                    (0, BASE + 8, 8, False)])
+    m = classified([(0, BASE, 8, False), (1, BASE + 8, 8, True), (0, BASE, 8, False), (1, BASE + 16, 8, True), (0, BASE + 8, 8, False)])
     assert causes(m, 0) == {"cold": 1, "capacity": 0, "true_sharing": 1, "false_sharing": 1}
 
 
 def test_a_lone_core_that_streams_misses_cold_then_for_capacity():
-    lines = 64                                  # more than L1D and L2 hold together
+    lines = 64  # more than L1D and L2 hold together
     trace = [(0, BASE + 64 * i, 8, i % 3 == 0) for _ in range(3) for i in range(lines)]
     m = classified(trace, **SMALL)
     assert causes(m, 0) == {"cold": lines, "capacity": 2 * lines, "true_sharing": 0, "false_sharing": 0}
@@ -136,8 +136,10 @@ def test_a_lone_core_that_streams_misses_cold_then_for_capacity():
 def test_a_line_recalled_for_room_in_the_llc_is_a_capacity_miss():
     """Core 1 streams through the LLC; core 0's line is recalled each time, though nobody touches it."""
     stream = [(1, BASE + 4096 + 64 * i, 8, False) for i in range(200)]
-    m = classified([(0, BASE, 8, True), *stream, (0, BASE, 8, True), *stream, (0, BASE, 8, True)],
-                   **{**SMALL, "l1d": {"size": "4KiB", "ways": 4}, "l2": None})
+    m = classified(
+        [(0, BASE, 8, True), *stream, (0, BASE, 8, True), *stream, (0, BASE, 8, True)],
+        **{**SMALL, "l1d": {"size": "4KiB", "ways": 4}, "l2": None},
+    )
     assert m.counters()["cores"][0]["invalidations_received"] == 2
     assert causes(m, 0) == {"cold": 1, "capacity": 2, "true_sharing": 0, "false_sharing": 0}
 
@@ -157,7 +159,7 @@ def test_a_stop_settles_what_is_open_and_a_start_begins_afresh():
     m.reset_counters()
     switches.start(m, classify=True)
     replay(m, [(0, BASE, 8, True), (1, BASE + 8, 8, True)])
-    assert [causes(m, c)["cold"] for c in (0, 1)] == [1, 0]     # core 1 had the line before it began
+    assert [causes(m, c)["cold"] for c in (0, 1)] == [1, 0]  # core 1 had the line before it began
 
 
 def test_stores_that_waited_in_a_buffer_and_the_kernels_accesses_have_causes_too():
@@ -173,13 +175,15 @@ def test_stores_that_waited_in_a_buffer_and_the_kernels_accesses_have_causes_too
     for c in counts:
         assert c["store_buffer.drains"] > 0 and c["kernel_accesses"] + c["walk_accesses"] > 0
         assert sum(c[cause] for cause in MISS_CAUSES) + c["upgrades"] == c["l1d.misses"]
-    assert counts[0]["miss.true_sharing"] >= 10         # the counter, at the very least
-    assert counts[3]["miss.false_sharing"] >= 8         # its own 8 bytes of the first line
+    assert counts[0]["miss.true_sharing"] >= 10  # the counter, at the very least
+    assert counts[3]["miss.false_sharing"] >= 8  # its own 8 bytes of the first line
 
 
 @pytest.mark.parametrize("ordering", ["sc", "tso", "relaxed"])
-@pytest.mark.parametrize("name, settings", [("false-sharing", {"iterations": 200}), ("true-sharing", {"iterations": 200, "atomic": False}),
-                                            ("spin-lock", {"iterations": 50})])
+@pytest.mark.parametrize(
+    "name, settings",
+    [("false-sharing", {"iterations": 200}), ("true-sharing", {"iterations": 200, "atomic": False}), ("spin-lock", {"iterations": 50})],
+)
 def test_in_a_programs_run_every_miss_has_one_cause_and_every_hit_in_a_modified_line_is_in_the_table(name, settings, ordering):
     r = hwmem.run(name, hwmem.MachineConfig().replace(ordering=ordering, mmu=False), seed=1, classify=True, **settings)
     for c in r.counters["cores"]:
@@ -188,7 +192,7 @@ def test_in_a_programs_run_every_miss_has_one_cause_and_every_hit_in_a_modified_
 
 
 def test_more_lines_than_the_table_holds_are_counted_as_dropped_and_nothing_is_lost():
-    addresses = np.array([(k << 20 | k) << 6 for k in range(100)] * 2)      # lines that want the same slot
+    addresses = np.array([(k << 20 | k) << 6 for k in range(100)] * 2)  # lines that want the same slot
     m = machine()
     switches.start(m, classify=True)
     m.replay((addresses, True))

@@ -1,4 +1,5 @@
 """Observing changes nothing that is observed."""
+
 import numpy as np
 import pytest
 from observed import BASE, SMALL, machine, random_trace, replay

@@ -1,4 +1,5 @@
 """segments-pages and overlay: the counts of a plain model, and the same answers by either way."""
+
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ MEMORY, REQUESTS, LOAD = 1 << 20, 600, 90
 
 def by_segments(way, sizes, ends, memory):
     """A model with an interval list: {"refused", "compactions", "moved", "external", "map"}."""
-    pieces, out = [], {"refused": 0, "compactions": 0, "moved": 0, "external": 0.0, "map": 0}     # (start, size, end)
+    pieces, out = [], {"refused": 0, "compactions": 0, "moved": 0, "external": 0.0, "map": 0}  # (start, size, end)
     for now, size in enumerate(map(int, sizes)):
         pieces = [p for p in pieces if p[2] > now]
         bounds = [0] + [x for start, n, _ in pieces for x in (start, start + n)] + [memory]
@@ -25,8 +26,11 @@ def by_segments(way, sizes, ends, memory):
             continue
         fitting = [hole for hole in holes if hole[1] >= size]
         if fitting:
-            place = {"first fit": lambda: fitting[0], "best fit": lambda: min(fitting, key=lambda h: h[1]),
-                     "worst fit": lambda: max(fitting, key=lambda h: h[1])}[way]()[0]
+            place = {
+                "first fit": lambda: fitting[0],
+                "best fit": lambda: min(fitting, key=lambda h: h[1]),
+                "worst fit": lambda: max(fitting, key=lambda h: h[1]),
+            }[way]()[0]
         else:
             out["compactions"] += 1
             place, moved = 0, []
@@ -68,7 +72,7 @@ def served():
 def test_segments_are_refused_compacted_and_moved_as_a_model_says(served, way):
     _, ways, stream = served
     expected = by_segments(way, *stream, MEMORY)
-    assert expected["compactions"] > 0 and expected["external"] > 0.1           # the stream asks for it
+    assert expected["compactions"] > 0 and expected["external"] > 0.1  # the stream asks for it
     assert ways[way] == pytest.approx(expected | {"internal": 0})
 
 

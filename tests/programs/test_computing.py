@@ -1,4 +1,5 @@
 """matrix-multiply, linear-regression, cache-scratch, cache-thrash: answers against numpy, and who shares lines."""
+
 import numpy as np
 import pytest
 
@@ -21,9 +22,14 @@ def test_every_order_multiplies_as_numpy_does(order, n, block, seed):
     assert (values["sum"], values["checksum"]) == (product.sum(), (product * np.arange(1, n * n + 1)).sum())
 
 
-@pytest.mark.parametrize("order, loads, stores", [("ijk", lambda n: 2 * n**3 + n**2, lambda n: n**2),
-                                                  ("jki", lambda n: 2 * n**3 + n**2, lambda n: n**3),
-                                                  ("ikj", lambda n: 2 * n**3 + n**2, lambda n: n**3)])
+@pytest.mark.parametrize(
+    "order, loads, stores",
+    [
+        ("ijk", lambda n: 2 * n**3 + n**2, lambda n: n**2),
+        ("jki", lambda n: 2 * n**3 + n**2, lambda n: n**3),
+        ("ikj", lambda n: 2 * n**3 + n**2, lambda n: n**3),
+    ],
+)
 def test_the_innermost_loop_decides_how_many_loads_and_stores_there_are(order, loads, stores):
     r = hwmem.run("matrix-multiply", order=order, n=20)
     assert (counted(r, "loads"), counted(r, "stores")) == (loads(20), stores(20))

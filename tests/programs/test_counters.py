@@ -1,4 +1,5 @@
 """false-sharing and true-sharing: what they add up to, and what the lines they use must cost."""
+
 import pytest
 
 import hwmem
@@ -23,7 +24,7 @@ def test_every_counter_holds_its_threads_increments(threads, stride, atomic):
 def test_counters_on_lines_of_their_own_cost_a_hit_for_the_load_and_one_for_the_store(stride):
     r = hwmem.run("false-sharing", stride=stride, iterations=10_000)
     assert 2 * L1 <= r.cost < 2 * L1 + 0.1
-    assert hitm(r) <= 4 * 4                                 # what setup left in the first core: a counter, page-table entries
+    assert hitm(r) <= 4 * 4  # what setup left in the first core: a counter, page-table entries
 
 
 def test_one_thread_alone_is_not_slowed_down_by_adjacent_counters():
@@ -34,7 +35,7 @@ def test_one_thread_alone_is_not_slowed_down_by_adjacent_counters():
 def test_adjacent_atomic_counters_move_the_line_for_every_increment(threads):
     r = hwmem.run("false-sharing", threads=threads, stride=8, iterations=2000, atomic=True)
     assert hitm(r) >= 0.9 * threads * 2000
-    assert r.cost >= 0.9 * threads * FORWARD                # the line goes round
+    assert r.cost >= 0.9 * threads * FORWARD  # the line goes round
 
 
 def test_the_report_names_the_line_the_counters_and_the_bytes_of_each_thread():
@@ -43,7 +44,7 @@ def test_the_report_names_the_line_the_counters_and_the_bytes_of_each_thread():
     assert row["sharing"] == "false" and row["threads"] == [0, 1, 2, 3]
     assert [o["symbol"] for o in row["offsets"]] == [f"counters[{i}]" for i in range(4)]
     assert row["bytes"] == [i // 8 for i in range(32)] + [None] * 32
-    assert row["hitm"] == pytest.approx(hitm(r), abs=8)     # the others' page walks, and the first touch of setup's line
+    assert row["hitm"] == pytest.approx(hitm(r), abs=8)  # the others' page walks, and the first touch of setup's line
 
 
 def test_atomic_increments_of_one_counter_are_never_lost():

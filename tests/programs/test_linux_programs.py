@@ -3,6 +3,7 @@
 Whatever can be said without running them is what they are held to: a fault a page, RSS that falls by the range, majors
 only where the disk was read, counters that add up, the limit that a real kernel keeps.
 """
+
 import json
 
 import numpy as np
@@ -16,7 +17,7 @@ from hwmem.report import report
 from hwmem.programs import find
 from hwmem.runs.job import Job
 
-PAGES = 512                     # of each kind of fault
+PAGES = 512  # of each kind of fault
 CONFIG = hwmem.MachineConfig()
 FAULT, SYSCALL = CONFIG.kernel.page_fault, CONFIG.kernel.syscall
 
@@ -34,8 +35,19 @@ def kinds():
     return dict(zip(v["kinds"], zip(v["minor"], v["major"], v["cycles"])))
 
 
-@pytest.mark.parametrize("kind", ["write: a zeroed page", "read: the zero page", "write after that read", "write after fork: a copy",
-                                  "write, the child gone", "file: private write", "file: shared write", "read: in the swap cache"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "write: a zeroed page",
+        "read: the zero page",
+        "write after that read",
+        "write after fork: a copy",
+        "write, the child gone",
+        "file: private write",
+        "file: shared write",
+        "read: in the swap cache",
+    ],
+)
 def test_each_page_takes_one_minor_fault(kinds, kind):
     assert kinds[kind][:2] == (PAGES, 0)
 
@@ -60,12 +72,12 @@ def test_read_ahead_saves_most_of_the_waiting(kinds):
 
 def test_a_fault_on_the_page_cache_maps_the_64_kib_around_it(kinds):
     assert kinds["file: page cache"][1] == 0
-    assert PAGES // 16 <= kinds["file: page cache"][0] <= PAGES // 16 + 2       # pages that kept read-ahead's mark fault by themselves
+    assert PAGES // 16 <= kinds["file: page cache"][0] <= PAGES // 16 + 2  # pages that kept read-ahead's mark fault by themselves
 
 
 def test_pages_from_the_swap_device_are_a_fault_each_and_those_read_ahead_are_minor(kinds):
     minor, major, cycles = kinds["read: from the swap device"]
-    assert PAGES // 8 <= major < PAGES // 4 and minor + major == PAGES          # windows of up to 2^page_cluster pages
+    assert PAGES // 8 <= major < PAGES // 4 and minor + major == PAGES  # windows of up to 2^page_cluster pages
     assert cycles >= major * CONFIG.disk.latency
 
 
@@ -184,7 +196,7 @@ def test_a_fork_copies_no_page_and_a_child_that_writes_copies_each_once(storm):
 def test_a_childs_tables_are_those_that_its_pages_need(storm):
     for size, tables in zip(storm["sizes"], storm["tables"]):
         leaves = size // P.HUGE_PAGE
-        assert 3 + max(leaves, 1) <= tables <= 3 + leaves + 1       # unaligned memory may reach into one more
+        assert 3 + max(leaves, 1) <= tables <= 3 + leaves + 1  # unaligned memory may reach into one more
 
 
 def test_forking_more_memory_costs_more_and_a_copy_costs_its_lines(storm):
@@ -234,7 +246,7 @@ def test_mprotect_stops_at_max_map_count_and_then_nothing_that_splits_or_adds_wo
 def test_each_call_makes_two_vmas_of_one(explosion):
     calls, vmas = np.array(explosion["calls"]), np.array(explosion["vmas"])
     assert (np.diff(vmas[:-1]) == 2 * np.diff(calls[:-1])).all()
-    assert vmas[-1] - vmas[-2] - 2 * (calls[-1] - calls[-2]) in (0, 1)          # the refused call may have made its first split
+    assert vmas[-1] - vmas[-2] - 2 * (calls[-1] - calls[-2]) in (0, 1)  # the refused call may have made its first split
 
 
 def test_a_vma_is_found_in_a_number_of_steps_that_grows_as_the_logarithm(explosion):
@@ -261,7 +273,7 @@ def test_the_kernels_counts_agree_with_the_programs_and_reports_show_them():
     assert linux["pglazyfree"] == 2 * 2048 and linux["pglazyfreed"] == r.values["zeros"][returning.WAYS.index("FREE") + 3]
     assert linux["pgfault"] == core["faults.minor"] + core["faults.major"] and linux["pgmajfault"] == core["faults.major"] == 0
     assert report(r, "memory").count("pglazyfreed") == 1 and "pgfault" in report(r, "faults")
-    assert "64MiB" in report(r, "tlb") and "6MiB" in report(r, "tlb")           # 32 entries of 2 MiB; 1,536 of 4 KiB
+    assert "64MiB" in report(r, "tlb") and "6MiB" in report(r, "tlb")  # 32 entries of 2 MiB; 1,536 of 4 KiB
 
 
 def test_a_result_without_the_kernels_counts_is_still_shown():
@@ -275,18 +287,29 @@ def test_page_cache_gives_way_at_a_limit_and_nothing_else_does():
     died = dict(zip(v["ways"], v["died"]))
     assert [way for way in died if not died[way]] == ["a file, read", "a file, written"]
     limit = 128
-    rss, tables, charged, working, touched = (dict(zip(v["ways"], v[name])) for name in ("rss", "tables", "charged", "working_set", "touched"))
+    rss, tables, charged, working, touched = (
+        dict(zip(v["ways"], v[name])) for name in ("rss", "tables", "charged", "working_set", "touched")
+    )
     for way in died:
         assert charged[way] <= limit and (not died[way] or charged[way] >= limit - 1)
     assert touched["a file, read"] == touched["a file, written"] == 2 * limit
-    assert rss["shared, unmapped"] <= 16 and working["shared, unmapped"] >= limit - 1       # killed, far below its limit by RSS
-    assert abs(rss["sparse pages"] - tables["sparse pages"]) < 10                           # half of it are page tables
+    assert rss["shared, unmapped"] <= 16 and working["shared, unmapped"] >= limit - 1  # killed, far below its limit by RSS
+    assert abs(rss["sparse pages"] - tables["sparse pages"]) < 10  # half of it are page tables
     assert working["a file, read"] < limit // 4 < charged["a file, read"]
 
 
-SMALL = {"page-faults": {"pages": PAGES}, "madvise-return": {"size": "1MiB"}, "oversubscription": {"passes": 1},
-         "tlb-reach": {"largest": "256KiB"}, "fork-storm": {"largest": "2MiB"}, "brk-mmap": {}, "vma-explosion": {}, "segments-pages": {"requests": 300, "memory": "1MiB"},
-         "overlay": {"calls": 20}, "memory-limit": {"limit": "256KiB"}}
+SMALL = {
+    "page-faults": {"pages": PAGES},
+    "madvise-return": {"size": "1MiB"},
+    "oversubscription": {"passes": 1},
+    "tlb-reach": {"largest": "256KiB"},
+    "fork-storm": {"largest": "2MiB"},
+    "brk-mmap": {},
+    "vma-explosion": {},
+    "segments-pages": {"requests": 300, "memory": "1MiB"},
+    "overlay": {"calls": 20},
+    "memory-limit": {"limit": "256KiB"},
+}
 
 
 @pytest.mark.parametrize("name", SMALL)

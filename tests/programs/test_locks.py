@@ -1,4 +1,5 @@
 """spin-lock and reader-writer: mutual exclusion first, then what each kind is known for."""
+
 import pytest
 
 import hwmem
@@ -51,6 +52,7 @@ def test_without_writers_a_seqlock_moves_no_line_and_a_lock_does():
     def invalidated(kind):
         r = hwmem.run("reader-writer", kind=kind, readers=4, writers=0, iterations=500)
         return sum(core["invalidations_received"] for core in r.counters["cores"])
+
     assert invalidated("seqlock") < 10 and invalidated("rwlock") > 1000
 
 
@@ -61,8 +63,12 @@ def test_a_program_of_no_threads_is_refused():
 
 def test_threads_do_not_keep_step_for_ever():
     """32 threads on Graviton2: where every round takes the same, the lock stays with each to its end. The seed draws the rest."""
+
     def hand_overs(jitter, seed=0):
-        return hwmem.run("spin-lock", hwmem.MachineConfig.preset("graviton2"), seed=seed, threads=32, iterations=100, jitter=jitter, c2c=False).values["hand_overs"]
+        return hwmem.run(
+            "spin-lock", hwmem.MachineConfig.preset("graviton2"), seed=seed, threads=32, iterations=100, jitter=jitter, c2c=False
+        ).values["hand_overs"]
+
     assert hand_overs(0) == 32
     assert hand_overs(50) > 320, "a tenth of the critical sections"
     assert hand_overs(50) == hand_overs(50) != hand_overs(50, seed=1)

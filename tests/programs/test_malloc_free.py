@@ -1,4 +1,5 @@
 """malloc-free: what is asked for is had, and what a process keeps depends on the threshold."""
+
 import pytest
 
 import hwmem

@@ -1,4 +1,5 @@
 """stream, pointer-chase, memory-mountain: the answers against numpy, the times against the configured latencies."""
+
 import numpy as np
 import pytest
 
@@ -52,7 +53,7 @@ def test_the_mountain_sums_what_numpy_sums_and_its_top_is_the_l1s():
     r = hwmem.run("memory-mountain", CONFIG, largest="64KiB", strides_to=3)
     words, grid = np.arange(65536 // 8), r.values["grid"]
     assert r.values["sizes"] == [16384, 32768, 65536] and grid["rows"] == ["16KiB", "32KiB", "64KiB"]
-    assert r.values["sums"] == [[words[:size // 8:stride].sum() for stride in (1, 2, 3)] for size in r.values["sizes"]]
+    assert r.values["sums"] == [[words[: size // 8 : stride].sum() for stride in (1, 2, 3)] for size in r.values["sizes"]]
     peak = 8 / CONFIG.l1d.latency * CONFIG.frequency_ghz * 1000
     assert grid["cells"][0] == [peak] * 3
     assert grid["cells"][2][0] > grid["cells"][2][1] > grid["cells"][2][2]

@@ -1,4 +1,5 @@
 """ping-pong and producer-consumer: order, completeness, and the latency between two cores."""
+
 import pytest
 
 import hwmem

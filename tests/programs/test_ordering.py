@@ -1,4 +1,5 @@
 """Programs whose answer depends on the order in which stores become visible: broken where it may be, mended by what mends it."""
+
 import pytest
 
 import hwmem

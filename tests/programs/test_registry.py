@@ -1,4 +1,5 @@
 """Registering workloads, and how their parameters are checked."""
+
 import numpy as np
 import pytest
 
@@ -18,9 +19,17 @@ def read_tickets(w, space):
     return {"drawn": space.load(w.counter), "ends": w.ends, "slow": w.slow, "half": w.half}
 
 
-@hwmem.workload("test-tickets", "threads draw tickets", setup=place_tickets, values=read_tickets, operation="ticket",
-                threads=hwmem.parameter(2, "threads", 1, 8), draws=hwmem.parameter(10, "tickets each thread draws"),
-                pace=hwmem.parameter("fast", "how fast", choices=("slow", "fast")), slow=hwmem.parameter(False, "whether"))
+@hwmem.workload(
+    "test-tickets",
+    "threads draw tickets",
+    setup=place_tickets,
+    values=read_tickets,
+    operation="ticket",
+    threads=hwmem.parameter(2, "threads", 1, 8),
+    draws=hwmem.parameter(10, "tickets each thread draws"),
+    pace=hwmem.parameter("fast", "how fast", choices=("slow", "fast")),
+    slow=hwmem.parameter(False, "whether"),
+)
 def tickets(m, w):
     while True:
         t = next_thread(m)
@@ -56,13 +65,16 @@ def test_every_workload_is_described_with_its_parameters():
         assert one["description"] and all(p["doc"] for p in one["parameters"].values())
 
 
-@pytest.mark.parametrize("given, error, message", [
-    ({"thread": 2}, TypeError, "test-tickets.thread is not a setting; did you mean test-tickets.threads?"),
-    ({"threads": 9}, ValueError, "test-tickets.threads must be an integer from 1 to 8, not 9"),
-    ({"threads": "two"}, TypeError, "test-tickets.threads must be an integer from 1 to 8, not 'two'"),
-    ({"pace": "slo"}, ValueError, "test-tickets.pace must be one of slow, fast, not 'slo'; did you mean slow?"),
-    ({"slow": 1}, TypeError, "test-tickets.slow must be true or false, not 1"),
-])
+@pytest.mark.parametrize(
+    "given, error, message",
+    [
+        ({"thread": 2}, TypeError, "test-tickets.thread is not a setting; did you mean test-tickets.threads?"),
+        ({"threads": 9}, ValueError, "test-tickets.threads must be an integer from 1 to 8, not 9"),
+        ({"threads": "two"}, TypeError, "test-tickets.threads must be an integer from 1 to 8, not 'two'"),
+        ({"pace": "slo"}, ValueError, "test-tickets.pace must be one of slow, fast, not 'slo'; did you mean slow?"),
+        ({"slow": 1}, TypeError, "test-tickets.slow must be true or false, not 1"),
+    ],
+)
 def test_a_wrong_parameter_is_refused_in_one_line_that_says_what_it_takes(given, error, message):
     with pytest.raises(error) as caught:
         hwmem.run("test-tickets", **given)
@@ -79,11 +91,16 @@ def test_a_parameter_may_not_take_the_name_of_an_argument_of_run():
         hwmem.workload("test-other", "", seed=hwmem.parameter(1, ""))
 
 
-@pytest.mark.parametrize("given, message", [
-    ({"threads": 3}, "test-other.threads: takes what hwmem.parameter returns, not int"),
-    ({"threads": hwmem.parameter(9, "", 1, 8)}, "test-other.threads: its default must be an integer from 1 to 8, not 9"),
-    ({"size": hwmem.parameter("1KB", "")}, "test-other.size: its default must be bytes"),
-    ({"setup": 3}, "test-other.setup: takes a function, not int"), ({"values": {}}, "test-other.values: takes a function, not dict")])
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"threads": 3}, "test-other.threads: takes what hwmem.parameter returns, not int"),
+        ({"threads": hwmem.parameter(9, "", 1, 8)}, "test-other.threads: its default must be an integer from 1 to 8, not 9"),
+        ({"size": hwmem.parameter("1KB", "")}, "test-other.size: its default must be bytes"),
+        ({"setup": 3}, "test-other.setup: takes a function, not int"),
+        ({"values": {}}, "test-other.values: takes a function, not dict"),
+    ],
+)
 def test_a_declaration_that_no_run_could_use_is_refused_when_it_is_made(given, message):
     with pytest.raises((TypeError, ValueError), match=message):
         hwmem.workload("test-other", "", **given)
@@ -92,6 +109,7 @@ def test_a_declaration_that_no_run_could_use_is_refused_when_it_is_made(given, m
 def test_a_name_belongs_to_the_module_that_registered_it_first():
     def intruder(m, w):
         pass
+
     intruder.__module__ = "elsewhere"
     with pytest.raises(ValueError, match="workload 'test-tickets' exists already"):
         hwmem.workload("test-tickets", "")(intruder)
@@ -103,10 +121,10 @@ def stray_store(m, w):
         t = next_thread(m)
         if t < 0:
             return
-        store64(m, t, 0xdead0000, 1)
+        store64(m, t, 0xDEAD0000, 1)
 
 
 def test_a_bad_access_of_a_workload_is_a_segmentation_fault_of_its_thread():
     with pytest.raises(hwmem.SegmentationFault) as caught:
         hwmem.run("test-stray-store")
-    assert (caught.value.address, caught.value.access, caught.value.code) == (0xdead0000, "write", "SEGV_MAPERR")
+    assert (caught.value.address, caught.value.access, caught.value.code) == (0xDEAD0000, "write", "SEGV_MAPERR")

@@ -1,4 +1,5 @@
 """A user's own kernel, by every way in which people bring one: each runs again, after itself and after any other."""
+
 import os
 import pathlib
 import subprocess
@@ -65,7 +66,9 @@ def write(folder, step=1):
 
 def drawn(folder, way):
     """How many tickets were drawn, started in `folder` in that way."""
-    done = subprocess.run([sys.executable, *WAYS[way]], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *WAYS[way]], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return int(done.stdout.replace("drawn=", "drawn ").partition("drawn ")[2].split()[0])
 
@@ -90,7 +93,9 @@ def test_files_of_one_name_in_two_folders_keep_apart(tmp_path):
 
 
 def test_a_file_may_import_the_files_beside_it(folder):
-    (folder / "steps.py").write_text("from hwmem.kernels import fetch_add64, kernel\n\n@kernel\ndef draw(m, t, va):\n    fetch_add64(m, t, va, 2)\n")
+    (folder / "steps.py").write_text(
+        "from hwmem.kernels import fetch_add64, kernel\n\n@kernel\ndef draw(m, t, va):\n    fetch_add64(m, t, va, 2)\n"
+    )
     text = (folder / "tickets.py").read_text().replace("import hwmem\n", "import hwmem\nfrom steps import draw\n", 1)
     (folder / "tickets.py").write_text(text.replace("fetch_add64(m, t, w.counter, 1)", "draw(m, t, w.counter)"))
     assert [drawn(folder, way) for way in ("command", "import", "command")] == [40, 40, 40]

@@ -1,4 +1,5 @@
 """What a notebook shows: the overview's tables, well formed, with names that run nowhere."""
+
 from xml.etree import ElementTree
 
 import hwmem

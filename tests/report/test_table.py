@@ -1,4 +1,5 @@
 """Tables fit the screen and lose nothing when they give way."""
+
 import re
 
 import pytest
@@ -34,8 +35,14 @@ def test_every_line_fits_and_nothing_is_lost(made, width):
 
 def widest_pair(headers, rows):
     """What the first column and one other take at least: no table can be narrower than that."""
-    least = [max(len(word) for cell in [str(h), *(f"{row[k]:,}" if isinstance(row[k], int) else str(row[k]) for row in rows)]
-                 for word in cell.split() or [""]) for k, h in enumerate(headers)]
+    least = [
+        max(
+            len(word)
+            for cell in [str(h), *(f"{row[k]:,}" if isinstance(row[k], int) else str(row[k]) for row in rows)]
+            for word in cell.split() or [""]
+        )
+        for k, h in enumerate(headers)
+    ]
     return max(least[0], 20) + 2 + max(max(least), 20)
 
 
@@ -45,8 +52,12 @@ def test_headers_give_way_before_cells_and_cells_before_the_table_is_cut():
     assert table(headers, [row], 60).splitlines() == [
         "             stores",
         "operation  before=1  what it is",
-        "mfence          120  waits until the store buffer is empty"]
-    assert table(headers, [row], 45).splitlines()[2:] == ["mfence          120  waits until the store", "                     buffer is empty"]
+        "mfence          120  waits until the store buffer is empty",
+    ]
+    assert table(headers, [row], 45).splitlines()[2:] == [
+        "mfence          120  waits until the store",
+        "                     buffer is empty",
+    ]
 
 
 @pytest.mark.parametrize("columns", ["80", "100", "160"])

@@ -1,4 +1,5 @@
 """Every table of every program that ships fits a screen of 80, 100 and 160 columns."""
+
 import pytest
 
 import goalloc
@@ -11,18 +12,56 @@ from hwmem.programs import WORKLOADS
 from hwmem.report import SECTIONS, report
 
 SHIPPED = [name for name, w in WORKLOADS.items() if w.kernel.__module__.startswith("hwmem.")]
-SMALL = {"iterations": 100, "points": 200, "repetitions": 20, "blocks": 5, "rounds": 20, "items": 200, "loads": 200, "n": 8, "pages": 16,
-         "requests": 60, "calls": 10, "passes": 1, "objects": 60, "goroutines": 8, "nodes": 60, "depth": 4, "elements": 30, "keys": 60,
-         "length": 20, "allocations": 200, "chunks": 50, "repeats": 2, "forks": 1, "slots": 60, "churn": 60, "count": 60, "garbage": 60, "cycles": 2}
-SIZES = {"madvise-return": {"size": "1MiB"}, "tlb-reach": {"largest": "256KiB"}, "fork-storm": {"largest": "2MiB"},
-         "memory-mountain": {"largest": "64KiB"}, "stream": {"size": "64KiB"}, "pointer-chase": {"size": "64KiB"},
-         "treiber-stack": {"nodes": 8}, "sleepers": {}, "segments-pages": {"memory": "1MiB"}}
+SMALL = {
+    "iterations": 100,
+    "points": 200,
+    "repetitions": 20,
+    "blocks": 5,
+    "rounds": 20,
+    "items": 200,
+    "loads": 200,
+    "n": 8,
+    "pages": 16,
+    "requests": 60,
+    "calls": 10,
+    "passes": 1,
+    "objects": 60,
+    "goroutines": 8,
+    "nodes": 60,
+    "depth": 4,
+    "elements": 30,
+    "keys": 60,
+    "length": 20,
+    "allocations": 200,
+    "chunks": 50,
+    "repeats": 2,
+    "forks": 1,
+    "slots": 60,
+    "churn": 60,
+    "count": 60,
+    "garbage": 60,
+    "cycles": 2,
+}
+SIZES = {
+    "madvise-return": {"size": "1MiB"},
+    "tlb-reach": {"largest": "256KiB"},
+    "fork-storm": {"largest": "2MiB"},
+    "memory-mountain": {"largest": "64KiB"},
+    "stream": {"size": "64KiB"},
+    "pointer-chase": {"size": "64KiB"},
+    "treiber-stack": {"nodes": 8},
+    "sleepers": {},
+    "segments-pages": {"memory": "1MiB"},
+}
 WIDTHS = (80, 100, 160)
 
 
 def small(described):
-    return {name: min(value, described[name]["default"]) for name, value in SMALL.items()
-            if name in described and isinstance(described[name]["default"], int)}
+    return {
+        name: min(value, described[name]["default"])
+        for name, value in SMALL.items()
+        if name in described and isinstance(described[name]["default"], int)
+    }
 
 
 def fits(text, width):
@@ -50,10 +89,17 @@ def test_the_tables_of_gos_programs_fit(name, monkeypatch):
             assert section == "profile" or fits(text(result), width), f"{section} at {width}:\n{text(result)}"
 
 
-@pytest.mark.parametrize("main, words", [
-    *((hwmem.cli.cli.main, words) for words in (["list"], ["litmus", "--help"], ["run", "--help"], ["--help"], ["classroom"])),
-    *((hwmem.cli.cli.main, ["list", name]) for name in SHIPPED), (goalloc.cli.cli.main, ["list"]), (goalloc.cli.cli.main, ["sizes"]),
-    *((goalloc.cli.cli.main, ["list", name]) for name in PROGRAMS)], ids=lambda value: "-".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    "main, words",
+    [
+        *((hwmem.cli.cli.main, words) for words in (["list"], ["litmus", "--help"], ["run", "--help"], ["--help"], ["classroom"])),
+        *((hwmem.cli.cli.main, ["list", name]) for name in SHIPPED),
+        (goalloc.cli.cli.main, ["list"]),
+        (goalloc.cli.cli.main, ["sizes"]),
+        *((goalloc.cli.cli.main, ["list", name]) for name in PROGRAMS),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
 def test_lists_fit(main, words, monkeypatch, capsys):
     for width in WIDTHS:
         monkeypatch.setenv("COLUMNS", str(width))

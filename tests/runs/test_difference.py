@@ -1,4 +1,5 @@
 """Two results side by side: what differs, and nothing else."""
+
 import hwmem
 from hwmem.runs.difference import difference_text
 

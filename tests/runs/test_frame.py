@@ -1,4 +1,5 @@
 """A result as rows: what they add up to is what the result says."""
+
 import csv
 
 import pytest
@@ -19,7 +20,7 @@ def test_the_cores_that_ran_have_a_row_each(result):
 
 
 def test_one_row_says_all_of_a_run(result):
-    row, = rows(result, "run")
+    (row,) = rows(result, "run")
     assert (row["workload"], row["threads"], row["cycles"], row["cost"]) == ("false-sharing", 3, result.cycles, result.cost)
     assert row["stores"] == sum(c["stores"] for c in result.counters["cores"])
 

@@ -1,4 +1,5 @@
 """What is given as a kept result may be anything: it is read as a result, or refused in one line; a result is written whole."""
+
 import io
 import json
 import os
@@ -65,12 +66,26 @@ def rewritten(path, change):
         archive.writestr("events.npy", events)
 
 
-@pytest.mark.parametrize("change", [
-    lambda d: d["counters"].update(cores=[]), lambda d: d["counters"].update(cores=None), lambda d: d["counters"]["cores"][0].clear(),
-    lambda d: d["counters"]["cores"][0].update(loads="many"), lambda d: d.update(lines=[1]), lambda d: d.update(lines=[{}]),
-    lambda d: d.update(symbols=[["a"]]), lambda d: d.update(comparison={"title": 1}), lambda d: d["values"].update(grid=[]),
-    lambda d: d["values"].update(operations="all"), lambda d: d.update(races=[None]), lambda d: d.update(cores="0,1"),
-    lambda d: d["lines"][0].update(bytes=None), lambda d: d.update(parameters=[]), lambda d: d.update(stopped=5)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d["counters"].update(cores=[]),
+        lambda d: d["counters"].update(cores=None),
+        lambda d: d["counters"]["cores"][0].clear(),
+        lambda d: d["counters"]["cores"][0].update(loads="many"),
+        lambda d: d.update(lines=[1]),
+        lambda d: d.update(lines=[{}]),
+        lambda d: d.update(symbols=[["a"]]),
+        lambda d: d.update(comparison={"title": 1}),
+        lambda d: d["values"].update(grid=[]),
+        lambda d: d["values"].update(operations="all"),
+        lambda d: d.update(races=[None]),
+        lambda d: d.update(cores="0,1"),
+        lambda d: d["lines"][0].update(bytes=None),
+        lambda d: d.update(parameters=[]),
+        lambda d: d.update(stopped=5),
+    ],
+)
 def test_values_of_another_kind_in_it_are_damage(kept, change):
     rewritten(kept, change)
     assert "damaged" in refusal(kept)
@@ -118,6 +133,7 @@ def test_a_name_does_nothing_to_the_terminal(kept, capsys):
         document["lines"][0]["symbol"] = "\x1b[2J"
         for offset in document["lines"][0]["offsets"]:
             offset["symbol"] = "\x1b[2J\ud800"
+
     rewritten(kept, change)
     for words in (["report"], ["report", "c2c"], ["trace-line"]):
         assert main([words[0], str(kept), *words[1:]]) == 0

@@ -1,4 +1,5 @@
 """A user's struct: where C puts its fields, who shares what, and what lines of their own would save."""
+
 import ctypes
 
 import numpy as np
@@ -14,7 +15,7 @@ class Ring(ctypes.Structure):
 
 def test_two_writers_of_neighbours_share_falsely_and_apart_they_do_not():
     r = hwmem.struct(Ring, writes={"head": 0, "tail": 1}, iterations=3000)
-    line, = r.c2c()
+    (line,) = r.c2c()
     assert line["sharing"] == "false" and line["hitm"] > 100 and {o["symbol"] for o in line["offsets"]} == {"Ring.head", "Ring.tail"}
     together, own_lines = r.comparison["cells"][-1]
     assert together > 1.2 * own_lines
@@ -46,14 +47,24 @@ def test_layouts_are_cs():
     assert layout_of(dtype)[1:] == (size, fields)
 
 
-@pytest.mark.parametrize("words, message", [
-    ({"layout": 3, "writes": {"a": 0}}, "layout: takes a ctypes.Structure"), ({"layout": {}, "writes": {}}, "layout: has no fields"),
-    ({"writes": {"heed": 0}}, "writes: no field 'heed'; there are head, flag, tail, data"), ({"writes": {}}, "writes: takes {field: thread}, at least one"),
-    ({"writes": {"head": 0, "tail": 2}}, "without gaps, not 0, 2"), ({"writes": {"head": -1}}, "head takes a thread from 0 to 63"),
-    ({"writes": {"head": "one"}}, "head takes a thread"), ({"writes": 3}, "writes: takes {field: thread}, not int"),
-    ({"writes": {"head": 0}, "offset": 64}, "offset: takes 0 to 63"), ({"writes": {"head": 0}, "iterations": 0}, "struct.iterations must be"),
-    ({"layout": {"a": (-8, 8)}, "writes": {"a": 0}}, "layout: a must lie within"), ({"layout": {"a": 8}, "writes": {"a": 0}}, "layout: a takes (offset, bytes)"),
-    ({"layout": {"a": (1 << 62, 8)}, "writes": {"a": 0}}, "layout: a must lie within")])
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ({"layout": 3, "writes": {"a": 0}}, "layout: takes a ctypes.Structure"),
+        ({"layout": {}, "writes": {}}, "layout: has no fields"),
+        ({"writes": {"heed": 0}}, "writes: no field 'heed'; there are head, flag, tail, data"),
+        ({"writes": {}}, "writes: takes {field: thread}, at least one"),
+        ({"writes": {"head": 0, "tail": 2}}, "without gaps, not 0, 2"),
+        ({"writes": {"head": -1}}, "head takes a thread from 0 to 63"),
+        ({"writes": {"head": "one"}}, "head takes a thread"),
+        ({"writes": 3}, "writes: takes {field: thread}, not int"),
+        ({"writes": {"head": 0}, "offset": 64}, "offset: takes 0 to 63"),
+        ({"writes": {"head": 0}, "iterations": 0}, "struct.iterations must be"),
+        ({"layout": {"a": (-8, 8)}, "writes": {"a": 0}}, "layout: a must lie within"),
+        ({"layout": {"a": 8}, "writes": {"a": 0}}, "layout: a takes (offset, bytes)"),
+        ({"layout": {"a": (1 << 62, 8)}, "writes": {"a": 0}}, "layout: a must lie within"),
+    ],
+)
 def test_what_no_struct_has_is_refused_in_one_line(words, message):
     with pytest.raises((TypeError, ValueError)) as caught:
         hwmem.struct(**{"layout": Ring} | words)

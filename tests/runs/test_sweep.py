@@ -1,4 +1,5 @@
 """Sweeps: every combination once, in order, checked before anything runs; on host threads and on a cluster that loses a worker."""
+
 import csv
 import os
 import signal
@@ -23,7 +24,7 @@ def fails_at_two(m, w):
         if t < 0:
             return
         if w.threads == 2:
-            store64(m, t, 0xdead0000, 1)
+            store64(m, t, 0xDEAD0000, 1)
         finish(m, t)
 
 
@@ -37,7 +38,9 @@ def test_every_combination_is_the_run_that_it_names():
 
 
 def test_presets_seeds_and_settings_of_the_machine_can_be_swept():
-    s = hwmem.sweep("false-sharing", over={"preset": ["zen3", "skylake-sp"], "l1d.latency": [4, 9], "seed": [0, 1]}, threads=2, iterations=50)
+    s = hwmem.sweep(
+        "false-sharing", over={"preset": ["zen3", "skylake-sp"], "l1d.latency": [4, 9], "seed": [0, 1]}, threads=2, iterations=50
+    )
     assert len(s.rows) == 8 and {r.config.name for r in s.results} == {"zen3", "skylake-sp"}
     assert [r.config.l1d.latency for r in s.results] == [4, 4, 9, 9] * 2 and [r.seed for r in s.results] == [0, 1] * 4
 
@@ -48,21 +51,40 @@ def test_a_program_that_fails_is_a_row_and_the_others_go_on():
     assert "error" in str(s)
 
 
-@pytest.mark.parametrize("over, message", [
-    ({"threads": [1, 0]}, "false-sharing.threads must be an integer from 1 to"), ({"thread": [1]}, "thread is no parameter of false-sharing and no setting of a machine; did you mean threads?"),
-    ({"threads": []}, "threads has no values"), ({}, "over: takes {name: values}"), (3, "over: takes {name: values}"),
-    ({"preset": ["zen4"]}, "zen4"), ({"seed": range(1 << 40)}, "over: 1,099,511,627,776 runs"),
-    ({"l1d.size": ["none"]}, "l1d"), ({"threads": 4}, "threads takes a list of values, not int"),
-    ({"threads": "1..4"}, "threads takes a list of values, not str")])
+@pytest.mark.parametrize(
+    "over, message",
+    [
+        ({"threads": [1, 0]}, "false-sharing.threads must be an integer from 1 to"),
+        ({"thread": [1]}, "thread is no parameter of false-sharing and no setting of a machine; did you mean threads?"),
+        ({"threads": []}, "threads has no values"),
+        ({}, "over: takes {name: values}"),
+        (3, "over: takes {name: values}"),
+        ({"preset": ["zen4"]}, "zen4"),
+        ({"seed": range(1 << 40)}, "over: 1,099,511,627,776 runs"),
+        ({"l1d.size": ["none"]}, "l1d"),
+        ({"threads": 4}, "threads takes a list of values, not int"),
+        ({"threads": "1..4"}, "threads takes a list of values, not str"),
+    ],
+)
 def test_what_cannot_be_swept_is_refused_before_anything_runs(over, message):
     with pytest.raises((ValueError, TypeError)) as caught:
         hwmem.sweep("false-sharing", over=over)
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text, values", [
-    ("1..4", [1, 2, 3, 4]), ("1..16*2", [1, 2, 4, 8, 16]), ("3..20*3", [3, 9]), ("zen3,skylake-sp", ["zen3", "skylake-sp"]),
-    ("1,4,8", [1, 4, 8]), ("0.5,true", [0.5, True]), ("32KiB,1MiB", ["32KiB", "1MiB"]), ("-2..1", [-2, -1, 0, 1])])
+@pytest.mark.parametrize(
+    "text, values",
+    [
+        ("1..4", [1, 2, 3, 4]),
+        ("1..16*2", [1, 2, 4, 8, 16]),
+        ("3..20*3", [3, 9]),
+        ("zen3,skylake-sp", ["zen3", "skylake-sp"]),
+        ("1,4,8", [1, 4, 8]),
+        ("0.5,true", [0.5, True]),
+        ("32KiB,1MiB", ["32KiB", "1MiB"]),
+        ("-2..1", [-2, -1, 0, 1]),
+    ],
+)
 def test_ranges_as_people_write_them(text, values):
     assert values_of(text) == values
 
@@ -97,6 +119,7 @@ def test_a_cluster_runs_the_same_sweep_and_one_worker_may_die(monkeypatch):
         def kill():
             time.sleep(2)
             os.kill(pids[0], signal.SIGKILL)
+
         killer = threading.Thread(target=kill)
         killer.start()
         s = hwmem.sweep("false-sharing", over={"threads": range(1, 9)}, iterations=3000, cluster=cluster.scheduler_address)

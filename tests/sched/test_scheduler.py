@@ -1,4 +1,5 @@
 """Who runs next, on small programs of instructions: against a plain simulation, and by what must hold of every log."""
+
 import numpy as np
 import pytest
 
@@ -12,8 +13,16 @@ SWITCH = 1_000
 
 
 def machine(cores=4, time_slice=10**9, context_switch=0, **settings):
-    return Machine(MachineConfig().replace(cores=cores, mmu=False, memory="1MiB", ordering="sc",
-                                           kernel=dict(time_slice=time_slice, context_switch=context_switch), **settings))
+    return Machine(
+        MachineConfig().replace(
+            cores=cores,
+            mmu=False,
+            memory="1MiB",
+            ordering="sc",
+            kernel=dict(time_slice=time_slice, context_switch=context_switch),
+            **settings,
+        )
+    )
 
 
 def random_programs(rng, n, length):
@@ -65,10 +74,10 @@ def test_threads_of_one_core_take_turns_of_a_time_slice(seed, threads_a_core):
             if not runs or runs[-1][0] != row[THREAD]:
                 runs.append([row[THREAD], row[BEFORE], 0, len(alive)])
             runs[-1][2] = row[AFTER]
-            if sum(r[THREAD] == row[THREAD] for r in rows[:rows.index(row) + 1]) == 601:
+            if sum(r[THREAD] == row[THREAD] for r in rows[: rows.index(row) + 1]) == 601:
                 alive.discard(row[THREAD])
         first_round = [r[0] for r in runs[:threads_a_core]]
-        for k, (thread, begin, end, others) in enumerate(runs[:-2 * threads_a_core]):
+        for k, (thread, begin, end, others) in enumerate(runs[: -2 * threads_a_core]):
             assert thread == first_round[k % threads_a_core], "round robin"
             assert slice_ <= end - begin < slice_ + longest + SWITCH, "one slice, to the end of the step that crosses it"
         used = sum(row[AFTER] - row[BEFORE] for row in rows)
@@ -120,7 +129,9 @@ def test_a_waiter_is_woken_not_before_the_wake(seed):
     m = machine(2)
     p = m.spawn()
     word = 0x8000
-    log = run_threads(m, p, [[(WAIT, word, 0), (COMPUTE, 1, 0)], [(COMPUTE, 9_999, 0), (INCREMENT, word, 1), (WAKE, word, 1), (COMPUTE, 1, 0)]])
+    log = run_threads(
+        m, p, [[(WAIT, word, 0), (COMPUTE, 1, 0)], [(COMPUTE, 9_999, 0), (INCREMENT, word, 1), (WAKE, word, 1), (COMPUTE, 1, 0)]]
+    )
     waited, waking = [row for row in log if row[THREAD] == 0], [row for row in log if row[THREAD] == 1]
     assert waited[0][RESULT] == 0
     assert waking[2][RESULT] == 1, "one was woken"
@@ -146,7 +157,9 @@ def test_a_wake_wakes_as_many_as_asked_those_that_wait_there_the_longest_waiting
     waker = [(COMPUTE, 50_000, 0), (WAKE, here, 1), (COMPUTE, 50_000, 0), (WAKE, here, 10), (WAKE, here, 1), (WAKE, there, 1)]
     log = run_threads(m, p, [*waiters, other, waker])
     assert [row[RESULT] for row in log if row[THREAD] == 4] == [0, 1, 0, 2, 0, 1, 0]
-    resumed = sorted((row[BEFORE], row[THREAD]) for row in log if row[BEFORE] > 40_000 and row[THREAD] < 3 and row[AFTER] - row[BEFORE] == 1)
+    resumed = sorted(
+        (row[BEFORE], row[THREAD]) for row in log if row[BEFORE] > 40_000 and row[THREAD] < 3 and row[AFTER] - row[BEFORE] == 1
+    )
     assert resumed[0][1] == 1, "thread 1 waited first"
     assert {thread for _, thread in resumed} == {0, 1, 2}
 
@@ -173,8 +186,15 @@ def test_any_mixture_loses_no_thread_and_no_cycle(seed, cores, threads):
         program = []
         for _ in range(60):
             kind = rng.random()
-            program.append((COMPUTE, int(rng.integers(300)), 0) if kind < 0.6 else (SLEEP, int(rng.integers(-10, 3_000)), 0) if kind < 0.8
-                           else (INCREMENT, 0x8000 + 64 * int(rng.integers(4)), 1) if kind < 0.9 else (WAKE, 0x9000, int(rng.integers(3))))
+            program.append(
+                (COMPUTE, int(rng.integers(300)), 0)
+                if kind < 0.6
+                else (SLEEP, int(rng.integers(-10, 3_000)), 0)
+                if kind < 0.8
+                else (INCREMENT, 0x8000 + 64 * int(rng.integers(4)), 1)
+                if kind < 0.9
+                else (WAKE, 0x9000, int(rng.integers(3)))
+            )
         programs.append(program)
     log = run_threads(m, p, programs)
     assert sorted(row[THREAD] for row in log) == sorted(k for k in range(threads) for _ in range(61))
@@ -189,7 +209,7 @@ def test_any_mixture_loses_no_thread_and_no_cycle(seed, cores, threads):
             idle = counters[c]["idle_cycles"]
             assert m.cycles(c) - rows[0][BEFORE] >= work + idle - 1
             assert counters[c]["context_switches"] >= switches(rows)
-            extra = counters[c]["context_switches"] - switches(rows)   # the same thread again after it had left the core
+            extra = counters[c]["context_switches"] - switches(rows)  # the same thread again after it had left the core
             assert m.cycles(c) - rows[0][BEFORE] == work + idle + charged + extra * SWITCH
     increments = sum(op == INCREMENT for program in programs for op, *_ in program)
     assert sum(p.load(0x8000 + 64 * k) for k in range(4)) == increments

@@ -1,4 +1,5 @@
 """What the tests of traces share: recorded runs of real programs, cachegrind's answers, the compiled reference."""
+
 import json
 import lzma
 import pathlib
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE))                              # tools.py and replay.py, whatever pytest's import mode
+sys.path.insert(0, str(HERE))  # tools.py and replay.py, whatever pytest's import mode
 
 import tools  # noqa: E402
 

@@ -9,6 +9,7 @@ traces; the tests use nothing but what is in data/.
     mawk    a word count of 120 lines            an interpreter
     cksum   cksum of 1 MiB                       a buffer that the kernel fills and the program only reads
 """
+
 import json
 import lzma
 import pathlib
@@ -45,8 +46,9 @@ def main():
             tools.lackey(command, folder, folder / "trace")
             text = (folder / "trace").read_bytes()
             (DATA / f"{name}.lackey.xz").write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
-            answers[name] = [{"i1": i1, "d1": d1, "ll": ll, "events": tools.cachegrind(command, folder, i1, d1, ll)}
-                             for i1, d1, ll in GEOMETRIES]
+            answers[name] = [
+                {"i1": i1, "d1": d1, "ll": ll, "events": tools.cachegrind(command, folder, i1, d1, ll)} for i1, d1, ll in GEOMETRIES
+            ]
     (DATA / "cachegrind.json").write_text(json.dumps(answers, indent=1) + "\n")
 
 

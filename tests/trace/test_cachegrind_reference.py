@@ -1,4 +1,5 @@
 """The outside truths agree with each other before the machine is held against them."""
+
 import numpy as np
 import pytest
 

@@ -8,6 +8,7 @@
 Walks' own lines push out some of the program's: as many misses more, or fewer, as lines they bring into the L1 at most, here. With
 walker.path = "memory" they bring none, and with mmu=False there are no walks.
 """
+
 import json
 
 import numpy as np
@@ -20,8 +21,8 @@ from hwmem.machine.machine import Machine
 from hwmem.trace import open_trace
 
 ANSWERS = json.loads((DATA / "cachegrind.json").read_text())
-L1 = {"size": "32KiB", "ways": 8}                           # the first of the recorded geometries
-SIZES_OF_PAGES = ("never", "always")                         # thp: 4 KiB, 2 MiB
+L1 = {"size": "32KiB", "ways": 8}  # the first of the recorded geometries
+SIZES_OF_PAGES = ("never", "always")  # thp: 4 KiB, 2 MiB
 PROTOCOLS = ("msi", "mesi", "moesi", "mesif")
 
 
@@ -42,8 +43,10 @@ def own_misses(references, changes=(), **settings):
     config = MachineConfig().replace(**levels, **settings).with_overrides(list(changes))
     core = Machine(config).replay(references)["cores"][0]
     program = core["program"]
-    return (program["l1d.misses"] - program["upgrades"] - core["split_double_misses"],
-            core["walker"]["l1d.misses"] + core["kernel"]["l1d.misses"])
+    return (
+        program["l1d.misses"] - program["upgrades"] - core["split_double_misses"],
+        core["walker"]["l1d.misses"] + core["kernel"]["l1d.misses"],
+    )
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -1,4 +1,5 @@
 """A replay on one core counts eight accesses of a line at once; one whose cores are an array takes them one by one."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +8,13 @@ from hypothesis import strategies as st
 from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 
-SMALL = {"cores": 1, "memory": "8MiB", "l1d": {"size": "512B", "ways": 2}, "l2": {"size": "1KiB", "ways": 4}, "llc": {"size": "4KiB", "ways": 4}}
+SMALL = {
+    "cores": 1,
+    "memory": "8MiB",
+    "l1d": {"size": "512B", "ways": 2},
+    "l2": {"size": "1KiB", "ways": 4},
+    "llc": {"size": "4KiB", "ways": 4},
+}
 SPAN = 1 << 16
 
 
@@ -16,7 +23,8 @@ def runs(lines):
     one = st.tuples(st.integers(0, 63), st.sampled_from((1, 2, 4, 8, 16, 64)), st.booleans())
     stretch = st.tuples(st.integers(0, lines - 1), st.lists(one, min_size=1, max_size=20))
     return st.lists(stretch.map(lambda s: [(64 * s[0] + a // size * size, size, store) for a, size, store in s[1]]), max_size=12).map(
-        lambda parts: [access for part in parts for access in part])
+        lambda parts: [access for part in parts for access in part]
+    )
 
 
 def both_ways(trace, rounds=2, **settings):

@@ -7,6 +7,7 @@ machine looks both lines up and counts both. So
 
 Cachegrind's LL also serves instructions and is looked up with lines that hit in D1, so it has no counterpart here.
 """
+
 import numpy as np
 import pytest
 

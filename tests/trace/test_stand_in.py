@@ -1,4 +1,5 @@
 """The process that stands in for a trace's program: its pages were there before the first reference, each with a frame of its own."""
+
 import numpy as np
 import pytest
 
@@ -6,7 +7,7 @@ from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
 from hwmem import params as P
 
-LINES, BASE = 4096, 0x10000000                              # 256 KiB
+LINES, BASE = 4096, 0x10000000  # 256 KiB
 REFERENCES = np.tile(BASE + 64 * np.arange(LINES), 3), False, 8
 
 
@@ -36,7 +37,7 @@ def test_memory_that_runs_short_is_reclaimed_with_all_that_costs():
     m = Machine(MachineConfig().replace(memory="8MiB", swap="64MiB", cores=1))
     pages = 4096 * np.arange(4096)
     core = m.replay((np.tile(BASE + pages, 2), False, 8))["cores"][0]
-    assert core["faults.major"] > 256 and core["kernel_accesses"] > 256            # 8 or 16 pages are read ahead
+    assert core["faults.major"] > 256 and core["kernel_accesses"] > 256  # 8 or 16 pages are read ahead
     assert m.vmstat()["pswpout"] > 1000
     m.check()
 

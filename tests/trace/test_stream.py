@@ -1,4 +1,5 @@
 """Files of every kind as whole lines: nothing lost, nothing invented, damage named, memory bounded."""
+
 import gzip
 import lzma
 import tracemalloc
@@ -46,8 +47,11 @@ def test_zeros_may_stand_between_and_after_the_streams_of_an_xz_file(tmp_path):
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress], ids=["gzip", "xz"])
-@pytest.mark.parametrize("damage", [lambda part: b"junk", lambda part: part[:1] + b"?" + part[2:], lambda part: part[:7]],
-                         ids=["junk", "a damaged header", "half a header"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda part: b"junk", lambda part: part[:1] + b"?" + part[2:], lambda part: part[:7]],
+    ids=["junk", "a damaged header", "half a header"],
+)
 def test_what_follows_a_whole_stream_and_is_none_is_damage(tmp_path, compress, damage):
     (tmp_path / "text").write_bytes(compress(b"one\n") + damage(compress(b"two\n")))
     lines = b""
@@ -65,7 +69,7 @@ def test_damage_is_reported_after_the_lines_before_it(tmp_path, stored, damage):
     if damage == "flipped":
         data[len(data) // 2] ^= 0x55
     else:
-        del data[len(data) // 2:]
+        del data[len(data) // 2 :]
     (tmp_path / "text").write_bytes(data)
     lines = b""
     with pytest.raises(StreamError, match="damaged or cut off"):
@@ -87,7 +91,7 @@ def test_memory_is_bounded_by_chunk_and_block_not_by_the_trace(tmp_path):
         for _ in range(50):
             file.write(text)
     trace = open_trace(tmp_path / "long.xz")
-    next(trace.blocks(1024))                               # compiled
+    next(trace.blocks(1024))  # compiled
     tracemalloc.start()
     references = sum(len(block.addresses) for block in trace.blocks(1 << 16))
     peak = tracemalloc.get_traced_memory()[1]

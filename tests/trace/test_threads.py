@@ -1,4 +1,5 @@
 """Who makes a trace's references: its threads, on cores of their own; several traces, as the cores' clocks say."""
+
 import numpy as np
 import pytest
 
@@ -26,10 +27,16 @@ def test_each_threads_references_run_on_its_own_core():
     assert counted(one, "stores") == [0, 0, 20, 0]
 
 
-@pytest.mark.parametrize("thread, stores", [
-    ([3, 1, 3], [0, 1, 0, 2]), ([4711, 4712, 4711, 0], [1, 0, 1, 2]), ([9, 3, 3], [0, 0, 2, 1]), ([5] * 3, [0, 0, 0, 3]),
-    ([0, 1, 2, 3, 6, 6], [1, 1, 3, 1]),
-])
+@pytest.mark.parametrize(
+    "thread, stores",
+    [
+        ([3, 1, 3], [0, 1, 0, 2]),
+        ([4711, 4712, 4711, 0], [1, 0, 1, 2]),
+        ([9, 3, 3], [0, 0, 2, 1]),
+        ([5] * 3, [0, 0, 0, 3]),
+        ([0, 1, 2, 3, 6, 6], [1, 1, 3, 1]),
+    ],
+)
 def test_threads_have_a_core_each_while_there_are_cores(thread, stores):
     trace = Trace.from_arrays(64 * np.arange(len(thread)) + 4096, np.ones(len(thread)), thread=thread)
     first = counted(Machine().replay(trace), "stores")
@@ -50,7 +57,8 @@ def test_cores_may_be_named_for_more_references_than_a_block_holds():
     n = trace_module.BLOCK_RECORDS + 5
     trace = Trace.from_arrays(np.full(n, LINE), np.zeros(n, bool))
     assert counted(Machine().replay(trace, core=np.arange(n) % 4), "loads") == [n // 4 + 1, n // 4, n // 4, n // 4][:1] + [
-        (n - k + 3) // 4 for k in (1, 2, 3)]
+        (n - k + 3) // 4 for k in (1, 2, 3)
+    ]
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 5])
@@ -99,6 +107,7 @@ def test_of_several_traces_the_one_whose_clock_is_least_comes_next(tmp_path):
 
 def test_of_several_traces_no_reference_is_lost_or_made_twice(tmp_path, monkeypatch):
     from hwmem.machine import player
+
     monkeypatch.setattr(player, "SEVERAL_RECORDS", 4)
     rng = np.random.default_rng(5)
     traces, expected = [], []
@@ -116,12 +125,15 @@ def test_several_files_are_a_core_each_on_the_command_line(capsys, tmp_path):
     names = [str(tmp_path / f"core_{n}.data") for n in range(5)]
     assert main(["trace", *names[:4], "--json"]) == 0
     import json
+
     document = json.loads(capsys.readouterr().out)
     assert [core["stores"] for core in document["counters"]["cores"]] == [1, 1, 1, 1]
     assert document["cores"] == [0, 1, 2, 3] and document["values"]["operations"] == 8
-    for line, told in (([*names], "5 files need as many cores, and the machine has 4: --with cores=5"),
-                       ([*names[:2], "--core", "1"], "--core takes one file: several run on a core each"),
-                       ([names[0], "--core", "4"], "--core takes 0 to 3, not 4")):
+    for line, told in (
+        ([*names], "5 files need as many cores, and the machine has 4: --with cores=5"),
+        ([*names[:2], "--core", "1"], "--core takes one file: several run on a core each"),
+        ([names[0], "--core", "4"], "--core takes 0 to 3, not 4"),
+    ):
         assert main(["trace", *line]) == 2
         assert capsys.readouterr().err == f"hwmem: {told}\n"
     (tmp_path / "p").write_text("P1 r 0x40\n")

@@ -1,4 +1,5 @@
 """Opening traces and reading them: real programs' and small ones, and one clear line for what cannot be read."""
+
 import functools
 import gzip
 import lzma
@@ -22,10 +23,10 @@ TEXTS = {
     "rw": b"R 0x1ffeffe7e3\nw 402d018\n \n",
 }
 RECORDS = {
-    "lackey": [(0x1ffeffe7e0, False, 8), (0x402d018, False, 4), (0x402d018, True, 4), (0x402d020, True, 16)],
-    "din": [(0x1ffeffe7e0, False, 4), (0x402d018, True, 4)],
-    "xdin": [(0x1ffeffe7e3, False, 8), (0x402d020, True, 16)],
-    **dict.fromkeys(("data", "cores", "rw"), [(0x1ffeffe7e0, False, 4), (0x402d018, True, 4)]),
+    "lackey": [(0x1FFEFFE7E0, False, 8), (0x402D018, False, 4), (0x402D018, True, 4), (0x402D020, True, 16)],
+    "din": [(0x1FFEFFE7E0, False, 4), (0x402D018, True, 4)],
+    "xdin": [(0x1FFEFFE7E3, False, 8), (0x402D020, True, 16)],
+    **dict.fromkeys(("data", "cores", "rw"), [(0x1FFEFFE7E0, False, 4), (0x402D018, True, 4)]),
 }
 FETCHES = {"lackey": 1, "din": 1, "xdin": 1, "data": 0, "cores": 0, "rw": 0}
 
@@ -35,6 +36,7 @@ def write(tmp_path):
     def write(content, name="x.trace"):
         (tmp_path / name).write_bytes(content)
         return tmp_path / name
+
     return write
 
 
@@ -112,7 +114,7 @@ def test_a_trace_can_be_read_again_and_in_blocks_of_any_size(recorded):
     blocks = list(trace.blocks(1000))
     again = [np.concatenate(arrays) for arrays in zip(*trace.blocks(777))]
     assert all(1 <= len(block.addresses) <= 1000 for block in blocks)
-    assert all(len(block.addresses) >= 999 for block in blocks[:-1])       # a modify is not torn apart
+    assert all(len(block.addresses) >= 999 for block in blocks[:-1])  # a modify is not torn apart
     for name, array, other in zip(Block._fields, map(np.concatenate, zip(*blocks)), again):
         assert np.array_equal(array, getattr(trace, name)) and np.array_equal(array, other)
         assert array.dtype == {"addresses": np.int64, "is_store": np.bool_}.get(name, np.int32)
@@ -121,14 +123,13 @@ def test_a_trace_can_be_read_again_and_in_blocks_of_any_size(recorded):
 LACKEY_LINES = st.lists(st.tuples(st.sampled_from("ILSM"), st.integers(0, 2**63 - 5000), st.integers(1, 4096)), max_size=40)
 
 
-@settings(deadline=None)                                # the first example compiles
+@settings(deadline=None)  # the first example compiles
 @given(before=LACKEY_LINES, after=LACKEY_LINES, chunk=st.integers(1, 60))
 def test_what_was_written_is_read_and_a_bad_line_is_found_wherever_it_is(tmp_path_factory, before, after, chunk):
     folder = tmp_path_factory.mktemp("trace")
     written = [("L", 64, 8), *before, *after]
     lines = [f"{'I ' if kind == 'I' else ' ' + kind} {address:08x},{size}" for kind, address, size in written]
-    expected = [(address, does == "w", size) for kind, address, size in written
-                for does in {"I": "", "L": "r", "S": "w", "M": "rw"}[kind]]
+    expected = [(address, does == "w", size) for kind, address, size in written for does in {"I": "", "L": "r", "S": "w", "M": "rw"}[kind]]
     (folder / "good").write_text("\n".join(lines))
     lines.insert(1 + len(before), " L 1x,8")
     (folder / "bad").write_text("\n".join(lines) + "\n")
@@ -166,13 +167,13 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
     assert refusal(write(b"==7== hi\n")) == "x.trace: no data references in 1 lines (0 instruction fetches)"
     assert refusal(write(b"0 40\n4 0\n")) == "x.trace:2: neither a read, a write nor an instruction fetch (din): '4 0'"
     assert refusal(write(b"1 0 0x40 1\n1 0 0x80 1\n")) == (
-        "x.trace:1: a number follows the reference: a column that this format does not have (din): '1 0 0x40 1'")
+        "x.trace:1: a number follows the reference: a column that this format does not have (din): '1 0 0x40 1'"
+    )
     assert refusal(write(b"0 40\n1 0 0x80 1\n")).startswith("x.trace:2: a number follows")
     assert refusal(write(b"r 40 8\nr 40 8 1\n")).startswith("x.trace:2: a number follows")
     assert refusal(write(b" L 100,1\n L 100,1 5\n")) == "x.trace:2: something follows the reference (lackey): ' L 100,1 5'"
     assert refusal(write(b"P0 r 40\nr 40\n")) == "x.trace:2: the core is not P and a number below 65536 (cores): 'r 40'"
-    assert refusal(write(b" L 40,8\n"), format="din") == (
-        "x.trace:1: neither a read, a write nor an instruction fetch (din): ' L 40,8'")
+    assert refusal(write(b" L 40,8\n"), format="din") == ("x.trace:1: neither a read, a write nor an instruction fetch (din): ' L 40,8'")
     assert refusal(write(cut)).partition(": ")[2].startswith("damaged or cut off (")
     assert refusal(write(gzip.compress(b" L 40,8\n")[:9])).startswith("x.trace: damaged or cut off (")
 
@@ -195,17 +196,20 @@ def test_arrays_make_a_trace():
     assert (trace.counts.loads, trace.counts.stores) == (1, 2)
 
 
-@pytest.mark.parametrize("arguments, error, words", [
-    (dict(addresses=[-1], is_store=[0]), ValueError, "addresses takes integers from 0"),
-    (dict(addresses=[2**63 - 8], is_store=[0]), ValueError, "addresses takes references that end below 2^63"),
-    (dict(addresses=[2**63], is_store=[0]), ValueError, "addresses takes integers from 0"),
-    (dict(addresses=[1.5], is_store=[0]), TypeError, "addresses takes integers, not float64"),
-    (dict(addresses=5, is_store=[0]), ValueError, "addresses takes one dimension, not 0"),
-    (dict(addresses=[1], is_store=[0, 1]), ValueError, "is_store takes one value a reference, 1"),
-    (dict(addresses=[1], is_store=[0], sizes=[0]), ValueError, "sizes takes integers from 1 to 4096"),
-    (dict(addresses=[1], is_store=[0], sizes=[4, 4]), ValueError, "sizes takes one value a reference, 1"),
-    (dict(addresses=[1], is_store=[0], thread=[-1]), ValueError, "thread takes integers from 0"),
-])
+@pytest.mark.parametrize(
+    "arguments, error, words",
+    [
+        (dict(addresses=[-1], is_store=[0]), ValueError, "addresses takes integers from 0"),
+        (dict(addresses=[2**63 - 8], is_store=[0]), ValueError, "addresses takes references that end below 2^63"),
+        (dict(addresses=[2**63], is_store=[0]), ValueError, "addresses takes integers from 0"),
+        (dict(addresses=[1.5], is_store=[0]), TypeError, "addresses takes integers, not float64"),
+        (dict(addresses=5, is_store=[0]), ValueError, "addresses takes one dimension, not 0"),
+        (dict(addresses=[1], is_store=[0, 1]), ValueError, "is_store takes one value a reference, 1"),
+        (dict(addresses=[1], is_store=[0], sizes=[0]), ValueError, "sizes takes integers from 1 to 4096"),
+        (dict(addresses=[1], is_store=[0], sizes=[4, 4]), ValueError, "sizes takes one value a reference, 1"),
+        (dict(addresses=[1], is_store=[0], thread=[-1]), ValueError, "thread takes integers from 0"),
+    ],
+)
 def test_arrays_that_make_no_trace_are_named(arguments, error, words):
     with pytest.raises(error, match=words.replace("^", r"\^")):
         Trace.from_arrays(**arguments)

@@ -1,4 +1,5 @@
 """Where a trace misses: tables by line, page, size, thread and instruction, whose sums are the program's counters."""
+
 import json
 
 import numpy as np
@@ -68,9 +69,14 @@ def test_hitms_are_the_stores_of_the_other_thread():
 
 
 def test_an_instruction_has_the_misses_of_its_references(tmp_path):
-    (tmp_path / "t").write_text("I  1000,3\n L 40000,8\nI  1010,3\n" + "".join(f" L {0x50000 + 64 * n:x},8\n" for n in range(9)) + " L 40000,8\n")
+    (tmp_path / "t").write_text(
+        "I  1000,3\n L 40000,8\nI  1010,3\n" + "".join(f" L {0x50000 + 64 * n:x},8\n" for n in range(9)) + " L 40000,8\n"
+    )
     where = replay(open_trace(tmp_path / "t"), MachineConfig().replace(mmu=False)).where
-    assert where["instruction"]["rows"] == [{"at": 0x1010, "misses": 9, "hitms": 0, "faults": 0}, {"at": 0x1000, "misses": 1, "hitms": 0, "faults": 0}]
+    assert where["instruction"]["rows"] == [
+        {"at": 0x1010, "misses": 9, "hitms": 0, "faults": 0},
+        {"at": 0x1000, "misses": 1, "hitms": 0, "faults": 0},
+    ]
 
 
 def test_the_command_shows_keeps_and_draws_it(capsys, tmp_path):

@@ -15,6 +15,7 @@ to, or differs. One difference stays and does not count: the loader's strcspn re
 environment string, into the 16 random bytes of AT_RANDOM, and looks them up in a table of 256 bytes it has just
 written: other addresses in each run, always hits.
 """
+
 import importlib.util
 import json
 import pathlib
@@ -40,10 +41,11 @@ def missing(*names):
 def cachegrind(command, folder, i1, d1, ll):
     """Cachegrind's nine totals for a run of `command` in `folder`."""
     out = pathlib.Path(folder) / "cachegrind.out"
-    caches = [f"--{name}={sets * ways * LINE_BYTES},{ways},{LINE_BYTES}"
-              for name, (sets, ways) in zip(("I1", "D1", "LL"), (i1, d1, ll))]
-    _run(["valgrind", "--tool=cachegrind", "--cache-sim=yes", *caches, f"--cachegrind-out-file={out}",
-          "--log-file=/dev/null", *command], folder)
+    caches = [f"--{name}={sets * ways * LINE_BYTES},{ways},{LINE_BYTES}" for name, (sets, ways) in zip(("I1", "D1", "LL"), (i1, d1, ll))]
+    _run(
+        ["valgrind", "--tool=cachegrind", "--cache-sim=yes", *caches, f"--cachegrind-out-file={out}", "--log-file=/dev/null", *command],
+        folder,
+    )
     totals = dict(line.split(": ", 1) for line in out.read_text().splitlines() if line.startswith(("events: ", "summary: ")))
     return dict(zip(totals["events"].split(), map(int, totals["summary"].split())))
 
@@ -91,10 +93,11 @@ def pycachesim_counts(addresses, is_store, sizes, levels, stores):
     if stores == "load":
         simulator.load(touched)
     else:
-        simulator.loadstore([((address,), (address,) if store else None)
-                             for address, store in zip(touched, line_is_store.tolist())])
-    return [{"hits": level.HIT_count, "misses": level.MISS_count, "dirty_evictions": level.EVICT_count}
-            for level in simulator.levels(with_mem=False)]
+        simulator.loadstore([((address,), (address,) if store else None) for address, store in zip(touched, line_is_store.tolist())])
+    return [
+        {"hits": level.HIT_count, "misses": level.MISS_count, "dirty_evictions": level.EVICT_count}
+        for level in simulator.levels(with_mem=False)
+    ]
 
 
 def by_line(addresses, is_store, sizes):

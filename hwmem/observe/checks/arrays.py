@@ -1,4 +1,5 @@
 """Set-associative arrays (cache/sets.py): entries where they belong, none twice, replacement state sound."""
+
 import numpy as np
 
 from hwmem import params as P
@@ -6,8 +7,7 @@ from hwmem._jit import kernel
 from hwmem.bits import ONE
 from hwmem.cache.replacement import FIFTEEN, NONE, oldest
 from hwmem.cache.sets import key_of, row_of
-from hwmem.observe.checks.faults import (BAD_ORDER, BEHIND_LAST_WAY, FREE_NOT_DEEPEST, NOT_OCCUPIED,
-                                         TWICE_IN_SET, WRONG_SET, fault)
+from hwmem.observe.checks.faults import BAD_ORDER, BEHIND_LAST_WAY, FREE_NOT_DEEPEST, NOT_OCCUPIED, TWICE_IN_SET, WRONG_SET, fault
 
 ARRAYS = ("l1d", "l2", "dtlb", "dtlb_2m", "stlb", "pml4e", "pdpte", "pde")
 L1D, L2, DTLB, DTLB_2M, STLB, PML4E, PDPTE, PDE = range(len(ARRAYS))

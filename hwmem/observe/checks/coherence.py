@@ -3,6 +3,7 @@
 A core's copy of a line is the stronger of its L1D's and L2's. The directory may name cores that left in silence, only in
 state SHARED; where the LLC is not inclusive, it has no record of its own that could be wrong (cache/entry.py).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -13,9 +14,24 @@ from hwmem.cache.sets import index_of, key_of
 from hwmem.cache.entry import far_entry, sharers_of
 from hwmem.cache.peers import core_state
 from hwmem.cache.protocol import PR_RD
-from hwmem.observe.checks.faults import (BAD_DIRECTORY_STATE, BAD_FLAGS, BAD_LINK, BAD_OWNER, BAD_SHARERS, BAD_STATE,
-                                         KEPT_WAY, LOST_BY_L2, NOT_A_SHARER, NOT_IN_LLC, NOT_OWNED, NOT_REMOTE, OTHER_SOCKET,
-                                         TWO_COPIES, TWO_OWNERS, fault)
+from hwmem.observe.checks.faults import (
+    BAD_DIRECTORY_STATE,
+    BAD_FLAGS,
+    BAD_LINK,
+    BAD_OWNER,
+    BAD_SHARERS,
+    BAD_STATE,
+    KEPT_WAY,
+    LOST_BY_L2,
+    NOT_A_SHARER,
+    NOT_IN_LLC,
+    NOT_OWNED,
+    NOT_REMOTE,
+    OTHER_SOCKET,
+    TWO_COPIES,
+    TWO_OWNERS,
+    fault,
+)
 
 NOBODY = np.uint64(0)
 

@@ -1,4 +1,5 @@
 """A core's own shortcuts: the hit filter promises nothing untrue, the store buffer is in order, and so is the invalidation queue."""
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.cache.hit_filter import STORE_NEEDS
@@ -8,9 +9,23 @@ from hwmem.core.store_buffer import waits_near
 from hwmem.mmu.tlb import key_2m, key_4k
 from hwmem.mmu.translate import HUGE_FRAME
 from hwmem.observe.checks.arrays import is_recent
-from hwmem.observe.checks.faults import (BUFFER_COUNT, BUFFER_ENTRY, BUFFER_ORDER, HOT_NOT_IN_L1, HOT_NOT_RECENT,
-                                         HOT_PAGE, HOT_SLOT, HOT_STORE, HOT_TRANSLATION, HOT_WAITING, NOT_PLAIN, QUEUE_COUNT,
-                                         QUEUE_ENTRY, QUEUE_FILTER, fault)
+from hwmem.observe.checks.faults import (
+    BUFFER_COUNT,
+    BUFFER_ENTRY,
+    BUFFER_ORDER,
+    HOT_NOT_IN_L1,
+    HOT_NOT_RECENT,
+    HOT_PAGE,
+    HOT_SLOT,
+    HOT_STORE,
+    HOT_TRANSLATION,
+    HOT_WAITING,
+    NOT_PLAIN,
+    QUEUE_COUNT,
+    QUEUE_ENTRY,
+    QUEUE_FILTER,
+    fault,
+)
 from hwmem.observe.checks.memory import leaf_of, process_of
 
 LAST = P.LINE - 1
@@ -114,7 +129,7 @@ def check_invalidations(m, c, found):
     if not 0 <= core.iq_count <= room:
         return fault(found, QUEUE_COUNT, c, core.iq_count, room, 0)
     for k in range(core.iq_count):
-        if m.mmu and not 0 <= core.iq_line[k] < m.ram_size >> P.LINE_SHIFT:         # without an MMU a trace goes anywhere
+        if m.mmu and not 0 <= core.iq_line[k] < m.ram_size >> P.LINE_SHIFT:  # without an MMU a trace goes anywhere
             return fault(found, QUEUE_ENTRY, c, k, core.iq_line[k], 0)
     for h in range(core.hot_mask + 1):
         if core.iq_count > 0 and (core.hot[h].line != 0 or core.hot[h].store != 0):

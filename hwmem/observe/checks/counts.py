@@ -3,6 +3,7 @@
 An access that the hit filter answered is in loads, stores or atomics and nowhere else; `slow_accesses` are the others.
 Each identity is a number, which check.py has the words for; `found` gets its two sides.
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.observe.checks.faults import BAD_COUNT, fault
@@ -27,7 +28,8 @@ CORE_IDENTITIES = (
     "l1d.misses of walker and kernel, at most the core's",
     "l2.misses of walker and kernel, at most the core's",
     "dram.reads of walker and kernel, at most the core's",
-    "HITMs of walker and kernel, at most the core's")
+    "HITMs of walker and kernel, at most the core's",
+)
 MACHINE_IDENTITIES = (
     "gets + getx + upgrades = hits + misses of the directory",
     "requests of the cores = requests at the directory",
@@ -39,7 +41,8 @@ MACHINE_IDENTITIES = (
     "row_hits + row_misses + row_conflicts = dram.reads + dram.writes",
     "back_invalidations, at most inv",
     "dram.reads of the cores = dram.reads",
-    "dram.writes of the cores = dram.writes")
+    "dram.writes of the cores = dram.writes",
+)
 
 
 @kernel
@@ -72,8 +75,20 @@ def check_core_counts(m, c, found):
     core = m.core[c]
     l1, slow, refused = core.l1d, core.slow_accesses, core.refused_accesses
     buffered = core.store_buffer_stores - core.store_buffer_drains
-    reached_l1 = (slow + core.split_accesses + core.walk_accesses + core.kernel_accesses - buffered
-                  - uncached(core.walker) - uncached(core.kernel) - core.store_buffer_forwards + core.store_buffer_fetches - core.store_buffer_streams - core.early_loads - refused)
+    reached_l1 = (
+        slow
+        + core.split_accesses
+        + core.walk_accesses
+        + core.kernel_accesses
+        - buffered
+        - uncached(core.walker)
+        - uncached(core.kernel)
+        - core.store_buffer_forwards
+        + core.store_buffer_fetches
+        - core.store_buffer_streams
+        - core.early_loads
+        - refused
+    )
     private = core.l2.misses if m.has_l2 else l1.misses
     tlb, stlb = core.dtlb.hits + core.dtlb.misses, core.stlb
     last_tlb = stlb.misses if stlb.ways else core.dtlb.misses

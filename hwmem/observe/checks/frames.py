@@ -8,13 +8,30 @@
 `marks` is a byte a frame: where it has been met. `met` counts, a word a frame and, behind them, a word a swap slot, the
 page-table entries that lead there (checks/memory.py has walked the tables before).
 """
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.linux.lru import frames_of
 from hwmem.linux.pages import head_of
-from hwmem.observe.checks.faults import (BAD_BLOCK, BAD_CORE_LIST, BAD_HUGE, BAD_LRU, BLOCK_COUNT, BUDDIES, FRAME_COUNTS,
-                                         FRAME_TWICE, LOST_FRAME, LRU_PAGES, RMAP_COUNT, RMAP_RECORDS, SLOT_CACHE, SLOT_COUNT,
-                                         SLOTS_USED, WRONG_LIST, fault)
+from hwmem.observe.checks.faults import (
+    BAD_BLOCK,
+    BAD_CORE_LIST,
+    BAD_HUGE,
+    BAD_LRU,
+    BLOCK_COUNT,
+    BUDDIES,
+    FRAME_COUNTS,
+    FRAME_TWICE,
+    LOST_FRAME,
+    LRU_PAGES,
+    RMAP_COUNT,
+    RMAP_RECORDS,
+    SLOT_CACHE,
+    SLOT_COUNT,
+    SLOTS_USED,
+    WRONG_LIST,
+    fault,
+)
 
 FREE, LISTED, TABLE, ON_LRU = 1, 2, 4, 8
 
@@ -59,8 +76,12 @@ def check_block(m, marks, frame, order, found):
         if not mark(m, marks, each, FREE):
             return fault(found, BAD_BLOCK, each, order, m.frame[each].state, 0)
     buddy = frame ^ 1 << order
-    if order < P.MAX_ORDER and buddy + (1 << order) <= m.frames.fresh and m.frame[buddy].state & P.FRAME_FREE \
-            and m.frame[buddy].order == order:
+    if (
+        order < P.MAX_ORDER
+        and buddy + (1 << order) <= m.frames.fresh
+        and m.frame[buddy].state & P.FRAME_FREE
+        and m.frame[buddy].order == order
+    ):
         return fault(found, BUDDIES, frame, buddy, order, 0)
     return 0
 

@@ -2,6 +2,7 @@
 
 A TLB may know a page as accessed that its entry no longer calls so: reclaim clears the bit without a flush (linux/aging.py).
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -12,15 +13,28 @@ from hwmem.linux.rmap import HUGE_MAPPING
 from hwmem.linux.swap import slot_at
 from hwmem.mmu.tlb import HUGE_KEY
 from hwmem.observe.checks.arrays import is_recent
-from hwmem.observe.checks.faults import (BAD_FRAME, BAD_SLOT, FRAME_TWICE, LAST_TABLE, NOT_EXCLUSIVE, OUTSIDE_VMA, PAGING_CACHE,
-                                         PROCESS_PAGES, RMAP_MISSING, TLB_NO_PROCESS, TLB_RIGHTS, TLB_WRONG, fault)
+from hwmem.observe.checks.faults import (
+    BAD_FRAME,
+    BAD_SLOT,
+    FRAME_TWICE,
+    LAST_TABLE,
+    NOT_EXCLUSIVE,
+    OUTSIDE_VMA,
+    PAGING_CACHE,
+    PROCESS_PAGES,
+    RMAP_MISSING,
+    TLB_NO_PROCESS,
+    TLB_RIGHTS,
+    TLB_WRONG,
+    fault,
+)
 from hwmem.observe.checks.frames import TABLE, mark
 
 ASID_SHIFT, ASID_MASK = 36, (1 << 12) - 1
 VPN_MASK = (1 << ASID_SHIFT) - 1
 HUGE_PAGES = P.HUGE_PAGE // P.PAGE
-TABLE_PA, NEXT, COUNT = range(3)                        # rows of `path`
-ANON, FILE, SHARED, SWAPPED, TABLES, KINDS = range(6)   # what is counted
+TABLE_PA, NEXT, COUNT = range(3)  # rows of `path`
+ANON, FILE, SHARED, SWAPPED, TABLES, KINDS = range(6)  # what is counted
 
 
 @kernel

@@ -1,4 +1,5 @@
 """The page cache: every page of a file is found where it is, is counted, and nobody can write to it unnoticed."""
+
 from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.linux.page_cache import find_page

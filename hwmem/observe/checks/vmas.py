@@ -1,4 +1,5 @@
 """VMAs: each process's list and tree (linux/vma_tree.py) are the same mappings in the same order, and sum up right."""
+
 import numpy as np
 
 from hwmem import params as P
@@ -38,7 +39,7 @@ def shared_promises(m):
 @kernel
 def check_vmas(m, p, found):
     """The list of process `p` against its tree; leaves the pages that are accounted for in found[0]."""
-    process = m.process[p]                              # locked_vm may be more: MREMAP_DONTUNMAP leaves it so
+    process = m.process[p]  # locked_vm may be more: MREMAP_DONTUNMAP leaves it so
     end = count = pages = locked = promised = 0
     n, before, in_tree = process.first_vma, 0, leftmost(m, process.tree)
     while n:

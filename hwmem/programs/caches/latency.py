@@ -9,6 +9,7 @@ memory-mountain: one core reads `size` bytes at a stride, again and again; the f
 second, for every size and stride (Bryant, O'Hallaron, "Computer Systems: A Programmer's Perspective", 6.6.1). Ridges
 are caches, slopes are lines used in part. Each cell is read once before it is timed.
 """
+
 import numpy as np
 
 from hwmem.config.record import Rule
@@ -16,8 +17,8 @@ from hwmem.kernels import clock, finish, kernel, load64, next_thread
 from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size
 
-SMALLEST = 16 << 10                             # bytes the mountain begins with
-RANK, AT, COUNT = range(3)                      # a thread's registers
+SMALLEST = 16 << 10  # bytes the mountain begins with
+RANK, AT, COUNT = range(3)  # a thread's registers
 
 
 def place_cycle(w, space):
@@ -37,10 +38,17 @@ def read_end(w, space):
     return {"nodes": w.size // w.spacing, "end": (w.end - w.start) // w.spacing, "operations": w.loads}
 
 
-@workload("pointer-chase", "one thread follows pointers in a random cycle: load latency by working set",
-          setup=place_cycle, values=read_end, operation="load", rules=(SPACING,),
-          size=parameter("1MiB", "bytes of the working set", 128, 1 << 32),
-          spacing=parameter(64, "bytes from node to node, a multiple of 8", 8, 1 << 20), loads=parameter(200_000, "loads"))
+@workload(
+    "pointer-chase",
+    "one thread follows pointers in a random cycle: load latency by working set",
+    setup=place_cycle,
+    values=read_end,
+    operation="load",
+    rules=(SPACING,),
+    size=parameter("1MiB", "bytes of the working set", 128, 1 << 32),
+    spacing=parameter(64, "bytes from node to node, a multiple of 8", 8, 1 << 20),
+    loads=parameter(200_000, "loads"),
+)
 def pointer_chase(m, w):
     while True:
         t = next_thread(m)
@@ -66,15 +74,31 @@ def place_words(w, space):
 def read_mountain(w, space):
     gigahertz = space.process.machine.config.frequency_ghz
     reads = -(-(w.sizes[:, None] // 8) // w.strides)
-    return {"sizes": w.sizes, "strides": w.strides, "sums": w.sums, "operations": 2 * reads.sum(),
-            "grid": grid("megabytes read a second", "size", [format_size(int(n)) for n in w.sizes], "stride", w.strides,
-                         8e3 * gigahertz * reads / w.cycles)}
+    return {
+        "sizes": w.sizes,
+        "strides": w.strides,
+        "sums": w.sums,
+        "operations": 2 * reads.sum(),
+        "grid": grid(
+            "megabytes read a second",
+            "size",
+            [format_size(int(n)) for n in w.sizes],
+            "stride",
+            w.strides,
+            8e3 * gigahertz * reads / w.cycles,
+        ),
+    }
 
 
-@workload("memory-mountain", "one core reads at every size and stride: the memory mountain",
-          setup=place_words, values=read_mountain, operation="load",
-          largest=parameter("32MiB", "bytes; sizes are 16KiB times a power of two, up to this", SMALLEST, 1 << 30),
-          strides_to=parameter(8, "strides are 1 to this, in words of 8 bytes", 1, 64))
+@workload(
+    "memory-mountain",
+    "one core reads at every size and stride: the memory mountain",
+    setup=place_words,
+    values=read_mountain,
+    operation="load",
+    largest=parameter("32MiB", "bytes; sizes are 16KiB times a power of two, up to this", SMALLEST, 1 << 30),
+    strides_to=parameter(8, "strides are 1 to this, in words of 8 bytes", 1, 64),
+)
 def memory_mountain(m, w):
     while True:
         t = next_thread(m)

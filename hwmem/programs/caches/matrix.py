@@ -11,6 +11,7 @@ The innermost loop decides (Bryant, O'Hallaron, "Computer Systems: A Programmer'
 What the innermost loop does not index stays in a register. Elements are int64, rows follow one another. A step is one
 innermost loop.
 """
+
 import numpy as np
 
 from hwmem.kernels import finish, kernel, load64, next_thread, store64
@@ -18,7 +19,7 @@ from hwmem.programs.registry import parameter, workload
 
 ORDERS = ("ijk", "jik", "jki", "kji", "kij", "ikj", "blocked")
 IJK, JIK, JKI, KJI, KIJ, IKJ, BLOCKED = range(7)
-RANK, STEP = range(2)                           # a thread's registers
+RANK, STEP = range(2)  # a thread's registers
 
 
 def place(w, space):
@@ -34,10 +35,17 @@ def read(w, space):
     return {"sum": c.sum(), "checksum": (c * np.arange(1, len(c) + 1)).sum(), "operations": w.n**3}
 
 
-@workload("matrix-multiply", "C = A B on one core, the loops in any order or in blocks",
-          setup=place, values=read, operation="multiplication", against=("order", ORDERS),
-          n=parameter(128, "rows and columns of the matrices", 1, 4096), order=parameter("ijk", "order of the loops", choices=ORDERS),
-          block=parameter(16, "rows and columns of a block", 1, 4096))
+@workload(
+    "matrix-multiply",
+    "C = A B on one core, the loops in any order or in blocks",
+    setup=place,
+    values=read,
+    operation="multiplication",
+    against=("order", ORDERS),
+    n=parameter(128, "rows and columns of the matrices", 1, 4096),
+    order=parameter("ijk", "order of the loops", choices=ORDERS),
+    block=parameter(16, "rows and columns of a block", 1, 4096),
+)
 def matrix_multiply(m, w):
     while True:
         t = next_thread(m)

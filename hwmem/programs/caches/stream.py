@@ -9,6 +9,7 @@ loop names, 16 or 24 an element, not the line that a store fetches first.
 The machine adds latencies up, one access after another: there is no prefetching and no overlap of misses, so the
 figures are those of a core that waits for every line. Source: McCalpin, STREAM, 1995.
 """
+
 import numpy as np
 
 from hwmem.kernels import clock, finish, kernel, load64, next_thread, store64
@@ -19,7 +20,7 @@ LOOPS = ("copy", "scale", "add", "triad")
 BYTES_AN_ELEMENT = (16, 16, 24, 24)
 COPY, SCALE, ADD, TRIAD = range(4)
 SCALAR = 3
-RANK, INDEX, MEETING, WAITING = range(4)        # a thread's registers; meeting k comes before loop k
+RANK, INDEX, MEETING, WAITING = range(4)  # a thread's registers; meeting k comes before loop k
 
 
 def place(w, space):
@@ -33,14 +34,23 @@ def place(w, space):
 def read(w, space):
     gigahertz = space.process.machine.config.frequency_ghz
     bandwidth = np.array(BYTES_AN_ELEMENT) * w.elements * gigahertz / np.diff(w.met_at)
-    return {"sums": [space.read(x, w.elements).sum() for x in (w.a, w.b, w.c)], "operations": len(LOOPS) * w.elements,
-            "grid": grid("gigabytes a second", "loop", LOOPS, None, ["GB/s"], bandwidth[:, None])}
+    return {
+        "sums": [space.read(x, w.elements).sum() for x in (w.a, w.b, w.c)],
+        "operations": len(LOOPS) * w.elements,
+        "grid": grid("gigabytes a second", "loop", LOOPS, None, ["GB/s"], bandwidth[:, None]),
+    }
 
 
-@workload("stream", "STREAM's four loops over long arrays: bandwidth",
-          setup=place, values=read, operation="element", scale="threads",
-          threads=parameter(1, "threads, each with a stretch of the arrays", 1, 64),
-          size=parameter("8MiB", "bytes of each of the three arrays, together more than the last-level cache", 4096, 1 << 32))
+@workload(
+    "stream",
+    "STREAM's four loops over long arrays: bandwidth",
+    setup=place,
+    values=read,
+    operation="element",
+    scale="threads",
+    threads=parameter(1, "threads, each with a stretch of the arrays", 1, 64),
+    size=parameter("8MiB", "bytes of each of the three arrays, together more than the last-level cache", 4096, 1 << 32),
+)
 def stream(m, w):
     while True:
         t = next_thread(m)

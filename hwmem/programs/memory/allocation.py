@@ -9,6 +9,7 @@ first. brk packs small objects into pages; mmap gives each a page at least. The 
 128 KiB (M_TOP_PAD, M_TRIM_THRESHOLD) and mmap from there on (M_MMAP_THRESHOLD), so that large objects go back at once
 whatever lies above them.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -21,33 +22,59 @@ METHODS = ("brk", "brk, ahead", "mmap")
 BRK, AHEAD, MMAP = range(3)
 SIZES = tuple(1 << k for k in (8, 10, 12, 14, 16, 17, 18, 20))
 TOTAL = 1 << 20
-STEP = 128 << 10                # bytes by which "ahead" moves the break
+STEP = 128 << 10  # bytes by which "ahead" moves the break
 ROWS = len(SIZES) * len(METHODS)
-RANK, ROW, ROUND = range(3)     # a thread's registers
+RANK, ROW, ROUND = range(3)  # a thread's registers
 
 
 def place(w, space):
     w.sizes = SIZES
-    w.objects = np.zeros(TOTAL // SIZES[0], np.int64)           # their addresses
+    w.objects = np.zeros(TOTAL // SIZES[0], np.int64)  # their addresses
     w.calls = np.zeros(ROWS, np.int64)
-    w.resident = np.zeros(ROWS, np.int64)       # pages, when all objects are there
+    w.resident = np.zeros(ROWS, np.int64)  # pages, when all objects are there
     meter.place(w, ROWS)
 
 
 def read(w, space):
     total, faults = w.rounds * TOTAL, meter.faults(w.cost)
-    rows = [[METHODS[row % len(METHODS)], w.calls[row] // w.rounds, faults[row] // w.rounds, f"{w.resident[row] * 4:,}K",
-             c / total, c / (total // SIZES[row // len(METHODS)])] for row, c in enumerate(w.cost[:, meter.CYCLES])]
-    return {"sizes": SIZES, "calls": w.calls, "faults": faults, "resident": w.resident, "cycles": w.cost[:, meter.CYCLES],
-            "operations": w.rounds * sum(TOTAL // size for size in SIZES) * len(METHODS),
-            "grid": grid("1 MiB of objects taken, written to and freed", "object",
-                         [format_size(SIZES[row // len(METHODS)]) for row in range(ROWS)], None,
-                         ["from", "calls", "faults", "RSS", "cycles a byte", "an object"], rows)}
+    rows = [
+        [
+            METHODS[row % len(METHODS)],
+            w.calls[row] // w.rounds,
+            faults[row] // w.rounds,
+            f"{w.resident[row] * 4:,}K",
+            c / total,
+            c / (total // SIZES[row // len(METHODS)]),
+        ]
+        for row, c in enumerate(w.cost[:, meter.CYCLES])
+    ]
+    return {
+        "sizes": SIZES,
+        "calls": w.calls,
+        "faults": faults,
+        "resident": w.resident,
+        "cycles": w.cost[:, meter.CYCLES],
+        "operations": w.rounds * sum(TOTAL // size for size in SIZES) * len(METHODS),
+        "grid": grid(
+            "1 MiB of objects taken, written to and freed",
+            "object",
+            [format_size(SIZES[row // len(METHODS)]) for row in range(ROWS)],
+            None,
+            ["from", "calls", "faults", "RSS", "cycles a byte", "an object"],
+            rows,
+        ),
+    }
 
 
-@workload("brk-mmap", "memory for objects from brk and from mmap: calls, faults, RSS and cycles by size",
-          setup=place, values=read, operation="object", needs_mmu=True,
-          rounds=parameter(1, "times that the objects are taken and freed", 1, 10_000))
+@workload(
+    "brk-mmap",
+    "memory for objects from brk and from mmap: calls, faults, RSS and cycles by size",
+    setup=place,
+    values=read,
+    operation="object",
+    needs_mmu=True,
+    rounds=parameter(1, "times that the objects are taken and freed", 1, 10_000),
+)
 def brk_mmap(m, w):
     while True:
         t = next_thread(m)
@@ -69,7 +96,7 @@ def brk_mmap(m, w):
 def one_round(m, t, w, row):
     size, method = w.sizes[row // len(METHODS)], row % len(METHODS)
     before, start = meter.rss(m, t), brk(m, t, 0)
-    top = end = start                   # of what objects use of the heap, and of the heap
+    top = end = start  # of what objects use of the heap, and of the heap
     for i in range(TOTAL // size):
         if method == MMAP:
             w.objects[i] = mmap(m, t, 0, size, P.PROT_READ | P.PROT_WRITE, P.MAP_PRIVATE)

@@ -13,6 +13,7 @@ Requests have sizes spread evenly over their logarithms and exponential lifetime
 in use on average; a request beyond what is free is refused. First and last word of each piece are its number: they are
 looked at when it is freed. The search for a hole costs no cycles, nor does keeping the list.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -22,12 +23,12 @@ from hwmem.programs.registry import grid, parameter, workload
 
 WAYS = ("first fit", "best fit", "worst fit", "pages")
 FIRST, BEST, WORST, PAGES = range(4)
-SMALLEST, LARGEST = 256, 64 << 10       # bytes of a request
-MOST = 4096                             # requests
+SMALLEST, LARGEST = 256, 64 << 10  # bytes of a request
+MOST = 4096  # requests
 DESCRIPTOR = 8
-REFUSED, COMPACTED, MOVED, EXTERNAL, INTERNAL, MAP, SPOILT = range(7)     # columns of w.figures
+REFUSED, COMPACTED, MOVED, EXTERNAL, INTERNAL, MAP, SPOILT = range(7)  # columns of w.figures
 MILLION = 1_000_000
-RANK, ROW, NEXT = range(3)              # a thread's registers
+RANK, ROW, NEXT = range(3)  # a thread's registers
 
 
 def requests(random, n, memory, load):
@@ -40,29 +41,59 @@ def requests(random, n, memory, load):
 
 def place(w, space):
     w.sizes, w.ends = np.zeros(MOST, np.int64), np.zeros(MOST, np.int64)
-    w.sizes[:w.requests], w.ends[:w.requests] = requests(space.random, w.requests, w.memory, w.load)
+    w.sizes[: w.requests], w.ends[: w.requests] = requests(space.random, w.requests, w.memory, w.load)
     w.start = space.map("memory", w.memory)
-    w.at, w.owner = np.zeros(MOST, np.int64), np.zeros(MOST, np.int64)      # pieces in use: address, request; by address
-    w.live = w.used = w.tables = 0          # pieces; bytes, in whole frames where they are pages; tables at the start
+    w.at, w.owner = np.zeros(MOST, np.int64), np.zeros(MOST, np.int64)  # pieces in use: address, request; by address
+    w.live = w.used = w.tables = 0  # pieces; bytes, in whole frames where they are pages; tables at the start
     w.figures = np.zeros((len(WAYS), 7), np.int64)
     meter.place(w, len(WAYS))
 
 
 def read(w, space):
     f, cycles = w.figures, w.cost[:, meter.CYCLES]
-    rows = [[*row[:2], f"{row[MOVED] >> 10:,}K", f"{row[EXTERNAL] / w.requests / MILLION:.1%}",
-             f"{row[INTERNAL] / w.requests / MILLION:.1%}", int(row[MAP]), c / w.requests] for row, c in zip(f, cycles)]
-    return {"spoilt": f[:, SPOILT].sum(), "refused": f[:, REFUSED], "compactions": f[:, COMPACTED], "moved": f[:, MOVED],
-            "external": f[:, EXTERNAL] / w.requests / MILLION, "internal": f[:, INTERNAL] / w.requests / MILLION, "map": f[:, MAP],
-            "cycles": cycles, "operations": len(WAYS) * w.requests,
-            "grid": grid("the same requests, served by segments alone and by pages", "", WAYS, None,
-                         ["refused", "compactions", "moved", "external", "internal", "map bytes", "cycles a request"], rows)}
+    rows = [
+        [
+            *row[:2],
+            f"{row[MOVED] >> 10:,}K",
+            f"{row[EXTERNAL] / w.requests / MILLION:.1%}",
+            f"{row[INTERNAL] / w.requests / MILLION:.1%}",
+            int(row[MAP]),
+            c / w.requests,
+        ]
+        for row, c in zip(f, cycles)
+    ]
+    return {
+        "spoilt": f[:, SPOILT].sum(),
+        "refused": f[:, REFUSED],
+        "compactions": f[:, COMPACTED],
+        "moved": f[:, MOVED],
+        "external": f[:, EXTERNAL] / w.requests / MILLION,
+        "internal": f[:, INTERNAL] / w.requests / MILLION,
+        "map": f[:, MAP],
+        "cycles": cycles,
+        "operations": len(WAYS) * w.requests,
+        "grid": grid(
+            "the same requests, served by segments alone and by pages",
+            "",
+            WAYS,
+            None,
+            ["refused", "compactions", "moved", "external", "internal", "map bytes", "cycles a request"],
+            rows,
+        ),
+    }
 
 
-@workload("segments-pages", "the same requests served by contiguous segments (first, best, worst fit) and by pages: fragmentation",
-          setup=place, values=read, operation="request", needs_mmu=True,
-          memory=parameter("2MiB", "bytes of memory to hand out", 1 << 20, 1 << 26),
-          requests=parameter(2000, "requests", 1, MOST), load=parameter(80, "percent of memory in use on average", 1, 200))
+@workload(
+    "segments-pages",
+    "the same requests served by contiguous segments (first, best, worst fit) and by pages: fragmentation",
+    setup=place,
+    values=read,
+    operation="request",
+    needs_mmu=True,
+    memory=parameter("2MiB", "bytes of memory to hand out", 1 << 20, 1 << 26),
+    requests=parameter(2000, "requests", 1, MOST),
+    load=parameter(80, "percent of memory in use on average", 1, 200),
+)
 def segments_pages(m, w):
     while True:
         t = next_thread(m)

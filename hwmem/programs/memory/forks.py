@@ -6,6 +6,7 @@ page pays for the copies (as Redis does when it saves while it is written to).
 
 The child is a thread of its own, on the parent's core, one page a step.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -15,12 +16,12 @@ from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size
 
 SMALLEST = 1 << 20
-MOST_SIZES = 12                 # 1 MiB to 2 GiB
+MOST_SIZES = 12  # 1 MiB to 2 GiB
 CHILDREN = ("ends at once", "writes")
 WRITES = 1
-FORK, COPY, EXIT = range(3)     # what is measured: rows of w.cost, for each row of the table
-RANK, ROW, ADDRESS, FORKED = range(4)           # the parent's registers
-OFFSET = 0                      # the child's: how far it has written
+FORK, COPY, EXIT = range(3)  # what is measured: rows of w.cost, for each row of the table
+RANK, ROW, ADDRESS, FORKED = range(4)  # the parent's registers
+OFFSET = 0  # the child's: how far it has written
 
 
 def place(w, space):
@@ -34,22 +35,50 @@ def place(w, space):
 
 
 def read(w, space):
-    cost = w.cost.reshape(-1, 3, meter.COLUMNS)[:w.rows]
+    cost = w.cost.reshape(-1, 3, meter.COLUMNS)[: w.rows]
     sizes = [w.sizes[row // len(CHILDREN)] for row in range(w.rows)]
     copies, cycles = meter.faults(cost[:, COPY]), cost[..., meter.CYCLES] / w.forks
-    rows = [[CHILDREN[row % len(CHILDREN)], float(cycles[row, FORK]), cycles[row, FORK] / (size // P.PAGE), w.tables[row],
-             copies[row] // w.forks, meter.ratio(cost[row, COPY, meter.CYCLES], copies[row]), float(cycles[row, EXIT])]
-            for row, size in enumerate(sizes)]
-    return {"sizes": sizes, "tables": w.tables[:w.rows], "copies": copies, "fork_cycles": cost[:, FORK, meter.CYCLES],
-            "copy_cycles": cost[:, COPY, meter.CYCLES], "exit_cycles": cost[:, EXIT, meter.CYCLES], "operations": w.rows * w.forks,
-            "grid": grid("cycles of a fork, of a copy, of the child's end", "parent", [format_size(int(n)) for n in sizes], None,
-                         ["child", "fork", "a page", "tables", "copies", "a copy", "exit"], rows)}
+    rows = [
+        [
+            CHILDREN[row % len(CHILDREN)],
+            float(cycles[row, FORK]),
+            cycles[row, FORK] / (size // P.PAGE),
+            w.tables[row],
+            copies[row] // w.forks,
+            meter.ratio(cost[row, COPY, meter.CYCLES], copies[row]),
+            float(cycles[row, EXIT]),
+        ]
+        for row, size in enumerate(sizes)
+    ]
+    return {
+        "sizes": sizes,
+        "tables": w.tables[: w.rows],
+        "copies": copies,
+        "fork_cycles": cost[:, FORK, meter.CYCLES],
+        "copy_cycles": cost[:, COPY, meter.CYCLES],
+        "exit_cycles": cost[:, EXIT, meter.CYCLES],
+        "operations": w.rows * w.forks,
+        "grid": grid(
+            "cycles of a fork, of a copy, of the child's end",
+            "parent",
+            [format_size(int(n)) for n in sizes],
+            None,
+            ["child", "fork", "a page", "tables", "copies", "a copy", "exit"],
+            rows,
+        ),
+    }
 
 
-@workload("fork-storm", "fork by the parent's size, with a child that ends at once and one that writes to every page",
-          setup=place, values=read, operation="fork", needs_mmu=True,
-          largest=parameter("16MiB", "bytes; sizes are 1MiB times a power of two, up to this", SMALLEST, 1 << 31),
-          forks=parameter(2, "forks of each size and kind", 1, 10_000))
+@workload(
+    "fork-storm",
+    "fork by the parent's size, with a child that ends at once and one that writes to every page",
+    setup=place,
+    values=read,
+    operation="fork",
+    needs_mmu=True,
+    largest=parameter("16MiB", "bytes; sizes are 1MiB times a power of two, up to this", SMALLEST, 1 << 31),
+    forks=parameter(2, "forks of each size and kind", 1, 10_000),
+)
 def fork_storm(m, w):
     while True:
         t = next_thread(m)
@@ -83,7 +112,7 @@ def run_parent(m, t, w):
 def start_child(m, t, w, size):
     r = m.thread[t].local
     w.parent = t
-    meter.touch(m, t, r[ADDRESS], size, 1)              # the pages are the parent's own again
+    meter.touch(m, t, r[ADDRESS], size, 1)  # the pages are the parent's own again
     meter.begin(m, t, w)
     child = fork(m, t)
     meter.end(m, t, w, 3 * r[ROW] + FORK)

@@ -14,11 +14,26 @@ how near the end is, and RSS alone does not.
 
 Source: Documentation/admin-guide/cgroup-v2.rst.
 """
+
 import numpy as np
 
 from hwmem import params as P
-from hwmem.kernels import (NOBODY, begin_thread, clock, exit_process, finish, fork, kernel, load8, mmap, mmap_file, munmap, next_thread,
-                           sleep_until, store8)
+from hwmem.kernels import (
+    NOBODY,
+    begin_thread,
+    clock,
+    exit_process,
+    finish,
+    fork,
+    kernel,
+    load8,
+    mmap,
+    mmap_file,
+    munmap,
+    next_thread,
+    sleep_until,
+    store8,
+)
 from hwmem.linux.exit import end_process
 from hwmem.linux.stubs import call_with
 from hwmem.programs.registry import grid, parameter, workload
@@ -29,9 +44,9 @@ OWN, READ, WRITTEN, LOCKED, SHARED, SPARSE = range(6)
 COLUMNS = ("touched", "RSS", "tables", "charged", "working set")
 TOUCHED, RSS, TABLES, CHARGED, WORKING = range(5)
 ROW, CHILD, ADDRESS = range(3)  # the parent's registers; CHILD: process number, plus one
-PAGE_NUMBER, BASE = range(2)    # the child's
-CHUNK = 16                      # pages that the child locks, or unmaps, at a time
-NAP = 1_000_000                 # cycles between the parent's looks at the child
+PAGE_NUMBER, BASE = range(2)  # the child's
+CHUNK = 16  # pages that the child locks, or unmaps, at a time
+NAP = 1_000_000  # cycles between the parent's looks at the child
 RW = P.PROT_READ | P.PROT_WRITE
 
 
@@ -48,14 +63,27 @@ def place(w, space):
 
 def read(w, space):
     rows = [["killed" if died else "lives", *(format_size(int(n) * P.PAGE) for n in found)] for died, found in zip(w.died, w.found)]
-    return {"ways": list(WAYS), "died": w.died, **{name.replace(" ", "_").lower(): w.found[:, k] for k, name in enumerate(COLUMNS)},
-            "operations": int(w.found[:, TOUCHED].sum()),
-            "grid": grid(f"twice a limit of {format_size(w.limit)}, in pages; as it was at the end", "way", list(WAYS), None, ["", *COLUMNS], rows)}
+    return {
+        "ways": list(WAYS),
+        "died": w.died,
+        **{name.replace(" ", "_").lower(): w.found[:, k] for k, name in enumerate(COLUMNS)},
+        "operations": int(w.found[:, TOUCHED].sum()),
+        "grid": grid(
+            f"twice a limit of {format_size(w.limit)}, in pages; as it was at the end", "way", list(WAYS), None, ["", *COLUMNS], rows
+        ),
+    }
 
 
-@workload("memory-limit", "killed below its limit? page cache, RSS and the working set of a group of processes at memory.max",
-          setup=place, values=read, operation="page", needs_mmu=True, machine={"memory": "64MiB", "swap": "0"},
-          limit=parameter("2MiB", "memory.max of each group, bytes", 64 * P.PAGE, 1 << 30))
+@workload(
+    "memory-limit",
+    "killed below its limit? page cache, RSS and the working set of a group of processes at memory.max",
+    setup=place,
+    values=read,
+    operation="page",
+    needs_mmu=True,
+    machine={"memory": "64MiB", "swap": "0"},
+    limit=parameter("2MiB", "memory.max of each group, bytes", 64 * P.PAGE, 1 << 30),
+)
 def memory_limit(m, w):
     while True:
         t = next_thread(m)
@@ -95,7 +123,7 @@ def run_parent(m, t, w):
     elif m.thread[child].state == P.KILLED or m.thread[child].state == P.DONE:
         if m.thread[child].state == P.KILLED:
             note_death(m, w, row, r[CHILD] - 1)
-            end_process(m, m.thread[t].core, r[CHILD] - 1)      # wait(2): nothing of it is left
+            end_process(m, m.thread[t].core, r[CHILD] - 1)  # wait(2): nothing of it is left
             m.thread[child].fault_code = 0
         if row == SHARED:
             munmap(m, t, r[ADDRESS], 2 * w.limit)

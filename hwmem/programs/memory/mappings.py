@@ -10,6 +10,7 @@ that protect single pages, run into. A VMA is found in a tree whose depth grows 
 
 Depth is counted on the way to random pages. Source: mm/vma.c (__split_vma, vms_gather_munmap_vmas), mm/mmap.c.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -17,13 +18,13 @@ from hwmem.kernels import finish, kernel, mmap, mprotect, munmap, next_thread
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, workload
 
-SAMPLES = (16, 64, 256, 1024, 4096, 16384, 1 << 30)             # VMAs at which a row is written; the last: at the limit
-LOOKUPS = 1000                  # for a row's depth
+SAMPLES = (16, 64, 256, 1024, 4096, 16384, 1 << 30)  # VMAs at which a row is written; the last: at the limit
+LOOKUPS = 1000  # for a row's depth
 PAGES = 4 * P.MAX_MAP_COUNT
-CALLS, VMAS, STEPS, DEEPEST = range(4)          # columns of w.counts
-PROTECT, MAP, SPLIT, WHOLE = range(4)           # what is tried at the limit: entries of w.refused
+CALLS, VMAS, STEPS, DEEPEST = range(4)  # columns of w.counts
+PROTECT, MAP, SPLIT, WHOLE = range(4)  # what is tried at the limit: entries of w.refused
 TRIED = ("mprotect", "mmap", "munmap, splitting", "munmap of a whole VMA")
-RANK, ROW, PAGE = range(3)      # a thread's registers
+RANK, ROW, PAGE = range(3)  # a thread's registers
 SEED = 99
 
 
@@ -37,17 +38,37 @@ def place(w, space):
 
 def read(w, space):
     calls = np.diff(w.counts[:, CALLS], prepend=0)
-    rows = [[total, meter.ratio(c, k), steps / LOOKUPS, deepest, float(np.log2(n))]
-            for (total, n, steps, deepest), k, c in zip(w.counts, calls, w.cost[:, meter.CYCLES])]
+    rows = [
+        [total, meter.ratio(c, k), steps / LOOKUPS, deepest, float(np.log2(n))]
+        for (total, n, steps, deepest), k, c in zip(w.counts, calls, w.cost[:, meter.CYCLES])
+    ]
     errors = {P.ENOMEM: "ENOMEM", 0: "done"}
-    return {"vmas": w.counts[:, VMAS], "calls": w.counts[:, CALLS], "steps": w.counts[:, STEPS], "deepest": w.counts[:, DEEPEST],
-            "at_limit": {name: errors[-int(result)] for name, result in zip(TRIED, w.refused)}, "operations": w.counts[-1, CALLS],
-            "grid": grid("mprotect of every second page, up to the limit", "VMAs", [f"{n:,}" for n in w.counts[:, VMAS]], None,
-                         ["calls", "cycles a call", "steps to a VMA", "deepest", "log2"], rows)}
+    return {
+        "vmas": w.counts[:, VMAS],
+        "calls": w.counts[:, CALLS],
+        "steps": w.counts[:, STEPS],
+        "deepest": w.counts[:, DEEPEST],
+        "at_limit": {name: errors[-int(result)] for name, result in zip(TRIED, w.refused)},
+        "operations": w.counts[-1, CALLS],
+        "grid": grid(
+            "mprotect of every second page, up to the limit",
+            "VMAs",
+            [f"{n:,}" for n in w.counts[:, VMAS]],
+            None,
+            ["calls", "cycles a call", "steps to a VMA", "deepest", "log2"],
+            rows,
+        ),
+    }
 
 
-@workload("vma-explosion", "mprotect every second page until vm.max_map_count: calls, tree depth, what fails then",
-          setup=place, values=read, operation="mprotect", needs_mmu=True)
+@workload(
+    "vma-explosion",
+    "mprotect every second page until vm.max_map_count: calls, tree depth, what fails then",
+    setup=place,
+    values=read,
+    operation="mprotect",
+    needs_mmu=True,
+)
 def vma_explosion(m, w):
     while True:
         t = next_thread(m)
@@ -105,7 +126,7 @@ def depth_at(m, p, va):
 def try_limit(m, t, w, protected):
     """mmap, munmap in the middle of a VMA, munmap of the first VMA."""
     result = mmap(m, t, 0, P.PAGE, P.PROT_READ, P.MAP_PRIVATE)
-    if result > 0:                                      # one more than the limit is let in
+    if result > 0:  # one more than the limit is let in
         result = mmap(m, t, 0, P.PAGE, P.PROT_EXEC, P.MAP_PRIVATE)
     w.refused[MAP] = min(result, 0)
     w.refused[SPLIT] = munmap(m, t, w.start + (2 * protected + 8) * P.PAGE, P.PAGE)

@@ -9,6 +9,7 @@ A module is `module` bytes; a call loads `visits` words at random from its first
 making is never used as a whole. Calls follow a seeded sequence in which module k is 1 / (k + 1) as frequent as the first.
 Each way has a copy of the file, so that none finds another's pages in the page cache. All ways add up the same words.
 """
+
 import numpy as np
 
 from hwmem.machine import files
@@ -21,10 +22,10 @@ from hwmem.units import format_size
 
 WAYS = ("overlays", "demand paging", "no read-ahead")
 OVERLAYS, PAGING, SCATTERED = range(3)
-USED = 2                        # a call uses one part in so many
+USED = 2  # a call uses one part in so many
 MOST_CALLS = 4096
-LARGEST = 1 << 30               # bytes of a program
-RANK, ROW, CALL = range(3)      # a thread's registers
+LARGEST = 1 << 30  # bytes of a program
+RANK, ROW, CALL = range(3)  # a thread's registers
 SEED = 7
 
 
@@ -35,31 +36,55 @@ def place(w, space):
     w.files = [files.create(machine, f"program {k}", words.tobytes()) for k in range(len(WAYS))]
     often = 1 / np.arange(1, w.modules + 1)
     w.sequence = np.zeros(MOST_CALLS, np.int64)
-    w.sequence[:w.calls] = space.random.choice(w.modules, w.calls, p=often / often.sum())
-    w.sums, w.loads = np.zeros(len(WAYS), np.int64), np.zeros(len(WAYS), np.int64)      # loads: of modules, by hand
-    w.region = w.loaded = 0     # where a way's memory begins; overlays: the module there + 1
+    w.sequence[: w.calls] = space.random.choice(w.modules, w.calls, p=often / often.sum())
+    w.sums, w.loads = np.zeros(len(WAYS), np.int64), np.zeros(len(WAYS), np.int64)  # loads: of modules, by hand
+    w.region = w.loaded = 0  # where a way's memory begins; overlays: the module there + 1
     w.x = SEED
     meter.place(w, len(WAYS))
 
 
 def read(w, space):
     reads, cycles = w.cost[:, meter.DISK_READS], w.cost[:, meter.CYCLES]
-    rows = [[int(n), f"{pages * P.PAGE / (1 << 20):.1f}M", *costs[[meter.MAJOR, meter.MINOR]].tolist(), c / w.calls]
-            for n, pages, costs, c in zip(w.loads, reads, w.cost, cycles)]
-    return {"sums": w.sums, "loads": w.loads, "bytes": reads * P.PAGE, "major": w.cost[:, meter.MAJOR], "minor": w.cost[:, meter.MINOR],
-            "cycles": cycles, "sequence": w.sequence[:w.calls], "operations": len(WAYS) * w.calls,
-            "grid": grid("a program larger than memory", "", WAYS, None,
-                         ["modules loaded", "from disk", "major faults", "minor", "cycles a call"], rows)}
+    rows = [
+        [int(n), f"{pages * P.PAGE / (1 << 20):.1f}M", *costs[[meter.MAJOR, meter.MINOR]].tolist(), c / w.calls]
+        for n, pages, costs, c in zip(w.loads, reads, w.cost, cycles)
+    ]
+    return {
+        "sums": w.sums,
+        "loads": w.loads,
+        "bytes": reads * P.PAGE,
+        "major": w.cost[:, meter.MAJOR],
+        "minor": w.cost[:, meter.MINOR],
+        "cycles": cycles,
+        "sequence": w.sequence[: w.calls],
+        "operations": len(WAYS) * w.calls,
+        "grid": grid(
+            "a program larger than memory", "", WAYS, None, ["modules loaded", "from disk", "major faults", "minor", "cycles a call"], rows
+        ),
+    }
 
 
-WITHIN = Rule("module", lambda p: p.modules * p.module <= LARGEST,
-              lambda p: f"at most {format_size(LARGEST // p.modules)} for {p.modules} modules, 1GiB in all")
+WITHIN = Rule(
+    "module",
+    lambda p: p.modules * p.module <= LARGEST,
+    lambda p: f"at most {format_size(LARGEST // p.modules)} for {p.modules} modules, 1GiB in all",
+)
 
 
-@workload("overlay", "a program larger than memory: modules loaded by hand into one region, against demand paging",
-          setup=place, values=read, operation="call", needs_mmu=True, rules=(WITHIN,), machine={"memory": "4MiB"},
-          modules=parameter(16, "modules of the program", 1, 1024), module=parameter("512KiB", "bytes of each", 16384, 1 << 28),
-          calls=parameter(200, "calls of modules", 1, MOST_CALLS), visits=parameter(500, "words that a call loads"))
+@workload(
+    "overlay",
+    "a program larger than memory: modules loaded by hand into one region, against demand paging",
+    setup=place,
+    values=read,
+    operation="call",
+    needs_mmu=True,
+    rules=(WITHIN,),
+    machine={"memory": "4MiB"},
+    modules=parameter(16, "modules of the program", 1, 1024),
+    module=parameter("512KiB", "bytes of each", 16384, 1 << 28),
+    calls=parameter(200, "calls of modules", 1, MOST_CALLS),
+    visits=parameter(500, "words that a call loads"),
+)
 def overlay(m, w):
     while True:
         t = next_thread(m)

@@ -7,6 +7,7 @@ anything is there any more when its turn comes. That is thrashing. At the end al
 
 RAM is `memory` of the configuration; the kernel keeps a few percent of it.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -19,7 +20,7 @@ from hwmem.units import format_size
 RATIOS = (0.5, 0.75, 0.9, 0.95, 1.0, 1.1, 1.25, 1.5, 2.0)
 PATTERNS = ("in order", "at random")
 IN_ORDER, AT_RANDOM = range(2)
-RANK, ROW = range(2)            # a thread's registers
+RANK, ROW = range(2)  # a thread's registers
 ROWS = len(RATIOS) * len(PATTERNS)
 SEED = 12345
 
@@ -28,8 +29,9 @@ def place(w, space):
     config = space.process.machine.config
     w.lengths = [int(ratio * config.memory) // P.PAGE * P.PAGE for ratio in RATIOS]
     if config.memory + config.swap <= w.lengths[-1]:
-        raise WorkloadError(f"oversubscription: {RATIOS[-1]:g} times memory needs as much swap and more: "
-                            f"--with swap={format_size(2 * config.memory)}")
+        raise WorkloadError(
+            f"oversubscription: {RATIOS[-1]:g} times memory needs as much swap and more: --with swap={format_size(2 * config.memory)}"
+        )
     w.sums = np.zeros(ROWS, np.int64)
     meter.place(w, ROWS)
 
@@ -37,23 +39,42 @@ def place(w, space):
 def read(w, space):
     cost = w.cost.reshape(len(RATIOS), len(PATTERNS), -1)
     accesses = np.array(w.lengths) // P.PAGE * w.passes
-    rows = [[cell for pattern in range(len(PATTERNS)) for cell in cells(cost[k, pattern], int(accesses[k]))]
-            for k in range(len(RATIOS))]
-    return {"ratios": RATIOS, "sums": w.sums.reshape(len(RATIOS), -1), "accesses": accesses, "major": cost[..., meter.MAJOR],
-            "minor": cost[..., meter.MINOR], "read": cost[..., meter.DISK_READS], "written": cost[..., meter.DISK_WRITES],
-            "cycles": cost[..., meter.CYCLES], "operations": accesses.sum() * len(PATTERNS),
-            "grid": grid("an addition on a page: cycles, pages read from swap, pages written to it", "working set / RAM",
-                         [f"{ratio:g}" for ratio in RATIOS], None,
-                         [head for pattern in PATTERNS for head in (pattern, "read", "written")], rows)}
+    rows = [[cell for pattern in range(len(PATTERNS)) for cell in cells(cost[k, pattern], int(accesses[k]))] for k in range(len(RATIOS))]
+    return {
+        "ratios": RATIOS,
+        "sums": w.sums.reshape(len(RATIOS), -1),
+        "accesses": accesses,
+        "major": cost[..., meter.MAJOR],
+        "minor": cost[..., meter.MINOR],
+        "read": cost[..., meter.DISK_READS],
+        "written": cost[..., meter.DISK_WRITES],
+        "cycles": cost[..., meter.CYCLES],
+        "operations": accesses.sum() * len(PATTERNS),
+        "grid": grid(
+            "an addition on a page: cycles, pages read from swap, pages written to it",
+            "working set / RAM",
+            [f"{ratio:g}" for ratio in RATIOS],
+            None,
+            [head for pattern in PATTERNS for head in (pattern, "read", "written")],
+            rows,
+        ),
+    }
 
 
 def cells(cost, accesses):
     return [meter.ratio(cost[column], accesses) for column in (meter.CYCLES, meter.DISK_READS, meter.DISK_WRITES)]
 
 
-@workload("oversubscription", "a working set from half of RAM to twice as much, in order and at random: thrashing",
-          setup=place, values=read, operation="access", needs_mmu=True, machine={"memory": "16MiB", "swap": "64MiB"},
-          passes=parameter(4, "accesses to each page, on average", 1, 1000))
+@workload(
+    "oversubscription",
+    "a working set from half of RAM to twice as much, in order and at random: thrashing",
+    setup=place,
+    values=read,
+    operation="access",
+    needs_mmu=True,
+    machine={"memory": "16MiB", "swap": "64MiB"},
+    passes=parameter(4, "accesses to each page, on average", 1, 1000),
+)
 def oversubscription(m, w):
     while True:
         t = next_thread(m)

@@ -4,6 +4,7 @@ A process loads from 4 KiB blocks of `size` bytes at random, one line of each. A
 n * 2 MiB: beyond that, accesses walk. The line that a block offers is chosen so that the caches' sets fill evenly also
 where physical addresses are contiguous: with a line at the same place of each, 2 MiB pages would show conflicts instead.
 """
+
 from hwmem import params as P
 from hwmem.kernels import is_over, finish, kernel, load64, madvise, mmap, munmap, next_thread
 from hwmem.programs import meter
@@ -11,9 +12,9 @@ from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size
 
 SMALLEST = 64 << 10
-MOST_SIZES = 18                 # 64 KiB to 8 GiB
+MOST_SIZES = 18  # 64 KiB to 8 GiB
 ADVICE = (P.MADV_NOHUGEPAGE, P.MADV_HUGEPAGE)
-RANK, ROW = range(2)            # a thread's registers
+RANK, ROW = range(2)  # a thread's registers
 SEED = 1
 
 
@@ -25,18 +26,35 @@ def place(w, space):
 
 
 def read(w, space):
-    cost = w.cost[:w.rows].reshape(-1, len(ADVICE), meter.COLUMNS)
+    cost = w.cost[: w.rows].reshape(-1, len(ADVICE), meter.COLUMNS)
     walks, cycles = cost[..., meter.WALKS], cost[..., meter.CYCLES]
     rows = [[cell for k in range(len(ADVICE)) for cell in (walks[i, k] / w.loads, cycles[i, k] / w.loads)] for i in range(len(cost))]
-    return {"sizes": w.sizes[:len(cost)], "walks": walks, "cycles": cycles, "operations": w.rows * w.loads,
-            "grid": grid("a load from a random 4 KiB block", "size", [format_size(int(n)) for n in w.sizes[:len(cost)]], None,
-                         ["4 KiB: walks", "cycles", "2 MiB: walks", "cycles"], rows)}
+    return {
+        "sizes": w.sizes[: len(cost)],
+        "walks": walks,
+        "cycles": cycles,
+        "operations": w.rows * w.loads,
+        "grid": grid(
+            "a load from a random 4 KiB block",
+            "size",
+            [format_size(int(n)) for n in w.sizes[: len(cost)]],
+            None,
+            ["4 KiB: walks", "cycles", "2 MiB: walks", "cycles"],
+            rows,
+        ),
+    }
 
 
-@workload("tlb-reach", "walks and cycles of random loads with 4 KiB and 2 MiB pages, as the working set grows",
-          setup=place, values=read, operation="load", needs_mmu=True,
-          largest=parameter("64MiB", "bytes; sizes are 64KiB times a power of two, up to this", SMALLEST, 1 << 33),
-          loads=parameter(20_000, "loads at each size"))
+@workload(
+    "tlb-reach",
+    "walks and cycles of random loads with 4 KiB and 2 MiB pages, as the working set grows",
+    setup=place,
+    values=read,
+    operation="load",
+    needs_mmu=True,
+    largest=parameter("64MiB", "bytes; sizes are 64KiB times a power of two, up to this", SMALLEST, 1 << 33),
+    loads=parameter(20_000, "loads at each size"),
+)
 def tlb_reach(m, w):
     while True:
         t = next_thread(m)

@@ -11,6 +11,7 @@ is an atomic addition, one access that writes and tells whether the page holds z
 What Go's runtime met between 1.12 and 1.15, which used FREE: RSS in top did not fall (golang/go issues 33376, 37585);
 1.16 went back to DONTNEED.
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -23,10 +24,10 @@ from hwmem.units import format_size
 
 WAYS = ("DONTNEED", "FREE", "munmap")
 DONTNEED, FREE, MUNMAP = range(3)
-TOUCHED, RETURNED, LAZY, PRESSED, ZEROS = range(5)              # columns of w.pages: RSS at three times, pages
-RANK, ROW = range(2)            # a thread's registers
+TOUCHED, RETURNED, LAZY, PRESSED, ZEROS = range(5)  # columns of w.pages: RSS at three times, pages
+RANK, ROW = range(2)  # a thread's registers
 RW = P.PROT_READ | P.PROT_WRITE
-ROWS = 2 * len(WAYS)            # without pressure, then with
+ROWS = 2 * len(WAYS)  # without pressure, then with
 
 
 def place(w, space):
@@ -35,26 +36,49 @@ def place(w, space):
     if 2 * w.size > memory:
         raise WorkloadError(f"madvise-return.size: takes at most half of memory = {format_size(memory)}, got {format_size(w.size)}")
     w.pages = np.zeros((ROWS, 5), np.int64)
-    w.reserve = 2 * int(space.process.machine.state.frames.mark_high)   # pages that pressure leaves: the kernel's, page tables
-    meter.place(w, 2 * ROWS)    # two rows each: the call, the touches
+    w.reserve = 2 * int(space.process.machine.state.frames.mark_high)  # pages that pressure leaves: the kernel's, page tables
+    meter.place(w, 2 * ROWS)  # two rows each: the call, the touches
 
 
 def read(w, space):
     call, touch = w.cost[0::2], w.cost[1::2]
     pages, faults = w.size // P.PAGE, meter.faults(touch)
-    rows = [[*(f"{n * P.PAGE >> 10:,}K" for n in figures[:4]), meter.ratio(c, pages), f, meter.ratio(again, pages), zeros]
-            for figures, zeros, c, f, again in zip(w.pages, w.pages[:, ZEROS], call[:, meter.CYCLES], faults, touch[:, meter.CYCLES])]
-    return {"rows": [f"{way}, {'pressure' if k else 'none'}" for k in range(2) for way in WAYS], "touched": w.pages[:, TOUCHED],
-            "returned": w.pages[:, RETURNED], "lazyfree": w.pages[:, LAZY], "pressed": w.pages[:, PRESSED], "zeros": w.pages[:, ZEROS],
-            "faults": faults, "call_cycles": call[:, meter.CYCLES], "touch_cycles": touch[:, meter.CYCLES], "operations": ROWS * pages,
-            "grid": grid("memory given back and touched again; cycles are per page", "way, pressure",
-                         [f"{way}{', pressure' if k else ''}" for k in range(2) for way in WAYS], None,
-                         ["RSS", "after", "LazyFree", "later", "call", "faults", "touch", "zeros"], rows)}
+    rows = [
+        [*(f"{n * P.PAGE >> 10:,}K" for n in figures[:4]), meter.ratio(c, pages), f, meter.ratio(again, pages), zeros]
+        for figures, zeros, c, f, again in zip(w.pages, w.pages[:, ZEROS], call[:, meter.CYCLES], faults, touch[:, meter.CYCLES])
+    ]
+    return {
+        "rows": [f"{way}, {'pressure' if k else 'none'}" for k in range(2) for way in WAYS],
+        "touched": w.pages[:, TOUCHED],
+        "returned": w.pages[:, RETURNED],
+        "lazyfree": w.pages[:, LAZY],
+        "pressed": w.pages[:, PRESSED],
+        "zeros": w.pages[:, ZEROS],
+        "faults": faults,
+        "call_cycles": call[:, meter.CYCLES],
+        "touch_cycles": touch[:, meter.CYCLES],
+        "operations": ROWS * pages,
+        "grid": grid(
+            "memory given back and touched again; cycles are per page",
+            "way, pressure",
+            [f"{way}{', pressure' if k else ''}" for k in range(2) for way in WAYS],
+            None,
+            ["RSS", "after", "LazyFree", "later", "call", "faults", "touch", "zeros"],
+            rows,
+        ),
+    }
 
 
-@workload("madvise-return", "DONTNEED, FREE and munmap: RSS, LazyFree, faults and time of the next touch, with and without pressure",
-          setup=place, values=read, operation="page", needs_mmu=True, machine={"memory": "64MiB"},
-          size=parameter("16MiB", "bytes given back, at most half of RAM", P.PAGE, 1 << 34))
+@workload(
+    "madvise-return",
+    "DONTNEED, FREE and munmap: RSS, LazyFree, faults and time of the next touch, with and without pressure",
+    setup=place,
+    values=read,
+    operation="page",
+    needs_mmu=True,
+    machine={"memory": "64MiB"},
+    size=parameter("16MiB", "bytes given back, at most half of RAM", P.PAGE, 1 << 34),
+)
 def madvise_return(m, w):
     while True:
         t = next_thread(m)

@@ -10,16 +10,17 @@ a thread went in while the other was inside (noted outside the emulated machine)
 
 Sources: Dijkstra, "Cooperating sequential processes", 1965; Peterson, "Myths about the mutual exclusion problem", 1981.
 """
+
 from hwmem.kernels import compute, fetch_add64, finish, kernel, load64, load_acquire64, mfence, next_thread, store64, store_release64
 from hwmem.programs.registry import parameter, workload
 
 ALGORITHMS = ("peterson", "dekker")
 PETERSON, DEKKER = range(2)
-RANK, COUNT, STATE, VALUE, CHANCE = range(5)                        # a thread's registers
-MEET, SET_OUT, RAISE, GIVE_WAY, FENCE, LOOK, LOOK_AT_TURN, AWAIT_TURN, READ, WRITE, PASS_TURN, LOWER = range(12)       # its states
-SPACING = 64                                                        # bytes between the flags
-SPREAD = 300                                                        # cycles between their setting out, at most
-INSIDE = 100                                                        # cycles from the load of the counter to the store
+RANK, COUNT, STATE, VALUE, CHANCE = range(5)  # a thread's registers
+MEET, SET_OUT, RAISE, GIVE_WAY, FENCE, LOOK, LOOK_AT_TURN, AWAIT_TURN, READ, WRITE, PASS_TURN, LOWER = range(12)  # its states
+SPACING = 64  # bytes between the flags
+SPREAD = 300  # cycles between their setting out, at most
+INSIDE = 100  # cycles from the load of the counter to the store
 
 
 def place(w, space):
@@ -35,10 +36,17 @@ def read(w, space):
     return {"counter": space.load(w.counter), "expected": 2 * w.iterations, "together": w.together, "operations": 2 * w.iterations}
 
 
-@workload("mutual-exclusion", "two threads keep each other out by loads and stores: Peterson's algorithm, or Dekker's",
-          setup=place, values=read, operation="critical section", against=("fence", (True, False)),
-          algorithm=parameter("peterson", "whose", choices=ALGORITHMS), fence=parameter(True, "an mfence after raising the flag"),
-          iterations=parameter(2_000, "critical sections of a thread"))
+@workload(
+    "mutual-exclusion",
+    "two threads keep each other out by loads and stores: Peterson's algorithm, or Dekker's",
+    setup=place,
+    values=read,
+    operation="critical section",
+    against=("fence", (True, False)),
+    algorithm=parameter("peterson", "whose", choices=ALGORITHMS),
+    fence=parameter(True, "an mfence after raising the flag"),
+    iterations=parameter(2_000, "critical sections of a thread"),
+)
 def mutual_exclusion(m, w):
     while True:
         t = next_thread(m)
@@ -65,7 +73,7 @@ def meet(m, t, w, r):
         return SET_OUT
     if load_acquire64(m, t, w.met) < 2 * (r[COUNT] + 1):
         return SET_OUT
-    load64(m, t, w.flags + SPACING * (1 - r[RANK]))             # down; but to raise it takes its line from us again
+    load64(m, t, w.flags + SPACING * (1 - r[RANK]))  # down; but to raise it takes its line from us again
     r[CHANCE] = (r[CHANCE] * 1664525 + 1013904223 + r[RANK]) & 0xFFFF_FFFF
     compute(m, t, (r[CHANCE] >> 16) % SPREAD)
     return RAISE

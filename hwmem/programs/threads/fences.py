@@ -5,23 +5,37 @@
 None, one, or twice as many as the buffer holds; each has to bring its line. The operation's own word is in the L1. Source for
 the comparison: Fog, "Instruction tables" (mfence, lock add); Intel's optimization manual on store buffers.
 """
+
 import numpy as np
 
-from hwmem.kernels import (clock, exchange64, fetch_add64, finish, kernel, lfence, load64, load_acquire64, mfence, next_thread, sfence,
-                           store64, store_release64)
+from hwmem.kernels import (
+    clock,
+    exchange64,
+    fetch_add64,
+    finish,
+    kernel,
+    lfence,
+    load64,
+    load_acquire64,
+    mfence,
+    next_thread,
+    sfence,
+    store64,
+    store_release64,
+)
 from hwmem.programs.registry import grid, parameter, workload
 
 OPERATIONS = ("load", "store", "release store", "sfence", "lfence", "mfence", "locked add", "exchange")
 LOAD, STORE, RELEASE_STORE, SFENCE, LFENCE, MFENCE, LOCKED_ADD, EXCHANGE = range(8)
-RANK, COUNT = range(2)                          # a thread's registers
-MEASURES = 1                                    # of the two threads, the one that measures
+RANK, COUNT = range(2)  # a thread's registers
+MEASURES = 1  # of the two threads, the one that measures
 LINE = 64
 
 
 def place(w, space):
     config = space.process.machine.config
     w.threads = 2
-    more = 2 * config.store_buffer.entries if config.ordering != "sc" else 0        # than the buffer holds
+    more = 2 * config.store_buffer.entries if config.ordering != "sc" else 0  # than the buffer holds
     w.fills = np.unique(np.minimum([0, 1, more], more))
     w.lines = more + 1
     w.far = space.map("far", w.lines * LINE, element=LINE)
@@ -31,12 +45,20 @@ def place(w, space):
 
 
 def read(w, space):
-    return {"operations": len(OPERATIONS) * len(w.fills) * w.repeats,
-            "grid": grid("cycles", "operation", list(OPERATIONS), "stores before", w.fills, w.cycles / w.repeats)}
+    return {
+        "operations": len(OPERATIONS) * len(w.fills) * w.repeats,
+        "grid": grid("cycles", "operation", list(OPERATIONS), "stores before", w.fills, w.cycles / w.repeats),
+    }
 
 
-@workload("fence-costs", "what fences and locked operations cost, after how many stores", setup=place, values=read,
-          operation="measurement", repeats=parameter(20, "measurements of each"))
+@workload(
+    "fence-costs",
+    "what fences and locked operations cost, after how many stores",
+    setup=place,
+    values=read,
+    operation="measurement",
+    repeats=parameter(20, "measurements of each"),
+)
 def fence_costs(m, w):
     while True:
         t = next_thread(m)
@@ -44,7 +66,7 @@ def fence_costs(m, w):
             return
         r = m.thread[t].local
         turn = load_acquire64(m, t, w.ready)
-        if turn % 2 == r[RANK]:                 # the second thread takes the lines, then the first one measures
+        if turn % 2 == r[RANK]:  # the second thread takes the lines, then the first one measures
             if r[RANK] == MEASURES:
                 measure(m, t, w, r[COUNT])
             else:

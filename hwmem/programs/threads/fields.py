@@ -7,6 +7,7 @@
 load, or a load and a store of the field's first 1, 2, 4 or 8 bytes. Every thread goes round its fields, reads before writes.
 The fields come as space.environment: "layout" (name -> (offset, size)), "writes" and "reads" (name -> threads), "size", "struct".
 """
+
 import numpy as np
 
 from hwmem import params as P
@@ -14,9 +15,9 @@ from hwmem.core.access import load, store
 from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import Registry, parameter
 
-RANK, COUNT = 0, 1              # a thread's registers
-NATURAL = (8, 4, 2, 1)          # bytes of an access
-STRUCTS = Registry("hwmem")     # no program of a list: it needs a struct
+RANK, COUNT = 0, 1  # a thread's registers
+NATURAL = (8, 4, 2, 1)  # bytes of an access
+STRUCTS = Registry("hwmem")  # no program of a list: it needs a struct
 
 
 def place_struct(w, space):
@@ -57,9 +58,17 @@ def rounds_made(w, space):
     return {"operations": w.threads * w.iterations}
 
 
-@STRUCTS.workload("struct", "threads read and write the fields of a struct", setup=place_struct, values=rounds_made, operation="round",
-                  against=("apart", (True,)), threads=parameter(2, "threads", 1, 64), iterations=parameter(20_000, "rounds a thread makes"),
-                  apart=parameter(False, "each thread's fields on lines of their own"))
+@STRUCTS.workload(
+    "struct",
+    "threads read and write the fields of a struct",
+    setup=place_struct,
+    values=rounds_made,
+    operation="round",
+    against=("apart", (True,)),
+    threads=parameter(2, "threads", 1, 64),
+    iterations=parameter(20_000, "rounds a thread makes"),
+    apart=parameter(False, "each thread's fields on lines of their own"),
+)
 def touch_fields(m, w):
     while True:
         t = next_thread(m)

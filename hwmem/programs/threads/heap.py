@@ -10,6 +10,7 @@ after a free or does not. `order` decides how soon what is free lies at the top:
 The first thread to allocate has the main arena, whose memory is the break's; each other has one of its own (libc/arena.py).
 A step is one call, and the writes to the block.
 """
+
 from hwmem import libc
 from hwmem.kernels import finish, kernel, load64, next_thread, store64
 from hwmem.libc.malloc import free, malloc
@@ -18,7 +19,7 @@ from hwmem.programs.registry import parameter, workload
 ORDERS = ("lifo", "fifo")
 LIFO = 0
 PAGE, WORD, LINE = 4096, 8, 64
-RANK, BLOCK, FREEING, ROUND = range(4)                          # a thread's registers
+RANK, BLOCK, FREEING, ROUND = range(4)  # a thread's registers
 
 
 def place_tables(w, space):
@@ -33,9 +34,16 @@ def read(w, space):
     """Bytes. `rss`: in RAM now, of the whole process; `heap`: what the arenas have from the kernel; `mapped`: in mappings."""
     heap = libc.Malloc(space.process).info()
     rollup = space.process.smaps_rollup()
-    return {"operations": 2 * w.threads * w.blocks * w.rounds, "failed": w.failed, "asked": w.threads * w.blocks * w.size,
-            "rss": rollup["Rss"], "heap": heap["arena"], "heap_free": heap["fordblks"], "heap_top": heap["keepcost"],
-            "mapped": heap["hblkhd"]}
+    return {
+        "operations": 2 * w.threads * w.blocks * w.rounds,
+        "failed": w.failed,
+        "asked": w.threads * w.blocks * w.size,
+        "rss": rollup["Rss"],
+        "heap": heap["arena"],
+        "heap_free": heap["fordblks"],
+        "heap_top": heap["keepcost"],
+        "mapped": heap["hblkhd"],
+    }
 
 
 def malloc_free(m, w):
@@ -80,11 +88,19 @@ def go_on(w, r):
     return r[ROUND] == w.rounds
 
 
-workload("malloc-free", "threads allocate blocks from the C library, write to them, free them: what does the process keep?",
-         setup=place_tables, values=read, operation="call", needs_mmu=True, against=("size", (100 << 10, 160 << 10)), scale="threads",
-         threads=parameter(1, "threads; thread i runs on core i, modulo the cores", 1, 64),
-         size=parameter("100KiB", "bytes of a block", 1, 1 << 30),
-         blocks=parameter(100, "blocks that a thread has at once", 1, 1 << 20),
-         rounds=parameter(2, "times that they are allocated and freed"),
-         touch=parameter(True, "write to each page of a block"),
-         order=parameter("lifo", "which block is freed first", choices=ORDERS))(malloc_free)
+workload(
+    "malloc-free",
+    "threads allocate blocks from the C library, write to them, free them: what does the process keep?",
+    setup=place_tables,
+    values=read,
+    operation="call",
+    needs_mmu=True,
+    against=("size", (100 << 10, 160 << 10)),
+    scale="threads",
+    threads=parameter(1, "threads; thread i runs on core i, modulo the cores", 1, 64),
+    size=parameter("100KiB", "bytes of a block", 1, 1 << 30),
+    blocks=parameter(100, "blocks that a thread has at once", 1, 1 << 20),
+    rounds=parameter(2, "times that they are allocated and freed"),
+    touch=parameter(True, "write to each page of a block"),
+    order=parameter("lifo", "which block is freed first", choices=ORDERS),
+)(malloc_free)

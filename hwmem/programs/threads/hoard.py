@@ -21,12 +21,13 @@ one byte written and read.
 
 Source: Berger, McKinley, Blumofe, Wilson, "Hoard", ASPLOS 2000, 5.3, and the programs that came with it.
 """
+
 from hwmem.kernels import finish, kernel, load8, load64, next_thread, store8, store64
 from hwmem.programs.registry import parameter, workload
 
 ALLOCATORS = ("shared", "private")
 PAGE = 4096
-RANK, BYTE, REPETITION, ITERATION, BEGUN, SUM = range(6)        # a thread's registers
+RANK, BYTE, REPETITION, ITERATION, BEGUN, SUM = range(6)  # a thread's registers
 
 
 def place_blocks(w, space):
@@ -60,7 +61,7 @@ def write_objects(m, w):
         store8(m, t, block + r[BYTE], r[BYTE])
         r[SUM] += load8(m, t, block + r[BYTE])
         if next_byte(w, r):
-            store64(m, t, block, 0)             # free: a link
+            store64(m, t, block, 0)  # free: a link
             r[BEGUN] = 0
             if r[ITERATION] == w.iterations:
                 w.sum += r[SUM]
@@ -96,9 +97,26 @@ FOUR_NUMBERS = {
     "iterations": parameter(20, "objects that each thread uses"),
     "size": parameter(8, "bytes of an object", 1, 1 << 20),
     "repetitions": parameter(2_000, "times that an object is written, divided among the threads"),
-    "allocator": parameter("shared", "which block a thread gets", choices=ALLOCATORS)}
+    "allocator": parameter("shared", "which block a thread gets", choices=ALLOCATORS),
+}
 
-workload("cache-scratch", "Hoard's: threads free objects they were given, allocate again and write", setup=place_given_blocks,
-         values=read, operation="byte", against=("allocator", ALLOCATORS), scale="threads", **FOUR_NUMBERS)(write_objects)
-workload("cache-thrash", "Hoard's: each thread allocates an object and writes it", setup=place_blocks,
-         values=read, operation="byte", against=("allocator", ALLOCATORS), scale="threads", **FOUR_NUMBERS)(write_objects)
+workload(
+    "cache-scratch",
+    "Hoard's: threads free objects they were given, allocate again and write",
+    setup=place_given_blocks,
+    values=read,
+    operation="byte",
+    against=("allocator", ALLOCATORS),
+    scale="threads",
+    **FOUR_NUMBERS,
+)(write_objects)
+workload(
+    "cache-thrash",
+    "Hoard's: each thread allocates an object and writes it",
+    setup=place_blocks,
+    values=read,
+    operation="byte",
+    against=("allocator", ALLOCATORS),
+    scale="threads",
+    **FOUR_NUMBERS,
+)(write_objects)

@@ -17,16 +17,28 @@ scalable synchronization on shared-memory multiprocessors", 1991.
 
 Waiting is by acquire loads and letting go by release stores, as real locks need where stores may pass each other.
 """
-from hwmem.kernels import (compare_exchange64, compute, exchange64, fetch_add64, finish, kernel, load64, load_acquire64, next_thread,
-                           store64, store_release64)
+
+from hwmem.kernels import (
+    compare_exchange64,
+    compute,
+    exchange64,
+    fetch_add64,
+    finish,
+    kernel,
+    load64,
+    load_acquire64,
+    next_thread,
+    store64,
+    store_release64,
+)
 from hwmem.programs.meter import next_random
 from hwmem.programs.registry import parameter, workload
 
 LOCKS = ("test-and-set", "ttas", "ticket", "mcs")
 TEST_AND_SET, TTAS, TICKET, MCS = range(4)
-RANK, COUNT, STATE, VALUE, DONE_INSIDE, MY_TICKET, RANDOM = range(7)        # a thread's registers
-ENTER, WAIT, READ, WRITE, LEAVE, HAND_OVER = range(6)               # its states
-NODE_BYTES = 64                                                     # of mcs: next at 0, waits at 8
+RANK, COUNT, STATE, VALUE, DONE_INSIDE, MY_TICKET, RANDOM = range(7)  # a thread's registers
+ENTER, WAIT, READ, WRITE, LEAVE, HAND_OVER = range(6)  # its states
+NODE_BYTES = 64  # of mcs: next at 0, waits at 8
 
 
 def place_lock(w, space):
@@ -41,13 +53,21 @@ def read_lock(w, space):
     return {"counter": space.load(w.counter), "expected": expected, "hand_overs": w.hand_overs, "operations": w.threads * w.iterations}
 
 
-@workload("spin-lock", "threads add to a counter under a spin lock: test-and-set, ttas, ticket or mcs",
-          setup=place_lock, values=read_lock, operation="critical section", against=("lock", LOCKS), scale="threads",
-          threads=parameter(4, "threads; thread i runs on core i, modulo the cores", 1, 64),
-          lock=parameter("test-and-set", "which lock", choices=LOCKS), iterations=parameter(5_000, "critical sections of a thread"),
-          additions=parameter(1, "additions to the counter in one critical section"),
-          outside=parameter(100, "cycles of other work between critical sections, on average", 0),
-          jitter=parameter(50, "percent by which these differ at most, drawn by the seed; 0: threads may go in lock-step", 0, 100))
+@workload(
+    "spin-lock",
+    "threads add to a counter under a spin lock: test-and-set, ttas, ticket or mcs",
+    setup=place_lock,
+    values=read_lock,
+    operation="critical section",
+    against=("lock", LOCKS),
+    scale="threads",
+    threads=parameter(4, "threads; thread i runs on core i, modulo the cores", 1, 64),
+    lock=parameter("test-and-set", "which lock", choices=LOCKS),
+    iterations=parameter(5_000, "critical sections of a thread"),
+    additions=parameter(1, "additions to the counter in one critical section"),
+    outside=parameter(100, "cycles of other work between critical sections, on average", 0),
+    jitter=parameter(50, "percent by which these differ at most, drawn by the seed; 0: threads may go in lock-step", 0, 100),
+)
 def spin_lock(m, w):
     while True:
         t = next_thread(m)

@@ -15,11 +15,23 @@ With wait="futex" a thread that finds the ring empty or full blocks. The other o
 that state; between its store and its look at the other index stands an mfence, without which both may miss each other.
 Sources: Lamport, "Specifying concurrent program modules", 1983.
 """
-from hwmem.kernels import (compare_exchange64, finish, futex_wait, futex_wake, kernel, load64, load_acquire64, mfence, next_thread,
-                           store64, store_release64)
+
+from hwmem.kernels import (
+    compare_exchange64,
+    finish,
+    futex_wait,
+    futex_wake,
+    kernel,
+    load64,
+    load_acquire64,
+    mfence,
+    next_thread,
+    store64,
+    store_release64,
+)
 from hwmem.programs.registry import parameter, workload
 
-RANK, COUNT, SUM, DISORDER = range(4)           # a thread's registers
+RANK, COUNT, SUM, DISORDER = range(4)  # a thread's registers
 SPIN, FUTEX = range(2)
 WAITS = ("spin", "futex")
 PRODUCER = 0
@@ -34,9 +46,16 @@ def read_turn(w, space):
     return {"turns": space.load(w.turn), "operations": 2 * w.rounds}
 
 
-@workload("ping-pong", "two threads take turns at one word: core-to-core latency",
-          setup=place_turn, values=read_turn, operation="turn", against=("atomic", (True, False)),
-          rounds=parameter(20_000, "turns each thread takes"), atomic=parameter(True, "wait by compare-and-swap, else by loads"))
+@workload(
+    "ping-pong",
+    "two threads take turns at one word: core-to-core latency",
+    setup=place_turn,
+    values=read_turn,
+    operation="turn",
+    against=("atomic", (True, False)),
+    rounds=parameter(20_000, "turns each thread takes"),
+    atomic=parameter(True, "wait by compare-and-swap, else by loads"),
+)
 def ping_pong(m, w):
     while True:
         t = next_thread(m)
@@ -71,10 +90,18 @@ def read_ring(w, space):
     return {"taken": space.load(w.head), "sum": total, "out_of_order": disorder, "operations": 2 * w.items}
 
 
-@workload("producer-consumer", "one thread fills a ring of slots, another empties it",
-          setup=place_ring, values=read_ring, operation="transfer", against=("spacing", (64,)),
-          items=parameter(50_000, "values handed over"), capacity=parameter(64, "slots of 8 bytes", 1, 1 << 20),
-          spacing=parameter(8, "bytes from head to tail", 8, 4096), wait=parameter("spin", "how a thread waits", choices=WAITS))
+@workload(
+    "producer-consumer",
+    "one thread fills a ring of slots, another empties it",
+    setup=place_ring,
+    values=read_ring,
+    operation="transfer",
+    against=("spacing", (64,)),
+    items=parameter(50_000, "values handed over"),
+    capacity=parameter(64, "slots of 8 bytes", 1, 1 << 20),
+    spacing=parameter(8, "bytes from head to tail", 8, 4096),
+    wait=parameter("spin", "how a thread waits", choices=WAITS),
+)
 def producer_consumer(m, w):
     while True:
         t = next_thread(m)

@@ -14,16 +14,17 @@ different length, so that they come at any moment.
 
 Sources: Sewell et al., "x86-TSO", 2010 (MP); Bacon et al., "The 'double-checked locking is broken' declaration", 2000.
 """
+
 from hwmem.kernels import compute, exchange64, fetch_add64, finish, kernel, load64, load_acquire64, next_thread, store64, store_release64
 from hwmem.programs.registry import parameter, workload
 
-RANK, COUNT, STATE, SEEN, CHANCE = range(5)     # a thread's registers
+RANK, COUNT, STATE, SEEN, CHANCE = range(5)  # a thread's registers
 WRITER = 0
-WRITE, PUBLISH, AWAIT_ANSWER = range(3)         # states of a writer of messages
-LOOK, READ, ANSWER = range(3)                   # ... of a reader
-CHECK, LOCK, CHECK_AGAIN, MAKE, SHOW, UNLOCK, USE, ARRIVE, MEET = range(9)    # ... of a thread that wants the object
+WRITE, PUBLISH, AWAIT_ANSWER = range(3)  # states of a writer of messages
+LOOK, READ, ANSWER = range(3)  # ... of a reader
+CHECK, LOCK, CHECK_AGAIN, MAKE, SHOW, UNLOCK, USE, ARRIVE, MEET = range(9)  # ... of a thread that wants the object
 LINE = 64
-LONGEST_WORK = 500                              # cycles
+LONGEST_WORK = 500  # cycles
 
 
 def place_messages(w, space):
@@ -59,11 +60,18 @@ def other_work(m, t, r):
     compute(m, t, (r[CHANCE] >> 16) % LONGEST_WORK)
 
 
-@workload("message-passing", "one thread writes data and then a flag, another waits for the flag and reads the data",
-          setup=place_messages, values=read_messages, operation="message", against=("release", (True, False)),
-          rounds=parameter(5_000, "messages", 1, 1 << 17), release=parameter(True, "the flag is written by a release store"),
-          acquire=parameter(True, "the flag is read by an acquire load"),
-          memory=parameter("32MiB", "bytes in which the messages lie, one a line", 4096, 1 << 30))
+@workload(
+    "message-passing",
+    "one thread writes data and then a flag, another waits for the flag and reads the data",
+    setup=place_messages,
+    values=read_messages,
+    operation="message",
+    against=("release", (True, False)),
+    rounds=parameter(5_000, "messages", 1, 1 << 17),
+    release=parameter(True, "the flag is written by a release store"),
+    acquire=parameter(True, "the flag is read by an acquire load"),
+    memory=parameter("32MiB", "bytes in which the messages lie, one a line", 4096, 1 << 30),
+)
 def message_passing(m, w):
     while True:
         t = next_thread(m)
@@ -124,12 +132,19 @@ def read_objects(w, space):
     return {"made": w.made, "unmade": w.unmade, "operations": w.threads * w.rounds}
 
 
-@workload("double-checked-locking", "threads make objects on first use, and look before they lock",
-          setup=place_objects, values=read_objects, operation="use", against=("release", (True, False)),
-          threads=parameter(4, "threads", 1, 64), rounds=parameter(3_000, "objects", 1, 1 << 17),
-          release=parameter(True, "the pointer is written by a release store"),
-          acquire=parameter(True, "the pointer is read by an acquire load"),
-          memory=parameter("32MiB", "bytes in which the objects lie, one a line", 4096, 1 << 30))
+@workload(
+    "double-checked-locking",
+    "threads make objects on first use, and look before they lock",
+    setup=place_objects,
+    values=read_objects,
+    operation="use",
+    against=("release", (True, False)),
+    threads=parameter(4, "threads", 1, 64),
+    rounds=parameter(3_000, "objects", 1, 1 << 17),
+    release=parameter(True, "the pointer is written by a release store"),
+    acquire=parameter(True, "the pointer is read by an acquire load"),
+    memory=parameter("32MiB", "bytes in which the objects lie, one a line", 4096, 1 << 30),
+)
 def double_checked_locking(m, w):
     while True:
         t = next_thread(m)

@@ -10,16 +10,16 @@ reads counts only once the seqlock's word is as before.
 
 Sources: Courtois, Heymans, Parnas, "Concurrent control with readers and writers", 1971; Linux include/linux/seqlock.h.
 """
+
 from hwmem.config.record import Rule
-from hwmem.kernels import (compare_exchange64, fetch_add64, finish, kernel, load64, load_acquire64, next_thread, store64,
-                           store_release64)
+from hwmem.kernels import compare_exchange64, fetch_add64, finish, kernel, load64, load_acquire64, next_thread, store64, store_release64
 from hwmem.programs.registry import parameter, workload
 
 KINDS = ("rwlock", "seqlock")
 RWLOCK, SEQLOCK = range(2)
-RANK, COUNT, STATE, SEEN, FIRST, SECOND, TORN, RETRIES = range(8)   # a thread's registers
-LOOK, TAKE, FIRST_WORD, SECOND_WORD, LEAVE = range(5)               # its states
-RESULT_BYTES = 64                                                   # of a thread: torn reads, retries
+RANK, COUNT, STATE, SEEN, FIRST, SECOND, TORN, RETRIES = range(8)  # a thread's registers
+LOOK, TAKE, FIRST_WORD, SECOND_WORD, LEAVE = range(5)  # its states
+RESULT_BYTES = 64  # of a thread: torn reads, retries
 
 
 ANYBODY = Rule("readers", lambda p: p.readers + p.writers > 0, lambda p: "above 0 without writers")
@@ -34,14 +34,28 @@ def place(w, space):
 
 def read(w, space):
     torn, retries = space.read(w.results, w.threads * RESULT_BYTES // 8).reshape(w.threads, -1)[:, :2].sum(axis=0)
-    return {"data": space.read(w.data, 2), "written": w.writers * w.iterations, "torn": torn, "retries": retries,
-            "operations": w.threads * w.iterations}
+    return {
+        "data": space.read(w.data, 2),
+        "written": w.writers * w.iterations,
+        "torn": torn,
+        "retries": retries,
+        "operations": w.threads * w.iterations,
+    }
 
 
-@workload("reader-writer", "readers and writers of two words, under a lock or with a sequence count",
-          setup=place, values=read, operation="read or write", against=("kind", KINDS), rules=(ANYBODY,),
-          kind=parameter("rwlock", "how they keep apart", choices=KINDS), readers=parameter(3, "threads that read", 0, 63),
-          writers=parameter(1, "threads that write", 0, 63), iterations=parameter(5_000, "reads or writes of a thread"))
+@workload(
+    "reader-writer",
+    "readers and writers of two words, under a lock or with a sequence count",
+    setup=place,
+    values=read,
+    operation="read or write",
+    against=("kind", KINDS),
+    rules=(ANYBODY,),
+    kind=parameter("rwlock", "how they keep apart", choices=KINDS),
+    readers=parameter(3, "threads that read", 0, 63),
+    writers=parameter(1, "threads that write", 0, 63),
+    iterations=parameter(5_000, "reads or writes of a thread"),
+)
 def reader_writer(m, w):
     while True:
         t = next_thread(m)

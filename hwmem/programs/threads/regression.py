@@ -12,6 +12,7 @@ A point is two bytes, x and y; a step is one point: 4 loads (num_elems, points, 
 Sources: Ranger et al., "Evaluating MapReduce for multi-core and multiprocessor systems" (Phoenix), HPCA 2007; Liu and
 Berger, "Sheriff", OOPSLA 2011, table 1: 9 times faster without the false sharing.
 """
+
 import numpy as np
 
 from hwmem.kernels import finish, kernel, load8, load64, next_thread, store64
@@ -20,8 +21,8 @@ from hwmem.programs.registry import parameter, workload
 FIELDS = ("tid", "points", "num_elems", "SX", "SY", "SXX", "SYY", "SXY")
 POINTS, NUM_ELEMS, SX, SY, SXX, SYY, SXY = range(8, 64, 8)
 ARGS_BYTES, PADDED_BYTES = 64, 128
-MALLOC_OFFSET = 16              # glibc malloc: a 16-byte header before every block
-RANK, COUNT = range(2)          # a thread's registers
+MALLOC_OFFSET = 16  # glibc malloc: a 16-byte header before every block
+RANK, COUNT = range(2)  # a thread's registers
 
 
 def place(w, space):
@@ -47,10 +48,18 @@ def read(w, space):
     return dict(zip(FIELDS[3:], sums)) | {"a": (sy - b * sx) / n, "b": b, "operations": n}
 
 
-@workload("linear-regression", "Phoenix's program: threads sum points into structs that share lines",
-          setup=place, values=read, operation="point", against=("padded", (True,)), scale="threads",
-          threads=parameter(4, "threads; thread i runs on core i, modulo the cores", 1, 64),
-          points=parameter(20_000, "points of each thread"), padded=parameter(False, "each struct on lines of its own"))
+@workload(
+    "linear-regression",
+    "Phoenix's program: threads sum points into structs that share lines",
+    setup=place,
+    values=read,
+    operation="point",
+    against=("padded", (True,)),
+    scale="threads",
+    threads=parameter(4, "threads; thread i runs on core i, modulo the cores", 1, 64),
+    points=parameter(20_000, "points of each thread"),
+    padded=parameter(False, "each struct on lines of its own"),
+)
 def linear_regression(m, w):
     while True:
         t = next_thread(m)

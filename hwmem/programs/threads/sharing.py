@@ -9,10 +9,11 @@ store, so that another thread's may come between them and be lost, as on hardwar
 
 Sources: Linux perf-c2c(1); LMAX Disruptor technical paper, 2011, table 1 (a contended counter).
 """
+
 from hwmem.kernels import fetch_add64, finish, load64, next_thread, store64
 from hwmem.programs.registry import parameter, workload
 
-RANK, COUNT, VALUE, HAS_LOADED = range(4)       # a thread's registers
+RANK, COUNT, VALUE, HAS_LOADED = range(4)  # a thread's registers
 THREADS = parameter(4, "threads; thread i runs on core i, modulo the cores", 1, 64)
 ITERATIONS = parameter(100_000, "increments a thread makes")
 
@@ -26,10 +27,19 @@ def read_counters(w, space):
     return {"counters": counters, "operations": sum(counters)}
 
 
-@workload("false-sharing", "threads increment counters of their own, side by side or padded apart",
-          setup=place_counters, values=read_counters, operation="increment", against=("stride", (64,)), scale="threads",
-          threads=THREADS, stride=parameter(8, "bytes from one counter to the next", 8, 4096), iterations=ITERATIONS,
-          atomic=parameter(False, "a locked increment, else a load and a store"))
+@workload(
+    "false-sharing",
+    "threads increment counters of their own, side by side or padded apart",
+    setup=place_counters,
+    values=read_counters,
+    operation="increment",
+    against=("stride", (64,)),
+    scale="threads",
+    threads=THREADS,
+    stride=parameter(8, "bytes from one counter to the next", 8, 4096),
+    iterations=ITERATIONS,
+    atomic=parameter(False, "a locked increment, else a load and a store"),
+)
 def false_sharing(m, w):
     while True:
         t = next_thread(m)
@@ -55,9 +65,18 @@ def read_counter(w, space):
     return {"counter": counter, "lost": made - counter, "operations": made}
 
 
-@workload("true-sharing", "threads increment one counter, atomically or losing updates",
-          setup=place_counter, values=read_counter, operation="increment", against=("atomic", (True, False)), scale="threads",
-          threads=THREADS, iterations=ITERATIONS, atomic=parameter(True, "a locked increment, else a load and, a step later, a store"))
+@workload(
+    "true-sharing",
+    "threads increment one counter, atomically or losing updates",
+    setup=place_counter,
+    values=read_counter,
+    operation="increment",
+    against=("atomic", (True, False)),
+    scale="threads",
+    threads=THREADS,
+    iterations=ITERATIONS,
+    atomic=parameter(True, "a locked increment, else a load and, a step later, a store"),
+)
 def true_sharing(m, w):
     while True:
         t = next_thread(m)

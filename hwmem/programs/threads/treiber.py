@@ -14,6 +14,7 @@ node that is taken while it is owned counts in `stolen`; `left` is how many node
 Sources: Treiber, "Systems programming: coping with parallelism", IBM RJ 5118, 1986; Michael, "ABA prevention using
 single-word instructions", IBM RC 23089, 2004.
 """
+
 import numpy as np
 
 from hwmem.kernels import compare_exchange64, compute, fetch_add64, finish, kernel, load64, load_acquire64, next_thread, store64
@@ -21,18 +22,18 @@ from hwmem.programs.registry import parameter, workload
 
 GUARDS = ("none", "counter")
 COUNTER = 1
-RANK, COUNT, STATE, HEAD, NEXT, NODE, LOOKS = range(7)              # a thread's registers
-LOOK, FOLLOW, TAKE, OWN, DISOWN, LOOK_AGAIN, LINK, PUT = range(8)    # its states
+RANK, COUNT, STATE, HEAD, NEXT, NODE, LOOKS = range(7)  # a thread's registers
+LOOK, FOLLOW, TAKE, OWN, DISOWN, LOOK_AGAIN, LINK, PUT = range(8)  # its states
 NODE_BYTES, OWNERS = 64, 8
 NUMBER = (1 << 32) - 1
-INTERRUPTED = 20                                                    # one look in so many is followed by an interruption
+INTERRUPTED = 20  # one look in so many is followed by an interruption
 
 
 def place(w, space):
     w.head = space.map("head", 8)
     w.area = space.map("nodes", (w.nodes + 1) * NODE_BYTES, element=NODE_BYTES)
     words = np.zeros((w.nodes + 1, NODE_BYTES // 8), np.int64)
-    words[1:, 0] = np.arange(w.nodes)                               # node n lies on node n - 1
+    words[1:, 0] = np.arange(w.nodes)  # node n lies on node n - 1
     space.write(w.area, words)
     space.write(w.head, w.nodes)
     w.stolen = 0
@@ -47,12 +48,20 @@ def read(w, space):
     return {"stolen": w.stolen, "left": len(seen), "operations": w.threads * w.iterations}
 
 
-@workload("treiber-stack", "threads take nodes from a stack and put them back, with or without a guard against ABA",
-          setup=place, values=read, operation="take and put", against=("guard", GUARDS),
-          threads=parameter(4, "threads", 1, 64), guard=parameter("counter", "what tells the head from one that came back", choices=GUARDS),
-          nodes=parameter(8, "nodes", 1, 1 << 20), iterations=parameter(2_000, "nodes a thread takes"),
-          owning=parameter(50, "cycles for which it owns one", 0),
-          interruption=parameter(5_000, "cycles a thread is away, now and then, before it takes the node it looked at", 0))
+@workload(
+    "treiber-stack",
+    "threads take nodes from a stack and put them back, with or without a guard against ABA",
+    setup=place,
+    values=read,
+    operation="take and put",
+    against=("guard", GUARDS),
+    threads=parameter(4, "threads", 1, 64),
+    guard=parameter("counter", "what tells the head from one that came back", choices=GUARDS),
+    nodes=parameter(8, "nodes", 1, 1 << 20),
+    iterations=parameter(2_000, "nodes a thread takes"),
+    owning=parameter(50, "cycles for which it owns one", 0),
+    interruption=parameter(5_000, "cycles a thread is away, now and then, before it takes the node it looked at", 0),
+)
 def treiber_stack(m, w):
     while True:
         t = next_thread(m)

@@ -7,6 +7,7 @@ A script's profile decides sizes, the order in which blocks are freed, and how o
 A row: {"seed", "steps", "threads", "profile", "version", "start" (the break at the start), "cores", "end" (of a first mapping),
 "answers"}.
 """
+
 import gzip
 import json
 import pathlib
@@ -17,8 +18,8 @@ import tempfile
 
 SOURCE = pathlib.Path(__file__).with_name("malloc_oracle.c")
 
-STACKS_KEPT = 3                 # of ended threads; a few more, and the library frees what pthread_create took for one
-HUGE = 1 << 47                  # more than an address space has
+STACKS_KEPT = 3  # of ended threads; a few more, and the library frees what pthread_create took for one
+HUGE = 1 << 47  # more than an address space has
 
 
 def log_uniform(rng, low, high):
@@ -38,7 +39,7 @@ SIZES = {
     "wide": lambda rng: log_uniform(rng, 1, 40_000_000) if rng.random() < 0.05 else log_uniform(rng, 1, 400_000),
 }
 ORDERS = ("lifo", "fifo", "random", "batches")
-CALLS = {                       # weights of m c r a f t s i
+CALLS = {  # weights of m c r a f t s i
     "plain": (10, 0, 0, 0, 9, 0, 0, 1),
     "growing": (3, 1, 9, 0, 4, 0, 0, 1),
     "clearing": (3, 6, 1, 0, 8, 0.1, 0, 1),
@@ -49,13 +50,14 @@ CALLS = {                       # weights of m c r a f t s i
 }
 
 
-OPTIONS = {                     # of mallopt: malloc.h's number, values
-    1: (0, 7, 24, 64, 160, 161, -1),                            # M_MXFAST
-    -1: (-1, 0, 5000, 60_000, 128 << 10, 1 << 20, 1 << 30),     # M_TRIM_THRESHOLD
-    -2: (0, 1, 4096, 100_000, 1 << 20, 8 << 20),                # M_TOP_PAD
+OPTIONS = {  # of mallopt: malloc.h's number, values
+    1: (0, 7, 24, 64, 160, 161, -1),  # M_MXFAST
+    -1: (-1, 0, 5000, 60_000, 128 << 10, 1 << 20, 1 << 30),  # M_TRIM_THRESHOLD
+    -2: (0, 1, 4096, 100_000, 1 << 20, 8 << 20),  # M_TOP_PAD
     -3: (100_000, 128 << 10, 1 << 20, 30 << 20, (1 << 31) - 1),  # M_MMAP_THRESHOLD; small mappings find holes between libraries
-    -4: (0, 1, 5, 65536),                                       # M_MMAP_MAX
-    -7: (0, 1, 2), -8: (0, 1, 2, 3),                            # M_ARENA_TEST, M_ARENA_MAX
+    -4: (0, 1, 5, 65536),  # M_MMAP_MAX
+    -7: (0, 1, 2),
+    -8: (0, 1, 2, 3),  # M_ARENA_TEST, M_ARENA_MAX
 }
 METHODS = {"m": "give", "c": "give", "a": "align", "r": "resize", "f": "free", "t": "trim", "s": "sbrk", "i": "info"}
 
@@ -64,7 +66,7 @@ class Script:
     def __init__(self, seed, steps):
         self.rng = random.Random(seed)
         self.profile = tuple(self.rng.choice(tuple(table)) for table in (SIZES, ORDERS, CALLS))
-        self.limit = self.rng.choice((4, 20, 100, 400))         # blocks alive at once
+        self.limit = self.rng.choice((4, 20, 100, 400))  # blocks alive at once
         self.steps, self.alive, self.free_slots, self.draining = steps, [], list(range(2 * self.limit, -1, -1)), False
 
     def lines(self):
@@ -84,7 +86,7 @@ class Script:
 
     def give(self, call, n):
         if self.rng.random() < 0.002:
-            slot = self.free_slots[0]                           # fails: the slot stays empty
+            slot = self.free_slots[0]  # fails: the slot stays empty
             return f"{call} {slot} {HUGE + n}"
         return f"{call} {self.take()} {n}"
 
@@ -98,7 +100,7 @@ class Script:
 
     def free(self, call, n):
         order = self.profile[1]
-        if order == "batches":                                  # everything goes before anything is taken again
+        if order == "batches":  # everything goes before anything is taken again
             self.draining = len(self.alive) > 1
         place = {"lifo": -1, "fifo": 0}.get(order)
         if place is None or self.rng.random() < 0.1:
@@ -177,5 +179,19 @@ if __name__ == "__main__":
         program = build(folder)
         for seed in range(first, first + count):
             (version, start, cores, end), answers = ask(program, script(seed, steps, threads))
-            f.write(json.dumps({"seed": seed, "steps": steps, "threads": threads, "profile": Script(seed, steps).profile,
-                                "version": version, "start": start, "cores": cores, "end": end, "answers": answers}) + "\n")
+            f.write(
+                json.dumps(
+                    {
+                        "seed": seed,
+                        "steps": steps,
+                        "threads": threads,
+                        "profile": Script(seed, steps).profile,
+                        "version": version,
+                        "start": start,
+                        "cores": cores,
+                        "end": end,
+                        "answers": answers,
+                    }
+                )
+                + "\n"
+            )

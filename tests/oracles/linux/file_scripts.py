@@ -5,14 +5,28 @@ that a device's read-ahead decides, so that any host can answer them. The record
 line, Linux 6.18, ext4 without large folios mounted with nodelalloc and data=writeback, read_ahead_kb 128) are what three
 runs agreed on, null elsewhere.
 """
+
 import random
 
 PAGE, WINDOW, MOST = 4096, 1 << 20, 255
 NORMAL, RANDOM, SEQUENTIAL, WILLNEED, DONTNEED = range(5)
 SHARED, PRIVATE = 1, 2
 RW, R, NONE = 3, 1, 0
-WEIGHTS = {"map": 8, "anon": 2, "unmap": 4, "protect": 8, "advise": 10, "msync": 5, "read": 22, "write": 16, "fill": 5, "sum": 6, "fsync": 2,
-           "truncate": 2, "fork": 2}
+WEIGHTS = {
+    "map": 8,
+    "anon": 2,
+    "unmap": 4,
+    "protect": 8,
+    "advise": 10,
+    "msync": 5,
+    "read": 22,
+    "write": 16,
+    "fill": 5,
+    "sum": 6,
+    "fsync": 2,
+    "truncate": 2,
+    "fork": 2,
+}
 
 
 def script(seed, steps, kind="file"):
@@ -26,7 +40,7 @@ def script(seed, steps, kind="file"):
         if op == "truncate":
             change = rng.choice([-60, -20, -3, -1, 1, 5, 40]) if kind == "file" else rng.choice([-20, -3, -1])
             pages = max(1, min(MOST, pages + change))
-            cut = rng.choice([0, 0, 100, PAGE - 1]) if pages < solid else 0     # within a block that the file has, not in a hole
+            cut = rng.choice([0, 0, 100, PAGE - 1]) if pages < solid else 0  # within a block that the file has, not in a hole
             solid = min(solid, pages)
             yield f"truncate {pages * PAGE - cut}"
         else:

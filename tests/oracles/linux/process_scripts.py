@@ -9,22 +9,58 @@
 The recorded answers (processes.jsonl.gz: a kind, a seed and answers a line, Linux 6.18, THP "madvise") are what three runs
 agreed on, null elsewhere.
 """
+
 import random
 
 PAGE, HUGE = 4096, 2 << 20
 SHARED, PRIVATE, ANONYMOUS, NORESERVE, POPULATE = 0x01, 0x02, 0x20, 0x4000, 0x8000
 RW, R, NONE = 3, 1, 0
-DONTNEED, FREE, REMOVE, DONTFORK, DOFORK, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP, WIPEONFORK, KEEPONFORK = 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19
+DONTNEED, FREE, REMOVE, DONTFORK, DOFORK, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP, WIPEONFORK, KEEPONFORK = (
+    4,
+    8,
+    9,
+    10,
+    11,
+    14,
+    15,
+    16,
+    17,
+    18,
+    19,
+)
 POPULATE_READ, POPULATE_WRITE, DONTNEED_LOCKED, COLLAPSE, GUARD_INSTALL, GUARD_REMOVE = 22, 23, 24, 25, 102, 103
 MAYMOVE, FIXED, DONTUNMAP = 1, 2, 4
 PROCESSES = 4
-ADVICE = {"shared": (DONTNEED, FREE, POPULATE_READ, POPULATE_WRITE, POPULATE_WRITE, REMOVE), "locked": (DONTNEED_LOCKED, POPULATE_READ, DONTNEED),
-          "moved": (DONTNEED, DONTFORK, DOFORK), "huge": (HUGEPAGE, HUGEPAGE, NOHUGEPAGE, COLLAPSE, COLLAPSE, DONTNEED),
-          "guards": (GUARD_INSTALL, GUARD_INSTALL, GUARD_REMOVE, WIPEONFORK, KEEPONFORK, DONTDUMP, DODUMP, DONTNEED, POPULATE_WRITE)}
-WEIGHTS = {"map": 8, "unmap": 4, "protect": 6, "advise": 10, "read": 10, "write": 14, "fork": 4, "exit": 2, "lock": 0, "unlock": 0, "lockall": 0,
-           "unlockall": 0, "move": 2, "refs": 1}
-MORE = {"shared": {"map": 12}, "locked": {"lock": 14, "unlock": 8, "lockall": 2, "unlockall": 1}, "moved": {"move": 20},
-        "guards": {"advise": 20, "lock": 2, "unlock": 1}, "huge": {"move": 4, "fork": 6}}
+ADVICE = {
+    "shared": (DONTNEED, FREE, POPULATE_READ, POPULATE_WRITE, POPULATE_WRITE, REMOVE),
+    "locked": (DONTNEED_LOCKED, POPULATE_READ, DONTNEED),
+    "moved": (DONTNEED, DONTFORK, DOFORK),
+    "huge": (HUGEPAGE, HUGEPAGE, NOHUGEPAGE, COLLAPSE, COLLAPSE, DONTNEED),
+    "guards": (GUARD_INSTALL, GUARD_INSTALL, GUARD_REMOVE, WIPEONFORK, KEEPONFORK, DONTDUMP, DODUMP, DONTNEED, POPULATE_WRITE),
+}
+WEIGHTS = {
+    "map": 8,
+    "unmap": 4,
+    "protect": 6,
+    "advise": 10,
+    "read": 10,
+    "write": 14,
+    "fork": 4,
+    "exit": 2,
+    "lock": 0,
+    "unlock": 0,
+    "lockall": 0,
+    "unlockall": 0,
+    "move": 2,
+    "refs": 1,
+}
+MORE = {
+    "shared": {"map": 12},
+    "locked": {"lock": 14, "unlock": 8, "lockall": 2, "unlockall": 1},
+    "moved": {"move": 20},
+    "guards": {"advise": 20, "lock": 2, "unlock": 1},
+    "huge": {"move": 4, "fork": 6},
+}
 KINDS = tuple(ADVICE)
 
 

@@ -4,6 +4,7 @@
 pages of a megabyte, "thp" ones 2 MiB units with MADV_HUGEPAGE, "swap" ones with MADV_PAGEOUT. The recorded answers
 (*.jsonl.gz: one script a line, Linux 6.18, THP "madvise", 64 MiB of swap) are what five runs agreed on, null elsewhere.
 """
+
 import functools
 import json
 import pathlib
@@ -17,10 +18,26 @@ DONTNEED, WILLNEED, FREE, HUGEPAGE, NOHUGEPAGE, PAGEOUT = 4, 3, 8, 14, 15, 21
 NO_ADVICE = 999
 RIGHTS_RW, RIGHTS_R, RIGHTS_NONE = 3, 1, 0
 RUNS = 3
-ADVICE = {"basic": [DONTNEED, DONTNEED, FREE, FREE, WILLNEED, NO_ADVICE], "thp": [HUGEPAGE, HUGEPAGE, NOHUGEPAGE, DONTNEED, FREE],
-          "swap": [PAGEOUT, PAGEOUT, DONTNEED, FREE, WILLNEED]}
-WEIGHTS = {"map": 10, "unmap": 8, "protect": 10, "advise": 16, "read": 14, "write": 18, "fill": 4, "sum": 6, "mincore": 4, "remap": 3,
-           "any": 3, "brk": 3, "fork": 2}
+ADVICE = {
+    "basic": [DONTNEED, DONTNEED, FREE, FREE, WILLNEED, NO_ADVICE],
+    "thp": [HUGEPAGE, HUGEPAGE, NOHUGEPAGE, DONTNEED, FREE],
+    "swap": [PAGEOUT, PAGEOUT, DONTNEED, FREE, WILLNEED],
+}
+WEIGHTS = {
+    "map": 10,
+    "unmap": 8,
+    "protect": 10,
+    "advise": 16,
+    "read": 14,
+    "write": 18,
+    "fill": 4,
+    "sum": 6,
+    "mincore": 4,
+    "remap": 3,
+    "any": 3,
+    "brk": 3,
+    "fork": 2,
+}
 
 
 def script(seed, steps, kind="basic"):
