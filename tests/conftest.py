@@ -13,6 +13,7 @@ import zlib
 import pytest
 from hypothesis import HealthCheck, settings
 
+os.environ["COLUMNS"] = "100"  # of the screen, wherever the tests run
 TESTS = pathlib.Path(__file__).resolve().parent
 ROOT = TESTS.parent
 for folder in (TESTS, ROOT):  # models.py, kernels_under_test.py; hwmem of this tree

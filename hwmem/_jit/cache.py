@@ -56,7 +56,16 @@ class KernelCache(FunctionCache):
     def family(self, signature, codegen):
         """What the files of one kernel compiled for one signature begin with, whatever their stamps."""
         switches = [os.environ.get(name, "") for name in SWITCHES]
-        made_for = repr((self._index_key(signature, codegen), switches, numba.__version__, llvmlite.__version__, sys.version_info[:3]))
+        made_for = repr(
+            (
+                self._py_func.__module__,  # a user's file may be run, imported, or be __main__: each finds its own
+                self._index_key(signature, codegen),
+                switches,
+                numba.__version__,
+                llvmlite.__version__,
+                sys.version_info[:3],
+            )
+        )
         return os.path.join(self._cache_path, f"{self.prefix}-{_short(made_for)}-")
 
     def flush(self):

@@ -7,6 +7,7 @@ Whoever needs a door that a helper is making waits, and makes another meanwhile.
 """
 
 import atexit
+import contextlib
 import os
 import subprocess
 import sys
@@ -100,6 +101,7 @@ class Crew:
                 self.busy.discard(number)
                 self.changed.notify_all()
             progress.done(name_of(self.parts[number][0]))
-        helper.stdin.close()
+        with contextlib.suppress(OSError):  # it has died, with something still unsent
+            helper.stdin.close()
         helper.wait()
         atexit.unregister(helper.kill)

@@ -12,7 +12,7 @@ import weakref
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 from hwmem._jit import CHECKED, kernel
 from hwmem.errors import MachineError
@@ -46,15 +46,6 @@ def _forget(i):
     _table[FIRST + 2 * i] = _table[FIRST + 1 + 2 * i] = 0
 
 
-def word(i):
-    """Word `i` of the table."""
-    return _table[i]
-
-
-def set_word(i, value):
-    _table[i] = value
-
-
 def _place(builder, i):
     """Pointer to word `i` of the table."""
     of = ir.IntType(64)
@@ -63,21 +54,18 @@ def _place(builder, i):
 
 
 @intrinsic
-def _word(typingctx, i):
+def word(typingctx, i):
+    """Word `i` of the table."""
     return types.int64(types.int64), lambda context, builder, signature, args: builder.load(_place(builder, args[0]))
 
 
 @intrinsic
-def _set_word(typingctx, i, value):
+def set_word(typingctx, i, value):
     def generate(context, builder, signature, args):
         builder.store(args[1], _place(builder, args[0]))
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), generate
-
-
-overload(word)(lambda i: lambda i: _word(i))
-overload(set_word)(lambda i, value: lambda i, value: _set_word(i, value))
 
 
 @kernel

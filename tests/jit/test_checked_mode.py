@@ -16,7 +16,9 @@ HEAD = """
     from hwmem._jit import kernel
     from hwmem.errors import MachineError
     from hwmem.memory import ram
-    mapping, start = ram.map_ram(1 << 20)
+    from hwmem.memory.host import HostMemory
+    mapping = HostMemory(1 << 20, "a test")
+    start = mapping.address
     end = start + (1 << 20)
     neighbour = ctypes.create_string_buffer(b"untouched" * 10)      # memory of the host's
 """

@@ -6,6 +6,7 @@ import hwmem
 
 FORWARD = hwmem.MachineConfig().interconnect.forward
 L1 = hwmem.MachineConfig().l1d.latency
+INCREMENT = hwmem.MachineConfig().store_buffer.forward + 1  # a load that its own last store forwards, and a store
 
 
 def hitm(result):
@@ -21,14 +22,14 @@ def test_every_counter_holds_its_threads_increments(threads, stride, atomic):
 
 
 @pytest.mark.parametrize("stride", [64, 128, 192])
-def test_counters_on_lines_of_their_own_cost_a_hit_for_the_load_and_one_for_the_store(stride):
+def test_counters_on_lines_of_their_own_cost_a_forwarded_load_and_a_cycle_for_the_store(stride):
     r = hwmem.run("false-sharing", stride=stride, iterations=10_000)
-    assert 2 * L1 <= r.cost < 2 * L1 + 0.1
+    assert INCREMENT <= r.cost < INCREMENT + 0.1
     assert hitm(r) <= 4 * 4  # what setup left in the first core: a counter, page-table entries
 
 
 def test_one_thread_alone_is_not_slowed_down_by_adjacent_counters():
-    assert hwmem.run("false-sharing", threads=1, stride=8, iterations=1000).cost == 2 * L1
+    assert hwmem.run("false-sharing", threads=1, stride=8, iterations=1000).cost == pytest.approx(INCREMENT, abs=0.01)
 
 
 @pytest.mark.parametrize("threads", [2, 4])

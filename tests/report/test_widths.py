@@ -43,6 +43,7 @@ SMALL = {
     "cycles": 2,
 }
 SIZES = {
+    "page-faults": {"pages": 512},
     "madvise-return": {"size": "1MiB"},
     "tlb-reach": {"largest": "256KiB"},
     "fork-storm": {"largest": "2MiB"},

@@ -13,10 +13,14 @@ class Ring(ctypes.Structure):
     _fields_ = [("head", ctypes.c_uint64), ("flag", ctypes.c_uint8), ("tail", ctypes.c_uint32), ("data", ctypes.c_uint64 * 20)]
 
 
-def test_two_writers_of_neighbours_share_falsely_and_apart_they_do_not():
-    r = hwmem.struct(Ring, writes={"head": 0, "tail": 1}, iterations=3000)
+def test_writers_of_neighbours_share_falsely_and_apart_they_do_not():
+    r = hwmem.struct(Ring, writes={"head": 0, "flag": 1, "tail": 2, "data": 3}, iterations=3000)
     (line,) = r.c2c()
-    assert line["sharing"] == "false" and line["hitm"] > 100 and {o["symbol"] for o in line["offsets"]} == {"Ring.head", "Ring.tail"}
+    assert (
+        line["sharing"] == "false"
+        and line["hitm"] > 100
+        and {o["symbol"] for o in line["offsets"]} == {f"Ring.{name}" for name in ("head", "flag", "tail", "data")}
+    )
     together, own_lines = r.comparison["cells"][-1]
     assert together > 1.2 * own_lines
 
