@@ -86,8 +86,14 @@ def test_the_tables_of_gos_programs_fit(name, monkeypatch):
     for width in WIDTHS:
         monkeypatch.setenv("COLUMNS", str(width))
         assert fits(report(result), width), report(result)
-        for section, text in GO_SECTIONS.items():
-            assert section == "profile" or fits(text(result), width), f"{section} at {width}:\n{text(result)}"
+        for section in shown(result):
+            text = GO_SECTIONS[section](result)
+            assert fits(text, width), f"{section} at {width}:\n{text}"
+
+
+def shown(result):
+    """The sections that there are of it: some programs collect nothing, and no samples were taken."""
+    return [name for name in GO_SECTIONS if name != "profile" and (name not in ("gc", "scavenger") or "gc" in result.values)]
 
 
 @pytest.mark.parametrize(
