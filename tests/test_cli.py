@@ -140,6 +140,26 @@ def test_a_python_file_runs_as_the_workload_it_registers(capsys, tmp_path):
     assert called(capsys, "run", tmp_path / "empty.py") == (2, "", f"hwmem: {tmp_path}/empty.py: registers no workload\n")
 
 
+def run_with_a_mistake(capsys, tmp_path, line, wrong):
+    """A user's file whose line `line` is `wrong`; the file, and what running it gives."""
+    file = tmp_path / "broken.py"
+    lines = [
+        "import hwmem",
+        "",
+        "from hwmem.kernels import next_thread",
+        "def setup(w, space):",
+        "    pass",
+        "@hwmem.workload('broken', 'does nothing', setup=setup)",
+        "def broken(m, w):",
+        "    pass",
+    ]
+    lines[line - 1] = wrong
+    file.write_text("\n".join(lines))
+    answer = called(capsys, "run", file)
+    WORKLOADS.pop("broken", None)
+    return file, answer
+
+
 @pytest.mark.parametrize(
     "line, wrong, said",
     [
@@ -157,21 +177,7 @@ def test_a_python_file_runs_as_the_workload_it_registers(capsys, tmp_path):
     ],
 )
 def test_what_is_wrong_in_a_python_file_is_told_with_its_line(capsys, tmp_path, line, wrong, said):
-    file = tmp_path / "broken.py"
-    lines = [
-        "import hwmem",
-        "",
-        "from hwmem.kernels import next_thread",
-        "def setup(w, space):",
-        "    pass",
-        "@hwmem.workload('broken', 'does nothing', setup=setup)",
-        "def broken(m, w):",
-        "    pass",
-    ]
-    lines[line - 1] = wrong
-    file.write_text("\n".join(lines))
-    status, out, err = called(capsys, "run", file)
-    WORKLOADS.pop("broken", None)
+    file, (status, out, err) = run_with_a_mistake(capsys, tmp_path, line, wrong)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"hwmem: {file}:{line}: {said}")
 
@@ -184,21 +190,7 @@ def test_what_is_wrong_in_a_python_file_is_told_with_its_line(capsys, tmp_path, 
     ],
 )
 def test_what_shows_only_later_is_told_where_its_function_begins(capsys, tmp_path, line, wrong, at, said):
-    file = tmp_path / "broken.py"
-    lines = [
-        "import hwmem",
-        "",
-        "from hwmem.kernels import next_thread",
-        "def setup(w, space):",
-        "    pass",
-        "@hwmem.workload('broken', 'does nothing', setup=setup)",
-        "def broken(m, w):",
-        "    pass",
-    ]
-    lines[line - 1] = wrong
-    file.write_text("\n".join(lines))
-    status, out, err = called(capsys, "run", file)
-    WORKLOADS.pop("broken", None)
+    file, (status, out, err) = run_with_a_mistake(capsys, tmp_path, line, wrong)
     assert (status, out, err) == (2, "", f"hwmem: {file}:{at}: {said}\n")
 
 
