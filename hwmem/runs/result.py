@@ -19,11 +19,12 @@ from hwmem.errors import ResultError
 from hwmem.params import LINE_SHIFT
 from hwmem.runs import result_file
 from hwmem.runs.frame import rows, to_pandas, write_csv
+from hwmem.trace.program import Program
 
 FORMAT = 1  # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
 TRIED_EVENTS = 100
-LATER = ("events", "races", "stopped", "where")  # fields that older results do not have
+LATER = ("events", "races", "stopped", "where", "program")  # fields that older results do not have
 
 
 @dataclass(repr=False)
@@ -35,6 +36,7 @@ class Result:
     `symbols`: (name, start, size, element) of its variables; `operation`: what one of values["operations"] is called;
     `comparison`: see comparison.py; `events`: array of coherence events, or None; `races`: data races as dicts
     (observe/race_report.py), None if nobody looked; `where`: of a trace, "top" and the tables of machine/where.py, or None;
+    `program`: of a recording with threads, the Program (trace/program.py), else None;
     `stopped`: why it ended before its time ("interrupted", ...), else None.
     """
 
@@ -54,6 +56,7 @@ class Result:
     events: np.ndarray | None = None
     races: list | None = None
     where: dict | None = None
+    program: Program | None = None
     stopped: str | None = None
     version: str = __version__
 
@@ -135,6 +138,10 @@ class Result:
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "events"}
         if self.stopped is None:
             del fields["stopped"]
+        if self.program is None:
+            del fields["program"]
+        else:
+            fields["program"] = self.program.to_dict()
         return {"kind": KIND, "format": FORMAT, **fields, "config": self.config.to_dict(), "seconds": self.seconds, "cost": self.cost}
 
     def save(self, path):
@@ -159,6 +166,7 @@ def load_result(path):
         fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in LATER}
         fields |= {"config": MachineConfig.from_dict(document["config"]), "events": events}
         fields |= {name: document.get(name) for name in LATER[1:]}
+        fields["program"] = fields["program"] and Program.from_dict(fields["program"])
         for name, field_of in Result.__dataclass_fields__.items():
             if not isinstance(fields[name], field_of.type):
                 raise TypeError(f"{name} is {fields[name]!r:.40}")
