@@ -49,6 +49,9 @@ READING = (
     # Results as text and as a page
     "hwmem.report.page", "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines",
     "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
+    # Names of a recorded program's code and data
+    "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.names", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
+    "hwmem.symbols.lines", "hwmem.symbols.fields", "hwmem.symbols.dies", "hwmem.symbols.elf", "hwmem.symbols.decode", "hwmem.symbols.demangle",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.program", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
