@@ -118,6 +118,7 @@ DOOR_MLOCK = door(15, "hwmem.linux.mlock", 3)
 DOOR_ADVICE = door(16, "hwmem.linux.advice", 4)
 DOOR_CLEAR_REFS = door(17, "hwmem.linux.clear_refs", 2)
 DOOR_KHUGEPAGED = door(18, "hwmem.linux.huge", 3)
+DOOR_SERIES = door(19, "hwmem.linux.series", 1)
 
 # Where an access was served from (core.source)
 (FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM,
