@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 from numba import typeof
 
-from hwmem.runs import comparison
+from hwmem.runs import comparison, series
 from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.machine.arguments import int64_array
@@ -28,6 +28,7 @@ from hwmem.runs.watch import UNWATCHED, Watch
 from hwmem.programs import Space, find
 from hwmem.programs.file import compiled
 from hwmem.programs.registry import as_values_sees
+from hwmem.proc.residency import residency
 from hwmem.runs.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
@@ -116,6 +117,7 @@ class Job:
         self.start = start = self.level_clocks()
         machine.reset_counters()
         watch.start(machine, self.threads)
+        series.start(machine, self.space.process.number, self.space.probes, start)
         for rank, t in enumerate(self.threads):
             start_thread(m, t, rank)
         wall, stopped = self.measure(progress, min(start + limit, P.NEVER))
@@ -125,6 +127,7 @@ class Job:
         cores = [int(m.thread[t].core) for t in self.threads]
         cycles = max(map(machine.cycles, cores)) - start
         counters = machine.counters()
+        over_time = series.stop(machine, self.threads[0], start + cycles, self.space.probes)
         values = self.computed(stopped)
         result = Result(
             workload=self.workload.name,
@@ -140,6 +143,9 @@ class Job:
             symbols=plain(self.space.symbols),
             lines=watch.lines(machine, self.space.symbols, self.threads),
             events=watch.log(machine, self.threads),
+            series=over_time,
+            space=residency(self.space.process),
+            start=start,
             races=watch.found_races(machine, self.threads),
             stopped=stopped,
         )
