@@ -47,7 +47,9 @@ READING = (
     "hwmem.litmus.mnemonics", "hwmem.litmus.operands", "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state",
     "hwmem.litmus.encode", "hwmem.litmus.branches", "hwmem.litmus.test", "hwmem.litmus.condition", "hwmem.litmus.alu",
     # Results as text and as a page
-    "hwmem.report.page", "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines",
+    "hwmem.page", "hwmem.page.compare", "hwmem.page.run", "hwmem.page.document", "hwmem.page.coherence", "hwmem.page.counts",
+    "hwmem.page.memory", "hwmem.page.answer", "hwmem.page.blocks",
+    "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines",
     "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.program", "hwmem.trace.parse", "hwmem.trace.stream",
