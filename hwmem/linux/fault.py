@@ -66,6 +66,8 @@ def handle_fault(m, c, v, va, write):
     """
     p = m.vma[v].process
     m.vmstat.pgfault += 1
+    if m.vma[v].vm_flags & P.VM_HUGETLB:
+        return -P.EFAULT
     if m.frames.zero == 0 and not make_zero_page(m, c):
         return -P.ENOMEM
     result = huge_entry_fault(m, c, v, va, write) if m.process[p].levels == 4 else GO_ON

@@ -10,6 +10,7 @@ from hwmem.page.blocks import tile
 from hwmem.params import LINE, PAGE
 from hwmem.report.lines import variables
 from hwmem.report.overview import accesses, duration
+from hwmem.report.program import short
 from hwmem.report.table import text
 
 MUCH = 0.05  # of a part of accesses that a sentence speaks of
@@ -29,9 +30,22 @@ def headline(result):
 
 
 def hitms(result):
-    """(all, those of false sharing) of the contended lines."""
+    """(all, those of false sharing) of the lines that were contended."""
+    if result.program is not None:
+        found = result.program.lines
+        return sum(line.hitm for line in found), sum(line.hitm for line in found if line.sharing == "false")
     rows = result.c2c()
     return sum(row["hitm"] for row in rows), sum(map(c2c.false_hitms, rows))
+
+
+def worst(result, false):
+    """(the variables, the line's address) of the worst line, of false sharing or of the other kind."""
+    if result.program is not None:
+        kept = [line for line in result.program.lines if (line.sharing == "false") == false]
+        line = max(kept, key=lambda one: one.hitm)
+        return short(line) if line.symbol else "", line.address
+    row = max(result.c2c(), key=c2c.false_hitms if false else lambda row: row["hitm"] - c2c.false_hitms(row))
+    return variables(row), row["address"]
 
 
 def factor(result):
@@ -47,13 +61,12 @@ def sharing(result):
     every, false = hitms(result)
     if not every:
         return None
-    rows, slower = result.c2c(), factor(result)
+    slower = factor(result)
     cost = f" costs {slower[0]:.1f}x" if slower and slower[0] >= 1.05 else ""
+    name, address = worst(result, 2 * false >= every)
     if 2 * false >= every:
-        worst = max(rows, key=c2c.false_hitms)
-        return f"False sharing{cost}: {variables(worst) or 'data'} lie on one line; pad each thread's part to {LINE} bytes."
-    worst = max(rows, key=lambda row: row["hitm"] - c2c.false_hitms(row))
-    return f"True sharing{cost}: threads write and read the same bytes of {variables(worst) or hex(worst['address'])}."
+        return f"False sharing{cost}: {name or 'data'} lie on one line; pad each thread's part to {LINE} bytes."
+    return f"True sharing{cost}: threads write and read the same bytes of {name or hex(address)}."
 
 
 def tiles(result):

@@ -7,13 +7,17 @@
 A recorded program's lines (Result.program) come with names and places in its source where those are known.
 """
 
+import shlex
+
 import numpy as np
 
 from hwmem.cache.protocol import REQUEST_NAMES
 from hwmem.observe import c2c
 from hwmem.observe.history import history
 from hwmem.params import LINE, LINE_SHIFT
+from hwmem.page.blocks import table, words
 from hwmem.report.lines import variables
+from hwmem.report.program import SHARED, notes, short
 
 MOST_LINES = 24  # shown byte by byte
 MOST_OFFSETS = 128  # of one line
@@ -26,7 +30,7 @@ SEVERAL = -1  # whose byte
 def lines(result):
     """The worst contended lines, or None."""
     rows = result.c2c()
-    if not rows:
+    if not rows or result.program is not None:
         return None
     names = c2c.Names([(start, start + size, name, *[element] * (element < size)) for name, start, size, element in result.symbols])
     shown = [line(row, names) for row in rows[:MOST_LINES]]
@@ -56,35 +60,63 @@ def line(row, names):
 
 
 def recorded(result):
-    """The lines of a recorded program that several of its threads use, with what is known of their names and source; or None."""
+    """The lines of a recorded program that went from core to core, with names and source where those are known; or None."""
     if result.program is None:
         return None
-    shown = [recorded_line(one) for one in result.program.lines[:MOST_LINES]]
-    if not shown:
+    found = [one for one in result.program.lines if one.hitm]
+    if not found:
         return None
-    note = f"The {MOST_LINES} worst of {len(result.program.lines):,} lines." if len(result.program.lines) > MOST_LINES else ""
-    return {"kind": "lines", "lines": shown, "note": note}
+    excerpts = {excerpt.source: excerpt for excerpt in result.program.excerpts}
+    note = f"The {MOST_LINES} worst of {len(found):,} lines." if len(found) > MOST_LINES else ""
+    return {"kind": "lines", "lines": [recorded_line(one, excerpts, result) for one in found[:MOST_LINES]], "note": note}
 
 
-def recorded_line(one):
-    source = [str(place) for place in ([one.source] if isinstance(one.source, str) else one.source or ())]
-    sharing = {"none": "one writer"}.get(one.sharing, one.sharing)
+def recorded_line(one, excerpts, result):
     return {
         "address": f"{one.address:#x}",
-        "name": one.symbol or "",
-        "sharing": sharing,
+        "name": short(one) if one.symbol else "",
+        "sharing": one.sharing if one.sharing != "none" else "one writer",
         "hitm": one.hitm,
-        "says": f"{sharing} sharing" if sharing != "one writer" else "one thread writes, others read",
+        "says": SHARED[one.sharing],
         "false": one.hitm if one.sharing == "false" else 0,
         "counts": None,
         "threads": len(one.threads),
-        "bytes": [owner(one.written, byte) if owner(one.written, byte) is not None else owner(one.read, byte) for byte in range(LINE)],
+        "bytes": [first(owner(one.written, byte), owner(one.read, byte)) for byte in range(LINE)],
         "names": [""] * LINE,
-        "source": source,
-        "offsets": [[0, code.thread, f"{code.pc:#x}", "", code.misses, None, code.hitm, None] for code in one.code[:MOST_OFFSETS]],
-        "code": True,
+        "code": [
+            [c.hitm, c.hitm / one.hitm, c.thread, f"{c.pc:#x}", c.function, " < ".join([*c.sources, *c.via]) or c.object]
+            for c in one.code[:MOST_OFFSETS]
+        ],
+        "source": excerpt(one, excerpts),
+        "apart": shlex.join(["hwmem", "trace", str(result.parameters.get("file", "FILE")), "--apart", ",".join(one.apart)])
+        if one.apart and one.sharing == "false"
+        else "",
+        "offsets": [],
         "more": max(0, len(one.code) - MOST_OFFSETS),
     }
+
+
+def excerpt(one, excerpts):
+    """[where, number of the first line, the hot one's, lines] around the hottest instruction, or None."""
+    for name in one.code[0].sources + one.code[0].via if one.code else ():
+        if name in excerpts:
+            return [name, excerpts[name].first, int(name.rpartition(":")[2]), list(excerpts[name].lines)]
+    return None
+
+
+def threads(result):
+    """The threads of a recorded program, and what is to be known of the recording."""
+    if result.program is None:
+        return []
+    columns = [("thread", "int"), ("instructions", "int"), ("loads", "int"), ("stores", "int"), ("atomics", "int"), "made by"]
+    rows = [
+        [t.number, t.instructions, t.loads, t.stores, t.atomics, f"thread {t.parent}" if t.parent else "-"] for t in result.program.threads
+    ]
+    return [table(columns, rows, "The recorded program's threads"), words(*notes(result.program).splitlines())]
+
+
+def first(*found):
+    return next((one for one in found if one is not None), None)
 
 
 def owner(masks, byte):

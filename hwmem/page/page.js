@@ -165,7 +165,7 @@
     function show() {
       const wanted = input.value.toLowerCase();
       const kept = cards.filter(([one]) => (!kind.value || one.sharing === kind.value) &&
-        [one.address, one.name, ...one.names, ...(one.source || [])].some(text => text.toLowerCase().includes(wanted)));
+        [one.address, one.name, ...one.names, ...(one.code || []).flatMap(row => row.slice(4))].some(text => text.toLowerCase().includes(wanted)));
       put(list, kept.map(([, card]) => card));
       said.textContent = `${kept.length} of ${cards.length} lines`;
     }
@@ -215,19 +215,20 @@
     const list = el("ul", { class: "keys" }, keys.slice(0, 24).map(([where, what, thread]) => el("li", {}, thread === null ? null : swatch(threadClass(thread)),
       el("span", {}, `${where} `, el("code", {}, what), thread !== null && names.some(n => n[2]) ? ` ${threadName(thread)}` : ""))));
     const counts = one.counts ? `${int(one.counts[0])} loads, ${int(one.counts[1])} stores, ${int(one.counts[2])} atomics; ` : "";
-    const columns = one.code
-      ? [["instruction", "code", 2], ["thread", "int", 1], ["misses", "int", 4], ["HITM", "int", 6]]
-      : [["offset", "int", 0], ["thread", "int", 1], ["variable", "code", 2], ["sharing", "text", 3], ["loads", "int", 4], ["stores", "int", 5], ["HITM", "int", 6], ["cycles a load", "num", 7]];
+    const columns = [["offset", "int"], ["thread", "int"], ["variable", "code"], ["sharing", "text"], ["loads", "int"], ["stores", "int"], ["HITM", "int"], ["cycles a load", "num"]];
+    const code = [["HITM", "int"], ["share", "bar"], ["thread", "int"], ["code address", "code"], ["function", "text"], ["source", "text"]];
+    const made = (of, rows) => table({ columns: of.map(([name, kind]) => ({ name, kind })), rows, caption: "", note: one.more ? `and ${int(one.more)} more` : "", sort: true });
     const offsets = el("details", { toggle: event => {
-      if (event.target.open && event.target.children.length === 1)
-        event.target.append(table({ columns: columns.map(([name, kind]) => ({ name, kind })), rows: one.offsets.map(row => columns.map(([, , k]) => row[k])),
-          caption: "", note: one.more ? `and ${int(one.more)} more` : "", sort: true })), redraw();
-    } }, el("summary", {}, one.code ? "Instruction by instruction" : "Offset by offset"));
+      if (event.target.open && event.target.children.length === 1) event.target.append(made(columns, one.offsets)), redraw();
+    } }, el("summary", {}, "Offset by offset"));
+    const below = one.code ? [made(code, one.code), source(one.source), one.apart ? el("p", { class: "said" }, "Apart: ", el("code", {}, one.apart)) : null] : one.offsets.length ? offsets : null;
     return el("article", { class: "cacheline" },
       el("header", {}, el("h3", {}, one.name || one.address), el("span", { class: `badge ${one.sharing === "true" ? "" : "false"}` }, one.says),
         el("span", {}, el("code", {}, one.address)), el("span", {}, `${int(one.hitm)} HITM; ${counts}${int(one.threads)} threads`)),
-      grid, said, list, (one.source || []).map(text => el("p", { class: "said code" }, text)), one.offsets.length ? offsets : null);
+      grid, said, list, below);
   }
+  const source = found => found ? el("pre", { role: "region", "aria-label": found[0] }, found[3].map((text, k) =>
+    el("span", { class: found[1] + k === found[2] ? "hot" : "" }, `${String(found[1] + k).padStart(5)}  ${text}\n`))) : null;
 
   function matrix(block) {
     const line = el("select", { change: show }, el("option", { value: "" }, "all lines"), block.lines.map((name, k) => el("option", { value: k }, name)));

@@ -40,7 +40,7 @@ def head(result):
 
 def command(result, program="hwmem"):
     """What runs it again, as far as a command line can say it."""
-    if result.workload == "trace":
+    if result.workload == "trace":  # a recording, or several
         words = [program, "trace", *str(result.parameters.get("file", "")).split()]
     else:
         words = [program, "run", result.workload]
@@ -108,6 +108,7 @@ def sections(result):
         section("translation", "Addresses", [counts.translation(result), counts.tlbs(result)]),
         section("memory", "Pages", [counts.faults(result), memory.space(result), counts.kernel_events(result), counts.dram(result)]),
         section("where", "Where it misses", where(result)),
+        section("threads", "Threads", coherence.threads(result)),
         section("races", "Data races", races(result)),
         section("text", "As the terminal shows it", texts(result)),
     ]
@@ -131,15 +132,19 @@ def where(result):
 
 
 def misses_by(kind, found):
-    columns = [
-        (WHERE[kind], "address" if kind in ADDRESSES else "int"),
-        ("L1D misses", "int"),
-        ("share", "bar"),
-        ("HITM", "int"),
-        ("faults", "int"),
-    ]
+    named, in_detail = kind == "source", "tlbs" in found
+    columns = [(WHERE[kind], "address" if kind in ADDRESSES else "int" if kind in ("size", "thread") else "text"), *["function"] * named]
+    columns += [("L1D misses", "int"), ("share", "bar"), ("HITM", "int"), ("faults", "int"), *[("DTLB misses", "int")] * in_detail]
     rows = [
-        [row["at"], row["misses"], row["misses"] / found["misses"] if found["misses"] else None, row["hitms"], row["faults"]]
+        [
+            row["at"],
+            *[row.get("function") or "-"] * named,
+            row["misses"],
+            row["misses"] / found["misses"] if found["misses"] else None,
+            row["hitms"],
+            row["faults"],
+            *[row.get("tlbs", 0)] * in_detail,
+        ]
         for row in found["rows"]
     ]
     left = f"{len(rows):,} of {found['of']:,}." if found["of"] > len(rows) else ""

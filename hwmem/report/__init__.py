@@ -2,6 +2,7 @@
 
 overview.py     what a run prints: machine, comparison, cores, contended lines
 lines.py        contended lines, byte by byte; the event log; data races
+program.py      a recorded program: contended lines with variable, code and source
 where.py        where a trace misses
 sections.py     caches, tlb, faults, memory, ordering
 table.py        numbers in columns

@@ -74,19 +74,33 @@ class Block(NamedTuple):
 
 class Code(NamedTuple):
     """What one instruction of one thread did to a line in the replay. `caller`: the last instruction of the program's own object that
-    the thread had made before the hottest of these accesses, 0: not known."""
+    the thread had made before the hottest of these accesses, 0: not known. `function`, `object`: names, "" if not known; `sources`:
+    "file.c:12", then the lines that its function was inlined into; `via`: the same of the caller, of code that is not the program's own."""
 
     pc: int
     thread: int
     misses: int
     hitm: int
     caller: int = 0
+    function: str = ""
+    object: str = ""
+    sources: tuple = ()
+    via: tuple = ()
+
+
+class Excerpt(NamedTuple):
+    """Lines of a source file around one that the report names. `first`: the number of the first of `lines`."""
+
+    source: str
+    first: int
+    lines: tuple
 
 
 class Line(NamedTuple):
     """A line that several threads use and at least one writes. `sharing`: "false", "true" or "none" (one thread writes); `written`, `read`:
     {thread: mask of bytes, the line's lowest address in the lowest bit}; `hitm`: how often it was fetched from a core that had modified
-    it; `code`: who did, the worst first; `symbol`, `source`: names, where they are known."""
+    it; `code`: who did, the worst first; `symbol`, `source`: names, where they are known; `apart`: what `hwmem trace --apart` takes to put
+    the threads' parts on lines of their own."""
 
     address: int
     sharing: str
@@ -97,6 +111,7 @@ class Line(NamedTuple):
     code: tuple = ()
     symbol: str | None = None
     source: tuple = ()
+    apart: tuple = ()
 
 
 @dataclass
@@ -117,6 +132,7 @@ class Program:
     process: dict = field(default_factory=dict)
     stores: list | None = None
     notes: list = field(default_factory=list)  # sentences for the reader of a report
+    excerpts: list = field(default_factory=list)
 
     def to_dict(self):
         """As JSON has it; masks in hexadecimal."""
@@ -143,7 +159,7 @@ class Program:
         values["objects"] = [one._replace(mappings=tuple(Mapping(*mapping) for mapping in one.mappings)) for one in values["objects"]]
         values["lines"] = [
             one._replace(
-                code=tuple(Code(**code) for code in one.code),
+                code=tuple(Code(**{key: frozen(value) for key, value in code.items()}) for code in one.code),
                 **{name: {int(thread): int(mask, 16) for thread, mask in getattr(one, name).items()} for name in ("written", "read")},
             )
             for one in values["lines"]
@@ -151,7 +167,7 @@ class Program:
         return cls(**values)
 
 
-ROWS = {"objects": Object, "threads": Thread, "memory_calls": MemoryCall, "blocks": Block, "lines": Line}
+ROWS = {"objects": Object, "threads": Thread, "memory_calls": MemoryCall, "blocks": Block, "lines": Line, "excerpts": Excerpt}
 
 
 def frozen(value):
