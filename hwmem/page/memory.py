@@ -1,5 +1,7 @@
 """Memory as blocks: over time, and as a map of what lies where."""
 
+import re
+
 import numpy as np
 
 from hwmem.layout import SERIES_NAMES
@@ -7,6 +9,7 @@ from hwmem.page.blocks import chart, panel, table
 from hwmem.params import PAGE
 
 MOST_VMAS = 100  # of the map: those with the most pages
+DIGITS = re.compile("[0-9]+", re.ASCII)
 HIDDEN = 4  # times as large as all that is resident: shown when asked for
 
 
@@ -68,6 +71,8 @@ def space(result):
     """The address space as the program left it: a VMA a row with a strip of what is resident; None if it is not known."""
     if not result.space:
         return None
+    if not all(DIGITS.fullmatch(v["resident"]) and DIGITS.fullmatch(v["swapped"]) for v in result.space):
+        raise ValueError("space: a map of pages is digits")
     kept = sorted(sorted(result.space, key=weight, reverse=True)[:MOST_VMAS], key=lambda v: v["start"])
     names = [kind for kind in ("anon", "lazy", "file", "zero", "huge", "swap") if any(v["pages"][kind] for v in kept)]
     titles = {"anon": "anonymous", "lazy": "LazyFree", "file": "of files", "zero": "zero page", "huge": "in huge pages", "swap": "in swap"}

@@ -16,6 +16,7 @@ import numpy as np
 from hwmem import __version__
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import ResultError
+from hwmem.layout import SERIES_NAMES
 from hwmem.params import LINE_SHIFT
 from hwmem.runs import result_file
 from hwmem.runs.frame import rows, to_pandas, write_csv
@@ -190,6 +191,10 @@ def try_out(result):
     counted, cores = result.counters["cores"], result.config.cores
     if len(counted) != cores or any(counts.keys() != counted[0].keys() for counts in counted):
         raise ValueError(f"counters are not those of {cores} cores")
+    if result.series is not None:
+        names = result.series.dtype.names
+        if names[: len(SERIES_NAMES)] != SERIES_NAMES or any(result.series.dtype[name] != np.int64 for name in names):
+            raise ValueError("series.npy is not a run over time")
     for name, start, size, element in result.symbols:
         if not (isinstance(name, str) and start >= 0 and size >= 0 and element > 0):
             raise ValueError(f"symbol {name!r:.40}")
