@@ -212,7 +212,7 @@ def show_report(arguments):
 
 
 def write_page(arguments):
-    from hwmem.report.page import page
+    from hwmem.page import page
     from hwmem.runs.result import load_result
 
     with refusing():

@@ -109,6 +109,22 @@ class Names:
         kinds = (self.block_at, self.thread_data, self.object_data, self.mapped)
         return next((found for kind in kinds if (found := kind(address))), Datum(f"{address:#x}"))
 
+    @lru_cache(maxsize=65536)  # noqa: B019
+    def allocation(self, address):
+        """What an address belongs to as a whole: a variable, a heap block, a stack, a mapping; "" if nothing is known."""
+        here = np.flatnonzero((self.block_starts <= address) & (address < self.block_ends)).tolist()
+        if here:
+            made = list(dict.fromkeys(self.allocated_at(self.blocks[n]) for n in here[-4:]))
+            return f"heap allocated at {' or '.join(made)}"
+        if found := self.thread_data(address):
+            return found.name
+        loaded = self.objects.at(address)
+        if loaded is not None:
+            symbol = loaded.symbol(address)
+            return demangled(symbol[0]) if symbol else " ".join(filter(None, [loaded.name, (loaded.section(address) or ("",))[0]]))
+        found = self.mapped(address)
+        return found.name if found else ""
+
     def touched(self, start, mask):
         """The names of the bytes of `mask` (bit n: start + n), each once, in their order: of a variable its fields, of what has no type the
         first byte."""
@@ -136,10 +152,8 @@ class Names:
         return Datum(f"{found[0]} or {found[1]}{more}", typed=True)
 
     def block_name(self, block, offset):
-        caller = self.allocator(block)
-        where = self.code(caller)
-        at = ", ".join(filter(None, [where.function, where.source])) or (f"{caller + 1:#x}" if caller else "nobody knows where")
-        element = self.pointee(caller, block.size)
+        at = self.allocated_at(block)
+        element = self.pointee(self.allocator(block), block.size)
         if element is None:
             return Datum(f"{block.size:,} bytes (allocated at {at})", offset, " + {}")
         name, kind = element
@@ -150,6 +164,11 @@ class Names:
         elif path:
             path = f"->{path.removeprefix('.')}"
         return Datum(f"{name}{path} (allocated at {at})", rest, " + {}", True)
+
+    def allocated_at(self, block):
+        caller = self.allocator(block)
+        where = self.code(caller)
+        return ", ".join(filter(None, [where.function, where.source])) or (f"{caller + 1:#x}" if caller else "nobody knows where")
 
     @lru_cache(maxsize=4096)  # noqa: B019
     def is_programs(self, pc):
