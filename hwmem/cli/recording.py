@@ -1,11 +1,37 @@
-"""The options of `hwmem trace` that are about recordings of threads."""
+"""`hwmem record PROG`, and the options of `hwmem trace` that are about what it makes."""
 
 import argparse
 import os
 
-from hwmem.cli.line import Refused
+from hwmem.cli.interruption import heard
+from hwmem.cli.line import USAGE, Refused, new_file, refusing
 
 ORDERS = ("clock", "conflict", "recorded")  # trace/order.ORDERS, without importing it
+
+
+def record_command(command):
+    sub = command(record_program, "record", "run a program under Valgrind and keep what its threads do, for `hwmem trace`")
+    sub.usage = "hwmem record [-o F] [--heap] [--children] -- PROG [ARGS ...]"
+    sub.add_argument("-o", "--output", type=new_file, metavar="F", help="the recording (default: PROG.trace)")
+    sub.add_argument("--heap", action="store_true", help="tell heap blocks by the call that allocated them (needs a C compiler)")
+    sub.add_argument("--children", action="store_true", help="record child processes too, each in a file F.PID")
+    sub.add_argument("command", metavar="PROG", nargs=argparse.REMAINDER, help="the program and its arguments")
+
+
+def record_program(arguments):
+    """The program's own exit status; 128 and the signal's number if one ended it."""
+    from hwmem.trace.recorder import record
+
+    words = arguments.command[arguments.command[:1] == ["--"] :]
+    if not words:
+        raise Refused("record takes a program: hwmem record -- ./prog args")
+    output = arguments.output
+    with refusing():
+        output = output or new_file(f"{os.path.basename(words[0])}.trace")
+    heard()  # Ctrl-C is the program's; what it leaves is kept
+    with refusing():
+        status = record(words, output, arguments.heap, arguments.children)
+    return status if status is not None else USAGE
 
 
 def recording_options(sub):
