@@ -16,6 +16,7 @@ from hwmem.params import LINE
 from hwmem.report.table import fold, percent, screen, table, text
 
 MOST_LINES, MOST_CODE = 5, 6
+LEAST_SHARE = 0.01  # of all HITMs, of a line that is shown in full
 LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase
 NESTING = {"(": 1, "[": 1, "<": 1, "{": 1, ")": -1, "]": -1, ">": -1, "}": -1}
 ALLOCATED = " (allocated at "
@@ -42,7 +43,7 @@ def threads(program):
 
 
 def lines_of(result, most):
-    """A table of the lines that went from core to core, then each of the first `most` in full."""
+    """A table of the lines that went from core to core, then each of the first `most` in full, if it has its share."""
     found = [line for line in result.program.lines if line.hitm]
     if not found:
         return "No line went from one core to another."
@@ -60,7 +61,12 @@ def lines_of(result, most):
     ]
     more = f"\nand {len(found) - len(shown)} more (hwmem report R.hwm c2c)" if len(found) > len(shown) else ""
     excerpts = {excerpt.source: excerpt for excerpt in result.program.excerpts}
-    return "\n\n".join([table(LINE_HEADERS, rows) + more, *(in_full(line, all_of, excerpts, result) for line in shown)])
+    return "\n\n".join(
+        [
+            table(LINE_HEADERS, rows) + more,
+            *(in_full(line, all_of, excerpts, result) for line in shown if line.hitm >= LEAST_SHARE * all_of),
+        ]
+    )
 
 
 def in_full(line, all_of, excerpts, result):
