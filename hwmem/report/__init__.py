@@ -7,7 +7,6 @@ where.py        where a trace misses
 sections.py     caches, tlb, faults, memory, ordering
 table.py        numbers in columns
 history.py      a line's history as a table and as a picture
-page.py         all of it as one HTML file
 """
 
 from hwmem.report.lines import events_table, lines_table, races_text

@@ -6,12 +6,14 @@
 Each thread's records are read as it comes to them, so that memory is bounded however long the recording is.
 """
 
+import time
 from typing import NamedTuple
 
 import numpy as np
 
 from hwmem import params as P
-from hwmem.errors import MachineError
+from hwmem.config.machine import MachineConfig
+from hwmem.errors import Interrupted, MachineError
 from hwmem.machine.culprits import new_culprits
 from hwmem.machine.records import ADDRESS_SHIFT, filter_of, hash_table
 from hwmem.machine.weave import (
@@ -30,9 +32,14 @@ from hwmem.machine.weave import (
     let_go,
     weave,
 )
+from hwmem.machine.machine import Machine
+from hwmem.machine.where import new_places, tables
 from hwmem.runs.image import Image
+from hwmem.runs.result import Result
+from hwmem.runs.watch import UNWATCHED
+from hwmem.symbols.label import label
 from hwmem.trace.log import MEMORY
-from hwmem.trace.order import CONFLICT, Order, STOP
+from hwmem.trace.order import CLOCK, CONFLICT, STOP, Order
 from hwmem.trace.program import Code, Line
 
 BUFFERED = 1 << 20  # records of all threads in memory
@@ -40,6 +47,7 @@ MOST_BUFFERED, LEAST_BUFFERED = 1 << 16, 1 << 10
 BUDGET = 1 << 20  # records until Ctrl-C is heard
 STORES = 1 << 12
 MOST_LINES, MOST_CODE = 1 << 16, 50
+KEPT = 200  # rows of a table of where misses are
 
 
 class Tables(NamedTuple):
@@ -60,6 +68,60 @@ class Tables(NamedTuple):
     slots: np.ndarray
     state: np.ndarray
     stores: np.ndarray
+
+
+class Wishes(NamedTuple):
+    """How a recording is replayed. `order`: one of trace/order.ORDERS; `symbols`: a folder where its objects are looked for, or None; `stores`: (start, end) of
+    addresses whose stores are told, or None; `cores_follow`: whether there are as many cores as threads, where the machine has fewer."""
+
+    order: str = CLOCK
+    symbols: str | None = None
+    stores: tuple | None = None
+    cores_follow: bool = True
+
+
+def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes()):  # noqa: B008
+    """Replay a trace of threads on a machine of its own; a Result, whose `program` says what the program did. `watch`, `top`: see runs/job.replay.
+    Raises TraceError, Interrupted."""
+    recording = trace.recording(wishes.symbols)
+    config = config or MachineConfig()
+    threads = min(len(recording.threads), P.MAX_CORES)
+    if wishes.cores_follow and config.cores < threads:
+        config = config.replace(cores=threads)
+    machine, places, stopped = Machine(config), new_places(top > 0), None
+    replay = Replay(machine, recording, wishes.order, places, wishes.stores)
+    machine.reset_counters()
+    watch.start(machine, replay.machine_threads)
+    began = time.perf_counter()
+    try:
+        replay.run()
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    wall, counters = time.perf_counter() - began, machine.counters()
+    watch.stop(machine)
+    program = label(replay.program, [wishes.symbols] if wishes.symbols else [])
+    cores = sorted(set(replay.cores))
+    each = [counters["cores"][c] for c in cores]
+    result = Result(
+        workload="trace",
+        parameters={"file": str(trace.path), "format": trace.format, "order": wishes.order},
+        seed=0,
+        config=config,
+        cores=replay.cores,
+        operation="access",
+        cycles=max(one["cycles"] for one in each),
+        wall_seconds=wall,
+        counters=counters,
+        values={"operations": sum(one["loads"] + one["stores"] + 2 * one["atomics"] for one in each)},
+        stopped=stopped,
+        lines=watch.lines(machine, [], replay.machine_threads),
+        events=watch.log(machine, replay.machine_threads),
+        where={"top": top, **tables(places, max(top, KEPT))} if top else None,
+        program=program,
+    )
+    if stopped:
+        raise Interrupted(result)
+    return result
 
 
 class Replay:
@@ -117,6 +179,7 @@ class Replay:
             stop, skip = stop + len(order.stops[k + 1]), skip + len(order.skips[k + 1])
             s.stops_end, s.skips_end = stop, skip
             s.check_from = 0 if k else order.first_position
+        begin(self.machine.state, self.strands)
         self.culprits = new_culprits(program_range(self.program))
 
     @property
@@ -131,7 +194,6 @@ class Replay:
     def run(self):
         """Replay all of it. Raises KeyboardInterrupt; the program is complete as far as it went."""
         m = self.machine.state
-        begin(m, self.strands)
         m.mm.untold = 1
         try:
             for k in range(len(self.strands)):

@@ -216,13 +216,17 @@ class Recording:
                 clones.remove(thread.clone)
 
     def _thread(self, thread):
-        clone, counts = thread.clone, {name: getattr(thread, name) for name in ("loads", "stores", "atomics", "instructions")}
+        counts = {name: getattr(thread, name) for name in ("loads", "stores", "atomics", "instructions")}
+        parts = self.spill.parts_of(thread.number)
+        if parts:
+            moments = self.spill.moments()
+            counts |= {"began": int(moments[parts[0]]), "ended": int(moments[parts[-1]]) + self.spill.count[parts[-1]]}
+        clone = thread.clone
         if clone is None:
             return Thread(thread.number, (STACK_END - STACK_BYTES, STACK_END) if thread.number == 1 else (0, 0), **counts)
-        pcs = self.pcs_at(clone)
-        return Thread(thread.number, self._stack(clone), clone.arguments[4], clone.thread, pcs, **counts)
+        return Thread(thread.number, self._stack(clone), clone.arguments[4], clone.thread, self.instruction_of(clone), **counts)
 
-    def pcs_at(self, call):
+    def instruction_of(self, call):
         """Program counter of the instruction that made a call."""
         for number in self.spill.parts_of(call.thread):
             first = self.spill.first[number]
@@ -246,13 +250,15 @@ class Recording:
         for loaded, elf in zip(self.log.objects, self.images):
             if VALGRINDS_OWN.search(loaded.path):
                 continue
-            mappings = [
-                Mapping(call.result, call.result + call.arguments[1], call.arguments[5], call.arguments[2])
-                for call in self.calls
-                if call.number == MMAP and loaded.mapped and call.file == loaded.mapped and (call.result or -1) >= 0
-            ]
-            if loaded.mapped is None and elf:
-                mappings = [Mapping(*pages_of(s, loaded.bias)[:2], s.offset & -PAGE, s.prot) for s in elf.segments]
+            if elf:
+                pages = [(*pages_of(s, loaded.bias), s) for s in elf.segments]
+                mappings = [Mapping(start, end, s.offset & -PAGE, s.prot) for start, _, end, s in pages]
+            else:
+                mappings = [
+                    Mapping(call.result, call.result + call.arguments[1], call.arguments[5], call.arguments[2])
+                    for call in self.calls
+                    if call.number == MMAP and loaded.mapped and call.file == loaded.mapped and (call.result or -1) >= 0
+                ]
             if elf is None:
                 missing.append(loaded.path)
             found.append(Object(loaded.path, loaded.bias, tuple(sorted(mappings)), elf.path if elf else None))

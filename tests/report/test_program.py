@@ -6,7 +6,7 @@ import pytest
 
 import hwmem
 from hwmem.report import SECTIONS, report
-from hwmem.report.page import page
+from hwmem.page import page
 from hwmem.report.program import byte_map, split
 from hwmem.trace.program import Code, Excerpt, Line, Program, Thread
 
