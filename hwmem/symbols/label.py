@@ -19,7 +19,7 @@ MOST_CODE = 40  # instructions of a line
 MOST_EXCERPTS, AROUND = 12, 2  # lines before and after the hot one
 MOST_SOURCE_BYTES, WIDEST = 4 << 20, 160
 SOURCES = re.compile(r"\.(c|h|cc|cpp|cxx|hh|hpp|hxx|inl|tcc|ipp|s|S|go|rs|d|f|f90|adb|m|mm|zig|cu)$")
-LEAST_SHARE = 0.05  # of a line's transfers, of a thread that advice is about
+LEAST_SHARE = 0.05  # of a line's misses, of a thread that advice is about
 SYSTEMS = ("/usr/include/", "/usr/lib/")  # whose source is shown where there is no other
 COMPONENT = re.compile(r"->|\.|::|\[")
 
@@ -84,14 +84,14 @@ def advice(names, line):
 
 
 def hot_bytes(line):
-    """{thread: mask of what it reads and writes} of the threads that have their share of the line's transfers."""
-    hitms: dict = {}
+    """{thread: mask of what it writes, or if nothing, reads} of the threads that have their share of the line's misses: who waits for it, and who takes it
+    away by writing."""
+    misses: dict = {}
     for code in line.code:
-        hitms[code.thread] = hitms.get(code.thread, 0) + code.hitm
-    hot = [thread for thread, n in hitms.items() if n >= LEAST_SHARE * max(line.hitm, 1)]
-    return {
-        thread: line.written.get(thread, 0) | line.read.get(thread, 0) for thread in hot if thread in line.written or thread in line.read
-    }
+        misses[code.thread] = misses.get(code.thread, 0) + code.misses
+    hot = [thread for thread, n in misses.items() if n and n >= LEAST_SHARE * sum(misses.values())]
+    used = {thread: line.written.get(thread) or line.read.get(thread, 0) for thread in hot}
+    return {thread: mask for thread, mask in used.items() if mask}
 
 
 def lowest(mask):
