@@ -46,6 +46,12 @@ def recording_options(sub):
     group.add_argument(
         "--stores", type=address_range, metavar="START:END", help="tell every store to these addresses, in the order made (--json)"
     )
+    group.add_argument(
+        "--apart",
+        metavar="PART,PART",
+        help="replay it also with these parts of variables, as a report names them, on cache lines of their own, and tell what that is worth",
+    )
+    group.add_argument("--callgrind", metavar="OUT", help="write a profile that KCachegrind opens: misses, HITMs and cycles by line")
 
 
 def address_range(text):
@@ -63,13 +69,17 @@ def address_range(text):
 def wishes_of(arguments, traces):
     """What the options say of a recording; None for other traces, which must not have them. Raises Refused."""
     if not any(trace.format == "threads" for trace in traces):
-        for name in ("order", "symbols", "stores"):
+        for name in ("order", "symbols", "stores", "apart", "callgrind"):
             if getattr(arguments, name) is not None:
                 raise Refused(f"--{name} takes a recording of threads (hwmem record), not a trace of {traces[0].format}")
         return None
+    from hwmem.report.program import split
     from hwmem.runs.recorded import Wishes
 
     if arguments.symbols is not None and not os.path.isdir(arguments.symbols):
         raise Refused(f"--symbols: {arguments.symbols}: no such folder")
     given = arguments.config is not None or any(change.split("=")[0].strip() == "cores" for change in arguments.changes)
-    return Wishes(arguments.order or ORDERS[0], arguments.symbols, arguments.stores, not given)
+    apart = tuple(split(arguments.apart)) if arguments.apart is not None else ()
+    if arguments.apart is not None and not apart:
+        raise Refused("--apart takes parts of variables, such as 'counters[0],counters[1]'")
+    return Wishes(arguments.order or ORDERS[0], arguments.symbols, arguments.stores, not given, apart, arguments.callgrind)
