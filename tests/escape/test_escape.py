@@ -15,7 +15,6 @@ from gofunctions import program
 from goalloc.cli.cli import main
 from goalloc.escape.driver import Analysis
 from goalloc.escape.library import table
-from goalloc.escape.tree import GoError
 
 live = pytest.mark.skipif(go() is None, reason="needs Go 1.21: pip install '.[go]'")
 WHOLE = [name for name in PROGRAMS if name != "refused.go"]
