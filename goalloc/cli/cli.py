@@ -51,9 +51,23 @@ def parser():
     )
     line.json_option(sub)
 
+    sub = command(
+        write_page, "html", "a kept result as one HTML file that needs nothing beside itself: the heap, the collections, the caches"
+    )
+    sub.add_argument("file", metavar="R.hwm")
+    line.output_option(sub, "R.html", "the file to write", required=True)
+
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
     sub.add_argument("name", metavar="NAME", help="tiny, waste, fragmentation, large, linear or caches")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sizes and of what is freed (default 0)")
+    line.json_option(sub)
+
+    sub = command(
+        show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m tells it"
+    )
+    sub.add_argument("file", metavar="FILE.go")
+    sub.add_argument("-m", action="store_true", help="the compiler's messages (this is what it prints without an option, too)")
+    sub.add_argument("-l", action="store_true", help="without inlining, as -gcflags='-m -l'")
     line.json_option(sub)
 
     command(warm_up, "warmup", "compile now what later runs need")
@@ -138,6 +152,19 @@ def show_report(arguments):
         line.say(text)
 
 
+def write_page(arguments):
+    from goalloc.cli.page import page
+    from hwmem.runs.result import load_result
+
+    with line.refusing():
+        result = load_result(arguments.file)
+        if "memstats" not in result.values:
+            raise ValueError(f"{result.workload} is not a Go program's result; hwmem html shows it")
+    with line.believing(arguments.file):
+        text = page(result)
+    line.draw(arguments.output, text)
+
+
 def run_experiment(arguments):
     from goalloc.runtime.arguments import check_seed
     from goalloc.experiments.design import EXPERIMENTS
@@ -152,6 +179,26 @@ def run_experiment(arguments):
         line.print_json([dict(zip(columns, row)) for row in rows])
     else:
         line.say(table(columns, rows))
+
+
+def show_escapes(arguments):
+    from goalloc.escape.driver import Analysis
+    from goalloc.escape.tree import GoError
+
+    name = arguments.file if "/" in arguments.file else f"./{arguments.file}"
+    try:
+        with line.refusing(), open(arguments.file, "rb") as f:
+            found = Analysis(f.read(), inline=not arguments.l)
+    except ImportError as error:
+        raise line.Refused(str(error)) from None
+    except GoError as error:
+        raise line.Refused(f"{name}:{error.pos[0]}:{error.pos[1]}: {error}") from None
+    if arguments.json:
+        refused = [{"line": at, "name": who, "reason": why} for at, who, why in found.refused]
+        line.print_json({"messages": found.lines, "not analysed": refused})
+    else:
+        for told in found.output(name):
+            line.say(told)
 
 
 def show_classes(arguments):
