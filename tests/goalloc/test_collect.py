@@ -238,7 +238,10 @@ def test_nothing_reachable_is_freed_and_garbage_is_while_the_program_goes_on(gom
 
 def test_goroutines_that_are_made_when_a_collection_begins_are_all_in_the_list_of_all():
     rt = runtime(2, gogc=1)
-    made = [rt.go(core=i % 2).address for i in range(300)]
+    made = []
+    for i in range(300):
+        made.append(rt.go(core=i % 2).address)
+        rt.malloc_many([4096] * 3)
     array, n = rt.process.load(V.allgs), rt.process.load(V.allglen)
     listed = [rt.process.load(array + 8 * i) for i in range(n)]
     assert rt.memstats()["NumGC"] > 0 and set(made) <= set(listed) and len(listed) == len(set(listed))
