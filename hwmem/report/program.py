@@ -92,7 +92,8 @@ def sharing_of(line):
 
 def code_rows(line):
     rows = []
-    for code in line.code[:MOST_CODE]:
+    least = LEAST_SHARE * sum(code.misses for code in line.code)
+    for code in [code for code in line.code if code.hitm or code.misses >= least][:MOST_CODE]:
         where = " < ".join([*code.sources, *code.via]) or code.object
         rows.append(
             [
