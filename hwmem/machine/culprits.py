@@ -26,11 +26,12 @@ from hwmem.machine.records import (
     word,
     writes,
 )
-from hwmem.params import LINE_SHIFT
+from hwmem.observers.door import byte_mask
+from hwmem.params import LINE, LINE_SHIFT
 
 ROWS, SLOTS = 1 << 16, 1 << 17
 FAR = 2048  # records that the search for a caller goes back
-ROW = record("line", "instruction", "thread", "misses", "hitms", "caller")
+ROW = record("line", "instruction", "thread", "misses", "hitms", "caller", ("touched", "u8"))
 CULPRITS = record("rows", "dropped", "program_start", "program_end", ("index", "i4", SLOTS), ("row", ROW, ROWS))
 
 
@@ -49,7 +50,7 @@ def is_shared(w, va):
 
 
 @cold
-def note_culprit(w, culprits, places, va, thread, at):
+def note_culprit(w, culprits, places, va, size, thread, at):
     """The last access, of record `at` in the buffers, missed with what `places` says."""
     n = row_of(culprits, va >> LINE_SHIFT, word(w.pcs, at), thread)
     if n < 0:
@@ -58,6 +59,7 @@ def note_culprit(w, culprits, places, va, thread, at):
     row = culprits.row[n]
     row.misses += places.misses
     row.hitms += places.hitms
+    row.touched |= byte_mask(va & LINE - 1, min(size, LINE - (va & LINE - 1)))
     if row.caller == 0:
         row.caller = caller(w, culprits, at)
 

@@ -245,7 +245,7 @@ def slow(m, w, k, va, what, at, places, culprits):
         if places.on:
             note(places, va, size, k + 1, word(w.pcs, at))
         if places.misses and is_shared(w, va):
-            note_culprit(w, culprits, places, va, k + 1, at)
+            note_culprit(w, culprits, places, va, size, k + 1, at)
 
 
 @hot
