@@ -74,7 +74,8 @@ class Block(NamedTuple):
 
 class Code(NamedTuple):
     """What one instruction of one thread did to a line in the replay. `caller`: the last instruction of the program's own object that
-    the thread had made before the hottest of these accesses, 0: not known. `function`, `object`: names, "" if not known; `sources`:
+    the thread had made before the hottest of these accesses, 0: not known. `touched`: mask of the line's bytes that these accesses touched. `function`, `object`,
+    `data`: names, "" if not known; `sources`:
     "file.c:12", then the lines that its function was inlined into; `via`: the same of the caller, of code that is not the program's own."""
 
     pc: int
@@ -82,8 +83,10 @@ class Code(NamedTuple):
     misses: int
     hitm: int
     caller: int = 0
+    touched: int = 0
     function: str = ""
     object: str = ""
+    data: str = ""
     sources: tuple = ()
     via: tuple = ()
 
@@ -112,6 +115,30 @@ class Line(NamedTuple):
     symbol: str | None = None
     source: tuple = ()
     apart: tuple = ()
+
+
+def false_hitms(line):
+    """How many of a line's HITMs are false sharing: of accesses to bytes that no other thread writes. (Code that is not kept counts with the rest,
+    by its share.)"""
+    told = sum(code.hitm for code in line.code)
+    if not any(code.touched for code in line.code) or not told:
+        return line.hitm if line.sharing == "false" else 0
+    false = sum(code.hitm for code in line.code if not code.touched & written_by_others(line, code.thread))
+    return round(line.hitm * false / told)
+
+
+def written_by_others(line, thread):
+    mask = 0
+    for other, written in line.written.items():
+        mask |= written if other != thread else 0
+    return mask
+
+
+def kind(line):
+    """What a line's HITMs are: "false", "true" or "both" (more than one in 200 of the other)."""
+    false = false_hitms(line)
+    few = min(false, line.hitm - false)
+    return "both" if 200 * few >= line.hitm > 0 else "false" if false > line.hitm - false else "true"
 
 
 @dataclass
