@@ -56,10 +56,10 @@ def test_what_a_document_shows_is_what_the_command_prints(block, desk):
         pytest.importorskip("tree_sitter_go", reason="needs pip install '.[escape]'")
     for command, shown in sessions(block.text):
         out = "".join(printed(words) for words in commands(command))
-        if not shows(shown, out) and UPDATE and ANYTHING not in shown:
+        if not shows(shown, out) and UPDATE and not ANYTHING.search(shown):
             text = text.replace(f"$ {command}\n{shown}", f"$ {command}\n{out}")
             continue
-        if ANYTHING in shown:
+        if ANYTHING.search(shown):
             assert shows(shown, out), f"{command} prints:\n{out}"
         else:
             assert shown == out

@@ -72,7 +72,7 @@ def lines_of(result, most):
 
 def advice(lines, result):
     """How to find out what parts on lines of their own would be worth."""
-    parts = list(dict.fromkeys(part for line in lines for part in line.apart))
+    parts = list(dict.fromkeys(part for line in sorted(lines, key=lambda line: line.address) for part in line.apart))
     if not parts or "apart" in result.parameters:
         return None
     return fold(f"What padding would be worth: hwmem trace {result.parameters.get('file', 'FILE')} --apart {quoted(','.join(parts))}")

@@ -91,13 +91,16 @@ def test_a_byte_that_several_write_and_one_that_is_only_read():
 def test_a_lines_kind_is_that_of_its_transfers():
     """Two threads that once wrote one byte, and then fight over others."""
     both = 1 << 63
-    code = Code(1, 1, 99, 99, 0, 0xFF), Code(1, 2, 99, 101, 0, 0xFF00), Code(2, 2, 1, 1, 0, both)
+    code = Code(1, 1, 99, 99, 0, 0xFF), Code(1, 2, 99, 101, 0, 0xFF00), Code(2, 2, 9, 1, 0, both), Code(2, 1, 9, 0, 0, both)
     line = Line(0, "true", 201, (1, 2), {1: 0xFF | both, 2: 0xFF00 | both}, {}, code)
     assert (kind(line), false_hitms(line)) == ("false", 200)
-    assert kind(line._replace(hitm=110, code=(code[0], code[2]._replace(hitm=11)))) == "both"
+    assert kind(line._replace(hitm=111, code=(code[0], code[2]._replace(hitm=12), code[3]))) == "both"
     assert kind(line._replace(hitm=1, code=code[2:])) == "true"
-    assert kind(Line(0, "none", 5, (1, 2), {1: 0xFF}, {2: 0xFF00}, (Code(1, 2, 5, 5, 0, 0xFF00),))) == "false"
-    assert kind(Line(0, "none", 5, (1, 2), {1: 0xFF}, {2: 0xFF}, (Code(1, 2, 5, 5, 0, 0xFF),))) == "true"
+    reader, writer = Code(1, 2, 50, 5, 0, 0xFF00), Code(2, 1, 50, 0, 0, 0xFF)
+    assert kind(Line(0, "none", 5, (1, 2), {1: 0xFF}, {2: 0xFF00}, (reader, writer))) == "false"
+    assert kind(Line(0, "none", 5, (1, 2), {1: 0xFF}, {2: 0xFF}, (reader._replace(touched=1), writer))) == "true"
+    first = Line(0, "false", 5, (1, 2, 3), {1: 0xFF, 3: 0xFF00}, {2: 0xFF00}, (reader, writer, Code(9, 3, 1, 0, 0, 0xFF00)))
+    assert kind(first) == "false"  # thread 3 wrote what thread 2 reads before the two began
     assert [kind(Line(0, said, 5, (1, 2), {}, {})) for said in ("false", "true")] == ["false", "true"]
 
 
