@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from goalloc.escape import consts
@@ -193,7 +194,7 @@ class CallChecker(ExprChecker):
         (a,) = x.args
         if a.value is not None:
             v = complex(a.value)
-            x.value = consts.fits(v.real if x.builtin == "real" else v.imag, T.BASIC["untyped float"])
+            x.value = Fraction(repr(v.real if x.builtin == "real" else v.imag))
         if T.is_untyped(a.type):
             x.type = T.BASIC["untyped float"]
         else:

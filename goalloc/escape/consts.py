@@ -38,6 +38,8 @@ def _int(text: str) -> int:
 
 def _float(text: str) -> Fraction:
     text = text.replace("_", "").lower()
+    if abs(int(text.partition("p" if text.startswith("0x") else "e")[2] or "0")) > MOST_EXPONENT:
+        raise OverflowError
     if not text.startswith("0x"):
         return Fraction(text)
     mantissa, _, exponent = text[2:].partition("p")
@@ -154,4 +156,5 @@ def shift(op: str, a: int, n: int) -> int:
     return a << n if op == "<<" else a >> n
 
 
+MOST_EXPONENT = 5000
 RANK = {"untyped int": 1, "untyped rune": 2, "untyped float": 3, "untyped complex": 4}

@@ -26,11 +26,11 @@ class Initialiser:
         self.todo: list[Node] = []
 
     def add(self, d: Tree) -> None:
-        """A declaration of variables with values; its function literals join the unit here."""
+        """A declaration of variables; its function literals join the unit here."""
         self.todo.extend(_assignments(self.builder, d))
 
     def finish(self) -> None:
-        self.fn.body = _ordered(self.todo)
+        self.fn.body = [n for n in _ordered(self.todo) if n.op != "AS" or n.y is not None]
         if self.fn.body:
             self.unit.functions.append(self.fn)
 
@@ -38,6 +38,8 @@ class Initialiser:
 def _assignments(b: Builder, d: Tree) -> list[Node]:
     p = b.pos(d.pos)
     names: list[Node] = [b.unit.global_name(v) for v in d.vars]
+    if not d.values:  # nothing to run, but others wait for it
+        return [Node("AS", p, x=name, y=None, define=False) for name in names]
     if len(d.values) < len(names):
         n = Node("AS2", p, lhs=names, rhs=[b.expr(d.values[0])], define=False)
         multi_op(n)
@@ -75,5 +77,5 @@ def _references(n: Node) -> set[int]:
             seen.add(id(func))
             visit_list(func.body, see)
 
-    visit_list(n.rhs if n.op != "AS" else [n.y], see)
+    visit_list(n.rhs if n.op != "AS" else [n.y] if n.y is not None else [], see)
     return out
