@@ -265,4 +265,5 @@ def _calls(x: Tree) -> bool:
         return True
     if x.kind == "Unary" and x.op == "<-":
         return True
-    return any(isinstance(v, Tree) and _calls(v) for k, v in x.__dict__.items() if k in ("x", "y", "index", "fun"))
+    below = [v for k, v in x.__dict__.items() if k in ("x", "y", "index", "fun", "key", "elems", "args")]
+    return any(_calls(v) for part in below for v in (part if isinstance(part, list) else [part]) if isinstance(v, Tree))

@@ -51,6 +51,8 @@ class ExprChecker(TypeChecker):
         if x.value is not None:
             value = consts.fits(x.value, t)
             if value is None:
+                if isinstance(x.value, complex):
+                    raise Refused(x.pos, "a complex constant that has to be exact")
                 raise GoError(x.pos, f"cannot use constant as {T.string(t)}")
             x.value = value
         self.spread(x, t)

@@ -21,7 +21,9 @@ def literal(lit: str, text: str) -> tuple[Type, Any]:
     if lit == "float_literal":
         return T.BASIC["untyped float"], _float(text)
     if lit == "imaginary_literal":
-        return T.BASIC["untyped complex"], complex(0, float(_float(text[:-1])))
+        number = text[:-1]
+        whole = number[:2].lower() in ("0b", "0o") or (number[:2].lower() == "0x" and "p" not in number.lower() and "." not in number)
+        return T.BASIC["untyped complex"], complex(0, float(_int(number) if whole else _float(number)))
     if lit == "rune_literal":
         return T.BASIC["untyped rune"], _unquote(text[1:-1], rune=True)
     if lit == "raw_string_literal":
