@@ -24,12 +24,12 @@ READING = (
     "hwmem.reading",
     "hwmem.__main__",
     # Commands
-    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.ordering", "hwmem.cli.sweep", "hwmem.cli.line",
+    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.ordering", "hwmem.cli.recording", "hwmem.cli.sweep", "hwmem.cli.line",
     "hwmem.cli.interruption",
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.data", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.comparison",
+    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.data", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.recorded", "hwmem.runs.apart", "hwmem.runs.image", "hwmem.runs.comparison",
     "hwmem.runs.result", "hwmem.runs.result_file", "hwmem.runs.frame", "hwmem.runs.watch", "hwmem.runs.series",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",
@@ -47,18 +47,23 @@ READING = (
     "hwmem.litmus.mnemonics", "hwmem.litmus.operands", "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state",
     "hwmem.litmus.encode", "hwmem.litmus.branches", "hwmem.litmus.test", "hwmem.litmus.condition", "hwmem.litmus.alu",
     # Results as text and as a page
-    "hwmem.report.page", "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines",
+    "hwmem.page", "hwmem.page.compare", "hwmem.page.run", "hwmem.page.document", "hwmem.page.coherence", "hwmem.page.counts",
+    "hwmem.page.memory", "hwmem.page.answer", "hwmem.page.blocks",
+    "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines", "hwmem.report.program",
     "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
     # Names of a recorded program's code and data
-    "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.names", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
+    "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.blame", "hwmem.symbols.callgrind", "hwmem.symbols.names", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
     "hwmem.symbols.lines", "hwmem.symbols.fields", "hwmem.symbols.dies", "hwmem.symbols.elf", "hwmem.symbols.decode", "hwmem.symbols.demangle",
     # Recorded programs
-    "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.program", "hwmem.trace.parse", "hwmem.trace.stream",
+    "hwmem.trace", "hwmem.trace.recorder", "hwmem.trace.trace", "hwmem.trace.order", "hwmem.trace.words", "hwmem.trace.uses", "hwmem.trace.shared",
+    "hwmem.trace.recording", "hwmem.trace.log", "hwmem.trace.references", "hwmem.trace.elf", "hwmem.trace.spill", "hwmem.trace.program",
+    "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
     "hwmem.machine.groups", "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player",
+    "hwmem.machine.weave", "hwmem.machine.culprits",
     "hwmem.machine.interrupt", "hwmem.machine.lock", "hwmem.machine.enter",
-    "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.machine.where",
+    "hwmem.machine.replay", "hwmem.machine.records", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.machine.where",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
     "hwmem.observe.history", "hwmem.observe.race_report", "hwmem.observe.check", "hwmem.observe.checks",

@@ -18,6 +18,7 @@ from goalloc.runtime.runtime import Runtime
 from goalloc.observe.sizestats import size_stats
 from goalloc.observe.memstats import read_memstats
 from goalloc.observe.inspect import Inspector
+from goalloc.observe.pagemap import page_map
 from goalloc.observe.symbols import symbols
 
 DEFAULT_PS = 4
@@ -87,6 +88,7 @@ def outcome(w, space, operations):
         "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES]),
         "memstats": stats,
         "sizes": size_stats(look),
+        "arenas": page_map(look),
         "environment": ENVIRONMENT | space.environment,
         **({"gc": rt.gc_cycles(), "trace": rt.trace_lines()} if stats["NumGC"] else {}),
     }

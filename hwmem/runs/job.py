@@ -29,11 +29,13 @@ from hwmem.programs import Space, find
 from hwmem.programs.file import compiled
 from hwmem.programs.registry import as_values_sees
 from hwmem.proc.residency import residency
+from hwmem.runs.recorded import Wishes, replay_recording
 from hwmem.runs.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
 MAX_CYCLES = Integer(1, 10**18)
 INTERRUPTED = "interrupted"
+RECORDING = "threads"  # the format
 TOP, KEPT = 10, 200  # rows of a table of where misses are: shown, and kept in the result
 START_SPREAD_CYCLES = 1000  # no two threads of a real program start in the same cycle; what the seed decides
 
@@ -263,16 +265,20 @@ def bar_of(name, m):
         yield lambda: bar.update(accesses(m) - before - bar.n)
 
 
-def replay(traces, config=None, core=None, watch=None, top=TOP):
+def replay(traces, config=None, core=None, watch=None, top=TOP, wishes=None):
     """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result.
 
     `watch`: what else to look at (c2c=None: contended lines, if the traces are several or have cores); `top`: of how many lines,
-    pages, ... the report shows where the misses are, 0: nobody looks. Raises TraceError for what is malformed in a trace,
+    pages, ... the report shows where the misses are, 0: nobody looks; `wishes`: of a recording of threads, runs/recorded.Wishes. Raises TraceError for what is malformed in a trace,
     ValueError for more traces than cores, Interrupted.
     """
     watch = watch or Watch()
-    machine, stopped = Machine(config), None
     traces = list(traces) if isinstance(traces, (list, tuple)) else [traces]
+    if any(trace.format == RECORDING for trace in traces):
+        if len(traces) > 1 or core is not None:
+            raise ValueError("a recording of threads is replayed alone, each thread on its core")
+        return replay_recording(traces[0], config, watch if watch.c2c is not None else watch._replace(c2c=False), top, wishes or Wishes())
+    machine, stopped = Machine(config), None
     places = new_places(top > 0)
     player = Player(machine, machine.stand_in(), core, places)
     threads = player.threads().tolist()

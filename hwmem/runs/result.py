@@ -16,6 +16,7 @@ import numpy as np
 from hwmem import __version__
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import ResultError
+from hwmem.layout import SERIES_NAMES
 from hwmem.params import LINE_SHIFT
 from hwmem.runs import result_file
 from hwmem.runs.frame import rows, to_pandas, write_csv
@@ -23,7 +24,7 @@ from hwmem.trace.program import Program
 
 FORMAT = 1  # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
-TRIED_EVENTS = 100
+TRIED_ROWS = 100  # of arrays
 ARRAYS = ("events", "series")  # fields that are no JSON
 LATER = ("events", "series", "races", "stopped", "where", "program", "space", "start")  # fields that older results do not have
 
@@ -185,15 +186,19 @@ def load_result(path):
 
 def try_out(result):
     """Whatever reads the result finds what it expects: every report can be made of it. Raises what it raises if not."""
-    from hwmem.report.page import page
+    from hwmem.page import page
 
     counted, cores = result.counters["cores"], result.config.cores
     if len(counted) != cores or any(counts.keys() != counted[0].keys() for counts in counted):
         raise ValueError(f"counters are not those of {cores} cores")
+    if result.series is not None:
+        names = result.series.dtype.names
+        if names[: len(SERIES_NAMES)] != SERIES_NAMES or any(result.series.dtype[name] != np.int64 for name in names):
+            raise ValueError("series.npy is not a run over time")
     for name, start, size, element in result.symbols:
         if not (isinstance(name, str) and start >= 0 and size >= 0 and element > 0):
             raise ValueError(f"symbol {name!r:.40}")
-    page(replace(result, events=None if result.events is None else result.events[:TRIED_EVENTS]))
+    page(replace(result, **{name: None if getattr(result, name) is None else getattr(result, name)[:TRIED_ROWS] for name in ARRAYS}))
     json.dumps(result.to_dict())
 
 

@@ -1,5 +1,8 @@
 """Names of what a recorded program did: functions, lines, variables, fields, heap blocks, stacks.
 
+label.py      the names that a report shows, put into a Program
+callgrind.py  a replay as a profile that KCachegrind opens
+blame.py      misses, TLB misses and faults by source line and by allocation
 names.py      Names: an address of the process to its name, and back
 objects.py    the program's files, opened when needed; is it the file that was recorded?
 elf.py        one ELF file: segments, symbols, where its debugging information lies

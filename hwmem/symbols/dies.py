@@ -152,8 +152,8 @@ class Kept:
         if key not in self.answers:
             try:
                 self.answers[key] = self.make(key), None
-            except Exception as error:
-                self.answers[key] = None, error
+            except Exception as failure:
+                self.answers[key] = None, failure
         answer, error = self.answers[key]
         if error is not None:
             raise error

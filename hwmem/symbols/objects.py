@@ -30,9 +30,12 @@ class Objects:
         self.starts, self.rows = [row[0] for row in rows], rows
 
     def at(self, address):
-        """The Loaded that has an address, or None."""
+        """The Loaded that has an address, or None. Behind its last page of the file lies what begins as zeros."""
         i = bisect_right(self.starts, address) - 1
-        return self.rows[i][2] if i >= 0 and address < self.rows[i][1] else None
+        if i < 0:
+            return None
+        _, end, loaded = self.rows[i]
+        return loaded if address < end or loaded.reaches(address) else None
 
 
 def available():
@@ -65,6 +68,11 @@ class Loaded:
             if image
             else []
         )
+
+    def reaches(self, address):
+        """Whether one of its segments has the address, on pages that show nothing of the file."""
+        segments = self.image.segments if self.image else ()
+        return any(start & -PAGE <= address - self.bias < (start + size + PAGE - 1 & -PAGE) for start, size, *_ in segments)
 
     @property
     def image(self):
