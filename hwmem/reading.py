@@ -24,7 +24,7 @@ READING = (
     "hwmem.reading",
     "hwmem.__main__",
     # Commands
-    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.ordering", "hwmem.cli.recording", "hwmem.cli.sweep", "hwmem.cli.export", "hwmem.cli.line",
+    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.ordering", "hwmem.cli.recording", "hwmem.cli.sweep", "hwmem.cli.export", "hwmem.cli.line", "hwmem.cli.live", "hwmem.cli.colour",
     "hwmem.cli.interruption",
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
