@@ -79,7 +79,7 @@ from goalloc.runtime.log import rows, start_log
 from goalloc.runtime.pacing import add_globals, init_controller
 from goalloc.sched.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
-from goalloc.observe.sizestats import size_stats
+from goalloc.observe.sizestats import assume_asked, size_stats
 from goalloc.runtime.slice import Slice
 from goalloc.runtime.start import check_start, rebuild
 from goalloc.heap.stack import CACHE_CLEAR
@@ -160,11 +160,15 @@ class Runtime:
         self.finalizers, self.pins, self.free_pins = {}, {}, []  # number: callback; address: variables that hold it
         self._register, self.main = 0, None  # main: the goroutine of a program that was recorded
         self.turns = True  # a call begins with the turns of the collector's goroutines
-        self._log = start_log(self.process)
         self._load_program()
+        record = self.machine.state.process[self.process.number]
+        record.guest[:] = record.asked[:] = 0  # another program's, that had the number before
+        self._log = start_log(self.process)
         self._schedinit(start)
         self._began = self._nanotime()
         self.process.store(V.sched + schedt.procresizetime, self._began)
+        if start is not None:
+            assume_asked(self)
         guest = self.machine.state.process[self.process.number].guest
         guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0  # of the program, not of starting
         guest[P.COLLECTOR] = P.ENABLED if collects and start is None else 0
@@ -375,6 +379,7 @@ class Runtime:
         self._run(core, store_word, to_int64("slot", slot), to_int64("value", value))
 
     def read_pointer(self, slot, core=0):
+        """The pointer that the slot holds."""
         return self.in_register(core, self._run(core, load_word, to_int64("slot", slot)))
 
     def go(self, core=0):
@@ -451,6 +456,7 @@ class Runtime:
         pin(self, address, True, check_core(core, self.gomaxprocs))
 
     def unpin(self, address, core=0):
+        """Undo the last `pin` of the object at `address`."""
         from goalloc.runtime.collect import pin
 
         pin(self, address, False, check_core(core, self.gomaxprocs))
@@ -588,5 +594,6 @@ class Runtime:
         return x
 
     def raise_error(self, t):
+        """Raise what ended the M's thread `t`, if something did: FatalError or MachineError."""
         raise_fatal(self.machine, t)
         self.machine.raise_fault(t)
