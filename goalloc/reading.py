@@ -20,7 +20,7 @@ READING = (
     "goalloc.reading",
     "goalloc.__main__",
     # The command
-    "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.report",
+    "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.page", "goalloc.cli.report",
     # Experiments on the design
     "goalloc.experiments", "goalloc.experiments.design", "goalloc.experiments.barriers",
     # What it says to recorded questions
@@ -36,7 +36,7 @@ READING = (
     # What jitted code calls
     "goalloc.kernels",
     # What Python reads of it
-    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.memprofile", "goalloc.observe.sizestats",
+    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
     "goalloc.observe.check", "goalloc.observe.check_marks", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",

@@ -119,6 +119,7 @@ DOOR_MLOCK = door(15, "hwmem.linux.mlock", 3)
 DOOR_ADVICE = door(16, "hwmem.linux.advice", 4)
 DOOR_CLEAR_REFS = door(17, "hwmem.linux.clear_refs", 2)
 DOOR_KHUGEPAGED = door(18, "hwmem.linux.huge", 3)
+DOOR_SERIES = door(19, "hwmem.linux.series", 1)
 
 # Where an access was served from (core.source)
 (FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM,
@@ -140,7 +141,7 @@ FULL_FILES, FULL_PROCESSES, FULL_VMAS = 1, 2, 3
 
 # mmap, mremap (asm-generic/mman-common.h, asm-generic/mman.h, linux/mman.h)
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC, PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP = 0, 1, 2, 4, 8, 0x100_0000, 0x200_0000
-MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_FIXED, MAP_ANONYMOUS = 0x01, 0x02, 0x03, 0x10, 0x20
+MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_DROPPABLE, MAP_FIXED, MAP_ANONYMOUS = 0x01, 0x02, 0x03, 0x08, 0x10, 0x20
 MAP_32BIT, MAP_ABOVE4G, MAP_GROWSDOWN, MAP_DENYWRITE, MAP_EXECUTABLE, MAP_LOCKED = 0x40, 0x80, 0x100, 0x800, 0x1000, 0x2000
 MAP_NORESERVE, MAP_POPULATE, MAP_NONBLOCK, MAP_STACK, MAP_HUGETLB, MAP_SYNC = 0x4000, 0x8000, 0x1_0000, 0x2_0000, 0x4_0000, 0x8_0000
 MAP_FIXED_NOREPLACE, MAP_UNINITIALIZED = 0x10_0000, 0x400_0000
@@ -179,6 +180,8 @@ VM_ACCESS = VM_READ | VM_WRITE | VM_EXEC
 VM_GROWSDOWN, VM_LOCKED, VM_SEQUENTIAL, VM_RANDOM, VM_DONTCOPY, VM_LOCKONFAULT = 0x100, 0x2000, 0x8000, 0x1_0000, 0x2_0000, 0x8_0000
 VM_ACCOUNT, VM_NORESERVE, VM_SPECIAL = 0x10_0000, 0x20_0000, 0x400      # SPECIAL: the kernel's own pages (vdso), VM_PFNMAP there
 VM_MAYBE_GUARD, VM_WIPEONFORK, VM_DONTDUMP, VM_HUGEPAGE, VM_NOHUGEPAGE = 0x800, 0x200_0000, 0x400_0000, 0x2000_0000, 0x4000_0000
+VM_HUGETLB = 0x40_0000          # of huge pages of the pool, which has none: no touch succeeds (MAP_HUGETLB with MAP_NORESERVE)
+VM_DROPPABLE = 1 << 41          # MAP_DROPPABLE: the kernel may drop its pages when memory is short, whatever they hold; bit 40 there
 VM_CLEARED = 0x800_0000         # soft-dirty bits were cleared since it was mapped; VM_SOFTDIRTY there, the other way round
 VM_MERGED = VM_MAYBE_GUARD | VM_CLEARED     # no hindrance to a merge: of two that merge either's guards stay, and what either knows as dirty
 VM_EXISTED = 1 << 40            # not Linux's: what a trace touches, which was there before its first reference (machine/replay.py)

@@ -24,13 +24,13 @@ READING = (
     "hwmem.reading",
     "hwmem.__main__",
     # Commands
-    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.ordering", "hwmem.cli.sweep", "hwmem.cli.line",
+    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.ordering", "hwmem.cli.recording", "hwmem.cli.sweep", "hwmem.cli.line",
     "hwmem.cli.interruption",
     # Guided experiments
     "hwmem.experiments", "hwmem.experiments.classroom",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.data", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.comparison",
-    "hwmem.runs.result", "hwmem.runs.result_file", "hwmem.runs.frame", "hwmem.runs.watch",
+    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.data", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.recorded", "hwmem.runs.image", "hwmem.runs.comparison",
+    "hwmem.runs.result", "hwmem.runs.result_file", "hwmem.runs.frame", "hwmem.runs.watch", "hwmem.runs.series",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",
     "hwmem.programs.caches.matrix", "hwmem.programs.threads", "hwmem.programs.threads.sharing",
@@ -47,15 +47,22 @@ READING = (
     "hwmem.litmus.mnemonics", "hwmem.litmus.operands", "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state",
     "hwmem.litmus.encode", "hwmem.litmus.branches", "hwmem.litmus.test", "hwmem.litmus.condition", "hwmem.litmus.alu",
     # Results as text and as a page
-    "hwmem.report.page", "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines",
+    "hwmem.page", "hwmem.page.compare", "hwmem.page.run", "hwmem.page.document", "hwmem.page.coherence", "hwmem.page.counts",
+    "hwmem.page.memory", "hwmem.page.answer", "hwmem.page.blocks",
+    "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines", "hwmem.report.program",
     "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
+    # Names of a recorded program's code and data
+    "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.blame", "hwmem.symbols.callgrind", "hwmem.symbols.names", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
+    "hwmem.symbols.lines", "hwmem.symbols.fields", "hwmem.symbols.dies", "hwmem.symbols.elf", "hwmem.symbols.decode", "hwmem.symbols.demangle",
     # Recorded programs
-    "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.parse", "hwmem.trace.stream",
+    "hwmem.trace", "hwmem.trace.trace", "hwmem.trace.order", "hwmem.trace.words", "hwmem.trace.uses", "hwmem.trace.shared",
+    "hwmem.trace.recording", "hwmem.trace.log", "hwmem.trace.references", "hwmem.trace.elf", "hwmem.trace.spill", "hwmem.trace.program",
+    "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
     "hwmem.machine.groups", "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player",
     "hwmem.machine.lock", "hwmem.machine.interrupt", "hwmem.machine.enter",
-    "hwmem.machine.replay", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.machine.where",
+    "hwmem.machine.weave", "hwmem.machine.culprits", "hwmem.machine.replay", "hwmem.machine.records", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.machine.where",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
     "hwmem.observe.history", "hwmem.observe.race_report", "hwmem.observe.check", "hwmem.observe.checks",
@@ -63,7 +70,7 @@ READING = (
     "hwmem.observe.checks.vmas", "hwmem.observe.checks.frames", "hwmem.observe.checks.page_cache",
     "hwmem.observe.checks.arrays", "hwmem.observe.checks.counts", "hwmem.observe.checks.faults",
     # /proc, as Linux shows it
-    "hwmem.proc", "hwmem.proc.smaps", "hwmem.proc.maps", "hwmem.proc.status", "hwmem.proc.walk", "hwmem.proc.pagemap",
+    "hwmem.proc", "hwmem.proc.smaps", "hwmem.proc.residency", "hwmem.proc.maps", "hwmem.proc.status", "hwmem.proc.walk", "hwmem.proc.pagemap",
     "hwmem.proc.memory", "hwmem.proc.group",
     # What it is made of
     "hwmem.config", "hwmem.config.build", "hwmem.config.machine", "hwmem.config.record", "hwmem.config.file",
@@ -81,7 +88,7 @@ READING = (
     "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.advice", "hwmem.linux.clear_refs", "hwmem.linux.mremap",
     "hwmem.linux.mlock", "hwmem.linux.protect", "hwmem.linux.mapping", "hwmem.linux.tasks", "hwmem.linux.fork",
     "hwmem.linux.fault", "hwmem.linux.populate", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
-    "hwmem.linux.exit", "hwmem.linux.exec", "hwmem.linux.huge", "hwmem.linux.anon", "hwmem.linux.swapin",
+    "hwmem.linux.exit", "hwmem.linux.exec", "hwmem.linux.huge", "hwmem.linux.series", "hwmem.linux.anon", "hwmem.linux.swapin",
     "hwmem.linux.filemap", "hwmem.linux.shmem", "hwmem.linux.writeback", "hwmem.linux.readahead", "hwmem.linux.commit",
     "hwmem.linux.aging", "hwmem.linux.workingset", "hwmem.linux.pages", "hwmem.linux.swap", "hwmem.linux.vma",
     "hwmem.linux.vma_tree", "hwmem.linux.rmap", "hwmem.linux.shootdown", "hwmem.linux.page_table", "hwmem.linux.page_cache",

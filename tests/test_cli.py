@@ -5,14 +5,15 @@ import os
 import pathlib
 import subprocess
 import sys
-from xml.etree import ElementTree
 
 import pytest
 
 import hwmem
 from hwmem.cli.cli import SECTIONS, main
+from hwmem.page.run import TITLES
 from hwmem.programs import WORKLOADS
 from hwmem.report import SECTIONS as REPORT_SECTIONS
+from page.pages import data_of
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TRACE = ROOT / "tests" / "trace" / "data" / "gzip.lackey.xz"
@@ -203,18 +204,17 @@ def test_a_workload_that_does_not_compile_is_the_same_refusal_from_python(capsys
     WORKLOADS.pop("broken")
 
 
-def test_a_page_holds_every_section_the_bytes_of_each_line_and_a_picture(capsys, tmp_path):
+def test_a_page_holds_every_section_the_bytes_of_each_line_and_its_history(capsys, tmp_path):
     kept, file = tmp_path / "r.hwm", tmp_path / "r.html"
     called(capsys, "run", "false-sharing", *SMALL, "--events", 30, "--races", "-o", kept)
     assert called(capsys, "html", kept, "-o", file) == (0, "", "")
-    text = file.read_text()
-    document = ElementTree.fromstring(text.partition("\n")[2].replace("<meta charset='utf-8'>", ""))
-    shown = [part.text.rstrip("\n") for part in document.iter("pre")]
-    assert shown[1:] == [called(capsys, "report", kept, s)[1].split("\n\n", 1)[1].rstrip("\n") for s in SECTIONS]
-    owners = [cell.text for cell in document.find(".//div[@class='line']").iter("i")]
-    assert "".join(owners) == "0" * 8 + "1" * 8 + "2" * 8 + "3" * 8 + "." * 32
-    assert document.find(".//{http://www.w3.org/2000/svg}svg") is not None
-    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    blocks = [block for section in data_of(file.read_text())["sections"] for block in section["blocks"]]
+    shown = {block["title"]: block["text"].rstrip("\n") for block in blocks if block["kind"] == "listing"}
+    for section in SECTIONS:
+        assert shown[TITLES[section]] == called(capsys, "report", kept, section)[1].split("\n\n", 1)[1].rstrip("\n")
+    (lines,) = (block["lines"] for block in blocks if block["kind"] == "lines")
+    assert lines[0]["bytes"] == [n // 8 if n < 32 else None for n in range(64)] and lines[0]["names"][9] == "counters[1]+1"
+    assert {"tiles", "matrix", "history", "bars", "chart", "table"} <= {block["kind"] for block in blocks}
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,12 @@ def parser():
     )
     line.json_option(sub)
 
+    sub = command(
+        write_page, "html", "a kept result as one HTML file that needs nothing beside itself: the heap, the collections, the caches"
+    )
+    sub.add_argument("file", metavar="R.hwm")
+    line.output_option(sub, "R.html", "the file to write", required=True)
+
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
     sub.add_argument("name", metavar="NAME", help="tiny, waste, fragmentation, large, linear or caches")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sizes and of what is freed (default 0)")
@@ -136,6 +142,19 @@ def show_report(arguments):
         line.print_json({name: result.values[name] for name in ("memstats", "sizes", "gc", "trace", "memprofile") if name in result.values})
     else:
         line.say(text)
+
+
+def write_page(arguments):
+    from goalloc.cli.page import page
+    from hwmem.runs.result import load_result
+
+    with line.refusing():
+        result = load_result(arguments.file)
+        if "memstats" not in result.values:
+            raise ValueError(f"{result.workload} is not a Go program's result; hwmem html shows it")
+    with line.believing(arguments.file):
+        text = page(result)
+    line.draw(arguments.output, text)
 
 
 def run_experiment(arguments):

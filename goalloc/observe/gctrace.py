@@ -38,7 +38,8 @@ def cycles(rows, objects, spans):
     """A dict a cycle. `objects`, `spans`: how many have been marked and swept until now.
 
     Sizes are bytes, times nanoseconds. `next_goal` is what GOGC gives, before the memory limit and the 1 MiB between two cycles (2^64 - 1
-    with GOGC off); `goal` the one that the cycle had. Its own spans are swept after it, until the next begins.
+    with GOGC off); `goal` the one that the cycle had. Its own spans are swept after it, until the next begins. `at_ns`: when it stopped the
+    world, began to mark, stopped it again and was over, by the machine's clocks.
     """
     found = [fields(row) for row in rows if row[0] == CYCLE]
     ends = [cycle["spans"] for cycle in found[1:]] + [spans]
@@ -48,6 +49,7 @@ def cycles(rows, objects, spans):
             "n": c["n"],
             "forced": bool(c["forced"]),
             **{name: c[name] & WORD for name in COUNTS},
+            "at_ns": [c[name] for name in ("began", "marking", "terminating", "ended")],
             "pauses_ns": [c["marking"] - c["began"], c["ended"] - c["terminating"]],
             "cons_mark": as_float(c["cons_mark"] & WORD),
             "objects_marked": c["objects"] - before,

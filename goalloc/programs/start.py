@@ -12,16 +12,25 @@ from hwmem._jit import call_door, kernel
 from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import parameter
 from goalloc import params as P
+from goalloc.layout import gcControllerState, variables as V
 from goalloc.runtime.arguments import check_godebug, check_gogc, check_limit
 from goalloc.runtime.runtime import Runtime
 from goalloc.observe.sizestats import size_stats
 from goalloc.observe.memstats import read_memstats
 from goalloc.observe.inspect import Inspector
+from goalloc.observe.pagemap import page_map
 from goalloc.observe.symbols import symbols
 
 DEFAULT_PS = 4
 GOMAXPROCS = parameter(DEFAULT_PS, "Ps; P i runs on core i", 1, 64)
 ENVIRONMENT = {"GODEBUG": "", "GOGC": 100, "GOMEMLIMIT": "off"}  # of programs that are started without their own
+PROBES = {  # what a result shows over time, beside what the kernel counts (Result.series)
+    "heap_live": gcControllerState.heapLive,
+    "heap_goal": gcControllerState.gcPercentHeapGoal,
+    "heap_in_use": gcControllerState.heapInUse,
+    "heap_free": gcControllerState.heapFree,
+    "heap_released": gcControllerState.heapReleased,
+}
 RANK, COUNT = 0, 1  # a thread's first registers; how many steps it has done
 
 
@@ -37,6 +46,8 @@ def start(w, space, collects=False):
         seed=space.process.machine.seed,
         collects=collects,
     )
+    for name, field in PROBES.items():
+        space.probe(name, V.gcController + field)
     w.threads = w.gomaxprocs
     w.g = np.array(space.runtime.gs + [0], np.int64)  # never an array of one, which would be a number
     return space.runtime
@@ -79,6 +90,7 @@ def outcome(w, space, operations):
         "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES]),
         "memstats": stats,
         "sizes": sizes,
+        "arenas": page_map(look),
         "environment": ENVIRONMENT | space.environment,
         **({"gc": rt.gc_cycles(), "trace": rt.trace_lines()} if stats["NumGC"] else {}),
     }

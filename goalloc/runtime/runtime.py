@@ -201,8 +201,6 @@ class Runtime:
         self._door(0, MALLOCINIT, 0, 0)
         init_controller(p, self.gogc if start is None else -1, self.memory_limit)  # recorded heaps are not collected
         p.store(V.debug + debug.madvdontneed, self.madvdontneed, size=4)
-        if self.disablethp:  # for the whole heap: the real program has mapped 4 MiB when it reads GODEBUG
-            p.store(V.debug + debug.disablethp, self.disablethp, size=4)
         for name, value in (("physPageSize", P.physPageSize), ("physHugePageSize", P.physHugePageSize)):
             p.store(getattr(V, name), value)
         p.store(V.startingStackSize, P.fixedStack, size=4)
@@ -219,10 +217,17 @@ class Runtime:
                 rebuild_swept(self, start)
             else:
                 rebuild(self, start)
+            self._parsedebugvars()
             return
         self._bootstrap_object(8 * self.gomaxprocs, array(pointer, self.gomaxprocs), V.allp)
+        self._parsedebugvars()
         for i in range(self.gomaxprocs):
             self.add_p(self._bootstrap_object(P_TYPE.size, P_TYPE), i)
+
+    def _parsedebugvars(self):
+        """disablethp counts from here on: the heap's first 4 MiB, which mcommoninit's signal stack asked for, are mapped already."""
+        if self.disablethp:
+            self.process.store(V.debug + debug.disablethp, self.disablethp, size=4)
 
     def _bootstrap_object(self, size, of, variable=None):
         """An object allocated before there is a P to allocate as, from mcache0; its address, also stored at `variable`."""
@@ -512,7 +517,7 @@ class Runtime:
     def gc_cycles(self):
         """The collections so far, a dict each: n, forced, heap_trigger, heap_start, heap_end, heap_marked, goal, next_goal, stack_scan,
         globals_scan, heap_scan_work, mapped_ready, heap_free, heap_released (bytes), assist_ns, dedicated_ns, fractional_ns, idle_ns,
-        pauses_ns (sweep termination, mark termination), cons_mark, objects_marked, spans_swept (observe/gctrace.py)."""
+        at_ns (four moments), pauses_ns (sweep termination, mark termination), cons_mark, objects_marked, spans_swept (observe/gctrace.py)."""
         guest = self.machine.state.process[self.process.number].guest
         return cycles(rows(self.process, self._log), int(guest[P.OBJECTS_MARKED]), int(guest[P.SPANS_SWEPT]))
 

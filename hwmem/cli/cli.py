@@ -32,6 +32,7 @@ from hwmem.cli.line import (
     show_parameters,
 )
 from hwmem.cli.ordering import ordering_commands
+from hwmem.cli.recording import recording_options, wishes_of
 from hwmem.cli.sweep import diff_command, draw_plot, run_sweep, sweep_options
 
 SECTIONS = (
@@ -91,7 +92,7 @@ def parser():
         "files",
         metavar="FILE",
         nargs="+",
-        help="lackey, din, xdin, data, cores or rw; plain, gzip or xz. Of several files each runs on a core of its own",
+        help="what `hwmem record` made, or lackey, din, xdin, data, cores or rw; plain, gzip or xz. Of several files each runs on a core of its own",
     )
     sub.add_argument("--format", metavar="F", help="its format, when the first lines do not tell")
     machine_options(sub)
@@ -101,6 +102,7 @@ def parser():
     )
     sub.add_argument("--classify", action="store_true", help="count misses by cause: cold, capacity, true and false sharing")
     sub.add_argument("--events", type=int, default=0, metavar="N", help="log the first N coherence requests into the result")
+    recording_options(sub)
     output_option(sub, "R.hwm", "keep the result, for `hwmem report`")
     json_option(sub)
 
@@ -189,7 +191,8 @@ def replay_trace(arguments):
         )
     with refusing(), keeping(arguments):
         watch = Watch(classify=arguments.classify, events=EVENTS.check("--events", arguments.events))
-        result = replay(traces, config, arguments.core, watch, Integer(0, 10_000).check("--top", arguments.top))
+        top = Integer(0, 10_000).check("--top", arguments.top)
+        result = replay(traces, config, arguments.core, watch, top, wishes_of(arguments, traces))
     show(result, arguments)
 
 
@@ -209,7 +212,7 @@ def show_report(arguments):
 
 
 def write_page(arguments):
-    from hwmem.report.page import page
+    from hwmem.page import page
     from hwmem.runs.result import load_result
 
     with refusing():

@@ -2,7 +2,7 @@
 
 import sys
 
-from hwmem.cli.line import Refused, json_option, print_json, refusing, say
+from hwmem.cli.line import Refused, believing, draw, json_option, new_file, print_json, refusing, say
 
 
 def sweep_options(sub):
@@ -77,6 +77,7 @@ def diff_command(command):
     sub = command(show_difference, "diff", "two results side by side: what was set otherwise, what came out otherwise")
     sub.add_argument("first", metavar="A.hwm")
     sub.add_argument("second", metavar="B.hwm")
+    sub.add_argument("--html", type=new_file, metavar="F.html", help="write it as a page")
     json_option(sub)
 
 
@@ -86,6 +87,12 @@ def show_difference(arguments):
 
     with refusing():
         first, second = load_result(arguments.first), load_result(arguments.second)
+    if arguments.html:
+        from hwmem.page import comparison
+
+        with believing(arguments.second):
+            text = comparison(first, second, difference(first, second), (arguments.first, arguments.second))
+        draw(arguments.html, text)
     if arguments.json:
         print_json(difference(first, second))
     else:

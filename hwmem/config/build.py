@@ -47,7 +47,7 @@ def build(config, seed=0):
     m.store_buffer_always = m.ordering != P.SC and config.store_buffer.drain >= min(RECENT, config.store_buffer.entries)
     m.invalidation_entries = config.invalidation_queue.entries
     m.current_core = -1
-    m.until = P.NEVER
+    m.until = m.series.at = P.NEVER
     m.key[:] = P.NEVER
     m.frames.fresh = 1
     fill_frames(m.frames, config)

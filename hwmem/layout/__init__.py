@@ -16,6 +16,6 @@ has the name of an attribute of numpy's records (base, flags, size, ...): that w
 from hwmem.layout.hardware import CORE, SETS
 from hwmem.layout.linux import FRAME, PROCESS, THREAD, VMA, VMSTAT_NAMES
 from hwmem.layout.machine import MACHINE
-from hwmem.layout.observers import (CELL, CELL_SLOTS, CELLS, EVENT_SLOTS, RACE_CELLS, RACE_LOG, RACE_ROWS, RACE_SLOTS,
-                                    SHARED_ROWS, WATCHED_SLOTS)
+from hwmem.layout.observers import (CELL, CELL_SLOTS, CELLS, EVENT_SLOTS, PROBES, RACE_CELLS, RACE_LOG, RACE_ROWS, RACE_SLOTS, SAMPLES,
+                                    SERIES_COUNTS, SERIES_NAMES, SHARED_ROWS, WATCHED_SLOTS)
 from hwmem.layout.rules import record

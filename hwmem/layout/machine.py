@@ -4,7 +4,8 @@ from hwmem.layout.hardware import BUSY, CORE, COST, DIRECTORY, DRAM, PROTOCOL, S
 from hwmem.layout.linux import (CURSOR, DISK, FILE, FILES, FRAME, FRAMES, GROUP, LRU, MM, PROCESS, RECLAIM, RMAP, SWAP, SWAP_OWNER, THREAD,
                                 VMA, VMA_NODE, VMSTAT)
 from hwmem.layout.observers import (CELL, CELL_SLOTS, CELLS, EVENT, EVENT_SLOTS, OBSERVE, RACE, RACE_CELL, RACE_CELLS, RACE_LOG,
-                                    RACE_ROWS, RACE_SLOTS, SHARED_ROWS, SYNC, WATCHED, WATCHED_SLOTS)
+                                    PROBES, RACE_ROWS, RACE_SLOTS, SAMPLES, SERIES, SERIES_COUNTS, SHARED_ROWS, SYNC, WATCHED,
+                                    WATCHED_SLOTS)
 from hwmem.layout.rules import record
 
 
@@ -19,8 +20,9 @@ def machine(before_core, before_tag):
         "outside",                      # host addresses asked for that the machine does not have (memory/ram.py)
         "until", "stopped",             # sched/scheduler.py: the cycle at which no thread runs any more; whether that came
         ("sys", "i8", 6),
-        ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE),
+        ("cost", COST), ("protocol", PROTOCOL), ("directory", DIRECTORY), ("dram", DRAM, P.MAX_SOCKETS), ("observe", OBSERVE), ("series", SERIES),
         ("align_core", "u1", before_core), ("core", CORE, P.MAX_CORES), ("llc", SETS, P.MAX_SOCKETS), ("key", "i8", P.MAX_CORES),
+        ("turn", "i8", P.MAX_CORES),    # where core c's slice ends, whether or not somebody looks before (linux/series.py)
         ("thread", THREAD, P.MAX_THREADS), ("process", PROCESS, P.MAX_PROCESSES),
         ("frames", FRAMES), ("lru", LRU), ("reclaim", RECLAIM), ("swap", SWAP), ("disk", DISK), ("mm", MM), ("cursor", CURSOR),
         ("vmstat", VMSTAT), ("files", FILES), ("file", FILE, P.MAX_FILES),
@@ -32,6 +34,7 @@ def machine(before_core, before_tag):
         ("cell_index", "i4", CELL_SLOTS), ("cell", CELL, CELLS), ("event", EVENT, EVENT_SLOTS),
         ("race_index", "i4", RACE_SLOTS), ("race_cell", RACE_CELL, RACE_CELLS), ("race_row", "i4", (RACE_ROWS, P.MAX_THREADS)),
         ("race_sync", SYNC, RACE_ROWS), ("race_clock", "i4", (P.MAX_THREADS, P.MAX_THREADS)), ("race", RACE, RACE_LOG),
+        ("sample", "i8", (SAMPLES, SERIES_COUNTS + PROBES)),
         ("rmap", RMAP, P.MAX_RMAPS), ("frame", FRAME, P.MAX_FRAMES),
         ("swap_map", "i4", P.MAX_SLOTS), ("swap_cache", "i4", P.MAX_SLOTS), ("page_cache", "i4", P.CACHE_SLOTS),
         ("swap_owner", SWAP_OWNER, P.MAX_SLOTS), ("frame_group", "i1", P.MAX_FRAMES), ("slot_group", "i1", P.MAX_SLOTS))

@@ -32,6 +32,14 @@ RACE_CELL = record("key", ("next", "i4"), ("mask", "i4"), ("reported", "i4"), ("
 SYNC = record("key", "row")
 RACE = record(("now", ACCESS), ("before", ACCESS))
 
+# A run over time (linux/series.py)
+SAMPLES, PROBES = 512, 8
+SERIES_NAMES = ("cycle", "vm", "anon", "file", "shared", "swapped", "cached", "used", "accesses", "l1_misses", "llc_misses", "hitm",
+                "walks", "faults")
+SERIES_COUNTS = len(SERIES_NAMES)
+SERIES = record("at", "start", "step", "rows",      # cycles: of the next row, of the run's beginning, between rows (at NEVER: none are taken)
+                "process", "probes", ("probe", "i8", PROBES))
+
 OBSERVE = record("watching", "classify", "c2c", "events", "races",  # switches
                  "ordered",                     # to the race detector: an acquire or a release (core/ordered.py); or params.COMPARES, FAILS
                  "epoch", "core", "va", "cycles",                   # of the access that hooks.py hands over

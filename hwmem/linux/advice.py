@@ -28,7 +28,7 @@ from hwmem.linux.vma import prepare_anon
 from hwmem.memory.ram import disk_page, release_host
 
 HUGE_MASK = P.HUGE_PAGE - 1
-KEPT = P.VM_LOCKED | P.VM_SPECIAL  # VMAs that pages are not taken from
+KEPT = P.VM_LOCKED | P.VM_SPECIAL | P.VM_HUGETLB  # VMAs that pages are not taken from
 
 
 @DOORS.door(P.DOOR_ADVICE)
@@ -44,7 +44,7 @@ def advice_call(m, t, v, advice, b):
         return remove_range(m, c, v, start, end)
     if advice == P.MADV_GUARD_INSTALL:
         return -P.EINVAL if flags & KEPT else install_guards(m, c, v, start, end)
-    return -P.EINVAL if flags & P.VM_SPECIAL else remove_guards(m, c, v, start, end)
+    return -P.EINVAL if flags & (P.VM_SPECIAL | P.VM_HUGETLB) else remove_guards(m, c, v, start, end)
 
 
 @cold

@@ -16,7 +16,7 @@ from hwmem.linux.disk import copy_frame
 from hwmem.linux.filemap import make_shared_writable
 from hwmem.linux.frames import take_frame, take_zeroed
 from hwmem.linux.page_table import frame_at, read_entry, write_entry
-from hwmem.linux.pages import USER_ENTRY, clean_mark, enter_anon, head_of, is_shared, leave_frame
+from hwmem.linux.pages import USER_ENTRY, clean_mark, enter_anon, head_of, is_shared, leave_frame, make_droppable
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.swap import leave_swap_cache
 from hwmem.linux.vma import prepare_anon
@@ -38,6 +38,7 @@ def anonymous_fault(m, c, v, va, place, write):
         return NO_FRAME
     kernel_access(m, c, frame * P.PAGE, P.PAGE, 1)
     enter_anon(m, p, va, frame)
+    make_droppable(m, v, frame)
     write_entry(m, c, p, place, frame * P.PAGE | OWN_PAGE)
     return 0
 
@@ -101,6 +102,7 @@ def copy_page(m, c, v, va, place):
     if old:
         leave_frame(m, c, p, va, old)
     enter_anon(m, p, va, frame)
+    make_droppable(m, v, frame)
     write_entry(m, c, p, place, frame * P.PAGE | OWN_PAGE)
     shoot_down(m, c, p, va, va + P.PAGE)
     return 0

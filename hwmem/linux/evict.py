@@ -24,6 +24,7 @@ from hwmem.linux.pages import count_rss, free_anon, split_huge_entry
 from hwmem.linux.rmap import HUGE_MAPPING, remove_mapping
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.swap import enter_swap_cache, leave_swap_cache, slot_of, swap_entry, take_slot
+from hwmem.linux.vma_tree import vma_at
 from hwmem.linux.workingset import note_eviction
 
 
@@ -87,9 +88,9 @@ def split_one(m, c, head):
 
 @kernel
 def drop_lazily_freed(m, c, frame):
-    """True when the page was dropped; False when somebody has written to it: it is an ordinary page again."""
+    """True when the page was dropped; False when somebody has written to it: it is an ordinary page again, but in MAP_DROPPABLE."""
     f = m.frame[frame]
-    if f.state & P.FRAME_DIRTY or is_written(m, c, frame):
+    if (f.state & P.FRAME_DIRTY or is_written(m, c, frame)) and not is_droppable(m, frame):
         f.state |= P.FRAME_SWAPBACKED
         return False
     while f.maps:
@@ -97,6 +98,13 @@ def drop_lazily_freed(m, c, frame):
     m.vmstat.pglazyfreed += 1
     free_anon(m, c, frame)
     return True
+
+
+@kernel
+def is_droppable(m, frame):
+    """Whether the mapping that leads to the page is one of MAP_DROPPABLE, which no other shares."""
+    v = vma_at(m, np.int64(m.frame[frame].process), m.frame[frame].va)
+    return v >= 0 and m.vma[v].vm_flags & P.VM_DROPPABLE != 0
 
 
 @kernel

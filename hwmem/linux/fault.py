@@ -44,9 +44,10 @@ def page_fault(m, t, va, write, unused):
         return kill(m, t, va, write, P.SEGV_MAPERR)
     if not m.vma[v].vm_flags & (P.VM_WRITE if write else P.VM_ACCESS):
         return kill(m, t, va, write, P.SEGV_ACCERR)
-    m.mm.untold = 1 if m.vma[v].vm_flags & P.VM_EXISTED else 0
+    untold = m.mm.untold
+    m.mm.untold = 1 if untold or m.vma[v].vm_flags & P.VM_EXISTED else 0
     result = call_door(m, P.DOOR_HANDLE_FAULT, c, v, va & ~(P.PAGE - 1), write)
-    m.mm.untold = 0
+    m.mm.untold = untold
     if m.mm.dying and bury(m, t):
         return kill(m, t, va, write, P.NO_MEMORY)
     if result < 0:
@@ -66,6 +67,8 @@ def handle_fault(m, c, v, va, write):
     """
     p = m.vma[v].process
     m.vmstat.pgfault += 1
+    if m.vma[v].vm_flags & P.VM_HUGETLB:
+        return -P.EFAULT
     if m.frames.zero == 0 and not make_zero_page(m, c):
         return -P.ENOMEM
     result = huge_entry_fault(m, c, v, va, write) if m.process[p].levels == 4 else GO_ON

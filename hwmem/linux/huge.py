@@ -29,7 +29,7 @@ from hwmem.linux.page_table import (
     read_entry,
     write_entry,
 )
-from hwmem.linux.pages import USER_ENTRY, clean_mark, count_rss, is_shared, leave_frame, split_huge_entry
+from hwmem.linux.pages import USER_ENTRY, clean_mark, count_rss, is_shared, leave_frame, make_droppable, split_huge_entry
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.swapin import do_swap_page
@@ -73,7 +73,7 @@ def huge_fault(m, c, v, va, place, write):
         return -P.ENOMEM
     deposit_table(m, place, table)
     if write:
-        enter_huge(m, p, va & ~HUGE_MASK, head)
+        enter_huge(m, v, va & ~HUGE_MASK, head)
         write_entry(m, c, p, place, head * P.PAGE | HUGE_ENTRY | P.PTE_RW | P.PTE_D)
     else:
         write_entry(m, c, p, place, m.frames.huge_zero * P.PAGE | HUGE_ENTRY | P.PTE_ZERO | clean_mark(m, v))
@@ -116,14 +116,16 @@ def kernel_access_huge(m, c, head):
 
 
 @kernel
-def enter_huge(m, p, va, head):
-    """512 frames are a huge page now, which process `p` is about to map at `va` by one entry."""
+def enter_huge(m, v, va, head):
+    """512 frames are a huge page now, which one entry at `va`, in VMA `v`, is about to map."""
+    p = np.int64(m.vma[v].process)
     for frame in range(head, head + P.HUGE_FRAMES):
         m.frame[frame].state = HUGE_STATE | P.FRAME_TAIL
     m.frame[head].state = HUGE_STATE | P.FRAME_HEAD | P.FRAME_EXCLUSIVE
     add_mapping(m, head, p, va | HUGE_MAPPING)
     count_rss(m, p, head, P.HUGE_FRAMES)
     lru_add(m, head, P.LRU_INACTIVE_ANON)
+    make_droppable(m, v, head)
 
 
 @cold
@@ -138,7 +140,7 @@ def huge_write_fault(m, c, v, va, place):
         if head > 0:  # the table that was kept for the zero page is kept for it
             write_entry(m, c, p, place, 0)
             shoot_down(m, c, p, start, start + P.HUGE_PAGE)
-            enter_huge(m, p, start, head)
+            enter_huge(m, v, start, head)
             write_entry(m, c, p, place, head * P.PAGE | HUGE_ENTRY | P.PTE_RW | P.PTE_D)
             return 0
     elif m.frame[head].state & P.FRAME_EXCLUSIVE or is_only_mapping(m, head):
@@ -223,7 +225,7 @@ def collapse(m, c, v, va, daemon):
         take_in(m, c, p, start + i * P.PAGE, read_entry(m, p, leaf + 8 * i), head + i)
     forget_cursor(m)
     deposit_table(m, middle, leaf)
-    enter_huge(m, p, start, head)
+    enter_huge(m, v, start, head)
     write_entry(m, c, p, middle, collapsed_entry(m, v, head))
     return 0
 

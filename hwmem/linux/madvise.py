@@ -17,7 +17,7 @@ from hwmem.core.access import store8
 from hwmem.linux.filemap import cached_at
 from hwmem.linux.huge import split_page
 from hwmem.linux.lru import lru_move
-from hwmem.linux.mapping import modify_mapping, range_end, round_up
+from hwmem.linux.mapping import may_part, modify_mapping, range_end, round_up
 from hwmem.linux.page_table import frame_at, free_leaf_tables, is_mapped, is_swapped, look_up, next_entry, read_entry, write_entry
 from hwmem.linux.pages import is_single, put_swap, zap_range
 from hwmem.linux.populate import populate_for
@@ -90,6 +90,8 @@ def advise(m, t, v, start, end, advice):
     p, c = m.thread[t].process, m.thread[t].core
     flags = m.vma[v].vm_flags
     if advice == P.MADV_DONTNEED or advice == P.MADV_DONTNEED_LOCKED:
+        if flags & P.VM_HUGETLB:  # nothing is there
+            return 0 if may_part(m, v, start) else -P.EINVAL
         if flags & (KEPT if advice == P.MADV_DONTNEED else P.VM_SPECIAL):
             return -P.EINVAL
         if m.mmu and zap_range(m, c, p, start, end, 0) + free_leaf_tables(m, c, p, start, end):
@@ -100,6 +102,8 @@ def advise(m, t, v, start, end, advice):
             return -P.EINVAL
         return lazily_free(m, c, v, start, end)
     if advice == P.MADV_WILLNEED:
+        if flags & P.VM_HUGETLB:
+            return 0
         if m.vma[v].file:
             first = m.vma[v].pgoff + (start - m.vma[v].start >> P.PAGE_SHIFT)
             will_need(m, c, m.vma[v].file - 1, first, end - start >> P.PAGE_SHIFT)
@@ -109,7 +113,7 @@ def advise(m, t, v, start, end, advice):
     if new == OTHER:
         m.sys[0], m.sys[1] = start, end
         return call_door(m, P.DOOR_ADVICE, t, v, advice, 0)
-    if new < 0:
+    if new < 0 or (new != flags and not (may_part(m, v, start) and may_part(m, v, end))):
         return -P.EINVAL
     if new != flags and modify_mapping(m, c, v, start, end, new) < 0:
         return -P.EAGAIN
@@ -131,11 +135,11 @@ def advised_flags(m, v, advice):
     if advice == P.MADV_WIPEONFORK:
         return -1 if m.vma[v].file or flags & P.VM_SHARED else flags | P.VM_WIPEONFORK
     if advice == P.MADV_KEEPONFORK:
-        return flags & ~P.VM_WIPEONFORK
+        return -1 if flags & P.VM_DROPPABLE else flags & ~P.VM_WIPEONFORK
     if advice == P.MADV_DONTDUMP:
         return flags | P.VM_DONTDUMP
     if advice == P.MADV_DODUMP:
-        return -1 if flags & P.VM_SPECIAL else flags & ~P.VM_DONTDUMP
+        return -1 if flags & (P.VM_SPECIAL | P.VM_DROPPABLE) else flags & ~P.VM_DONTDUMP
     if advice > P.MADV_RANDOM and advice != P.MADV_SEQUENTIAL:
         return OTHER
     return flags & ~HINTS | (P.VM_SEQUENTIAL if advice == P.MADV_SEQUENTIAL else P.VM_RANDOM if advice == P.MADV_RANDOM else 0)

@@ -95,7 +95,7 @@ def sys_mmap(m, t, address, length, prot, flags):
     if length <= 0 or m.process[p].vma_count > P.MAX_MAP_COUNT:
         return -P.ENOMEM
     if flags & P.MAP_HUGETLB:
-        return refuse_hugetlb(m, t, address, length, flags)
+        return map_hugetlb(m, t, address, length, prot, flags)
     if file < 0 and flags & P.MAP_SHARED and length >> P.PAGE_SHIFT > P.SHMEM_PAGES:
         return -P.ENOMEM
     address = place(m, p, address, length, flags, offset if file >= 0 else -1)
@@ -125,6 +125,8 @@ def check_type(flags, file):
     kind = flags & MAP_TYPE
     if file >= 0 and kind == P.MAP_SHARED_VALIDATE and flags & ~LEGACY_FLAGS & ~MAP_TYPE:
         return -P.EOPNOTSUPP
+    if file < 0 and kind == P.MAP_DROPPABLE:
+        return -P.EINVAL if flags & (P.MAP_LOCKED | P.MAP_GROWSDOWN) else 0
     if kind not in (P.MAP_PRIVATE, P.MAP_SHARED) and (file < 0 or kind != P.MAP_SHARED_VALIDATE):
         return -P.EINVAL
     return -P.EINVAL if flags & P.MAP_GROWSDOWN and (file >= 0 or kind != P.MAP_PRIVATE) else 0
@@ -138,19 +140,57 @@ def may_be_hugetlb(flags):
 
 
 @cold
-def refuse_hugetlb(m, t, address, length, flags):
-    """MAP_HUGETLB where no huge page is in the pool: -ENOMEM, for MAP_FIXED after what lay there has gone. Linux:
+def map_hugetlb(m, t, address, length, prot, flags):
+    """MAP_HUGETLB where no huge page is in the pool. With MAP_NORESERVE it succeeds, and every touch is SIGBUS; else it is
+    -ENOMEM, for MAP_FIXED after what lay there has gone. Linux: ksys_mmap_pgoff, hugetlb_get_unmapped_area,
     hugetlbfs_file_mmap."""
-    if not flags & P.MAP_FIXED:
-        return -P.ENOMEM
+    p = m.thread[t].process
     mask = (1 << max(flags >> P.MAP_HUGE_SHIFT & P.MAP_HUGE_MASK, P.HUGE_SHIFT)) - 1
-    if address & mask:
-        return -P.EINVAL
     length = length + mask & ~mask
-    end = task_end(m.process[m.thread[t].process].layout)
-    if 0 <= address <= end - length:
-        unmap(m, t, address, address + length)
-    return -P.ENOMEM
+    if flags & (P.MAP_FIXED | P.MAP_FIXED_NOREPLACE):
+        address = place(m, p, address, length, flags, -1) if address & mask == 0 else -P.EINVAL
+    elif length <= 0 or length >> P.PAGE_SHIFT > P.SHMEM_PAGES:
+        return -P.ENOMEM
+    else:
+        address = place_aligned(m, p, address + mask & ~mask, length, mask, flags)
+    if address < 0:
+        return address
+    if (flags & P.MAP_LOCKED or m.process[p].lock_future) and not may_lock(m, p, length >> P.PAGE_SHIFT):
+        return -P.EPERM if flags & P.MAP_LOCKED and m.process[p].limit_locked == 0 else -P.EAGAIN
+    failed = check_type(flags, 0)
+    if failed:
+        return failed
+    if not has_records(m, True):
+        return -P.ENOMEM
+    vm_flags = mapping_flags(m, prot, flags & ~P.MAP_LOCKED, 0) & ~P.VM_ACCOUNT | P.VM_HUGETLB | P.VM_NORESERVE
+    if not may_expand(m, p, vm_flags, (length >> P.PAGE_SHIFT) - mapped_in(m, p, address, address + length, 0)):
+        return -P.ENOMEM
+    failed = unmap(m, t, address, address + length)
+    if failed or not flags & P.MAP_NORESERVE:
+        return failed if failed else -P.ENOMEM
+    file = new_shmem(m, p, length >> P.PAGE_SHIFT, False)
+    m.file[file].pages = mask + 1 >> P.PAGE_SHIFT
+    add_vma(m, p, address, address + length, vm_flags, 0, file + 1)
+    return address
+
+
+@kernel
+def place_aligned(m, p, hint, length, mask, flags):
+    """Where `length` bytes go on a multiple of `mask` + 1: at the hint where there is room; or -errno."""
+    if hint > 0:
+        found = place(m, p, hint, length, flags, -1)
+        if found == hint:
+            return found
+    found = search(m, p, length + mask + 1 - P.PAGE, flags)
+    return found + mask & ~mask if found >= 0 else -P.ENOMEM
+
+
+@kernel
+def may_part(m, v, va):
+    """Whether VMA `v` may end, or begin, at `va`: of huge pages of the pool it takes whole ones. Linux: hugetlb_vm_op_split."""
+    if not m.vma[v].vm_flags & P.VM_HUGETLB:
+        return True
+    return va & (m.file[m.vma[v].file - 1].pages << P.PAGE_SHIFT) - 1 == 0
 
 
 @kernel
@@ -262,6 +302,9 @@ def map_at(m, t, address, length, prot, flags, file):
     p, c = m.thread[t].process, m.thread[t].core
     pages = length >> P.PAGE_SHIFT
     vm_flags = mapping_flags(m, prot, flags, file) | m.process[p].lock_future
+    wanted = vm_flags & P.VM_LOCKED or flags & (P.MAP_POPULATE | P.MAP_NONBLOCK) == P.MAP_POPULATE
+    if vm_flags & P.VM_DROPPABLE:
+        vm_flags &= ~(P.VM_LOCKED | P.VM_LOCKONFAULT)
     shared = file < 0 and flags & P.MAP_SHARED
     if not has_records(m, shared):
         return -P.ENOMEM
@@ -285,7 +328,7 @@ def map_at(m, t, address, length, prot, flags, file):
     if vm_flags & P.VM_LOCKED:
         m.process[p].locked_vm += pages
         lock_pages(m, c, p, address, address + length)
-    elif flags & (P.MAP_POPULATE | P.MAP_NONBLOCK) == P.MAP_POPULATE:
+    elif wanted:
         populate(m, c, p, address, address + length, False)
     return address
 
@@ -312,6 +355,8 @@ def mapping_flags(m, prot, flags, file):
         vm_flags |= P.VM_LOCKED
     if flags & P.MAP_STACK:
         vm_flags |= P.VM_NOHUGEPAGE
+    if flags & MAP_TYPE == P.MAP_DROPPABLE:
+        return vm_flags | P.VM_DROPPABLE | P.VM_NORESERVE | P.VM_WIPEONFORK | P.VM_DONTDUMP
     if flags & P.MAP_NORESERVE and m.mm.overcommit != 2:
         return vm_flags | P.VM_NORESERVE
     if vm_flags & (P.VM_WRITE | P.VM_SHARED) == P.VM_WRITE:
@@ -361,12 +406,17 @@ def unmap(m, t, start, end):
     if m.vma[v].start < start:
         if end < m.vma[v].end and m.process[p].vma_count >= P.MAX_MAP_COUNT:
             return -P.ENOMEM
+        if not may_part(m, v, start):
+            return -P.EINVAL
         v = split_mapping(m, p, v, start)
         if v < 0:
             return -P.ENOMEM
     last = find_vma(m, p, end - 1)
-    if last >= 0 and m.vma[last].start < end < m.vma[last].end and split_mapping(m, p, last, end) < 0:
-        return -P.ENOMEM
+    if last >= 0 and m.vma[last].start < end < m.vma[last].end:
+        if not may_part(m, last, end):
+            return -P.EINVAL
+        if split_mapping(m, p, last, end) < 0:
+            return -P.ENOMEM
     floor = m.vma[m.vma[v].prev - 1].end if m.vma[v].prev else 0
     low = m.vma[v].start
     high = low
@@ -420,7 +470,7 @@ def cut_out(m, c, p, start, end):
         return
     for va in (start, end):
         v = find_vma(m, p, va)
-        if v >= 0 and m.vma[v].start < va:
+        if v >= 0 and m.vma[v].start < va and may_part(m, v, va):
             part_at(m, c, p, va)
             split_mapping(m, p, v, va)
 

@@ -11,7 +11,7 @@ from hwmem import params as P
 from hwmem._jit import DOORS, kernel
 from hwmem.linux.exec import task_end
 from hwmem.linux.mapping import mapped_in, modify_mapping, range_end
-from hwmem.linux.populate import lock_pages, mark_frames, populate
+from hwmem.linux.populate import lock_pages, mark_frames, mark_locked, populate
 from hwmem.linux.vma_tree import find_vma
 
 LOCK_FLAGS = P.VM_LOCKED | P.VM_LOCKONFAULT
@@ -100,7 +100,7 @@ def fix_up(m, t, v, start, end, locked):
     p, c = m.thread[t].process, m.thread[t].core
     old = m.vma[v].vm_flags
     new = old & ~LOCK_FLAGS | locked
-    if new == old or old & P.VM_SPECIAL:
+    if new == old or old & (P.VM_SPECIAL | P.VM_HUGETLB | P.VM_DROPPABLE):
         return True
     if modify_mapping(m, c, v, start, end, new) < 0:
         return False
@@ -132,7 +132,7 @@ def sys_mlockall(m, t, flags):
         if m.mmu:
             top = task_end(process.layout)
             populate(m, c, p, 0, top, True)
-            mark_locked(m, t)
+            mark_locked(m, c, p, 0, top)
     return 0
 
 
@@ -146,14 +146,3 @@ def apply_to_all(m, t, locked):
         fix_up(m, t, v, m.vma[v].start, end, locked)
         v = find_vma(m, p, end)
     return 0
-
-
-@kernel
-def mark_locked(m, t):
-    """The frames of all locked VMAs are unevictable."""
-    p, c = m.thread[t].process, m.thread[t].core
-    v = m.process[p].first_vma - 1
-    while v >= 0:
-        if m.vma[v].vm_flags & P.VM_LOCKED:
-            mark_frames(m, c, p, m.vma[v].start, m.vma[v].end, 1)
-        v = m.vma[v].next - 1

@@ -9,7 +9,7 @@ from hwmem._jit import DOORS, cold, kernel
 from hwmem.linux.commit import charge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages
-from hwmem.linux.mapping import has_records, is_free, may_expand, may_lock, place, round_up, sys_munmap, unmap
+from hwmem.linux.mapping import has_records, is_free, may_expand, may_lock, may_part, place, round_up, sys_munmap, unmap
 from hwmem.linux.page_table import (
     HUGE_ABOVE,
     deposit_table,
@@ -59,6 +59,10 @@ def sys_mremap(m, t, old, old_length, new_length, flags):
     v = vma_at(m, p, old)
     if v < 0:
         return -P.EFAULT
+    if m.vma[v].vm_flags & P.VM_HUGETLB:
+        old_length, new_length = whole_pages(m, v, old_length), whole_pages(m, v, new_length)
+        if not may_part(m, v, old) or new_length > old_length:
+            return -P.EINVAL
     if old_length < 0 or (old_length and new_length <= old_length and not flags & NEW_ADDRESS):
         failed = sys_munmap(m, t, old + new_length, old_length - new_length) if new_length != old_length else 0
         return failed if failed else old
@@ -93,7 +97,7 @@ def move_all(m, t, start, end, new, flags):
         return -P.EFAULT
     while at < end and v >= 0 and m.vma[v].start < end:
         at = max(at, m.vma[v].start)
-        length = min(end, m.vma[v].end) - at
+        length = whole_pages(m, v, min(end, m.vma[v].end) - at)
         m.sys[4] = new + at - start
         result = grow_or_move(m, t, v, at, length, length, flags)
         if result < 0:
@@ -109,6 +113,8 @@ def grow_or_move(m, t, v, old, old_length, new_length, flags):
     vm_flags = m.vma[v].vm_flags
     more = max(0, new_length - old_length >> P.PAGE_SHIFT)
     stays = flags & P.MREMAP_DONTUNMAP
+    if vm_flags & P.VM_HUGETLB and not may_move_hugetlb(m, v, old, old_length, flags):
+        return -P.EINVAL
     if vm_flags & P.VM_SPECIAL and (more or stays):
         return -P.EINVAL if stays else -P.EFAULT
     if vm_flags & P.VM_LOCKED and not may_lock(m, p, more):
@@ -125,6 +131,21 @@ def grow_or_move(m, t, v, old, old_length, new_length, flags):
     return (
         new if new < 0 else move(m, t, old, min(old_length, new_length) if flags & P.MREMAP_FIXED else old_length, new, new_length, stays)
     )
+
+
+@kernel
+def whole_pages(m, v, length):
+    """`length`, and in a VMA of huge pages of the pool that many whole ones. Linux: align_hugetlb."""
+    if not m.vma[v].vm_flags & P.VM_HUGETLB:
+        return length
+    unit = m.file[m.vma[v].file - 1].pages << P.PAGE_SHIFT
+    return length + unit - 1 & -unit
+
+
+@kernel
+def may_move_hugetlb(m, v, old, length, flags):
+    """Whether [old, old + length) of a VMA of huge pages of the pool are whole ones, and go to where whole ones lie."""
+    return may_part(m, v, old | length | (m.sys[4] if flags & P.MREMAP_FIXED else 0)) and not flags & P.MREMAP_DONTUNMAP
 
 
 @kernel

@@ -83,6 +83,15 @@ def enter_anon(m, p, va, frame):
 
 
 @kernel
+def make_droppable(m, v, frame):
+    """A new page of VMA `v` is one that reclaim may drop, if the VMA says so. Linux: folio_add_new_anon_rmap."""
+    if m.vma[v].vm_flags & P.VM_DROPPABLE:
+        m.frame[frame].state &= ~P.FRAME_SWAPBACKED
+        lru_remove(m, frame)
+        lru_add(m, frame, P.LRU_INACTIVE_FILE)
+
+
+@kernel
 def leave_frame(m, c, p, va, frame):
     """Process `p`'s entry at `va` no longer leads to `frame`."""
     count_rss(m, p, frame, -1)

@@ -104,8 +104,18 @@ def is_ready(m, p, va, write):
 def lock_pages(m, c, p, start, end):
     """Every page of [start, end) is brought in and kept; 0, or -errno."""
     failed = populate(m, c, p, start, end, False)
-    mark_frames(m, c, p, start, end, 1)
+    mark_locked(m, c, p, start, end)
     return failed
+
+
+@kernel
+def mark_locked(m, c, p, start, end):
+    """The frames of the locked VMAs of [start, end) are unevictable."""
+    v = find_vma(m, p, start)
+    while v >= 0 and m.vma[v].start < end:
+        if m.vma[v].vm_flags & P.VM_LOCKED:
+            mark_frames(m, c, p, max(start, m.vma[v].start), min(end, m.vma[v].end), 1)
+        v = m.vma[v].next - 1
 
 
 @kernel

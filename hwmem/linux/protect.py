@@ -13,7 +13,7 @@ from hwmem.linux.page_table import frame_at, is_mapped, next_entry, read_entry, 
 from hwmem.linux.pages import split_huge_entry
 from hwmem.linux.populate import lock_pages
 from hwmem.linux.shootdown import finish_stores, shoot_down
-from hwmem.linux.mapping import may_expand, modify_mapping, range_end
+from hwmem.linux.mapping import may_expand, may_part, modify_mapping, range_end
 from hwmem.linux.vma_tree import find_vma
 
 HUGE_MASK = P.HUGE_PAGE - 1
@@ -51,7 +51,7 @@ def sys_mprotect(m, t, start, length, prot):
         stop = min(end, m.vma[v].end)
         v = protect_vma(m, t, v, at, stop, prot)
         if v < 0:
-            return -P.ENOMEM
+            return v
         at = stop
         v = find_vma(m, p, at)
     return 0
@@ -59,7 +59,7 @@ def sys_mprotect(m, t, start, length, prot):
 
 @kernel
 def protect_vma(m, t, v, start, end, prot):
-    """[start, end) of VMA `v` gets the rights `prot`; the VMA that holds it then, or -1. Linux: mprotect_fixup."""
+    """[start, end) of VMA `v` gets the rights `prot`; the VMA that holds it then, or -errno. Linux: mprotect_fixup."""
     p, c = m.thread[t].process, m.thread[t].core
     vma = m.vma[v]
     old = vma.vm_flags
@@ -67,13 +67,15 @@ def protect_vma(m, t, v, start, end, prot):
     if new == old:
         return v
     pages = end - start >> P.PAGE_SHIFT
-    charged = prot & P.VM_WRITE and not old & (P.VM_ACCOUNT | P.VM_WRITE | P.VM_SHARED | P.VM_NORESERVE)
+    charged = prot & P.VM_WRITE and not old & (P.VM_ACCOUNT | P.VM_WRITE | P.VM_SHARED | P.VM_NORESERVE | P.VM_HUGETLB)
     released = not prot & P.VM_WRITE and old & P.VM_ACCOUNT and vma.file == 0 and vma.anon_vma == 0
     if prot & P.VM_WRITE and not may_expand(m, p, new, pages) and may_expand(m, p, old, pages):
-        return -1  # RLIMIT_DATA
+        return -P.ENOMEM  # RLIMIT_DATA
+    if not (may_part(m, v, start) and may_part(m, v, end)):
+        return -P.EINVAL
     if charged:
         if not charge(m, p, pages):
-            return -1
+            return -P.ENOMEM
         new |= P.VM_ACCOUNT
     elif released:
         new &= ~P.VM_ACCOUNT
@@ -81,7 +83,7 @@ def protect_vma(m, t, v, start, end, prot):
     if v < 0:
         if charged:
             uncharge(m, pages)
-        return -1
+        return -P.ENOMEM
     if released:
         uncharge(m, pages)
     if m.mmu:

@@ -55,7 +55,7 @@ def new_shmem(m, p, pages, promise):
     f = m.file[file]
     f.alive, f.shared = 1, PROMISED if promise else ON_DEMAND
     f.length = pages << P.PAGE_SHIFT
-    f.users = f.cached = f.dirty = 0
+    f.users = f.cached = f.dirty = f.pages = 0
     return file
 
 

@@ -113,14 +113,18 @@ def insert_vma(m, p, start, end, vm_flags, pgoff, file):
 def follows(m, before, vm_flags, pgoff, file):
     """Whether a mapping with these properties could go on where VMA `before` ends."""
     vma = m.vma[before]
-    return (vma.vm_flags ^ vm_flags) & ~P.VM_MERGED == 0 and vma.file == file and vma.pgoff + pages_of(m, before) == pgoff
+    if (vma.vm_flags ^ vm_flags) & ~P.VM_MERGED or vm_flags & P.VM_HUGETLB:
+        return False
+    return vma.file == file and vma.pgoff + pages_of(m, before) == pgoff
 
 
 @kernel
 def goes_on(m, after, va, vm_flags, pgoff, file):
     """Whether VMA `after` is how a mapping with these properties, whose page at `va` would be `pgoff`, could go on there."""
     vma = m.vma[after]
-    return vma.start == va and (vma.vm_flags ^ vm_flags) & ~P.VM_MERGED == 0 and vma.file == file and vma.pgoff == pgoff
+    if vma.start != va or (vma.vm_flags ^ vm_flags) & ~P.VM_MERGED or vm_flags & P.VM_HUGETLB:
+        return False
+    return vma.file == file and vma.pgoff == pgoff
 
 
 @kernel

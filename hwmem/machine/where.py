@@ -4,7 +4,8 @@
                                                                                └─ a row of each kind gets it
 
 A miss is the program's own look-up that the L1 did not have (an upgrade counts, as in l1d.misses); what the page walker and the
-kernel look up is not. The rows are those of one hash table; beyond ROWS they are counted in `dropped`.
+kernel look up is not. The rows are those of one hash table; beyond ROWS they are counted in `dropped`. In detail, of recorded programs, an
+access that only missed the DTLB is noted as well, and rows have DTLB misses and the cycles that noted accesses took.
 
 Invariant: the misses of all rows of a kind, and those dropped, are the program's l1d.misses (instructions: of what has one).
 """
@@ -18,23 +19,24 @@ from hwmem.params import FROM_HITM, FROM_REMOTE_HITM, LINE_SHIFT, PAGE_SHIFT
 KINDS = ("line", "page", "size", "thread", "instruction")
 LINES, PAGES, SIZES, THREADS, INSTRUCTIONS = range(5)
 ROWS, SLOTS = 1 << 19, 1 << 20
-ROW = record("kind", "key", "misses", "hitms", "faults")
+COUNTS, DETAILS = ("misses", "hitms", "faults"), ("tlbs", "cycles")
+ROW = record("kind", "key", *COUNTS, *DETAILS)
 PLACES = record(
     "on",
+    "in_detail",
     "rows",
-    "misses",
-    "hitms",
-    "faults",  # of the last access
+    *COUNTS,
+    *DETAILS,  # of the last access
     ("dropped", "i8", len(KINDS)),
     ("index", "i4", SLOTS),
     ("row", ROW, ROWS),
 )
 
 
-def new_places(on):
+def new_places(on, in_detail=False):
     """A table without rows; `on`: whether anybody looks."""
     places = np.zeros(1, PLACES).view(np.recarray)[0]
-    places.on = on
+    places.on, places.in_detail = on, in_detail
     return places
 
 
@@ -56,6 +58,8 @@ def hitms_served(share):
 @kernel
 def before_access(places, core):
     places.misses, places.hitms, places.faults = misses_of(core), hitms_of(core), core.faults_minor + core.faults_major
+    if places.in_detail:
+        places.tlbs, places.cycles = core.dtlb.misses, core.cycles
 
 
 @kernel
@@ -63,7 +67,9 @@ def after_access(places, core):
     """Whether there is something to note of the access since before_access."""
     places.misses, places.hitms = misses_of(core) - places.misses, hitms_of(core) - places.hitms
     places.faults = core.faults_minor + core.faults_major - places.faults
-    return places.misses != 0 or places.hitms != 0 or places.faults != 0
+    if places.in_detail:
+        places.tlbs, places.cycles = core.dtlb.misses - places.tlbs, core.cycles - places.cycles
+    return places.misses != 0 or places.hitms != 0 or places.faults != 0 or (places.in_detail and places.tlbs != 0)
 
 
 @cold
@@ -87,6 +93,8 @@ def add(places, kind, key):
     row.misses += places.misses
     row.hitms += places.hitms
     row.faults += places.faults
+    row.tlbs += places.tlbs
+    row.cycles += places.cycles
 
 
 @kernel
@@ -108,20 +116,26 @@ def row_of(places, kind, key):
 
 
 def tables(places, most):
-    """Of each kind that there is: {"rows": at most `most` dicts with "at", "misses", "hitms", "faults", the worst first, "of": how many
-    there were, "misses", "hitms", "faults": of all, "dropped": misses without a row}."""
-    rows = places.row[: int(places.rows)]
+    """Of each kind that there is: {"rows": at most `most` dicts with "at", "misses", "hitms", "faults", in detail also "tlbs", "cycles", the worst
+    first, "of": how many there were, "misses", "hitms", ...: of all, "dropped": misses without a row}."""
+    counts = COUNTS + DETAILS if places.in_detail else COUNTS
     found = {}
     for number, kind in enumerate(KINDS):
-        own = rows[rows["kind"] == number]
+        own = rows_of(places, number)
         if not len(own):
             continue
-        order = np.lexsort((own["key"], -own["faults"], -own["hitms"], -own["misses"]))
         found[kind] = {
-            "rows": [{"at": int(r["key"]), **{name: int(r[name]) for name in ("misses", "hitms", "faults")}} for r in own[order[:most]]],
+            "rows": [{"at": int(r["key"]), **{name: int(r[name]) for name in counts}} for r in own[:most]],
             "of": len(own),
-            **{name: int(own[name].sum()) for name in ("misses", "hitms", "faults")},
+            **{name: int(own[name].sum()) for name in counts},
             "dropped": int(places.dropped[number]),
         }
         found[kind]["misses"] += found[kind]["dropped"]
     return found
+
+
+def rows_of(places, kind):
+    """The rows of a kind (LINES, ...), the worst first."""
+    rows = places.row[: int(places.rows)]
+    own = rows[rows["kind"] == kind]
+    return own[np.lexsort((own["key"], -own["faults"], -own["hitms"], -own["misses"]))]

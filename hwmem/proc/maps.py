@@ -18,6 +18,7 @@ from hwmem.proc import walk
 SMAPS = tuple(name for name in walk.FIGURES if name not in ("Pss_Anon", "Pss_File", "Pss_Shmem"))  # the rollup alone has these
 RIGHTS = ((P.VM_READ, "r"), (P.VM_WRITE, "w"), (P.VM_EXEC, "x"))
 MAP_FLAGS = ((P.VM_GROWSDOWN, P.MAP_GROWSDOWN), (P.VM_LOCKED, P.MAP_LOCKED), (P.VM_NORESERVE, P.MAP_NORESERVE))
+HUGE_POOL = "/anon_hugepage (deleted)"  # MAP_HUGETLB (fs/hugetlbfs/inode.c)
 SHARED_MEMORY = "/dev/zero (deleted)"  # shared anonymous memory is a file without a name (mm/shmem.c)
 NO_DEVICE, SHARED_DEVICE, DISK_DEVICE = "00:00", "00:01", "08:01"
 
@@ -30,13 +31,16 @@ MNEMONICS_ABOVE = (
     (P.VM_SEQUENTIAL, "sr"),
     (P.VM_RANDOM, "rr"),
     (P.VM_DONTCOPY, "dc"),
+    (P.VM_HUGETLB, "de"),  # VM_DONTEXPAND, which it has too
     (P.VM_LOCKONFAULT, "lf"),
     (P.VM_ACCOUNT, "ac"),
     (P.VM_NORESERVE, "nr"),
+    (P.VM_HUGETLB, "ht"),
     (P.VM_WIPEONFORK, "wf"),
     (P.VM_DONTDUMP, "dd"),
     (P.VM_HUGEPAGE, "hg"),
     (P.VM_NOHUGEPAGE, "nh"),
+    (P.VM_DROPPABLE, "dp"),
 )
 SPECIAL_MNEMONICS = {"[vdso]": "rd ex mr mw me de", "[vvar]": "rd mr pf io de dd"}
 
@@ -95,7 +99,7 @@ def vma_of(space, start, end, vm_flags, pgoff, file, figures):
     flags |= sum(bit for vm_flag, bit in MAP_FLAGS if vm_flags & vm_flag)
     device, offset = NO_DEVICE, 0
     if file:
-        device, offset = SHARED_DEVICE if name == SHARED_MEMORY else DISK_DEVICE, pgoff * P.PAGE
+        device, offset = SHARED_DEVICE if name in (SHARED_MEMORY, HUGE_POOL) else DISK_DEVICE, pgoff * P.PAGE
     if device != DISK_DEVICE:
         flags |= P.MAP_ANONYMOUS
     return Vma(
@@ -114,6 +118,8 @@ def vma_of(space, start, end, vm_flags, pgoff, file, figures):
 
 
 def name_of(space, start, end, vm_flags, file):
+    if vm_flags & P.VM_HUGETLB:
+        return HUGE_POOL
     if file:
         return SHARED_MEMORY if space.machine.state.file[file - 1].shared else space.machine.file_names[file - 1]
     if vm_flags & P.VM_SPECIAL:

@@ -6,7 +6,7 @@ Source: fs/proc/task_mmu.c (show_smap, __show_smap, show_smaps_rollup).
 
 from hwmem import params as P
 from hwmem.proc import walk
-from hwmem.proc.maps import SMAPS, maps_line, measured, name_column, vmas
+from hwmem.proc.maps import HUGE_POOL, SMAPS, maps_line, measured, name_column, vmas
 
 
 def field(name, kib="{:8}"):
@@ -15,8 +15,8 @@ def field(name, kib="{:8}"):
 
 VMA_FORM = (
     field("Size")
-    + field("KernelPageSize", f"{P.PAGE >> 10:8}")
-    + field("MMUPageSize", f"{P.PAGE >> 10:8}")
+    + field("KernelPageSize")
+    + field("MMUPageSize")
     + "".join(field(name) for name in SMAPS)
     + "THPeligible:    {:8}\nVmFlags: {} \n"
 )
@@ -25,11 +25,14 @@ FIRST_FIGURE = 8  # of a Vma's fields
 
 
 def smaps_text(process):
-    column = name_column(process)
-    return "".join(
-        maps_line(vma, column) + VMA_FORM.format(vma.size >> 10, *(n >> 10 for n in vma[FIRST_FIGURE:-2]), *vma[-2:])
-        for vma in vmas(process)
-    )
+    return "".join(one_text(process, vma) for vma in vmas(process))
+
+
+def one_text(process, vma):
+    """A VMA's part of smaps."""
+    page = int(process.machine.state.file[vma.inode - 1].pages) * P.PAGE if vma.name == HUGE_POOL else P.PAGE
+    sizes = (vma.size, page, page, *vma[FIRST_FIGURE:-2])
+    return maps_line(vma, name_column(process)) + VMA_FORM.format(*(n >> 10 for n in sizes), *vma[-2:])
 
 
 def smaps_rollup(process):

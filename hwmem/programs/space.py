@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hwmem.layout import PROBES, SERIES_NAMES
+from hwmem.params import PAGE
+
 
 class Symbol(NamedTuple):
     """A named stretch of memory: `size` bytes from `start`; elements of `element` bytes count as name[i]."""
@@ -22,12 +25,28 @@ class Symbol(NamedTuple):
     element: int
 
 
+class Probe(NamedTuple):
+    """A word of 8 bytes whose value is shown over time."""
+
+    name: str
+    address: int
+
+
+def check_probe(name, address, probes):
+    if len(probes) == PROBES:
+        raise ValueError(f"probe: there are {PROBES} words at most, and {name!r:.60} is one more")
+    if not isinstance(name, str) or not name or name in SERIES_NAMES or name in {probe.name for probe in probes}:
+        raise ValueError(f"probe: {name!r:.60} is no name, or one that is taken")
+    if address % PAGE > PAGE - 8:
+        raise ValueError(f"probe: the 8 bytes at {address:#x} lie in two pages")
+
+
 class Space:
     """`process`: whose memory it is; `random`: numpy's generator, of the run's seed; `core`: where the main thread runs."""
 
     def __init__(self, process, random, core=0, environment=None):
         self.process, self.random, self.core, self.environment = process, random, core, dict(environment or {})
-        self.symbols = []
+        self.symbols, self.probes = [], []
 
     def map(self, name, size, element=8, touch=True):
         """`size` bytes of zeros on pages of their own, under `name`; their address. Raises OSError when memory is full.
@@ -45,6 +64,12 @@ class Space:
     def symbol(self, name, start, size, element=8):
         """Name [start, start + size), which has no name yet."""
         self.symbols.append(Symbol(name, int(start), int(size), int(element)))
+
+    def probe(self, name, address):
+        """Show the 8 bytes at `address` over time, under `name` (Result.series). Raises ValueError for one too many, for a name that
+        is taken, for 8 bytes that lie in two pages."""
+        check_probe(name, address, self.probes)
+        self.probes.append(Probe(name, int(address)))
 
     def write(self, address, values):
         """Store an array, or an int as 8 bytes."""

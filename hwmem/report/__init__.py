@@ -2,11 +2,11 @@
 
 overview.py     what a run prints: machine, comparison, cores, contended lines
 lines.py        contended lines, byte by byte; the event log; data races
+program.py      a recorded program: contended lines with variable, code and source
 where.py        where a trace misses
 sections.py     caches, tlb, faults, memory, ordering
 table.py        numbers in columns
 history.py      a line's history as a table and as a picture
-page.py         all of it as one HTML file
 """
 
 from hwmem.report.lines import events_table, lines_table, races_text

@@ -11,6 +11,7 @@ import string
 
 from hwmem.observe import c2c, events, race_report
 from hwmem.params import MAX_THREADS
+from hwmem.report.program import program_lines
 from hwmem.report.table import screen, table, text
 
 LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase + "+" * (MAX_THREADS - 62)
@@ -98,7 +99,9 @@ def verdict(result):
 
 
 def lines_table(result):
-    """The two tables of `perf c2c`, by line and by offset."""
+    """The two tables of `perf c2c`, by line and by offset; of a recorded program by line and by code."""
+    if result.program is not None:
+        return program_lines(result)
     return c2c.text(result.c2c(), width=screen()).rstrip("\n")
 
 

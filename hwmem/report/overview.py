@@ -1,6 +1,7 @@
 """What a run prints: which program on which machine, what it is compared with, what each core did, which lines met."""
 
 from hwmem.report.lines import lines_overview, races_text
+from hwmem.report.program import program_overview
 from hwmem.report.where import where
 from hwmem.report.table import fold, grid_table, percent, table, text
 from hwmem.units import format_size
@@ -13,11 +14,11 @@ def overview(result):
     parts = [header(result), outcome(result)]
     if "grid" in result.values:
         parts.append(grid_table(result.values["grid"]))
-    if result.comparison:
+    if result.comparison and result.program is None:
         parts.append(grid_table(result.comparison, factor=True))
     parts += [
         cores(result),
-        lines_overview(result),
+        lines_overview(result) if result.program is None else program_overview(result),
         None if result.races is None else races_text(result),
         where(result) if result.where else None,
     ]

@@ -1,8 +1,17 @@
-"""Where a trace misses: the worst lines, pages, sizes, threads and instructions, a table each."""
+"""Where a trace misses: the worst lines, pages, sizes, threads and instructions, a table each; of a recorded program first the worst source
+lines and allocations."""
 
 from hwmem.report.table import percent, table
 
-TITLES = {"line": "line", "page": "page of 4 KiB", "size": "bytes", "thread": "thread", "instruction": "instruction"}
+TITLES = {
+    "source": "source line",
+    "allocation": "allocation",
+    "line": "line",
+    "page": "page of 4 KiB",
+    "size": "bytes",
+    "thread": "thread",
+    "instruction": "instruction",
+}
 ADDRESSES = ("line", "page", "instruction")
 
 
@@ -16,15 +25,18 @@ def where(result):
 
 def one(kind, found, top):
     rows = found["rows"][:top]
+    in_detail = "tlbs" in found
     shown = table(
-        [TITLES[kind], "L1D misses", "share", "HITM", "faults"],
+        [TITLES[kind], *["function"] * (kind == "source"), "L1D misses", "share", "HITM", "faults", *["DTLB misses"] * in_detail],
         [
             [
                 f"{row['at']:#x}" if kind in ADDRESSES else str(row["at"]),
+                *[row.get("function") or "-"] * (kind == "source"),
                 row["misses"],
                 percent(row["misses"], found["misses"]),
                 row["hitms"],
                 row["faults"],
+                *[row.get("tlbs", 0)] * in_detail,
             ]
             for row in rows
         ],

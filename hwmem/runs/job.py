@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 from numba import typeof
 
-from hwmem.runs import comparison
+from hwmem.runs import comparison, series
 from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.machine.arguments import int64_array
@@ -28,12 +28,15 @@ from hwmem.runs.watch import UNWATCHED, Watch
 from hwmem.programs import Space, find
 from hwmem.programs.file import compiled
 from hwmem.programs.registry import as_values_sees
+from hwmem.proc.residency import residency
+from hwmem.runs.recorded import Wishes, replay_recording
 from hwmem.runs.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
 MAX_CYCLES = Integer(1, 10**18)
 INTERRUPTED = "interrupted"
 VALUES_SECONDS = 0.3  # for what an interrupted program has computed
+RECORDING = "threads"  # the format
 TOP, KEPT = 10, 200  # rows of a table of where misses are: shown, and kept in the result
 START_SPREAD_CYCLES = 1000  # no two threads of a real program start in the same cycle; what the seed decides
 
@@ -117,6 +120,7 @@ class Job:
         self.start = start = self.level_clocks()
         machine.reset_counters()
         watch.start(machine, self.threads)
+        series.start(machine, self.space.process.number, self.space.probes, start)
         for rank, t in enumerate(self.threads):
             start_thread(m, t, rank)
         wall, stopped = self.measure(progress, min(start + limit, P.NEVER))
@@ -126,6 +130,7 @@ class Job:
         cores = [int(m.thread[t].core) for t in self.threads]
         cycles = max(map(machine.cycles, cores)) - start
         counters = machine.counters()
+        over_time = series.stop(machine, self.threads[0], start + cycles, self.space.probes)
         values = self.computed(stopped)
         result = Result(
             workload=self.workload.name,
@@ -141,6 +146,9 @@ class Job:
             symbols=plain(self.space.symbols),
             lines=watch.lines(machine, self.space.symbols, self.threads),
             events=watch.log(machine, self.threads),
+            series=over_time,
+            space=residency(self.space.process),
+            start=start,
             races=watch.found_races(machine, self.threads),
             stopped=stopped,
         )
@@ -265,16 +273,20 @@ def bar_of(name, m):
         yield lambda: bar.update(accesses(m) - before - bar.n)
 
 
-def replay(traces, config=None, core=None, watch=None, top=TOP):
+def replay(traces, config=None, core=None, watch=None, top=TOP, wishes=None):
     """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result.
 
     `watch`: what else to look at (c2c=None: contended lines, if the traces are several or have cores); `top`: of how many lines,
-    pages, ... the report shows where the misses are, 0: nobody looks. Raises TraceError for what is malformed in a trace,
+    pages, ... the report shows where the misses are, 0: nobody looks; `wishes`: of a recording of threads, runs/recorded.Wishes. Raises TraceError for what is malformed in a trace,
     ValueError for more traces than cores, Interrupted.
     """
     watch = watch or Watch()
-    machine, stopped = Machine(config), None
     traces = list(traces) if isinstance(traces, (list, tuple)) else [traces]
+    if any(trace.format == RECORDING for trace in traces):
+        if len(traces) > 1 or core is not None:
+            raise ValueError("a recording of threads is replayed alone, each thread on its core")
+        return replay_recording(traces[0], config, watch if watch.c2c is not None else watch._replace(c2c=False), top, wishes or Wishes())
+    machine, stopped = Machine(config), None
     places = new_places(top > 0)
     player = Player(machine, machine.stand_in(), core, places)
     threads = player.threads().tolist()

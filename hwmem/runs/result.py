@@ -16,14 +16,17 @@ import numpy as np
 from hwmem import __version__
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import ResultError
+from hwmem.layout import SERIES_NAMES
 from hwmem.params import LINE_SHIFT
 from hwmem.runs import result_file
 from hwmem.runs.frame import rows, to_pandas, write_csv
+from hwmem.trace.program import Program
 
 FORMAT = 1  # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
-TRIED_EVENTS = 100
-LATER = ("events", "races", "stopped", "where")  # fields that older results do not have
+TRIED_ROWS = 100  # of arrays
+ARRAYS = ("events", "series")  # fields that are no JSON
+LATER = ("events", "series", "races", "stopped", "where", "program", "space", "start")  # fields that older results do not have
 
 
 @dataclass(repr=False)
@@ -33,8 +36,11 @@ class Result:
     `counters`: Machine.counters() of the measured phase, which begins when setup is done; `cycles`: how long that
     took on the core that took longest; `cores`: the core of each thread; `values`: what the program computed;
     `symbols`: (name, start, size, element) of its variables; `operation`: what one of values["operations"] is called;
-    `comparison`: see comparison.py; `events`: array of coherence events, or None; `races`: data races as dicts
+    `comparison`: see comparison.py; `events`: array of coherence events, or None; `series`: the run over time, an array with a row a
+    sample (runs/series.py), or None; `space`: the address space as the program left it, a dict a VMA (proc/residency.py), or None; `start`: the
+    cycle of the machine's clocks, which events tell, at which the measured phase began; `races`: data races as dicts
     (observe/race_report.py), None if nobody looked; `where`: of a trace, "top" and the tables of machine/where.py, or None;
+    `program`: of a recording with threads, the Program (trace/program.py), else None;
     `stopped`: why it ended before its time ("interrupted", ...), else None.
     """
 
@@ -52,8 +58,12 @@ class Result:
     lines: list = field(default_factory=list)
     comparison: dict | None = None
     events: np.ndarray | None = None
+    series: np.ndarray | None = None
+    space: list | None = None
+    start: int | None = None
     races: list | None = None
     where: dict | None = None
+    program: Program | None = None
     stopped: str | None = None
     version: str = __version__
 
@@ -131,15 +141,19 @@ class Result:
         return comparison(self, path)
 
     def to_dict(self):
-        """All but the events, as JSON has it."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "events"}
+        """All but the events and the series, as JSON has it."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ARRAYS}
         if self.stopped is None:
             del fields["stopped"]
+        if self.program is None:
+            del fields["program"]
+        else:
+            fields["program"] = self.program.to_dict()
         return {"kind": KIND, "format": FORMAT, **fields, "config": self.config.to_dict(), "seconds": self.seconds, "cost": self.cost}
 
     def save(self, path):
         """Write the file that load_result reads; an old one of that name stays until the new one is whole. Raises OSError."""
-        result_file.write(path, self.to_dict(), self.events)
+        result_file.write(path, self.to_dict(), {name: getattr(self, name) for name in ARRAYS})
 
 
 def load_result(path):
@@ -147,7 +161,7 @@ def load_result(path):
     TypeError for what is no path."""
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path: takes a string or a path, not {type(path).__name__}")
-    document, events = result_file.read(path)
+    document, arrays = result_file.read(path, ARRAYS)
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise ResultError(f"{path}: not a result of hwmem")
     if document.get("format") != FORMAT:
@@ -157,8 +171,9 @@ def load_result(path):
         )
     try:
         fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in LATER}
-        fields |= {"config": MachineConfig.from_dict(document["config"]), "events": events}
-        fields |= {name: document.get(name) for name in LATER[1:]}
+        fields |= {"config": MachineConfig.from_dict(document["config"]), **arrays}
+        fields |= {name: document.get(name) for name in LATER if name not in ARRAYS}
+        fields["program"] = fields["program"] and Program.from_dict(fields["program"])
         for name, field_of in Result.__dataclass_fields__.items():
             if not isinstance(fields[name], field_of.type):
                 raise TypeError(f"{name} is {fields[name]!r:.40}")
@@ -171,15 +186,19 @@ def load_result(path):
 
 def try_out(result):
     """Whatever reads the result finds what it expects: every report can be made of it. Raises what it raises if not."""
-    from hwmem.report.page import page
+    from hwmem.page import page
 
     counted, cores = result.counters["cores"], result.config.cores
     if len(counted) != cores or any(counts.keys() != counted[0].keys() for counts in counted):
         raise ValueError(f"counters are not those of {cores} cores")
+    if result.series is not None:
+        names = result.series.dtype.names
+        if names[: len(SERIES_NAMES)] != SERIES_NAMES or any(result.series.dtype[name] != np.int64 for name in names):
+            raise ValueError("series.npy is not a run over time")
     for name, start, size, element in result.symbols:
         if not (isinstance(name, str) and start >= 0 and size >= 0 and element > 0):
             raise ValueError(f"symbol {name!r:.40}")
-    page(replace(result, events=None if result.events is None else result.events[:TRIED_EVENTS]))
+    page(replace(result, **{name: None if getattr(result, name) is None else getattr(result, name)[:TRIED_ROWS] for name in ARRAYS}))
     json.dumps(result.to_dict())
 
 

@@ -1,7 +1,8 @@
 """The file that keeps a result, read as what it may be: damaged, made by hand, or no result at all.
 
-    zip ─┬─ result.json     all but the events
-         └─ events.npy      numpy's own format, if events were logged
+    zip ─┬─ result.json     all but the arrays
+         ├─ events.npy      numpy's own format, if events were logged
+         └─ series.npy      the same, of the run over time
 
 Nothing in it is believed: entries are read up to a size that no result has, and what zip, JSON or numpy make of damaged bytes
 is one line.
@@ -19,37 +20,40 @@ from hwmem.errors import ResultError
 from hwmem.whole_file import write_whole
 
 MOST_JSON = 256 << 20  # bytes of result.json
-MOST_EVENTS = 256 << 20
+MOST_ARRAY = 256 << 20
 
 
-def write(path, document, events):
-    """Keep a result's document (JSON) and event log (array or None) at `path`. Raises OSError that names it."""
+def write(path, document, arrays):
+    """Keep a result's document (JSON) and its arrays (name: array or None) at `path`. Raises OSError that names it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("result.json", json.dumps(document, indent=1))
-        if events is not None:
-            log = io.BytesIO()
-            np.save(log, events, allow_pickle=False)
-            archive.writestr("events.npy", log.getvalue())
+        for name, array in arrays.items():
+            if array is not None:
+                data = io.BytesIO()
+                np.save(data, array, allow_pickle=False)
+                archive.writestr(f"{name}.npy", data.getvalue())
     write_whole(path, buffer.getvalue())
 
 
-def read(path):
-    """(document, events) of the file at `path`. Raises OSError if it cannot be opened, ResultError for all else."""
+def read(path, names):
+    """(document, {name: array or None}) of the file at `path`. Raises OSError if it cannot be opened, ResultError for all else."""
     with open(path, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ResultError(f"{path}: not a result of hwmem (no ordinary file)")
         try:
             with zipfile.ZipFile(file) as archive:
                 document = json.loads(entry(archive, "result.json", MOST_JSON))
-                events = None
-                if "events.npy" in archive.namelist():
-                    events = np.load(io.BytesIO(entry(archive, "events.npy", MOST_EVENTS)), allow_pickle=False)
+                arrays = dict.fromkeys(names)
+                for name in names:
+                    if f"{name}.npy" in archive.namelist():
+                        arrays[name] = np.load(io.BytesIO(entry(archive, f"{name}.npy", MOST_ARRAY)), allow_pickle=False)
         except Exception as error:  # zipfile, zlib, json and numpy have many words for damaged bytes
             raise ResultError(f"{path}: not a result of hwmem ({first_line(error)})") from None
-    if events is not None and (not isinstance(events, np.ndarray) or events.dtype.names is None or events.ndim != 1):
-        raise ResultError(f"{path}: damaged: events.npy is no log of coherence requests")
-    return document, events
+    for name, array in arrays.items():
+        if array is not None and (not isinstance(array, np.ndarray) or array.dtype.names is None or array.ndim != 1):
+            raise ResultError(f"{path}: damaged: {name}.npy is no table")
+    return document, arrays
 
 
 def entry(archive, name, most):

@@ -22,7 +22,8 @@ def enqueue(m, t):
     core.queue_tail = t + 1
     if core.current == 0:
         m.key[core.id] = core.cycles
-    core.slice_end = min(core.slice_end, core.cycles + m.cost.time_slice)
+    m.turn[core.id] = min(m.turn[core.id], core.cycles + m.cost.time_slice)
+    core.slice_end = min(core.slice_end, m.turn[core.id])
 
 
 @kernel

@@ -11,7 +11,7 @@ key NEVER, or the time at which one of its sleepers wakes; one with stores waiti
 becomes visible if that is earlier. -1: no thread can run; `m.deadlocked` says whether any still waits.
 
 Nobody runs from cycle `m.until` on: a limit, or 0 when somebody at the prompt wants to stop (machine/interrupt.py). No core's
-`slice_end` lies behind it, so that the common case need not ask.
+`slice_end` lies behind it, nor behind `m.series.at`, when the run's next sample is due, so that the common case need not ask.
 """
 
 import numpy as np
@@ -64,6 +64,8 @@ def schedule(m, c, unused_a, unused_b, unused_c):
     while m.key[c] != P.NEVER:
         if m.key[c] >= m.until:
             return stop(m)
+        if m.key[c] >= m.series.at:
+            call_door(m, P.DOOR_SERIES, 0, m.key[c], 0, 0)
         drain_due(m, c, m.key[c])
         if m.core[c].current and m.key[c] < m.core[c].cycles:  # that was a store's turn; the thread's comes later
             m.key[c] = next_event(m.core[c])
@@ -131,7 +133,8 @@ def settle(m, c):
             drain_all(m, c)
             return False
         switch_to(m, c, core.queue_head - 1)
-    core.slice_end = min(core.cycles + m.cost.time_slice if core.queue_head else P.NEVER, next_alarm(m, c), m.until)
+    m.turn[c] = min(core.cycles + m.cost.time_slice if core.queue_head else P.NEVER, next_alarm(m, c), m.until)
+    core.slice_end = min(m.turn[c], m.series.at)
     return True
 
 

@@ -1,8 +1,18 @@
 """Recorded traces of real programs.
 
-trace.py    Trace, its blocks, open_trace: which format, what is refused and how it is said
-parse.py    the grammars: lackey, din, xdin; text to records in machine code
-stream.py   files, plain, gzip or xz, as buffers of whole lines
+trace.py        Trace, its blocks, open_trace: which format, what is refused and how it is said
+order.py        recordings of threads: what each thread must wait for in the replay
+words.py        ... counters, free locks, and what they guard
+uses.py         ... the uses of what threads share
+shared.py       ... what that is
+recording.py    ... read: who did what, in which order
+log.py          ... lines of threads, system calls, objects
+references.py   ... lines of references, in machine code
+elf.py          ... what must be known of the program's files
+spill.py        ... its records in a temporary file
+program.py      ... what a result keeps of it
+parse.py        the other grammars: lackey, din, xdin, ...; text to records in machine code
+stream.py       files, plain, gzip or xz, as buffers of whole lines
 """
 
 from hwmem.trace.trace import FORMATS, Block, Trace, TraceCounts, open_trace

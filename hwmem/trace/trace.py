@@ -9,6 +9,9 @@ Memory is one chunk of text and one block, however long the trace is. A trace ma
 pass opens the file anew. What a format cannot say is refused with "file:line: reason", after all whole blocks before
 that line have been handed out.
 
+A recording of threads (`hwmem record`) is another matter: `Trace.recording` reads it (recording.py), and `blocks` gives its references in the
+recorded order, thread n + 1 of the recording as thread n.
+
 Instruction fetches are counted and left out. A modify (lackey's M: one instruction loads and stores the same bytes)
 is a load followed by a store. Where a format has no threads, all references are thread 0's.
 """
@@ -20,7 +23,9 @@ from typing import NamedTuple
 import numpy as np
 
 from hwmem.errors import TraceError
+from hwmem.machine.records import ADDRESS_SHIFT, ATOMIC, CALL, KIND_BITS, KIND_MASK, SIZE_MASK
 from hwmem.trace import parse
+from hwmem.trace.recording import Recording
 from hwmem.trace.stream import StreamError, whole_lines
 
 BLOCK_RECORDS = 1 << 20
@@ -31,7 +36,7 @@ _EXCERPT_BYTES = 40
 
 
 class Format(NamedTuple):
-    grammar: int  # parse.py's number
+    grammar: int | None  # parse.py's number; None: recording.py reads it
     first_line: re.Pattern  # what tells it from the others
 
 
@@ -42,6 +47,7 @@ FORMATS = {
     "data": Format(parse.DATA, re.compile(rb"(?!)")),  # looks as din does: see _is_data
     "cores": Format(parse.CORES, re.compile(rb"[ \t]*[pP][0-9]+[ \t]+[rwRW][ \t]")),
     "rw": Format(parse.RW, re.compile(rb"[ \t]*[rwRW][ \t]+(0[xX])?[0-9a-fA-F]+[ \t\r]*$")),
+    "threads": Format(None, re.compile(rb"--[0-9]+--   SCHED\[|SYSCALL\[[0-9]+,| --> \[")),
 }
 _SKIPPED = re.compile(rb"(==|--|\*\*).*\1|[ \t\r]*$")  # valgrind's own words, an empty line
 _CYCLES = re.compile(rb"[ \t]*2[ \t]+(?:0[xX])?([0-9a-fA-F]+)(?:[ \t\r]|$)")
@@ -105,9 +111,27 @@ class Trace:
         """`blocks`, each with an int64 array of the instructions' addresses, empty where the format has no fetches."""
         if records < 2:
             raise ValueError(f"records takes 2 or more (a modify is two), not {records}")
+        if self.format == "threads":
+            return self._recorded(records)
         if self._whole is None or (instructions and self.path is not None):
             return self._read(records, instructions and self.format in ("lackey", "din", "xdin"))
         return self._slices(records)
+
+    def recording(self, folder=None):
+        """The Recording of a trace with threads, read anew. `folder`: where its objects are looked for, if not where they were. Raises TraceError."""
+        if self.format != "threads":
+            raise ValueError(f"{self.path}: a trace of {self.format}, no recording of threads")
+        return Recording(self.path, folder, self.progress)
+
+    def _recorded(self, records):
+        recording = self.recording()
+        for number in range(len(recording.spill)):
+            for start in range(0, recording.spill.count[number], max(records // 2, 1)):
+                part = recording.spill.part(number, start, min(max(records // 2, 1), recording.spill.count[number] - start))
+                if len((block := as_block(*part, recording.spill.thread[number] - 1))[0].addresses):
+                    yield block
+        counts = [sum(getattr(thread, name) for thread in recording.threads) for name in ("loads", "stores", "instructions")]
+        self._counts = TraceCounts(*counts[:2], recording.modifies, counts[2], recording.lines)
 
     def _slices(self, records):
         for start in range(0, len(self._whole.addresses), records):
@@ -214,6 +238,19 @@ def _is_data(path, lines):
     so, or every 2 among the first lines has a value that no program has instructions at."""
     values = [int(found[1], 16) for line in lines if (found := _CYCLES.match(line))]
     return bool(_DATA_NAME.search(path)) or (bool(values) and max(values) < _LOWEST_CODE)
+
+
+def as_block(what, pcs, thread):
+    """(Block, instructions) of records (machine/records.py) of one thread; an atomic is a load and a store."""
+    kind = what & KIND_MASK
+    what, pcs, kind = what[kind != CALL], pcs[kind != CALL], kind[kind != CALL]
+    twice = np.repeat(np.arange(len(what)), np.where(kind == ATOMIC, 2, 1))
+    second = np.concatenate([[False], twice[1:] == twice[:-1]]) if len(twice) else np.zeros(0, np.bool_)
+    what, pcs, kind = what[twice], pcs[twice], kind[twice]
+    is_store = np.where(kind == ATOMIC, second, kind & 1 == 1)
+    sizes = ((what >> KIND_BITS & SIZE_MASK) + 1).astype(np.int32)
+    n = len(what)
+    return Block(what >> ADDRESS_SHIFT, is_store, sizes, np.full(n, thread, np.int32), np.zeros(n, np.int32)), pcs
 
 
 def _shown(line):

@@ -1,0 +1,165 @@
+"""The page of a Go program's run: `goalloc html R.hwm`. What hwmem's page has, and before it the heap and its collections.
+
+tiles, collections     result.gc                  over time     result.series' probes, marking and pauses shaded
+spans by class         values["sizes"]            arenas        values["arenas"], page by page
+"""
+
+from goalloc.observe.pagemap import KINDS
+from goalloc.params import pageSize
+from hwmem.page import answer, document, memory, run
+from hwmem.page.blocks import bars, listing, panel, section, table, tile, tiles
+from hwmem.report.overview import duration
+
+NONE = 1 << 62  # a goal from here on is none: GOGC off
+COLOURS = ("c0", "c1", "c2", "c3", "I", "c7")  # of KINDS
+ACROSS = 128  # pages in a row of an arena's map: 1 MiB
+HEAP = (("heap_live", "live"), ("heap_goal", "goal"), ("heap_in_use", "in use"), ("heap_free", "free"), ("heap_released", "returned"))
+WORK = ("dedicated_ns", "fractional_ns", "idle_ns", "assist_ns")
+
+
+def page(result):
+    """The HTML as text, of a result of a Go program."""
+    own = [
+        section("collections", "Collections", collections(result)),
+        section("time", "Over time", [memory.over_time(result, spans(result), [heap_over_time(result)])]),
+        section("heap", "The heap", [classes(result), arenas(result), memstats(result)]),
+    ]
+    first, *rest = [one for one in run.sections(result) if one and one["id"] != "time"]
+    first = section("answer", first["title"], [tiles([*go_tiles(result), *answer.tiles(result)]), *first["blocks"][1:]])
+    head = run.head(result) | {"command": command(result)}
+    return document(f"{result.workload} on {result.config.name}", [first, *own, *rest], **head, headline=headline(result))
+
+
+def command(result):
+    words, environment = run.command(result, "goalloc"), result.values.get("environment", {})
+    for name, option, usual in (("GOGC", "--gogc", 100), ("GOMEMLIMIT", "--memlimit", "off")):
+        if environment.get(name) not in (usual, None):
+            words += f" {option} {environment[name]}"
+    return words
+
+
+def longest(result):
+    return max((ns for c in result.gc for ns in c["pauses_ns"]), default=0)
+
+
+def headline(result):
+    stats = result.values["memstats"]
+    if result.stopped:
+        return answer.headline(result)
+    if not result.gc:
+        return f"Nothing was collected: {answer.size(stats['HeapAlloc'])} of {answer.size(stats['HeapSys'])} of heap are in use."
+    many = f"{len(result.gc)} collection{'s' * (len(result.gc) > 1)}"
+    return f"{many}, the longest pause {duration(longest(result) / 1e9)}; the heap ends at {answer.size(stats['HeapAlloc'])}."
+
+
+def go_tiles(result):
+    stats = result.values["memstats"]
+    goal = answer.size(stats["NextGC"]) if 0 < stats["NextGC"] < NONE else "none"
+    unused = sum(row["tail"] + row["free"] * row["size"] for row in result.values["sizes"])
+    whole = sum(row["span bytes"] for row in result.values["sizes"])
+    found = [
+        tile("live heap", answer.size(stats["HeapAlloc"]), f"goal of the next collection: {goal}"),
+        tile("returned to the kernel", answer.size(stats["HeapReleased"]), f"of {answer.size(stats['HeapIdle'])} that are idle"),
+    ]
+    if whole:
+        found.append(tile("of spans unused", f"{100 * unused / whole:.0f}%", f"{answer.size(unused)}: free slots and tails"))
+    if result.gc:
+        forced = sum(c["forced"] for c in result.gc)
+        pauses = sum(ns for c in result.gc for ns in c["pauses_ns"])
+        found += [
+            tile("collections", str(len(result.gc)), f"{forced} of them forced"),
+            tile("longest pause", duration(longest(result) / 1e9), f"{duration(pauses / 1e9)} in all, the world stopped"),
+            tile("processors' time", f"{100 * stats['GCCPUFraction']:.2f}%", "of the program's was the collector's"),
+        ]
+    return found
+
+
+def collections(result):
+    if not result.gc:
+        return []
+    stopped = [sum(c["pauses_ns"]) for c in result.gc]
+    work = bars(
+        [(f"gc {c['n']}", [c[name] for name in WORK] + [pause]) for c, pause in zip(result.gc, stopped)],
+        ["dedicated", "fractional", "idle", "assists", "world stopped"],
+        "Who marked, and how long the world stood",
+        "ns",
+    )
+    columns = [
+        "collection",
+        ("first pause", "text"),
+        ("second", "text"),
+        ("trigger", "bytes"),
+        ("heap before", "bytes"),
+        ("after", "bytes"),
+    ]
+    columns += [("marked", "bytes"), ("goal", "bytes"), ("next goal", "bytes"), ("objects", "int"), ("spans swept", "int")]
+    rows = [
+        [
+            f"gc {c['n']}{' (forced)' if c['forced'] else ''}",
+            *(duration(ns / 1e9) for ns in c["pauses_ns"]),
+            *(c[name] for name in ("heap_trigger", "heap_start", "heap_end", "heap_marked")),
+            *(c[name] if c[name] < NONE else None for name in ("goal", "next_goal")),
+            c["objects_marked"],
+            c["spans_swept"],
+        ]
+        for c in result.gc
+    ]
+    return [work, table(columns, rows, "Collections"), listing("GODEBUG=gctrace=1,scavtrace=1", "\n".join(result.values.get("trace", ())))]
+
+
+def spans(result):
+    """Marking and pauses, in seconds of the run."""
+    start = (result.start or 0) / (result.config.frequency_ghz * 1e9)
+    found = []
+    for c in result.gc:
+        if "at_ns" in c:
+            began, marking, terminating, ended = (ns / 1e9 - start for ns in c["at_ns"])
+            found += [(began, marking, "the world stopped"), (marking, terminating, "marking"), (terminating, ended, "the world stopped")]
+    return [one for one in found if one[1] >= 0]
+
+
+def heap_over_time(result):
+    s = result.series
+    names = [] if s is None else [(name, says) for name, says in HEAP if name in s.dtype.names]
+    made = panel("Go heap", "bytes", [(says, [v if 0 <= v < NONE else None for v in s[name].tolist()]) for name, says in names])
+    return made and made | {"of": [name for name, _ in names]}
+
+
+def classes(result):
+    """Spans by size class: how full they are, and what of their bytes no object has."""
+    columns = [("size", "text"), ("spans", "int"), ("slots", "int"), ("live", "int"), ("occupied", "bar"), ("span bytes", "bytes")]
+    columns += [("unused", "bytes"), ("of its bytes", "bar"), ("mallocs", "int"), ("frees", "int")]
+    rows = []
+    for row in result.values["sizes"]:
+        if row["spans"] or row["mallocs"]:
+            unused = row["tail"] + row["free"] * row["size"]
+            share = unused / row["span bytes"] if row["span bytes"] else None
+            full = row["live"] / row["slots"] if row["slots"] else None
+            name = f"{row['size']:,} bytes" if row["size"] else "large"
+            rows.append(
+                [name, row["spans"], row["slots"], row["live"], full, row["span bytes"], unused, share, row["mallocs"], row["frees"]]
+            )
+    return table(columns, rows, "Spans by size class")
+
+
+def arenas(result):
+    found = result.values.get("arenas")
+    if not found:
+        return None
+    return {
+        "kind": "pages",
+        "kinds": list(KINDS),
+        "colours": list(COLOURS),
+        "across": ACROSS,
+        "areas": [{"name": f"Arena at {arena['base']:#x}", "runs": arena["runs"]} for arena in found],
+        "note": f"A square is a page of {pageSize >> 10} KiB, a row {ACROSS * pageSize >> 20} MiB.",
+    }
+
+
+def memstats(result):
+    rows = [
+        [name, value]
+        for name, value in result.values["memstats"].items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
+    return table(["runtime.MemStats", ("value", "num")], rows, "runtime.MemStats at the end")

@@ -1,0 +1,54 @@
+"""The heap's arenas, 8 KiB page by page: what each page is used for. Read as a debugger reads.
+
+    arena      ┌ runs of pages of one kind ────────────────────────────────────────────────┐
+               small objects | ... with pointers | large objects | stacks | free | returned     up to the last page that was ever used
+
+Free pages are told from returned ones (scavenged: their memory has gone back to the kernel) by the page allocator's bitmaps
+(Go: mpallocbits.go pallocData).
+"""
+
+from goalloc.layout import mheap, pageAlloc, pallocData, variables as V
+from goalloc.observe.check import all_spans, arenas, chunks_in_use, linear
+from goalloc.params import heapArenaBytes, mSpanInUse, pageSize, pallocChunkPages
+
+KINDS = ("small objects", "small objects with pointers", "large objects", "stacks and the runtime's", "free", "returned to the kernel")
+SMALL, POINTERS, LARGE, MANUAL, UNUSED, RETURNED = range(len(KINDS))
+PAGES = V.mheap_ + mheap.pages
+
+
+def page_map(look):
+    """A dict an arena: "base", "runs" [[pages, kind], ...] from its first page to the last that the page allocator was given."""
+    kinds = {}
+    for ci in chunks_in_use(look):
+        l2 = look.word(PAGES + pageAlloc.chunks + (ci >> 13) * 8)
+        scavenged = int.from_bytes(look.read(l2 + (ci & 8191) * pallocData.sizeof + 64, 64), "little") if l2 else 0
+        first = ci * pallocChunkPages
+        kinds |= {first + i: RETURNED if scavenged >> i & 1 else UNUSED for i in range(pallocChunkPages)}
+    for base, span in all_spans(look).items():
+        first = linear(base) // pageSize
+        kinds |= dict.fromkeys(range(first, first + span["npages"]), kind_of(span))
+    found = []
+    for base, _ in arenas(look):
+        first = linear(base) // pageSize
+        pages = [kinds[n] for n in range(first, first + heapArenaBytes // pageSize) if n in kinds]
+        if pages:
+            found.append({"base": base, "runs": runs(pages)})
+    return found
+
+
+def kind_of(span):
+    if span["state"] != mSpanInUse:
+        return MANUAL
+    if span["spanclass"] < 2:  # size class 0
+        return LARGE
+    return SMALL if span["spanclass"] & 1 else POINTERS
+
+
+def runs(pages):
+    found = []
+    for kind in pages:
+        if found and found[-1][1] == kind:
+            found[-1][0] += 1
+        else:
+            found.append([1, kind])
+    return found

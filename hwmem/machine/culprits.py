@@ -1,0 +1,88 @@
+"""Who makes shared lines move: misses and HITMs of each line that threads share, by instruction and thread; and whether every load reads what it
+read in the recording.
+
+    an access that missed ── its line shared? ── a row of (line, instruction, thread) gets it
+    any access            ── its line shared? ── the digest of what its thread reads (trace/order.py) goes on
+
+`is_shared` is a filter of 2^15 bytes, then a hash table; a negative answer, the common one, costs a load of the host's.
+"""
+
+import numpy as np
+
+from hwmem._jit import cold, hot, kernel
+from hwmem.layout.rules import record
+from hwmem.machine.records import ADDRESS_SHIFT, FILTER_BITS, GRANULE_SHIFT, KIND_BITS, KIND_MASK, SIZE_MASK, find, hashed, seen
+from hwmem.params import LINE_SHIFT
+
+ROWS, SLOTS = 1 << 16, 1 << 17
+FAR = 2048  # records that the search for a caller goes back
+ROW = record("line", "instruction", "thread", "misses", "hitms", "caller")
+CULPRITS = record("rows", "dropped", "program_start", "program_end", ("index", "i4", SLOTS), ("row", ROW, ROWS))
+
+
+def new_culprits(program):
+    """A table without rows. `program`: (start, end) of the program's own instructions."""
+    culprits = np.zeros(1, CULPRITS).view(np.recarray)[0]
+    culprits.program_start, culprits.program_end = program
+    return culprits
+
+
+@hot
+def is_shared(tables, va):
+    """Whether threads share the line of `va`."""
+    line = va >> LINE_SHIFT
+    return tables.bits[hashed(line, 1 << FILTER_BITS)] != 0 and tables.line_places[find(tables.line_places, line)] == line
+
+
+@cold
+def note_culprit(culprits, places, va, thread, pcs, at):
+    """The last access, `pcs[at]`'s, missed with what `places` says."""
+    n = row_of(culprits, va >> LINE_SHIFT, pcs[at], thread)
+    if n < 0:
+        culprits.dropped += places.misses
+        return
+    row = culprits.row[n]
+    row.misses += places.misses
+    row.hitms += places.hitms
+    if row.caller == 0:
+        row.caller = caller(culprits, pcs, at)
+
+
+@kernel
+def caller(culprits, pcs, at):
+    """The last instruction of the program's own up to pcs[at]; 0: none for long."""
+    for i in range(at, max(at - FAR, -1), -1):
+        if culprits.program_start <= pcs[i] < culprits.program_end:
+            return pcs[i]
+    return 0
+
+
+@kernel
+def row_of(culprits, line, instruction, thread):
+    """The row of a key, new if need be; -1: no room."""
+    slot = hashed(line * 31 + instruction * 1031 + thread * 7, SLOTS)
+    while culprits.index[slot] != 0:
+        row = culprits.row[culprits.index[slot] - 1]
+        if row.line == line and row.instruction == instruction and row.thread == thread:
+            return np.int64(culprits.index[slot] - 1)
+        slot = slot + 1 & SLOTS - 1
+    if culprits.rows == ROWS:
+        return -1
+    culprits.rows += 1
+    culprits.index[slot] = culprits.rows
+    row = culprits.row[culprits.rows - 1]
+    row.line, row.instruction, row.thread = line, instruction, thread
+    return culprits.rows - 1
+
+
+@kernel
+def see(tables, digest, what, thread, pos):
+    """The digest of strand `thread` after record `pos` of its, `what`, which goes to a shared line."""
+    address, kind = what >> ADDRESS_SHIFT, what & KIND_MASK
+    granule = address >> GRANULE_SHIFT
+    while granule <= address + (what >> KIND_BITS & SIZE_MASK) >> GRANULE_SHIFT:
+        place = find(tables.granules, granule)
+        if tables.granules[place] == granule:
+            digest = seen(digest, tables.slots[place], kind, thread, pos, tables.state)
+        granule += 1
+    return digest

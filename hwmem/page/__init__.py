@@ -1,0 +1,15 @@
+"""Results as pages: one HTML file each, which needs nothing beside itself and asks nobody for anything.
+
+    a Result ── plain functions ── blocks (blocks.py) ── JSON ──┐
+                answer, coherence, counts, memory               ├── document.py ── one file
+                                       page.css, page.js ───────┘     page.js draws each block from its data
+
+    page(result)          a run                        comparison(a, b, difference)      two
+    document(...)         whatever else becomes a page, of tiles, tables, charts and pictures
+
+A block that has nothing to show is not made: a page promises nothing that it has not.
+"""
+
+from hwmem.page.compare import comparison
+from hwmem.page.document import document
+from hwmem.page.run import page

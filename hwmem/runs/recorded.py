@@ -1,0 +1,401 @@
+"""A recording of threads, replayed from its reading to its result.
+
+    Recording ── Order ── strands, one a thread ── weave (machine/weave.py) ── Program with lines, pages, stores
+                                                     └─ records to read on, memory calls (image.py), faults: here
+
+Each thread's records are read as it comes to them, so that memory is bounded however long the recording is.
+"""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from hwmem import params as P
+from hwmem.config.machine import MachineConfig
+from hwmem.errors import Interrupted, MachineError
+from hwmem.machine.culprits import new_culprits
+from hwmem.machine.records import ADDRESS_SHIFT, filter_of, hash_table
+from hwmem.machine.weave import (
+    ALL_OVER,
+    CALLED,
+    DRY,
+    EMPTY,
+    FAULTED,
+    READY,
+    STRAND,
+    STUCK,
+    WAITS_MEMORY,
+    WEAVE,
+    begin,
+    finish,
+    let_go,
+    weave,
+)
+from hwmem.machine.machine import Machine
+from hwmem.machine.where import new_places, tables
+from hwmem.runs.image import Image
+from hwmem.runs.result import Result
+from hwmem.runs.watch import UNWATCHED
+from hwmem.symbols.label import label
+from hwmem.trace.log import MEMORY
+from hwmem.trace.order import CLOCK, CONFLICT, STOP, Order
+from hwmem.trace.program import Code, Line
+
+BUFFERED = 1 << 20  # records of all threads in memory
+MOST_BUFFERED, LEAST_BUFFERED = 1 << 16, 1 << 10
+BUDGET = 1 << 20  # records until Ctrl-C is heard
+STORES = 1 << 12
+MOST_LINES, MOST_CODE = 1 << 16, 50
+KEPT = 200  # rows of a table of where misses are
+
+
+class Tables(NamedTuple):
+    """What the kernels look up: arrays. `what`, `pcs`: buffers of all strands; `stops`, `skips`: theirs, one after another; `acts`: whether a call is carried out
+    here; `owner`, `freed_at`: of free locks; `bits`, `line_places`: of shared lines; `granules`, `slots`: a hash table of shared words; `state`:
+    last stores to them; `stores`: (thread, address) of stores that were asked for."""
+
+    what: np.ndarray
+    pcs: np.ndarray
+    stops: np.ndarray
+    skips: np.ndarray
+    acts: np.ndarray
+    owner: np.ndarray
+    freed_at: np.ndarray
+    bits: np.ndarray
+    line_places: np.ndarray
+    granules: np.ndarray
+    slots: np.ndarray
+    state: np.ndarray
+    stores: np.ndarray
+
+
+class Wishes(NamedTuple):
+    """How a recording is replayed. `order`: one of trace/order.ORDERS; `symbols`: a folder where its objects are looked for, or None; `stores`: (start, end) of
+    addresses whose stores are told, or None; `cores_follow`: whether there are as many cores as threads, where the machine has fewer."""
+
+    order: str = CLOCK
+    symbols: str | None = None
+    stores: tuple | None = None
+    cores_follow: bool = True
+
+
+def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes()):  # noqa: B008
+    """Replay a trace of threads on a machine of its own; a Result, whose `program` says what the program did. `watch`, `top`: see runs/job.replay.
+    Raises TraceError, Interrupted."""
+    recording = trace.recording(wishes.symbols)
+    config = config or MachineConfig()
+    threads = min(len(recording.threads), P.MAX_CORES)
+    if wishes.cores_follow and config.cores < threads:
+        config = config.replace(cores=threads)
+    machine, places, stopped = Machine(config), new_places(top > 0), None
+    replay = Replay(machine, recording, wishes.order, places, wishes.stores)
+    machine.reset_counters()
+    watch.start(machine, replay.machine_threads)
+    began = time.perf_counter()
+    try:
+        replay.run()
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    wall, counters = time.perf_counter() - began, machine.counters()
+    watch.stop(machine)
+    program = label(replay.program, [wishes.symbols] if wishes.symbols else [])
+    cores = sorted(set(replay.cores))
+    each = [counters["cores"][c] for c in cores]
+    result = Result(
+        workload="trace",
+        parameters={"file": str(trace.path), "format": trace.format, "order": wishes.order},
+        seed=0,
+        config=config,
+        cores=replay.cores,
+        operation="access",
+        cycles=max(one["cycles"] for one in each),
+        wall_seconds=wall,
+        counters=counters,
+        values={"operations": sum(one["loads"] + one["stores"] + 2 * one["atomics"] for one in each)},
+        stopped=stopped,
+        lines=watch.lines(machine, [], replay.machine_threads),
+        events=watch.log(machine, replay.machine_threads),
+        where={"top": top, **tables(places, max(top, KEPT))} if top else None,
+        program=program,
+    )
+    if stopped:
+        raise Interrupted(result)
+    return result
+
+
+class Replay:
+    """A Recording on `machine`, in an order of trace/order.ORDERS. `places`: machine/where.py's table; `stores`: (start, end) of addresses whose stores are kept,
+    or None. `run` once, then `program` is complete."""
+
+    def __init__(self, machine, recording, order, places, stores=None):
+        self.machine, self.recording, self.places = machine, recording, places
+        self.order = Order(recording, order)
+        self.program = recording.program
+        self.program.order = order
+        self.image = Image(machine, recording) if machine.config.mmu else None
+        self.process = self.image.process if self.image else machine.stand_in()
+        self._pages, self._calls, self._peak, self._refused = [], [], 0, 0
+        self._memory_calls = {}  # by strand
+        for call in recording.calls:
+            if call.number in MEMORY:
+                self._memory_calls.setdefault(call.thread - 1, []).append(call)
+        self._stores = None if stores is None else []
+        self._lay_out(stores or (0, 0))
+
+    def _lay_out(self, stores):
+        recording, order, n = self.recording, self.order, len(self.recording.threads)
+        self.room = max(LEAST_BUFFERED, min(MOST_BUFFERED, BUFFERED // n))
+        slots = max(len(order.uses.granules), 1)
+        acts = np.zeros(len(recording.calls) + 1, np.bool_)
+        acts[[call.index for call in recording.calls if call.number in MEMORY and self.image]] = True
+        self.tables = Tables(
+            np.zeros(n * self.room, np.int64),
+            np.zeros(n * self.room, np.int64),
+            np.concatenate([*order.stops[1:], np.zeros(1, STOP)]),
+            np.concatenate([*order.skips[1:], np.zeros(1, np.int64)]),
+            acts,
+            np.zeros(slots, np.int64),
+            np.zeros(slots, np.int64),
+            filter_of(order.uses.lines),
+            hash_table(order.uses.lines)[0],
+            *hash_table(order.uses.granules),
+            np.zeros(slots, np.int64),
+            np.zeros((STORES, 2), np.int64),
+        )
+        self.strands = np.zeros(n, STRAND).view(np.recarray)
+        self.w = np.zeros(1, WEAVE).view(np.recarray)[0]
+        self.w.store_start, self.w.store_end = stores
+        self.w.checking = order.order == CONFLICT
+        stop = skip = 0
+        self._streams = [recording.spill.stretches(t + 1, self.room) for t in range(n)]
+        self._left = [None] * n
+        for k in range(n):
+            s = self.strands[k]
+            s.core = k % self.machine.config.cores
+            s.thread = self.machine.new_thread(self.process.number, int(s.core))
+            s.state, s.halt, s.place = EMPTY, P.NEVER, k * self.room
+            s.stop, s.skip = stop, skip
+            stop, skip = stop + len(order.stops[k + 1]), skip + len(order.skips[k + 1])
+            s.stops_end, s.skips_end = stop, skip
+            s.check_from = 0 if k else order.first_position
+        begin(self.machine.state, self.strands)
+        self.culprits = new_culprits(program_range(self.program))
+
+    @property
+    def cores(self):
+        """The core of each thread."""
+        return self.strands["core"].tolist()
+
+    @property
+    def machine_threads(self):
+        return self.strands["thread"].tolist()
+
+    def run(self):
+        """Replay all of it. Raises KeyboardInterrupt; the program is complete as far as it went."""
+        m = self.machine.state
+        m.mm.untold = 1
+        try:
+            for k in range(len(self.strands)):
+                self._fill(k)
+            while (why := self._go_on()) != ALL_OVER:
+                k = int(self.w.strand)
+                if why == DRY:
+                    self._fill(k)
+                elif why == CALLED:
+                    self._call(k)
+                elif why == FAULTED:
+                    self._fault(k)
+                elif why == STUCK:
+                    self._force()
+                self._fetch_stores()
+            self._check()
+        finally:
+            m.mm.untold = 0
+            for s in self.strands:
+                m.core[s["core"]].current = 0
+            self._fetch_stores()
+            self._tell()
+
+    def _go_on(self):
+        self.w.budget = BUDGET
+        return weave(self.machine.state, self.w, self.strands, self.tables, self.places, self.culprits)
+
+    def _fill(self, k):
+        """The next records of strand `k`, as many as there is room for."""
+        s, filled = self.strands[k], 0
+        first = None
+        while filled < self.room:
+            stretch = self._left[k] or next(self._streams[k], None)
+            self._left[k] = None
+            if stretch is None:
+                break
+            if filled and filled + len(stretch[1]) > self.room:
+                self._left[k] = stretch
+                break
+            first = stretch[0] if first is None else first
+            at = int(s.place) + filled
+            for array, words in zip((self.tables.what, self.tables.pcs), stretch[1:]):
+                array[at : at + len(words)] = words
+            filled += len(stretch[1])
+        if first is None:
+            finish(self.machine.state, self.strands, k, self.tables)
+            return
+        s.first, s.end, s.state = first, first + filled, READY
+
+    def _call(self, k):
+        """The memory call at which strand `k` stands."""
+        s = self.strands[k]
+        record = int(self.tables.what[int(s.at - s.first + s.place)])
+        call = self.recording.calls[record >> ADDRESS_SHIFT]
+        self._peak = max(self._peak, self.image.anonymous)
+        result = self.image.carry_out(call, int(s.thread), int(s.core))
+        carried = self.recording.memory_call(call, result)
+        self._calls.append(carried)
+        self._pages.append((carried.name, self.image.anonymous))
+        self._after(k)
+        now = int(self.machine.state.core[s.core].cycles)
+        for other in self.strands:
+            if other.state == WAITS_MEMORY:
+                other.state, other.ready_at = READY, now
+
+    def _after(self, k):
+        """Strand `k` has done its record."""
+        s = self.strands[k]
+        s.at += 1
+        s.state = READY if s.at < s.end else EMPTY
+        let_go(self.machine.state, self.strands, k)
+        if s.state == EMPTY:
+            self._fill(k)
+
+    def _fault(self, k):
+        """An access of strand `k` found no page, or no right: it waits for a memory call of another thread that came before it; if there is none, what it found is
+        how the program was."""
+        s = self.strands[k]
+        thread = self.machine.state.thread[s.thread]
+        code, address = int(thread.fault_code), int(thread.fault_address)
+        if code not in (P.SEGV_MAPERR, P.SEGV_ACCERR, P.BUS_ADRERR):
+            self.machine.raise_fault(int(s.thread))
+        thread.state, thread.fault_code = P.FREE, 0
+        if self._calls_before(k):
+            s.state = WAITS_MEMORY
+        else:
+            self._settle(k, code, address)
+
+    def _settle(self, k, code, address):
+        if code == P.SEGV_MAPERR and self.image:
+            self.image.explain(address)
+            self.strands[k].state = READY
+        else:
+            self._refused += 1
+            self._after(k)
+
+    def _calls_before(self, k):
+        """Whether a memory call of another thread, earlier in the recording, is still to be carried out."""
+        moment = self._moment(k)
+        for j, s in enumerate(self.strands):
+            if j != k:
+                for call in self._memory_calls.get(j, ()):
+                    if call.at >= int(s.at) and self.order.moment_of(call) < moment:
+                        return True
+        return False
+
+    def _moment(self, k):
+        """Where in the recording strand `k` stands."""
+        return self.order.moment(k + 1, int(self.strands[k].at))
+
+    def _force(self):
+        """Nobody can go on: who stands first in the recording does, against what holds it."""
+        held = [k for k, s in enumerate(self.strands) if s.state not in (READY, EMPTY)]
+        waiting = [k for k in held if int(self.strands[k].at) < int(self.strands[k].end)]
+        if not waiting:
+            raise MachineError(f"threads of a recording cannot go on: {[(k + 1, int(self.strands[k].state)) for k in held]}")
+        k = min(waiting, key=self._moment)
+        s = self.strands[k]
+        if s.state == WAITS_MEMORY:
+            s.state = READY
+            record = int(self.tables.what[int(s.at - s.first + s.place)])
+            self._settle(k, P.SEGV_MAPERR, record >> ADDRESS_SHIFT)
+            return
+        self.program.forced_steps += 1
+        s.passed, s.state = s.stop + 1, READY
+
+    def _fetch_stores(self):
+        n = int(self.w.stores)
+        if n and self._stores is not None:
+            self._stores.extend(map(tuple, self.tables.stores[:n].tolist()))
+        self.w.stores = 0
+
+    def _check(self):
+        """Under `conflict`, every load of a shared word has read the store that it read in the recording."""
+        if self.w.checking:
+            recorded = self.order.digests()[1:]
+            if not np.array_equal(recorded, self.strands["digest"]):
+                threads = ", ".join(str(k + 1) for k in np.flatnonzero(recorded != self.strands["digest"]))
+                raise MachineError(f"loads of threads {threads} read other stores than in the recording")
+
+    # What came of it
+
+    def _tell(self):
+        program = self.program
+        if self.image:
+            end = self.image.anonymous
+            program.anonymous_pages = {"peak": max(self._peak, end), "end": end, "after_calls": self._pages}
+            program.memory_calls = self._calls
+            program.notes += self.image.notes()
+        program.stores = self._stores
+        program.lines = self._lines()
+        if self._refused:
+            program.notes.append(f"{self._refused} accesses were refused by the emulated kernel, and left out.")
+        if self.culprits.dropped:
+            program.notes.append(f"{int(self.culprits.dropped)} misses of shared lines are missing from the tables of code.")
+        if program.forced_steps:
+            program.notes.append(f"{program.forced_steps} steps were made against the rules of order, because no thread could go on.")
+        program.notes += never_together(self.order)
+
+    def _lines(self):
+        """The lines that threads share, the worst first."""
+        rows = self.culprits.row[: int(self.culprits.rows)]
+        by_line = {}
+        for row in rows[np.lexsort((-rows["misses"], -rows["hitms"]))]:
+            code = Code(*(int(row[name]) for name in ("instruction", "thread", "misses", "hitms", "caller")))
+            by_line.setdefault(int(row["line"]) << P.LINE_SHIFT, []).append(code)
+        found = []
+        for address, users in self.order.uses.masks().items():
+            code = by_line.get(address, [])
+            written = {thread: mask for thread, (_, mask, _, _) in users.items() if mask}
+            read = {thread: mask for thread, (mask, _, _, _) in users.items() if mask}
+            hitm = sum(one.hitm for one in code)
+            found.append(Line(address, sharing_of(written), hitm, tuple(users), written, read, tuple(code[:MOST_CODE])))
+        found.sort(key=lambda line: (-line.hitm, -sum(code.misses for code in line.code), line.address))
+        if len(found) > MOST_LINES:
+            self.program.notes.append(f"{len(found) - MOST_LINES} more lines are shared, and left out.")
+        return found[:MOST_LINES]
+
+
+def sharing_of(written):
+    """ "true" if two threads write one byte, "false" if several write, and no byte twice, "none" if one writes."""
+    both, so_far = 0, 0
+    for mask in written.values():
+        both |= so_far & mask
+        so_far |= mask
+    return "none" if len(written) < 2 else "true" if both else "false"
+
+
+def program_range(program):
+    """(start, end) of the program's own instructions."""
+    own = program.objects[0].mappings if program.objects else ()
+    code = [mapping for mapping in own if mapping.prot & P.PROT_EXEC]
+    return (min(m.start for m in code), max(m.end for m in code)) if code else (0, 0)
+
+
+def never_together(order):
+    """Threads, beside the first, that never ran at the same time in the recording: no replay can let them."""
+    threads = [t for t in order.threads[1:] if t.ended is not None]
+    if len(threads) < 2:
+        return []
+    apart = [t for t in threads if all(u is t or u.begun > t.ended or (u.ended or 1 << 62) < t.begun for u in order.threads[1:])]
+    if len(apart) < 2:
+        return []
+    numbers = ", ".join(str(t.number) for t in apart[:20])
+    return [f"Threads {numbers} never ran at the same time in the recording: give each more work, or a barrier at its start."]

@@ -1,0 +1,73 @@
+"""Debugging information that lies in a file of its own; only the right one counts."""
+
+import pytest
+
+from built import addresses, build, names_of, needed, run
+from hwmem.symbols.names import Names
+from hwmem.trace.program import Mapping, Object, Program
+
+
+@pytest.fixture
+def separated(tmp_path):
+    """(program without debugging information, the file that has it, the address of `table`)."""
+    needed("objcopy", "strip")
+    program = build(tmp_path)
+    table, apart = addresses(program)["table"], tmp_path / "told.debug"
+    run("objcopy", "--only-keep-debug", program, apart)
+    run("strip", program)
+    return program, apart, table
+
+
+@pytest.mark.live
+def test_by_debug_link_beside_the_program_and_in_its_folder(separated):
+    program, apart, table = separated
+    run("objcopy", f"--add-gnu-debuglink={apart}", program)
+    assert names_of(program).data(table) == "table[0].row[0][0].tag"
+    (program.parent / ".debug").mkdir()
+    apart.rename(program.parent / ".debug" / apart.name)
+    assert names_of(program).data(table) == "table[0].row[0][0].tag"
+
+
+@pytest.mark.live
+def test_by_build_id_in_a_folder_that_is_named(separated, tmp_path):
+    program, apart, table = separated
+    number = run("readelf", "-n", program).split("Build ID: ")[1].split()[0]
+    folder = tmp_path / "symbols" / ".build-id" / number[:2]
+    folder.mkdir(parents=True)
+    apart.rename(folder / f"{number[2:]}.debug")
+    objects = [Object(str(program), 0, (), str(program))]
+    assert Names(Program(objects=objects)).data(table).startswith("told .bss+")
+    assert Names(Program(objects=objects), [str(tmp_path / "symbols")]).data(table) == "table[0].row[0][0].tag"
+
+
+@pytest.mark.live
+def test_of_another_build_it_is_left_out_and_said(separated, tmp_path):
+    program, apart, table = separated
+    (tmp_path / "other").mkdir()
+    other = build(tmp_path / "other", "told.c", "-O2", "-DOTHER")
+    run("objcopy", "--only-keep-debug", other, apart)
+    names = names_of(program)
+    assert names.data(table).startswith("told .bss+")
+    assert any("not the debugging information of" in limit for limit in names.limits)
+
+
+@pytest.mark.live
+def test_a_program_whose_segments_lie_elsewhere_than_the_recorded_ones_has_no_names(tmp_path):
+    program = build(tmp_path)
+    table = addresses(program)["table"]
+    segments = [line.split() for line in run("readelf", "-lW", program).splitlines() if line.split()[:1] == ["LOAD"]]
+    good = tuple(
+        Mapping((int(s[2], 16)) & -4096, (int(s[2], 16) + int(s[5], 16) + 4095) & -4096, int(s[1], 16) & -4096, 5) for s in segments
+    )
+    right = Names(Program(objects=[Object(str(program), 0, good, str(program))]))
+    assert right.data(table) == "table[0].row[0][0].tag" and right.limits == []
+    moved = tuple(m._replace(file_offset=m.file_offset + 0x1000) for m in good)
+    wrong = Names(Program(objects=[Object(str(program), 0, moved, str(program))]))
+    assert "table" not in wrong.data(table)
+    assert "not the file that was recorded" in wrong.limits[0]
+
+
+def test_a_file_that_is_not_there_is_said_once():
+    names = Names(Program(objects=[Object("/gone/prog", 0x108000, (Mapping(0x108000, 0x109000, 0, 5),), None)]))
+    assert [names.code(0x108010).function, names.data(0x108020)] == ["", "prog+0x20"]
+    assert [limit for limit in names.limits if "/gone/prog" in limit] == names.limits or "pyelftools" in names.limits[0]
