@@ -84,7 +84,8 @@ class Machine:
 
     def __repr__(self):
         c = self.config
-        return f"<Machine: {c.name}, {c.cores} cores, {format_size(c.memory)} of RAM, {len(self.processes)} processes>"
+        many = "1 process" if len(self.processes) == 1 else f"{len(self.processes)} processes"
+        return f"<Machine: {c.name}, {c.cores} cores, {format_size(c.memory)} of RAM, {many}>"
 
     def group(self, name, max=None, high=None, swap_max=None, oom_group=False):
         """A new memory group with these limits (bytes, a size such as "64MiB", None: none): memory.max, memory.high,

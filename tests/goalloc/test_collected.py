@@ -24,6 +24,7 @@ def run(name, background="off", **parameters):
     return goalloc.run(name, gomaxprocs=1, background=background, **parameters)
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("scenario", PROGRAMS)
 def test_a_program_is_collected_as_often_as_the_real_one_and_at_the_same_sizes(scenario):
     """Triggers, marked bytes and next goals to 3 %; roots exactly."""

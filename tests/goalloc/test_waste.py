@@ -27,6 +27,7 @@ def differences(rt, sizes, noscan=True):
     return {b["class"]: {key: a[key] - b[key] for key in b if key not in ("class", "size")} for b, a in zip(before, after)}
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("noscan", [True, False])
 @pytest.mark.parametrize("size", [16, 24, 520, 1025, 4104, 9480, 27272, 32768])
 def test_objects_waste_what_their_slots_have_more_than_was_asked_for(runtime, size, noscan):
@@ -64,6 +65,7 @@ def test_an_arenas_chunk_is_asked_for_whole(runtime):
     assert after["asked"] - before["asked"] == after["span bytes"] - before["span bytes"] == 8 << 20
 
 
+@pytest.mark.oracle
 def test_of_what_was_there_before_nothing_is_lost_inside(runtime):
     rt = runtime(start=next(iter(scenarios().values())))
     assert any(row["mallocs"] for row in rt.size_stats())
