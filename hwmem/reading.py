@@ -61,8 +61,9 @@ READING = (
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
     "hwmem.machine.groups", "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player",
+    "hwmem.machine.weave", "hwmem.machine.culprits",
     "hwmem.machine.lock", "hwmem.machine.interrupt", "hwmem.machine.enter",
-    "hwmem.machine.weave", "hwmem.machine.culprits", "hwmem.machine.replay", "hwmem.machine.records", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.machine.where",
+    "hwmem.machine.replay", "hwmem.machine.records", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.machine.where",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",
     "hwmem.observe.history", "hwmem.observe.race_report", "hwmem.observe.check", "hwmem.observe.checks",
