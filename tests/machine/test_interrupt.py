@@ -202,6 +202,20 @@ def test_a_long_call_at_the_prompt_is_interrupted_and_the_machine_goes_on():
     m.check()
 
 
+def test_a_long_system_call_is_interrupted_and_the_machine_goes_on():
+    m = hwmem.Machine(hwmem.MachineConfig().replace(cores=1, memory="4GiB", thp="never"))
+    p = m.spawn(privileged=True)
+    p.munmap(p.mmap(0, 1 << 27, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_POPULATE), 1 << 27)  # compiled
+    wide, before = p.mmap(0, 3 << 30), m.state.vmstat.pgfault
+    interrupted_when(lambda: m.state.vmstat.pgfault > before + 1000, p.mlock, wide, 3 << 30)
+    assert 0 < p.smaps_rollup()["Rss"] < 3 << 30
+    p.munmap(wide, 3 << 30)
+    a = p.mmap(0, 4096)
+    p.store(a, 7)
+    assert p.load(a) == 7
+    m.check()
+
+
 def test_a_litmus_exploration_is_interrupted_and_others_go_on():
     stores = " ;\n".join(" | ".join(f"MOV [{'xyz'[(t + n) % 3]}],${n + 1}" for t in range(4)) for n in range(7))
     text = f"X86 large\n{{}}\n P0 | P1 | P2 | P3 ;\n{stores} ;\nexists (x=1)\n"
