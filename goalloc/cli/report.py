@@ -31,7 +31,7 @@ BYTES = (
 )
 SPANS = ("class", "size", "asked", "mallocs", "frees", "live", "spans", "span bytes", "share", "inside", "free", "ends")
 UNUSED = (
-    "asked: bytes an object, on average. Of the spans' bytes nobody uses those inside of objects, those of free slots, those at the ends."
+    "asked: bytes of a request, on average. Bytes of the spans that nobody uses lie inside of objects, in free slots, at the spans' ends."
 )
 COUNTS = ("Mallocs", "Frees", "HeapObjects", "TotalAlloc", "NextGC", "NumGC")
 
