@@ -32,7 +32,9 @@ def test_a_falsely_shared_line_has_its_fields_its_code_and_advice(built):
     after, size = names_of(built, BIAS).part("table[0].after")
     line, offset = after & -64, after % 64
     within = functions(built)["within"] + BIAS
-    row = Line(line, "false", 9, (1, 2), {1: 0xFF << offset, 2: 1 << offset + 8}, {}, (Code(within + 8, 2, 9, 9),))
+    row = Line(
+        line, "false", 9, (1, 2), {1: 0xFF << offset, 2: 1 << offset + 8}, {}, (Code(within + 8, 2, 9, 9), Code(within + 8, 1, 9, 0))
+    )
     program = label(recorded(built, row))
     named = program.lines[0]
     assert start < line and named.symbol == "table[0].after, table[0].deep.x"
@@ -77,8 +79,14 @@ def test_stacks_and_data_of_threads(built):
 @pytest.mark.live
 def test_no_advice_where_bytes_are_shared_and_addresses_where_no_name_leads_back(built):
     names = names_of(built, BIAS)
-    assert advice(names, Line(0x10C000, "true", 5, (1, 2), {1: 255, 2: 255}, {})) == ()
-    assert advice(names, Line(0x7000000, "false", 5, (1, 2), {1: 0xFF, 2: 0xFF00}, {})) == ("0x7000000+8", "0x7000008+8")
+    both = Code(1, 1, 9, 5), Code(1, 2, 9, 5), Code(1, 3, 0, 0)
+    assert advice(names, Line(0x10C000, "true", 5, (1, 2), {1: 255, 2: 255}, {}, both)) == ()
+    assert advice(names, Line(0x7000000, "false", 5, (1, 2, 3), {1: 0xFF, 2: 0xFF00, 3: 1 << 40}, {}, both)) == (
+        "0x7000000+8",
+        "0x7000008+8",
+    )
+    assert advice(names, Line(0x7000000, "false", 5, (1, 2), {1: 0xFF00FF, 2: 0xFF00}, {}, both)) == ()  # they are interleaved
+    assert advice(names, Line(0x7000000, "false", 5, (1, 2), {2: 0xFF00}, {1: 0xFF}, both)) == ("0x7000000+8", "0x7000008+8")  # one reads
 
 
 @pytest.mark.live
