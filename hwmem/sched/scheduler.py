@@ -99,10 +99,10 @@ def stop(m):
 
 @kernel
 def is_over(m, t):
-    """Whether thread `t` is to go on no more: what a long step asks between its parts. If so, the program has not ended, whatever that
-    step does next."""
+    """Whether thread `t` is to go on no more, because a signal has ended it or the run is to stop: what a long step asks between its
+    parts. A run that is to stop has not ended, whatever the step does next."""
     if m.core[m.thread[t].core].cycles < m.until:
-        return False
+        return m.thread[t].state == P.KILLED
     m.stopped = 1
     return True
 

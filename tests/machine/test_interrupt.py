@@ -118,9 +118,8 @@ LONG_STEPS = {  # a single step of each takes long
     "memory read at a stride": (hwmem, "memory-mountain", {"largest": "16MiB", "strides_to": 64}),
     "memory given back": (hwmem, "madvise-return", {"size": "1GiB", "config": LARGE}),
     "a block that is written": (hwmem, "malloc-free", {"size": "1GiB", "config": LARGE}),
-    "goroutines started": (goalloc, "channel", {"producers": 10**12}),
+    "goroutines started": (goalloc, "channel", {"producers": 10**12, "config": hwmem.MachineConfig().replace(memory="16GiB")}),
     "goroutines that will sleep": (goalloc, "sleepers", {"goroutines": 100_000, "rounds": LONG}),
-    "goroutines that wait": (goalloc, "goroutine-stacks", {"goroutines": 1 << 20}),
 }
 
 
@@ -138,6 +137,12 @@ def test_a_long_step_that_is_cut_off_is_no_end_of_the_program():
     assert whole.stopped is None
     cut = hwmem.run("overlay", calls=1, visits=50_000, modules=1, module="16KiB", max_cycles=whole.cycles - 100_000)
     assert cut.cycles < whole.cycles and cut.stopped.startswith("max_cycles")
+
+
+def test_a_long_step_ends_when_its_thread_is_killed():
+    """A billion goroutines do not fit: Linux kills the program in the loop that starts them."""
+    with pytest.raises(hwmem.MachineError, match="[Oo]ut of memory"):
+        goalloc.run("channel", hwmem.MachineConfig().replace(memory="64MiB"), producers=10**9)
 
 
 def test_values_that_take_long_are_left_out():
@@ -161,9 +166,10 @@ def test_what_cannot_be_ended_is_waited_for_by_whoever_comes_next():
     a = p.mmap(0, 4096)
     p.store(a, 5)
     m.state.sys[0], t = a, p.thread_on(0)
+    never_asks(m.state, t, 1)  # compiled
     began, n = time.perf_counter(), 10_000_000
     never_asks(m.state, t, n)
-    n *= round(3 / (time.perf_counter() - began)) + 1  # some three seconds
+    n *= round(4 / (time.perf_counter() - began)) + 1  # some four seconds
     before = m.state.core[0].loads
     interrupted_when(lambda: m.state.core[0].loads > before, run_interruptibly, m.state, never_asks, m.state, t, n)
     assert is_left(m.state) and m.state.core[0].loads - before < n
@@ -272,6 +278,16 @@ COMMANDS = [
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_the_command_ends_with_130_and_one_line(tmp_path, words):
+    for seconds in (6, 20, 60):  # until it runs, however slow the host is
+        interrupted_command(tmp_path, words, seconds)
+        if "-o" not in words or list(tmp_path.iterdir()):
+            break
+    if "-o" in words:
+        assert hwmem.load_result(tmp_path / "r.hwm").stopped == "interrupted"
+        assert [path.name for path in tmp_path.iterdir()] == ["r.hwm"]
+
+
+def interrupted_command(tmp_path, words, seconds):
     command = subprocess.Popen(
         [sys.executable, "-m", "hwmem", *words],
         cwd=tmp_path,
@@ -280,15 +296,13 @@ def test_the_command_ends_with_130_and_one_line(tmp_path, words):
         text=True,
         env=os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(hwmem.__file__))},
     )
-    time.sleep(6)
+    time.sleep(seconds)
     command.send_signal(signal.SIGINT)
     began = time.perf_counter()
     out, err = command.communicate(timeout=60)
     assert command.returncode == 130 and time.perf_counter() - began < PATIENCE_SECONDS
-    assert out == "" and len(err.splitlines()) == 1 and err.startswith("hwmem: interrupted")
-    if "-o" in words:
-        assert hwmem.load_result(tmp_path / "r.hwm").stopped == "interrupted"
-        assert [path.name for path in tmp_path.iterdir()] == ["r.hwm"]
+    assert out == "" and err.splitlines()[-1].startswith("hwmem: interrupted")
+    assert all(line.startswith("hwmem: compiling") for line in err.splitlines()[:-1])
 
 
 def test_the_command_ends_in_time_though_the_interpreter_hears_nothing(tmp_path):
