@@ -190,7 +190,8 @@ class Job:
         """The program's values; none where it was stopped and they cannot be had, or not soon enough after Ctrl-C."""
 
         def values():
-            return self.workload.values(as_values_sees(self.w), self.space)
+            with np.errstate(all="ignore" if stopped else "warn"):  # what it has not come to is divided by as well
+                return self.workload.values(as_values_sees(self.w), self.space)
 
         if stopped == INTERRUPTED:
             return in_time(VALUES_SECONDS, values, {})
