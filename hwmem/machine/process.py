@@ -45,7 +45,8 @@ class Process(Calls, Accesses, Segments):
         if record.killed:
             return f"<Process {self.number}: killed, out of memory>"
         resident = format_size(int(record.anon + record.file + record.shared) * P.PAGE)
-        return f"<Process {self.number}: {self.layout}, {int(record.vma_count)} mappings, {resident} in RAM>"
+        (layout,) = (name for name, number in P.LAYOUTS.items() if number == self.layout)
+        return f"<Process {self.number}: {layout}, {int(record.vma_count)} mappings, {resident} in RAM>"
 
     @property
     def record(self):

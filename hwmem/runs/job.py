@@ -190,7 +190,7 @@ class Job:
         """The program's values; none where it was stopped and they cannot be had, or not soon enough after Ctrl-C."""
 
         def values():
-            with np.errstate(all="ignore" if stopped else "warn"):  # what it has not come to is divided by as well
+            with np.errstate(all="ignore") if stopped else nullcontext():  # what it has not come to is divided by as well
                 return self.workload.values(as_values_sees(self.w), self.space)
 
         if stopped == INTERRUPTED:
