@@ -138,10 +138,9 @@ def test_a_machine_and_a_process_say_what_they_are():
     p = m.spawn()
     a = p.mmap(0, 1 << 20)
     p.touch(a, 1 << 20)
-    rss = p.smaps_rollup()["Rss"]
-    assert repr(m).endswith("1 process>") and repr(p) == (
-        f"<Process {p.number}: linux-x86_64, {len(p.maps())} mappings, {rss >> 10}KiB in RAM>"
-    )
+    assert p.smaps_rollup()["Rss"] == 1 << 20
+    assert repr(m).endswith("1 process>")
+    assert repr(p) == f"<Process {p.number}: linux-x86_64, {len(p.maps())} mappings, 1MiB in RAM>"
     before = m.counters()
     repr(p)
     assert m.counters() == before
