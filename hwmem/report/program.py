@@ -2,8 +2,8 @@
 
     0x10c040  counters[0].value, counters[1].value: 8,086 HITMs, 97.3% of all, false sharing
       2222222233333333................................................
-      HITM   share  thread  code address  function  source:line
-      4,043  50.0%  2       0x1091f0      work      adjacent.c:14
+       HITM  share  thread  data               code address  function  source:line
+      4,043  50.0%       2  counters[0].value  0x1091f0      work      adjacent.c:14
            13 |     for (long i = 0; i < rounds; i++)
       >    14 |         counters[me].value++;
 
@@ -17,15 +17,16 @@ import string
 
 from hwmem.params import LINE
 from hwmem.report.table import fold, percent, screen, table, text
+from hwmem.trace.program import false_hitms, kind
 
 MOST_LINES, MOST_CODE = 5, 6
 LEAST_SHARE = 0.01  # of all HITMs, of a line that is shown in full
 LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase
 NESTING = {"(": 1, "[": 1, "<": 1, "{": 1, ")": -1, "]": -1, ">": -1, "}": -1}
 ALLOCATED = " (allocated at "
-SHARED = {"false": "false sharing", "true": "true sharing", "none": "one thread writes"}
+SHARED = {"false": "false sharing", "true": "true sharing", "both": "both kinds of sharing", "none": "one thread writes"}
 LINE_HEADERS = ["contended line", "variable", "sharing", "HITM", "share", "threads"]
-CODE_HEADERS = ["HITM", "share", "thread", "code address", "function", "source:line"]
+CODE_HEADERS = ["HITM", "share", "thread", "data", "code address", "function", "source:line"]
 
 
 def program_overview(result):
@@ -55,7 +56,7 @@ def lines_of(result, most):
         [
             f"{line.address:#x}",
             short(line),
-            line.sharing,
+            kind(line),
             line.hitm,
             percent(line.hitm, all_of),
             named_threads(line),
@@ -71,25 +72,39 @@ def lines_of(result, most):
 
 def advice(lines, result):
     """How to find out what parts on lines of their own would be worth."""
-    parts = list(dict.fromkeys(part for line in lines for part in line.apart))
+    parts = list(dict.fromkeys(part for line in sorted(lines, key=lambda line: line.address) for part in line.apart))
     if not parts or "apart" in result.parameters:
         return None
     return fold(f"What padding would be worth: hwmem trace {result.parameters.get('file', 'FILE')} --apart {quoted(','.join(parts))}")
 
 
 def in_full(line, all_of, excerpts):
-    said = (
-        f"{line.address:#x}  {line.symbol or 'no name'}: {line.hitm:,} HITMs, {percent(line.hitm, all_of)} of all, {SHARED[line.sharing]}"
-    )
+    said = f"{line.address:#x}  {line.symbol or 'no name'}: {line.hitm:,} HITMs, {percent(line.hitm, all_of)} of all, {sharing_of(line)}"
     parts = [fold(said), f"  {byte_map(line)}", indented(table(CODE_HEADERS, code_rows(line), screen() - 2))]
     return "\n".join([*parts, *source(line, excerpts)])
+
+
+def sharing_of(line):
+    """In words."""
+    said = SHARED[kind(line)]
+    return said if kind(line) != "both" else f"{said}: {line.hitm - false_hitms(line):,} HITMs true, {false_hitms(line):,} false"
 
 
 def code_rows(line):
     rows = []
     for code in line.code[:MOST_CODE]:
         where = " < ".join([*code.sources, *code.via]) or code.object
-        rows.append([code.hitm, percent(code.hitm, line.hitm), str(code.thread), f"{code.pc:#x}", code.function or "-", where or "-"])
+        rows.append(
+            [
+                code.hitm,
+                percent(code.hitm, line.hitm),
+                str(code.thread),
+                first_to_last(code.data),
+                f"{code.pc:#x}",
+                code.function or "-",
+                where or "-",
+            ]
+        )
     return rows
 
 
@@ -126,8 +141,13 @@ def named_threads(line):
 
 
 def short(line):
-    """The names of a line in a cell: the first and the last."""
-    names = split(line.symbol or "")
+    """The names of a line in a cell."""
+    return first_to_last(line.symbol or "")
+
+
+def first_to_last(names):
+    """Of several names the first and the last."""
+    names = split(names)
     if not names:
         return "-"
     first, last = names[0], names[-1]

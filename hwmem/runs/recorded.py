@@ -419,7 +419,7 @@ class Replay:
         rows = self.culprits.row[: int(self.culprits.rows)]
         by_line = {}
         for row in rows[np.lexsort((-rows["misses"], -rows["hitms"]))]:
-            code = Code(*(int(row[name]) for name in ("instruction", "thread", "misses", "hitms", "caller")))
+            code = Code(*(int(row[name]) for name in ("instruction", "thread", "misses", "hitms", "caller", "touched")))
             by_line.setdefault(int(row["line"]) << P.LINE_SHIFT, []).append(code)
         found = []
         masks = self.order.uses.masks()

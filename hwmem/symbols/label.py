@@ -12,14 +12,14 @@ import os
 import re
 
 from hwmem.symbols.names import ALLOCATED, Names, source
-from hwmem.trace.program import Excerpt
+from hwmem.trace.program import Excerpt, kind
 
 MOST_LINES = 400
 MOST_CODE = 40  # instructions of a line
 MOST_EXCERPTS, AROUND = 12, 2  # lines before and after the hot one
 MOST_SOURCE_BYTES, WIDEST = 4 << 20, 160
 SOURCES = re.compile(r"\.(c|h|cc|cpp|cxx|hh|hpp|hxx|inl|tcc|ipp|s|S|go|rs|d|f|f90|adb|m|mm|zig|cu)$")
-LEAST_SHARE = 0.05  # of a line's misses, of a thread that advice is about
+LEAST_SHARE = 0.02  # of a line's misses, of code that advice is about
 SYSTEMS = ("/usr/include/", "/usr/lib/")  # whose source is shown where there is no other
 COMPONENT = re.compile(r"->|\.|::|\[")
 
@@ -39,7 +39,7 @@ def is_told(note, notes):
 
 
 def named(names, line):
-    code = tuple(code_named(names, code) if n < MOST_CODE else code for n, code in enumerate(line.code))
+    code = tuple(code_named(names, line.address, code) if n < MOST_CODE else code for n, code in enumerate(line.code))
     written = 0
     for mask in line.written.values():
         written |= mask
@@ -59,16 +59,17 @@ def joined(found):
     return ", ".join(said)
 
 
-def code_named(names, code):
+def code_named(names, address, code):
     where = names.code(code.pc)
     via = names.sources(code.caller) if code.caller and code.caller != code.pc and not names.is_programs(code.pc) else ()
-    return code._replace(function=where.function, object=where.object, sources=tuple(names.sources(code.pc)), via=tuple(via))
+    data = joined(names.touched(address, code.touched))
+    return code._replace(function=where.function, object=where.object, data=data, sources=tuple(names.sources(code.pc)), via=tuple(via))
 
 
 def advice(names, line):
     """The parts of a falsely shared line that its hot threads use: names, or addresses of what has none; () where they use the same."""
     used = hot_bytes(line)
-    if line.sharing != "false" or len(used) < 2:
+    if not line.hitm or len(used) < 2 or kind(line) == "true":
         return ()
     each = {thread: names.touched(line.address, mask) for thread, mask in used.items()}
     parts, ends = [], []
@@ -84,13 +85,12 @@ def advice(names, line):
 
 
 def hot_bytes(line):
-    """{thread: mask of what it writes, or if nothing, reads} of the threads that have their share of the line's misses: who waits for it, and who takes it
-    away by writing."""
-    misses: dict = {}
+    """{thread: mask of what it touches} of the threads that have their share of the line's misses: who waits for it, and who takes it away by
+    writing; by their hot code alone."""
+    all_of, used = sum(code.misses for code in line.code), {}
     for code in line.code:
-        misses[code.thread] = misses.get(code.thread, 0) + code.misses
-    hot = [thread for thread, n in misses.items() if n and n >= LEAST_SHARE * sum(misses.values())]
-    used = {thread: line.written.get(thread) or line.read.get(thread, 0) for thread in hot}
+        if code.misses and code.misses >= LEAST_SHARE * all_of:
+            used[code.thread] = used.get(code.thread, 0) | code.touched
     return {thread: mask for thread, mask in used.items() if mask}
 
 
