@@ -33,6 +33,7 @@ MORE = {
     "hwmem.linux.stubs.mmap_file",
     "hwmem.linux.vma.insert_vma",
     "hwmem.linux.vma.new_vma",
+    "hwmem.machine.culprits.note_culprit",
     "hwmem.machine.enter.enter",
     "hwmem.machine.weave.go",
     "hwmem.machine.weave.run",
