@@ -87,9 +87,10 @@ class Machine:
         many = "1 process" if len(self.processes) == 1 else f"{len(self.processes)} processes"
         return f"<Machine: {c.name}, {c.cores} cores, {format_size(c.memory)} of RAM, {many}>"
 
-    def group(self, name, max=None, high=None, swap_max=None, oom_group=False):
+    def group(self, name, max=None, high=None, swap_max=None, oom_group=False, **others):
         """A new memory group with these limits (bytes, a size such as "64MiB", None: none): memory.max, memory.high,
-        memory.swap.max, memory.oom.group of cgroup v2. Raises ValueError."""
+        memory.swap.max, memory.oom.group of cgroup v2. Groups stand side by side. Raises TypeError, ValueError."""
+        groups.refuse(name, others)
         return groups.create(self, name, (max, high, swap_max), oom_group)
 
     def spawn(self, layout="linux-x86_64", privileged=False, group=None):
