@@ -30,7 +30,7 @@ READING = (
     "goalloc.escape.library", "goalloc.escape.values", "goalloc.escape.leaks", "goalloc.escape.intrinsics", "goalloc.escape.fmt",
     "goalloc.escape.deadcode", "goalloc.escape.check", "goalloc.escape.check_stmt", "goalloc.escape.build", "goalloc.escape.build_expr",
     "goalloc.escape.ir", "goalloc.escape.convert", "goalloc.escape.check_call", "goalloc.escape.check_expr", "goalloc.escape.lookup",
-    "goalloc.escape.consts", "goalloc.escape.check_type", "goalloc.escape.objects", "goalloc.escape.types", "goalloc.escape.tree",
+    "goalloc.escape.check_type", "goalloc.escape.consts", "goalloc.escape.objects", "goalloc.escape.types", "goalloc.escape.tree",
     # What it says to recorded questions
     "goalloc.answers", "goalloc.answers_collecting", "goalloc.answers_pacing",
     # Programs that ship with it
