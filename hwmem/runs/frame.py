@@ -16,6 +16,8 @@ Rows are dicts of numbers, strings and None, so that any library can take them; 
 import csv
 from itertools import product
 
+from hwmem.trace.program import false_hitms
+
 TABLES = ("cores", "lines", "offsets", "events", "series", "space", "gc", "comparison", "run")
 
 
@@ -33,6 +35,8 @@ def cores_rows(result):
 
 
 def lines_rows(result):
+    if result.program is not None:
+        return [program_line(line) for line in result.program.lines]
     return [
         {
             name: value if not isinstance(value, list) else " ".join(map(str, value))
@@ -41,6 +45,19 @@ def lines_rows(result):
         }
         for row in result.c2c()
     ]
+
+
+def program_line(line):
+    """A line of a recorded program, under the names that those of a run have."""
+    return {
+        "address": line.address,
+        "symbol": line.symbol or "",
+        "sharing": line.sharing,
+        "threads": " ".join(map(str, line.threads)),
+        "hitm": line.hitm,
+        "hitm_false": false_hitms(line),
+        "source": " ".join(line.source),
+    }
 
 
 def offsets_rows(result):
