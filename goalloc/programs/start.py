@@ -90,7 +90,7 @@ def outcome(w, space, operations):
         "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES]),
         "memstats": stats,
         "sizes": sizes,
-        "arenas": page_map(look),
+        "arenas": page_map(look, rt.ps),
         "environment": ENVIRONMENT | space.environment,
         **({"gc": rt.gc_cycles(), "trace": rt.trace_lines()} if stats["NumGC"] else {}),
     }
