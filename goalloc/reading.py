@@ -24,7 +24,7 @@ READING = (
     # Experiments on the design
     "goalloc.experiments", "goalloc.experiments.design", "goalloc.experiments.barriers",
     # What escapes: the compiler's passes, last to first
-    "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.pkginit", "goalloc.escape.staticinit",
+    "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.syntax_expr", "goalloc.escape.pkginit", "goalloc.escape.staticinit",
     "goalloc.escape.inline", "goalloc.escape.escape", "goalloc.escape.flow", "goalloc.escape.summary", "goalloc.escape.same",
     "goalloc.escape.flow_call", "goalloc.escape.graph", "goalloc.escape.devirt", "goalloc.escape.unit", "goalloc.escape.messages",
     "goalloc.escape.library", "goalloc.escape.values", "goalloc.escape.leaks", "goalloc.escape.intrinsics", "goalloc.escape.fmt",
