@@ -25,6 +25,7 @@ def recorded(program, *lines, **more):
     return Program(objects=[Object(str(program), BIAS, (), str(program))], lines=list(lines), **more)
 
 
+@pytest.mark.oracle
 @pytest.mark.live
 def test_a_falsely_shared_line_has_its_fields_its_code_and_advice(built):
     start = addresses(built)["table"] + BIAS
