@@ -207,6 +207,7 @@ class Runtime(Values, Collecting, Looking):
     def _bootstrap_object(self, size, of, variable=None):
         """An object allocated before there is a P to allocate as, from mcache0; its address, also stored at `variable`."""
         spanclass = size_class(size) << 1
+        self.machine.state.process[self.process.number].asked[spanclass >> 1] += size
         x = self.call(0, P.DOOR_NEXT_FREE, self.process.load(V.mcache0), spanclass, 0)
         self.machine.state.thread[self.process.thread_on(0)].guest[P.SIZE] = class_to_size[spanclass >> 1]
         self.call(0, P.DOOR_HEAP_BITS, x, size, self.type_address(of))

@@ -43,6 +43,17 @@ def test_objects_waste_what_their_slots_have_more_than_was_asked_for(runtime, si
     assert whole["inside"] == whole["live"] * row["bytes_per_obj"] - round(whole["live"] * whole["asked"] / whole["mallocs"])
 
 
+def test_every_request_lies_between_the_class_below_and_its_own(runtime):
+    """Of a heap's own first objects too, the Ps, and of all but the blocks that tiny objects share."""
+    rt = runtime(gomaxprocs=2)
+    rt.malloc_many([24, 100, 1025, 2000, 30_000], noscan=False)
+    rows = rt.size_stats()
+    assert sum(row["mallocs"] > 0 for row in rows[1:]) >= 7
+    for below, row in zip(rows[1:], rows[2:]):
+        if row["size"] != 16:
+            assert row["mallocs"] * (below["size"] + 1) <= row["asked"] <= row["mallocs"] * row["size"]
+
+
 def test_tiny_objects_share_blocks_of_16_bytes(runtime):
     """Three of five bytes in each, and one byte of each block is lost."""
     got = differences(runtime(gomaxprocs=1), [5] * 3 * N)[2]
