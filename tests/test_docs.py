@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import lzma
 import pathlib
 import re
 import shutil
@@ -27,6 +28,9 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     shutil.copy(ROOT / "tests" / "trace" / "data" / "sort.lackey.xz", tmp_path)
+    for file in (ROOT / "tests" / "trace" / "data" / "counters").iterdir():  # a recorded program, its source and its trace
+        shutil.copy(file, tmp_path)
+    pathlib.Path("counters").write_bytes(lzma.decompress(pathlib.Path("counters.xz").read_bytes()))
     for block in blocks("toml"):
         pathlib.Path("box.toml").write_text(block.text)
     for block in blocks("go"):
@@ -56,10 +60,10 @@ def test_what_a_document_shows_is_what_the_command_prints(block, desk):
         pytest.importorskip("tree_sitter_go", reason="needs pip install '.[escape]'")
     for command, shown in sessions(block.text):
         out = "".join(printed(words) for words in commands(command))
-        if not shows(shown, out) and UPDATE and ANYTHING not in shown:
+        if not shows(shown, out) and UPDATE and not ANYTHING.search(shown):
             text = text.replace(f"$ {command}\n{shown}", f"$ {command}\n{out}")
             continue
-        if ANYTHING in shown:
+        if ANYTHING.search(shown):
             assert shows(shown, out), f"{command} prints:\n{out}"
         else:
             assert shown == out

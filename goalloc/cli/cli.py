@@ -41,7 +41,7 @@ def parser():
     line.json_option(sub)
 
     sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")
-    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` has kept")
     sub.add_argument(
         "section",
         metavar="SECTION",
@@ -49,12 +49,13 @@ def parser():
         choices=SECTIONS,
         help=f"{', '.join(SECTIONS)} (default: all; gc, scavenger: of runs that collected; profile: of runs with --memprofile)",
     )
+    line.output_option(sub, "heap.pb.gz", "of a run with --memprofile: its heap profile as a file for `go tool pprof`")
     line.json_option(sub)
 
     sub = command(
         write_page, "html", "a kept result as one HTML file that needs nothing beside itself: the heap, the collections, the caches"
     )
-    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` has kept")
     line.output_option(sub, "R.html", "the file to write", required=True)
 
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
@@ -68,6 +69,8 @@ def parser():
     sub.add_argument("file", metavar="FILE.go")
     sub.add_argument("-m", action="store_true", help="the compiler's messages (this is what it prints without an option, too)")
     sub.add_argument("-l", action="store_true", help="without inlining, as -gcflags='-m -l'")
+    sub.add_argument("--cost", metavar="F", help="run what the function F allocates on the machine, on the heap and on the stack")
+    sub.add_argument("--runs", type=int, default=1000, metavar="N", help="of --cost: how often the function is called (default 1000)")
     line.json_option(sub)
 
     command(warm_up, "warmup", "compile now what later runs need")
@@ -141,11 +144,18 @@ def run_program(arguments):
 
 def show_report(arguments):
     from goalloc.cli.report import report
+    from goalloc.observe.pprof import heap_profile
     from hwmem.runs.result import load_result
 
     with line.refusing():
         result = load_result(arguments.file)
         text = report(result, arguments.section)
+        if arguments.output:
+            if "memprofile" not in result.values:
+                raise ValueError(f"{result.workload} ran without --memprofile")
+            profile = result.values["memprofile"]
+            with open(arguments.output, "wb") as f:
+                f.write(heap_profile(profile["records"], profile["rate"]))
     if arguments.json:
         line.print_json({name: result.values[name] for name in ("memstats", "sizes", "gc", "trace", "memprofile") if name in result.values})
     else:
@@ -193,12 +203,33 @@ def show_escapes(arguments):
         raise line.Refused(str(error)) from None
     except GoError as error:
         raise line.Refused(f"{name}:{error.pos[0]}:{error.pos[1]}: {error}") from None
-    if arguments.json:
+    if arguments.cost is not None:
+        show_costs(found, arguments)
+    elif arguments.json:
         refused = [{"line": at, "name": who, "reason": why} for at, who, why in found.refused]
         line.print_json({"messages": found.lines, "not analysed": refused})
     else:
         for told in found.output(name):
             line.say(told)
+
+
+def show_costs(found, arguments):
+    from goalloc.escape.cost import COLUMNS, Allocation, measure
+    from hwmem.report.table import table
+
+    if not 1 <= arguments.runs <= 1_000_000:
+        raise line.Refused(f"--runs: takes 1 to 1,000,000, got {arguments.runs}")
+    allocations = found.allocations(arguments.cost)
+    if allocations is None:
+        why = [reason for _, name, reason in found.refused if name == arguments.cost]
+        raise line.Refused(f"--cost: {arguments.cost} " + (f"is not analysed: {why[0]}" if why else f"is no function of {arguments.file}"))
+    rows = measure([Allocation(n, escapes) for n, escapes in allocations], arguments.runs)
+    if arguments.json:
+        line.print_json([dict(zip(COLUMNS, row)) for row in rows])
+    elif rows:
+        line.say(table(COLUMNS, rows))
+    else:
+        line.say(f"{arguments.cost} allocates nothing")
 
 
 def show_classes(arguments):

@@ -31,6 +31,7 @@ from hwmem.cli.line import (
     show,
     show_parameters,
 )
+from hwmem.cli.export import export_commands
 from hwmem.cli.ordering import ordering_commands
 from hwmem.cli.recording import record_command, recording_options, wishes_of
 from hwmem.cli.sweep import diff_command, draw_plot, run_sweep, sweep_options
@@ -96,7 +97,7 @@ def parser():
         nargs="+",
         help="what `hwmem record` made, or lackey, din, xdin, data, cores or rw; plain, gzip or xz. Of several files each runs on a core of its own",
     )
-    sub.add_argument("--format", metavar="F", help="its format, when the first lines do not tell")
+    sub.add_argument("--format", metavar="F", help="its format (default: what its first lines look like)")
     machine_options(sub)
     sub.add_argument("--core", type=int, metavar="N", help="the core that makes all accesses (default: a core a thread, from 0 on)")
     sub.add_argument(
@@ -109,15 +110,16 @@ def parser():
     json_option(sub)
 
     sub = command(show_report, "report", "tables from a result that was kept")
-    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"one of {', '.join(SECTIONS)} (default: an overview)")
     json_option(sub)
 
     sub = command(write_page, "html", "a kept result as one HTML file that needs nothing beside itself")
-    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     output_option(sub, "R.html", "the file to write", required=True)
 
     diff_command(command)
+    export_commands(command)
     ordering_commands(command)
     machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
     command(warm_up, "warmup", "compile now what later commands need")

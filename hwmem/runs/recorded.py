@@ -27,7 +27,6 @@ from hwmem.machine.weave import (
     EMPTY,
     FAULTED,
     READY,
-    STRAND,
     STUCK,
     WAITS_MEMORY,
     WEAVE,
@@ -61,9 +60,9 @@ KEPT = 200  # rows of a table of where misses are
 
 
 class Tables(NamedTuple):
-    """What the kernels look up: arrays. `what`, `pcs`: buffers of all strands; `stops`, `skips`: theirs, one after another; `acts`: whether a call is carried out
-    here; `owner`, `freed_at`: of free locks; `bits`, `line_places`: of shared lines; `granules`, `slots`: a hash table of shared words; `state`:
-    last stores to them; `stores`: (thread, address) of stores that were asked for."""
+    """Arrays that the kernels reach by address (machine/weave.py, ARRAYS), all of int64. `what`, `pcs`: buffers of all strands; `stops`, `skips`: theirs, one after
+    another; `acts`: whether a call is carried out here; `owner`, `freed_at`: of free locks; `lines`: a hash table of shared lines; `granules`,
+    `slots`: one of shared words; `state`: last stores to them; `stores`: (thread, address) of stores that were asked for."""
 
     what: np.ndarray
     pcs: np.ndarray
@@ -72,8 +71,7 @@ class Tables(NamedTuple):
     acts: np.ndarray
     owner: np.ndarray
     freed_at: np.ndarray
-    bits: np.ndarray
-    line_places: np.ndarray
+    lines: np.ndarray
     granules: np.ndarray
     slots: np.ndarray
     state: np.ndarray
@@ -106,7 +104,9 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
     apart = Apart(names, wishes.apart) if wishes.apart else None
     compared = as_recorded(recording, order, config, wishes.apart) if apart else None
     machine, places, stopped = Machine(config), new_places(top > 0 or wishes.callgrind is not None, in_detail=True), None
-    replay = Replay(machine, recording, order, places, wishes.stores, apart, names.own_code)
+    alone = len(recording.threads) == 1 and config.mmu
+    memory = memory_of(recording, order, config) if alone else None
+    replay = Replay(machine, recording, order, places, wishes.stores, apart, names.own_code, stand_in=alone)
     machine.reset_counters()
     watch.start(machine, replay.machine_threads)
     began = time.perf_counter()
@@ -116,7 +116,7 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
         stopped = "interrupted"
     wall, counters = time.perf_counter() - began, machine.counters()
     watch.stop(machine)
-    program = label(replay.program, names)
+    program = label(replay.program if memory is None else with_memory(replay.program, memory), names)
     if wishes.callgrind:
         write_whole(
             wishes.callgrind, profile(names, rows_of(places, INSTRUCTIONS), program.command, __version__).encode("utf-8", "replace")
@@ -154,6 +154,21 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
     return result
 
 
+def memory_of(recording, order, config):
+    """The Program of a recording of one thread, replayed for its memory alone. Its caches are those of any trace of one thread: in a process where all of its
+    memory was there before (machine/replay.py), so that first-level misses are cachegrind's. There a page that is copied when it is first
+    written moves no line."""
+    replay = Replay(Machine(config), recording, order, new_places(False))
+    replay.run()
+    return replay.program
+
+
+def with_memory(program, memory):
+    """`program` with what another replay of it, `memory`, found out about its pages."""
+    told = [note for note in memory.notes if note not in program.notes]
+    return replace(program, memory_calls=memory.memory_calls, anonymous_pages=memory.anonymous_pages, notes=[*program.notes, *told])
+
+
 def as_recorded(recording, order, config, wanted):
     """What is compared with parts that are moved apart: a grid (programs/registry.py) of cycles that lacks those of the replay with them."""
     machine = Machine(config)
@@ -179,13 +194,14 @@ def union(masks):
 
 class Replay:
     """A Recording on `machine`, in an Order of it. `places`: machine/where.py's table; `stores`: (start, end) of addresses whose stores are kept, or None;
-    `apart`: an Apart, or None; `own_code`: where the program's instructions are, (0, 0): wherever. `run` once, then `program` is complete."""
+    `apart`: an Apart, or None; `own_code`: where the program's instructions are, (0, 0): wherever; `stand_in`: in a process where all memory was there
+    before, without memory calls. `run` once, then `program` is complete."""
 
-    def __init__(self, machine, recording, order, places, stores=None, apart=None, own_code=(0, 0)):
+    def __init__(self, machine, recording, order, places, stores=None, apart=None, own_code=(0, 0), stand_in=False):
         self.machine, self.recording, self.places, self.apart = machine, recording, places, apart
         self.order = order
         self.program = replace(recording.program, order=order.order, notes=list(recording.program.notes))
-        self.image = Image(machine, recording) if machine.config.mmu else None
+        self.image = Image(machine, recording) if machine.config.mmu and not stand_in else None
         self.process = self.image.process if self.image else machine.stand_in()
         self._pages, self._calls, self._peak, self._refused = [], [], 0, 0
         self._memory_calls = {}  # by strand
@@ -204,8 +220,8 @@ class Replay:
             lines = np.concatenate([lines, self.apart.lines])
             if self.image:
                 self.image.add(*self.apart.pages)
-        acts = np.zeros(len(recording.calls) + 1, np.bool_)
-        acts[[call.index for call in recording.calls if call.number in MEMORY and self.image]] = True
+        acts = np.zeros(len(recording.calls) + 1, np.int64)
+        acts[[call.index for call in recording.calls if call.number in MEMORY and self.image]] = 1
         self.tables = Tables(
             np.zeros(n * self.room, np.int64),
             np.zeros(n * self.room, np.int64),
@@ -214,14 +230,17 @@ class Replay:
             acts,
             np.zeros(slots, np.int64),
             np.zeros(slots, np.int64),
-            filter_of(lines),
             hash_table(lines)[0],
             *hash_table(order.uses.granules),
             np.zeros(slots, np.int64),
             np.zeros((STORES, 2), np.int64),
         )
-        self.strands = np.zeros(n, STRAND).view(np.recarray)
         self.w = np.zeros(1, WEAVE).view(np.recarray)[0]
+        self.w.count, self.strands = n, self.w.strands[:n]
+        for name, array in self.tables._asdict().items():
+            self.w[name] = array.ctypes.data
+        self.w.lines_size, self.w.granules_size, self.w.room = len(self.tables.lines), len(self.tables.granules), STORES
+        self.w.bits[:] = filter_of(lines)
         self.w.store_start, self.w.store_end = stores
         self.w.checking = order.order == CONFLICT and not self.apart  # moved words are not among those that are checked
         stop = skip = 0
@@ -236,7 +255,7 @@ class Replay:
             stop, skip = stop + len(order.stops[k + 1]), skip + len(order.skips[k + 1])
             s.stops_end, s.skips_end = stop, skip
             s.check_from = 0 if k else order.first_position
-        begin(self.machine.state, self.strands)
+        begin(self.machine.state, self.w)
         self.culprits = new_culprits(own_code if own_code[1] else program_range(self.program))
 
     @property
@@ -276,7 +295,7 @@ class Replay:
 
     def _go_on(self):
         self.w.budget = BUDGET
-        return weave(self.machine.state, self.w, self.strands, self.tables, self.places, self.culprits)
+        return weave(self.machine.state, self.w, self.places, self.culprits)
 
     def _fill(self, k):
         """The next records of strand `k`, as many as there is room for."""
@@ -298,7 +317,7 @@ class Replay:
         if self.apart:
             self.apart.move(self.tables.what[int(s.place) : int(s.place) + filled])
         if first is None:
-            finish(self.machine.state, self.strands, k, self.tables)
+            finish(self.machine.state, self.w, k)
             return
         s.first, s.end, s.state = first, first + filled, READY
 
@@ -323,7 +342,7 @@ class Replay:
         s = self.strands[k]
         s.at += 1
         s.state = READY if s.at < s.end else EMPTY
-        let_go(self.machine.state, self.strands, k)
+        let_go(self.machine.state, self.w, k)
         if s.state == EMPTY:
             self._fill(k)
 
@@ -380,10 +399,10 @@ class Replay:
         s.passed, s.state = s.stop + 1, READY
 
     def _fetch_stores(self):
-        n = int(self.w.stores)
+        n = int(self.w.stored)
         if n and self._stores is not None:
             self._stores.extend(map(tuple, self.tables.stores[:n].tolist()))
-        self.w.stores = 0
+        self.w.stored = 0
 
     def _check(self):
         """Under `conflict`, every load of a shared word has read the store that it read in the recording."""

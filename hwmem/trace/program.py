@@ -117,21 +117,29 @@ class Line(NamedTuple):
     apart: tuple = ()
 
 
+RIVAL = 0.02  # of a line's misses, of a thread that others have to do with: not one that set it up, or looks at it in the end
+
+
 def false_hitms(line):
-    """How many of a line's HITMs are false sharing: of accesses to bytes that no other thread writes. (Code that is not kept counts with the rest,
-    by its share.)"""
+    """How many of a line's HITMs are false sharing: of accesses to bytes that no rival writes. (Code that is not kept counts with the rest, by
+    its share.)"""
     told = sum(code.hitm for code in line.code)
-    if not any(code.touched for code in line.code) or not told:
+    if not told or not any(code.touched for code in line.code):
         return line.hitm if line.sharing == "false" else 0
-    false = sum(code.hitm for code in line.code if not code.touched & written_by_others(line, code.thread))
+    rivals = rivals_bytes(line)
+    false = sum(code.hitm for code in line.code if not any(code.touched & mask for thread, mask in rivals.items() if thread != code.thread))
     return round(line.hitm * false / told)
 
 
-def written_by_others(line, thread):
-    mask = 0
-    for other, written in line.written.items():
-        mask |= written if other != thread else 0
-    return mask
+def rivals_bytes(line):
+    """{thread: mask of what it writes} of the threads that have their share of the line's misses: who waits for it, and who takes it away by
+    writing. What one of them wrote without a miss, and so before others came, is left out."""
+    misses, touched = {}, {}
+    for code in line.code:
+        misses[code.thread] = misses.get(code.thread, 0) + code.misses
+        touched[code.thread] = touched.get(code.thread, 0) | code.touched
+    all_of = sum(misses.values())
+    return {thread: touched[thread] & line.written.get(thread, 0) for thread, n in misses.items() if n >= RIVAL * all_of}
 
 
 def kind(line):

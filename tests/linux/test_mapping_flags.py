@@ -95,6 +95,15 @@ def test_an_offset_that_no_file_can_have_is_refused(process, fd, flags, offset, 
         ("msync", (HALF, PAGE, 4), errno.ENOMEM),
         ("msync", (BASE, PAGE, HALF), 0),
         ("mincore", (HALF, PAGE), errno.ENOMEM),
+        ("mincore", (HALF - PAGE, 0), errno.ENOMEM),
+        ("mincore", (1 << 47, 0), errno.ENOMEM),
+        ("madvise", (HALF - PAGE, PAGE, 4), errno.ENOMEM),
+        ("mlock", (HALF - PAGE, PAGE), errno.ENOMEM),
+        ("mlock", (HALF - 1, PAGE), errno.ENOMEM),
+        ("munlock", (HALF - PAGE, 3 * PAGE), errno.ENOMEM),
+        ("msync", (HALF - PAGE, 16 * PAGE, 6), errno.ENOMEM),
+        ("mremap", (PAGE, HALF + PAGE, 3 * PAGE, MOVE, BASE + 16 * PAGE), errno.EINVAL),
+        ("mremap", (TOP - 2 * PAGE, P.TASK_END[0], 1, MOVE, BASE + 16 * PAGE), errno.EFAULT),
         ("mlockall", (HALF,), errno.EINVAL),
     ],
 )
@@ -117,10 +126,14 @@ def test_arguments_of_64_bits_have_no_sign_and_ints_are_their_low_half(machine, 
         (8 | FIXED, PAGE, BASE, errno.EINVAL),
         (FIXED, PAGE, BASE, errno.EINVAL),
         (P.MAP_SHARED | FIXED | P.MAP_HUGETLB, 2 << 20, BASE, errno.EINVAL),
-        (P.MAP_SHARED | FIXED | P.MAP_SYNC, PAGE, BASE, 0),
+        (P.MAP_SHARED | FIXED | P.MAP_SYNC, PAGE, BASE, errno.EOPNOTSUPP),
+        (P.MAP_PRIVATE | FIXED | P.MAP_SYNC, PAGE, BASE, errno.EOPNOTSUPP),
         (P.MAP_SHARED_VALIDATE | P.MAP_ANONYMOUS | FIXED, PAGE, BASE, errno.EINVAL),
         (PRIVATE | FIXED | 0x20_0000, PAGE, BASE, 0),
         (PRIVATE | FIXED | P.MAP_SYNC, PAGE, BASE, 0),
+        (PRIVATE | FIXED, PAGE, TOP - 1, 1),
+        (PRIVATE | P.MAP_FIXED_NOREPLACE, PAGE, TOP - 100, 100),
+        (PRIVATE | FIXED, PAGE, TOP - 4097, errno.ENOMEM),
         (PRIVATE | FIXED | P.MAP_HUGETLB, 0, BASE, errno.EINVAL),
         (PRIVATE | FIXED | P.MAP_HUGETLB, PAGE, BASE, errno.ENOMEM),
         (PRIVATE | FIXED | P.MAP_HUGETLB, 2 << 20, BASE + PAGE, errno.EINVAL),
@@ -268,3 +281,63 @@ def test_an_old_length_of_zero_maps_shared_memory_once_more(process):
     with pytest.raises(hwmem.BusError) as caught:
         process.load(longer + 6 * PAGE)
     assert (caught.value.address, caught.value.code, caught.value.access) == (longer + 6 * PAGE, "BUS_ADRERR", "read")
+
+
+MINCORE = 27  # its number on x86-64
+
+
+@pytest.mark.parametrize(
+    "start, length, vector, expected, told",
+    [
+        (0, 3 * PAGE, 0x10_0000, errno.ENOMEM, [1, 0, 9]),  # a hole ends it, when what lies before has been told
+        (16 * PAGE, PAGE, 0x10_0000, errno.ENOMEM, [9, 9, 9]),
+        (0, PAGE, 0x30_0000, errno.EFAULT, [9, 9, 9]),
+        (16 * PAGE, PAGE, 0x30_0000, errno.ENOMEM, [9, 9, 9]),
+        (16 * PAGE, PAGE, TOP - PAGE - BASE, errno.EFAULT, [9, 9, 9]),  # where no program has memory
+        (0, 0, -BASE, 0, [9, 9, 9]),
+        (0, PAGE, 0x10_1FFF, 0, [9, 9, 9]),
+    ],
+)
+def test_mincore_says_what_it_knows_and_then_why_it_does_not_go_on(machine, start, length, vector, expected, told):
+    process = machine.spawn(privileged=True)
+    process.mmap(BASE, 2 * PAGE, 3, PRIVATE | FIXED), process.mmap(BASE + 0x10_0000, 2 * PAGE, 3, PRIVATE | FIXED)
+    process.store(BASE, 1), process.write(BASE + 0x10_0000, bytes([9, 9, 9]))
+    assert failure(process.syscall, MINCORE, BASE + start, length, BASE + vector) == expected
+    assert list(process.read(BASE + 0x10_0000, 3)) == told
+    process.exit()
+
+
+def test_a_hint_for_a_file_is_taken_if_a_huge_page_more_would_have_room_there(machine):
+    """thp_get_unmapped_area asks for 2 MiB more, at the hint too, of what has 2 MiB of a file at a multiple of that."""
+    process, fd, unit = machine.spawn(), machine.create_file("large", 16 << 20), 2 << 20
+    process.mmap(BASE + 8 * unit, PAGE, 3, PRIVATE | FIXED)
+    found = []
+    for hint, length, offset in (
+        (4 * unit + PAGE, 2 * unit, 0),
+        (6 * unit, 2 * unit, 0),
+        (5 * unit + PAGE, 2 * unit, 0),
+        (6 * unit, 2 * unit, PAGE),
+        (6 * unit + PAGE, unit, 0),
+        (6 * unit, 16 * PAGE, 0),
+        (6 * unit, unit, unit),
+        (5 * unit, unit, 0),
+    ):
+        at = process.mmap(BASE + hint, length, 1, P.MAP_SHARED, fd, offset)
+        found.append("hint" if at == BASE + hint else at % unit)
+        process.munmap(at, length)
+    assert found == ["hint", 0, 0, PAGE, 0, "hint", "hint", "hint"]
+    process.exit()
+
+
+@pytest.mark.parametrize("old_length", [TOP - 2 * PAGE, HALF - 1, HALF])
+def test_what_lies_at_the_new_place_goes_before_a_length_that_cannot_be_is_refused(process, old_length):
+    Mover(process).map(0, 32)
+    assert failure(process.mremap, BASE + 4 * PAGE, old_length, 2 * PAGE, MOVE, BASE) == errno.EINVAL
+    assert pages(process) == [(2, 32)]
+
+
+def test_what_lay_there_has_gone_when_a_disk_file_cannot_be_in_sync(process, fd):
+    for kind in (P.MAP_PRIVATE, P.MAP_SHARED, P.MAP_SHARED_VALIDATE):
+        Mover(process).map(0, 8)
+        assert failure(process.mmap, BASE + 2 * PAGE, 2 * PAGE, 3, kind | FIXED | P.MAP_SYNC, fd) == errno.EOPNOTSUPP
+        assert pages(process) == [(0, 2), (4, 8)]

@@ -91,16 +91,28 @@ def test_a_byte_that_several_write_and_one_that_is_only_read():
 def test_a_lines_kind_is_that_of_its_transfers():
     """Two threads that once wrote one byte, and then fight over others."""
     both = 1 << 63
-    code = Code(1, 1, 99, 99, 0, 0xFF), Code(1, 2, 99, 101, 0, 0xFF00), Code(2, 2, 1, 1, 0, both)
+    code = Code(1, 1, 99, 99, 0, 0xFF), Code(1, 2, 99, 101, 0, 0xFF00), Code(2, 2, 9, 1, 0, both), Code(2, 1, 9, 0, 0, both)
     line = Line(0, "true", 201, (1, 2), {1: 0xFF | both, 2: 0xFF00 | both}, {}, code)
     assert (kind(line), false_hitms(line)) == ("false", 200)
-    assert kind(line._replace(hitm=110, code=(code[0], code[2]._replace(hitm=11)))) == "both"
+    assert kind(line._replace(hitm=111, code=(code[0], code[2]._replace(hitm=12), code[3]))) == "both"
     assert kind(line._replace(hitm=1, code=code[2:])) == "true"
-    assert kind(Line(0, "none", 5, (1, 2), {1: 0xFF}, {2: 0xFF00}, (Code(1, 2, 5, 5, 0, 0xFF00),))) == "false"
-    assert kind(Line(0, "none", 5, (1, 2), {1: 0xFF}, {2: 0xFF}, (Code(1, 2, 5, 5, 0, 0xFF),))) == "true"
+    reader, writer = Code(1, 2, 50, 5, 0, 0xFF00), Code(2, 1, 50, 0, 0, 0xFF)
+    assert kind(Line(0, "none", 5, (1, 2), {1: 0xFF}, {2: 0xFF00}, (reader, writer))) == "false"
+    assert kind(Line(0, "none", 5, (1, 2), {1: 0xFF}, {2: 0xFF}, (reader._replace(touched=1), writer))) == "true"
+    first = Line(0, "false", 5, (1, 2, 3), {1: 0xFF, 3: 0xFF00}, {2: 0xFF00}, (reader, writer, Code(9, 3, 1, 0, 0, 0xFF00)))
+    assert kind(first) == "false"  # thread 3 wrote what thread 2 reads before the two began
     assert [kind(Line(0, said, 5, (1, 2), {}, {})) for said in ("false", "true")] == ["false", "true"]
 
 
 def test_names_are_split_where_no_bracket_is_open():
     assert split("a[1],f<int, int>::b, c(x, y).d") == ["a[1]", "f<int, int>::b", "c(x, y).d"]
     assert split("") == [] and split("operator>,x") == ["operator>", "x"]
+
+
+def test_its_lines_are_rows_for_pandas_and_documents_for_json(result):
+    from hwmem.runs.data import section_data
+    from hwmem.runs.frame import rows
+
+    first = rows(result, "lines")[0]
+    assert (first["symbol"], first["hitm"], first["hitm_false"], first["source"]) == (LINES[0].symbol, 80, 80, "counters.c:14")
+    assert section_data(result, "c2c")["lines"][0]["code"][0]["data"] == "counters[0].value"
