@@ -24,7 +24,7 @@ READING = (
     # Experiments on the design
     "goalloc.experiments", "goalloc.experiments.design", "goalloc.experiments.barriers",
     # What escapes: the compiler's passes, last to first
-    "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.pkginit", "goalloc.escape.staticinit",
+    "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.syntax_expr", "goalloc.escape.pkginit", "goalloc.escape.staticinit",
     "goalloc.escape.inline", "goalloc.escape.escape", "goalloc.escape.flow", "goalloc.escape.summary", "goalloc.escape.same",
     "goalloc.escape.flow_call", "goalloc.escape.graph", "goalloc.escape.devirt", "goalloc.escape.unit", "goalloc.escape.messages",
     "goalloc.escape.library", "goalloc.escape.values", "goalloc.escape.leaks", "goalloc.escape.intrinsics", "goalloc.escape.fmt",
@@ -37,7 +37,7 @@ READING = (
     "goalloc.programs", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     # A Go program from Python
-    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
+    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.values", "goalloc.runtime.collecting", "goalloc.runtime.looking", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
     "goalloc.runtime.goroutine", "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log",
     "goalloc.runtime.arguments", "goalloc.runtime.slice",
     "goalloc.runtime.entries",

@@ -41,7 +41,7 @@ def parser():
     line.json_option(sub)
 
     sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")
-    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` has kept")
     sub.add_argument(
         "section",
         metavar="SECTION",
@@ -54,7 +54,7 @@ def parser():
     sub = command(
         write_page, "html", "a kept result as one HTML file that needs nothing beside itself: the heap, the collections, the caches"
     )
-    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` has kept")
     line.output_option(sub, "R.html", "the file to write", required=True)
 
     sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
