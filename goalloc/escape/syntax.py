@@ -29,7 +29,7 @@ def grammar() -> Any:
 def parse(source: bytes) -> Tree:
     """The file's tree: kind "File", with package, imports, decls and pragmas."""
     root = grammar().parse(source).root_node
-    if (line := re.search(rb"^//line |/\*line ", source, re.M)) is not None:
+    if (line := re.search(rb"^//line [^\n]*:\d+\s*$|/\*line [^\n]*:\d+\*/", source, re.M)) is not None:
         raise GoError((source.count(b"\n", 0, line.start()) + 1, 1), "line directives are not in the subset")
     if root.has_error:
         _syntax_error(root)
