@@ -8,7 +8,7 @@ core each. Source: ChampSim, inc/trace_instruction.h.
 
 import numpy as np
 
-from hwmem.trace.stream import StreamError, opened
+from hwmem.trace.stream import DAMAGE, StreamError, opened
 
 INSTRUCTION = np.dtype(
     [("ip", "<u8"), ("branch", "u1"), ("taken", "u1"), ("registers", "u1", 6), ("stores", "<u8", 2), ("loads", "<u8", 4)]
@@ -20,8 +20,11 @@ FEWEST = 16  # records, by which a file is known
 
 def looks_like(path):
     """Whether the file's first records are ChampSim's."""
-    with opened(path) as (_, data):
-        head = read(data, 64 * FEWEST)
+    try:
+        with opened(path) as (_, data):
+            head = read(data, 64 * FEWEST)
+    except DAMAGE:
+        return False
     if len(head) < 64 or len(head) % 64 or b"\0" not in head:
         return False
     first = np.frombuffer(head, INSTRUCTION)
@@ -43,7 +46,7 @@ def chunks(path):
         while True:
             try:
                 part = read(data, 64 * CHUNK)
-            except Exception as error:  # what decompressors make of damage
+            except DAMAGE as error:
                 raise StreamError(f"damaged or cut off ({error})") from None
             if len(part) % 64:
                 raise StreamError(f"cut off: {len(part) % 64} bytes after instruction {done + len(part) // 64}")
