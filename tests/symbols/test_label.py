@@ -123,3 +123,7 @@ def test_names_that_a_terminal_would_obey_are_kept_and_shown_harmlessly(tmp_path
     pathlib.Path(built).write_bytes(damaged)
     said = names_of(built).data(table)
     assert "\x1b" not in printable(said)
+
+
+def test_of_what_has_no_name_the_first_byte_is_told():
+    assert names_of("/gone").touched(0x7000000, 0xFF00F0) == ["0x7000004"]

@@ -149,6 +149,8 @@ class Tolerant(Checker):
             raise Refused(d.pos, "a generic type") from None
 
     def check_bodies(self) -> None:
+        for d in self.globals:
+            self.global_values(d)
         for func in self.functions:
             func.unbuilt = func.refused
             if func.refused is None:
