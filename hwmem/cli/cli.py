@@ -11,6 +11,7 @@ import pathlib
 import subprocess
 import sys
 
+from hwmem.cli.experiments import Room, experiment_commands
 from hwmem.cli.line import (
     USAGE,
     Refused,
@@ -115,6 +116,7 @@ def parser():
     sub.add_argument("file", metavar="R.hwm")
     output_option(sub, "R.html", "the file to write", required=True)
 
+    experiment_commands(command, room)
     diff_command(command)
     ordering_commands(command)
     machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
@@ -220,6 +222,13 @@ def write_page(arguments):
     with believing(arguments.file):
         text = page(result)
     draw(arguments.output, text)
+
+
+def room():
+    from hwmem.experiments.claims import EXPERIMENTS
+    from hwmem.experiments.experiment import Lab
+
+    return Room(EXPERIMENTS, Lab, {})
 
 
 def show_config(arguments):

@@ -160,7 +160,10 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
     assert refusal(tmp_path / "pipe") == "pipe: a pipe, and a trace is read more than once"
     assert refusal(write(b"")) == "x.trace: empty file"
     assert refusal(write(gzip.compress(b""))) == "x.trace: empty file"
-    assert refusal(write(b"\x7fELF\x02\x01\x01\0")) == r"x.trace:1: neither lackey, din, xdin, data, cores, rw, threads: '\x7fELF\x02\x01\x01\x00'"
+    assert (
+        refusal(write(b"\x7fELF\x02\x01\x01\0"))
+        == r"x.trace:1: neither lackey, din, xdin, data, cores, rw, threads: '\x7fELF\x02\x01\x01\x00'"
+    )
     assert refusal(write(bytes(range(11, 256)) * 400)) == "x.trace: a line of more than 65536 bytes: not a text trace"
     assert refusal(write(b"==7== hi\nusage: x\n")) == "x.trace:2: neither lackey, din, xdin, data, cores, rw, threads: 'usage: x'"
     assert refusal(write(b"==7== hi\nI  40,3\n")) == "x.trace: no data references in 2 lines (1 instruction fetches)"
