@@ -56,7 +56,7 @@ def run_script(m, threads, script, results):
     return len(script)
 
 
-COMPUTE, INCREMENT, SLEEP, WAIT, WAKE, FINISH, READ = range(7)
+COMPUTE, INCREMENT, SLEEP, WAIT, WAKE, FINISH, READ, RELEASE = range(8)
 
 
 @kernel
@@ -92,6 +92,9 @@ def run_programs(m, threads, program, start, log):
             log[step, 4] = futex_wake(m, t, a, b)
         elif operation == READ:
             log[step, 4] = load(m, t, a, 8)
+        elif operation == RELEASE:
+            m.sys[0], m.sys[1] = a, b
+            log[step, 4] = call_door(m, P.DOOR_SYSCALL, t, P.SYS_MUNMAP, 0, 0)
         else:
             finish(m, t)
         log[step, 3] = core.cycles

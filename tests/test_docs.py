@@ -29,6 +29,8 @@ def desk(tmp_path, monkeypatch):
     shutil.copy(ROOT / "tests" / "trace" / "data" / "sort.lackey.xz", tmp_path)
     for block in blocks("toml"):
         pathlib.Path("box.toml").write_text(block.text)
+    for block in blocks("go"):
+        pathlib.Path(block.text.split()[1]).write_text(block.text)
     for block in blocks("litmus"):
         pathlib.Path(f"{block.text.split()[1]}.litmus").write_text(block.text)
     return tmp_path
@@ -50,12 +52,14 @@ def test_every_block_says_what_it_is():
 @pytest.mark.parametrize("block", blocks("console"), ids=str)
 def test_what_a_document_shows_is_what_the_command_prints(block, desk):
     text = block.text
+    if "goalloc escape" in text:
+        pytest.importorskip("tree_sitter_go", reason="needs pip install '.[escape]'")
     for command, shown in sessions(block.text):
         out = "".join(printed(words) for words in commands(command))
-        if not shows(shown, out) and UPDATE and ANYTHING not in shown:
+        if not shows(shown, out) and UPDATE and not ANYTHING.search(shown):
             text = text.replace(f"$ {command}\n{shown}", f"$ {command}\n{out}")
             continue
-        if ANYTHING in shown:
+        if ANYTHING.search(shown):
             assert shows(shown, out), f"{command} prints:\n{out}"
         else:
             assert shown == out

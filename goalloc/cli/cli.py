@@ -62,6 +62,14 @@ def parser():
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sizes and of what is freed (default 0)")
     line.json_option(sub)
 
+    sub = command(
+        show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m tells it"
+    )
+    sub.add_argument("file", metavar="FILE.go")
+    sub.add_argument("-m", action="store_true", help="the compiler's messages (this is what it prints without an option, too)")
+    sub.add_argument("-l", action="store_true", help="without inlining, as -gcflags='-m -l'")
+    line.json_option(sub)
+
     command(warm_up, "warmup", "compile now what later runs need")
     sub = command(show_classes, "sizes", "the size classes")
     line.json_option(sub)
@@ -171,6 +179,26 @@ def run_experiment(arguments):
         line.print_json([dict(zip(columns, row)) for row in rows])
     else:
         line.say(table(columns, rows))
+
+
+def show_escapes(arguments):
+    from goalloc.escape.driver import Analysis
+    from goalloc.escape.tree import GoError
+
+    name = arguments.file if "/" in arguments.file else f"./{arguments.file}"
+    try:
+        with line.refusing(), open(arguments.file, "rb") as f:
+            found = Analysis(f.read(), inline=not arguments.l)
+    except ImportError as error:
+        raise line.Refused(str(error)) from None
+    except GoError as error:
+        raise line.Refused(f"{name}:{error.pos[0]}:{error.pos[1]}: {error}") from None
+    if arguments.json:
+        refused = [{"line": at, "name": who, "reason": why} for at, who, why in found.refused]
+        line.print_json({"messages": found.lines, "not analysed": refused})
+    else:
+        for told in found.output(name):
+            line.say(told)
 
 
 def show_classes(arguments):

@@ -9,6 +9,7 @@ from goalloc.params import pageSize
 from hwmem.page import answer, document, memory, run
 from hwmem.page.blocks import bars, listing, panel, section, table, tile, tiles
 from hwmem.report.overview import duration
+from hwmem.report.table import no_screen, table as text_table
 
 NONE = 1 << 62  # a goal from here on is none: GOGC off
 COLOURS = ("c0", "c1", "c2", "c3", "I", "c7")  # of KINDS
@@ -83,6 +84,7 @@ def collections(result):
         ["dedicated", "fractional", "idle", "assists", "world stopped"],
         "Who marked, and how long the world stood",
         "ns",
+        of="collection",
     )
     columns = [
         "collection",
@@ -157,9 +159,7 @@ def arenas(result):
 
 
 def memstats(result):
-    rows = [
-        [name, value]
-        for name, value in result.values["memstats"].items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-    ]
-    return table(["runtime.MemStats", ("value", "num")], rows, "runtime.MemStats at the end")
+    stats = result.values["memstats"]
+    rows = [[name, value] for name, value in stats.items() if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    with no_screen():
+        return listing("runtime.MemStats at the end", text_table(["MemStats", "value"], rows))

@@ -42,13 +42,13 @@ from goalloc.layout import (
     mstats,
     p_,
     pageAlloc,
-    scavengeIndex,
     slice_,
     sweepdata,
     userArenaState,
     workType,
     variables as V,
 )
+from goalloc.pages.mgcscavenge import index_nextGen
 from goalloc.pages.mpagealloc import CACHE_FLUSH, pages_door
 from goalloc.words import add64, get8, get32, get64, put8, put32, put64
 
@@ -186,7 +186,7 @@ def gcMarkTermination(m, t):
     put32(m, t, V.memstats + mstats.numgc, get32(m, t, V.memstats + mstats.numgc) + 1)
     injectglist(m, t, WORK + workType.sweepWaiters + 8)
     unlock(m, t, WORK + workType.sweepWaiters)
-    nextGen(m, t)
+    index_nextGen(m, t, PAGES + pageAlloc.scav)
     finishGCTransition(m, t, now)
     if get64(m, t, V.MemProfileRate) > 0:
         call_door(m, P.DOOR_PROFILE, t, NEXT_CYCLE, 0, 0)
@@ -262,17 +262,6 @@ def note_pauses(m, t, now):
         put32(m, t, V.memstats + mstats.numforcedgc, get32(m, t, V.memstats + mstats.numforcedgc) + 1)
     put32(m, t, V.sweep + sweepdata.nbgsweep, 0)
     put32(m, t, V.sweep + sweepdata.npausesweep, 0)
-
-
-@kernel
-def nextGen(m, t):
-    """The scavenger's index begins a new generation: it may look at chunks again that were dense. Go: scavengeIndex.nextGen."""
-    index = PAGES + pageAlloc.scav
-    put32(m, t, index + scavengeIndex.gen, get32(m, t, index + scavengeIndex.gen) + 1)
-    search, high = get64(m, t, index + scavengeIndex.searchAddrBg), get64(m, t, index + scavengeIndex.freeHWM)
-    if abs(search) < high - P.arenaBaseOffset:
-        put64(m, t, index + scavengeIndex.searchAddrBg, -(high - P.arenaBaseOffset))
-    put64(m, t, index + scavengeIndex.freeHWM, P.minOffAddr)
 
 
 @kernel

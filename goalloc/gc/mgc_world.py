@@ -11,9 +11,8 @@ A P that only has to do something on behalf of the collector (forEachP) does tha
 startTheWorldWithSema, gcstopm, forEachP.
 """
 
-from hwmem import params as H
 from hwmem._jit import cold, kernel
-from hwmem.sched.scheduler import next_event
+from hwmem.core.service import clock_moved
 from goalloc import constants as C, params as P
 from goalloc.base.lock import lock, unlock
 from goalloc.base.malloc_persistent import current_p
@@ -45,14 +44,8 @@ def wait_for_core(m, t, i):
     """The caller goes on when core `i` has come to the end of its step."""
     core = m.core[m.thread[t].core]
     core.cycles = max(core.cycles, m.core[i].cycles)
-    clock_moved(m, t, i)
-
-
-@kernel
-def clock_moved(m, t, i):
-    """The machine's scheduler learns that core `i`, which has no step now, is further than it was."""
-    if i != m.thread[t].core and m.key[i] != H.NEVER:
-        m.key[i] = next_event(m.core[i])
+    if i != m.thread[t].core:
+        clock_moved(m, i)
 
 
 @cold
@@ -111,7 +104,8 @@ def startTheWorld(m, t):
         if get32(m, t, pp + p_.status) == C.Pgcstop:
             put32(m, t, pp + p_.status, P.Prunning)
             m.core[i].cycles = max(m.core[i].cycles, now)
-            clock_moved(m, t, i)
+            if i != m.thread[t].core:
+                clock_moved(m, i)
     put8(m, t, GCWAITING, 0)
     unlock(m, t, SCHED_LOCK)
     wakep(m, t)

@@ -72,13 +72,13 @@ def should_stop(m, t, pp, mode):
 @cold
 def gcDrain(m, t, pp, gp, checkWork):
     """(how a piece of a worker's draining ended, scan work until it looks again whether it should stop)."""
-    w, mode, step = pp + p_.gcw, get64(m, t, pp + p_.gcMarkWorkerMode), 0
+    w, mode, step, roots = pp + p_.gcw, get64(m, t, pp + p_.gcMarkWorkerMode), 0, True
     before = get64(m, t, w + gcWork.heapScanWork)
     while step < STEP:
         if get8(m, t, gp + g_.preempt):
             flush_credit(m, t, w)
             return PREEMPTED, checkWork
-        job = next_job(m, t)
+        job = next_job(m, t) if roots else -1
         if job >= 0:
             step += markroot(m, t, w, job, True) + EACH
             before = get64(m, t, w + gcWork.heapScanWork)
@@ -86,6 +86,7 @@ def gcDrain(m, t, pp, gp, checkWork):
                 flush_credit(m, t, w)
                 return PREEMPTED, checkWork
             continue
+        roots = False
         b = next_grey(m, t, pp)
         if b == 0:
             flush_credit(m, t, w)

@@ -11,6 +11,7 @@ Go: mgcmark.go scanobject, scanblock, scanConservative, greyobject; mbitmap.go f
 import numpy as np
 
 from hwmem._jit import cold, kernel
+from hwmem.sched.thread import compute
 from goalloc import constants as C, errors as E, params as P
 from goalloc.errors import throw
 from goalloc.gc.inline import get8, get32, get64, put64
@@ -20,6 +21,7 @@ from goalloc.layout import gcWork, heapArena, mheap, mspan
 from goalloc.words import NONE, ONE, ctz64, low_bits, set_bit8, shl, shr
 
 SPAN_WORDS = 64 * 8
+WORD_CYCLES = 6  # a pointer word's instructions: heapBits.nextFast, the tests. With its load 3 ns, as on the recorded machine
 CLOBBERED = C.clobberdeadPtr - (1 << 64)
 
 
@@ -170,7 +172,7 @@ def scanobject(m, t, b, w):
         return 0
     if n > C.maxObletBytes:
         n = cut_oblets(m, t, b, s, n, w)
-    at, left, last = b, n, False
+    at, left, last, words = b, n, False, 0
     end = b
     while left > 0 and not last:
         mask, valid, last = heap_bits(m, t, at, left)
@@ -179,11 +181,13 @@ def scanobject(m, t, b, w):
             mask ^= shl(ONE, i)
             slot = at + 8 * i
             end = slot + 8
+            words += 1
             va = get64(m, t, slot)
             if va != 0 and (va < b or va >= b + n):
                 grey_pointer(m, t, va, b, slot - b, w)
         at += 8 * valid
         left -= 8 * valid
+    compute(m, t, WORD_CYCLES * words)
     count_marked(m, t, w, n)
     done = get64(m, t, w + gcWork.heapScanWork) + end - b
     put64(m, t, w + gcWork.heapScanWork, done)
@@ -203,6 +207,7 @@ def cut_oblets(m, t, b, s, size, w):
 @cold
 def scan_pointers(m, t, base, n, w):
     """`n` bytes that are all pointers."""
+    compute(m, t, WORD_CYCLES * n // 8)
     for slot in range(base, base + n, 8):
         va = get64(m, t, slot)
         if va:
@@ -225,6 +230,7 @@ def scan_word(m, t, va, w):
 
 @cold
 def scanConservative(m, t, base, n, w):
+    compute(m, t, WORD_CYCLES * n // 8)
     for slot in range(base, base + n, 8):
         scan_word(m, t, get64(m, t, slot), w)
 

@@ -23,6 +23,7 @@ RETAIN_PART = 100 // K.retainExtraPercent
 
 @kernel
 def isSweepDone(m, t):
+    """Whether everything has been swept, by all who sweep."""
     return get32(m, t, V.sweep + sweepdata.active) == K.sweepDrainedMask
 
 

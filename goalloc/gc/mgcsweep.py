@@ -46,11 +46,6 @@ def end_sweeping(m, t):
     add32(m, t, ACTIVE, -1)
 
 
-@kernel
-def isSweepDone(m, t):
-    return get32(m, t, ACTIVE) == DRAINED
-
-
 @cold
 def nextSpanForSweep(m, t):
     """A span that was in an unswept list, or 0."""

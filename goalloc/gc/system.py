@@ -19,7 +19,8 @@ from goalloc.gc.mgc_world import preempt_to_global
 from goalloc.gc.mgcmark_assist import gcAssistAlloc
 from goalloc.gc.mgcmark_credit import gcParkAssist
 from goalloc.gc.mgcscavenge_goroutine import G as SCAVENGER_G, SCAVENGER, TIMER, run_scavenger
-from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, isSweepDone, sweepone
+from goalloc.gc.mgcpacer_commit import isSweepDone
+from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, sweepone
 from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, p_, sweepdata, timer, variables as V

@@ -6,27 +6,11 @@
 Go: mgc.go gcMarkTermination, fmtNSAsMS, itoaDiv; mgcscavenge.go printScavTrace.
 """
 
-from goalloc.gc.trace import CYCLE, FORCED, NAMES, SCAVENGED
+from goalloc.gc.trace import CYCLE, FORCED, NAMES, SCAVENGED, WORDS_OF
 from goalloc.observe.memstats import as_float
 
-COUNTS = (
-    "heap_trigger",
-    "heap_start",
-    "heap_end",
-    "heap_marked",
-    "goal",
-    "next_goal",
-    "stack_scan",
-    "globals_scan",
-    "heap_scan_work",
-    "assist_ns",
-    "dedicated_ns",
-    "fractional_ns",
-    "idle_ns",
-    "mapped_ready",
-    "heap_free",
-    "heap_released",
-)
+CLOCKS = ("began", "marking", "terminating", "ended", "pause_ns", "cpu_fraction")
+COUNTS = ("heap_trigger", *(name for name in WORDS_OF if name not in (*CLOCKS, "cons_mark")))
 WORD = (1 << 64) - 1
 
 

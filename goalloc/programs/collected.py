@@ -12,20 +12,26 @@ from hwmem._jit import call_door
 from hwmem.kernels import kernel, load64
 from hwmem.programs.registry import parameter
 from goalloc import params as P
+from goalloc.base.nanotime import nanotime
 from goalloc.gc.door import SET_FINALIZER
 from goalloc.heap.stack import CALL
 from goalloc.kernels import DONE, chanrecv, go, gosched, makechan, mallocgc, write_pointer
+from goalloc.sched.proc import ENTRY_BYTES
 from goalloc.programs.goroutines import MAIN, go_on, main_returns, next_goroutine, variable, where
-from goalloc.programs.process import BACKGROUND, start_collected_main
+from goalloc.programs.process import BACKGROUND, OVERLAPPED, start_collected_main
 from goalloc.programs.registry import workload
 from goalloc.programs.start import GOMAXPROCS, outcome
 from goalloc.types import Type, int64, pointer
 
 FILL, CHURN, COLLECT, WAIT, DEEPER, ASLEEP, ENDED = range(1, 8)  # places in a program
-GARBAGE_SIZE, FRAME = 1024, 128 + 8  # the caller's frame pointer lies in it
+GARBAGE_SIZE, FINALIZED_SIZE, CLOSURE_SIZE = 1024, 128, 16
+# Frames of a goroutine that waits: of what gopark returns to, without the variables above (256 bytes in all); of a function with 128 bytes
+# of variables: the caller's frame pointer, room for its arguments. Measured on the real stacks, as the collector scans them
+WAITING_FRAME, FRAME = 256 - ENTRY_BYTES - 8, 128 + 8 + 24
 SIZE = parameter(128, "bytes of an object", 8, 1 << 30)
 NOSCAN = parameter(False, "objects have no pointers (else a nil one, at their beginning)")
 XORSHIFT = 88172645463325252
+OUTPUT_NS = 1_000_000
 CLOSURE, CHANNEL = 1, 2  # a waiting goroutine's variables
 
 
@@ -36,7 +42,7 @@ def place(w, space):
     w.typ = 0
     if not getattr(w, "noscan", True):
         w.typ = rt.type_address(Type("object", w.size, 8, (0,)))
-    w.done, w.random = 0, XORSHIFT + space.process.machine.seed
+    w.done, w.ending, w.random = 0, 0, XORSHIFT + space.process.machine.seed
     space.symbol("root", w.root, 8)
 
 
@@ -68,9 +74,12 @@ def draw(w):
 
 
 @kernel
-def end_main(m, t):
-    """main returns; a cycle that marks is let to its end first, as while a real program writes its output."""
-    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING:
+def end_main(m, t, w):
+    """main returns; before, while a real program writes its output, a cycle that marks may come to its end."""
+    now = nanotime(m, t)
+    if w.ending == 0:
+        w.ending = now
+    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING and now - w.ending < OUTPUT_NS:
         gosched(m, t)
     else:
         main_returns(m, t)
@@ -80,21 +89,7 @@ def read_steady(w, space):
     return outcome(w, space, w.done)
 
 
-@workload(
-    "steady",
-    "main replaces random objects of a slice of pointers",
-    setup=place,
-    values=read_steady,
-    operation="object",
-    gomaxprocs=GOMAXPROCS,
-    slots=parameter(65_536, "pointers of the slice"),
-    size=SIZE,
-    noscan=NOSCAN,
-    fill=parameter(True, "every slot is filled first"),
-    churn=parameter(200_000, "objects that each replace a random one", 0),
-    background=BACKGROUND,
-)
-def steady(m, w):
+def fill_and_replace(m, w):
     while True:
         t, gp = next_goroutine(m, w)
         if t < 0:
@@ -102,38 +97,55 @@ def steady(m, w):
         if where(m, t, gp) == MAIN:
             make_slots(m, t, w, w.slots)
             go_on(m, t, gp, CHURN)
-        elif w.done < (w.slots if w.fill else 0):
+        elif w.done < w.filled:
             fill_slot(m, t, w, w.done)
-        elif w.done < (w.slots if w.fill else 0) + w.churn:
+        elif w.done < w.filled + w.churn:
             fill_slot(m, t, w, draw(w) % w.slots)
         else:
-            end_main(m, t)
+            end_main(m, t, w)
 
 
-@workload(
-    "growth",
-    "main allocates objects and keeps them all in a slice",
-    setup=place,
+def place_steady(w, space):
+    place(w, space)
+    w.filled = w.slots if w.fill else 0
+
+
+steady = workload(
+    "steady",
+    "main replaces random objects of a slice of pointers",
+    setup=place_steady,
     values=read_steady,
     operation="object",
+    machine=OVERLAPPED,
+    gomaxprocs=GOMAXPROCS,
+    slots=parameter(65_536, "pointers of the slice"),
+    size=SIZE,
+    noscan=NOSCAN,
+    fill=parameter(True, "every slot is filled first"),
+    churn=parameter(200_000, "objects that each replace a random one", 0),
+    background=BACKGROUND,
+)(fill_and_replace)
+
+
+def place_growth(w, space):
+    place(w, space)
+    w.slots = w.filled = w.count
+    w.churn = 0
+
+
+growth = workload(
+    "growth",
+    "main allocates objects and keeps them all in a slice",
+    setup=place_growth,
+    values=read_steady,
+    operation="object",
+    machine=OVERLAPPED,
     gomaxprocs=GOMAXPROCS,
     count=parameter(200_000, "objects"),
     size=SIZE,
     noscan=NOSCAN,
     background=BACKGROUND,
-)
-def growth(m, w):
-    while True:
-        t, gp = next_goroutine(m, w)
-        if t < 0:
-            return
-        if where(m, t, gp) == MAIN:
-            make_slots(m, t, w, w.count)
-            go_on(m, t, gp, FILL)
-        elif w.done < w.count:
-            fill_slot(m, t, w, w.done)
-        else:
-            end_main(m, t)
+)(fill_and_replace)
 
 
 @workload(
@@ -142,6 +154,7 @@ def growth(m, w):
     setup=place,
     values=read_steady,
     operation="object",
+    machine=OVERLAPPED,
     gomaxprocs=GOMAXPROCS,
     count=parameter(200_000, "objects"),
     size=SIZE,
@@ -158,7 +171,7 @@ def garbage(m, w):
             write_pointer(m, t, w.root, x)  # and the one before is garbage
             w.done += 1
         else:
-            end_main(m, t)
+            end_main(m, t, w)
 
 
 @workload(
@@ -167,6 +180,7 @@ def garbage(m, w):
     setup=place,
     values=read_steady,
     operation="collection",
+    machine=OVERLAPPED,
     gomaxprocs=GOMAXPROCS,
     objects=parameter(1_024, "objects that live"),
     size=parameter(1_024, "bytes of each", 8, 1 << 30),
@@ -188,7 +202,7 @@ def explicit_gc(m, w):
                 w.done = 0
                 go_on(m, t, gp, COLLECT)
         elif w.done == w.cycles:
-            end_main(m, t)
+            end_main(m, t, w)
         elif call_door(m, P.DOOR_CYCLE, t, P.GC_CALL, 1, 0) == DONE:
             w.done += 1
 
@@ -198,7 +212,7 @@ def explicit_gc(m, w):
 
 def place_stacks(w, space):
     place(w, space)
-    w.size, w.asleep, w.closure = GARBAGE_SIZE, 0, space.runtime.type_address(Type("closure", 16, 8, (0,)))
+    w.size, w.asleep, w.closure = GARBAGE_SIZE, 0, space.runtime.type_address(Type("closure", CLOSURE_SIZE, 8, (0,)))
 
 
 @workload(
@@ -207,6 +221,7 @@ def place_stacks(w, space):
     setup=place_stacks,
     values=read_steady,
     operation="object",
+    machine=OVERLAPPED,
     gomaxprocs=GOMAXPROCS,
     goroutines=parameter(1_000, "goroutines that wait", 1, 1 << 20),
     depth=parameter(20, "calls of each, with frames of 128 bytes", 0, 1 << 16),
@@ -234,16 +249,17 @@ def goroutine_stacks(m, w):
             mallocgc(m, t, w.size, 0)
             w.done += 1
         else:
-            end_main(m, t)
+            end_main(m, t, w)
 
 
 @kernel
 def go_deep(m, t, w, gp):
     """The goroutine's closure and the channel that it will wait for, which nobody else has; its calls."""
-    write_pointer(m, t, variable(m, t, gp, CLOSURE), mallocgc(m, t, 16, w.closure))
+    write_pointer(m, t, variable(m, t, gp, CLOSURE), mallocgc(m, t, CLOSURE_SIZE, w.closure))
     write_pointer(m, t, variable(m, t, gp, CHANNEL), makechan(m, t, w.word, 0))
-    for _ in range(w.depth):
+    for _ in range(w.depth + 1):
         call_door(m, P.DOOR_STACK, t, CALL, gp, FRAME)
+    call_door(m, P.DOOR_STACK, t, CALL, gp, WAITING_FRAME)
     w.asleep += 1
 
 
@@ -269,6 +285,7 @@ def finalized(space):
     setup=place_finalizers,
     values=read_finalizers,
     operation="object",
+    machine=OVERLAPPED,
     gomaxprocs=GOMAXPROCS,
     rounds=parameter(10, "collections"),
     objects=parameter(1_000, "objects a round"),
@@ -281,7 +298,7 @@ def finalizers(m, w):
             return
         place = where(m, t, gp)
         if place == ENDED:
-            end_main(m, t)
+            end_main(m, t, w)
         elif place == MAIN:
             if w.done == w.objects * (w.round + 1):
                 go_on(m, t, gp, COLLECT)
@@ -299,7 +316,7 @@ def finalizers(m, w):
 
 @kernel
 def drop_finalized(m, t, w):
-    x = mallocgc(m, t, 16, w.typ)
+    x = mallocgc(m, t, FINALIZED_SIZE, w.typ)
     if x:
         m.thread[t].guest[P.SIZE] = 0
         call_door(m, P.DOOR_FINALIZER, t, SET_FINALIZER, x, 1)

@@ -18,6 +18,7 @@ from goalloc.programs.start import start
 from goalloc.types import Type
 
 BACKGROUND = parameter("go", "who marks beside who allocates: workers, as in Go, or, off, nobody", choices=("go", "off"))
+OVERLAPPED = {"l1d": {"latency": 1}}  # the machine of these programs: a processor overlaps loads that hit; allocating is mostly such
 GLOBALS_BYTES, STACK_BYTES = 205_384, 41_944
 SCANNED_BYTES, PLAIN_BYTES = 5_656, 2_304  # of objects, beside the runtime's own
 WAITING = 2  # goroutines of the runtime's, beside those that the first collection makes

@@ -9,6 +9,7 @@ This rests on names of numba that are not its public interface; tests/test_jit.p
 """
 
 import contextlib
+import functools
 import gc
 import operator
 import os
@@ -25,7 +26,7 @@ from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.typed_passes import NativeLowering
 from numba.cpython import numbers
-from numba.np import arrayobj
+from numba.np import arrayobj, numpy_support
 
 from hwmem._jit.cache import KernelCache
 from hwmem._jit.progress import name_of, progress
@@ -108,9 +109,27 @@ def _remember_repr(record_class):
     record_class.__repr__ = remembered
 
 
+def _remember_records():
+    """numba makes a record's type of its dtype, and the dtype of the type, anew at every use, field by field."""
+    to_type, to_dtype, types_of, dtypes_of = numpy_support.from_struct_dtype, numpy_support.as_struct_dtype, {}, {}
+
+    def from_struct_dtype(dtype):
+        if id(dtype) not in types_of:
+            types_of[id(dtype)] = to_type(dtype), dtype  # kept, so that its id stays its own
+        return types_of[id(dtype)][0]
+
+    def as_struct_dtype(record):
+        if record not in dtypes_of:
+            dtypes_of[record] = to_dtype(record)
+        return dtypes_of[record]
+
+    numpy_support.from_struct_dtype, numpy_support.as_struct_dtype = from_struct_dtype, as_struct_dtype
+
+
 if not JIT_DISABLED:
     _remember_repr(types.Record)
     _remember_repr(types.NestedArray)
+    _remember_records()
 
 
 def _remember_operators():
@@ -277,8 +296,12 @@ class KernelDispatcher(CPUDispatcher):
 
     def __init__(self, py_func, locals=None, targetoptions=None, pipeline_class=WholePipeline):
         super().__init__(py_func, locals or {}, targetoptions, pipeline_class)
-        self.cached = False
-        self.linked = None if pipeline_class is LinkOnlyPipeline else KernelDispatcher(py_func, locals, targetoptions, LinkOnlyPipeline)
+        self.cached, self.whole = False, pipeline_class is not LinkOnlyPipeline
+
+    @functools.cached_property
+    def linked(self):
+        """The one that other kernels call; None of itself. Most runs compile none."""
+        return KernelDispatcher(self.py_func, self.locals, self.targetoptions, LinkOnlyPipeline) if self.whole else None
 
     def enable_caching(self):
         self.cached = True  # what only other kernels call needs no cache: it is made when compiled
@@ -288,7 +311,7 @@ class KernelDispatcher(CPUDispatcher):
             self._cache = KernelCache(self.py_func)
         thresholds = gc.get_threshold()
         gc.set_threshold(max(thresholds[0], GARBAGE), *thresholds[1:])
-        slow = self.linked is not None and not (self.cached and self.is_cached(sig))
+        slow = self.whole and not (self.cached and self.is_cached(sig))
         if slow:
             progress.begin(name_of(self.py_func.__module__))
         try:
@@ -304,17 +327,17 @@ class KernelDispatcher(CPUDispatcher):
         return (signature, cpu_target.target_context.codegen()) in cache
 
     def add_overload(self, compiled):
-        if self.linked is None:
+        if not self.whole:
             self.overloads[tuple(compiled.signature.args)] = compiled
         else:
             super().add_overload(compiled)
 
     def get_call_template(self, args, kws):
         args = tuple(types.unliteral(a) for a in args)  # one version for every constant
-        return super().get_call_template(args, kws) if self.linked is None else self.linked.get_call_template(args, kws)
+        return self.linked.get_call_template(args, kws) if self.whole else super().get_call_template(args, kws)
 
     def get_overload(self, signature):
-        return super().get_overload(signature) if self.linked is None else self.linked.get_overload(signature)
+        return self.linked.get_overload(signature) if self.whole else super().get_overload(signature)
 
 
 if CHECKED and not JIT_DISABLED:

@@ -6,7 +6,9 @@ on sys.path. Installed packages are not read: the file that is imported counts b
 """
 
 import ast
+import functools
 import hashlib
+import os
 import pathlib
 import re
 import site
@@ -39,6 +41,7 @@ def source_stamp(path):
     return _stamps[path][1]
 
 
+@functools.cache
 def is_project(path):
     return path.is_relative_to(ROOT / PROJECT_PACKAGES[0]) or path.is_relative_to(ROOT / PROJECT_PACKAGES[1])
 
@@ -72,23 +75,37 @@ def _imports(path):
     signature = _signature(path)
     if path not in _imports_of or _imports_of[path][0] != signature:
         found = set()
-        if is_project(path) or not _is_installed(path):
-            named = _named_quickly if is_project(path) else _named
-            found.update(filter(None, (_module_file(name, path) for name in named(_read(path)) if name)))
-        _imports_of[path] = signature, found
+        if is_project(path):
+            found.update(_imports_of_project(_read(path)))
+        elif not _is_installed(path):
+            found.update(_module_file(name, path) for name in _named(_read(path)) if name)
+        _imports_of[path] = signature, found - {None}
     return _imports_of[path][1]
 
 
-def _named_quickly(source):
-    """Modules in the import statements of a file of this project, and what it takes out of them: it may be a module, too."""
+def _imports_of_project(source):
+    """The files of this project that one of its files names in its import statements: modules, and what it takes out of them, which
+    may be modules too. (numpy and numba: their versions are in the cache's key.)"""
     for module, names, plain in _IMPORT.findall(source.decode()):
-        yield module
-        yield from (f"{module}.{n.split()[0]}" for n in names.strip("()").replace("\n", ",").split(",") if n.strip())
-        yield from (n.split()[0] for n in plain.split(",") if n.strip())
+        for name in plain.split(",") if plain else [module]:
+            if name.split()[0].partition(".")[0] in PROJECT_PACKAGES:
+                yield _project_file(name.split()[0])
+        if module.partition(".")[0] in PROJECT_PACKAGES:
+            yield from (_project_file(f"{module}.{n.split()[0]}") for n in names.strip("()").replace("\n", ",").split(",") if n.strip())
+
+
+@functools.cache
+def _project_file(name):
+    """The file of this project's module `name`, or None."""
+    place = os.path.join(ROOT, *name.split("."))
+    for candidate in (f"{place}.py", os.path.join(place, "__init__.py")):
+        if os.path.isfile(candidate):
+            return pathlib.Path(candidate)
+    return None
 
 
 def _named(source):
-    """The same of any file, wherever the statements stand in it."""
+    """Modules that any file imports, wherever the statements stand in it, and what it takes out of them."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError):
@@ -103,15 +120,16 @@ def _named(source):
 
 
 def _module_file(name, importer):
-    """The file of module `name` as `importer` imports it, or None for what is built in, of Python's library, or not there."""
+    """The file of module `name` as `importer`, no file of this project, imports it; None for what is built in, of Python's library, or
+    not there."""
     level = len(name) - len(name.lstrip("."))
     parts = [part for part in name.split(".") if part]
     if level:
         folders = [importer.parents[level - 1]] if level <= len(importer.parents) else []
     elif parts[0] in PROJECT_PACKAGES:
         folders = [ROOT]
-    elif is_project(importer) or parts[0] in sys.stdlib_module_names:
-        return None  # numpy and numba: their versions are in the cache's key
+    elif parts[0] in sys.stdlib_module_names:
+        return None
     else:
         folders = [importer.parent, *map(pathlib.Path, sys.path)]
     for folder in folders:

@@ -71,9 +71,11 @@ def note_line(core, va, host, store, i):
     hit_line returned). `store`: whether stores may go ahead."""
     slot = core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)]
     slot.line = 0 if i >= 0 else va | LAST
-    slot.store = slot.line if store else 0
-    core.hot_stores |= slot.store
     slot.host = host - (va & LAST)
+    slot.store = 0
+    if store:
+        slot.store = slot.line
+        core.hot_stores = 1
 
 
 @hot

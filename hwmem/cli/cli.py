@@ -33,7 +33,7 @@ from hwmem.cli.line import (
     show_parameters,
 )
 from hwmem.cli.ordering import ordering_commands
-from hwmem.cli.recording import recording_options, wishes_of
+from hwmem.cli.recording import record_command, recording_options, wishes_of
 from hwmem.cli.sweep import diff_command, draw_plot, run_sweep, sweep_options
 
 SECTIONS = (
@@ -87,6 +87,8 @@ def parser():
     sweep_options(sub)
     output_option(sub, "R.hwm", "keep the result, for `hwmem report`")
     json_option(sub)
+
+    record_command(command)
 
     sub = command(replay_trace, "trace", "replay a recorded trace of a program's loads and stores")
     sub.add_argument(

@@ -66,10 +66,10 @@ def carry_out(top, words):
     try:
         with listening(top.prog):
             arguments = top.parse_args(program_first(sys.argv[1:] if words is None else words))
-            arguments.run(arguments)
+            status = arguments.run(arguments)
             if sys.stdout:
                 sys.stdout.flush()
-        return 0
+        return status or 0  # only `hwmem record` has one of its own, its program's
     except (Refused, TraceError, ResultError, LitmusError, WorkloadError) as error:
         message, status = error, USAGE
     except MachineError as error:

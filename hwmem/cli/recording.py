@@ -1,11 +1,37 @@
-"""The options of `hwmem trace` that are about recordings of threads."""
+"""`hwmem record PROG`, and the options of `hwmem trace` that are about what it makes."""
 
 import argparse
 import os
 
-from hwmem.cli.line import Refused
+from hwmem.cli.interruption import heard
+from hwmem.cli.line import USAGE, Refused, new_file, refusing
 
 ORDERS = ("clock", "conflict", "recorded")  # trace/order.ORDERS, without importing it
+
+
+def record_command(command):
+    sub = command(record_program, "record", "run a program under Valgrind and keep what its threads do, for `hwmem trace`")
+    sub.usage = "hwmem record [-o F] [--heap] [--children] -- PROG [ARGS ...]"
+    sub.add_argument("-o", "--output", type=new_file, metavar="F", help="the recording (default: PROG.trace)")
+    sub.add_argument("--heap", action="store_true", help="tell heap blocks by the call that allocated them (needs a C compiler)")
+    sub.add_argument("--children", action="store_true", help="record child processes too, each in a file F.PID")
+    sub.add_argument("command", metavar="PROG", nargs=argparse.REMAINDER, help="the program and its arguments")
+
+
+def record_program(arguments):
+    """The program's own exit status; 128 and the signal's number if one ended it."""
+    from hwmem.trace.recorder import record
+
+    words = arguments.command[arguments.command[:1] == ["--"] :]
+    if not words:
+        raise Refused("record takes a program: hwmem record -- ./prog args")
+    output = arguments.output
+    with refusing():
+        output = output or new_file(f"{os.path.basename(words[0])}.trace")
+    heard()  # Ctrl-C is the program's; what it leaves is kept
+    with refusing():
+        status = record(words, output, arguments.heap, arguments.children)
+    return status if status is not None else USAGE
 
 
 def recording_options(sub):
@@ -20,6 +46,12 @@ def recording_options(sub):
     group.add_argument(
         "--stores", type=address_range, metavar="START:END", help="tell every store to these addresses, in the order made (--json)"
     )
+    group.add_argument(
+        "--apart",
+        metavar="PART,PART",
+        help="replay it also with these parts of variables, as a report names them, on cache lines of their own, and tell what that is worth",
+    )
+    group.add_argument("--callgrind", metavar="OUT", help="write a profile that KCachegrind opens: misses, HITMs and cycles by line")
 
 
 def address_range(text):
@@ -37,13 +69,17 @@ def address_range(text):
 def wishes_of(arguments, traces):
     """What the options say of a recording; None for other traces, which must not have them. Raises Refused."""
     if not any(trace.format == "threads" for trace in traces):
-        for name in ("order", "symbols", "stores"):
+        for name in ("order", "symbols", "stores", "apart", "callgrind"):
             if getattr(arguments, name) is not None:
                 raise Refused(f"--{name} takes a recording of threads (hwmem record), not a trace of {traces[0].format}")
         return None
+    from hwmem.report.program import split
     from hwmem.runs.recorded import Wishes
 
     if arguments.symbols is not None and not os.path.isdir(arguments.symbols):
         raise Refused(f"--symbols: {arguments.symbols}: no such folder")
     given = arguments.config is not None or any(change.split("=")[0].strip() == "cores" for change in arguments.changes)
-    return Wishes(arguments.order or ORDERS[0], arguments.symbols, arguments.stores, not given)
+    apart = tuple(split(arguments.apart)) if arguments.apart is not None else ()
+    if arguments.apart is not None and not apart:
+        raise Refused("--apart takes parts of variables, such as 'counters[0],counters[1]'")
+    return Wishes(arguments.order or ORDERS[0], arguments.symbols, arguments.stores, not given, apart, arguments.callgrind)

@@ -36,3 +36,24 @@ def drain_all(m, c):
     """All stores of core `c` become visible; its clock moves to the end of the last."""
     if m.core[c].sb_count > 0 or m.core[c].sb_free_at > m.core[c].cycles:
         call_door(m, P.DOOR_MEMORY, c, 0, P.DRAIN_ALL << P.KIND_SHIFT, 0)
+
+
+@kernel
+def next_event(core):
+    """When the core does something next that others may see: its next step, or a waiting store's end of waiting."""
+    if core.sb_count > 0:
+        return min(core.cycles, core.sb_next)
+    return core.cycles
+
+
+@kernel
+def clock_moved(m, c):
+    """The scheduler learns that the clock of core `c`, which has no step now, is further than it was. Threads that all sleep
+    there still do so until their time."""
+    core = m.core[c]
+    if m.key[c] == P.NEVER:
+        return
+    if core.current or core.queue_head:
+        m.key[c] = next_event(core)
+    else:
+        m.key[c] = max(m.key[c], core.cycles)

@@ -166,7 +166,7 @@ def drain_line(m, c, k):
     if kind == STREAM:
         finish_stream(m, core, k, line)
         return
-    leaving, lost = 1, core.cycles + m.cost.invalidate  # the next request for the line needs that long to get here
+    leaving, lost = 1, core.cycles + (m.cost.invalidate + 1) // 2  # the next request for the line needs half of that way to get here
     while (
         core.sb_count > k
         and core.sb_pa[slot_of(core, k)] >> P.LINE_SHIFT == line

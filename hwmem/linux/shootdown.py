@@ -11,7 +11,7 @@ from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.bits import test_bit
 from hwmem.cache.invalidations import process_all
-from hwmem.core.service import drain_all
+from hwmem.core.service import clock_moved, drain_all
 from hwmem.mmu.tlb import flush, invalidate_page
 
 
@@ -37,8 +37,7 @@ def shoot_down(m, c, p, start, end):
                 m.core[c].cycles += m.cost.shootdown
                 m.core[d].shootdowns_received += 1
                 m.core[d].cycles += m.cost.shootdown_remote
-                if m.key[d] != P.NEVER:
-                    m.key[d] = m.core[d].cycles
+                clock_moved(m, d)
 
 
 @kernel

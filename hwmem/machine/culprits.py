@@ -12,11 +12,12 @@ import numpy as np
 from hwmem._jit import cold, hot, kernel
 from hwmem.layout.rules import record
 from hwmem.machine.records import ADDRESS_SHIFT, FILTER_BITS, GRANULE_SHIFT, KIND_BITS, KIND_MASK, SIZE_MASK, find, hashed, seen
-from hwmem.params import LINE_SHIFT
+from hwmem.observers.door import byte_mask
+from hwmem.params import LINE, LINE_SHIFT
 
 ROWS, SLOTS = 1 << 16, 1 << 17
 FAR = 2048  # records that the search for a caller goes back
-ROW = record("line", "instruction", "thread", "misses", "hitms", "caller")
+ROW = record("line", "instruction", "thread", "misses", "hitms", "caller", ("touched", "u8"))
 CULPRITS = record("rows", "dropped", "program_start", "program_end", ("index", "i4", SLOTS), ("row", ROW, ROWS))
 
 
@@ -35,7 +36,7 @@ def is_shared(tables, va):
 
 
 @cold
-def note_culprit(culprits, places, va, thread, pcs, at):
+def note_culprit(culprits, places, va, size, thread, pcs, at):
     """The last access, `pcs[at]`'s, missed with what `places` says."""
     n = row_of(culprits, va >> LINE_SHIFT, pcs[at], thread)
     if n < 0:
@@ -44,6 +45,7 @@ def note_culprit(culprits, places, va, thread, pcs, at):
     row = culprits.row[n]
     row.misses += places.misses
     row.hitms += places.hitms
+    row.touched |= byte_mask(va & LINE - 1, min(size, LINE - (va & LINE - 1)))
     if row.caller == 0:
         row.caller = caller(culprits, pcs, at)
 

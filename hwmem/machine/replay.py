@@ -68,9 +68,9 @@ def replay_one_core(m, t, addresses, is_store, sizes):
 @hot
 def expect(m, core, llc, va, later):
     """The host begins to fetch what the access to `later`, soon after the one to `va`, will search in the LLC."""
-    pa = later
-    if m.mmu:
-        pa = foresee(m, core, later) if (va ^ later) >> P.PAGE_SHIFT else -1  # within a page the host does so by itself
+    if (va ^ later) >> (P.PAGE_SHIFT if m.mmu else P.LINE_SHIFT) == 0:
+        return  # within a page the host does so by itself, and within a line nothing is searched
+    pa = foresee(m, core, later) if m.mmu else later
     if pa >= 0:
         prefetch_row(m, llc, row_of(llc, pa >> P.LINE_SHIFT))
 

@@ -206,7 +206,7 @@ def slow(m, s, core, va, what, noting):
         if places.on:
             note(places, va, size, k + 1, tables.pcs[at])
         if places.misses and is_shared(tables, va):
-            note_culprit(culprits, places, va, k + 1, tables.pcs, at)
+            note_culprit(culprits, places, va, size, k + 1, tables.pcs, at)
 
 
 @hot

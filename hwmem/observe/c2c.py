@@ -17,6 +17,7 @@ here. There is no code address and no source line: a symbol is that of the data.
 from bisect import bisect_right
 from collections import Counter
 from itertools import accumulate, groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,7 +27,24 @@ from hwmem.observers.contended import HITM_HERE, HITM_REMOTE, OTHER_LOADS, READS
 SERVED_BY = {"l1": (P.FROM_L1,), "l2": (P.FROM_L2,), "llc": (P.FROM_LLC, P.FROM_CLEAN), "upgrade": (P.FROM_UPGRADE,),
              "lcl_hitm": (P.FROM_HITM,), "rmt_hitm": (P.FROM_REMOTE_HITM,), "rmt_llc": (P.FROM_REMOTE_LLC, P.FROM_REMOTE_CLEAN),
              "lcl_dram": (P.FROM_DRAM,), "rmt_dram": (P.FROM_REMOTE_DRAM,)}
-LINE_BYTES = ~np.int64(P.LINE - 1)
+LINE_BYTES = ~(P.LINE - 1)
+
+
+class Cell(NamedTuple):
+    """What one thread did at one offset of a line: fields of layout.CELL as Python's own numbers, of which there may be many."""
+
+    line: int
+    use: int
+    offset: int
+    thread: int
+    va: int
+    process: int
+    cores: int
+    read: int
+    wrote: int
+    atomics: int
+    cycles: list
+    served: list
 
 
 def snapshot(machine):
@@ -48,32 +66,41 @@ def table(cells, symbols=()):
     thread, with the same counts and "offset", "thread", "process", "symbol", "sharing", "cores", "lcl_hitm_cycles",
     "rmt_hitm_cycles", "load_cycles" (means).
     """
-    if not isinstance(cells, np.ndarray):
-        cells = snapshot(cells)
-    order = np.lexsort((cells["thread"], cells["offset"], cells["use"], cells["line"]))
-    lines = [list(group) for _, group in groupby(cells[order], key=lambda cell: (cell["line"], cell["use"]))]
+    return [row for row, _ in rows_and_cells(cells if isinstance(cells, np.ndarray) else snapshot(cells), symbols)]
+
+
+def rows_and_cells(cells, symbols):
+    """The table's rows, each with the Cells of its line."""
     names = Names(symbols)
-    rows = [line_row(line, names) for line in lines if is_contended(line)]
-    total = sum(row["hitm"] for row in rows)
-    for row in rows:
+    found = [(line_row(line, names), line) for line in by_line(cells) if is_contended(line)]
+    total = sum(row["hitm"] for row, _ in found)
+    for row, _ in found:
         row["hitm_percent"] = 100 * row["hitm"] / total if total else 0.0
-    return sorted(rows, key=lambda row: (-row["hitm"], -row["records"], row["address"], row["physical"]))
+    return sorted(found, key=lambda pair: (-pair[0]["hitm"], -pair[0]["records"], pair[0]["address"], pair[0]["physical"]))
+
+
+def by_line(cells):
+    """The cells of each line, a list of Cells, in the order of offset and thread."""
+    whole = sorted(map(Cell._make, zip(*(cells[field].tolist() for field in Cell._fields))))
+    return [list(group) for _, group in groupby(whole, key=lambda cell: (cell.line, cell.use))]
 
 
 def is_contended(line):
-    cores, wrote = (np.bitwise_or.reduce([cell[field] for cell in line]) for field in ("cores", "wrote"))
-    return int(cores).bit_count() > 1 and wrote != 0
+    cores = wrote = 0
+    for cell in line:
+        cores, wrote = cores | cell.cores, wrote | cell.wrote
+    return cores.bit_count() > 1 and wrote != 0
 
 
 def line_row(line, names):
     communicated, wrote = communicated_bytes(line), bytes_written(line)
     offsets = [offset_row(cell, communicated, names) | split_hitms(cell, wrote) for cell in line]
-    address = int(line[0]["va"] & LINE_BYTES)
-    return {"address": address, "physical": int(line[0]["line"]) << P.LINE_SHIFT,
+    address = line[0].va & LINE_BYTES
+    return {"address": address, "physical": line[0].line << P.LINE_SHIFT,
             "symbol": names.of(address, address + P.LINE),
             "sharing": "true" if communicated else "false",
             "threads": sorted({o["thread"] for o in offsets}), "cores": sorted({c for o in offsets for c in o["cores"]}),
-            **counts(*(sum(cell[field] for cell in line) for field in ("served", "atomics"))),
+            **counts([[sum(by) for by in zip(*kind)] for kind in zip(*(cell.served for cell in line))], sum(cell.atomics for cell in line)),
             **{kind: sum(o[kind] for o in offsets) for kind in ("hitm_true", "hitm_false")}, "offsets": offsets}
 
 
@@ -81,14 +108,14 @@ def bytes_written(line):
     """{thread: mask of the bytes it writes}."""
     wrote = Counter()
     for cell in line:
-        wrote[int(cell["thread"])] |= int(cell["wrote"])
+        wrote[cell.thread] |= cell.wrote
     return wrote
 
 
 def split_hitms(cell, wrote):
     """The cell's HITMs by whether another thread writes what it touches."""
-    own, hitm = int(cell["thread"]), int(cell["served"][:, [P.FROM_HITM, P.FROM_REMOTE_HITM]].sum())
-    others = any(mask & (int(cell["read"]) | int(cell["wrote"])) for thread, mask in wrote.items() if thread != own)
+    hitm = sum(by[P.FROM_HITM] + by[P.FROM_REMOTE_HITM] for by in cell.served)
+    others = any(mask & (cell.read | cell.wrote) for thread, mask in wrote.items() if thread != cell.thread)
     return {"hitm_true": hitm if others else 0, "hitm_false": 0 if others else hitm}
 
 
@@ -112,11 +139,11 @@ def false_hitms(row):
 def communicated_bytes(line):
     """Mask of the bytes that two threads touch and one of them writes."""
     touched = both = wrote = 0
-    for _, cells in groupby(sorted(line, key=lambda cell: cell["thread"]), key=lambda cell: cell["thread"]):
+    for _, cells in groupby(sorted(line, key=lambda cell: cell.thread), key=lambda cell: cell.thread):
         own = 0
         for cell in cells:
-            own |= int(cell["read"]) | int(cell["wrote"])
-            wrote |= int(cell["wrote"])
+            own |= cell.read | cell.wrote
+            wrote |= cell.wrote
         both |= touched & own
         touched |= own
     return both & wrote
@@ -124,33 +151,32 @@ def communicated_bytes(line):
 
 def offset_row(cell, communicated, names):
     """What one thread did at one offset."""
-    count = counts(cell["served"], cell["atomics"])
-    address = int(cell["va"])
+    count = counts(cell.served, cell.atomics)
     loads = count["loads"] + count["atomics"] - count["load_hitm"]
-    return {"offset": int(cell["offset"]), "thread": int(cell["thread"]), "process": int(cell["process"]),
-            "symbol": names.of(address, address + 1),
-            "sharing": "true" if communicated & (int(cell["read"]) | int(cell["wrote"])) else "false",
-            "cores": [c for c in range(P.MAX_CORES) if int(cell["cores"]) >> c & 1], **count,
-            "lcl_hitm_cycles": mean(cell["cycles"][HITM_HERE], count["lcl_hitm"]),
-            "rmt_hitm_cycles": mean(cell["cycles"][HITM_REMOTE], count["rmt_hitm"]),
-            "load_cycles": mean(cell["cycles"][OTHER_LOADS], loads)}
+    return {"offset": cell.offset, "thread": cell.thread, "process": cell.process,
+            "symbol": names.of(cell.va, cell.va + 1),
+            "sharing": "true" if communicated & (cell.read | cell.wrote) else "false",
+            "cores": [c for c in range(P.MAX_CORES) if cell.cores >> c & 1], **count,
+            "lcl_hitm_cycles": mean(cell.cycles[HITM_HERE], count["lcl_hitm"]),
+            "rmt_hitm_cycles": mean(cell.cycles[HITM_REMOTE], count["rmt_hitm"]),
+            "load_cycles": mean(cell.cycles[OTHER_LOADS], loads)}
 
 
 def counts(served, atomics):
     """perf's columns from accesses by kind and source, and atomics. loads + atomics = l1 + l2 + llc + rmt_llc + upgrade +
     load_hitm + dram."""
-    by = {name: served[:, list(sources)].sum(axis=1) for name, sources in SERVED_BY.items()}
-    loads = {name: int(n[READS]) for name, n in by.items()}
-    stores, atomics = int(served[WRITES].sum()), int(atomics)
-    lcl, rmt = int(by["lcl_hitm"].sum()), int(by["rmt_hitm"].sum())
-    return {"records": int(served.sum()), "hitm": lcl + rmt, "lcl_hitm": lcl, "rmt_hitm": rmt,
+    by = {name: [sum(kind[source] for source in sources) for kind in served] for name, sources in SERVED_BY.items()}
+    loads = {name: n[READS] for name, n in by.items()}
+    reads, stores = sum(served[READS]), sum(served[WRITES])
+    lcl, rmt = sum(by["lcl_hitm"]), sum(by["rmt_hitm"])
+    return {"records": reads + stores, "hitm": lcl + rmt, "lcl_hitm": lcl, "rmt_hitm": rmt,
             "load_hitm": loads["lcl_hitm"] + loads["rmt_hitm"],
-            "loads": int(served[READS].sum()) - atomics, "stores": stores, "atomics": atomics,
-            "store_l1_hit": int(by["l1"][WRITES]), "store_l1_miss": stores - int(by["l1"][WRITES]),
+            "loads": reads - atomics, "stores": stores, "atomics": atomics,
+            "store_l1_hit": by["l1"][WRITES], "store_l1_miss": stores - by["l1"][WRITES],
             "lcl_dram": loads["lcl_dram"], "rmt_dram": loads["rmt_dram"],
             "llc_ld_miss": loads["lcl_dram"] + loads["rmt_dram"] + loads["rmt_hitm"] + loads["rmt_llc"],
             "load_l1_hit": loads["l1"], "load_l2_hit": loads["l2"], "load_llc_hit": loads["llc"],
-            "load_rmt_llc_hit": loads["rmt_llc"], "upgrades": int(by["upgrade"].sum()), "atomic_upgrades": loads["upgrade"]}
+            "load_rmt_llc_hit": loads["rmt_llc"], "upgrades": sum(by["upgrade"]), "atomic_upgrades": loads["upgrade"]}
 
 
 def mean(total, n):

@@ -52,10 +52,10 @@ def table(columns, rows, caption="", note="", sort=True):
     }
 
 
-def bars(rows, parts, caption="", unit="", note=""):
-    """A bar a row, (label, values), of `parts` (names). None if all is 0."""
+def bars(rows, parts, caption="", unit="", note="", of="core"):
+    """A bar a row, (label, values), of `parts` (names); `of`: what a row is. None if all is 0."""
     rows = [[label, *values] for label, values in rows if any(values)]
-    return {"kind": "bars", "parts": list(parts), "rows": rows, "caption": caption, "unit": unit, "note": note} if rows else None
+    return {"kind": "bars", "parts": list(parts), "rows": rows, "caption": caption, "unit": unit, "note": note, "of": of} if rows else None
 
 
 def chart(x, panels, caption="", spans=(), unit="s", note=""):

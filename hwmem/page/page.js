@@ -65,11 +65,20 @@
   const threadName = t => (t === null ? "nobody" : t < 0 ? "several threads" : `thread ${t}`);
   const threadClass = t => (t === null ? "nobody" : t < 0 ? "several" : colour(t));
 
+  // What is wider than its place scrolls there, and by the keyboard: redraw() lets it have the focus. A landmark if its name is its own.
+  const named = new Set(data.sections.map(s => s.title.toLowerCase()));
+  function region(name) {
+    if (!name || named.has(name.toLowerCase())) return {};
+    named.add(name.toLowerCase());
+    return { role: "region", "aria-label": name };
+  }
+  const scrolling = (name, inside) => el("div", { class: "scroll", ...region(name) }, inside);
+
   // ---- tables ----------------------------------------------------------------------------------------------------------
   function cell(value, kind) {
     if (value === null || value === undefined) return el("td", { class: NUMERIC.includes(kind) ? "number" : "" }, "–");
     if (kind === "bar")
-      return el("td", {}, el("span", { class: "meter", "aria-hidden": "true" }, el("i", { "width%": 100 * Math.min(1, value) })), pct(value));
+      return el("td", { class: "metered" }, el("span", { class: "meter", "aria-hidden": "true" }, el("i", { "width%": 100 * Math.min(1, value) })), pct(value));
     if (kind === "tilt")
       return el("td", {}, el("span", { class: "meter tilt", "aria-hidden": "true" },
         el("i", { "left%": value < 0 ? 50 + 50 * value : 50, "width%": 50 * Math.abs(value) })), el("span", { class: "hidden" }, value < 0 ? "less" : "more"));
@@ -118,7 +127,7 @@
       return typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });
     }
     block.columns.forEach((column, k) => {
-      const sorts = block.sort && block.rows.length > 1 && column.kind !== "strip" && column.kind !== "stack";
+      const sorts = block.sort && column.name && block.rows.length > 1 && column.kind !== "strip" && column.kind !== "stack";
       const inside = [column.swatch ? swatch(column.swatch) : null, column.name];
       const head = el("th", { scope: "col", class: NUMERIC.includes(column.kind) ? "number" : "" }, sorts ? el("button", { type: "button", click: () => {
         down = order === k ? !down : NUMERIC.includes(column.kind) || column.kind === "bar";
@@ -135,7 +144,7 @@
       wanted = event.target.value.toLowerCase();
       draw();
     } }))) : null;
-    return el("div", { class: "block" }, filter, el("div", { class: "scroll", role: "region", "aria-label": block.caption || "table" }, made), note(block));
+    return el("div", { class: "block" }, filter, scrolling(block.caption, made), note(block));
   }
   const note = block => (block.note ? el("p", { class: "note" }, block.note) : null);
 
@@ -144,11 +153,11 @@
     tiles: block => el("dl", { class: "tiles" }, block.tiles.map(one => el("div", { class: `tile ${one.tone}` }, el("dt", {}, one.label),
       el("dd", { class: "value" }, one.value), one.says ? el("dd", {}, one.says) : null))),
     words: block => el("div", { class: "block" }, block.paragraphs.map(text => el("p", {}, text))),
-    listing: block => el("details", { open: block.opened }, el("summary", {}, block.title), el("pre", { role: "region", "aria-label": block.title }, block.text)),
+    listing: block => el("details", { open: block.opened }, el("summary", {}, block.title), el("pre", region(block.title), block.text)),
     picture: block => el("figure", {}, el("img", { src: block.source, alt: block.says })),
     table,
     bars: block => table({
-      columns: [{ name: "", kind: "text" }, { name: block.unit, kind: "stack" },
+      columns: [{ name: block.of, kind: "text" }, { name: block.unit, kind: "stack" },
         ...block.parts.map((name, k) => ({ name, kind: "int", swatch: colour(k) })), { name: "all", kind: "int" }],
       rows: block.rows.map(([label, ...values]) => [label, values, ...values, values.reduce((a, b) => a + b, 0)]),
       caption: block.caption, note: block.note, sort: true,
@@ -162,16 +171,20 @@
     const kind = el("select", { change: () => show() }, el("option", { value: "" }, "all kinds"),
       [...new Set(block.lines.map(one => one.sharing))].map(name => el("option", { value: name }, `${name} sharing`)));
     const said = el("span", { role: "status" });
+    let most = 6;
+    const more = el("button", { type: "button", click: () => { most = cards.length; show(); } }, "Show all");
     function show() {
       const wanted = input.value.toLowerCase();
       const kept = cards.filter(([one]) => (!kind.value || one.sharing === kind.value) &&
         [one.address, one.name, ...one.names, ...(one.code || []).flatMap(row => row.slice(4))].some(text => text.toLowerCase().includes(wanted)));
-      put(list, kept.map(([, card]) => card));
-      said.textContent = `${kept.length} of ${cards.length} lines`;
+      put(list, kept.slice(0, most).map(([, card]) => card));
+      said.textContent = `${Math.min(most, kept.length)} of ${cards.length} lines`;
+      more.hidden = kept.length <= most;
+      more.textContent = `Show ${kept.length - most} more`;
     }
     show();
     const controls = cards.length > 1 ? el("div", { class: "controls" }, el("label", {}, "Filter ", input), el("label", {}, "Kind ", kind), said) : null;
-    return el("div", { class: "block" }, controls, list, note(block));
+    return el("div", { class: "block" }, controls, list, more, note(block));
   }
 
   function lineCard(one) {
@@ -227,7 +240,7 @@
         el("span", {}, el("code", {}, one.address)), el("span", {}, `${int(one.hitm)} HITM; ${counts}${int(one.threads)} threads`)),
       grid, said, list, below);
   }
-  const source = found => found ? el("pre", { role: "region", "aria-label": found[0] }, found[3].map((text, k) =>
+  const source = found => found ? el("pre", region(found[0]), found[3].map((text, k) =>
     el("span", { class: found[1] + k === found[2] ? "hot" : "" }, `${String(found[1] + k).padStart(5)}  ${text}\n`))) : null;
 
   function matrix(block) {
@@ -235,7 +248,7 @@
     const kinds = [...new Set(block.cells.map(c => c[1]))].sort((a, b) => a - b);
     const request = el("select", { change: show }, el("option", { value: "" }, "all requests"), kinds.map(k => el("option", { value: k }, block.requests[k] || `request ${k}`)));
     const measure = el("select", { change: show }, ["requests", "cycles in all", "cycles each"].map((name, k) => el("option", { value: k }, name)));
-    const where = el("div", { class: "scroll", role: "region", "aria-label": "who asks whom" }), said = el("span", { role: "status" });
+    const where = scrolling("who asks whom", null), said = el("span", { role: "status" });
     const cores = [...new Set(block.cells.flatMap(c => [c[2], c[3]]))].filter(c => c >= 0).sort((a, b) => a - b);
     function show() {
       const counts = new Map(), cycles = new Map();
@@ -253,7 +266,7 @@
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "asks \\ answers"), columns.map(c => el("th", { scope: "col" }, c < 0 ? "LLC or memory" : `core ${c}`)))),
         el("tbody", {}, cores.map(from => el("tr", {}, el("th", { scope: "row" }, `core ${from}`), columns.map(to => {
           const n = value(`${from} ${to}`);
-          return el("td", { class: from === to ? "self" : "", ground: n ? `rgba(var(--heat), ${(0.04 + 0.3 * n / most).toFixed(3)})` : null }, n ? int(Math.round(n)) : from === to ? "–" : "0");
+          return el("td", { class: from === to ? "self" : n ? "" : "zero", ground: n ? `rgba(var(--heat), ${(0.04 + 0.3 * n / most).toFixed(3)})` : null }, n ? int(Math.round(n)) : from === to ? "–" : "0");
         }))))));
       said.textContent = `${int(every)} requests`;
     }
@@ -300,7 +313,7 @@
       for (const c of shown) {
         const [x, y] = place(c), state = states[c];
         made.append(svg("rect", { x: x - 34, y, width: 68, height: 52, rx: 5, class: `box fill ${state}${c === core ? " asks" : ""}` }),
-          svg("text", { x, y: y + 33, "text-anchor": "middle", class: state === "I" ? "soft" : "on", "font-size": 20 }, state),
+          svg("text", { x, y: y + 33, "text-anchor": "middle", class: state === "I" ? "soft big" : "on big" }, state),
           svg("text", { x, y: y + 70, "text-anchor": "middle", class: c === core ? "" : "soft" }, `core ${c}${c === core ? " asks" : ""}`));
       }
       const [x, y] = place(core);
@@ -418,7 +431,7 @@
         }
         made.append(svg("path", { d: path, class: `stroke ${colour(k)}`, "stroke-width": 1.6, "stroke-linejoin": "round", "clip-path": `url(#${clip})` }));
       });
-      if (lowest) for (const mark of ticks(view[0], view[1], Math.max(2, Math.floor(wide / 110)))) made.append(svg("text", { x: px(mark), y: high + 27, "text-anchor": px(mark) > left + wide - 30 ? "end" : "middle", class: "soft" }, seconds(mark, view[1] - view[0])), svg("path", { d: `M${px(mark)},${high + 8} v5`, class: "axis" }));
+      if (lowest) for (const mark of ticks(view[0], view[1], Math.max(2, Math.floor(wide / 80)))) made.append(svg("text", { x: px(mark), y: high + 27, "text-anchor": px(mark) > left + wide - 30 ? "end" : "middle", class: "soft" }, seconds(mark, view[1] - view[0])), svg("path", { d: `M${px(mark)},${high + 8} v5`, class: "axis" }));
       if (cursor !== null && x[cursor] >= view[0] && x[cursor] <= view[1]) made.append(svg("path", { d: `M${px(x[cursor])},6 V${high + 8}`, class: "cursor" }));
       if (drag) made.append(svg("rect", { x: px(Math.min(...drag)), y: 8, width: Math.abs(px(drag[1]) - px(drag[0])), height: high, class: "drag" }));
       panel.series.forEach((one, k) => { fields[k].textContent = cursor === null || one.values[cursor] === null ? "" : amount[panel.unit](one.values[cursor]); });
@@ -480,7 +493,7 @@
         }
       }
       paths.forEach((d, k) => { if (d) made.append(svg("path", { d, class: `fill ${block.colours[k]}` })); });
-      return el("div", { class: "block" }, el("h3", {}, area.name), made);
+      return el("div", { class: "block" }, el("h3", {}, area.name), scrolling(area.name, made));
     });
     return el("div", { class: "block" }, el("ul", { class: "keys" }, block.kinds.map((name, k) => el("li", {}, swatch(block.colours[k]), name))), holders, note(block));
   }

@@ -119,7 +119,7 @@ def comparison(result):
     grid = result.comparison
     if not grid:
         return None
-    columns = [f"{grid['column']}={plainly(c)}" if grid["column"] else str(c) for c in grid["columns"]]
+    columns = [f"{grid['column']}={plainly(c)}" if grid["column"] else "cost" if c is None else str(c) for c in grid["columns"]]
     rows = [[*([row] if row is not None else []), *cells] for row, cells in zip(grid["rows"], grid["cells"])]
     first = [(grid["row"] or "", "int")] if grid["rows"] != [None] else []
     return table([*first, *((column, "num") for column in columns)], rows, grid["title"], sort=False)

@@ -2,9 +2,12 @@
 
     0x10c040  counters[0].value, counters[1].value: 8,086 HITMs, 97.3% of all, false sharing
       2222222233333333................................................
-      HITM   share  thread  code address  function  source:line
-      4,043  50.0%  2       0x1091f0      work      adjacent.c:14
-      apart: hwmem trace FILE --apart 'counters[0],counters[1]'
+       HITM  share  thread  data               code address  function  source:line
+      4,043  50.0%       2  counters[0].value  0x1091f0      work      adjacent.c:14
+           13 |     for (long i = 0; i < rounds; i++)
+      >    14 |         counters[me].value++;
+
+    What padding would be worth: hwmem trace FILE --apart 'counters[0],counters[1]'
 
 One character a byte: the thread that wrote it (1-9, a-z, A-Z, then +), or read it if nobody did; # several threads; . nobody.
 The columns are those of `perf c2c`; every access is counted, none sampled.
@@ -14,14 +17,16 @@ import string
 
 from hwmem.params import LINE
 from hwmem.report.table import fold, percent, screen, table, text
+from hwmem.trace.program import false_hitms, kind
 
 MOST_LINES, MOST_CODE = 5, 6
+LEAST_SHARE = 0.01  # of all HITMs, of a line that is shown in full
 LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase
 NESTING = {"(": 1, "[": 1, "<": 1, "{": 1, ")": -1, "]": -1, ">": -1, "}": -1}
 ALLOCATED = " (allocated at "
-SHARED = {"false": "false sharing", "true": "true sharing", "none": "one thread writes"}
+SHARED = {"false": "false sharing", "true": "true sharing", "both": "both kinds of sharing", "none": "one thread writes"}
 LINE_HEADERS = ["contended line", "variable", "sharing", "HITM", "share", "threads"]
-CODE_HEADERS = ["HITM", "share", "thread", "code address", "function", "source:line"]
+CODE_HEADERS = ["HITM", "share", "thread", "data", "code address", "function", "source:line"]
 
 
 def program_overview(result):
@@ -42,7 +47,7 @@ def threads(program):
 
 
 def lines_of(result, most):
-    """A table of the lines that went from core to core, then each of the first `most` in full."""
+    """A table of the lines that went from core to core, then each of the first `most` in full, if it has its share."""
     found = [line for line in result.program.lines if line.hitm]
     if not found:
         return "No line went from one core to another."
@@ -51,7 +56,7 @@ def lines_of(result, most):
         [
             f"{line.address:#x}",
             short(line),
-            SHARED[line.sharing].partition(" ")[0],
+            kind(line),
             line.hitm,
             percent(line.hitm, all_of),
             named_threads(line),
@@ -60,26 +65,46 @@ def lines_of(result, most):
     ]
     more = f"\nand {len(found) - len(shown)} more (hwmem report R.hwm c2c)" if len(found) > len(shown) else ""
     excerpts = {excerpt.source: excerpt for excerpt in result.program.excerpts}
-    return "\n\n".join([table(LINE_HEADERS, rows) + more, *(in_full(line, all_of, excerpts, result) for line in shown)])
+    large = [line for line in shown if line.hitm >= LEAST_SHARE * all_of]
+    parts = [table(LINE_HEADERS, rows) + more, *(in_full(line, all_of, excerpts) for line in large), advice(large, result)]
+    return "\n\n".join(filter(None, parts))
 
 
-def in_full(line, all_of, excerpts, result):
-    said = (
-        f"{line.address:#x}  {line.symbol or 'no name'}: {line.hitm:,} HITMs, {percent(line.hitm, all_of)} of all, {SHARED[line.sharing]}"
-    )
+def advice(lines, result):
+    """How to find out what parts on lines of their own would be worth."""
+    parts = list(dict.fromkeys(part for line in sorted(lines, key=lambda line: line.address) for part in line.apart))
+    if not parts or "apart" in result.parameters:
+        return None
+    return fold(f"What padding would be worth: hwmem trace {result.parameters.get('file', 'FILE')} --apart {quoted(','.join(parts))}")
+
+
+def in_full(line, all_of, excerpts):
+    said = f"{line.address:#x}  {line.symbol or 'no name'}: {line.hitm:,} HITMs, {percent(line.hitm, all_of)} of all, {sharing_of(line)}"
     parts = [fold(said), f"  {byte_map(line)}", indented(table(CODE_HEADERS, code_rows(line), screen() - 2))]
-    parts += source(line, excerpts)
-    if line.apart and line.sharing == "false":
-        file = result.parameters.get("file", "FILE")
-        parts.append(fold(f"  apart: hwmem trace {file} --apart {quoted(','.join(line.apart))}", "    "))
-    return "\n".join(parts)
+    return "\n".join([*parts, *source(line, excerpts)])
+
+
+def sharing_of(line):
+    """In words."""
+    said = SHARED[kind(line)]
+    return said if kind(line) != "both" else f"{said}: {line.hitm - false_hitms(line):,} HITMs true, {false_hitms(line):,} false"
 
 
 def code_rows(line):
     rows = []
     for code in line.code[:MOST_CODE]:
         where = " < ".join([*code.sources, *code.via]) or code.object
-        rows.append([code.hitm, percent(code.hitm, line.hitm), str(code.thread), f"{code.pc:#x}", code.function or "-", where or "-"])
+        rows.append(
+            [
+                code.hitm,
+                percent(code.hitm, line.hitm),
+                str(code.thread),
+                first_to_last(code.data),
+                f"{code.pc:#x}",
+                code.function or "-",
+                where or "-",
+            ]
+        )
     return rows
 
 
@@ -100,7 +125,8 @@ def gain(result):
     before, after = grid["cells"][-1]
     factor = max(before, after) / max(min(before, after), 1)
     how = "takes as long, within 1%" if factor < 1.01 else f"runs {factor:.2f} times as {'fast' if before > after else 'slow'}"
-    names = " and ".join(split(grid["columns"][1]))
+    *most, last = split(grid["columns"][1]) or [""]
+    names = " and ".join(filter(None, [", ".join(most), last]))
     return fold(f"With {names} on lines of their own the program {how}: {text(after)} cycles instead of {text(before)}.")
 
 
@@ -115,8 +141,13 @@ def named_threads(line):
 
 
 def short(line):
-    """The names of a line in a cell: the first and the last."""
-    names = split(line.symbol or "")
+    """The names of a line in a cell."""
+    return first_to_last(line.symbol or "")
+
+
+def first_to_last(names):
+    """Of several names the first and the last."""
+    names = split(names)
     if not names:
         return "-"
     first, last = names[0], names[-1]

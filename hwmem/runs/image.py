@@ -131,6 +131,10 @@ class Image:
         words = ", ".join(f"{value:#x}" if value > 9 else str(value) for value in call.arguments)
         self.differences.append(f"{name}({words}) gave {said(wanted)}, and {said(result)} here")
 
+    def add(self, start, size):
+        """Memory that the program did not have, on pages that are there."""
+        self.process.mmap(start, size, flags=PRIVATE | P.MAP_ANONYMOUS | P.MAP_POPULATE)
+
     def explain(self, address):
         """The page of `address` is there, as it must have been in the program."""
         self.unexplained += 1

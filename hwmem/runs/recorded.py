@@ -7,10 +7,14 @@ Each thread's records are read as it comes to them, so that memory is bounded ho
 """
 
 import time
+from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 import numpy as np
 
+from hwmem import __version__
 from hwmem import params as P
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import Interrupted, MachineError
@@ -33,14 +37,20 @@ from hwmem.machine.weave import (
     weave,
 )
 from hwmem.machine.machine import Machine
-from hwmem.machine.where import new_places, tables
+from hwmem.machine.where import INSTRUCTIONS, LINES, new_places, rows_of, tables
+from hwmem.programs import grid
+from hwmem.runs.apart import Apart
 from hwmem.runs.image import Image
 from hwmem.runs.result import Result
 from hwmem.runs.watch import UNWATCHED
+from hwmem.symbols.blame import by_allocation, by_source
+from hwmem.symbols.callgrind import profile
 from hwmem.symbols.label import label
+from hwmem.symbols.names import Names
 from hwmem.trace.log import MEMORY
 from hwmem.trace.order import CLOCK, CONFLICT, STOP, Order
 from hwmem.trace.program import Code, Line
+from hwmem.whole_file import write_whole
 
 BUFFERED = 1 << 20  # records of all threads in memory
 MOST_BUFFERED, LEAST_BUFFERED = 1 << 16, 1 << 10
@@ -72,12 +82,15 @@ class Tables(NamedTuple):
 
 class Wishes(NamedTuple):
     """How a recording is replayed. `order`: one of trace/order.ORDERS; `symbols`: a folder where its objects are looked for, or None; `stores`: (start, end) of
-    addresses whose stores are told, or None; `cores_follow`: whether there are as many cores as threads, where the machine has fewer."""
+    addresses whose stores are told, or None; `cores_follow`: whether there are as many cores as threads, where the machine has fewer; `apart`: parts of variables
+    that get lines of their own (runs/apart.py); `callgrind`: the file that gets a profile of it (symbols/callgrind.py), or None."""
 
     order: str = CLOCK
     symbols: str | None = None
     stores: tuple | None = None
     cores_follow: bool = True
+    apart: tuple = ()
+    callgrind: str | None = None
 
 
 def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes()):  # noqa: B008
@@ -88,8 +101,12 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
     threads = min(len(recording.threads), P.MAX_CORES)
     if wishes.cores_follow and config.cores < threads:
         config = config.replace(cores=threads)
-    machine, places, stopped = Machine(config), new_places(top > 0), None
-    replay = Replay(machine, recording, wishes.order, places, wishes.stores)
+    order = Order(recording, wishes.order)
+    names = Names(recording.program, [wishes.symbols] if wishes.symbols else [])
+    apart = Apart(names, wishes.apart) if wishes.apart else None
+    compared = as_recorded(recording, order, config, wishes.apart) if apart else None
+    machine, places, stopped = Machine(config), new_places(top > 0 or wishes.callgrind is not None, in_detail=True), None
+    replay = Replay(machine, recording, order, places, wishes.stores, apart, names.own_code)
     machine.reset_counters()
     watch.start(machine, replay.machine_threads)
     began = time.perf_counter()
@@ -99,24 +116,37 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
         stopped = "interrupted"
     wall, counters = time.perf_counter() - began, machine.counters()
     watch.stop(machine)
-    program = label(replay.program, [wishes.symbols] if wishes.symbols else [])
+    program = label(replay.program, names)
+    if wishes.callgrind:
+        write_whole(
+            wishes.callgrind, profile(names, rows_of(places, INSTRUCTIONS), program.command, __version__).encode("utf-8", "replace")
+        )
     cores = sorted(set(replay.cores))
     each = [counters["cores"][c] for c in cores]
+    cycles = max(one["cycles"] for one in each)
+    if compared:
+        compared["cells"][0].append(cycles)
     result = Result(
         workload="trace",
-        parameters={"file": str(trace.path), "format": trace.format, "order": wishes.order},
+        parameters={
+            "file": str(trace.path),
+            "format": trace.format,
+            "order": wishes.order,
+            **({"apart": ",".join(wishes.apart)} if apart else {}),
+        },
         seed=0,
         config=config,
         cores=replay.cores,
         operation="access",
-        cycles=max(one["cycles"] for one in each),
+        cycles=cycles,
         wall_seconds=wall,
         counters=counters,
         values={"operations": sum(one["loads"] + one["stores"] + 2 * one["atomics"] for one in each)},
         stopped=stopped,
         lines=watch.lines(machine, [], replay.machine_threads),
         events=watch.log(machine, replay.machine_threads),
-        where={"top": top, **tables(places, max(top, KEPT))} if top else None,
+        where={"top": top, **by_name(names, places, program, max(top, KEPT)), **tables(places, max(top, KEPT))} if top else None,
+        comparison=compared,
         program=program,
     )
     if stopped:
@@ -124,15 +154,37 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
     return result
 
 
-class Replay:
-    """A Recording on `machine`, in an order of trace/order.ORDERS. `places`: machine/where.py's table; `stores`: (start, end) of addresses whose stores are kept,
-    or None. `run` once, then `program` is complete."""
+def as_recorded(recording, order, config, wanted):
+    """What is compared with parts that are moved apart: a grid (programs/registry.py) of cycles that lacks those of the replay with them."""
+    machine = Machine(config)
+    replay = Replay(machine, recording, order, new_places(False))
+    machine.reset_counters()
+    replay.run()
+    counted = machine.counters()["cores"]
+    cycles = max(counted[c]["cycles"] for c in replay.cores)
+    return grid("cycles", None, [None], "apart", ["nothing", ",".join(wanted)], [[cycles]])
 
-    def __init__(self, machine, recording, order, places, stores=None):
-        self.machine, self.recording, self.places = machine, recording, places
-        self.order = Order(recording, order)
-        self.program = recording.program
-        self.program.order = order
+
+def by_name(names, places, program, most):
+    """The tables by source line and by allocation, as many rows as are kept."""
+    used = {line.address: union(line.written) | union(line.read) for line in program.lines}
+    found = {"source": by_source(names, rows_of(places, INSTRUCTIONS)), "allocation": by_allocation(names, rows_of(places, LINES), used)}
+    return {kind: table | {"rows": table["rows"][:most]} for kind, table in found.items()}
+
+
+def union(masks):
+    """Of {thread: mask}."""
+    return reduce(or_, masks.values(), 0)
+
+
+class Replay:
+    """A Recording on `machine`, in an Order of it. `places`: machine/where.py's table; `stores`: (start, end) of addresses whose stores are kept, or None;
+    `apart`: an Apart, or None; `own_code`: where the program's instructions are, (0, 0): wherever. `run` once, then `program` is complete."""
+
+    def __init__(self, machine, recording, order, places, stores=None, apart=None, own_code=(0, 0)):
+        self.machine, self.recording, self.places, self.apart = machine, recording, places, apart
+        self.order = order
+        self.program = replace(recording.program, order=order.order, notes=list(recording.program.notes))
         self.image = Image(machine, recording) if machine.config.mmu else None
         self.process = self.image.process if self.image else machine.stand_in()
         self._pages, self._calls, self._peak, self._refused = [], [], 0, 0
@@ -141,12 +193,17 @@ class Replay:
             if call.number in MEMORY:
                 self._memory_calls.setdefault(call.thread - 1, []).append(call)
         self._stores = None if stores is None else []
-        self._lay_out(stores or (0, 0))
+        self._lay_out(stores or (0, 0), own_code)
 
-    def _lay_out(self, stores):
+    def _lay_out(self, stores, own_code):
         recording, order, n = self.recording, self.order, len(self.recording.threads)
         self.room = max(LEAST_BUFFERED, min(MOST_BUFFERED, BUFFERED // n))
         slots = max(len(order.uses.granules), 1)
+        lines = order.uses.lines
+        if self.apart:
+            lines = np.concatenate([lines, self.apart.lines])
+            if self.image:
+                self.image.add(*self.apart.pages)
         acts = np.zeros(len(recording.calls) + 1, np.bool_)
         acts[[call.index for call in recording.calls if call.number in MEMORY and self.image]] = True
         self.tables = Tables(
@@ -157,8 +214,8 @@ class Replay:
             acts,
             np.zeros(slots, np.int64),
             np.zeros(slots, np.int64),
-            filter_of(order.uses.lines),
-            hash_table(order.uses.lines)[0],
+            filter_of(lines),
+            hash_table(lines)[0],
             *hash_table(order.uses.granules),
             np.zeros(slots, np.int64),
             np.zeros((STORES, 2), np.int64),
@@ -166,7 +223,7 @@ class Replay:
         self.strands = np.zeros(n, STRAND).view(np.recarray)
         self.w = np.zeros(1, WEAVE).view(np.recarray)[0]
         self.w.store_start, self.w.store_end = stores
-        self.w.checking = order.order == CONFLICT
+        self.w.checking = order.order == CONFLICT and not self.apart  # moved words are not among those that are checked
         stop = skip = 0
         self._streams = [recording.spill.stretches(t + 1, self.room) for t in range(n)]
         self._left = [None] * n
@@ -180,7 +237,7 @@ class Replay:
             s.stops_end, s.skips_end = stop, skip
             s.check_from = 0 if k else order.first_position
         begin(self.machine.state, self.strands)
-        self.culprits = new_culprits(program_range(self.program))
+        self.culprits = new_culprits(own_code if own_code[1] else program_range(self.program))
 
     @property
     def cores(self):
@@ -238,6 +295,8 @@ class Replay:
             for array, words in zip((self.tables.what, self.tables.pcs), stretch[1:]):
                 array[at : at + len(words)] = words
             filled += len(stretch[1])
+        if self.apart:
+            self.apart.move(self.tables.what[int(s.place) : int(s.place) + filled])
         if first is None:
             finish(self.machine.state, self.strands, k, self.tables)
             return
@@ -352,21 +411,25 @@ class Replay:
         if program.forced_steps:
             program.notes.append(f"{program.forced_steps} steps were made against the rules of order, because no thread could go on.")
         program.notes += never_together(self.order)
+        if self.apart and self.apart.across:
+            program.notes.append(f"{self.apart.across} references reach beyond a part that was moved, and stayed where they were.")
 
     def _lines(self):
         """The lines that threads share, the worst first."""
         rows = self.culprits.row[: int(self.culprits.rows)]
         by_line = {}
         for row in rows[np.lexsort((-rows["misses"], -rows["hitms"]))]:
-            code = Code(*(int(row[name]) for name in ("instruction", "thread", "misses", "hitms", "caller")))
+            code = Code(*(int(row[name]) for name in ("instruction", "thread", "misses", "hitms", "caller", "touched")))
             by_line.setdefault(int(row["line"]) << P.LINE_SHIFT, []).append(code)
         found = []
-        for address, users in self.order.uses.masks().items():
+        masks = self.order.uses.masks()
+        for address, users in (self.apart.masks(masks) if self.apart else masks).items():
             code = by_line.get(address, [])
-            written = {thread: mask for thread, (_, mask, _, _) in users.items() if mask}
-            read = {thread: mask for thread, (mask, _, _, _) in users.items() if mask}
+            written = {thread: mask for thread, (_, mask, *_) in users.items() if mask}
+            read = {thread: mask for thread, (mask, *_) in users.items() if mask}
+            symbol = self.apart.symbol(address) if self.apart else None
             hitm = sum(one.hitm for one in code)
-            found.append(Line(address, sharing_of(written), hitm, tuple(users), written, read, tuple(code[:MOST_CODE])))
+            found.append(Line(address, sharing_of(written), hitm, tuple(users), written, read, tuple(code[:MOST_CODE]), symbol))
         found.sort(key=lambda line: (-line.hitm, -sum(code.misses for code in line.code), line.address))
         if len(found) > MOST_LINES:
             self.program.notes.append(f"{len(found) - MOST_LINES} more lines are shared, and left out.")

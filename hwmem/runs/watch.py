@@ -33,15 +33,14 @@ class Watch(NamedTuple):
     def lines(self, machine, symbols, threads):
         """Rows of observe/c2c.py's table, each also with "bytes": for every byte of the line the thread that wrote it
         or, if nobody did, read it; None for no thread, SEVERAL for several."""
-        cells = c2c.snapshot(machine)
         rank = {t: n for n, t in enumerate(threads)}
-        rows = c2c.table(cells, [as_c2c_takes_it(s) for s in symbols])
-        for row in rows:
-            own = cells[(cells["line"] << P.LINE_SHIFT == row["physical"]) & (cells["va"] & -P.LINE == row["address"])]
-            row["bytes"] = [owner(own, rank, byte) for byte in range(P.LINE)]
+        rows = []
+        for row, cells in c2c.rows_and_cells(c2c.snapshot(machine), [as_c2c_takes_it(s) for s in symbols]):
+            row["bytes"] = owners(cells, rank)
             row["threads"] = [rank.get(t, t) for t in row["threads"]]
             for offset in row["offsets"]:
                 offset["thread"] = rank.get(offset["thread"], offset["thread"])
+            rows.append(row)
         return rows
 
     def found_races(self, machine, threads):
@@ -70,10 +69,18 @@ def as_c2c_takes_it(symbol):
     return (symbol.start, symbol.start + symbol.size, symbol.name) + ((symbol.element,) if symbol.element < symbol.size else ())
 
 
-def owner(cells, rank, byte):
-    """The thread of a byte, from the cells of its line."""
-    for touched in ("wrote", "read"):
-        threads = {int(cell["thread"]) for cell in cells if int(cell[touched]) >> byte & 1}
-        if threads:
-            return SEVERAL if len(threads) > 1 else rank.get(*threads, *threads)
-    return None
+def owners(cells, rank):
+    """The thread of each byte of a line, from the line's cells."""
+    found = [None] * P.LINE
+    for touched in ("read", "wrote"):  # who writes a byte counts, and only else who reads it
+        masks = {}
+        for cell in cells:
+            masks[cell.thread] = masks.get(cell.thread, 0) | getattr(cell, touched)
+        by_one = by_several = 0
+        for mask in masks.values():
+            by_one, by_several = by_one | mask, by_several | by_one & mask
+        for thread, mask in masks.items():
+            for byte in range(P.LINE):
+                if mask >> byte & 1:
+                    found[byte] = SEVERAL if by_several >> byte & 1 else rank.get(thread, thread)
+    return found

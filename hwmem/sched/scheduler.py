@@ -21,7 +21,7 @@ from hwmem._jit import DOORS, call_door, cold, kernel
 from hwmem.bits import bit
 from hwmem.cache.hit_filter import forget_lines, forget_pages
 from hwmem.cache.invalidations import process_all
-from hwmem.core.service import drain_all, drain_due
+from hwmem.core.service import drain_all, drain_due, next_event
 from hwmem.sched.block import enqueue, leave_core, wake
 
 
@@ -47,14 +47,6 @@ def next_thread(m):
     t = core.current - 1
     m.thread[t].steps += 1
     return t
-
-
-@kernel
-def next_event(core):
-    """When the core does something next that others may see: its next step, or a waiting store's end of waiting."""
-    if core.sb_count > 0:
-        return min(core.cycles, core.sb_next)
-    return core.cycles
 
 
 @DOORS.door(P.DOOR_SCHEDULE)

@@ -24,18 +24,19 @@ def by_source(names, rows):
     )
 
 
-def by_allocation(names, rows):
-    """Rows of lines likewise; "at" is what lies there."""
-    return table(rows, lambda line: " and ".join(on_line(names, line)), lambda line: {})
+def by_allocation(names, rows, used=None):
+    """Rows of lines likewise; "at" is what lies there. `used`: {line: mask of its bytes that threads use}, of lines of which that is known."""
+    return table(rows, lambda line: " and ".join(on_line(names, line, (used or {}).get(line, -1))), lambda line: {})
 
 
 def source_of(where, pc):
     return where.source or (f"{where.function} in {where.object}" if where.function else where.object) or f"{pc:#x}"
 
 
-def on_line(names, line):
-    """What lies on a line, each once."""
-    found = list(dict.fromkeys(names.allocation(line + n) for n in range(0, LINE, WORD)))
+def on_line(names, line, used):
+    """What lies on the bytes `used` of a line, each once."""
+    words = (n for n in range(0, LINE, WORD) if used >> n & (1 << WORD) - 1)
+    found = list(dict.fromkeys(names.allocation(line + n) for n in words))
     known = [name for name in found if name]
     return known[:3] + ["more"] * (len(known) > 3) if known else [f"{line:#x}"]
 

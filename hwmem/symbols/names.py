@@ -15,7 +15,7 @@
 """
 
 import os
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +29,8 @@ from hwmem.symbols.objects import Objects
 from hwmem.symbols.variables import Variable, part, path_to
 
 CONTROL_BLOCK = 2304  # bytes of glibc's struct pthread, where a thread pointer points
-THREAD_LOCAL = 4096  # bytes below it in which a program's thread-local variables are looked for
 MAP_ANONYMOUS = 0x20
+ALLOCATED = " (allocated at "
 G0_STACK = 16384  # bytes of the stack that Go's runtime gives a thread (Go: runtime/proc.go, allocm)
 GO_HEAP = 0xC000000000  # where its first arena is (Go: runtime/malloc.go)
 GO_SECTIONS = (".note.go.buildid", ".go.buildinfo")
@@ -63,7 +63,7 @@ class Datum(NamedTuple):
 
 class Names:
     def __init__(self, program, directories=()):
-        self.program = program
+        self.program, self.directories = program, tuple(directories)
         self.objects = Objects(program.objects, directories)
         self.limits = self.objects.limits
         self.blocks = program.blocks
@@ -76,6 +76,13 @@ class Names:
         """Whether Go's linker made the program: its threads run on goroutines' stacks."""
         image = self.objects.loaded[0].image if self.objects.loaded else None
         return bool(image and any(name.startswith(GO_SECTIONS) for name, *_ in image.sections))
+
+    @property
+    def own_code(self):
+        """(start, end) of the program's own .text; (0, 0) if it is not known. Its stubs for libraries lie elsewhere."""
+        loaded = self.objects.loaded[0] if self.objects.loaded else None
+        found = loaded.image and [s for s in loaded.image.sections if s[0] == ".text"] if loaded else None
+        return (found[0][1] + loaded.bias, found[0][2] + loaded.bias) if found else (0, 0)
 
     def is_stack_access(self, pc):
         """Whether an instruction pushes, calls, or addresses memory by the stack pointer."""
@@ -90,7 +97,7 @@ class Names:
             return Where("", "", None, 0, "")
         frames = loaded.frames(pc)
         symbol = loaded.function(pc)
-        function = frames[0].function if frames and frames[0].function else demangled(symbol[0]) if symbol else ""
+        function = called(frames[0].function if frames else "", symbol, len(frames) > 1)
         path, line = (frames[0].path, frames[0].line) if frames else (None, 0)
         return Where(function, source(path, line), path, line, loaded.name, tuple(map(tuple, frames)))
 
@@ -155,7 +162,7 @@ class Names:
         at = self.allocated_at(block)
         element = self.pointee(self.allocator(block), block.size)
         if element is None:
-            return Datum(f"{block.size:,} bytes (allocated at {at})", offset, " + {}")
+            return Datum(f"{block.size:,} bytes{ALLOCATED}{at})", offset, " + {}")
         name, kind = element
         index, inside = divmod(offset, size_of(kind))
         path, rest = split(field_of(kind, inside))
@@ -163,7 +170,7 @@ class Names:
             path = f"[{index}]{path}"
         elif path:
             path = f"->{path.removeprefix('.')}"
-        return Datum(f"{name}{path} (allocated at {at})", rest, " + {}", True)
+        return Datum(f"{name}{path}{ALLOCATED}{at})", rest, " + {}", True)
 
     def allocated_at(self, block):
         caller = self.allocator(block)
@@ -207,15 +214,22 @@ class Names:
     def thread_data(self, address):
         for thread in self.program.threads:
             low, end = thread.stack
-            if max(low, end - G0_STACK if self.is_go else low) <= address < end:
-                return Datum(f"{'system ' if self.is_go else ''}stack of thread {thread.number}", typed=True)
-            if not thread.tls or self.is_go:
+            if self.is_go and max(low, end - G0_STACK) <= address < end:
+                return Datum(f"system stack of thread {thread.number}", typed=True)
+            if self.is_go:
                 continue
-            if thread.tls <= address < thread.tls + CONTROL_BLOCK:
+            if thread.tls and thread.tls <= address < thread.tls + CONTROL_BLOCK:
                 return Datum(f"control block of thread {thread.number}", address - thread.tls)
-            if thread.tls - THREAD_LOCAL <= address < thread.tls:
+            if thread.tls and thread.tls - self.thread_local_bytes <= address < thread.tls:
                 return self.thread_local(address, thread)
+            if low <= address < end:
+                return Datum(f"stack of thread {thread.number}", typed=True)
         return None
+
+    @cached_property
+    def thread_local_bytes(self):
+        """Below a thread pointer, of the variables of all objects that were there from the start."""
+        return sum(loaded.image.tls_bytes for loaded in self.objects.loaded if loaded.image)
 
     def thread_local(self, address, thread):
         """The program's own variables lie right below the thread pointer, those of libraries below them."""
@@ -224,7 +238,7 @@ class Names:
         found = image.thread_local.at(offset) if image and offset >= 0 else None
         if found:
             return Datum(f"{demangled(found[0])} of thread {thread.number}", offset - found[1])
-        return Datum(f"thread-local data of thread {thread.number}", address - thread.tls + THREAD_LOCAL)
+        return Datum(f"thread-local data of thread {thread.number}", address - thread.tls + self.thread_local_bytes)
 
     def object_data(self, address):
         loaded = self.objects.at(address)
@@ -316,6 +330,14 @@ def numbered(wanted):
     if not 0 < found[1] <= 1 << 30 or found[0] + found[1] > 1 << 47:
         raise ValueError(f"{wanted!r:.60}: no bytes that a program could have")
     return found
+
+
+def called(function, symbol, inlined):
+    """A function's name: what debugging information says, but where the symbol table has a plainer alias (pthread_mutex_lock of
+    ___pthread_mutex_lock)."""
+    if symbol and not inlined and (not function or symbol[0].lstrip("_") == function.lstrip("_")):
+        return demangled(symbol[0])
+    return function
 
 
 def source(path, line):

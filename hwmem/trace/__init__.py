@@ -1,5 +1,6 @@
 """Recorded traces of real programs.
 
+recorder.py     `hwmem record`: a program under Valgrind
 trace.py        Trace, its blocks, open_trace: which format, what is refused and how it is said
 order.py        recordings of threads: what each thread must wait for in the replay
 words.py        ... counters, free locks, and what they guard

@@ -160,7 +160,7 @@ class Log:
         if said.startswith("Command: ") and not self.command:
             self.command = said[9:]
         elif found := EXIT_CODE.match(said):
-            self.exit, self.ended = int(found[1]), True
+            self.exit, self.ended = int(found[1]) if self.exit is None else self.exit, True
         elif found := SIGNAL.match(said):
             self.exit, self.ended = -int(found[1]), True
 

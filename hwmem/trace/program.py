@@ -74,7 +74,8 @@ class Block(NamedTuple):
 
 class Code(NamedTuple):
     """What one instruction of one thread did to a line in the replay. `caller`: the last instruction of the program's own object that
-    the thread had made before the hottest of these accesses, 0: not known. `function`, `object`: names, "" if not known; `sources`:
+    the thread had made before the hottest of these accesses, 0: not known. `touched`: mask of the line's bytes that these accesses touched. `function`, `object`,
+    `data`: names, "" if not known; `sources`:
     "file.c:12", then the lines that its function was inlined into; `via`: the same of the caller, of code that is not the program's own."""
 
     pc: int
@@ -82,8 +83,10 @@ class Code(NamedTuple):
     misses: int
     hitm: int
     caller: int = 0
+    touched: int = 0
     function: str = ""
     object: str = ""
+    data: str = ""
     sources: tuple = ()
     via: tuple = ()
 
@@ -112,6 +115,38 @@ class Line(NamedTuple):
     symbol: str | None = None
     source: tuple = ()
     apart: tuple = ()
+
+
+RIVAL = 0.02  # of a line's misses, of a thread that others have to do with: not one that set it up, or looks at it in the end
+
+
+def false_hitms(line):
+    """How many of a line's HITMs are false sharing: of accesses to bytes that no rival writes. (Code that is not kept counts with the rest, by
+    its share.)"""
+    told = sum(code.hitm for code in line.code)
+    if not told or not any(code.touched for code in line.code):
+        return line.hitm if line.sharing == "false" else 0
+    rivals = rivals_bytes(line)
+    false = sum(code.hitm for code in line.code if not any(code.touched & mask for thread, mask in rivals.items() if thread != code.thread))
+    return round(line.hitm * false / told)
+
+
+def rivals_bytes(line):
+    """{thread: mask of what it writes} of the threads that have their share of the line's misses: who waits for it, and who takes it away by
+    writing. What one of them wrote without a miss, and so before others came, is left out."""
+    misses, touched = {}, {}
+    for code in line.code:
+        misses[code.thread] = misses.get(code.thread, 0) + code.misses
+        touched[code.thread] = touched.get(code.thread, 0) | code.touched
+    all_of = sum(misses.values())
+    return {thread: touched[thread] & line.written.get(thread, 0) for thread, n in misses.items() if n >= RIVAL * all_of}
+
+
+def kind(line):
+    """What a line's HITMs are: "false", "true" or "both" (more than one in 200 of the other)."""
+    false = false_hitms(line)
+    few = min(false, line.hitm - false)
+    return "both" if 200 * few >= line.hitm > 0 else "false" if false > line.hitm - false else "true"
 
 
 @dataclass

@@ -1,15 +1,11 @@
 """The collector: what it frees and keeps, barriers, finalizers and pinning, on one P and several, while the program goes on."""
 
-import random
-
 import pytest
+from cycles import ORDERINGS, episode
+from mutator import NODE, Mutator
 
 import goalloc
-from goalloc import params as P
 from hwmem import MachineConfig
-
-NODE = goalloc.struct("Node", left=goalloc.pointer, right=goalloc.pointer, key=goalloc.int64)
-SLOTS, BALLAST, COMPUTE = 16, 1 << 20, 1_000_000
 
 
 def runtime(cores=1, gogc="off", ordering="tso", **settings):
@@ -232,74 +228,12 @@ def test_a_freed_arenas_chunk_is_used_again_after_a_collection():
     rt.check()
 
 
-class Mutator:
-    """A graph in emulated memory and the same in Python: `held` are the words of variables and objects that have been written."""
-
-    def __init__(self, rt, seed):
-        self.rt, self.random = rt, random.Random(seed)
-        self.roots = rt.globals(SLOTS)
-        self.variables, self.fields = [None] * SLOTS, {}
-        rt.write_pointer(rt.globals(1), rt.mallocgc(BALLAST, noscan=False))  # so that marking takes a while
-
-    def reachable(self):
-        seen, todo = set(), [x for x in self.variables if x]
-        while todo:
-            x = todo.pop()
-            if x not in seen:
-                seen.add(x)
-                todo += [y for y in self.fields[x] if y]
-        return seen
-
-    def step(self):
-        rt, r = self.rt, self.random
-        core, k, side = r.randrange(rt.gomaxprocs), r.randrange(SLOTS), r.randrange(2)
-        live = sorted(self.reachable())
-        rt.machine.state.core[core].cycles += COMPUTE  # a third of a millisecond in which it computes
-        choice = r.random()
-        if choice < 0.45 or not live:
-            x = rt.new(NODE, core=core)
-            self.fields[x] = [None, None]
-            if live and r.random() < 0.5:
-                y = r.choice(live)
-                rt.write_pointer(x, y, core=core)
-                self.fields[x][0] = y
-            self.variables[k] = x
-            rt.write_pointer(self.roots + 8 * k, x, core=core)
-        elif choice < 0.85:  # an edge moves: the way to lose an object behind the marker's back
-            x, y = r.choice(live), r.choice([*live, None])
-            self.fields[x][side] = y
-            rt.write_pointer(x + 8 * side, y or 0, core=core)
-        else:
-            self.variables[k] = None
-            rt.write_pointer(self.roots + 8 * k, 0, core=core)
-
-
-@pytest.mark.parametrize(
-    "cores, ordering, seed", [(1, "tso", 1), (2, "tso", 2), (4, "tso", 3), (8, "sc", 4), (4, "relaxed", 5), (2, "relaxed", 6)]
-)
-def test_nothing_reachable_is_freed_while_the_program_goes_on(cores, ordering, seed):
-    """GOGC=1: a cycle follows a MiB after the other, and the program runs beside their marking; every look checks lists, colours and what can be
-    reached."""
-    rt = runtime(cores, gogc=1, ordering=ordering)
-    mutator = Mutator(rt, seed)
-    beside = 0
-    for i in range(400):
-        mutator.step()
-        if i % 3 == 0:  # garbage, so that cycles begin
-            rt.malloc_many([8192] * 16, core=i % cores)
-        marking = rt.machine.state.process[rt.process.number].guest[P.COLLECTOR] & P.MARKING
-        beside += bool(marking)
-        if i % 25 == 0 or marking and i % 5 == 0:
-            rt.check()
-        assert all(map(rt.is_live, mutator.reachable()))
-    assert rt.memstats()["NumGC"] >= 3 and beside > 0
-    lost = [x for x in mutator.fields if x not in mutator.reachable()]
-    rt.gc()
-    rt.gc()
-    mutator.fields = {x: y for x, y in mutator.fields.items() if x in mutator.reachable()}
-    assert all(map(rt.is_live, mutator.reachable()))
-    assert len(lost) > 0
-    rt.check()
+@pytest.mark.parametrize("ordering", ORDERINGS)
+@pytest.mark.parametrize("gomaxprocs", [1, 2, 3, 8])
+def test_nothing_reachable_is_freed_and_garbage_is_while_the_program_goes_on(gomaxprocs, ordering, seed):
+    """A few cycles of what `python -m tests.goalloc.cycles` does for long."""
+    told = episode(seed, gomaxprocs, ordering, cycles=6, check_every=7)
+    assert told.cycles >= 6 and told.beside > 0 and told.collected > 0
 
 
 def test_colours_can_be_seen_while_a_collection_marks():
@@ -308,7 +242,7 @@ def test_colours_can_be_seen_while_a_collection_marks():
     for _ in range(300):
         mutator.step()
         rt.malloc_many([8192] * 8)
-        if rt.machine.state.process[rt.process.number].guest[P.COLLECTOR] & P.MARKING:
+        if mutator.marking():
             seen |= {rt.color(x) for x in mutator.reachable()}
     assert "black" in seen and seen <= {"white", "grey", "black"}
     with pytest.raises(ValueError, match="points into no object"):

@@ -12,6 +12,7 @@ import resource
 import shutil
 import subprocess
 
+import graphs
 import mapprograms
 import numpy as np
 import orders
@@ -66,7 +67,9 @@ def environment(tmp_path_factory):
 def programs(environment, tmp_path_factory):
     """A folder with the real side's programs, built: live (live/main.go), order, maps and thousand (live/*/main.go)."""
     folder = tmp_path_factory.mktemp("live")
-    subprocess.run(["go", "build", "-o", f"{folder}/", ".", "./order", "./maps", "./thousand"], cwd=LIVE, env=environment, check=True)
+    subprocess.run(
+        ["go", "build", "-o", f"{folder}/", ".", "./order", "./maps", "./thousand", "./collect"], cwd=LIVE, env=environment, check=True
+    )
     return folder
 
 
@@ -338,3 +341,12 @@ def test_fresh_histories_of_the_page_allocator_end_as_the_real_ones(environment,
         for kind, answer in (("pagealloc", answers.pagealloc), ("pallocbits", answers.pallocbits)):
             for i, case in enumerate(fresh[kind]):
                 assert answer(case) == case, (kind, seed + k, i)
+
+
+@pytest.mark.parametrize("n", range(SCENARIOS))
+def test_a_random_program_leaves_after_each_collection_what_it_leaves_in_the_real_heap(programs, n, seed):
+    """Mallocs, Frees, HeapObjects, NumGC, and which finalizers have run."""
+    ops = graphs.make(random.Random(seed))
+    text = " ".join(str(x) for op in ops for x in op)
+    run = subprocess.run([programs / "collect"], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
+    assert graphs.ours(ops) == graphs.theirs(run.stdout)

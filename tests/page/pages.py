@@ -6,9 +6,11 @@ import re
 import numpy as np
 
 from hwmem import MachineConfig
+from hwmem.cache.protocol import GETS, GETX
 from hwmem.layout import SERIES_NAMES
 from hwmem.layout.observers import EVENT
 from hwmem.machine.machine import Machine
+from hwmem.params import M, S
 from hwmem.runs.result import Result
 
 DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
@@ -62,7 +64,7 @@ def event_log(n, cores, lines):
     log["cycle"], log["line"], log["latency"] = 100 * k, (0x7000 >> 6) + k % lines, 60 + k % 7
     log["core"] = log["thread"] = k // lines % cores
     log["responder"] = np.where(k < lines, -1, (k // lines - 1) % cores)
-    log["request"], log["before"], log["after"] = k % 2, 0, np.where(k % 2, 3, 1)
+    log["request"], log["before"], log["after"] = np.where(k // lines % 2, GETX, GETS), 0, np.where(k // lines % 2, M, S)
     return log
 
 
@@ -76,7 +78,7 @@ def series(n, probes=()):
     return made
 
 
-def result(names=("counters[0]", "counters[1]"), cores=4, lines=2, events=400, samples=60, **changes):
+def result(names=("counters[0]", "counters[1]"), cores=4, lines=2, events=400, samples=81, **changes):
     """A Result of everything a page can show. `names`: of whatever has a name."""
     config = MachineConfig().replace(cores=cores)
     counters = Machine(config).counters()

@@ -6,7 +6,7 @@ import pytest
 from hwmem import params as P
 from hwmem.config.machine import MachineConfig
 from hwmem.machine.machine import Machine
-from kernels_under_test import COMPUTE, INCREMENT, SLEEP, WAIT, WAKE, run_threads
+from kernels_under_test import COMPUTE, INCREMENT, READ, RELEASE, SLEEP, WAIT, WAKE, run_threads
 
 THREAD, CORE, BEFORE, AFTER, RESULT = range(5)
 SWITCH = 1_000
@@ -98,6 +98,18 @@ def test_a_sleeper_runs_when_its_time_has_come_and_the_core_is_idle_until_then()
     assert [row[BEFORE] - start for row in rows] == [0, 7, 5_007, 5_010]
     assert m.counters()["cores"][0]["idle_cycles"] == 5_000
     assert m.counters()["cores"][1]["idle_cycles"] == 0
+
+
+def test_a_sleeper_that_is_interrupted_for_a_shootdown_sleeps_on_until_its_time(seed):
+    m = Machine(MachineConfig().replace(cores=2, memory="64MiB"))
+    p = m.spawn()
+    pages = [p.mmap(0, 4096) for _ in range(20)]
+    nap, between = 1_000_000, 10_000 + seed % 1_000
+    unmapping = [row for a in pages for row in ((COMPUTE, between, 0), (READ, a, 0), (RELEASE, a, 4096))]
+    log = run_threads(m, p, [[(SLEEP, nap, 0), (COMPUTE, 1, 0)], unmapping])
+    asleep, woken = [row for row in log if row[THREAD] == 0][:2]
+    assert woken[BEFORE] >= asleep[BEFORE] + nap and log.index(woken) > len(unmapping)
+    assert m.counters()["cores"][0]["shootdowns.received"] > 0
 
 
 def test_while_one_sleeps_the_other_of_its_core_runs(seed):

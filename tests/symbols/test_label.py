@@ -31,7 +31,15 @@ def test_a_falsely_shared_line_has_its_fields_its_code_and_advice(built):
     after, size = names_of(built, BIAS).part("table[0].after")
     line, offset = after & -64, after % 64
     within = functions(built)["within"] + BIAS
-    row = Line(line, "false", 9, (1, 2), {1: 0xFF << offset, 2: 1 << offset + 8}, {}, (Code(within + 8, 2, 9, 9),))
+    row = Line(
+        line,
+        "false",
+        9,
+        (1, 2),
+        {1: 0xFF << offset, 2: 1 << offset + 8},
+        {},
+        (Code(within + 8, 2, 9, 9, 0, 1 << offset + 8), Code(within + 8, 1, 9, 0, 0, 0xFF << offset)),
+    )
     program = label(recorded(built, row))
     named = program.lines[0]
     assert start < line and named.symbol == "table[0].after, table[0].deep.x"
@@ -76,8 +84,18 @@ def test_stacks_and_data_of_threads(built):
 @pytest.mark.live
 def test_no_advice_where_bytes_are_shared_and_addresses_where_no_name_leads_back(built):
     names = names_of(built, BIAS)
-    assert advice(names, Line(0x10C000, "true", 5, (1, 2), {1: 255, 2: 255}, {})) == ()
-    assert advice(names, Line(0x7000000, "false", 5, (1, 2), {1: 0xFF, 2: 0xFF00}, {})) == ("0x7000000+8", "0x7000008+8")
+
+    def line(written, touched, sharing="false"):
+        code = [Code(1, thread, 9, 5, 0, mask) for thread, mask in touched.items()]
+        return Line(0x7000000, sharing, 10, tuple(written), written, {}, (*code, Code(2, 3, 0, 0, 0, 1 << 40)))
+
+    assert advice(names, line({1: 255, 2: 255}, {1: 255, 2: 255}, "true")) == ()
+    apart = ("0x7000000+8", "0x7000008+8")
+    assert advice(names, line({1: 0xFF, 2: 0xFF00, 3: 1 << 40}, {1: 0xFF, 2: 0xFF00})) == apart
+    assert advice(names, line({1: 0xFF00FF, 2: 0xFF00}, {1: 0xFF00FF, 2: 0xFF00})) == ()  # they are interleaved
+    assert advice(names, line({2: 0xFF00}, {1: 0xFF, 2: 0xFF00}, "none")) == apart  # one reads what lies beside
+    both = 1 << 50
+    assert advice(names, line({1: 0xFF | both, 2: 0xFF00 | both}, {1: 0xFF, 2: 0xFF00}, "true")) == apart  # once they shared something
 
 
 @pytest.mark.live

@@ -1,0 +1,225 @@
+"""Pages in a browser: everything on them works by mouse and by keys alone, in both colour schemes and widths, and says nothing to the
+console."""
+
+import pytest
+
+from hwmem.cache.protocol import GETS
+from hwmem.page import comparison, document, page
+from hwmem.page.blocks import section
+from hwmem.runs.difference import difference
+from page.pages import HOSTILE, result
+
+pytestmark = pytest.mark.live
+SCHEMES = [(width, dark) for width in (1280, 390) for dark in (False, True)]
+LOOKS = pytest.mark.parametrize("width, dark", SCHEMES, ids=lambda value: str(value))
+HELD = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
+
+
+def arenas():
+    """A page with the block that only Go's pages have."""
+    runs = [[300, 1], [20, 0], [7, 3], [500, 4], [1000, 5]]
+    block = {
+        "kind": "pages",
+        "kinds": ["small", "with pointers", "large", "stacks", "free", "returned"],
+        "colours": ["c0", "c1", "c2", "c3", "I", "c7"],
+        "across": 128,
+        "areas": [{"name": "Arena at 0xc000000000", "runs": runs}],
+        "note": "A square is a page.",
+    }
+    return document("Arenas", [section("heap", "The heap", [block])])
+
+
+def pages():
+    a, b = result(), result(cycles=9_000_000, seed=4)
+    return {
+        "run": page(a),
+        "two": comparison(a, b, difference(a, b)),
+        "arenas": arenas(),
+        "bare": page(result(lines=0, events=0, samples=0)),
+    }
+
+
+PAGES = pages()
+
+
+@LOOKS
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_without_a_word_and_fits_the_screen(browser, name, width, dark):
+    browser.open(PAGES[name], width, dark)
+    assert browser.one("main h2").is_displayed() and browser.errors() == []
+    assert browser.script("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    shade = browser.script("return getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, shade.removeprefix("rgb(").rstrip(")").split(","))) < 200) == dark
+
+
+@LOOKS
+@pytest.mark.parametrize("name", ["run", "two"])
+def test_nothing_keeps_anybody_out(browser, axe, name, width, dark):
+    browser.open(PAGES[name], width, dark)
+    browser.script("for (const d of document.querySelectorAll('details')) d.open = true")
+    browser.script(axe)
+    found = browser.driver.execute_async_script(
+        "const done = arguments[0]; axe.run({resultTypes: ['violations']}).then(r => done(r.violations.map(v =>"
+        " `${v.id}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(' | ')}`)))"
+    )
+    assert found == []
+
+
+def test_a_table_is_sorted_and_filtered(browser):
+    browser.open(PAGES["two"])
+    (table,) = [t for t in browser.all("table") if "figure" in t.text]
+    (head,) = [b for b in table.find_elements("css selector", "th button") if b.text == "a"]
+    column = "return [...arguments[0].querySelectorAll('tbody tr')].map(r => r.children[1].textContent)"
+    head.click()
+    down = browser.script(column, table)
+    head.click()
+    assert down != browser.script(column, table) and down[0] == browser.script(column, table)[-1]
+    assert browser.all("th[aria-sort=ascending]") and browser.errors() == []
+
+
+def test_lines_are_filtered_and_their_bytes_are_told_one_by_one(browser):
+    browser.open(page(result(names=("alpha", "beta", "gamma", "delta"), lines=9)))
+    assert len(browser.all("article")) == 6 and "6 of 9 lines" in browser.one("#sharing").text
+    browser.button("Show 3 more", "#sharing").click()
+    assert len(browser.all("article")) == 9
+    browser.one("#sharing input").send_keys("0x7080")
+    assert [h.text for h in browser.all("article code") if h.text.startswith("0x")] == ["0x7080"]
+    browser.one("#sharing input").clear()
+    browser.one("#sharing input").send_keys("a")
+    grid = browser.all(".bytes")[0]
+    browser.script("arguments[0].focus()", grid)
+    for keys, said in (
+        ("", "byte 0: thread 0, alpha"),
+        ("\ue014" * 9, "byte 9: thread 1, beta+1"),
+        ("\ue015", "byte 17: thread 2, gamma+1"),
+    ):
+        browser.press(keys)
+        assert browser.all("article .said")[0].text == said
+    browser.press("\ue010")
+    assert browser.all("article .said")[0].text == "byte 63: nobody" and browser.errors() == []
+
+
+def test_the_matrix_filters_by_line_request_and_measure(browser):
+    r = result()
+    browser.open(page(r))
+    selects = browser.all("#traffic .block:first-of-type select")
+    cells = "return [...document.querySelectorAll('.matrix tbody tr')].map(r => [...r.querySelectorAll('td')].map(c => c.textContent))"
+    every = browser.script(cells)
+    line, request, measure = selects[:3]
+    line.send_keys("counters[0]")
+    assert "200 requests" in browser.one("#traffic .controls").text
+    of_one = browser.script(cells)
+    assert of_one != every
+    request.find_elements("css selector", "option")[1].click()
+    log = r.events[(r.events["line"] == r.lines[0]["physical"] >> 6) & (r.events["request"] == GETS)]
+    assert f"{len(log)} requests" in browser.one("#traffic .controls").text
+    measure.find_elements("css selector", "option")[1].click()
+    counted = sum(int(cell.replace(",", "")) for row in browser.script(cells) for cell in row if cell != "–")
+    assert counted == int(log["latency"].sum()) and browser.errors() == []
+
+
+def test_a_history_goes_forward_and_back_by_buttons_slider_and_keys(browser):
+    browser.open(PAGES["run"])
+    said = lambda: browser.one('[aria-label="a line\'s history"] .said').text  # noqa: E731
+    assert said().startswith("Request 1 of 200") and not browser.button("Back").is_enabled()
+    browser.button("Forward").click()
+    browser.button("Forward").click()
+    assert said().startswith("Request 3 of 200, cycle 400: core 2 asks to read it (GETS). Core 1 answers. 6")
+    browser.button("Back").click()
+    assert said().startswith("Request 2 of 200, cycle 200: core 1")
+    browser.button("Last").click()
+    assert said().startswith("Request 200 of 200") and not browser.button("Forward").is_enabled()
+    browser.script("arguments[0].focus()", browser.one('[aria-label="a line\'s history"]'))
+    browser.press("\ue011")
+    assert said().startswith("Request 1 of")
+    browser.press("\ue014\ue014")
+    assert said().startswith("Request 3 of")
+    browser.script("arguments[0].focus()", browser.one("input[type=range]"))
+    browser.press("\ue014")
+    assert said().startswith("Request 4 of") and browser.errors() == []
+
+
+def test_the_stage_shows_the_states_of_the_step(browser):
+    r = result()
+    browser.open(PAGES["run"])
+    from hwmem.observe.history import history
+
+    moments = history(r.events, r.lines[0]["physical"] >> 6, 4, r.config.protocol)
+    for k in range(3):
+        letters = browser.script("return [...document.querySelectorAll('.stage text.big')].map(t => t.textContent).join('')")
+        assert letters == moments[k].states
+        browser.button("Forward").click()
+
+
+def test_time_zooms_by_buttons_dragging_and_keys(browser):
+    from selenium.webdriver import ActionChains
+
+    browser.open(PAGES["run"])
+    shown = lambda: browser.one("#time .controls").text.splitlines()[-1]  # noqa: E731
+    assert shown() == "0 ns to 80 ms"
+    browser.button("Zoom in").click()
+    assert shown() == "20 ms to 60 ms"
+    browser.button("Later").click()
+    assert shown() == "36 ms to 76 ms"
+    browser.button("All").click()
+    plot = browser.all("#time .panel svg")[0]
+    browser.script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", plot)
+    ActionChains(browser.driver).move_to_element_with_offset(plot, -100, 0).click_and_hold().move_by_offset(200, 0).release().perform()
+    assert shown().split(";")[0] not in ("0 ns to 80 ms", "") and browser.button("All").is_enabled()
+    browser.script("arguments[0].focus()", browser.one(".chart"))
+    browser.press("0")
+    assert shown().startswith("0 ns to 80 ms")
+    browser.press("+")
+    assert not shown().startswith("0 ns to 80 ms")
+    browser.press("0\ue011")
+    assert shown() == "0 ns to 80 ms; at 0 ns" and browser.errors() == []
+    assert "400 KiB" in browser.one("#time .legend").text, "100 pages at the beginning"
+    legend = browser.all("#time .legend button")[0]
+    legend.click()
+    assert legend.get_attribute("aria-pressed") == "false"
+
+
+def test_every_control_is_reached_by_the_tabulator_and_shows_that_it_has_the_focus(browser):
+    browser.open(PAGES["run"])
+    wanted = browser.script(
+        "return [...document.querySelectorAll('a, button:enabled, select, input, summary, [tabindex=\"0\"]')].filter(e => e.offsetParent).length"
+    )
+    met = []
+    for _ in range(wanted + 2):
+        browser.press("\ue004")
+        element = browser.driver.switch_to.active_element
+        if element.tag_name == "body" or element in met:
+            break
+        met.append(element)
+        assert browser.script("return getComputedStyle(document.activeElement).outlineStyle") != "none"
+    assert len(met) == wanted
+    browser.press("\ue007")
+    assert browser.errors() == []
+
+
+def test_details_open_by_the_keyboard(browser):
+    browser.open(PAGES["run"])
+    summary = browser.all("#text summary")[0]
+    browser.script("arguments[0].focus()", summary)
+    browser.press("\ue007")
+    assert "L1D hit" in browser.one("#text pre").text
+    browser.script("arguments[0].focus()", browser.all("#time summary")[0])
+    browser.press("\ue007")
+    assert len(browser.all("#time tbody tr")) > 20 and browser.errors() == []
+
+
+def test_names_that_would_be_markup_or_commands_are_text_and_run_nowhere(browser):
+    browser.open(page(result(names=HOSTILE, lines=len(HOSTILE))))
+    browser.script("for (const d of document.querySelectorAll('details')) d.open = true")
+    for button in browser.all("#sharing > .block > button"):
+        button.click()
+    shown = browser.script("return document.body.textContent")
+    assert browser.script("return window.hurt") is None and browser.errors() == []
+    assert "</script><script>window.hurt=1</script>" in shown and "\\x1b[31mred" in shown and "\\u202egnp.exe" in shown
+    assert browser.script("return document.querySelectorAll('img, iframe, object, [onerror], [onload]').length") == 0
+    assert browser.script("return document.scripts.length") == 2
+
+
+def test_a_page_prints_what_it_shows(browser):
+    browser.open(PAGES["run"], media="print")
+    assert not browser.one("nav").is_displayed() and browser.one(".matrix").is_displayed() and browser.errors() == []
