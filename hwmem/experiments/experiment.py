@@ -164,9 +164,12 @@ class Lab:
         return self.noted(job.run(watch=Watch()))
 
     def noted(self, result):
-        self.commands.append(command(result, self.program))
+        self.commands.append(self.command(result))
         self.tick()
         return result
+
+    def command(self, result):
+        return command(result, self.program)
 
 
 def like(name, text, default):
