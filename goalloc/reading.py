@@ -25,13 +25,13 @@ READING = (
     "goalloc.experiments", "goalloc.experiments.claims", "goalloc.experiments.allocation", "goalloc.experiments.collection",
     "goalloc.experiments.lab", "goalloc.experiments.design", "goalloc.experiments.barriers",
     # What escapes: the compiler's passes, last to first
-    "goalloc.escape", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.staticinit", "goalloc.escape.pkginit",
+    "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.pkginit", "goalloc.escape.staticinit",
     "goalloc.escape.inline", "goalloc.escape.escape", "goalloc.escape.flow", "goalloc.escape.summary", "goalloc.escape.same",
     "goalloc.escape.flow_call", "goalloc.escape.graph", "goalloc.escape.devirt", "goalloc.escape.unit", "goalloc.escape.messages",
     "goalloc.escape.library", "goalloc.escape.values", "goalloc.escape.leaks", "goalloc.escape.intrinsics", "goalloc.escape.fmt",
     "goalloc.escape.deadcode", "goalloc.escape.check", "goalloc.escape.check_stmt", "goalloc.escape.build", "goalloc.escape.build_expr",
     "goalloc.escape.ir", "goalloc.escape.convert", "goalloc.escape.check_call", "goalloc.escape.check_expr", "goalloc.escape.lookup",
-    "goalloc.escape.consts", "goalloc.escape.check_type", "goalloc.escape.objects", "goalloc.escape.types", "goalloc.escape.tree",
+    "goalloc.escape.check_type", "goalloc.escape.consts", "goalloc.escape.objects", "goalloc.escape.types", "goalloc.escape.tree",
     # What it says to recorded questions
     "goalloc.answers", "goalloc.answers_collecting", "goalloc.answers_pacing",
     # Programs that ship with it

@@ -165,6 +165,7 @@ UINT_MASK = (1 << 32) - 1       # of an argument of 64 bits, what the kernel tak
 (EPERM, EINTR, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, EEXIST, EINVAL, EFBIG, ENOSPC,
  ENOSYS) = 1, 4, 9, 11, 12, 13, 14, 16, 17, 22, 27, 28, 38
 EOVERFLOW, EOPNOTSUPP = 75, 95
+MOST_ERRNO = 4095
 
 # System calls: rows of the table in linux/syscall.py. By which numbers programs know them is in linux/call_numbers.py.
 (SYS_FUTEX, SYS_MMAP, SYS_MUNMAP, SYS_BRK, SYS_MPROTECT, SYS_MLOCK, SYS_MUNLOCK, SYS_MREMAP, SYS_MADVISE, SYS_MINCORE, SYS_MSYNC,
@@ -179,6 +180,7 @@ VM_ACCESS = VM_READ | VM_WRITE | VM_EXEC
 VM_GROWSDOWN, VM_LOCKED, VM_SEQUENTIAL, VM_RANDOM, VM_DONTCOPY, VM_LOCKONFAULT = 0x100, 0x2000, 0x8000, 0x1_0000, 0x2_0000, 0x8_0000
 VM_ACCOUNT, VM_NORESERVE, VM_SPECIAL = 0x10_0000, 0x20_0000, 0x400      # SPECIAL: the kernel's own pages (vdso), VM_PFNMAP there
 VM_MAYBE_GUARD, VM_WIPEONFORK, VM_DONTDUMP, VM_HUGEPAGE, VM_NOHUGEPAGE = 0x800, 0x200_0000, 0x400_0000, 0x2000_0000, 0x4000_0000
+VM_SYNC = 0x80_0000             # MAP_SYNC of memory that is no file's
 VM_HUGETLB = 0x40_0000          # of huge pages of the pool, which has none: no touch succeeds (MAP_HUGETLB with MAP_NORESERVE)
 VM_DROPPABLE = 1 << 41          # MAP_DROPPABLE: the kernel may drop its pages when memory is short, whatever they hold; bit 40 there
 VM_CLEARED = 0x800_0000         # soft-dirty bits were cleared since it was mapped; VM_SOFTDIRTY there, the other way round

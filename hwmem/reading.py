@@ -24,12 +24,14 @@ READING = (
     "hwmem.reading",
     "hwmem.__main__",
     # Commands
-    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.experiments", "hwmem.cli.ordering", "hwmem.cli.recording", "hwmem.cli.sweep", "hwmem.cli.line",
+    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.experiments", "hwmem.cli.ordering", "hwmem.cli.recording", "hwmem.cli.sweep", "hwmem.cli.export", "hwmem.cli.line", "hwmem.cli.live", "hwmem.cli.colour",
     "hwmem.cli.interruption",
     # Experiments: claims, and what measures them
     "hwmem.experiments", "hwmem.experiments.classroom", "hwmem.experiments.page", "hwmem.experiments.show", "hwmem.experiments.claims",
     "hwmem.experiments.caches", "hwmem.experiments.ordering", "hwmem.experiments.memory", "hwmem.experiments.linux",
     "hwmem.experiments.experiment",
+    # Results in others' formats
+    "hwmem.formats", "hwmem.formats.schema", "hwmem.formats.chrome", "hwmem.formats.tables", "hwmem.formats.smaps",
     # A run, from a workload's name to its result
     "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.data", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.recorded", "hwmem.runs.apart", "hwmem.runs.image", "hwmem.runs.comparison",
     "hwmem.runs.result", "hwmem.runs.result_file", "hwmem.runs.frame", "hwmem.runs.watch", "hwmem.runs.series",

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import lzma
 import pathlib
 import re
 import shutil
@@ -27,6 +28,9 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     shutil.copy(ROOT / "tests" / "trace" / "data" / "sort.lackey.xz", tmp_path)
+    for file in (ROOT / "tests" / "trace" / "data" / "counters").iterdir():  # a recorded program, its source and its trace
+        shutil.copy(file, tmp_path)
+    pathlib.Path("counters").write_bytes(lzma.decompress(pathlib.Path("counters.xz").read_bytes()))
     for block in blocks("toml"):
         pathlib.Path("box.toml").write_text(block.text)
     for block in blocks("go"):

@@ -60,6 +60,16 @@ def parser():
 
     experiment_commands(command, room)
 
+    sub = command(
+        show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m tells it"
+    )
+    sub.add_argument("file", metavar="FILE.go")
+    sub.add_argument("-m", action="store_true", help="the compiler's messages (this is what it prints without an option, too)")
+    sub.add_argument("-l", action="store_true", help="without inlining, as -gcflags='-m -l'")
+    sub.add_argument("--cost", metavar="F", help="run what the function F allocates on the machine, on the heap and on the stack")
+    sub.add_argument("--runs", type=int, default=1000, metavar="N", help="of --cost: how often the function is called (default 1000)")
+    line.json_option(sub)
+
     command(warm_up, "warmup", "compile now what later runs need")
     sub = command(show_classes, "sizes", "the size classes")
     line.json_option(sub)
@@ -160,6 +170,47 @@ def room():
     from goalloc.experiments.lab import GoLab
 
     return Room(EXPERIMENTS, GoLab, TABLES)
+
+
+def show_escapes(arguments):
+    from goalloc.escape.driver import Analysis
+    from goalloc.escape.tree import GoError
+
+    name = arguments.file if "/" in arguments.file else f"./{arguments.file}"
+    try:
+        with line.refusing(), open(arguments.file, "rb") as f:
+            found = Analysis(f.read(), inline=not arguments.l)
+    except ImportError as error:
+        raise line.Refused(str(error)) from None
+    except GoError as error:
+        raise line.Refused(f"{name}:{error.pos[0]}:{error.pos[1]}: {error}") from None
+    if arguments.cost is not None:
+        show_costs(found, arguments)
+    elif arguments.json:
+        refused = [{"line": at, "name": who, "reason": why} for at, who, why in found.refused]
+        line.print_json({"messages": found.lines, "not analysed": refused})
+    else:
+        for told in found.output(name):
+            line.say(told)
+
+
+def show_costs(found, arguments):
+    from goalloc.escape.cost import COLUMNS, Allocation, measure
+    from hwmem.report.table import table
+
+    if not 1 <= arguments.runs <= 1_000_000:
+        raise line.Refused(f"--runs: takes 1 to 1,000,000, got {arguments.runs}")
+    allocations = found.allocations(arguments.cost)
+    if allocations is None:
+        why = [reason for _, name, reason in found.refused if name == arguments.cost]
+        raise line.Refused(f"--cost: {arguments.cost} " + (f"is not analysed: {why[0]}" if why else f"is no function of {arguments.file}"))
+    rows = measure([Allocation(n, escapes) for n, escapes in allocations], arguments.runs)
+    if arguments.json:
+        line.print_json([dict(zip(COLUMNS, row)) for row in rows])
+    elif rows:
+        line.say(table(COLUMNS, rows))
+    else:
+        line.say(f"{arguments.cost} allocates nothing")
 
 
 def show_classes(arguments):

@@ -9,11 +9,12 @@ from goalloc.params import pageSize
 from goalloc.programs.command import command
 from hwmem.page import answer, document, memory, run
 from hwmem.page.blocks import bars, listing, panel, section, table, tile, tiles
-from hwmem.report.overview import duration
+from hwmem.report.overview import accesses, duration
 from hwmem.report.table import no_screen, table as text_table
 
 NONE = 1 << 62  # a goal from here on is none: GOGC off
 COLOURS = ("c0", "c1", "c2", "c3", "I", "c7")  # of KINDS
+MUCH = 0.01  # HITMs an access that the first sentence speaks of
 ACROSS = 128  # pages in a row of an arena's map: 1 MiB
 HEAP = (("heap_live", "live"), ("heap_goal", "goal"), ("heap_in_use", "in use"), ("heap_free", "free"), ("heap_released", "returned"))
 WORK = ("dedicated_ns", "fractional_ns", "idle_ns", "assist_ns")
@@ -37,13 +38,23 @@ def longest(result):
 
 
 def headline(result):
-    stats = result.values["memstats"]
     if result.stopped:
         return answer.headline(result)
+    return f"{of_the_heap(result)} {contended(result)}".strip()
+
+
+def of_the_heap(result):
+    stats = result.values["memstats"]
     if not result.gc:
         return f"Nothing was collected: {answer.size(stats['HeapAlloc'])} of {answer.size(stats['HeapSys'])} of heap are in use."
     many = f"{len(result.gc)} collection{'s' * (len(result.gc) > 1)}"
     return f"{many}, the longest pause {duration(longest(result) / 1e9)}; the heap ends at {answer.size(stats['HeapAlloc'])}."
+
+
+def contended(result):
+    """What lines that cores fight for have to do with it, if it is much."""
+    made = sum(map(accesses, result.counters["cores"]))
+    return answer.sharing(result) or "" if answer.hitms(result)[0] > MUCH * made else ""
 
 
 def go_tiles(result):

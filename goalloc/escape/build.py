@@ -28,7 +28,6 @@ class Inlining:
 class Builder(ExprBuilder):
     def __init__(self, unit: Any, fn: Function, outer: ExprBuilder | None, inlining: Inlining | None = None) -> None:
         self.unit, self.fn, self.outer, self.inlining = unit, fn, outer, inlining
-        self.inlined: bool = inlining is not None or getattr(outer, "inlined", False)
         self.locals: dict[Var, Name] = {}
         self.captured: dict[Var, Name] = {}
 

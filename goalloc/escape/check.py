@@ -149,6 +149,8 @@ class Checker(StmtChecker):
                 raise Refused(*d.refused)
             if d.generic:
                 raise Refused(d.pos, f"{d.name} is generic")
+            if {"go:uintptrescapes", "go:uintptrkeepalive"} & {*d.pragmas}:
+                raise Refused(d.pos, f"{d.name} keeps what a uintptr was made from")
             if d.recv is not None:
                 func.recv = self.typ(d.recv.typ)
                 func.recv_field = T.Field(d.recv.name or "", func.recv, pos=d.recv.pos)

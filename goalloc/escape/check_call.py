@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from goalloc.escape import consts
@@ -193,7 +194,7 @@ class CallChecker(ExprChecker):
         (a,) = x.args
         if a.value is not None:
             v = complex(a.value)
-            x.value = consts.fits(v.real if x.builtin == "real" else v.imag, T.BASIC["untyped float"])
+            x.value = Fraction(repr(v.real if x.builtin == "real" else v.imag))
         if T.is_untyped(a.type):
             x.type = T.BASIC["untyped float"]
         else:
@@ -264,4 +265,5 @@ def _calls(x: Tree) -> bool:
         return True
     if x.kind == "Unary" and x.op == "<-":
         return True
-    return any(isinstance(v, Tree) and _calls(v) for k, v in x.__dict__.items() if k in ("x", "y", "index", "fun"))
+    below = [v for k, v in x.__dict__.items() if k in ("x", "y", "index", "fun", "key", "elems", "args")]
+    return any(_calls(v) for part in below for v in (part if isinstance(part, list) else [part]) if isinstance(v, Tree))

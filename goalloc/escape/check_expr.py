@@ -51,6 +51,8 @@ class ExprChecker(TypeChecker):
         if x.value is not None:
             value = consts.fits(x.value, t)
             if value is None:
+                if isinstance(x.value, complex):
+                    raise Refused(x.pos, "a complex constant that has to be exact")
                 raise GoError(x.pos, f"cannot use constant as {T.string(t)}")
             x.value = value
         self.spread(x, t)
@@ -123,7 +125,10 @@ class ExprChecker(TypeChecker):
             x.type, x.mode = T.BASIC["invalid"], "pkg"
 
     def x_Lit(self, x: Tree) -> None:
-        x.type, x.value = consts.literal(x.lit, x.text)
+        try:
+            x.type, x.value = consts.literal(x.lit, x.text)
+        except OverflowError:
+            raise Refused(x.pos, "a constant of extreme size") from None
 
     def x_Paren(self, x: Tree) -> None:
         self.expr(x.x)
@@ -222,6 +227,8 @@ class ExprChecker(TypeChecker):
                 raise GoError(x.pos, "shift of a non-integer")
             if T.is_untyped(a.type) and a.type.kind != "untyped rune":
                 x.type = T.BASIC["untyped int"]
+            if not 0 <= n.value < 1024:
+                raise GoError(n.pos, "shift count out of range")
             x.value = consts.wrap(consts.shift(x.op, value, n.value), x.type)
 
     # Selectors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from goalloc.escape import consts
 from goalloc.escape import types as T
 from goalloc.escape.objects import Const, Func, Pkg, Scope, TypeName, Var
 from goalloc.escape.tree import GoError, Pos, Refused, Tree
@@ -67,9 +68,10 @@ class TypeChecker:
         if x.len is None:
             raise GoError(x.pos, "invalid use of [...] array (outside a composite literal)")
         self.expr(x.len)
-        if not isinstance(x.len.value, int):
+        n = consts.fits(x.len.value, T.INT) if x.len.value is not None else None
+        if n is None or n < 0:
             raise GoError(x.len.pos, "array length must be a constant integer")
-        return Type("array", elem=self.typ(x.elem), len=x.len.value)
+        return Type("array", elem=self.typ(x.elem), len=n)
 
     def t_SliceType(self, x: Tree) -> Type:
         return T.slice_of(self.typ(x.elem))

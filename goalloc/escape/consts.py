@@ -21,7 +21,9 @@ def literal(lit: str, text: str) -> tuple[Type, Any]:
     if lit == "float_literal":
         return T.BASIC["untyped float"], _float(text)
     if lit == "imaginary_literal":
-        return T.BASIC["untyped complex"], complex(0, float(_float(text[:-1])))
+        number = text[:-1]
+        whole = number[:2].lower() in ("0b", "0o") or (number[:2].lower() == "0x" and "p" not in number.lower() and "." not in number)
+        return T.BASIC["untyped complex"], complex(0, float(_int(number) if whole else _float(number)))
     if lit == "rune_literal":
         return T.BASIC["untyped rune"], _unquote(text[1:-1], rune=True)
     if lit == "raw_string_literal":
@@ -38,6 +40,8 @@ def _int(text: str) -> int:
 
 def _float(text: str) -> Fraction:
     text = text.replace("_", "").lower()
+    if abs(int(text.partition("p" if text.startswith("0x") else "e")[2] or "0")) > MOST_EXPONENT:
+        raise OverflowError
     if not text.startswith("0x"):
         return Fraction(text)
     mantissa, _, exponent = text[2:].partition("p")
@@ -154,4 +158,5 @@ def shift(op: str, a: int, n: int) -> int:
     return a << n if op == "<<" else a >> n
 
 
+MOST_EXPONENT = 5000
 RANK = {"untyped int": 1, "untyped rune": 2, "untyped float": 3, "untyped complex": 4}

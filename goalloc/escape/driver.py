@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from goalloc.escape.check import Checker, check
+from goalloc.escape.deadcode import dead_code
 from goalloc.escape.devirt import devirtualize
 from goalloc.escape.escape import Batch
 from goalloc.escape.inline import Inliner
-from goalloc.escape.ir import Function, bottom_up
+from goalloc.escape.ir import Function, Node, bottom_up
 from goalloc.escape.library import Library
 from goalloc.escape.objects import Func
 from goalloc.escape.pkginit import Initialiser
@@ -40,6 +41,13 @@ class Analysis:
         self.lines = self.unit.messages.lines
         self.refused = [(pos[0], name, why) for pos, (name, why) in sorted(self.checker.refused.items())]
 
+    def allocations(self, name: str) -> list[tuple[Node, bool]] | None:
+        """What a function (f, T.M or (*T).M) allocates with what is inlined into it, and whether on the heap; None: no such function."""
+        roots = [fn for fn in self.unit.functions if fn.sym == name]
+        if not roots:
+            return None
+        return [(n, escapes) for root, n, escapes in self.unit.allocations if root is roots[0]]
+
     def output(self, name: str) -> list[str]:
         """The lines with the file's name, as go build gives it."""
         return [f"{name}:{line}" for line in self.lines] + [f"{name}:{line}: not analysed: {who}: {why}" for line, who, why in self.refused]
@@ -53,11 +61,13 @@ def _compile(checker: Checker, inline: bool) -> Unit:
             continue
         if isinstance(d, Func):
             unit.declare(d)
-        elif d.values:
+        else:
             with aside(init.fn):
                 init.add(d)
     unit.read_bodies()
     init.finish()
+    for fn in [*unit.functions, *unit.closures]:
+        dead_code(fn)
     if inline:
         inliner = Inliner(unit)
         with aside(inliner):
@@ -67,7 +77,7 @@ def _compile(checker: Checker, inline: bool) -> Unit:
             if fn.package:
                 static_init(fn)
             devirtualize(unit, fn)
-    bottom_up(unit.functions, lambda fns, recursive: _batch(unit, fns))
+    bottom_up([*unit.functions, *unit.closures], lambda fns, recursive: _batch(unit, fns))
     return unit
 
 
@@ -82,4 +92,6 @@ def aside(where: Any) -> Iterator[None]:
 
 def _batch(unit: Unit, functions: list[Function]) -> None:
     with aside(functions[0]):
-        Batch(unit.messages).run(functions)
+        batch = Batch(unit.messages)
+        batch.run(functions)
+        unit.allocations += batch.allocations

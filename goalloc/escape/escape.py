@@ -25,6 +25,7 @@ class Batch:
         self.graph = Graph()
         self.messages = messages
         self.closures: list[tuple[Hole, Node]] = []
+        self.allocations: list[tuple[Function, Node, bool]] = []  # in which declaration, what, whether on the heap
 
     def run(self, functions: list[Function]) -> None:
         for fn in functions:
@@ -65,12 +66,14 @@ class Batch:
             n = loc.n
             if n is None:
                 continue
+            if loc.fn is not None and not (isinstance(n, Name) and not loc.escapes):
+                self.allocations.append((loc.fn.root, n, loc.escapes))
             wrapper = n.op == "CLOSURE" and n.func.wrapper
             if isinstance(n, Name):
                 n.loc = None
                 if loc.escapes:
                     self.messages.warn(n.pos, f"moved to heap: {text(n)}")
-            elif not wrapper:
+            elif not wrapper and not (n.op == "OPAQUE" and not n.text):
                 self.messages.warn(n.pos, f"{text(n)} {'escapes to heap' if loc.escapes else 'does not escape'}")
 
     def tag(self, fn: Function, i: int, f: Any) -> Leaks:

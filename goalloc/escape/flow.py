@@ -216,7 +216,7 @@ class Flow(CallFlow):
             self.discard(n.x)
             self.discard(n.y)
         elif op in PASSED_ON:
-            if op in ("CONV", "CONVNOP") and n.type.kind == "unsafe.Pointer" and T.kind(n.x.type) == "uintptr":
+            if op in ("CONV", "CONVNOP") and T.kind(n.type) == "unsafe.Pointer" and T.kind(n.x.type) == "uintptr":
                 self.unsafe_value(k, n.x)
             else:
                 self.expr(k, n.x)
@@ -336,7 +336,7 @@ class Flow(CallFlow):
         self.stmts(n.init)
         op = n.op
         if op in ("CONV", "CONVNOP"):
-            self.expr(k if n.x.type.kind == "unsafe.Pointer" else self.nowhere(), n.x)
+            self.expr(k if T.kind(n.x.type) == "unsafe.Pointer" else self.nowhere(), n.x)
         elif op in ("PLUS", "NEG", "BITNOT"):
             self.unsafe_value(k, n.x)
         elif op in ("LSH", "RSH"):

@@ -51,12 +51,7 @@ class Inliner:
     # What can be inlined
 
     def can_inline(self, fn: Function) -> None:
-        if (
-            fn.library is not None
-            or not fn.body
-            or "go:noinline" in fn.pragmas
-            or {"go:uintptrescapes", "go:uintptrkeepalive"} & {*fn.pragmas}
-        ):
+        if fn.library is not None or not fn.body or "go:noinline" in fn.pragmas:
             return
         if fn.checked:
             return

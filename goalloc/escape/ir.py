@@ -51,7 +51,7 @@ CALLS = ("CALLFUNC", "CALLINTER", "INLCALL")
 _ORDER: dict[str, tuple[tuple[str, bool], ...]] = {op: tuple((f.rstrip("*"), f.endswith("*")) for f in fs) for op, fs in CHILDREN.items()}
 
 
-COLUMNS = 256  # a position's column has eight bits; one further right is not shown
+COLUMNS = 255  # a position's column has eight bits; one further right is not shown
 
 
 class XPos:

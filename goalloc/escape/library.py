@@ -145,6 +145,8 @@ class Library:
             return Type(k, fields=[Field(f[0], self.type(f[1]), f[2]) for f in e[1]])
         if k == "iface":
             return Type(k, methods=[(m[0], self.type(m[1]), "") for m in e[1]])
+        if k == "opaque":  # an instance of a generic type
+            return Type(k, name=e[1], layout=(e[2], e[3]), pointers=e[4])
         raise Generic
 
     def fields(self, list: list[Any]) -> list[Field]:
@@ -163,4 +165,5 @@ def unsafe() -> Any:
     p.names["Pointer"] = TypeName("Pointer", (0, 0), T.UNSAFE_POINTER)
     for name in ("Sizeof", "Alignof", "Offsetof", "Add", "Slice", "SliceData", "String", "StringData"):
         p.names[name] = Builtin(name)
+    p.entry["vars"] = dict.fromkeys(p.names)
     return p

@@ -9,9 +9,13 @@ from __future__ import annotations
 from goalloc.escape import types as T
 from goalloc.escape.build import Builder
 from goalloc.escape.build_expr import multi_op
-from goalloc.escape.ir import Function, Node, XPos, visit_list
+from goalloc.escape.ir import Function, Node, XPos, any_node, children, visit_list
+from goalloc.escape.staticinit import effect
 from goalloc.escape.tree import Tree
 from goalloc.escape.unit import Unit
+
+
+OUTLINED = 20  # nodes from which on a map is made in a function of its own
 
 
 class Initialiser:
@@ -24,20 +28,40 @@ class Initialiser:
         self.fn.tree = Tree("FuncDecl", (1, 1), param_vars=[], result_vars=[])
         self.builder = Builder(unit, self.fn, None)
         self.todo: list[Node] = []
+        self.maps = -1
 
     def add(self, d: Tree) -> None:
-        """A declaration of variables with values; its function literals join the unit here."""
+        """A declaration of variables; its function literals join the unit here."""
         self.todo.extend(_assignments(self.builder, d))
 
     def finish(self) -> None:
-        self.fn.body = _ordered(self.todo)
+        self.fn.body = [n for n in _ordered(self.todo) if n.op != "AS" or n.y is not None]
         if self.fn.body:
             self.unit.functions.append(self.fn)
+        for i, n in enumerate(self.fn.body):
+            if n.op == "AS" and n.x.sym != "_" and T.kind(n.x.type) == "map" and not any_node(n.y, effect) and _count(n.y) >= OUTLINED:
+                self.fn.body[i] = self.outlined(n)
+
+    def outlined(self, n: Node) -> Node:
+        """A large map is made in a function of its own, which the linker drops with the map."""
+        self.maps += 1
+        fn = Function(f"map.init.{self.maps}", n.pos, T.func([], []))
+        fn.checked = True
+        fn.tree = self.fn.tree
+        fn.body = [n]
+        self.unit.functions.append(fn)
+        return Node("CALLFUNC", n.pos, T.tuple_of([]), x=fn.name, args=[], dots=False, no_inline=False)
+
+
+def _count(n: Node) -> int:
+    return 1 + sum(_count(c) for c in children(n))
 
 
 def _assignments(b: Builder, d: Tree) -> list[Node]:
     p = b.pos(d.pos)
     names: list[Node] = [b.unit.global_name(v) for v in d.vars]
+    if not d.values:  # nothing to run, but others wait for it
+        return [Node("AS", p, x=name, y=None, define=False) for name in names]
     if len(d.values) < len(names):
         n = Node("AS2", p, lhs=names, rhs=[b.expr(d.values[0])], define=False)
         multi_op(n)
@@ -75,5 +99,5 @@ def _references(n: Node) -> set[int]:
             seen.add(id(func))
             visit_list(func.body, see)
 
-    visit_list(n.rhs if n.op != "AS" else [n.y], see)
+    visit_list(n.rhs if n.op != "AS" else [n.y] if n.y is not None else [], see)
     return out

@@ -25,14 +25,14 @@ def static_init(fn: Function) -> None:
     for n in fn.body:
         if n.op != "AS":
             out.append(n)
-        elif n.x.sym == "_" and not any_node(n.y, _effect):
+        elif n.x.sym == "_" and not any_node(n.y, effect):
             continue
         elif not _static(n.y, out):
             out.append(n)
     fn.body = out or [Node("BLOCK", None, list=[])]
 
 
-def _effect(n: Node) -> bool:
+def effect(n: Node) -> bool:
     """Whether evaluating n itself, not its parts, may have an effect."""
     if n.op in ("DIV", "MOD"):
         return n.y.op != "LITERAL" or n.y.value == 0
@@ -99,7 +99,7 @@ def _inlined(call: Node, out: list[Node]) -> bool:
     if [n.op for n in block] != ["DCL", "AS2", "GOTO"] or len(block[1].lhs) != 1 or block[1].lhs[0] is not block[0].x:
         return False
     as2, value = args[0], block[1].rhs[0]
-    if any(any_node(r, _effect) for r in as2.rhs):
+    if any(any_node(r, effect) for r in as2.rhs):
         return False
     counts = {id(v): 0 for v in as2.lhs}
     fit = True
@@ -114,7 +114,7 @@ def _inlined(call: Node, out: list[Node]) -> bool:
     visit(value, see)
     given = {id(v): r for v, r in zip(as2.lhs, as2.rhs)}
     for v in as2.lhs:
-        if counts[id(v)] > 1 and any_node(given[id(v)], lambda n: _effect(n) or n.op in ALLOCATE):
+        if counts[id(v)] > 1 and any_node(given[id(v)], lambda n: effect(n) or n.op in ALLOCATE):
             return False
     if not fit:
         return False
@@ -135,7 +135,7 @@ def _inlined(call: Node, out: list[Node]) -> bool:
 def _summary(call: Node, out: list[Node]) -> bool:
     """A library function's: `data` are the parameters that become parts of the data, None where it is not data."""
     steps, as2 = call.body[0], call.init[-1]
-    if steps.data is None or len(call.init) != 1 or any(any_node(r, _effect) for r in as2.rhs):
+    if steps.data is None or len(call.init) != 1 or any(any_node(r, effect) for r in as2.rhs):
         return False
     if steps.data == "?":
         raise Refused((call.pos.line, call.pos.col), "a package variable that a library function's inlined body initialises")

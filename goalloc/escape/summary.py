@@ -3,7 +3,10 @@
 The flows of a body do not depend on where it is inlined, only its variables and positions do. So a body is a list of
 steps on numbered locations:
 
-    ["new", text, depth, transient, heap]   an allocation, as messages spell it; depth: loops around it in the body
+    ["new", text, depth, transient, heap, function, result]
+                                            an allocation, as messages spell it, or null; depth: loops around it in the body;
+                                            function: 0, or which of the body's function literals it is in (their names are in
+                                            `functions`, without the caller's); result: of that literal
     ["flow", dst, derefs, addrtaken, src]   dst and src: "heap", "blank", or a location's number
     ["say", message]                        what the walk says, after the name of the function that it is in
 
@@ -55,9 +58,11 @@ def inline_summary(call: Node, fn: Function, caller: Function) -> Node:
     steps = Node(
         "SUMMARY", p, steps=body["steps"], names=names, depths=[v[3] for v in body["vars"]], deeper=body["deeper"], data=body["data"]
     )
+    steps.functions = body["functions"]
     made = Node("INLCALL", p, call.type, body=[steps], list=results)
     made.init = [*init, as2]
     made.nested = body["nested"]
+    caller.closgen += body["literals"]
     return made
 
 
@@ -65,6 +70,11 @@ def replay(flow: Any, n: Node) -> None:
     """The steps of a SUMMARY node, in the function that `flow` walks."""
     graph = flow.graph
     locations: list[Location] = []
+    functions = [flow.fn]
+    for suffix, called in n.functions:
+        fn = Function(flow.fn.sym + suffix, n.pos, T.func([], []))
+        fn.root, fn.closure_called = flow.fn.root, called
+        functions.append(fn)
     for name, depth in zip(n.names, n.depths):
         loc = flow.location(name)
         loc.depth = flow.depth + depth
@@ -75,9 +85,11 @@ def replay(flow: Any, n: Node) -> None:
 
     for step in n.steps:
         if step[0] == "new":
-            _, text, depth, transient, heap = step
-            node = Node("OPAQUE", n.pos, text=text, heap=heap) if text is not None else None
-            locations.append(graph.new(node, flow.fn, flow.depth + depth, transient))
+            _, text, depth, transient, heap, inside, result = step
+            node = Node("OPAQUE", n.pos, text=text, heap=heap) if text is not None or heap else None
+            loc = graph.new(node, functions[inside], depth + 1 if inside else flow.depth + depth, transient)
+            loc.is_result = result
+            locations.append(loc)
         elif step[0] == "say":
             flow.messages.warn(n.pos, f"{flow.fn.sym} {step[1]}")
         else:

@@ -7,6 +7,8 @@ expression here too ("Star", "ArrayType", ...).
 
 from __future__ import annotations
 
+import re
+
 from typing import Any
 
 from goalloc.escape.tree import GoError, Pos, Refused, Tree
@@ -27,6 +29,8 @@ def grammar() -> Any:
 def parse(source: bytes) -> Tree:
     """The file's tree: kind "File", with package, imports, decls and pragmas."""
     root = grammar().parse(source).root_node
+    if (line := re.search(rb"^//line |/\*line ", source, re.M)) is not None:
+        raise GoError((source.count(b"\n", 0, line.start()) + 1, 1), "line directives are not in the subset")
     if root.has_error:
         _syntax_error(root)
     return _Reader().file(root)

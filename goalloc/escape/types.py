@@ -178,6 +178,8 @@ def identical(a: Type, b: Type) -> bool:
     if k == "iface":
         ma, mb = sorted(a.methods, key=lambda m: m[0]), sorted(b.methods, key=lambda m: m[0])
         return [m[0] for m in ma] == [m[0] for m in mb] and all(identical(x[1], y[1]) for x, y in zip(ma, mb))
+    if k == "opaque":
+        return a.name == b.name
     if k == "tuple":
         return len(a.types) == len(b.types) and all(identical(x, y) for x, y in zip(a.types, b.types))
     return True
@@ -261,6 +263,8 @@ def has_pointers(t: Type) -> bool:
         return any(has_pointers(f.type) for f in u.fields)
     if k == "tuple":
         return any(has_pointers(x) for x in u.types)
+    if k == "opaque":
+        return u.pointers
     return k != "untyped complex"
 
 

@@ -50,6 +50,7 @@ class Unit:
         self.globals_closgen = 0
         self.inlinings: list[tuple[int, Function, str]] = []  # parent, callee, its name
         self.messages = Messages()
+        self.allocations: list[tuple[Function, Node, bool]] = []
 
     def parents(self, inl: int) -> list[int]:
         """The inlinings around one, innermost first."""
@@ -109,8 +110,6 @@ class Unit:
         fn.param_fields = param_fields(tree, func)
         if tree.body is not None:
             fn.body = b.body(tree)
-        if not b.inlined:
-            dead_code(fn)
 
     def closure(self, outer: ExprBuilder, x: Tree) -> Node:
         """A function literal met while a body is read."""

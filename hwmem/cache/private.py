@@ -151,6 +151,7 @@ def fill_l1(m, c, row, line, state, i, below):
         i = take_way(m, m.core[c].l1d, row)
         old, link = m.tag[i], m.word[i]
     else:
+        count_upgrade(m, m.core[c], i)
         refill(m, m.core[c].l1d, i)
     put(m, i, line, state)
     m.word[i] = below + 1
@@ -158,6 +159,15 @@ def fill_l1(m, c, row, line, state, i, below):
         m.word[below] = m.word[below] & ~LOW | i
     if old != 0:
         replace_l1(m, c, old, link - 1)  # last: a dirty victim may take the new line's place in the L2
+
+
+@cold
+def count_upgrade(m, core, i):
+    """The L1's entry `i` is about to get the right that a miss was for: if its data was there, it is a store's."""
+    if m.tag[i] & P.STATE_MASK > P.I:
+        core.l1d_upgrades += 1
+        if core.walking:
+            core.walker.l1d_upgrades += 1
 
 
 @apart
@@ -170,6 +180,7 @@ def miss_without_l2(m, c, line, write, i):
     state = request_again(m, c, line, write, had)
     above = m.core[c].llc_entry
     if found:
+        count_upgrade(m, m.core[c], i)
         refill(m, m.core[c].l1d, i)
     elif i < 0:
         i = enter_alone(m, c, line)

@@ -21,7 +21,7 @@ def open_share(core):
     before.l1d_misses, before.l1d_replacements, before.l1d_dirty_evictions = l1.misses, l1.replacements, l1.dirty_evictions
     before.l2_misses, before.l2_write_back_misses = l2.misses, l2.write_back_misses
     before.l2_replacements, before.l2_dirty_evictions = l2.replacements, l2.dirty_evictions
-    before.llc_hits, before.llc_misses = core.llc_hits, core.llc_misses
+    before.llc_hits, before.llc_misses, before.l1d_upgrades = core.llc_hits, core.llc_misses, core.l1d_upgrades
     before.writebacks, before.dram_writes = core.writebacks, core.dram_writes
 
 
@@ -38,5 +38,6 @@ def close_share(core, share):
     share.l2_dirty_evictions += l2.dirty_evictions - before.l2_dirty_evictions
     share.llc_hits += core.llc_hits - before.llc_hits
     share.llc_misses += core.llc_misses - before.llc_misses
+    share.l1d_upgrades += core.l1d_upgrades - before.l1d_upgrades
     share.writebacks += core.writebacks - before.writebacks
     share.dram_writes += core.dram_writes - before.dram_writes

@@ -32,6 +32,7 @@ from hwmem.cli.line import (
     show,
     show_parameters,
 )
+from hwmem.cli.export import export_commands
 from hwmem.cli.ordering import ordering_commands
 from hwmem.cli.recording import record_command, recording_options, wishes_of
 from hwmem.cli.sweep import diff_command, draw_plot, run_sweep, sweep_options
@@ -120,6 +121,7 @@ def parser():
 
     experiment_commands(command, room)
     diff_command(command)
+    export_commands(command)
     ordering_commands(command)
     machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
     command(warm_up, "warmup", "compile now what later commands need")

@@ -18,6 +18,7 @@ import sys
 from contextlib import contextmanager
 
 from hwmem import __version__
+from hwmem.cli.colour import coloured, wanted
 from hwmem.cli.interruption import INTERRUPTED, PATIENCE_SECONDS, heard, listening
 from hwmem.errors import Interrupted, LitmusError, MachineError, ResultError, TraceError, WorkloadError
 from hwmem.printable import printable
@@ -170,6 +171,7 @@ def run_command(command, function, registry, example):
     sub.add_argument("--events", type=int, default=0, metavar="N", help="log the first N coherence requests into the result")
     sub.add_argument("--races", action="store_true", help="look for data races")
     sub.add_argument("--max-cycles", type=int, metavar="N", help="stop the program after so many cycles, if it has not ended")
+    sub.add_argument("--live", action="store_true", help="show the run as it goes: accesses a second, misses, the hottest lines, memory")
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
     return sub
 
@@ -183,7 +185,16 @@ def run_job(job, arguments):
     with refusing():
         watch = Watch(classify=arguments.classify, events=EVENTS.check("--events", arguments.events), races=arguments.races)
     with blaming(arguments.workload), keeping(arguments):
-        return job.run(progress=sys.stderr.isatty(), compare=not arguments.alone, watch=watch, max_cycles=arguments.max_cycles)
+        return job.run(progress=how_to_tell(arguments), compare=not arguments.alone, watch=watch, max_cycles=arguments.max_cycles)
+
+
+def how_to_tell(arguments):
+    """What a Job takes as `progress`."""
+    if arguments.live:
+        from hwmem.cli.live import live
+
+        return live
+    return sys.stderr.isatty()
 
 
 def output_option(sub, metavar, help, required=False):
@@ -309,7 +320,7 @@ def say(text, end="\n"):
         text.encode(encoding)
     except UnicodeEncodeError:
         text = text.translate(ASCII).encode(encoding, "replace").decode(encoding)
-    print(text, end=end)
+    print(coloured(text) if wanted(sys.stdout) else text, end=end)
 
 
 def print_json(document):

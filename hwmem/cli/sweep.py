@@ -1,5 +1,6 @@
 """`hwmem run WORKLOAD --sweep ...` and `hwmem diff A.hwm B.hwm`: many runs as one table, two runs side by side."""
 
+import os
 import sys
 
 from hwmem.cli.line import Refused, believing, draw, json_option, new_file, print_json, refusing, say
@@ -81,6 +82,12 @@ def diff_command(command):
     json_option(sub)
 
 
+def short_names(*paths):
+    """The files' names without their folders, if those tell them apart."""
+    names = [os.path.basename(path) for path in paths]
+    return tuple(names if len(set(names)) == len(names) else paths)
+
+
 def show_difference(arguments):
     from hwmem.runs.difference import difference, difference_text
     from hwmem.runs.result import load_result
@@ -91,7 +98,7 @@ def show_difference(arguments):
         from hwmem.page import comparison
 
         with believing(arguments.second):
-            text = comparison(first, second, difference(first, second), (arguments.first, arguments.second))
+            text = comparison(first, second, difference(first, second), short_names(arguments.first, arguments.second))
         draw(arguments.html, text)
     if arguments.json:
         print_json(difference(first, second))

@@ -267,9 +267,25 @@ class Record:
         return {name: v.to_dict() if isinstance(v, Record) else v for name, v in values.items()}
 
 
+# What machines have elsewhere and not here, by the words that people know it by
+ABSENT = {
+    ("line", "line_size", "linesize", "block", "block_size", "blocksize"): "lines have 64 bytes in every cache, as on all x86-64",
+    ("write", "write_policy", "write_back", "write_through", "allocate", "write_allocate"): (
+        "every cache writes back and allocates on a write"
+    ),
+    ("prefetch", "prefetcher", "prefetchers", "prefetching"): "no prefetcher is modelled",
+    ("smt", "hyperthreading", "threads_per_core"): "a core runs one thread at a time",
+    ("l1i", "icache", "itlb"): "instruction fetches are not modelled",
+    ("l3",): "the last level is llc",
+    ("assoc", "associativity"): "it is ways; as many as there are lines make a cache fully associative",
+    ("victim", "victim_cache"): "there are no victim caches",
+}
+
+
 def unknown(key, names, prefix):
-    """One line that refuses the setting `key`, with the name that was probably meant."""
+    """One line that refuses the setting `key`, with the name that was probably meant, or what there is in its place."""
     close = get_close_matches(str(key), names, 1)
     hint = f"did you mean {prefix}{close[0]}?" if close else f"{prefix[:-1] or 'a machine'} takes {', '.join(names)}"
+    hint = next((said for words, said in ABSENT.items() if str(key).lower().replace("-", "_") in words), hint)
     shown = key if isinstance(key, str) and key.isprintable() else repr(key)
     return f"{prefix}{shown} is not a setting; {hint}"

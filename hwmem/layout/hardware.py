@@ -22,7 +22,7 @@ HOT = record("line", "store", "host", "unused")
 
 # What of a core's counts is somebody's: the fields of the same name, or of l1d and l2 (cache/shares.py)
 SHARE = record("l1d_misses", "l1d_replacements", "l1d_dirty_evictions",
-               "l2_misses", "l2_write_back_misses", "l2_replacements", "l2_dirty_evictions",
+               "l1d_upgrades", "l2_misses", "l2_write_back_misses", "l2_replacements", "l2_dirty_evictions",
                "llc_hits", "llc_misses", "writebacks", "dram_writes",
                ("served", "i8", P.SOURCES),                     # misses of the L1, by what served them
                "uncached_reads", "uncached_writes")             # theirs alone: accesses to page tables past the caches
@@ -43,7 +43,7 @@ CORE = record(
     # the rest of the core's counters
     "slow_accesses",                # accesses that left the hit filter
     "split_accesses", "split_double_misses",
-    "llc_hits", "llc_misses", "upgrades", "invalidations_received", "interventions_hit_modified",
+    "llc_hits", "llc_misses", "upgrades", "l1d_upgrades", "invalidations_received", "interventions_hit_modified",
     "interventions_remote", "writebacks", "dram_reads", "dram_writes", "walks", "walk_accesses", "kernel_accesses", "line_waits", "line_wait_cycles",
     "lock_waits", "lock_wait_cycles",       # for locks that are held only within a step (libc/lock.py)
     "faults_minor", "faults_major", "fences", "store_buffer_stalls", "store_buffer_forwards", "store_buffer_drains", "store_buffer_stores",
@@ -73,7 +73,7 @@ CORE = record(
     ("pml4e", SETS), ("pdpte", SETS), ("pde", SETS),
     # invalidation queue (cache/invalidations.py), oldest first: lines, until when they wait, their words
     "iq_count", "iq_random", ("iq_line", "i8", 64), ("iq_due", "i8", 64), ("iq_word", "i8", 512),
-    ("pad", "i8", 5))               # keeps the row on lines of the host's cache and off a multiple of 4096
+    ("pad", "i8", 1))               # keeps the row on lines of the host's cache and off a multiple of 4096
 
 DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "make_unique", "hits", "misses",
                    "back_invalidations", "remote_requests")

@@ -17,11 +17,11 @@ from hwmem._jit import kernel
 from hwmem.core.service import table_access
 from hwmem.linux.lru import frames_of, lru_move, oldest, pages_on
 from hwmem.linux.page_table import entry_width, find_place, read_entry, write_entry
+from hwmem.linux.pages import NO_RECENCY
 from hwmem.linux.rmap import HUGE_MAPPING
 from hwmem.linux.vma_tree import vma_at
 
 KEEP, ACTIVATE, RECLAIM = range(3)
-NO_RECENCY = P.VM_SEQUENTIAL | P.VM_RANDOM
 
 
 @kernel

@@ -14,6 +14,7 @@ freed pages in batches of 31 a core; here they move at once. Source: mm/madvise.
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, cold, kernel
 from hwmem.core.access import store8
+from hwmem.linux.exec import task_end
 from hwmem.linux.filemap import cached_at
 from hwmem.linux.huge import split_page
 from hwmem.linux.lru import lru_move
@@ -25,11 +26,12 @@ from hwmem.linux.readahead import will_need
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.swap import cached_frame, leave_swap_cache, slot_at
 from hwmem.linux.swapin import read_ahead_range
-from hwmem.linux.vma_tree import find_vma
+from hwmem.linux.vma_tree import find_vma, vma_at
 
 HUGE_MASK = P.HUGE_PAGE - 1
 KEPT = P.VM_LOCKED | P.VM_SPECIAL  # VMAs that pages are not taken from
 HINTS = P.VM_SEQUENTIAL | P.VM_RANDOM
+CHUNK = 4096  # pages that mincore tells of at a time: a page of bytes
 OTHER = -2  # advised_flags: what advice.py does
 
 
@@ -207,28 +209,40 @@ def free_later(m, c, p, place, entry, frame):
 
 @kernel
 def sys_mincore(m, t, start, length, vector):
-    """mincore(2): a byte a page at `vector`, 1 where the page is in RAM; with `vector` 0 only the answer."""
+    """mincore(2): a byte a page at `vector`, 1 where the page is in RAM; with `vector` 0 only the answer. What a VMA has to say is
+    written, CHUNK pages at a time, before the next one is looked for."""
     p = m.thread[t].process
+    last = task_end(m.process[p].layout)
     if start & P.PAGE - 1:
         return -P.EINVAL
-    end = start + round_up(length)
-    if start < 0 or length < 0 or end < start:
+    if start < 0 or length < 0 or start > last - length:  # access_ok
         return -P.ENOMEM
-    if vector and length and populate_for(m, m.thread[t].core, p, vector & ~(P.PAGE - 1), vector + (end - start >> P.PAGE_SHIFT), 1) < 0:
+    end = start + round_up(length)
+    if vector < 0 or vector > last - (end - start >> P.PAGE_SHIFT):
         return -P.EFAULT
     va = start
-    v = find_vma(m, p, va)
     while va < end:
-        if v >= 0 and m.vma[v].end <= va:
-            v = m.vma[v].next - 1
-        if v < 0 or m.vma[v].start > va:
+        v = vma_at(m, p, va)
+        if v < 0:
             return -P.ENOMEM
-        if vector == 0:
-            va = min(end, m.vma[v].end)
-            continue
-        store8(m, t, vector + (va - start >> P.PAGE_SHIFT), is_resident(m, m.thread[t].core, v, va))
-        va += P.PAGE
+        stop = min(end, m.vma[v].end)
+        if vector:
+            stop = min(stop, va + CHUNK * P.PAGE)
+            if not tell_resident(m, t, v, va, stop, vector + (va - start >> P.PAGE_SHIFT)):
+                return -P.EFAULT
+        va = stop
     return 0
+
+
+@cold
+def tell_resident(m, t, v, start, end, vector):
+    """mincore's bytes for the pages of [start, end), in VMA `v`; False where `vector` cannot be written."""
+    p, c = m.thread[t].process, m.thread[t].core
+    if populate_for(m, c, p, vector & ~(P.PAGE - 1), round_up(vector + (end - start >> P.PAGE_SHIFT)), 1) < 0:
+        return False
+    for va in range(start, end, P.PAGE):
+        store8(m, t, vector + (va - start >> P.PAGE_SHIFT), is_resident(m, c, v, va))
+    return True
 
 
 @kernel

@@ -22,6 +22,7 @@ from hwmem.observers.hooks import memory_gone
 
 PAGE_MASK = ~(P.PAGE - 1)
 LAST_PAGE = P.UNLIMITED & PAGE_MASK
+SIGN = np.int64(-1 << 63)
 MAP_TYPE = 0x0F  # the bits of flags that say what is seen by whom
 LEGACY_FLAGS = (
     P.MAP_FIXED
@@ -65,7 +66,7 @@ def round_up(n):
 @kernel
 def range_end(start, length):
     """Where the pages of [start, start + length) end, both being 64 bits without a sign: below `start` if that is beyond all
-    addresses, LAST_PAGE if it is no number of 63 bits."""
+    addresses, the largest number of 63 bits if it is none of those."""
     n = round_up(length)
     end = start + n
     if n == 0:
@@ -73,8 +74,14 @@ def range_end(start, length):
     if start < 0:
         return end if n > 0 and end < 0 else start - 1
     if end < 0:
-        return LAST_PAGE
+        return P.UNLIMITED
     return end if n > 0 else -1
+
+
+@kernel
+def is_below(a, b):
+    """Whether a < b, both being 64 bits without a sign."""
+    return (a ^ SIGN) < (b ^ SIGN)
 
 
 @kernel
@@ -89,6 +96,8 @@ def sys_mmap(m, t, address, length, prot, flags):
         return -P.EBADF
     if flags & P.MAP_HUGETLB and not may_be_hugetlb(flags):
         return -P.EINVAL
+    if flags & P.MAP_HUGETLB:
+        length = whole_huge_pages(length, flags)
     if length == 0:
         return -P.EINVAL
     length = round_up(length)
@@ -139,38 +148,52 @@ def may_be_hugetlb(flags):
     return flags & P.MAP_ANONYMOUS != 0 and size in (0, P.HUGE_SHIFT, GIGABYTE_SHIFT)
 
 
+@kernel
+def huge_mask(flags):
+    """One less than the bytes of a huge page of the pool."""
+    return (1 << max(flags >> P.MAP_HUGE_SHIFT & P.MAP_HUGE_MASK, P.HUGE_SHIFT)) - 1
+
+
+@kernel
+def whole_huge_pages(length, flags):
+    return length + huge_mask(flags) & ~huge_mask(flags)
+
+
 @cold
 def map_hugetlb(m, t, address, length, prot, flags):
     """MAP_HUGETLB where no huge page is in the pool. With MAP_NORESERVE it succeeds, and every touch is SIGBUS; else it is
     -ENOMEM, for MAP_FIXED after what lay there has gone. Linux: ksys_mmap_pgoff, hugetlb_get_unmapped_area,
     hugetlbfs_file_mmap."""
     p = m.thread[t].process
-    mask = (1 << max(flags >> P.MAP_HUGE_SHIFT & P.MAP_HUGE_MASK, P.HUGE_SHIFT)) - 1
-    length = length + mask & ~mask
+    mask, offset = huge_mask(flags), m.sys[5]
+    if length > task_end(m.process[p].layout):
+        return -P.ENOMEM
     if flags & (P.MAP_FIXED | P.MAP_FIXED_NOREPLACE):
         address = place(m, p, address, length, flags, -1) if address & mask == 0 else -P.EINVAL
-    elif length <= 0 or length >> P.PAGE_SHIFT > P.SHMEM_PAGES:
-        return -P.ENOMEM
     else:
         address = place_aligned(m, p, address + mask & ~mask, length, mask, flags)
     if address < 0:
         return address
     if (flags & P.MAP_LOCKED or m.process[p].lock_future) and not may_lock(m, p, length >> P.PAGE_SHIFT):
         return -P.EPERM if flags & P.MAP_LOCKED and m.process[p].limit_locked == 0 else -P.EAGAIN
-    failed = check_type(flags, 0)
+    failed = check_type(flags, 0) if is_within(offset, length) else -P.EOVERFLOW
     if failed:
         return failed
-    if not has_records(m, True):
+    if length >> P.PAGE_SHIFT > P.SHMEM_PAGES or not has_records(m, True):
         return -P.ENOMEM
     vm_flags = mapping_flags(m, prot, flags & ~P.MAP_LOCKED, 0) & ~P.VM_ACCOUNT | P.VM_HUGETLB | P.VM_NORESERVE
     if not may_expand(m, p, vm_flags, (length >> P.PAGE_SHIFT) - mapped_in(m, p, address, address + length, 0)):
         return -P.ENOMEM
     failed = unmap(m, t, address, address + length)
-    if failed or not flags & P.MAP_NORESERVE:
-        return failed if failed else -P.ENOMEM
+    if failed:
+        return failed
+    if offset & mask:
+        return -P.EINVAL
+    if not flags & P.MAP_NORESERVE:
+        return -P.ENOMEM
     file = new_shmem(m, p, length >> P.PAGE_SHIFT, False)
     m.file[file].pages = mask + 1 >> P.PAGE_SHIFT
-    add_vma(m, p, address, address + length, vm_flags, 0, file + 1)
+    add_vma(m, p, address, address + length, vm_flags, offset >> P.PAGE_SHIFT, file + 1)
     return address
 
 
@@ -236,6 +259,8 @@ def place(m, p, address, length, flags, offset):
     if length > end - P.MMAP_MIN:
         return -P.ENOMEM
     if flags & (P.MAP_FIXED | P.MAP_FIXED_NOREPLACE):
+        if -P.MOST_ERRNO <= address < 0:  # taken for the -errno of a search that failed (IS_ERR_VALUE)
+            return address
         if address < 0 or address > end - length:
             return -P.ENOMEM
         if address & P.PAGE - 1:
@@ -318,6 +343,9 @@ def map_at(m, t, address, length, prot, flags, file):
     if failed:
         uncharge(m, more)
         return failed
+    if file >= 0 and flags & P.MAP_SYNC:
+        uncharge(m, more)
+        return -P.EOPNOTSUPP  # no file system here has storage that is memory (ext4_file_mmap_prepare)
     m.mm.committed += promised  # the old mappings' promise, which this one has taken over
     pgoff = m.sys[5] >> P.PAGE_SHIFT if file >= 0 else 0 if shared else address >> P.PAGE_SHIFT
     if shared:
@@ -355,6 +383,8 @@ def mapping_flags(m, prot, flags, file):
         vm_flags |= P.VM_LOCKED
     if flags & P.MAP_STACK:
         vm_flags |= P.VM_NOHUGEPAGE
+    if flags & P.MAP_SYNC:
+        vm_flags |= P.VM_SYNC
     if flags & MAP_TYPE == P.MAP_DROPPABLE:
         return vm_flags | P.VM_DROPPABLE | P.VM_NORESERVE | P.VM_WIPEONFORK | P.VM_DONTDUMP
     if flags & P.MAP_NORESERVE and m.mm.overcommit != 2:

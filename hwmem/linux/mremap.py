@@ -9,7 +9,7 @@ from hwmem._jit import DOORS, cold, kernel
 from hwmem.linux.commit import charge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages
-from hwmem.linux.mapping import has_records, is_free, may_expand, may_lock, may_part, place, round_up, sys_munmap, unmap
+from hwmem.linux.mapping import has_records, is_below, is_free, may_expand, may_lock, may_part, place, round_up, sys_munmap, unmap
 from hwmem.linux.page_table import (
     HUGE_ABOVE,
     deposit_table,
@@ -81,7 +81,7 @@ def check_new(m, p, old, old_length, new_length, flags):
         return -P.EINVAL
     if flags & P.MREMAP_DONTUNMAP and old_length != new_length:
         return -P.EINVAL
-    if old < new + new_length and new < old + old_length:
+    if is_below(old, new + new_length) and is_below(new, old + old_length):
         return -P.EINVAL
     return -P.ENOMEM if m.process[p].vma_count + 2 >= MOST_TO_MOVE else 0
 

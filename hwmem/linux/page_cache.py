@@ -160,7 +160,7 @@ def note_use(m, frame, entry):
 
 @kernel
 def make_evictable(m, frame):
-    """Nobody maps the page any more: no mlock holds it."""
+    """No mapping keeps the page any more by mlock."""
     f = m.frame[frame]
     if f.state & P.FRAME_MLOCKED:
         f.state &= ~P.FRAME_MLOCKED

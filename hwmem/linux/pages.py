@@ -9,6 +9,8 @@ A huge page (FRAME_HEAD, 511 FRAME_TAILs) exists while a 2 MiB entry leads to it
 Source: mm/memory.c (zap_pte_range), mm/rmap.c, mm/huge_memory.c.
 """
 
+import numpy as np
+
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.frames import give_frame, give_huge
@@ -28,7 +30,9 @@ from hwmem.linux.page_table import (
 )
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping, remove_mapping
 from hwmem.linux.swap import leave_swap_cache, put_slot, slot_at
+from hwmem.linux.vma_tree import vma_at
 
+NO_RECENCY = P.VM_SEQUENTIAL | P.VM_RANDOM
 USER_ENTRY = P.PTE_P | P.PTE_US | P.PTE_A
 INHERITED_STATE = P.FRAME_ANON | P.FRAME_EXCLUSIVE | P.FRAME_SWAPBACKED | P.FRAME_DIRTY | P.FRAME_REFERENCED | P.FRAME_UPTODATE
 
@@ -98,6 +102,30 @@ def leave_frame(m, c, p, va, frame):
     remove_mapping(m, frame, p, va)
     if m.frame[frame].maps == 0:
         free_if_unused(m, c, frame)
+    elif m.frame[frame].state & P.FRAME_MLOCKED:
+        unlock_frame(m, frame)
+
+
+@cold
+def unlock_frame(m, frame):
+    """A mapping of a page that mlock keeps has gone, or is locked no more: with the last locked one it may be reclaimed again.
+    Linux: munlock_folio, where mlock_count tells."""
+    f = m.frame[frame]
+    if f.maps + f.huge_maps and is_locked_at(m, np.int64(f.process), f.va):
+        return
+    n = f.chain
+    while n:
+        if is_locked_at(m, np.int64(m.rmap[n - 1].process), m.rmap[n - 1].va):
+            return
+        n = m.rmap[n - 1].next
+    make_evictable(m, frame)
+
+
+@kernel
+def is_locked_at(m, p, va):
+    """Whether the mapping at `va` of process `p` is locked."""
+    v = vma_at(m, p, va)
+    return v >= 0 and m.vma[v].vm_flags & P.VM_LOCKED != 0
 
 
 @kernel
@@ -122,6 +150,13 @@ def free_anon(m, c, frame):
 
 
 @kernel
+def is_passed_over(m, p, va):
+    """Whether uses through the mapping at `va` tell reclaim nothing: it is read in sequence, or at random. Linux: vma_has_recency."""
+    v = vma_at(m, p, va)
+    return v >= 0 and m.vma[v].vm_flags & NO_RECENCY != 0
+
+
+@kernel
 def zap_entry(m, c, p, va, place, entry):
     """Empty the 4 KiB entry at `place`; what it led to loses a mapping."""
     write_entry(m, c, p, place, 0)
@@ -129,7 +164,7 @@ def zap_entry(m, c, p, va, place, entry):
         frame = frame_at(entry)
         if frame:
             if m.frame[frame].state & P.FRAME_CACHED:
-                note_use(m, frame, entry)
+                note_use(m, frame, entry & ~P.PTE_A if entry & P.PTE_A and is_passed_over(m, p, va) else entry)
             leave_frame(m, c, p, va, frame)
     elif is_swapped(entry):
         m.process[p].swapped -= 1
@@ -183,6 +218,8 @@ def zap_huge(m, c, p, va, place):
         remove_mapping(m, head, p, va | HUGE_MAPPING)
         if m.frame[head].huge_maps == 0:
             part_huge(m, c, head)
+        elif m.frame[head].state & P.FRAME_MLOCKED:
+            unlock_frame(m, head)
 
 
 @cold

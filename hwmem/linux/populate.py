@@ -11,6 +11,7 @@ from hwmem._jit import call_door, kernel
 from hwmem.linux.lru import lru_move
 from hwmem.linux.page_cache import mark_accessed, mark_dirty
 from hwmem.linux.page_table import find_place, frame_at, is_mapped, look_up, next_entry, read_entry, write_entry
+from hwmem.linux.pages import unlock_frame
 from hwmem.linux.vma_tree import find_vma, vma_at
 
 HUGE_MASK = P.HUGE_PAGE - 1
@@ -129,9 +130,7 @@ def mark_frames(m, c, p, start, end, locked):
             if locked:
                 keep_frame(m, frame)
             elif m.frame[frame].state & P.FRAME_MLOCKED:
-                m.frame[frame].state &= ~P.FRAME_MLOCKED
-                lru_move(m, frame, P.LRU_INACTIVE_ANON if m.frame[frame].state & P.FRAME_SWAPBACKED else P.LRU_INACTIVE_FILE)
-                m.vmstat.unevictable_pgs_munlocked += 1
+                unlock_frame(m, frame)
         va = next_entry(m, c, p, (va | HUGE_MASK) + 1 if m.cursor.huge else va + P.PAGE, end)
 
 

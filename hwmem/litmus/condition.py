@@ -2,14 +2,16 @@ r"""A litmus test's condition: exists, ~exists or forall, over registers and loc
 
     exists (0:EAX=0 /\ 1:EAX=0)      ~exists x=1 \/ ~(y=2)      forall (1:EAX=1 => 1:EBX<>0)      filter (1:EAX=1)
 
-Names are as in a test's `observed`: "0:EAX", "x". `=>` binds closer than /\, which binds closer than \/ (as in herd's
+Names are as in a test's `observed`: "0:EAX", "x", an array's "t[1]", and "t={1,2}" all of it. `=>` binds closer than /\, which binds closer than \/ (as in herd's
 lib/stateParser.mly). What stands after = may be a location: its address. Values are compared by the bytes that the name has.
 """
 
 import re
 from typing import NamedTuple
 
-TOKEN = re.compile(r"\s*(/\\|\\/|=>|==|<>|!=|~|\(|\)|=|\[|\]|-?0[xX][0-9a-fA-F]+|P?-?\d+\s*:\s*%?\w+|-?\d+|&?[A-Za-z_][\w.]*)")
+TOKEN = re.compile(
+    r"\s*(/\\|\\/|=>|==|<>|!=|~|\(|\)|=|\{|\}|,|&?[A-Za-z_][\w.]*\s*\[\s*\d+\s*\]|\[|\]|-?0[xX][0-9a-fA-F]+|P?-?\d+\s*:\s*%?\w+|-?\d+|&?[A-Za-z_][\w.]*)"
+)
 MOST_DEPTH = 100  # of brackets and negations
 QUANTIFIERS = ("exists", "forall", "final")
 
@@ -36,6 +38,10 @@ class Words:
     def name_of(self, word):
         """The state's name that a word is."""
         return word
+
+    def elements_of(self, word):
+        """The names of an array's elements."""
+        raise ValueError(f"condition: {word!r:.40} is no array")
 
     def width_of(self, word):
         """Bytes in which the values of a name are compared."""
@@ -157,6 +163,8 @@ class Parser:
 
     def equation(self, token):
         word = self.bracketed(token)
+        if self.tokens[1:2] == ["{"]:
+            return self.contents(word)
         name, relation = self.name(word), self.next()
         if relation not in ("=", "==", "<>", "!="):
             raise ValueError(f"condition: '=' expected, not {relation!r:.40}")
@@ -165,6 +173,23 @@ class Parser:
         def holds(state):
             mask = (1 << 8 * self.words.width_of(word)) - 1
             return ((state[name] - value_in(state)) & mask == 0) == (relation in ("=", "=="))
+
+        return holds
+
+    def contents(self, word):
+        """`t={1,2}`, `t<>{1,2}`: of all elements of an array."""
+        names, relation = [self.name(name) for name in self.words.elements_of(word)], self.next("=", "==", "<>", "!=")
+        self.next("{")
+        values = [self.value(self.next())]
+        while self.next(",", "}") == ",":
+            values.append(self.value(self.next()))
+        if len(values) != len(names):
+            raise ValueError(f"condition: {word} has {len(names)} elements, not {len(values)}")
+        mask = (1 << 8 * self.words.width_of(names[0])) - 1
+
+        def holds(state):
+            same = all((state[name] - value(state)) & mask == 0 for name, value in zip(names, values))
+            return same == (relation in ("=", "=="))
 
         return holds
 

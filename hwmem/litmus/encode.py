@@ -62,6 +62,9 @@ CODE = record(
     "first_part",
     "extend",
     "flag_register",
+    "index",
+    "scale",
+    "displacement",
 )  # NONE: nobody reads the flags
 LITMUS = record(
     "threads",
@@ -87,7 +90,9 @@ LITMUS = record(
     ("may_drain", "i8", MAX_THREADS),
     ("may_change", "i8", MAX_LOCATIONS),  # a bit a thread that can change the location now
     ("code", CODE, (MAX_THREADS, MAX_STEPS)),
-    ("address", "i8", MAX_LOCATIONS),
+    ("address", "i8", MAX_LOCATIONS),  # in the machine's memory, a line each
+    ("named", "i8", MAX_LOCATIONS),  # as the program knows it (test.addresses)
+    ("bytes", "i8", MAX_LOCATIONS),  # of the widest access to it by such an address
     ("stores_before", "i8", (MAX_THREADS, MAX_STEPS + 1)),  # stores of the steps before each
     ("loads_ahead", "i1", (MAX_THREADS, MAX_STEPS + 1, MAX_LOCATIONS)),  # plain loads, from a step on, that may be early
     ("bucket", "i8", MAX_PROGRESS + 1),
@@ -114,6 +119,8 @@ def encode(test, threads, early, seed=0):
             raise ValueError(f"{test.name}: {size} {what}, at most {most}")
     x.thread[: x.threads] = threads
     x.address[: x.locations] = BASE + LINE * np.arange(x.locations)
+    x.named[: x.locations] = [test.addresses[name] for name in locations]
+    x.bytes[: x.locations] = [test.arrays.get(name.partition("[")[0], (1, 8))[1] for name in locations]
     for t, thread in enumerate(test.threads):
         x.steps[t] = len(thread)
         for i, step in enumerate(thread):
@@ -160,11 +167,23 @@ def encode_step(code, test, step, registers):
     def register(name):
         return NONE if name is None else registers.index(name)
 
-    for field in ("operation", "size", "alu", "flags", "condition", "target_part", "source_part", "first_part", "extend"):
+    for field in (
+        "operation",
+        "size",
+        "alu",
+        "flags",
+        "condition",
+        "target_part",
+        "source_part",
+        "first_part",
+        "extend",
+        "scale",
+        "displacement",
+    ):
         code[field] = getattr(step, field)
     code.value, code.expected = signed(test.number_of(step.value), 8), signed(step.expected, 8)
     code.location = NONE if step.location is None else test.locations.index(step.location)
-    for field in ("target", "source", "expected_source", "first", "base"):
+    for field in ("target", "source", "expected_source", "first", "base", "index"):
         code[field] = register(getattr(step, field))
     code.goto = NONE if step.goto is None else step.goto
     code.flag_register = registers.index(FLAGS) if FLAGS in registers else NONE

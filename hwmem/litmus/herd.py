@@ -9,7 +9,8 @@ r"""Reading litmus tests: herd's x86 text, and the neutral form's JSON; one test
 
 Instructions are in mnemonics.py, operands in operands.py; jumps to labels, loops a bounded number of times (branches.py). A word
 has the bytes that its suffix or register says, else 4; a location those that it is declared with, else 4, and those of the widest
-access to it at least. `0:rax=x` and `p=x` are addresses. `locations [x; 0:EAX;]` adds to what is observed; without it that is what
+access to it at least. `int64_t t[2]={1,-1}` is an array, whose elements are the locations t[0] and t[1]; `0:rax=x` and `p=x` are
+addresses. `locations [x; 0:EAX;]` adds to what is observed; without it that is what
 the condition names. `filter` leaves out final states. Syntax: herdtools7, lib/X86Parser.mly, X86_64Parser.mly, stateParser.mly.
 """
 
@@ -24,8 +25,8 @@ from hwmem.litmus.condition import Words, parse_condition, parse_filter
 from hwmem.litmus.encode import MAX_STEPS
 from hwmem.litmus.alu import CONDITIONS
 from hwmem.litmus.mnemonics import EXTENDING, NOTHING, FENCES, extending, locked_steps, size_of, split_suffix, steps_of
-from hwmem.litmus.operands import NAMES, PARTS, integer, operand, register_of
-from hwmem.litmus.test import JUMP, Instruction, Test, checked, fits, from_dict
+from hwmem.litmus.operands import NAMES, PARTS, integer, operand, parted, register_of
+from hwmem.litmus.test import JUMP, Instruction, Test, checked, element, fits, from_dict
 
 ARCHITECTURES = ("X86", "X86_64")
 COMMENT = re.compile(r"\(\*.*?\*\)|#[^\n]*", re.S)
@@ -34,8 +35,13 @@ LOCK = re.compile(r"\bLOCK(\s*;)", re.I)
 LABEL = re.compile(r"([A-Za-z_][\w.]*)\s*:(?!:)\s*")
 ENTRY = re.compile(
     r"(?:(?P<type>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)(?:\s*(?P<star>\*)\s*|\s+)|\*)?(?P<name>P?\d+\s*:\s*%?\w+|\[?[A-Za-z_][\w.]*\]?)"
-    r"\s*(?:=\s*(?P<value>&?-?[\w.]+))?"
+    r"\s*(?:=\s*(?P<value>&?-?[\w.]+(?:\[\d+\])?))?"
 )
+ARRAY = re.compile(
+    r"(?:(?P<type>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)\s+)?(?P<name>[A-Za-z_][\w.]*)\s*\[\s*(?P<n>\d+)\s*\]\s*(?:=\s*\{(?P<values>[^}]*)\})?"
+)
+VECTOR = re.compile(r"\b[XYZ]MM\d+\b", re.I)
+MOST_ELEMENTS = 64  # encode.MAX_LOCATIONS
 WIDTHS = {
     1: "char int8_t uint8_t bool",
     2: "short int16_t uint16_t",
@@ -91,7 +97,7 @@ class Herd(Words):
         self.place = place
         text = COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
         self.text = LOCK.sub(lambda found: "LOCK" + re.sub(r"[^\n]", " ", found[1]), text)
-        self.declared, self.given, self.rounds = {}, {}, 0
+        self.declared, self.given, self.arrays, self.rounds = {}, {}, {}, 0
 
     def refuse(self, at, reason):
         raise LitmusError(f"{self.place}:{self.text.count(chr(10), 0, at) + 1}: {reason}")
@@ -102,7 +108,7 @@ class Herd(Words):
             self.refuse(0, f'the first line must be "X86 NAME" or "X86_64 NAME", not {(head[0].strip() if head else "")!r:.40}')
         self.architecture, self.target_last = head[1], head[1] == "X86_64"
         opened = self.text.find("{", head.end())
-        closed = self.text.find("}", opened)
+        closed = self.end_of(opened)
         if opened < 0 or closed < 0:
             self.refuse(len(self.text.rstrip()), "no initial state: { ... }")
         tail = TAIL.search(self.text, closed)
@@ -114,6 +120,7 @@ class Herd(Words):
         self.asked = asked | set(observed)
         initial = {name: 0 for name in (*observed, *sorted(asked)) if is_register(name, len(threads))} | initial
         self.result = Test(head[2] or "litmus", threads, observed, initial, condition, listing=listing, filter=filter, rounds=self.rounds)
+        self.result.arrays = self.arrays
         try:
             test = checked(self.result)
         except ValueError as error:
@@ -121,6 +128,15 @@ class Herd(Words):
         self.find_widths(test)
         self.check_initial(test)
         return test
+
+    def end_of(self, opened):
+        """Where the bracket at `opened` is closed, or -1."""
+        depth = 0
+        for at in range(max(opened, 0), len(self.text)):
+            depth += {"{": 1, "}": -1}.get(self.text[at], 0)
+            if depth == 0:
+                return at
+        return -1
 
     def find_widths(self, test):
         """Bytes of every location: as declared, and at least those of the widest access."""
@@ -161,6 +177,9 @@ class Herd(Words):
         """The values that the initial state gives: numbers, or names of locations, whose addresses they are."""
         values = {}
         for at, entry in self.pieces(start, end, ";"):
+            if ARRAY.fullmatch(entry):
+                values |= self.array(at, entry)
+                continue
             found = ENTRY.fullmatch(" ".join(entry.split()))
             word = found and (found["value"] or "0").lstrip("&")
             if not found or word[0] in "-0123456789" and integer(word) is None:
@@ -177,14 +196,41 @@ class Herd(Words):
                 if size is None:
                     self.refuse(at, f"initial state: {entry!r:.60}: the type is none of {', '.join(TYPES)}")
                 self.declared[name] = size
-        return values
+        return {name: self.named(value) if isinstance(value, str) and value in self.arrays else value for name, value in values.items()}
+
+    def array(self, at, entry):
+        """The values of an array's elements: numbers, or names of locations."""
+        found = ARRAY.fullmatch(entry)
+        name, n, given = found["name"], int(found["n"]), found["values"]
+        words = [word.strip().lstrip("&") for word in given.split(",")] if given else ["0"] * n
+        size = next((TYPES[t] for t in reversed((found["type"] or "int").split()) if t in TYPES), None)
+        if (
+            size is None
+            or not 0 < n <= MOST_ELEMENTS
+            or len(words) != n
+            or not all(integer(w) is not None or w[:1].isalpha() for w in words)
+        ):
+            self.refuse(at, f"initial state: {entry!r:.60} is not TYPE NAME[N]={{number, ...}} with N of them, {MOST_ELEMENTS} at most")
+        self.arrays[name] = n, size
+        elements = [element(name, i) for i in range(n)]
+        self.declared |= dict.fromkeys(elements, size)
+        self.given |= dict.fromkeys(elements, (at, entry))
+        return {e: word if integer(word) is None else integer(word) for e, word in zip(elements, words)}
+
+    def named(self, place):
+        """The location that a name is: of an array its first element."""
+        place = re.sub(r"\s", "", place)
+        name, bracket, _ = place.partition("[")
+        if bracket and place not in [element(name, i) for i in range(self.arrays.get(name, (0, 0))[0])]:
+            raise ValueError(f"{place!r:.40} is no element of an array")
+        return element(place, 0) if place in self.arrays else place
 
     # What the words of a condition are (condition.Words)
 
     def name_of(self, word):
         thread, colon, register = word.replace(" ", "").rpartition(":")
         if not colon:
-            return register
+            return self.named(register)
         register = register.lstrip("%").upper()
         if register[1:] == "H" and register in PARTS:
             raise ValueError(f"{word!r:.40}: of a register's parts the high byte cannot be asked for")
@@ -192,6 +238,7 @@ class Herd(Words):
 
     def width_of(self, word):
         thread, colon, register = word.replace(" ", "").rpartition(":")
+        register = register if colon else self.named(register)
         if not colon:
             return self.result.widths.get(register, 8) if hasattr(self, "result") else self.declared.get(register, WORD)
         part = register_of(register)[1] if register_of(register) else 8
@@ -199,9 +246,14 @@ class Herd(Words):
 
     def check_place(self, word):
         word = word.lstrip("&")
-        if register_of(word) or not re.fullmatch(r"[A-Za-z_][\w.]*", word):
+        if register_of(word) or not re.fullmatch(r"[A-Za-z_][\w.]*(\[\d+\])?", word):
             raise ValueError(f"condition: {word!r:.40} is not a number")
-        return word
+        return self.named(word)
+
+    def elements_of(self, word):
+        if word not in self.arrays:
+            return super().elements_of(word)
+        return [element(word, i) for i in range(self.arrays[word][0])]
 
     def address_of(self, place):
         return self.result.number_of(place)
@@ -239,7 +291,8 @@ class Herd(Words):
         written = {step.target for step in steps}
 
         def placed(step):
-            place = initial.get(f"{n}:{step.base}") if step.base and step.base not in written else None
+            fixed = step.base and step.base not in written and step.index is None and step.displacement == 0 and not self.arrays
+            place = initial.get(f"{n}:{step.base}") if fixed else None
             return step._replace(location=place, base=None) if isinstance(place, str) else step
 
         return [placed(step) for step in steps]
@@ -250,10 +303,9 @@ class Herd(Words):
         text = self.text[start:]
         located = re.match(r"\s*locations\s*\[((?:[^\[\]]|\[[^\]]*\])*)\]", text)
         if located:
-            items = [
-                re.sub(r"\s+[A-Za-z_]\w*\s*\*?$|\s*\*$", "", word.strip()).strip("[] ") for word in located[1].split(";") if word.strip()
-            ]
-            observed = [self.name_of(word) for word in items]
+            items = [re.sub(r"\s+[A-Za-z_]\w*\s*\*?$|\s*\*$", "", word.strip()) for word in located[1].split(";") if word.strip()]
+            items = [word.strip("[] ") if word.startswith("[") else word for word in items]
+            observed = [name for word in items for name in (self.elements_of(word) if word in self.arrays else [self.name_of(word)])]
             start, text = start + located.end(), text[located.end() :]
         try:
             filtered = re.match(r"\s*filter\b", text)
@@ -302,10 +354,13 @@ class Herd(Words):
         return None
 
     def computing(self, at, mnemonic, given, locked, text):
-        operands = [operand(o) for o in given.split(",")] if given.strip() else []
+        operands = [operand(o) for o in parted(given)]
+        operands = [o._replace(name=self.named(o.name)) if o and o.kind == "memory" else o for o in operands]
         if self.target_last:
             operands.reverse()
         known = [o for o in operands if o]
+        if not self.arrays and any(o.kind == "pointer" and (o.value or o.index) for o in known):
+            self.refuse(at, f"{text!r:.60} is not understood: there is no array in which an address could go on")
         found = EXTENDING.fullmatch(mnemonic)
         base, suffix = (mnemonic, None) if mnemonic in FENCES else split_suffix(mnemonic)
         default = next((self.declared[o.name] for o in known if o.name in self.declared), WORD)
@@ -319,6 +374,8 @@ class Herd(Words):
             self.refuse(at, f"{text!r:.60}: its operands are of different widths")
         elif base:
             steps = locked_steps(base, operands, size, text) if locked else steps_of(base, operands, size, text)
+        if steps is None and VECTOR.search(given):
+            self.refuse(at, f"{text!r:.60}: registers of vectors (xmm, ymm, zmm) are not there, the general ones of 8 bytes are the widest")
         if steps is None:
             self.refuse(at, f"{text!r:.60} is not understood")
         return steps

@@ -45,7 +45,9 @@ def target_of(operand):
     """The Instruction's fields that say where a value goes."""
     if operand.kind == "register":
         return {"target": operand.name, "target_part": operand.part}
-    return {"location": operand.name} if operand.kind == "memory" else {"base": operand.name}
+    if operand.kind == "memory":
+        return {"location": operand.name}
+    return {"base": operand.name, "index": operand.index, "scale": operand.scale, "displacement": operand.value}
 
 
 def source_of(operand):

@@ -1,7 +1,8 @@
 """Operands of x86 instructions as herd's texts write them: registers by all their names, locations, numbers.
 
     EAX %eax rax al ah r8d      a register and which part of it      $1 1 $-0x10        a number
-    [x] (x) x(%rip)             a location                           [EAX] (%rax) 0(%rax)    the location whose address it holds
+    [x] (x) x(%rip)             a location                           [EAX] (%rax) 8(%rax)    the location whose address it holds,
+                                                                     0(%rax,%rbx,8)          or that with %rbx times 8 more
 
 A register's name in a test is that of its 32-bit half (EAX), R8 to R15 as they are.
 """
@@ -13,7 +14,7 @@ from hwmem.litmus.test import HIGH
 
 MEMORY = re.compile(
     r"\[\s*([\w.]+)\s*\]|\(\s*([A-Za-z_][\w.]*)\s*\)|([A-Za-z_][\w.]*)\s*\(\s*%rip\s*\)|"
-    r"(?:(-?\w+)\s*)?[(\[]\s*%?(\w+)\s*[)\]]",
+    r"(?:(-?\w+)\s*)?[(\[]\s*%?(\w+)\s*(?:,\s*%?(\w+)\s*,\s*(\w+)\s*)?[)\]]",
     re.I,
 )
 PARTS: dict = {}  # a register's name in any case -> (its name here, the part)
@@ -33,12 +34,15 @@ NAMES = {name for name, _ in PARTS.values()}
 
 
 class Operand(NamedTuple):
-    """`kind`: "register" (`name`, `part`), "memory" (`name`: a location), "pointer" (`name`: a register), "number" (`value`)."""
+    """`kind`: "register" (`name`, `part`), "memory" (`name`: a location), "pointer" (`name`: a register, and what is added to it:
+    `value`, and `scale` times register `index`), "number" (`value`)."""
 
     kind: str
     name: str | None = None
     part: int = 8
     value: int = 0
+    index: str | None = None
+    scale: int = 0
 
     @property
     def is_memory(self):
@@ -73,9 +77,17 @@ def memory(found):
         place, register = None, place
     if place:
         return None if place[0].isdigit() else Operand("memory", place)
-    if not register_of(register) or integer(offset or "0") != 0:
+    index, scale = found[6], integer(found[7] or "0")
+    if not register_of(register) or integer(offset or "0") is None or (index and (not register_of(index) or scale not in (1, 2, 4, 8))):
         return None
-    return Operand("pointer", register_of(register)[0])
+    return Operand(
+        "pointer", register_of(register)[0], value=integer(offset or "0"), index=register_of(index)[0] if index else None, scale=scale
+    )
+
+
+def parted(text):
+    """The operands of an instruction, as texts: at the commas that no bracket has."""
+    return re.split(r",(?![^(\[]*[)\]])", text) if text.strip() else []
 
 
 def integer(word):

@@ -130,7 +130,9 @@ def check_places(test, x):
     """Raise ValueError if a step had an address that is no location's."""
     if x.lost:
         t, n = divmod(int(x.lost) - 1, 64)
-        raise ValueError(f"{test.name}: P{t}: {test.threads[t][n].text!r:.60}: its register does not hold the address of a location")
+        raise ValueError(
+            f"{test.name}: P{t}: {test.threads[t][n].text!r:.60}: its register does not hold the address of a location of that width"
+        )
 
 
 def at_random(test, ordering, m, x, runs, allowed):

@@ -21,11 +21,16 @@ def register_at(x, c, number):
 
 @kernel
 def location_of(x, table, n, c, code):
-    """The location of a step of thread `c`; -1: it has none, or its register does not hold the address of one."""
+    """The location of a step of thread `c`; -1: it has none, or its registers do not give the address of one so wide."""
     if code.base < 0:
         return code.location
-    address = table[n, register_at(x, c, code.base)] - x.address[0]
-    return address // P.LINE if 0 <= address < x.locations * P.LINE and address % P.LINE == 0 else -1
+    address = table[n, register_at(x, c, code.base)] + code.displacement
+    if code.index >= 0:
+        address += table[n, register_at(x, c, code.index)] * code.scale
+    for location in range(x.locations):
+        if x.named[location] == address and code.size <= x.bytes[location]:
+            return location
+    return -1
 
 
 @kernel

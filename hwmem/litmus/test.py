@@ -50,6 +50,9 @@ class Instruction(NamedTuple):
     condition: int = ALWAYS  # of a jump, and of what alu asks for one
     goto: object = None  # label; once the thread is whole, the number of a step, CUT: no further
     base: str | None = None  # register that holds the address, where `location` is None
+    index: str | None = None  # ... register that is added to it, `scale` times,
+    scale: int = 0
+    displacement: int = 0  # ... and bytes
     target_part: int = 8
     source_part: int = 8
     first_part: int = 8
@@ -72,6 +75,7 @@ class Test:
     filter: Condition | None = None  # of final states only those of which it is true count
     widths: dict = field(default_factory=dict)  # bytes of a location, or "thread:register" as observed; else 8
     rounds: int = 0  # how often a loop is gone round at most; 0: there is none
+    arrays: dict = field(default_factory=dict)  # name -> (elements, bytes of each); they are the locations name[0], name[1], ...
 
     @functools.cached_property
     def locations(self):
@@ -80,11 +84,12 @@ class Test:
             *(v for v in self.initial.values() if isinstance(v, str)),
             *(p for c in (self.condition, self.filter) if c for p in c.places),
         ]
-        return list(dict.fromkeys([*used, *(n for n in (*self.observed, *self.initial) if ":" not in n), *pointed]))
+        elements = [element(name, i) for name, (n, _) in self.arrays.items() for i in range(n)]  # first: their addresses go on
+        return list(dict.fromkeys([*elements, *used, *(n for n in (*self.observed, *self.initial) if ":" not in n), *pointed]))
 
     def registers(self, thread):
         """Names of the registers of a thread, in order of appearance."""
-        used = [r for i in self.threads[thread] for r in (i.source, i.expected_source, i.target, i.first, i.base) if r]
+        used = [r for i in self.threads[thread] for r in (i.source, i.expected_source, i.target, i.first, i.base, i.index) if r]
         used += [FLAGS] * any(i.condition != ALWAYS for i in self.threads[thread])
         given = [n.partition(":")[2] for n in self.initial if n.startswith(f"{thread}:")]
         return list(dict.fromkeys([*used, *given]))
@@ -94,19 +99,30 @@ class Test:
         """What of a final state matters: the observed, then what only the condition and the filter ask for."""
         return tuple(dict.fromkeys([*self.observed, *(name for c in (self.condition, self.filter) if c for name in c.names)]))
 
+    @functools.cached_property
+    def addresses(self):
+        """What the program takes a location's address to be, by name: as many bytes apart as an array's elements are."""
+        places = {name: BASE + LINE * n for n, name in enumerate(self.locations)}
+        for name, (n, size) in self.arrays.items():
+            places |= {element(name, i): places[element(name, 0)] + size * i for i in range(n)}
+        return places
+
     def number_of(self, value):
         """A number, or a location's address."""
-        return BASE + LINE * self.locations.index(value) if isinstance(value, str) else value
+        return self.addresses[value] if isinstance(value, str) else value
 
     def text_of(self, value):
         """A value as text: the location's name, where the test has addresses and it is one."""
-        place = (value - BASE) // LINE
-        is_address = self.has_pointers and value == BASE + LINE * place and 0 <= place < len(self.locations)
-        return self.locations[place] if is_address else str(value)
+        return next((name for name, place in self.addresses.items() if place == value), str(value)) if self.has_pointers else str(value)
 
     @property
     def has_pointers(self):
         return any(isinstance(v, str) for v in self.initial.values()) or any(c.places for c in (self.condition, self.filter) if c)
+
+
+def element(name, i):
+    """The location that is element `i` of an array."""
+    return f"{name}[{i}]"
 
 
 def fits(value, size):

@@ -18,7 +18,6 @@ from hwmem.linux.madvise import is_resident
 from hwmem.linux.vma_tree import find_vma
 
 PROT_RW = P.PROT_READ | P.PROT_WRITE
-LARGEST_ERRNO = 4095
 NO_CALL = -1
 LIMITS = {"stack": "limit_stack", "as": "limit_space", "memlock": "limit_locked", "data": "limit_data"}
 
@@ -165,6 +164,6 @@ class Calls:
 
 def result_of(result):
     """A system call's result, or its failure as OSError."""
-    if -LARGEST_ERRNO <= result < 0:
+    if -P.MOST_ERRNO <= result < 0:
         raise OSError(-int(result), os.strerror(-int(result)))
     return int(result)

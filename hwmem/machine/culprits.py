@@ -11,7 +11,21 @@ import numpy as np
 
 from hwmem._jit import cold, hot, kernel
 from hwmem.layout.rules import record
-from hwmem.machine.records import ADDRESS_SHIFT, FILTER_BITS, GRANULE_SHIFT, KIND_BITS, KIND_MASK, SIZE_MASK, find, hashed, seen
+from hwmem.machine.records import (
+    ADDRESS_SHIFT,
+    FILTER_BITS,
+    GRANULE_SHIFT,
+    KIND_BITS,
+    KIND_MASK,
+    SIZE_MASK,
+    find_word,
+    hashed,
+    put_word,
+    seen,
+    store_number,
+    word,
+    writes,
+)
 from hwmem.observers.door import byte_mask
 from hwmem.params import LINE, LINE_SHIFT
 
@@ -29,16 +43,16 @@ def new_culprits(program):
 
 
 @hot
-def is_shared(tables, va):
+def is_shared(w, va):
     """Whether threads share the line of `va`."""
     line = va >> LINE_SHIFT
-    return tables.bits[hashed(line, 1 << FILTER_BITS)] != 0 and tables.line_places[find(tables.line_places, line)] == line
+    return w.bits[hashed(line, 1 << FILTER_BITS)] != 0 and find_word(w.lines, w.lines_size, line)[0]
 
 
 @cold
-def note_culprit(culprits, places, va, size, thread, pcs, at):
-    """The last access, `pcs[at]`'s, missed with what `places` says."""
-    n = row_of(culprits, va >> LINE_SHIFT, pcs[at], thread)
+def note_culprit(w, culprits, places, va, size, thread, at):
+    """The last access, of record `at` in the buffers, missed with what `places` says."""
+    n = row_of(culprits, va >> LINE_SHIFT, word(w.pcs, at), thread)
     if n < 0:
         culprits.dropped += places.misses
         return
@@ -47,15 +61,16 @@ def note_culprit(culprits, places, va, size, thread, pcs, at):
     row.hitms += places.hitms
     row.touched |= byte_mask(va & LINE - 1, min(size, LINE - (va & LINE - 1)))
     if row.caller == 0:
-        row.caller = caller(culprits, pcs, at)
+        row.caller = caller(w, culprits, at)
 
 
 @kernel
-def caller(culprits, pcs, at):
-    """The last instruction of the program's own up to pcs[at]; 0: none for long."""
+def caller(w, culprits, at):
+    """The last instruction of the program's own up to record `at`; 0: none for long."""
     for i in range(at, max(at - FAR, -1), -1):
-        if culprits.program_start <= pcs[i] < culprits.program_end:
-            return pcs[i]
+        pc = word(w.pcs, i)
+        if culprits.program_start <= pc < culprits.program_end:
+            return pc
     return 0
 
 
@@ -78,13 +93,16 @@ def row_of(culprits, line, instruction, thread):
 
 
 @kernel
-def see(tables, digest, what, thread, pos):
+def see(w, digest, what, thread, pos):
     """The digest of strand `thread` after record `pos` of its, `what`, which goes to a shared line."""
     address, kind = what >> ADDRESS_SHIFT, what & KIND_MASK
     granule = address >> GRANULE_SHIFT
     while granule <= address + (what >> KIND_BITS & SIZE_MASK) >> GRANULE_SHIFT:
-        place = find(tables.granules, granule)
-        if tables.granules[place] == granule:
-            digest = seen(digest, tables.slots[place], kind, thread, pos, tables.state)
+        there, place = find_word(w.granules, w.granules_size, granule)
+        if there:
+            slot = word(w.slots, place)
+            digest = seen(digest, slot, kind, word(w.state, slot))
+            if writes(kind):
+                put_word(w.state, slot, store_number(thread, pos))
         granule += 1
     return digest

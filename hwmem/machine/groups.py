@@ -103,6 +103,25 @@ class Group:
         return files.events(self.machine, self.number)
 
 
+ABSENT = {
+    "min": "memory.min and memory.low, which protect a group's pages from others, are not modelled",
+    "low": "memory.min and memory.low, which protect a group's pages from others, are not modelled",
+    "parent": "groups do not nest: they stand side by side, and a process is in one",
+    "swap_high": "memory.swap.high is not modelled",
+    "zswap_max": "there is no zswap",
+}
+
+
+def refuse(name, others):
+    """Raise TypeError or ValueError for what cgroup v2 has and this has not, saying what there is."""
+    if not isinstance(name, str) or not name.isprintable():
+        raise TypeError(f"name: takes a line of printable text, not {name!r:.40}")
+    if "/" in name:
+        raise ValueError(f"name: {name!r:.40}: {ABSENT['parent']}")
+    for other in others:
+        raise TypeError(f"{other}: {ABSENT.get(other, 'not a setting of a group')}; a group takes max, high, swap_max and oom_group")
+
+
 def create(machine, name, limits, oom_group):
     """A new group; ValueError for a bad limit or a name that there is, MachineError when full."""
     m = machine.state

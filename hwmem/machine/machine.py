@@ -81,9 +81,10 @@ class Machine:
         self.file_names = {}  # by number
         files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)  # exec.PROGRAM
 
-    def group(self, name, max=None, high=None, swap_max=None, oom_group=False):
+    def group(self, name, max=None, high=None, swap_max=None, oom_group=False, **others):
         """A new memory group with these limits (bytes, a size such as "64MiB", None: none): memory.max, memory.high,
-        memory.swap.max, memory.oom.group of cgroup v2. Raises ValueError."""
+        memory.swap.max, memory.oom.group of cgroup v2. Groups stand side by side. Raises TypeError, ValueError."""
+        groups.refuse(name, others)
         return groups.create(self, name, (max, high, swap_max), oom_group)
 
     def spawn(self, layout="linux-x86_64", privileged=False, group=None):

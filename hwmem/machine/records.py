@@ -4,9 +4,18 @@
              63    61       15  14           3  2     0         of a CALL the address is the call's number
 
 Hash tables are arrays of keys, 0 or more, whose free places are NONE.
+
+An array that is an argument costs a kernel's call more than the call itself (its references are counted); so the replay, which changes threads with
+every transfer of a line, has the addresses of its int64 arrays in a record, and reads them with `word`. Whoever fills in such an address
+keeps the array, and sees that the index is within it.
 """
 
+import ctypes
+
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
 
 from hwmem._jit import hot, kernel
 
@@ -22,6 +31,49 @@ TAKE, FREE = -1, -2
 GRANULE_SHIFT = 2  # what is shared is told apart by words of 4 bytes
 NONE = -1
 FILTER_BITS = 15
+
+
+def word(base, i):
+    """Element `i` of the int64 array at the host's address `base`."""
+    return ctypes.c_int64.from_address(int(base) + 8 * int(i)).value
+
+
+def put_word(base, i, value):
+    ctypes.c_int64.from_address(int(base) + 8 * int(i)).value = int(value)
+
+
+def _pointer(builder, base, i):
+    at = builder.add(base, builder.shl(i, ir.Constant(ir.IntType(64), 3)))
+    return builder.inttoptr(at, ir.IntType(64).as_pointer())
+
+
+@intrinsic
+def _word(typingctx, base, i):
+    return types.int64(types.int64, types.int64), lambda context, builder, signature, args: builder.load(_pointer(builder, *args), align=8)
+
+
+@intrinsic
+def _put_word(typingctx, base, i, value):
+    def generate(context, builder, signature, args):
+        builder.store(args[2], _pointer(builder, *args[:2]), align=8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+overload(word)(lambda base, i: lambda base, i: _word(base, i))
+overload(put_word)(lambda base, i, value: lambda base, i, value: _put_word(base, i, value))
+
+
+@kernel
+def find_word(base, n, key):
+    """`find`, in a hash table of n places at the host's address `base`: whether `key` is there, and its place."""
+    place = hashed(key, n)
+    while True:
+        there = word(base, place)
+        if there == key or there == NONE:
+            return there == key, place
+        place = place + 1 & n - 1
 
 
 @kernel
@@ -68,12 +120,16 @@ def filter_of(keys):
 
 
 @hot
-def seen(digest, slot, kind, thread, pos, state):
-    """The digest of what a thread's loads read, after its use of word `slot`; `state[slot]`: the last store to it, 0: none."""
+def seen(digest, slot, kind, last):
+    """The digest of what a thread's loads read, after its use of word `slot`, whose last store is `last`, 0: none."""
     if kind == LOAD or kind == MODIFY_LOAD or kind == ATOMIC:
         digest = (digest ^ slot) * 0x100000001B3
-        digest = (digest ^ state[slot]) * 0x100000001B3
+        digest = (digest ^ last) * 0x100000001B3
         digest ^= digest >> 29
-    if writes(kind):
-        state[slot] = thread << 48 | pos + 1
     return digest
+
+
+@hot
+def store_number(thread, pos):
+    """What `seen` takes for a thread's store."""
+    return thread << 48 | pos + 1

@@ -17,9 +17,22 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import apart, call_door, hot, kernel
 from hwmem.cache.hit_filter import is_hot
+from hwmem.layout.rules import record
 from hwmem.machine.culprits import is_shared, note_culprit, see
 from hwmem.machine.enter import place_thread
-from hwmem.machine.records import ADDRESS_SHIFT, ATOMIC, CALL, FREE, KIND_BITS, KIND_MASK, SIZE_MASK, TAKE
+from hwmem.machine.records import (
+    ADDRESS_SHIFT,
+    ATOMIC,
+    CALL,
+    FILTER_BITS,
+    FREE,
+    KIND_BITS,
+    KIND_MASK,
+    SIZE_MASK,
+    TAKE,
+    put_word,
+    word,
+)
 from hwmem.machine.replay import count_hit, phantom, touch
 from hwmem.machine.where import after_access, before_access, note
 
@@ -54,20 +67,43 @@ STRAND = np.dtype(
     ]
 )
 
-WEAVE = np.dtype([(name, np.int64) for name in ("budget", "turns", "store_start", "store_end", "stores", "checking", "strand")])
+MOST_STRANDS = 1000
+ARRAYS = ("what", "pcs", "stops", "skips", "acts", "owner", "freed_at", "lines", "granules", "slots", "state", "stores")
+WEAVE = record(
+    "budget",
+    "turns",
+    "store_start",
+    "store_end",
+    "stored",  # (thread, address) pairs in `stores`
+    "room",  # for so many
+    "checking",
+    "strand",
+    "count",
+    "lines_size",
+    "granules_size",
+    *ARRAYS,  # addresses of int64 arrays (records.py)
+    ("bits", "u1", 1 << FILTER_BITS),  # filter of the shared lines
+    ("strands", STRAND, MOST_STRANDS),
+)
+POS, AT, OTHER, STOP_WORDS = 0, 1, 3, 4  # of a stop (trace/order.py, STOP)
+
+
+@hot
+def stop_word(w, stop, field):
+    return word(w.stops, stop * STOP_WORDS + field)
 
 
 @kernel
-def weave(m, w, strands, tables, places, culprits):
-    """Go on until Python must do something: what, with w.strand whom it concerns. `tables`: see runs/recorded.py."""
+def weave(m, w, places, culprits):
+    """Go on until Python must do something: what, with w.strand whom it concerns."""
     while True:
-        if w.budget <= 0 or w.stores > len(tables.stores) - 2:
+        if w.budget <= 0 or w.stored > w.room - 2:
             return PAUSE
-        k, limit = first(m, strands, m.cost.time_slice)
+        k, limit = first(m, w, m.cost.time_slice)
         if k < 0:
             w.strand = NOBODY
-            return ALL_OVER if are_over(strands) else STUCK
-        s = strands[k]
+            return ALL_OVER if are_over(w) else STUCK
+        s = w.strands[k]
         core = m.core[s.core]
         if s.ready_at > core.cycles:
             core.idle_cycles += s.ready_at - core.cycles
@@ -78,8 +114,9 @@ def weave(m, w, strands, tables, places, culprits):
                 core.context_switches += 1
             core.current = s.thread + 1
         w.strand = k
-        go(m, w, strands, k, limit, tables, places, culprits)
-        let_go(m, strands, k)
+        go(m, w, k, limit, places, culprits)
+        if s.at >= s.halt:
+            let_go(m, w, k)
         if m.thread[s.thread].state == P.KILLED:
             return FAULTED
         if s.state == EMPTY:
@@ -92,18 +129,18 @@ def weave(m, w, strands, tables, places, culprits):
 
 
 @kernel
-def first(m, strands, time_slice):
+def first(m, w, time_slice):
     """(the strand to go on, the clock until which it may); (-1, 0): none can."""
     k, least, second = NOBODY, P.NEVER, P.NEVER
-    for j in range(len(strands)):
-        s = strands[j]
+    for j in range(w.count):
+        s = w.strands[j]
         if s.state == READY:
             clock = max(m.core[s.core].cycles, s.ready_at)
-            if clock < least or (clock == least and k >= 0 and strands[k].core == s.core and s.turn < strands[k].turn):
-                if k >= 0 and strands[k].core != s.core:
+            if clock < least or (clock == least and k >= 0 and w.strands[k].core == s.core and s.turn < w.strands[k].turn):
+                if k >= 0 and w.strands[k].core != s.core:
                     second = min(second, least)
                 k, least = j, clock
-            elif k >= 0 and strands[k].core == s.core:
+            elif k >= 0 and w.strands[k].core == s.core:
                 second = min(second, clock + time_slice)
             else:
                 second = min(second, clock)
@@ -111,22 +148,22 @@ def first(m, strands, time_slice):
 
 
 @kernel
-def are_over(strands):
-    for j in range(len(strands)):
-        if strands[j].state != OVER:
+def are_over(w):
+    for j in range(w.count):
+        if w.strands[j].state != OVER:
             return False
     return True
 
 
 @kernel
-def go(m, w, strands, k, limit, tables, places, culprits):
+def go(m, w, k, limit, places, culprits):
     """Strand `k` goes on until its clock passes `limit`, or something holds it."""
-    s = strands[k]
+    s = w.strands[k]
     core, t = m.core[s.core], s.thread
     while s.at < s.end and core.cycles <= limit and w.budget > 0:
-        if s.stop < s.stops_end and tables.stops[s.stop].pos == s.at and not pass_stops(m, strands, k, tables):
+        if s.stop < s.stops_end and stop_word(w, s.stop, POS) == s.at and not pass_stops(m, w, k):
             return
-        if s.skip < s.skips_end and tables.skips[s.skip] == s.at:
+        if s.skip < s.skips_end and word(w.skips, s.skip) == s.at:
             s.skip += 1
             s.at += 1
             if s.at >= s.halt:
@@ -134,11 +171,11 @@ def go(m, w, strands, k, limit, tables, places, culprits):
             continue
         bound = min(s.end, s.halt)
         if s.stop < s.stops_end:
-            bound = min(bound, tables.stops[s.stop].pos)
+            bound = min(bound, stop_word(w, s.stop, POS))
         if s.skip < s.skips_end:
-            bound = min(bound, tables.skips[s.skip])
+            bound = min(bound, word(w.skips, s.skip))
         began = s.at
-        what = run(m, w, s, k, bound, limit, tables, places, culprits)
+        what = run(m, w, k, bound, limit, places, culprits)
         w.budget -= s.at - began + 1
         if m.thread[t].state == P.KILLED:
             return
@@ -154,16 +191,17 @@ def go(m, w, strands, k, limit, tables, places, culprits):
 
 
 @kernel
-def run(m, w, s, k, bound, limit, tables, places, culprits):
-    """Records of strand `s` before number `bound`; CALLED at a call that Python carries out, PAUSE where stores must be fetched."""
+def run(m, w, k, bound, limit, places, culprits):
+    """Records of strand `k` before number `bound`; CALLED at a call that Python carries out, PAUSE where stores must be fetched."""
+    s = w.strands[k]
     core, t, shift = m.core[s.core], s.thread, s.place - s.first
     i = s.at
     why = ALL_OVER
     while i < bound:
-        record = tables.what[i + shift]
-        kind, va, size = record & KIND_MASK, record >> ADDRESS_SHIFT, (record >> KIND_BITS & SIZE_MASK) + 1
+        reference = word(w.what, i + shift)
+        kind, va, size = reference & KIND_MASK, reference >> ADDRESS_SHIFT, (reference >> KIND_BITS & SIZE_MASK) + 1
         if kind == CALL:
-            if tables.acts[va]:
+            if word(w.acts, va):
                 why = CALLED
                 break
             i += 1
@@ -172,15 +210,16 @@ def run(m, w, s, k, bound, limit, tables, places, culprits):
         if kind < ATOMIC and is_hot(core, va, size, write):
             count_hit(core, write)
         else:
-            slow(m, s, core, va, size | kind << P.KIND_SHIFT, (tables, i + shift, k, places, culprits))
+            slow(m, w, k, va, size | kind << P.KIND_SHIFT, i + shift, places, culprits)
             if m.thread[t].state == P.KILLED:
                 break
-        if w.checking and i >= s.check_from and (is_shared(tables, va) or is_shared(tables, va + size - 1)):
-            s.digest = see(tables, s.digest, record, k + 1, i)
+        if w.checking and i >= s.check_from and (is_shared(w, va) or is_shared(w, va + size - 1)):
+            s.digest = see(w, s.digest, reference, k + 1, i)
         if write and va < w.store_end and va + size > w.store_start:
-            tables.stores[w.stores, 0], tables.stores[w.stores, 1] = k + 1, va
-            w.stores += 1
-            if w.stores > len(tables.stores) - 2:
+            put_word(w.stores, 2 * w.stored, k + 1)
+            put_word(w.stores, 2 * w.stored + 1, va)
+            w.stored += 1
+            if w.stored > w.room - 2:
                 i += 1
                 why = PAUSE
                 break
@@ -192,10 +231,10 @@ def run(m, w, s, k, bound, limit, tables, places, culprits):
 
 
 @apart
-def slow(m, s, core, va, what, noting):
-    """An access that the hit filter does not know; its misses are noted. `what`: size, and the record's kind."""
-    tables, at, k, places, culprits = noting
-    t = s.thread
+def slow(m, w, k, va, what, at, places, culprits):
+    """An access that the hit filter does not know, of record `at` in the buffers; its misses are noted. `what`: size, and the record's kind."""
+    t = w.strands[k].thread
+    core = m.core[w.strands[k].core]
     before_access(places, core)
     kind, size = what >> P.KIND_SHIFT, what & P.SIZE_MASK
     if kind != ATOMIC:
@@ -204,9 +243,9 @@ def slow(m, s, core, va, what, noting):
         atomic(m, t, core, va, size)
     if after_access(places, core):
         if places.on:
-            note(places, va, size, k + 1, tables.pcs[at])
-        if places.misses and is_shared(tables, va):
-            note_culprit(culprits, places, va, size, k + 1, tables.pcs, at)
+            note(places, va, size, k + 1, word(w.pcs, at))
+        if places.misses and is_shared(w, va):
+            note_culprit(w, culprits, places, va, size, k + 1, at)
 
 
 @hot
@@ -223,28 +262,24 @@ def atomic(m, t, core, va, size):
 
 
 @kernel
-def pass_stops(m, strands, k, tables):
+def pass_stops(m, w, k):
     """The stops at the next record of strand `k`: whether it may go on; else its state says what it waits for."""
-    s = strands[k]
-    while s.stop < s.stops_end and tables.stops[s.stop].pos == s.at:
-        stop = tables.stops[s.stop]
+    s = w.strands[k]
+    while s.stop < s.stops_end and stop_word(w, s.stop, POS) == s.at:
+        at, other = stop_word(w, s.stop, AT), stop_word(w, s.stop, OTHER)
         if s.passed == s.stop + 1:
             pass
-        elif stop.other == FREE:
-            tables.owner[stop.at] = 0
-            tables.freed_at[stop.at] = m.core[s.core].cycles
-            wake_for_lock(m, strands, stop.at, m.core[s.core].cycles)
-        elif stop.other == TAKE:
-            if tables.owner[stop.at] != 0:
-                s.state, s.until = WAITS_LOCK, stop.at
+        elif other == FREE:
+            free_lock(m, w, at, m.core[s.core].cycles)
+        elif other == TAKE:
+            if word(w.owner, at) != 0:
+                s.state, s.until = WAITS_LOCK, at
                 return False
-            tables.owner[stop.at] = k + 1
-            s.ready_at = max(s.ready_at, tables.freed_at[stop.at])
-            wait_until(m.core[s.core], tables.freed_at[stop.at])
-        elif strands[stop.other - 1].at <= stop.at:
-            s.state, s.other, s.until = WAITS, stop.other - 1, stop.at
-            other = strands[stop.other - 1]
-            other.halt = min(other.halt, stop.at + 1)
+            put_word(w.owner, at, k + 1)
+            wait_until(m.core[s.core], word(w.freed_at, at))
+        elif w.strands[other - 1].at <= at:
+            s.state, s.other, s.until = WAITS, other - 1, at
+            w.strands[other - 1].halt = min(w.strands[other - 1].halt, at + 1)
             return False
         s.stop += 1
     return True
@@ -258,51 +293,51 @@ def wait_until(core, cycle):
 
 
 @kernel
-def wake_for_lock(m, strands, lock, cycle):
-    for j in range(len(strands)):
-        if strands[j].state == WAITS_LOCK and strands[j].until == lock:
-            strands[j].state, strands[j].ready_at = READY, cycle
+def free_lock(m, w, lock, cycle):
+    """Nobody has it from `cycle` on; who waits for it may try."""
+    put_word(w.owner, lock, 0)
+    put_word(w.freed_at, lock, cycle)
+    for j in range(w.count):
+        if w.strands[j].state == WAITS_LOCK and w.strands[j].until == lock:
+            w.strands[j].state, w.strands[j].ready_at = READY, cycle
 
 
 @kernel
-def let_go(m, strands, k):
+def let_go(m, w, k):
     """Who waits for what strand `k` has done goes on; at which record the next one wants to."""
-    done, now = strands[k].at, m.core[strands[k].core].cycles
-    if done < strands[k].halt:
+    done, now = w.strands[k].at, m.core[w.strands[k].core].cycles
+    if done < w.strands[k].halt:
         return
-    strands[k].halt = P.NEVER
-    for j in range(len(strands)):
-        s = strands[j]
+    w.strands[k].halt = P.NEVER
+    for j in range(w.count):
+        s = w.strands[j]
         if s.state == WAITS and s.other == k:
             if s.until < done:
                 s.state, s.ready_at = READY, now
             else:
-                strands[k].halt = min(strands[k].halt, s.until + 1)
+                w.strands[k].halt = min(w.strands[k].halt, s.until + 1)
 
 
 @kernel
-def finish(m, strands, k, tables):
+def finish(m, w, k):
     """Strand `k` has made its last record: what it held is free."""
-    s = strands[k]
+    s = w.strands[k]
     while s.stop < s.stops_end:
-        stop = tables.stops[s.stop]
-        if stop.other == FREE:
-            tables.owner[stop.at] = 0
-            tables.freed_at[stop.at] = m.core[s.core].cycles
-            wake_for_lock(m, strands, stop.at, m.core[s.core].cycles)
+        if stop_word(w, s.stop, OTHER) == FREE:
+            free_lock(m, w, stop_word(w, s.stop, AT), m.core[s.core].cycles)
         s.stop += 1
     s.state = OVER
-    let_go(m, strands, k)
+    let_go(m, w, k)
 
 
 @kernel
-def begin(m, strands):
+def begin(m, w):
     """Every strand's thread is on its core, and all cores' clocks show the same."""
     now = 0
     for c in range(m.cores):
         now = max(now, m.core[c].cycles)
     for c in range(m.cores):
         m.core[c].cycles = now
-    for j in range(len(strands)):
-        place_thread(m, strands[j].thread, strands[j].core)
-        m.core[strands[j].core].current = 0
+    for j in range(w.count):
+        place_thread(m, w.strands[j].thread, w.strands[j].core)
+        m.core[w.strands[j].core].current = 0

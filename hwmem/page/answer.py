@@ -13,7 +13,6 @@ from hwmem.report.overview import accesses, duration
 from hwmem.report.program import short
 from hwmem.report.table import text
 
-MUCH = 0.05  # of a part of accesses that a sentence speaks of
 CAUSES = ("cold", "capacity", "true_sharing", "false_sharing")
 ADVICE = {
     "cold": "first touches: fewer bytes, or larger lines",

@@ -43,7 +43,7 @@
   const int = n => grouped.format(n);
   function num(n) {
     const size = Math.abs(n);
-    return n.toLocaleString("en-US", { maximumFractionDigits: size >= 1000 ? 0 : size >= 1 || n === 0 ? 1 : 3, minimumFractionDigits: 0 });
+    return n.toLocaleString("en-US", size >= 1 || n === 0 ? { maximumFractionDigits: size >= 1000 ? 0 : size >= 100 ? 1 : 2 } : { maximumSignificantDigits: 3 });
   }
   function bytes(n) {
     for (const [unit, name] of [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]])
@@ -406,7 +406,7 @@
       return { element, where, draw: width => drawPanel(panel, where, width, lowest, fields) };
     }
     function drawPanel(panel, where, width, lowest, fields) {
-      const left = 62, right = 10, high = 132, wide = Math.max(120, width - left - right);
+      const left = 70, right = 10, high = 132, wide = Math.max(120, width - left - right);
       const px = moment => left + wide * (moment - view[0]) / (view[1] - view[0] || 1);
       const from = Math.max(0, near(view[0]) - 1), to = Math.min(end, near(view[1]) + 1);
       let most = 0, least = 0;

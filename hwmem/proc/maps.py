@@ -36,6 +36,7 @@ MNEMONICS_ABOVE = (
     (P.VM_ACCOUNT, "ac"),
     (P.VM_NORESERVE, "nr"),
     (P.VM_HUGETLB, "ht"),
+    (P.VM_SYNC, "sf"),
     (P.VM_WIPEONFORK, "wf"),
     (P.VM_DONTDUMP, "dd"),
     (P.VM_HUGEPAGE, "hg"),

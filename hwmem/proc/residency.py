@@ -12,7 +12,7 @@ import ctypes
 import numpy as np
 
 from hwmem import params as P
-from hwmem.proc.maps import RIGHTS, name_of, space_of
+from hwmem.proc.maps import DISK_DEVICE, NO_DEVICE, RIGHTS, SHARED_DEVICE, SHARED_MEMORY, name_of, space_of
 
 BUCKETS = 96
 MOST_VMAS = 1000  # of a map
@@ -21,7 +21,7 @@ ANON, LAZY, FILE, ZERO, HUGE, SWAP = range(len(KINDS))
 
 
 def residency(process, most=MOST_VMAS):
-    """A dict a VMA, by address: "start", "end", "perms", "name", "pages" {kind: pages}, "resident" and "swapped" (of each bucket's pages
+    """A dict a VMA, by address: "start", "end", "perms", "offset", "device", "inode", "name" as in maps, "pages" {kind: pages}, "resident" and "swapped" (of each bucket's pages
     the share, 0 to 1 in steps of 1/9, as a digit of a string). Of more than `most` VMAs the first. Empty without an MMU, and of a process that has ended."""
     m = process.machine.state
     task = m.process[process.number]
@@ -49,13 +49,18 @@ def row(m, space, task, vma):
         kinds[SWAP] += int(out.sum())
         present += np.histogram(here[mapped], edges)[0]
         swapped += np.histogram(here[out], edges)[0]
+    file, name = int(vma.file), name_of(space, start, end, flags, int(vma.file))
+    device = NO_DEVICE if not file else SHARED_DEVICE if name == SHARED_MEMORY else DISK_DEVICE
     rights = "".join(letter if flags & right else "-" for right, letter in RIGHTS) + ("s" if flags & P.VM_SHARED else "p")
     width = np.maximum(np.diff(edges), 1)
     return {
         "start": start,
         "end": end,
         "perms": rights,
-        "name": name_of(space, start, end, flags, int(vma.file)),
+        "offset": int(vma.pgoff) * P.PAGE if file else 0,
+        "device": device,
+        "inode": file,
+        "name": name,
         "pages": dict(zip(KINDS, kinds.tolist())),
         "resident": digits(present / width),
         "swapped": digits(swapped / width),

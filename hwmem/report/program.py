@@ -20,7 +20,7 @@ from hwmem.report.table import fold, percent, screen, table, text
 from hwmem.trace.program import false_hitms, kind
 
 MOST_LINES, MOST_CODE = 5, 6
-LEAST_SHARE = 0.01  # of all HITMs, of a line that is shown in full
+LEAST_SHARE, LEAST_HITMS = 0.01, 20  # of all HITMs, and of its own, of a line that is shown in full
 LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase
 NESTING = {"(": 1, "[": 1, "<": 1, "{": 1, ")": -1, "]": -1, ">": -1, "}": -1}
 ALLOCATED = " (allocated at "
@@ -65,7 +65,7 @@ def lines_of(result, most):
     ]
     more = f"\nand {len(found) - len(shown)} more (hwmem report R.hwm c2c)" if len(found) > len(shown) else ""
     excerpts = {excerpt.source: excerpt for excerpt in result.program.excerpts}
-    large = [line for line in shown if line.hitm >= LEAST_SHARE * all_of]
+    large = [line for line in shown if line.hitm >= max(LEAST_SHARE * all_of, LEAST_HITMS)]
     parts = [table(LINE_HEADERS, rows) + more, *(in_full(line, all_of, excerpts) for line in large), advice(large, result)]
     return "\n\n".join(filter(None, parts))
 
@@ -92,7 +92,8 @@ def sharing_of(line):
 
 def code_rows(line):
     rows = []
-    for code in line.code[:MOST_CODE]:
+    least = LEAST_SHARE * sum(code.misses for code in line.code)
+    for code in [code for code in line.code if code.hitm or code.misses >= least][:MOST_CODE]:
         where = " < ".join([*code.sources, *code.via]) or code.object
         rows.append(
             [

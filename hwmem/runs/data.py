@@ -16,6 +16,8 @@ def section_data(result, section):
     """{"section", "workload", ...}: for c2c "lines", for events and races their rows, for where its tables, for memory the program's values, else "cores", a dict of
     counters each, and the counters that they share."""
     head = {"section": section, "workload": result.workload, "machine": result.config.name, "seed": result.seed}
+    if section == "c2c" and result.program is not None:
+        return head | {"lines": result.program.to_dict()["lines"]}
     if section == "c2c":
         return head | {"lines": result.c2c()}
     if section == "events":

@@ -4,6 +4,9 @@
     lines         a row a contended line (Result.c2c)
     offsets       a row an offset within a contended line and thread
     events        a row a coherence request, of runs that logged them
+    series        a row a sample of the run over time: cycles, pages, counts, the program's own words
+    space         a row a VMA of the address space as the program left it, pages by kind
+    gc            a row a collection of a program whose memory is collected
     comparison    a row a cell: the cost of the run and of its variants
     run           one row: what was run, what it took, what the program computed, all cores' counters added up
 
@@ -13,7 +16,9 @@ Rows are dicts of numbers, strings and None, so that any library can take them; 
 import csv
 from itertools import product
 
-TABLES = ("cores", "lines", "offsets", "events", "comparison", "run")
+from hwmem.trace.program import false_hitms
+
+TABLES = ("cores", "lines", "offsets", "events", "series", "space", "gc", "comparison", "run")
 
 
 def rows(result, table="cores"):
@@ -30,6 +35,8 @@ def cores_rows(result):
 
 
 def lines_rows(result):
+    if result.program is not None:
+        return [program_line(line) for line in result.program.lines]
     return [
         {
             name: value if not isinstance(value, list) else " ".join(map(str, value))
@@ -38,6 +45,19 @@ def lines_rows(result):
         }
         for row in result.c2c()
     ]
+
+
+def program_line(line):
+    """A line of a recorded program, under the names that those of a run have."""
+    return {
+        "address": line.address,
+        "symbol": line.symbol or "",
+        "sharing": line.sharing,
+        "threads": " ".join(map(str, line.threads)),
+        "hitm": line.hitm,
+        "hitm_false": false_hitms(line),
+        "source": " ".join(line.source),
+    }
 
 
 def offsets_rows(result):
@@ -54,7 +74,23 @@ def offsets_rows(result):
 def events_rows(result):
     if result.events is None:
         return []
-    return [{name: event[name].tolist() for name in event.dtype.names} for event in result.events]
+    names = [name for name in result.events.dtype.names if result.events.dtype[name].shape == ()]  # not what fills up the record
+    return [dict(zip(names, event)) for event in zip(*(result.events[name].tolist() for name in names))]
+
+
+def series_rows(result):
+    return [] if result.series is None else [dict(zip(result.series.dtype.names, row)) for row in result.series.tolist()]
+
+
+def space_rows(result):
+    plain = ("start", "end", "perms", "offset", "device", "inode", "name")
+    return [{**{name: vma[name] for name in plain}, **flat({"pages": vma["pages"]})} for vma in result.space or ()]
+
+
+def gc_rows(result):
+    lists = {"pauses_ns": ("pause1_ns", "pause2_ns"), "at_ns": ("began_ns", "marking_ns", "terminating_ns", "ended_ns")}
+    kept = [{name: value for name, value in cycle.items() if name not in lists} for cycle in result.gc]
+    return [row | {n: v for key, names in lists.items() for n, v in zip(names, cycle.get(key, ()))} for row, cycle in zip(kept, result.gc)]
 
 
 def comparison_rows(result):
@@ -106,8 +142,13 @@ def to_pandas(table):
 
 def write_csv(table, path):
     """A CSV file of rows, with a line of names first. Raises OSError."""
-    names = list(dict.fromkeys(name for row in table for name in row))
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(table)
+        write_csv_rows(table, file)
+
+
+def write_csv_rows(table, file):
+    """The same into an open file."""
+    names = list(dict.fromkeys(name for row in table for name in row))
+    writer = csv.DictWriter(file, names)
+    writer.writeheader()
+    writer.writerows(table)

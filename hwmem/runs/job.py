@@ -112,7 +112,8 @@ class Job:
         return [self.machine.check_core(c) for c in numbers]
 
     def run(self, progress=False, compare=False, watch=UNWATCHED, max_cycles=None):
-        """The measured phase, and what came of it. Raises Interrupted."""
+        """The measured phase, and what came of it. Raises Interrupted. `progress`: a bar, or a function of the job that gives a context
+        (cli/live.py)."""
         machine, m = self.machine, self.machine.state
         limit = P.NEVER if max_cycles is None else MAX_CYCLES.check("max_cycles", max_cycles)
         self.set_up()
@@ -163,7 +164,7 @@ class Job:
         m.stopped, m.until = 0, until
         began, stopped = time.perf_counter(), None
         try:
-            with bar_of(self.workload.name, m) if progress else nullcontext() as tick:
+            with self.telling(progress) as tick:
                 run_interruptibly(m, self.workload.kernel, m, self.w, tick=tick)
         except KeyboardInterrupt:
             if running:  # it did not hear: nothing of it can be told
@@ -175,6 +176,12 @@ class Job:
         if stopped is None and m.stopped:
             stopped = f"max_cycles: the program had not ended after {until - self.start:,} cycles"
         return wall, stopped or self.unfinished()
+
+    def telling(self, progress):
+        """A context that gives what is called while the kernel runs."""
+        if callable(progress):
+            return progress(self)
+        return bar_of(self.workload.name, self.machine.state) if progress else nullcontext()
 
     def unfinished(self):
         """What to say of threads that could still run when the kernel returned, or None."""

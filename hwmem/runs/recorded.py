@@ -27,7 +27,6 @@ from hwmem.machine.weave import (
     EMPTY,
     FAULTED,
     READY,
-    STRAND,
     STUCK,
     WAITS_MEMORY,
     WEAVE,
@@ -61,9 +60,9 @@ KEPT = 200  # rows of a table of where misses are
 
 
 class Tables(NamedTuple):
-    """What the kernels look up: arrays. `what`, `pcs`: buffers of all strands; `stops`, `skips`: theirs, one after another; `acts`: whether a call is carried out
-    here; `owner`, `freed_at`: of free locks; `bits`, `line_places`: of shared lines; `granules`, `slots`: a hash table of shared words; `state`:
-    last stores to them; `stores`: (thread, address) of stores that were asked for."""
+    """Arrays that the kernels reach by address (machine/weave.py, ARRAYS), all of int64. `what`, `pcs`: buffers of all strands; `stops`, `skips`: theirs, one after
+    another; `acts`: whether a call is carried out here; `owner`, `freed_at`: of free locks; `lines`: a hash table of shared lines; `granules`,
+    `slots`: one of shared words; `state`: last stores to them; `stores`: (thread, address) of stores that were asked for."""
 
     what: np.ndarray
     pcs: np.ndarray
@@ -72,8 +71,7 @@ class Tables(NamedTuple):
     acts: np.ndarray
     owner: np.ndarray
     freed_at: np.ndarray
-    bits: np.ndarray
-    line_places: np.ndarray
+    lines: np.ndarray
     granules: np.ndarray
     slots: np.ndarray
     state: np.ndarray
@@ -204,8 +202,8 @@ class Replay:
             lines = np.concatenate([lines, self.apart.lines])
             if self.image:
                 self.image.add(*self.apart.pages)
-        acts = np.zeros(len(recording.calls) + 1, np.bool_)
-        acts[[call.index for call in recording.calls if call.number in MEMORY and self.image]] = True
+        acts = np.zeros(len(recording.calls) + 1, np.int64)
+        acts[[call.index for call in recording.calls if call.number in MEMORY and self.image]] = 1
         self.tables = Tables(
             np.zeros(n * self.room, np.int64),
             np.zeros(n * self.room, np.int64),
@@ -214,14 +212,17 @@ class Replay:
             acts,
             np.zeros(slots, np.int64),
             np.zeros(slots, np.int64),
-            filter_of(lines),
             hash_table(lines)[0],
             *hash_table(order.uses.granules),
             np.zeros(slots, np.int64),
             np.zeros((STORES, 2), np.int64),
         )
-        self.strands = np.zeros(n, STRAND).view(np.recarray)
         self.w = np.zeros(1, WEAVE).view(np.recarray)[0]
+        self.w.count, self.strands = n, self.w.strands[:n]
+        for name, array in self.tables._asdict().items():
+            self.w[name] = array.ctypes.data
+        self.w.lines_size, self.w.granules_size, self.w.room = len(self.tables.lines), len(self.tables.granules), STORES
+        self.w.bits[:] = filter_of(lines)
         self.w.store_start, self.w.store_end = stores
         self.w.checking = order.order == CONFLICT and not self.apart  # moved words are not among those that are checked
         stop = skip = 0
@@ -236,7 +237,7 @@ class Replay:
             stop, skip = stop + len(order.stops[k + 1]), skip + len(order.skips[k + 1])
             s.stops_end, s.skips_end = stop, skip
             s.check_from = 0 if k else order.first_position
-        begin(self.machine.state, self.strands)
+        begin(self.machine.state, self.w)
         self.culprits = new_culprits(own_code if own_code[1] else program_range(self.program))
 
     @property
@@ -276,7 +277,7 @@ class Replay:
 
     def _go_on(self):
         self.w.budget = BUDGET
-        return weave(self.machine.state, self.w, self.strands, self.tables, self.places, self.culprits)
+        return weave(self.machine.state, self.w, self.places, self.culprits)
 
     def _fill(self, k):
         """The next records of strand `k`, as many as there is room for."""
@@ -298,7 +299,7 @@ class Replay:
         if self.apart:
             self.apart.move(self.tables.what[int(s.place) : int(s.place) + filled])
         if first is None:
-            finish(self.machine.state, self.strands, k, self.tables)
+            finish(self.machine.state, self.w, k)
             return
         s.first, s.end, s.state = first, first + filled, READY
 
@@ -323,7 +324,7 @@ class Replay:
         s = self.strands[k]
         s.at += 1
         s.state = READY if s.at < s.end else EMPTY
-        let_go(self.machine.state, self.strands, k)
+        let_go(self.machine.state, self.w, k)
         if s.state == EMPTY:
             self._fill(k)
 
@@ -380,10 +381,10 @@ class Replay:
         s.passed, s.state = s.stop + 1, READY
 
     def _fetch_stores(self):
-        n = int(self.w.stores)
+        n = int(self.w.stored)
         if n and self._stores is not None:
             self._stores.extend(map(tuple, self.tables.stores[:n].tolist()))
-        self.w.stores = 0
+        self.w.stored = 0
 
     def _check(self):
         """Under `conflict`, every load of a shared word has read the store that it read in the recording."""

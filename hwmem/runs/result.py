@@ -125,7 +125,8 @@ class Result:
         return html(self)
 
     def to_pandas(self, table="cores"):
-        """A DataFrame of one of frame.TABLES: "cores" (a row a core), "lines", "offsets", "events", "comparison", "run" (one row).
+        """A DataFrame of one of frame.TABLES: "cores" (a row a core), "lines", "offsets", "events", "series", "space", "gc", "comparison",
+        "run" (one row).
         Raises ImportError where pandas is missing, ValueError for another name."""
         return to_pandas(rows(self, table))
 

@@ -23,7 +23,7 @@ from bisect import bisect_right
 import numpy as np
 
 from hwmem._jit import hot, kernel
-from hwmem.machine.records import ATOMIC, CALL, FREE, LOAD, NONE, TAKE, seen, writes
+from hwmem.machine.records import ATOMIC, CALL, FREE, LOAD, NONE, TAKE, seen, store_number, writes
 from hwmem.params import PAGE, PAGE_SHIFT
 from hwmem.trace import words as w
 from hwmem.trace.log import CLONE_CHILD_CLEARTID, FUTEX, MEMORY, THREAD_END
@@ -32,7 +32,7 @@ from hwmem.trace.words import FREES, TAKES, is_free, is_loose, op_of, turn
 
 CLOCK, CONFLICT, RECORDED = "clock", "conflict", "recorded"
 ORDERS = (CLOCK, CONFLICT, RECORDED)
-STOP = np.dtype([("pos", np.int64), ("at", np.int64), ("thread", np.int32), ("other", np.int32)])
+STOP = np.dtype([(name, np.int64) for name in ("pos", "at", "thread", "other")])  # as machine/weave.py reads it
 FIRST_STOPS, FIRST_NODES = 1 << 12, 1 << 12
 SPARE = 2200  # stops that one use may need: one for each other thread, twice
 ON, FULL, ASKS = range(3)
@@ -192,7 +192,9 @@ def digest(uses, state, skips, next_skip, digests):
         next_skip[t] = n
         if skips[n, 0] == t and skips[n, 1] == use.pos:
             continue
-        digests[t] = seen(digests[t], use.slot, use.kind, t, use.pos, state)
+        digests[t] = seen(digests[t], use.slot, use.kind, state[use.slot])
+        if writes(use.kind):
+            state[use.slot] = store_number(t, use.pos)
 
 
 class Order:

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math"
 	"os"
 	"sort"
@@ -146,3 +147,15 @@ func main1() {
 	fmt.Print(e1(), s2(nil))
 	fmt.Fprintln(os.Stderr, os.Args)
 }
+
+var table = map[string]*int{"a": nil, "b": new(int), "c": nil, "d": nil, "e": nil, "f": nil, "g": nil}
+var errBad = errors.New("bad")
+var first = second + 1
+var second = third()
+var lazy = func() int { return first }
+var shapes = []interface{}{1, "two", []int{3}, map[int]int{4: 4}, fmt.Sprint(5)}
+
+func third() int { return len(table) }
+
+func lg(x int) { log.Printf("x = %d", x); log.Println(x) }
+func mp() int  { var m sync.Map; m.Store("a", 1); v, _ := m.Load("a"); return v.(int) }

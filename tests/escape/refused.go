@@ -3,7 +3,7 @@ package refused
 
 import (
 	"reflect"
-	"sync"
+	"sync/atomic"
 )
 
 func max[T int | float64](a, b T) T {
@@ -28,7 +28,7 @@ func usesPair(p *pair[string, int]) int { return p.get() }
 
 func usesReflect(v interface{}) string { return reflect.TypeOf(v).Name() }
 
-func usesMap(k string) { var m sync.Map; m.Store(k, 1) }
+func usesPointer(k *int) { var p atomic.Pointer[int]; p.Store(k) }
 
 var zero = max(1, 0)
 

@@ -2,6 +2,7 @@
 
 import builtins
 import collections
+import json
 import os
 import random
 
@@ -13,6 +14,7 @@ from compiler import HERE, PROGRAMS, SEEDS, ask, go, recording
 from gofunctions import program
 
 from goalloc.cli.cli import main
+from goalloc.escape.cost import Allocation
 from goalloc.escape.driver import Analysis
 from goalloc.escape.library import table
 
@@ -71,7 +73,7 @@ def test_beside_what_is_refused_the_rest_is_said_and_nothing_else(inline):
     analysed = [line for line in said if int(line.split(":")[0]) >= 35]
     assert found.lines == analysed
     names = [name for _, name, _ in found.refused]
-    assert names == ["max", "get", "usesMax", "usesUser", "usesPair", "usesReflect", "usesMap", "zero"]
+    assert names == ["max", "get", "usesMax", "usesUser", "usesPair", "usesReflect", "usesPointer", "zero"]
 
 
 def test_a_call_of_a_method_that_the_library_hides_is_refused():
@@ -145,3 +147,61 @@ def test_every_inlined_library_function_says_what_its_body_adds_or_is_refused():
                 count += step[0] == "new"
                 if step[0] == "flow":
                     assert all(isinstance(i, str) or 0 <= i < count for i in (step[1], step[4]))
+
+
+def sizes(source: str, name: str) -> list[tuple[str, int | None, int]]:
+    """(what, bytes, words that are pointers) of a function's allocations."""
+    found = [Allocation(n, escapes) for n, escapes in Analysis(source.encode()).allocations(name) or []]
+    return [(a.text, a.size, sum(a.pointers)) for a in found]
+
+
+def test_allocations_have_the_sizes_and_pointers_of_gos_types():
+    source = """package p
+
+type node struct {
+	next *node
+	key  int32
+	val  any
+}
+
+func f(n int) (out []any) {
+	x := n
+	out = append(out, new(node), &node{}, make([]string, 3), make([]byte, n), [2]*int{&x}, n, 7)
+	out = append(out, func() int { return n + x }, map[int]int{}, []int16{9: 1})
+	return out
+}
+"""
+    assert sizes(source, "f") == [
+        ("x", 8, 0),
+        ("new(node)", 32, 3),
+        ("&node{}", 32, 3),
+        ("make([]string, 3)", 24, 1),
+        ("make([]string, 3)", 48, 3),
+        ("make([]byte, n)", 24, 1),
+        ("make([]byte, n)", None, 0),
+        ("[2]*int{...}", 16, 2),
+        ("n", 8, 0),
+        ("7", 0, 0),
+        ("func literal", 24, 1),
+        ("map[int]int{}", 48, 3),
+        ("[]int16{...}", 24, 1),
+        ("[]int16{...}", 20, 0),
+    ]
+
+
+def test_costs_of_what_does_not_exist_or_is_refused_are_one_line(capsys):
+    assert main(["escape", str(HERE / "refused.go"), "--cost", "nobody"]) == 2
+    assert "nobody is no function of" in capsys.readouterr().err
+    assert main(["escape", str(HERE / "refused.go"), "--cost", "usesMax"]) == 2
+    assert "usesMax is not analysed: max is generic" in capsys.readouterr().err
+    assert main(["escape", str(HERE / "refused.go"), "--cost", "beside", "--runs", "0"]) == 2
+    assert "--runs: takes 1 to 1,000,000" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_on_the_heap_objects_lie_side_by_side_and_on_the_stack_in_one_place(capsys):
+    assert main(["escape", str(HERE / "loops.go"), "--cost", "list", "--runs", "512", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["allocation"], row["bytes"], row["size class"], row["pointers"]) == ("&node{...}", 16, 16, "1 of 2 words")
+    assert row["heap lines"] == 512 * 16 // 64 and row["stack lines"] == 1
+    assert row["goes to"] == "heap" and row["heap cycles"] > row["stack cycles"] > 0

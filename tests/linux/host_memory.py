@@ -5,6 +5,7 @@ import os
 import pathlib
 import platform
 import re
+import subprocess
 import sys
 
 import pytest
@@ -25,6 +26,12 @@ def need_linux():
         pytest.skip(
             f"compares with Linux 6.17 or later on x86-64, this is {platform.system()} {platform.release()} on {platform.machine()}"
         )
+
+
+def lies_on_a_disk(folder):
+    """Whether files there are of a file system whose pages are one by one dirty, and written back: not those of tmpfs."""
+    kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True).stdout.strip()
+    return kind in ("ext2/ext3", "xfs", "btrfs")
 
 
 def read(name):

@@ -7,6 +7,7 @@ from hwmem.core.service import drain_all
 from hwmem._jit import kernel
 from hwmem.machine.enter import place_thread
 from hwmem.machine.machine import Machine
+from oracles.linux.process_scripts import FILE_PAGES
 
 BASE, WINDOW, PROCESSES = 0x1000_0000_0000, 64 << 20, 4
 FIGURES = (
@@ -33,6 +34,7 @@ RENAMED = {
     "protect": "mprotect",
     "advise": "madvise",
     "refs": "clear_refs",
+    "sync": "msync",
 }
 NO_OFFSET = ("lockall", "unlockall", "refs")
 
@@ -56,6 +58,15 @@ class Processes:
     def __init__(self, memory="256MiB"):
         self.machine = Machine(MachineConfig().replace(cores=1, memory=memory, swap="0", thp="madvise"))
         self.alive = [self.machine.spawn(privileged=True)] + [None] * (PROCESSES - 1)
+        self.fd = None
+
+    def warm(self):
+        """All of the file is in the page cache, and nothing of it has been used."""
+        reader, self.fd = self.machine.spawn(), self.machine.create_file("mapped", FILE_PAGES * P.PAGE)
+        a = reader.mmap(0, FILE_PAGES * P.PAGE, P.PROT_READ, P.MAP_SHARED, self.fd)
+        reader.madvise(a, FILE_PAGES * P.PAGE, P.MADV_RANDOM)
+        reader.touch(a, FILE_PAGES * P.PAGE, write=False)
+        reader.exit()
 
     def answer(self, line):
         p, op, *numbers = line.split()
@@ -80,6 +91,8 @@ class Processes:
             numbers[0] += BASE
         if op == "map":
             process.mmap(*numbers[:3], numbers[3] | P.MAP_FIXED)
+        elif op == "file":
+            process.mmap(*numbers[:3], numbers[3] | P.MAP_FIXED, self.fd, numbers[4] * P.PAGE)
         elif op == "move":
             process.mremap(*numbers[:4], BASE + numbers[4])
         else:
@@ -106,6 +119,8 @@ def shown(process):
 def answer_script(lines):
     """The list of answers to the lines."""
     processes = Processes()
+    if any(line.split()[1] == "file" for line in lines):
+        processes.warm()
     answers = [processes.answer(line) for line in lines]
     processes.machine.check()
     return answers

@@ -141,6 +141,18 @@ def test_which_flags_go_together(process, flags, address, length, expected):
     assert failure(process.mmap, address, length, 3, flags, fd) == expected
 
 
+def test_huge_pages_are_of_a_file_with_an_offset(process):
+    for length, address, offset, expected in (
+        (HUGE, BASE, PAGE, errno.EINVAL),
+        (HUGE, BASE, (1 << 63) - PAGE, errno.EOVERFLOW),
+        (HUGE, BASE, HUGE, 0),
+        ((1 << 64) - 1, BASE, 0, errno.EINVAL),
+        (1 << 47, BASE + PAGE, 0, errno.ENOMEM),
+    ):
+        assert failure(process.mmap, address, length, 3, POOLED | FIXED, -1, offset) == expected
+    assert window(process)[0].offset == HUGE
+
+
 def test_what_may_be_dropped_is_neither_promised_nor_locked_nor_inherited(process):
     promised = process.machine.meminfo()["Committed_AS"]
     process.mmap(BASE, 16 * PAGE, 3, DROPPABLE | FIXED)

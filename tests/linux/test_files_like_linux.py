@@ -9,7 +9,6 @@ import itertools
 import json
 import platform
 import shutil
-import subprocess
 
 import pytest
 
@@ -17,6 +16,7 @@ import hwmem
 from hwmem import params as P
 from hwmem.config.machine import DiskConfig, MachineConfig
 from hwmem.machine.machine import Machine
+from host_memory import lies_on_a_disk
 from mapped_files import PAGE, contents, faults, runs
 from oracles.linux import file_scripts, scripts
 
@@ -25,7 +25,6 @@ CODES = {"SEGV_MAPERR": 1, "SEGV_ACCERR": 2}
 BUS_ADRERR = 12  # as files_oracle.c writes it
 LATER = 1 << 30  # cycles after which all that was read ahead is there
 FAST = DiskConfig(latency=0, bytes_per_cycle=1024)
-DISK_FILE_SYSTEMS = ("ext2/ext3", "xfs", "btrfs")
 RECORDED = [json.loads(line) for line in gzip.open(scripts.FOLDER / "files.jsonl.gz", "rt")]
 _names = itertools.count()
 
@@ -190,7 +189,7 @@ def test_linux_answered_the_same(machines, recorded):
 def test_the_hosts_kernel_answers_the_same(machines, tmp_path, seed):
     if not shutil.which("gcc") or not shutil.which("setarch"):
         pytest.skip("no gcc or no setarch")
-    if subprocess.run(["stat", "-f", "-c", "%T", tmp_path], capture_output=True, text=True).stdout.strip() not in DISK_FILE_SYSTEMS:
+    if not lies_on_a_disk(tmp_path):
         pytest.skip("temporary files do not lie on a disk's file system")
     program = scripts.build(tmp_path, "files_oracle")
     known = next(recorded["answers"] for recorded in RECORDED if recorded["answers"][0]["op"].startswith("warm"))

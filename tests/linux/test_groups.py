@@ -131,5 +131,12 @@ def test_arguments_are_checked(machine):
         machine.group("a")
     with pytest.raises(TypeError, match="group: takes a Group"):
         machine.spawn(group="a")
+    for absent in ("min", "low", "parent", "swap_high"):
+        with pytest.raises(TypeError, match=f"^{absent}: .*; a group takes max, high, swap_max and oom_group$"):
+            machine.group("b", **{absent: 1})
+    with pytest.raises(ValueError, match="'a/b': groups do not nest"):
+        machine.group("a/b")
+    with pytest.raises(TypeError, match="name: takes a line"):
+        machine.group(7)
     with pytest.raises(ValueError, match="another machine"):
         machine.spawn(group=small_machine().group("b"))

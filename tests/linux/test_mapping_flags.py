@@ -95,6 +95,15 @@ def test_an_offset_that_no_file_can_have_is_refused(process, fd, flags, offset, 
         ("msync", (HALF, PAGE, 4), errno.ENOMEM),
         ("msync", (BASE, PAGE, HALF), 0),
         ("mincore", (HALF, PAGE), errno.ENOMEM),
+        ("mincore", (HALF - PAGE, 0), errno.ENOMEM),
+        ("mincore", (1 << 47, 0), errno.ENOMEM),
+        ("madvise", (HALF - PAGE, PAGE, 4), errno.ENOMEM),
+        ("mlock", (HALF - PAGE, PAGE), errno.ENOMEM),
+        ("mlock", (HALF - 1, PAGE), errno.ENOMEM),
+        ("munlock", (HALF - PAGE, 3 * PAGE), errno.ENOMEM),
+        ("msync", (HALF - PAGE, 16 * PAGE, 6), errno.ENOMEM),
+        ("mremap", (PAGE, HALF + PAGE, 3 * PAGE, MOVE, BASE + 16 * PAGE), errno.EINVAL),
+        ("mremap", (TOP - 2 * PAGE, P.TASK_END[0], 1, MOVE, BASE + 16 * PAGE), errno.EFAULT),
         ("mlockall", (HALF,), errno.EINVAL),
     ],
 )
@@ -117,10 +126,14 @@ def test_arguments_of_64_bits_have_no_sign_and_ints_are_their_low_half(machine, 
         (8 | FIXED, PAGE, BASE, errno.EINVAL),
         (FIXED, PAGE, BASE, errno.EINVAL),
         (P.MAP_SHARED | FIXED | P.MAP_HUGETLB, 2 << 20, BASE, errno.EINVAL),
-        (P.MAP_SHARED | FIXED | P.MAP_SYNC, PAGE, BASE, 0),
+        (P.MAP_SHARED | FIXED | P.MAP_SYNC, PAGE, BASE, errno.EOPNOTSUPP),
+        (P.MAP_PRIVATE | FIXED | P.MAP_SYNC, PAGE, BASE, errno.EOPNOTSUPP),
         (P.MAP_SHARED_VALIDATE | P.MAP_ANONYMOUS | FIXED, PAGE, BASE, errno.EINVAL),
         (PRIVATE | FIXED | 0x20_0000, PAGE, BASE, 0),
         (PRIVATE | FIXED | P.MAP_SYNC, PAGE, BASE, 0),
+        (PRIVATE | FIXED, PAGE, TOP - 1, 1),
+        (PRIVATE | P.MAP_FIXED_NOREPLACE, PAGE, TOP - 100, 100),
+        (PRIVATE | FIXED, PAGE, TOP - 4097, errno.ENOMEM),
         (PRIVATE | FIXED | P.MAP_HUGETLB, 0, BASE, errno.EINVAL),
         (PRIVATE | FIXED | P.MAP_HUGETLB, PAGE, BASE, errno.ENOMEM),
         (PRIVATE | FIXED | P.MAP_HUGETLB, 2 << 20, BASE + PAGE, errno.EINVAL),
@@ -268,3 +281,27 @@ def test_an_old_length_of_zero_maps_shared_memory_once_more(process):
     with pytest.raises(hwmem.BusError) as caught:
         process.load(longer + 6 * PAGE)
     assert (caught.value.address, caught.value.code, caught.value.access) == (longer + 6 * PAGE, "BUS_ADRERR", "read")
+
+
+MINCORE = 27  # its number on x86-64
+
+
+@pytest.mark.parametrize(
+    "start, length, vector, expected, told",
+    [
+        (0, 3 * PAGE, 0x10_0000, errno.ENOMEM, [1, 0, 9]),  # a hole ends it, when what lies before has been told
+        (16 * PAGE, PAGE, 0x10_0000, errno.ENOMEM, [9, 9, 9]),
+        (0, PAGE, 0x30_0000, errno.EFAULT, [9, 9, 9]),
+        (16 * PAGE, PAGE, 0x30_0000, errno.ENOMEM, [9, 9, 9]),
+        (16 * PAGE, PAGE, TOP - PAGE - BASE, errno.EFAULT, [9, 9, 9]),  # where no program has memory
+        (0, 0, -BASE, 0, [9, 9, 9]),
+        (0, PAGE, 0x10_1FFF, 0, [9, 9, 9]),
+    ],
+)
+def test_mincore_says_what_it_knows_and_then_why_it_does_not_go_on(machine, start, length, vector, expected, told):
+    process = machine.spawn(privileged=True)
+    process.mmap(BASE, 2 * PAGE, 3, PRIVATE | FIXED), process.mmap(BASE + 0x10_0000, 2 * PAGE, 3, PRIVATE | FIXED)
+    process.store(BASE, 1), process.write(BASE + 0x10_0000, bytes([9, 9, 9]))
+    assert failure(process.syscall, MINCORE, BASE + start, length, BASE + vector) == expected
+    assert list(process.read(BASE + 0x10_0000, 3)) == told
+    process.exit()

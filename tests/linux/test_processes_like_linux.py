@@ -3,7 +3,8 @@
 oracles/linux/processes.jsonl.gz holds what Linux 6.18 answered; where a compiler and a kernel of that age are, fresh scripts
 are asked of it as well. A figure on which runs differ (None) is not compared. LazyFree and Referenced are left out of a
 script that calls MADV_FREE, for Linux moves such pages in batches of 31 a core (test_oracles_linux.py says how far that goes),
-and of one that clears references: no TLB is flushed then, and what the host's TLB happens to keep decides what it sees again.
+of one that locks pages of files (munlock has such batches too, and what waits in one is not marked as used again), and of one
+that clears references: no TLB is flushed then, and what the host's TLB happens to keep decides what it sees again.
 """
 
 import gzip
@@ -14,7 +15,7 @@ import subprocess
 import pytest
 
 import process_answers
-from host_memory import huge_pages, need_linux
+from host_memory import huge_pages, lies_on_a_disk, need_linux
 from oracles.linux import process_scripts, scripts
 
 RECORDED = [json.loads(line) for line in gzip.decompress((scripts.FOLDER / "processes.jsonl.gz").read_bytes()).splitlines()]
@@ -34,9 +35,14 @@ def differences(ours, theirs, place=()):
     return [(place, ours, theirs)]
 
 
+def locks_files(lines):
+    ops = {line.split()[1] for line in lines}
+    return "file" in ops and bool(ops & {"lock", "lockall"})
+
+
 def compare(theirs):
     lines = [answer["op"] for answer in theirs]
-    loose = any((" advise " in line and line.endswith(FREE)) or " refs " in line for line in lines)
+    loose = any((" advise " in line and line.endswith(FREE)) or " refs " in line for line in lines) or locks_files(lines)
     for step, (mine, linux) in enumerate(zip(process_answers.answer_script(lines), theirs)):
         found = [d for d in differences(mine, linux) if not (loose and len(d[0]) == 5 and d[0][4] in LOOSE)]
         assert not found, f"step {step}, {lines[step]!r} after {lines[max(0, step - 5) : step]}: (place, ours, Linux's) {found[:5]}"
@@ -65,8 +71,12 @@ def program(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", process_scripts.KINDS)
-def test_fresh_scripts_are_answered_as_this_hosts_kernel_answers_them(kind, program, seed):
+def test_fresh_scripts_are_answered_as_this_hosts_kernel_answers_them(kind, program, seed, tmp_path):
+    file = tmp_path / "mapped"
+    file.write_bytes(bytes(process_scripts.FILE_PAGES * process_scripts.PAGE))
+    if kind == "files" and not lies_on_a_disk(tmp_path):
+        pytest.skip("temporary files do not lie on a disk's file system")
     rng = random.Random(seed)
     for number in (rng.randrange(1 << 30) for _ in range(LIVE_SCRIPTS)):
         print(f"{kind} script {number}")
-        compare(scripts.settled(program, list(process_scripts.script(number, STEPS, kind))))
+        compare(scripts.settled(program, list(process_scripts.script(number, STEPS, kind)), file))

@@ -6,12 +6,12 @@ import hwmem
 from hwmem.proc.residency import BUCKETS, residency
 
 PAGE, MIB = 4096, 1 << 20
-ANY = {"anon": "anonymous", "lazy": "lazyfree", "swap": "swap", "huge": "anonhugepages"}
 
 
 def compare(process):
     rows, vmas = residency(process), process.maps()
-    assert [(r["start"], r["end"], r["perms"], r["name"]) for r in rows] == [(v.start, v.end, v.perms, v.name) for v in vmas]
+    for name in ("start", "end", "perms", "offset", "device", "inode", "name"):
+        assert [r[name] for r in rows] == [getattr(v, name) for v in vmas], name
     for r, v in zip(rows, vmas):
         pages = r["pages"]
         assert (pages["anon"] + pages["lazy"]) * PAGE == v.anonymous and pages["lazy"] * PAGE == v.lazyfree, r

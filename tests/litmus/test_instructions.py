@@ -352,9 +352,17 @@ def test_random_threads_of_all_widths_end_as_the_model_of_bytes_says(seed):
         (herd(["NOP"], init="int8_t x=300", condition="exists (x=1)"), 2, "300 does not fit 1 bytes"),
         (herd(["NOP"], init="x=O;"), 2, "'x=O' is not name=number"),
         (herd(["movl 4(%rax),%ebx"], init="0:rax=x"), 4, "is not understood"),
-        (herd(["movntdqa (x),%xmm1"]), 4, "is not understood"),
+        (herd(["movl (%rax,%rbx,4),%ebx"], init="0:rax=x"), 4, "there is no array"),
+        (herd(["movl (%rax,%rbx,3),%ebx"], init="int t[2]; 0:rax=t"), 4, "is not understood"),
+        (herd(["movntdqa (x),%xmm1"]), 4, "registers of vectors (xmm, ymm, zmm) are not there"),
         (herd(["lock movl $1,(x)"]), 4, "is not understood"),
-        (herd(["NOP"], init="int64_t t[2]={1,-1};"), 2, "is not name=number"),
+        (herd(["NOP"], init="int64_t t[2]={1};"), 2, "is not TYPE NAME[N]={number, ...} with N of them"),
+        (herd(["NOP"], init="double t[2];"), 2, "is not TYPE NAME[N]"),
+        (herd(["NOP"], init="int t[65];"), 2, "64 at most"),
+        (herd(["NOP"], init="int8_t t[2]={1,300};", condition="exists (t[1]=1)"), 2, "300 does not fit 1 bytes"),
+        (herd(["NOP"], init="int t[2];", condition="exists (t={1})"), 5, "t has 2 elements, not 1"),
+        (herd(["NOP"], init="int t[2];", condition="exists (t[2]=1)"), 5, "'t[2]' is no element of an array"),
+        (herd(["NOP"], init="x=1;", condition="exists (x={1})"), 5, "'x' is no array"),
         (herd(["NOP"], init="double x=1;"), 2, "the type is none of"),
         (herd(["NOP"], condition="exists (0:ah=1)"), 5, "high byte cannot be asked for"),
     ],
@@ -369,3 +377,39 @@ def test_an_address_that_is_no_locations_is_told(tmp_path, capsys):
     (tmp_path / "t.litmus").write_text(herd(["movl (%rax),%ebx"], init="0:rax=5; x=1", condition="exists (0:rbx=0)"))
     assert main(["litmus", str(tmp_path / "t.litmus")]) == 2
     assert "its register does not hold the address of a location" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "instructions, init, condition",
+    [
+        (["movq 0(%rax,%rbx,8),%rcx"], "int64_t t[2]={1,-1}; 0:rax=t; 0:rbx=1", "forall 0:rcx=-1"),
+        (["movl 4(%rax),%ecx"], "int32_t t[3]={1,2,3}; 0:rax=t", "forall 0:rcx=2"),
+        (["movl -4(%rax),%ecx"], "int32_t t[3]={1,2,3}; 0:rax=&t[2]", "forall 0:rcx=2"),
+        (["addq $8,%rax", "movb $7,(%rax)"], "int64_t t[2]={1,0x1ff}; 0:rax=t", "forall t={1,0x107} /\\ 0:rax=t[1]"),
+        (["movl $5,(t)", "incl 2(%rax,%rbx,2)"], "int t[3]; 0:rax=t; 0:rbx=3", "forall t={5,0,1} /\\ t[2]=1"),
+        (["movq (%rax),%rbx", "movl (%rbx),%ecx"], "int64_t t[1]={y}; int y=9; 0:rax=t", "forall 0:rcx=9"),
+        (["lock addl $3,8(%rax)"], "int t[20]={0,0,4,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}; 0:rax=t; y=1", "forall t[2]=7 /\\ t[19]=0"),
+    ],
+)
+def test_an_array_has_its_elements_side_by_side(instructions, init, condition):
+    """What herd says of its own test of an index (herd/tests/instructions/X86_64/A009: -1, always) and what the addresses make of others."""
+    assert verdicts(herd(instructions, init=init, condition=condition)) == [True, True, True]
+
+
+def test_elements_of_an_array_are_locations_of_their_own():
+    buffering = herd(
+        ["movl $1,(%rax)", "movl 4(%rax),%ebx"],
+        ["movl $1,4(%rax)", "movl (t),%ebx"],
+        init="int32_t t[2]; 0:rax=t; 1:rax=t",
+        condition="locations [t;]\nexists (0:ebx=0 /\\ 1:ebx=0)",
+    )
+    assert litmus.parse(buffering).observed == ("0:EBX", "1:EBX", "t[0]", "t[1]")
+    assert verdicts(buffering) == [False, True, True]
+
+
+def test_an_access_beyond_an_element_is_told(tmp_path, capsys):
+    for number, one in enumerate((["movq $1,(%rax)"], ["movl 8(%rax),%ebx"], ["movl 2(%rax),%ebx"])):
+        path = tmp_path / f"t{number}.litmus"
+        path.write_text(herd(one, init="int t[2]; 0:rax=t", condition="exists (t[0]=1)"))
+        assert main(["litmus", str(path)]) == 2
+        assert "does not hold the address of a location of that width" in capsys.readouterr().err

@@ -93,12 +93,15 @@ def result(names=("counters[0]", "counters[1]"), cores=4, lines=2, events=400, s
             "start": 0x1000 * (k + 1),
             "end": 0x1000 * (k + 9),
             "perms": "rw-p",
+            "offset": 0,
+            "device": "00:00",
+            "inode": 0,
             "name": names[k % len(names)],
             "pages": {"anon": 3, "lazy": 1, "file": 0, "zero": 0, "huge": 0, "swap": 2},
             "resident": "90099000",
             "swapped": "00900900",
         }
-        for k in range(6)
+        for k in range(max(6, len(names)))
     ]
     fields = {
         "workload": names[0],

@@ -107,3 +107,12 @@ def test_a_lines_kind_is_that_of_its_transfers():
 def test_names_are_split_where_no_bracket_is_open():
     assert split("a[1],f<int, int>::b, c(x, y).d") == ["a[1]", "f<int, int>::b", "c(x, y).d"]
     assert split("") == [] and split("operator>,x") == ["operator>", "x"]
+
+
+def test_its_lines_are_rows_for_pandas_and_documents_for_json(result):
+    from hwmem.runs.data import section_data
+    from hwmem.runs.frame import rows
+
+    first = rows(result, "lines")[0]
+    assert (first["symbol"], first["hitm"], first["hitm_false"], first["source"]) == (LINES[0].symbol, 80, 80, "counters.c:14")
+    assert section_data(result, "c2c")["lines"][0]["code"][0]["data"] == "counters[0].value"

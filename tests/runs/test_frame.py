@@ -37,7 +37,8 @@ def test_lines_offsets_events_and_comparison(result):
 def test_every_table_is_a_file_and_a_frame(result, table, tmp_path):
     result.to_csv(tmp_path / "t.csv", table)
     with open(tmp_path / "t.csv", newline="") as file:
-        assert len(list(csv.DictReader(file))) == len(rows(result, table)) > 0
+        assert len(list(csv.DictReader(file))) == len(rows(result, table))
+    assert (len(rows(result, table)) > 0) == (table != "gc"), "nothing is collected here"
     pytest.importorskip("pandas", reason="frames need pandas")
     assert len(result.to_pandas(table)) == len(rows(result, table))
 

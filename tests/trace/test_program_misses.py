@@ -1,8 +1,7 @@
 """The program's own D1 misses of a recorded program, on the machine as it comes: cachegrind's, but for what page walks push out.
 
     l1d.misses of "program"                the walker's and the kernel's look-ups are counted beside them
-      - upgrades                           a store to a line that is there, in S: cachegrind knows no such miss (MSI; without an
-                                           L2, for upgrades of a line that only the L2 has are misses of the L1)
+      - l1d.upgrades                       a store to a line that is there, in S: cachegrind knows no such miss (MSI)
       - split_double_misses                a reference to two lines is at most one miss there
 
 Walks' own lines push out some of the program's: as many misses more, or fewer, as lines they bring into the L1 at most, here. With
@@ -39,12 +38,11 @@ def named_references(request):
 
 def own_misses(references, changes=(), **settings):
     """(the program's D1 misses as cachegrind counts them, lines that walker and kernel brought into the L1)."""
-    levels = {"l1d": L1, "l2": None} if settings["protocol"] == "msi" else {"l1d": L1}
-    config = MachineConfig().replace(**levels, **settings).with_overrides(list(changes))
+    config = MachineConfig().replace(l1d=L1, **settings).with_overrides(list(changes))
     core = Machine(config).replay(references)["cores"][0]
     program = core["program"]
     return (
-        program["l1d.misses"] - program["upgrades"] - core["split_double_misses"],
+        program["l1d.misses"] - program["l1d.upgrades"] - core["split_double_misses"],
         core["walker"]["l1d.misses"] + core["kernel"]["l1d.misses"],
     )
 

@@ -120,6 +120,36 @@ func tuple(t *types.Tuple) []any {
 	return out
 }
 
+var sizes = types.SizesFor("gc", "amd64")
+
+// opaque is an instance of a generic type: its name, size, alignment and whether it holds pointers.
+func opaque(t *types.Named) any {
+	for i := 0; i < t.TypeArgs().Len(); i++ {
+		if _, free := t.TypeArgs().At(i).(*types.TypeParam); free {
+			return []any{"generic"}
+		}
+	}
+	name := types.TypeString(t, func(p *types.Package) string { return p.Name() })
+	return []any{"opaque", name, sizes.Sizeof(t), sizes.Alignof(t), pointers(t)}
+}
+
+func pointers(t types.Type) bool {
+	switch t := t.Underlying().(type) {
+	case *types.Basic:
+		return t.Kind() == types.String || t.Kind() == types.UnsafePointer
+	case *types.Array:
+		return t.Len() > 0 && pointers(t.Elem())
+	case *types.Struct:
+		for i := 0; i < t.NumFields(); i++ {
+			if pointers(t.Field(i).Type()) {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
 func encode(t types.Type) any {
 	switch t := t.(type) {
 	case *types.Basic:
@@ -127,7 +157,7 @@ func encode(t types.Type) any {
 	case *types.Named:
 		obj := t.Obj()
 		if t.TypeArgs().Len() > 0 {
-			return []any{"generic"}
+			return opaque(t)
 		}
 		if obj.Pkg() == nil {
 			return obj.Name()

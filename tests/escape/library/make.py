@@ -18,14 +18,17 @@ from typing import Any
 
 from goalloc.escape import types as T
 from goalloc.escape.check import Checker
+from goalloc.escape.deadcode import dead_code
 from goalloc.escape.devirt import devirtualize
+from goalloc.escape.escape import Batch
 from goalloc.escape.flow import Flow
 from goalloc.escape.fmt import text
 from goalloc.escape.graph import Graph, heap_reason
 from goalloc.escape.inline import Inliner
 from goalloc.escape.ir import Function, Name, Node, XPos, edit_children, static_value, visit_list
 from goalloc.escape.leaks import RESULTS
-from goalloc.escape.library import Library, decode_tag
+from goalloc.escape.library import Generic, Library, decode_tag
+from goalloc.escape.objects import TypeName
 from goalloc.escape.messages import Messages
 from goalloc.escape.staticinit import _inlined
 from goalloc.escape.syntax import parse
@@ -33,9 +36,10 @@ from goalloc.escape.tree import GoError, Refused
 from goalloc.escape.unit import TAGGED, Aside, Inl, Unit, delay_results
 
 PUBLIC = (
-    "bufio bytes container/heap container/list container/ring context encoding/binary encoding/hex errors fmt hash/crc32 hash/fnv io log "
-    "math math/bits math/cmplx math/rand os path path/filepath regexp runtime runtime/debug sort strconv strings sync sync/atomic "
-    "text/tabwriter time unicode unicode/utf16 unicode/utf8"
+    "bufio bytes compress/gzip container/heap container/list container/ring context crypto/md5 crypto/sha1 crypto/sha256 encoding/base64 "
+    "encoding/binary encoding/csv encoding/hex encoding/json errors flag fmt hash hash/adler32 hash/crc32 hash/crc64 hash/fnv hash/maphash "
+    "html io io/fs io/ioutil log math math/big math/bits math/cmplx math/rand net/url os os/exec os/signal path path/filepath regexp runtime "
+    "runtime/debug sort strconv strings sync sync/atomic testing text/tabwriter text/template time unicode unicode/utf16 unicode/utf8"
 ).split()
 HERE = Path(__file__).parent
 TABLE = HERE.parents[2] / "goalloc" / "escape" / "library.json.gz"
@@ -131,6 +135,19 @@ def tag_of(at: str, results: list[str], tags: dict[str, Any]) -> list[int] | Non
 class Tolerant(Checker):
     """Puts aside whatever it cannot check; who calls a function that is put aside is not, as its tags are known."""
 
+    entry: dict[str, Any]
+    import_path: str
+
+    def declare_type(self, d: Any, scope: Any, package_level: bool) -> None:
+        """A type that holds an instance of a generic one is taken from the table."""
+        try:
+            if d.broken is not None and package_level and "generic" not in self.entry["types"][d.name]:
+                scope.names[d.name] = TypeName(d.name, d.pos, self.library.named(f"{self.import_path}.{d.name}"))
+            else:
+                super().declare_type(d, scope, package_level)
+        except Generic:
+            raise Refused(d.pos, "a generic type") from None
+
     def check_bodies(self) -> None:
         for func in self.functions:
             func.unbuilt = func.refused
@@ -163,13 +180,21 @@ class Recorder(Graph):
         self.steps: list[list[Any]] = []
         self.numbers: dict[int, Any] = {id(self.heap): "heap", id(self.blank): "blank"}
         self.on = False
+        self.functions: list[Function] = []
 
     def new(self, n: Node | None, fn: Function, depth: int, transient: bool) -> Any:
         loc = super().new(n, fn, depth, transient)
         self.numbers[id(loc)] = len(self.locations) - 1
         if self.on:
-            self.steps.append(["new", text(n) if n is not None else None, depth - 1, transient, heap_reason(n)])
+            silent = n is None or isinstance(n, Name) or self.index(fn) > 0 or (n.op == "CLOSURE" and n.func.wrapper)
+            said = None if silent else text(n)
+            self.steps.append(["new", said, depth - 1, transient, heap_reason(n), self.index(fn), loc.is_result])
         return loc
+
+    def index(self, fn: Function) -> int:
+        if fn not in self.functions:
+            self.functions.append(fn)
+        return self.functions.index(fn)
 
     def flow(self, k: Any, src: Any) -> None:
         if self.on:
@@ -185,6 +210,7 @@ class Summaries:
         listed = json.loads(go("list", "-json", path).stdout)
         files = [parse(Path(listed["Dir"], f).read_bytes()) for f in listed["GoFiles"]]
         self.checker = Tolerant(files, Library(api), self.entry["name"])
+        self.checker.entry, self.checker.import_path = self.entry, path
         self.checker.run()
 
     def run(self) -> tuple[int, int]:
@@ -205,6 +231,7 @@ class Summaries:
                 try:
                     unit.declare(func)
                     unit.read_bodies()
+                    dead_code(fn)
                 except (*UNFIT, Aside) as e:
                     say(self.path, fn.sym, type(e).__name__, e)
                     fn.inl = None
@@ -233,6 +260,7 @@ class Summaries:
         unit.messages = Messages()
         p = XPos(1, 1)
         caller = Function("caller", p, T.func([], []))
+        before = len(unit.closures)
         args = [Name(f"a{i}", p, f.type, "EXTERN") for i, f in enumerate(fn.param_fields)]
         results = T.under(fn.type).results
         t = results[0].type if len(results) == 1 else T.tuple_of([r.type for r in results])
@@ -243,16 +271,19 @@ class Summaries:
         caller.body = [made]
         nested = self.nested(inliner, made)
         unit.messages.lines.clear()
-        devirtualize(unit, caller)
+        for each in [caller, *unit.closures[before:]]:
+            devirtualize(unit, each)
         as2 = next(n for n in made.init if n.op == "AS2" and n.define)
         for name in caller.dcl:
             if name.sym[0] not in "~." and "." not in name.sym:
                 name.sym = f"{self.entry['name']}.{name.sym}"
         check_independent(caller, [n for n in as2.lhs if n.sym != "_"])
         graph = Recorder()
+        graph.index(caller)
         if unit.messages.lines:
             raise Refused((1, 1), "a devirtualized call")
-        batch = Batch(graph, Said(graph))
+        batch = Batch(Said(graph))
+        batch.graph = graph
         for name in caller.dcl:
             graph.new(name, caller, 1, False)
         graph.on = True
@@ -261,8 +292,9 @@ class Summaries:
         visit_list([made], lambda n: _label(flow, n))
         flow.stmts([n for n in made.init if n is not as2])
         flow.stmts(made.body)
-        if batch.closures:
-            raise Refused((1, 1), "a body that depends on its place")
+        depth = flow.depth
+        for k, closure in batch.closures:
+            batch.flow_closure(k, closure)
         index = {id(n): i for i, n in enumerate(caller.dcl)}
         return {
             "params": [None if n.sym == "_" else index[id(n)] for n in as2.lhs],
@@ -270,7 +302,9 @@ class Summaries:
             "vars": [[n.sym, T.size(n.type), T.has_pointers(n.type), n.loc.depth - 1] for n in caller.dcl],
             "steps": graph.steps,
             "nested": nested,
-            "deeper": flow.depth - 1,
+            "deeper": depth - 1,
+            "literals": caller.closgen,
+            "functions": [[fn.sym.removeprefix("caller"), fn.closure_called] for fn in graph.functions[1:]],
             "data": data_form(made, as2),
             "static": any(static_value(n) is not n for n in made.list),
         }
@@ -300,12 +334,6 @@ class Summaries:
 def say(*words: Any) -> None:
     if os.environ.get("VERBOSE"):
         print(*words, file=sys.stderr)
-
-
-class Batch:
-    def __init__(self, graph: Graph, messages: Messages) -> None:
-        self.graph, self.messages = graph, messages
-        self.closures: list[Any] = []
 
 
 def data_form(made: Node, as2: Node) -> Any:
@@ -341,6 +369,8 @@ def check_independent(caller: Function, params: list[Name]) -> None:
     """A body that calls an argument, or a method of one, does more where the argument is known."""
 
     def see(n: Node) -> None:
+        if n.op == "CLOSURE":
+            visit_list(n.func.body, see)
         if n.op == "CALLFUNC":
             callee = static_value(n.x)
             if callee.op == "NAME" and callee.cls == "EXTERN" and callee in arguments:

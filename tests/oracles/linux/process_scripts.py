@@ -5,6 +5,7 @@
     moved     mremap of all kinds, DONTUNMAP and an old length of 0 among them, beside mappings of parents and children
     guards    guards, WIPEONFORK, DONTDUMP, DONTNEED_LOCKED
     huge      MADV_HUGEPAGE and COLLAPSE of what a fork shares
+    files     a file of FILE_PAGES pages mapped shared and private by all of them, written, locked, synced
 
 The recorded answers (processes.jsonl.gz: a kind, a seed and answers a line, Linux 6.18, THP "madvise") are what three runs
 agreed on, null elsewhere.
@@ -30,12 +31,13 @@ DONTNEED, FREE, REMOVE, DONTFORK, DOFORK, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP
 )
 POPULATE_READ, POPULATE_WRITE, DONTNEED_LOCKED, COLLAPSE, GUARD_INSTALL, GUARD_REMOVE = 22, 23, 24, 25, 102, 103
 MAYMOVE, FIXED, DONTUNMAP = 1, 2, 4
-PROCESSES = 4
+PROCESSES, FILE_PAGES = 4, 48
 ADVICE = {
     "shared": (DONTNEED, FREE, POPULATE_READ, POPULATE_WRITE, POPULATE_WRITE, REMOVE),
     "locked": (DONTNEED_LOCKED, POPULATE_READ, DONTNEED),
     "moved": (DONTNEED, DONTFORK, DOFORK),
     "huge": (HUGEPAGE, HUGEPAGE, NOHUGEPAGE, COLLAPSE, COLLAPSE, DONTNEED),
+    "files": (DONTNEED, DONTNEED, POPULATE_READ, POPULATE_WRITE),
     "guards": (GUARD_INSTALL, GUARD_INSTALL, GUARD_REMOVE, WIPEONFORK, KEEPONFORK, DONTDUMP, DODUMP, DONTNEED, POPULATE_WRITE),
 }
 WEIGHTS = {
@@ -59,6 +61,7 @@ MORE = {
     "locked": {"lock": 14, "unlock": 8, "lockall": 2, "unlockall": 1},
     "moved": {"move": 20},
     "guards": {"advise": 20, "lock": 2, "unlock": 1},
+    "files": {"map": 4, "file": 16, "sync": 4, "lock": 4, "unlock": 3, "lockall": 1, "unlockall": 1, "move": 3},
     "huge": {"move": 4, "fork": 6},
 }
 KINDS = tuple(ADVICE)
@@ -91,6 +94,11 @@ def arguments(rng, kind, op, unit):
     if op == "map":
         flags = rng.choice((SHARED, SHARED, PRIVATE) if kind in ("shared", "locked") else (SHARED, PRIVATE, PRIVATE, PRIVATE)) | ANONYMOUS
         return f"{off} {length} {rng.choice((RW, RW, RW, R, NONE))} {flags | rng.choice((0, 0, 0, POPULATE, NORESERVE))}"
+    if op == "file":
+        first = rng.randrange(FILE_PAGES - length // PAGE + 1)
+        return (
+            f"{off} {length} {rng.choice((RW, RW, R, NONE))} {rng.choice((SHARED, SHARED, PRIVATE)) | rng.choice((0, 0, POPULATE))} {first}"
+        )
     if op == "protect":
         return f"{off} {length} {rng.choice((RW, RW, R, NONE))}"
     if op == "advise":

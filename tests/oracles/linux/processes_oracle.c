@@ -1,11 +1,13 @@
 /* Runs a script of memory system calls in several processes on the host's kernel and prints what it did.
  *
- * Build: gcc -O1 -static -o processes_oracle processes_oracle.c     Run: setarch -R ./processes_oracle < script > answers.jsonl
+ * Build: gcc -O1 -static -o processes_oracle processes_oracle.c     Run: setarch -R ./processes_oracle [FILE] < script > answers.jsonl
+ * FILE: what `file` maps, on a disk; all of it is in the page cache and clean when the script begins.
  *
  * A coordinator starts process 0 and hands each line to the process that it names; the process makes the call, or the accesses,
  * and says how it went; then the coordinator reads the window of every living process from /proc. A line is a process, an
  * operation and numbers; offsets and lengths are bytes from the window's start:
  *   P map OFF LEN PROT FLAGS      mmap with MAP_FIXED and these flags (MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, ...)
+ *   P file OFF LEN PROT FLAGS PAGE      the same of FILE, from its page PAGE on; P sync OFF LEN: msync, MS_SYNC
  *   P unmap OFF LEN | P protect OFF LEN PROT | P advise OFF LEN ADVICE
  *   P lock OFF LEN FLAGS | P unlock OFF LEN | P lockall FLAGS | P unlockall
  *   P move OFF OLD NEW FLAGS TO   mremap; TO counts with MREMAP_FIXED and MREMAP_DONTUNMAP
@@ -41,6 +43,7 @@ struct order { char op[16]; long n[5]; };
 struct result { long ret, segv, sig, pid; };
 
 static int orders[PROCESSES][2], results[PROCESSES][2];
+static int fd = -1;
 static sigjmp_buf out;
 static volatile long bad;
 static volatile int badsig;
@@ -70,6 +73,9 @@ static void work(int me) {
         char *at = (char *)BASE + o.n[0];
         bad = -1; badsig = 0;
         if (!strcmp(o.op, "map")) r.ret = failed((long)mmap(at, o.n[1], o.n[2], o.n[3] | MAP_FIXED, -1, 0));
+        else if (!strcmp(o.op, "file"))
+            r.ret = failed((long)mmap(at, o.n[1], o.n[2], o.n[3] | MAP_FIXED, fd, o.n[4] * PAGE));
+        else if (!strcmp(o.op, "sync")) r.ret = failed(msync(at, o.n[1], MS_SYNC));
         else if (!strcmp(o.op, "unmap")) r.ret = failed(munmap(at, o.n[1]));
         else if (!strcmp(o.op, "protect")) r.ret = failed(mprotect(at, o.n[1], o.n[2]));
         else if (!strcmp(o.op, "advise")) r.ret = failed(madvise(at, o.n[1], o.n[2]));
@@ -141,7 +147,19 @@ static void show(long pid) {
     printf("]]");
 }
 
-int main(void) {
+static void warm(const char *path) {
+    fd = open(path, O_RDWR);
+    fsync(fd);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); /* what was written may lie in large folios, which are dirty as a whole */
+    long len = lseek(fd, 0, SEEK_END);
+    volatile char *p = mmap(0, len, PROT_READ, MAP_SHARED, fd, 0);
+    madvise((void *)p, len, MADV_RANDOM); /* so that nothing is marked as used when it is unmapped */
+    for (long o = 0; o < len; o += PAGE) (void)p[o];
+    munmap((void *)p, len);
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) warm(argv[1]);
     long pids[PROCESSES] = {0};
     struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER};
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
