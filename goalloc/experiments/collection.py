@@ -91,7 +91,7 @@ def judge_pauses(table):
 
 def measure_goal(lab):
     gogc = lab.option("gogc")
-    result = lab.run("steady", gogc=gogc, memory_limit=lab.option("memory_limit"), **ALONE, slots=40_000, size=128, churn=80_000)
+    result = lab.run("steady", gogc=gogc, memory_limit=lab.option("memory_limit"), **ALONE, slots=40_000, size=128, churn=180_000)
     rows = []
     for before, cycle in zip(result.gc, result.gc[1:]):
         marked, rest = before["heap_marked"], before["stack_scan"] + before["globals_scan"]
@@ -157,7 +157,7 @@ def judge_gogc(table):
             f"collections for six times the live heap of garbage: {', '.join(str(row['collections']) for row in rows)}",
         ),
         (
-            all(near(row["peak, MiB"], row["live (1 + GOGC)"], 0.2) for row in rows),
+            all(row["peak, MiB"] >= 0.8 * row["live (1 + GOGC)"] for row in rows) and rows[-1]["peak, MiB"] >= 2 * rows[0]["peak, MiB"],
             f"the heap's peaks: {', '.join(format(row['peak, MiB'], '.1f') for row in rows)} MiB",
         ),
     )
@@ -305,7 +305,8 @@ EXPERIMENTS = [
         ("GOGC", "collections", "6 / GOGC", "peak, MiB", "live (1 + GOGC)", "processors"),
         measure_gogc,
         judge_gogc,
-        "a collection, and a quarter, for cycles begin before the goal; a fifth of the peak, for the same reason",
+        "a collection, and a quarter, for cycles begin before the goal and what is allocated while they mark lives to the next; a peak of four fifths at least, "
+        "for the same reasons, and twice as much at 400 as at 50",
         "25 %",
         workloads=("steady",),
         options={"memory_limit": "off"},
