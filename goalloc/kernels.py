@@ -71,6 +71,7 @@ def write_pointer(m, t, slot, value):
 
 @kernel
 def read_pointer(m, t, slot):
+    """The pointer that `slot` holds."""
     return load64(m, t, slot)
 
 

@@ -25,7 +25,7 @@ READING = (
     "goalloc.experiments", "goalloc.experiments.claims", "goalloc.experiments.allocation", "goalloc.experiments.collection",
     "goalloc.experiments.lab", "goalloc.experiments.design", "goalloc.experiments.barriers",
     # What escapes: the compiler's passes, last to first
-    "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.pkginit", "goalloc.escape.staticinit",
+    "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.syntax_expr", "goalloc.escape.pkginit", "goalloc.escape.staticinit",
     "goalloc.escape.inline", "goalloc.escape.escape", "goalloc.escape.flow", "goalloc.escape.summary", "goalloc.escape.same",
     "goalloc.escape.flow_call", "goalloc.escape.graph", "goalloc.escape.devirt", "goalloc.escape.unit", "goalloc.escape.messages",
     "goalloc.escape.library", "goalloc.escape.values", "goalloc.escape.leaks", "goalloc.escape.intrinsics", "goalloc.escape.fmt",
@@ -38,14 +38,14 @@ READING = (
     "goalloc.programs.command", "goalloc.programs", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     # A Go program from Python
-    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
+    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.values", "goalloc.runtime.collecting", "goalloc.runtime.looking", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
     "goalloc.runtime.goroutine", "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log",
     "goalloc.runtime.arguments", "goalloc.runtime.slice",
     "goalloc.runtime.entries",
     # What jitted code calls
     "goalloc.kernels",
     # What Python reads of it
-    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
+    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.pprof", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
     "goalloc.observe.check", "goalloc.observe.check_marks", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",

@@ -23,6 +23,7 @@ class Type:
 
     @property
     def ptrdata(self):
+        """Bytes up to the end of the last pointer: what the collector may have to scan."""
         return self.pointers[-1] + 8 if self.pointers else 0
 
     def mask(self):

@@ -88,6 +88,7 @@ PTE_FRAME = 0x000F_FFFF_FFFF_F000
 # Doors (_jit): DOOR_NAME = door(number, the file that has the kernel, CPU seconds that compiling it takes, roughly).
 # Those below GUEST_DOORS are the machine's, the rest a language runtime's.
 DOORS, GUEST_DOORS = 128, 32
+GUEST_CLASSES = 68              # size classes of a language runtime's allocator (Go's)
 DOOR_FILES = {}
 
 

@@ -66,7 +66,7 @@ READING = (
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
     "hwmem.machine.groups", "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player",
     "hwmem.machine.weave", "hwmem.machine.culprits",
-    "hwmem.machine.interrupt", "hwmem.machine.lock", "hwmem.machine.enter",
+    "hwmem.machine.lock", "hwmem.machine.interrupt", "hwmem.machine.enter",
     "hwmem.machine.replay", "hwmem.machine.records", "hwmem.machine.arguments", "hwmem.machine.eight", "hwmem.machine.where",
     # What Python reads of it
     "hwmem.observe", "hwmem.observe.switches", "hwmem.observe.counters", "hwmem.observe.c2c", "hwmem.observe.events",

@@ -2,6 +2,9 @@
 
 A randomised test's seed comes from its name, so that two runs of the suite test the same. HWMEM_TEST_SEED=fresh asks for
 new ones, hypothesis's examples too; HWMEM_TEST_SEED=<number> repeats with a seed that a failure printed.
+
+What `slow` is, slow.txt says: a function of which a case takes more than SLOW_SECONDS once compiled. HWMEM_UPDATE_SLOW=1 measures
+those that run and writes it anew (the second of two runs, so that nothing is compiled). `oracle` and `live` stand in their files.
 """
 
 import os
@@ -20,6 +23,8 @@ for folder in (TESTS, ROOT):  # models.py, kernels_under_test.py; hwmem of this 
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+SLOW, SLOW_SECONDS = TESTS / "slow.txt", 2.0
+MEASURED: dict = {}  # function: seconds of its slowest case
 SEED = os.environ.get("HWMEM_TEST_SEED", "")
 settings.register_profile(
     "hwmem",
@@ -37,3 +42,26 @@ def seed(request):
     number = random.SystemRandom().randrange(1 << 31) if SEED == "fresh" else int(SEED or zlib.crc32(request.node.nodeid.encode()) >> 1)
     print(f"HWMEM_TEST_SEED={number}")
     return number
+
+
+def function_of(nodeid):
+    """A test's name without its case."""
+    return nodeid.partition("[")[0]
+
+
+def pytest_collection_modifyitems(items):
+    slow = set(SLOW.read_text().split())
+    for item in items:
+        if function_of(item.nodeid) in slow:
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call":
+        MEASURED[function_of(report.nodeid)] = max(report.duration, MEASURED.get(function_of(report.nodeid), 0.0))
+
+
+def pytest_sessionfinish(session):
+    if os.environ.get("HWMEM_UPDATE_SLOW") and not hasattr(session.config, "workerinput"):
+        others = set(SLOW.read_text().split()) - MEASURED.keys()
+        SLOW.write_text("".join(f"{name}\n" for name in sorted(others | {n for n, s in MEASURED.items() if s > SLOW_SECONDS})))

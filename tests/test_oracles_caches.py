@@ -71,6 +71,7 @@ def mesi_answer(cores, l1, l2, addresses, is_store, core, ordering="sc", **setti
     return mesi_counts(Machine(config).replay((addresses, is_store), core=core))
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("ordering", ["sc", "tso"])
 @pytest.mark.parametrize("case", RECORDED["lru"], ids=lambda c: f"{c['kind']}-{len(c['levels_sets_ways'])}-levels")
 def test_one_core_misses_and_writes_back_as_the_recorded_lru_program_says(case, ordering):
@@ -80,6 +81,7 @@ def test_one_core_misses_and_writes_back_as_the_recorded_lru_program_says(case, 
         assert lru_counts(counters, names) == case["levels"], names
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("recency", ANSWERS)
 @pytest.mark.parametrize(
     "number", range(len(RECORDED["mesi"])), ids=lambda k: "{kind}-{cores}-cores-l1-{l1_sets_ways}".format(**RECORDED["mesi"][k])
@@ -117,6 +119,7 @@ def shape(rng, most_sets):
     return int(rng.integers(1, most_sets + 1)), int(rng.choice([1, 2, 3, 4, 5, 8, 11, 12, 16, 17, 20, 32]))
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("round_", range(8))
 def test_one_core_counts_what_the_lru_program_counts_on_a_fresh_stream(programs, seed, round_):
     rng = np.random.default_rng([seed, round_])
@@ -131,6 +134,7 @@ def test_one_core_counts_what_the_lru_program_counts_on_a_fresh_stream(programs,
         assert lru_counts(counters, names) == expected, names
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("round_", range(4))
 def test_several_cores_count_what_the_mesi_program_counts_on_a_fresh_stream(programs, seed, kind, round_):
@@ -143,6 +147,7 @@ def test_several_cores_count_what_the_mesi_program_counts_on_a_fresh_stream(prog
         assert mesi_answer(cores, l1, l2, addresses, is_store, core, recency=recency) == expected, recency
 
 
+@pytest.mark.live
 def test_loads_and_stores_count_as_the_same_accesses_replayed_do(programs, seed):
     """A kernel's accesses, most of which the hit filter answers, against the program that knows no hit filter."""
     shapes = [(12, 4), (64, 8)]

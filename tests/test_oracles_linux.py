@@ -59,6 +59,7 @@ def compare(lines, theirs):
         assert not found, f"step {step}, {lines[step]!r} after {lines[max(0, step - 5) : step]}: (place, ours, Linux's) {found[:5]}"
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda r: f"{r['kind']}-{r['seed']}")
 def test_every_answer_is_the_one_that_linux_gave(recorded):
     compare([answer["op"] for answer in recorded["answers"]], recorded["answers"])
@@ -96,6 +97,8 @@ def need(kind, program):
         pytest.skip(f"Linux {platform.release()} does not answer a recorded script as Linux 6.18 did")
 
 
+@pytest.mark.live
+@pytest.mark.oracle
 @pytest.mark.parametrize("kind", KINDS)
 def test_fresh_scripts_are_answered_as_this_hosts_kernel_answers_them(kind, program, one_core, seed):
     need(kind, program)

@@ -25,4 +25,12 @@ def test_every_workload_and_document_is_listed():
     for name, workload in WORKLOADS.items():
         assert not workload.kernel.__module__.startswith("hwmem.") or f"| `{name}` |" in table
     for document in (ROOT / "docs").glob("*.md"):
-        assert f"](docs/{document.name})" in README
+        assert f"`docs/{document.name}`" in README
+
+
+def test_the_readme_has_no_link_that_a_package_index_cannot_follow():
+    """And what it names instead is in the source distribution."""
+    assert re.findall(r"\]\((?!https?://)[^)]*\)", README) == []
+    for name in re.findall(r"`(docs/[\w/-]+\.md)`", README):
+        assert (ROOT / name).is_file(), name
+    assert "docs" in (ROOT / "MANIFEST.in").read_text()

@@ -6,7 +6,7 @@
 
 On Linux (mem_linux.go) Reserved is a mapping without rights, Prepared and Ready one with read and write; sysUsed does
 nothing, sysUnused is madvise. So an access in Reserved faults, and a transition that the states do not allow is a fatal
-error here, told by what the emulated kernel has mapped. `stat` is the address of the counter (a sysMemStat) that the memory
+error here, decided by what the emulated kernel has mapped. `stat` is the address of the counter (a sysMemStat) that the memory
 goes to. Go: mem.go, mem_linux.go.
 """
 

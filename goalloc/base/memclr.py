@@ -10,6 +10,7 @@ from goalloc import params as P
 
 @kernel
 def memclr(m, t, va, n):
+    """`n` zero bytes from `va` on."""
     call_door(m, P.DOOR_MEMORY_BLOCK, t, va, n, 0)
 
 

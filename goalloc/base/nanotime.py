@@ -1,6 +1,6 @@
 """nanotime(): the clock of the thread's core in nanoseconds, which is what the collector's times are in.
 
-Cycles and nanoseconds are told apart by the process's MILLISECOND, cycles of its machine (runtime.py).
+How many cycles of its machine a millisecond has, the process's MILLISECOND says (runtime.py).
 """
 
 from hwmem._jit import kernel

@@ -1,15 +1,15 @@
-"""What a kept result tells of the heap: `goalloc report R.hwm heap`, `spans`, `profile`. The figures are those of the program's end.
+"""What a kept result says of the heap: `goalloc report R.hwm heap`, `spans`, `profile`. The figures are those of the program's end.
 
 heap    runtime.MemStats in bytes, and what one thing of it is a part of
-spans   a row a size class: what it has allocated, what its spans hold, what of their bytes no object has
+spans   a row a size class: what it has allocated, and what of its spans' bytes nobody asked for: inside of objects, free, at the ends
 gc      a row a collection: what started it, what it found, what it cost
-scavenger   what went back to the kernel, as scavtrace tells it, and what the heap keeps of it
-profile what was allocated where, estimated from samples, as `pprof -top -alloc_space` tells it
+scavenger   what went back to the kernel, in scavtrace's lines, and what the heap keeps of it
+profile what was allocated where, estimated from samples, in the form of `pprof -top -alloc_space`
 """
 
 from goalloc.observe.memprofile import COLUMNS, top
 from hwmem.report.overview import header
-from hwmem.report.table import percent, table
+from hwmem.report.table import fold, percent, table
 
 # (name in MemStats, what it is a part of), as runtime.MemStats explains them
 BYTES = (
@@ -29,6 +29,10 @@ BYTES = (
     ("GCSys", "Sys"),
     ("OtherSys", "Sys"),
 )
+SPANS = ("class", "size", "asked", "mallocs", "frees", "live", "spans", "span bytes", "share", "inside", "free", "ends")
+UNUSED = (
+    "asked: bytes of a request, on average. Bytes of the spans that nobody uses lie inside of objects, in free slots, at the spans' ends."
+)
 COUNTS = ("Mallocs", "Frees", "HeapObjects", "TotalAlloc", "NextGC", "NumGC")
 
 
@@ -42,22 +46,22 @@ def spans(result):
     rows, whole = [], sum(row["span bytes"] for row in result.values["sizes"])
     for row in result.values["sizes"]:
         if row["spans"] or row["mallocs"]:
-            unused = row["tail"] + row["free"] * row["size"]
+            nbytes = row["span bytes"]
             rows.append(
                 [
                     str(row["class"]),
                     row["size"] or "large",
+                    row["asked"] / row["mallocs"] if row["mallocs"] else None,
                     row["mallocs"],
                     row["frees"],
-                    row["spans"],
-                    row["slots"],
                     row["live"],
-                    row["span bytes"],
-                    percent(row["span bytes"], whole),
-                    percent(unused, row["span bytes"]),
+                    row["spans"],
+                    nbytes,
+                    percent(nbytes, whole),
+                    *(percent(part, nbytes) for part in (row["inside"], row["free"] * row["size"], row["tail"])),
                 ]
             )
-    return table(["class", "size", "mallocs", "frees", "spans", "slots", "live", "span bytes", "share", "unused"], rows)
+    return table(SPANS, rows) + "\n" + fold(UNUSED)
 
 
 def gc(result):
@@ -139,7 +143,12 @@ def report(result, section=None):
     """The text of one section (a name in SECTIONS), or all. Raises ValueError for another name, or if no Go program gave the
     result."""
     if "memstats" not in result.values:
-        raise ValueError(f"{result.workload} is not a Go program's result; hwmem report shows it")
+        was = (
+            "was interrupted before its heap could be looked at"
+            if result.stopped
+            else "is not a Go program's result; hwmem report shows it"
+        )
+        raise ValueError(f"{result.workload} {was}")
     if section is not None and section not in SECTIONS:
         raise ValueError(f"section: {section!r} is none of {', '.join(SECTIONS)}")
     names = [section] if section else [name for name in SECTIONS if name not in WITHOUT or not WITHOUT[name](result)]

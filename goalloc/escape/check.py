@@ -54,14 +54,15 @@ class Checker(StmtChecker):
                     T.size(obj.type)
         for func in self.functions:
             self.attempt(func, func.settle)
-        for d in self.globals:
-            self.global_values(d)
         self.check_bodies()
 
     def check_bodies(self) -> None:
         again = True
-        while again:  # a function that uses a refused one is refused too
+        while again:  # what uses a refused function is refused too
             count = len(self.refused)
+            for d in self.globals:
+                if d.refused is None:
+                    self.global_values(d)
             for func in self.functions:
                 if func.refused is None:
                     self.attempt(func, lambda func=func: self.check_body(func))
@@ -129,7 +130,7 @@ class Checker(StmtChecker):
         elif d.kind == "VarDecl":
             self.globals.append(d)
             self.decls.append(d)
-            d.vars, d.name = [], ""
+            d.vars, d.name, d.refused = [], "", None
             for i, name in enumerate(d.names):
                 v = Var(name.name, name.pos, None, is_global=True, pkg=self.pkg)
                 v.resolve = lambda v=v, d=d, i=i: self.resolve_global(v, d, i, scope)
@@ -184,7 +185,6 @@ class Checker(StmtChecker):
 
     def global_values(self, d: Tree) -> None:
         """The initial values of package variables."""
-        d.refused = None
         try:
             for v in d.vars:
                 v.settle()

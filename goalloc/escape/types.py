@@ -202,35 +202,38 @@ def align(t: Type) -> int:
 
 def _layout(t: Type) -> tuple[int, int]:
     u = under(t)
+    if "layout" not in u.__dict__:
+        if "measuring" in u.__dict__:
+            raise GoError((1, 1), f"type {string(t)} contains itself")
+        u.__dict__["measuring"] = True
+        try:
+            u.__dict__["layout"] = _measure(u)
+        finally:
+            del u.__dict__["measuring"]
+    return u.__dict__["layout"]
+
+
+def _measure(u: Type) -> tuple[int, int]:
     k = u.kind
-    known = u.__dict__.get("layout")
-    if known is not None:
-        return known
-    if u.__dict__.get("measured"):
-        raise GoError((1, 1), f"type {string(t)} contains itself")
-    u.__dict__["measured"] = True
     if k in INTEGERS or k in FLOATS:
         n = INTEGERS.get(k) or FLOATS[k]
-        r = n, n
-    elif k in COMPLEXES:
-        r = COMPLEXES[k], COMPLEXES[k] // 2
-    elif k in ("bool", "untyped bool"):
-        r = 1, 1
-    elif k in ("string", "iface", "untyped string"):
-        r = 16, 8
-    elif k == "slice":
-        r = 24, 8
-    elif k == "array":
+        return n, n
+    if k in COMPLEXES:
+        return COMPLEXES[k], COMPLEXES[k] // 2
+    if k in ("bool", "untyped bool"):
+        return 1, 1
+    if k in ("string", "iface", "untyped string"):
+        return 16, 8
+    if k == "slice":
+        return 24, 8
+    if k == "array":
         n, a = _layout(u.elem)
-        r = n * u.len, a
-    elif k == "struct":
-        r = _struct(u)
-    elif k == "tuple":
-        r = sum(size(x) for x in u.types), 8
-    else:
-        r = 8, 8
-    u.__dict__["layout"] = r
-    return r
+        return n * u.len, a
+    if k == "struct":
+        return _struct(u)
+    if k == "tuple":
+        return sum(size(x) for x in u.types), 8
+    return 8, 8
 
 
 def _struct(u: Type) -> tuple[int, int]:

@@ -9,6 +9,8 @@
 The fast path is inlined into whoever allocates: some twenty accesses, all of them to the lines of the P's M, mcache and
 span. `typ`: address of the type, 0 for no pointers. The object is zero if `needzero`. While a cycle marks, the caller helps before
 (ASSIST) and the object is black (MARK_NEW); a new span may be what begins a cycle (TRIGGER). Go: malloc.go.
+
+How many bytes were asked for is an observation of the emulator's (count_asked), which Go does not make: it costs no cycle.
 """
 
 import numpy as np
@@ -25,6 +27,7 @@ from goalloc.heap.malloc_sample import profile
 
 LEAST_TRIGGER = 45  # 64ths of the goal
 FORCE = 6  # DOOR_GC: two minutes have passed without a collection
+LARGE, TINY = 0, P.tinySpanClass >> 1  # size classes
 ASSIST, MARK_NEW, TRIGGER = range(3)  # DOOR_GC: before so many bytes; an object, its span (bytes asked for in the register SIZE); test it
 
 
@@ -102,6 +105,7 @@ def tiny(m, t, c, size):
         off = (off + 3) & ~3
     elif size & 1 == 0:
         off = (off + 1) & ~1
+    count_asked(m, t, TINY, size)
     if off + size <= P.maxTinySize and block:
         store64(m, t, c + mcache.tinyoffset, off + size)
         store64(m, t, c + mcache.tinyAllocs, load64(m, t, c + mcache.tinyAllocs) + 1)
@@ -135,6 +139,7 @@ def small(m, t, c, size, typ, needzero):
     x, s = next_object(m, t, c, spanclass)
     if x == 0:
         return 0
+    count_asked(m, t, sizeclass, size)
     if needzero and load8(m, t, s + mspan.needzero):
         memclr(m, t, x, load64(m, t, s + mspan.elemsize))
     if typ:
@@ -160,6 +165,7 @@ def large(m, t, c, size, typ, needzero):
     s = call_door(m, P.DOOR_ALLOC_LARGE, t, size, typ == 0, 0)
     if s == 0:
         return 0
+    count_asked(m, t, LARGE, size)
     x, elemsize = load64(m, t, s + mspan.startAddr), load64(m, t, s + mspan.elemsize)
     dirty = needzero and load8(m, t, s + mspan.needzero)
     if dirty and typ:
@@ -179,6 +185,12 @@ def note_pointers(m, t, c, x, elemsize, size, typ):
     heapBitsSetType(m, t, x, elemsize, size, typ)
     last, ptrs = load64(m, t, typ + type_.Size_), load64(m, t, typ + type_.PtrBytes)
     store64(m, t, c + mcache.scanAlloc, load64(m, t, c + mcache.scanAlloc) + (size - last if size > last else 0) + ptrs)
+
+
+@kernel
+def count_asked(m, t, sizeclass, size):
+    """Observing: so much of what the class has handed out was asked for (observe/sizestats.py)."""
+    m.process[m.thread[t].process].asked[sizeclass] += size
 
 
 @kernel

@@ -5,7 +5,7 @@
 
 A span is a run of go pages: `mSpanInUse` with objects of one size, `mSpanManual` for stacks. Its mspan comes from the P's
 cache of 128 of them. Every page of a span in use points to it (heapArena.spans). A span needs zeroing if any of its pages
-has been in use before, which an arena's zeroedBase tells. Reached through DOOR_ALLOC_SPAN: npages (0: free the span),
+has been in use before, which an arena's zeroedBase says. Reached through DOOR_ALLOC_SPAN: npages (0: free the span),
 type, class. Go: mheap.go.
 """
 

@@ -1,4 +1,4 @@
-"""When the heap itself gives pages back to the kernel, within an allocation or because it was told to.
+"""When the heap itself gives pages back to the kernel, within an allocation or because the program asked for it.
 
     an allocation   takes the program over its memory limit: as much, wherever it is free
                     made the heap grow above the scavenger's goal: as much as it grew, but of chunks that are not dense

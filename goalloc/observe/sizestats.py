@@ -1,31 +1,43 @@
 """Per-size statistics: what each size class has allocated, what its spans hold, what they waste. Read as a debugger reads.
 
-slots = live + free         bytes of the spans = bytes live + bytes free + tail, which no object fits into
+slots = live + free         bytes of the spans = used + inside + free * size + tail
+
+    inside   in the slots of living objects, beyond what was asked for: 127 of the 1,152 bytes of an object of 1,025
+    tail     at the ends of the spans, where no object fits
+
+What was asked for is counted by mallocgc, class by class (heap/malloc.py, count_asked): Go does not know it. Which object had asked
+for how much is not kept, so living objects count with the mean of all that their class was asked for: exact as long as
+nothing was freed, or all were of one size. Of what a recorded heap had at the start, every byte counts as asked for.
 """
 
 from goalloc.observe.check import all_spans
 from goalloc.params import mSpanInUse, numSizeClasses, pageSize
 from goalloc.sizeclasses import class_to_size
+from goalloc.observe.inspect import Inspector
 from goalloc.observe.memstats import heap_stats
 
 
 def size_stats(look):
     """A dict a class, large objects (class 0, a span each) first: "class", "size", "mallocs", "frees" (blocks, as BySize counts
-    them; what the mcaches hold has been flushed), "spans", "slots", "live", "free" (objects), "span bytes", "tail" (bytes)."""
+    them; what the mcaches hold has been flushed), "asked" (bytes asked for, of all "mallocs"), "spans", "slots", "live", "free"
+    (objects), "span bytes", "inside", "tail" (bytes)."""
     counts = heap_stats(look)
     mallocs = [counts["largeAllocCount"], *counts["smallAllocCount"][1:]]
     frees = [counts["largeFreeCount"], *counts["smallFreeCount"][1:]]
+    asked = look.state.process[look.number].asked
     rows = [
         {
             "class": c,
             "size": class_to_size[c],
             "mallocs": mallocs[c],
             "frees": frees[c],
+            "asked": int(asked[c]),
             "spans": 0,
             "slots": 0,
             "live": 0,
             "free": 0,
             "span bytes": 0,
+            "inside": 0,
             "tail": 0,
         }
         for c in range(numSizeClasses)
@@ -42,4 +54,17 @@ def size_stats(look):
                 ("tail", nbytes - span["nelems"] * span["elemsize"]),
             ):
                 row[name] += n
+    for row, allocated in zip(rows, allocated_bytes(counts)):
+        occupied = row["span bytes"] - row["tail"] - row["free"] * row["size"]
+        row["inside"] = occupied - round(occupied * row["asked"] / allocated) if allocated else 0
     return rows
+
+
+def allocated_bytes(counts):
+    """Bytes of the slots that each class has ever handed out."""
+    return [counts["largeAlloc"], *(n * size for n, size in zip(counts["smallAllocCount"][1:], class_to_size[1:]))]
+
+
+def assume_asked(rt):
+    """What a recorded heap has at the start was asked for to the last byte."""
+    rt.machine.state.process[rt.process.number].asked[:] = allocated_bytes(heap_stats(Inspector(rt.process)))

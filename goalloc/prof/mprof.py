@@ -6,7 +6,7 @@
 An allocation counts for the collection after next, a free for the next one, so that what is published (active) belongs to one
 moment, the end of a mark phase. What stands for a stack here, where programs have none:
 
-    | the type allocated (its descriptor; 0: no pointers) | the call site that the program told, a number | the M's number |
+    | the type allocated (its descriptor; 0: no pointers) | the call site that the program has set, a number | the M's number |
 """
 
 import numpy as np

@@ -7,7 +7,7 @@ A dropped object is garbage that nothing collects yet: what is compared is alloc
 Sources: Berger, McKinley, Blumofe, Wilson, 2000 (threadtest); Larson, Krishnan, 1998 (larson 10 7 8 1000 10000 1 P).
 """
 
-from hwmem.kernels import kernel, load64, store64
+from hwmem.kernels import is_over, kernel, load64, store64
 from hwmem.programs.registry import parameter
 from goalloc.kernels import DONE, go, goexit, mallocgc, waitgroup_add, waitgroup_wait
 from goalloc.programs.goroutines import MAIN, go_on, main_returns, next_goroutine, place_waitgroup, start_main, variable, where
@@ -53,6 +53,8 @@ def threadtest(m, w):
         elif place == MAIN:
             waitgroup_add(m, t, w.done, w.goroutines)
             for _ in range(w.goroutines):
+                if is_over(m, t):
+                    break
                 go(m, t, WORK, 0)
             go_on(m, t, gp, WAIT)
         elif waitgroup_wait(m, t, w.done) == DONE:

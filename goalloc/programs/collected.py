@@ -9,7 +9,7 @@ They begin as a small Go process does (process.py). A step is one allocation, on
 """
 
 from hwmem._jit import call_door
-from hwmem.kernels import kernel, load64
+from hwmem.kernels import is_over, kernel, load64
 from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.base.nanotime import nanotime
@@ -237,6 +237,8 @@ def goroutine_stacks(m, w):
         if place == MAIN:
             go_on(m, t, gp, WAIT)
             for _ in range(w.goroutines):
+                if is_over(m, t):
+                    break
                 go(m, t, DEEPER, 0)
         elif place == DEEPER:
             go_deep(m, t, w, gp)
@@ -258,6 +260,8 @@ def go_deep(m, t, w, gp):
     write_pointer(m, t, variable(m, t, gp, CLOSURE), mallocgc(m, t, CLOSURE_SIZE, w.closure))
     write_pointer(m, t, variable(m, t, gp, CHANNEL), makechan(m, t, w.word, 0))
     for _ in range(w.depth + 1):
+        if is_over(m, t):
+            return
         call_door(m, P.DOOR_STACK, t, CALL, gp, FRAME)
     call_door(m, P.DOOR_STACK, t, CALL, gp, WAITING_FRAME)
     w.asleep += 1

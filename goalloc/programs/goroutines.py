@@ -8,7 +8,7 @@ A goroutine is a state machine: every step does what its place says. A call that
 """
 
 from hwmem._jit import call_door
-from hwmem.kernels import finish, kernel, load64, store64
+from hwmem.kernels import finish, is_over, kernel, load64, store64
 from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.kernels import CLOSED, DONE, chanrecv, chansend, closechan, go, goexit, makechan, mallocgc, waitgroup_add, waitgroup_wait
@@ -142,6 +142,8 @@ def main_of_channel(m, t, w, gp, place):
         waitgroup_add(m, t, w.produced, w.producers)
         waitgroup_add(m, t, w.done, w.consumers)
         for i in range(w.producers + w.consumers):
+            if is_over(m, t):
+                return
             go(m, t, PRODUCE if i < w.producers else CONSUME, 0)
         go_on(m, t, gp, PRODUCED)
     elif place == PRODUCED and waitgroup_wait(m, t, w.produced) == DONE:

@@ -4,7 +4,7 @@ The timer of a goroutine lies with the P on which it went to sleep; a P without 
 a goroutine goes on, after its time has come, is what waking and scheduling cost.
 """
 
-from hwmem.kernels import kernel, load64, store64
+from hwmem.kernels import is_over, kernel, load64, store64
 from hwmem.programs.registry import parameter
 from goalloc.kernels import DONE, go, goexit, sleep, waitgroup_add, waitgroup_wait
 from goalloc.programs.goroutines import MAIN, go_on, main_returns, next_goroutine, place_waitgroup, start_main, variable, where
@@ -50,6 +50,8 @@ def sleepers(m, w):
         elif at == MAIN:
             waitgroup_add(m, t, w.done, w.goroutines)
             for i in range(w.goroutines):
+                if is_over(m, t):
+                    break
                 go(m, t, SLEEP, i)
             go_on(m, t, gp, WAIT)
         elif waitgroup_wait(m, t, w.done) == DONE:

@@ -78,17 +78,19 @@ def outcome(w, space, operations):
     for pp in rt.ps:
         rt.flush(pp)
     look = Inspector(space.process)
-    stats = read_memstats(look)
+    stats, sizes = read_memstats(look), size_stats(look)
     counts = space.process.machine.state.process[space.process.number].guest
     kept = ("HeapSys", "HeapInuse", "HeapAlloc", "HeapObjects", "Mallocs", "StackInuse")
     return {
         "operations": operations,
         **{name: stats[name] for name in kept},
+        "inside_objects": sum(row["inside"] for row in sizes),
+        "span_ends": sum(row["tail"] for row in sizes),
         "lock_waits": int(counts[P.LOCK_WAITS]),
         "lock_wait_cycles": int(counts[P.LOCK_WAIT_CYCLES]),
         "memstats": stats,
-        "sizes": size_stats(look),
-        "arenas": page_map(look),
+        "sizes": sizes,
+        "arenas": page_map(look, rt.ps),
         "environment": ENVIRONMENT | space.environment,
         **({"gc": rt.gc_cycles(), "trace": rt.trace_lines()} if stats["NumGC"] else {}),
     }

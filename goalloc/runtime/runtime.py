@@ -1,15 +1,15 @@
 """A Go program's runtime on an emulated machine, as Python drives it.
 
     Runtime(...) ── a process: tables, variables, heap structures, Ps with an M, a g0 and an mcache each (heap/malloc_init.py)
-                ├─ new, mallocgc, malloc_many, make_slice, append      allocate, as the P of a core
+                ├─ new, mallocgc, malloc_many                          allocate, as the P of a core
                 ├─ write_pointer, read_pointer, globals                the program's memory
-                └─ memstats, span_of, check, cycles_of                 what can be seen
+                ├─ Values (values.py)            make_slice, append, make_map, strings, interfaces
+                ├─ Collecting (collecting.py)    gc, finalizers, pinning, GOGC and the memory limit
+                └─ Looking (looking.py)          memstats, span_of, check, gc_cycles, cycles_of: what can be seen
 
 P i runs on core i. A call is a step of that core's M; what it costs is on the core's clock. Fatal errors of the program are
 FatalError, bad accesses hwmem.SegmentationFault; the machine goes on. Wrong arguments raise ValueError or TypeError.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,30 +32,17 @@ from goalloc.runtime.arguments import (
     check_places,
     check_seed,
     check_sizes,
-    check_slice,
-    check_string,
-    is_negative,
 )
-from goalloc.gc.trace import CYCLE, FORCED, SCAVENGED
-from goalloc.heap.malloc_init import FLUSH_MCACHE, MALLOCINIT, NEW_MCACHE, SET_M
-from goalloc.observe.check import check_heap, span_at
+from goalloc.heap.malloc_init import MALLOCINIT, NEW_MCACHE, SET_M
 from goalloc.runtime.entries import (
-    box_one,
-    box_string,
-    clear,
-    concat_one,
     load_word,
     malloc_all,
     malloc_one,
-    slice_grow,
     store_word,
-    to_bytes,
-    to_string,
 )
-from goalloc.errors import GROWSLICE_LEN, MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError, raise_fatal
+from goalloc.errors import TEXTS, raise_fatal
 from goalloc.runtime.goroutine import Goroutine
 from goalloc.values.string import STATIC_VALUES
-from goalloc.observe.inspect import Inspector
 from goalloc.layout import (
     DATA,
     DATA_END,
@@ -65,7 +52,6 @@ from goalloc.layout import (
     RODATA_END,
     TYPES,
     debug,
-    hmap,
     m_,
     p_,
     pointer_words,
@@ -73,20 +59,16 @@ from goalloc.layout import (
     type_,
     variables as V,
 )
-from goalloc.values.map import MAKE
-from goalloc.runtime.map import Map
-from goalloc.runtime.log import rows, start_log
+from goalloc.runtime.log import start_log
 from goalloc.runtime.pacing import add_globals, init_controller
 from goalloc.sched.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
-from goalloc.observe.sizestats import size_stats
-from goalloc.runtime.slice import Slice
+from goalloc.observe.sizestats import assume_asked
+from goalloc.runtime.collecting import Collecting
+from goalloc.runtime.looking import Looking
 from goalloc.runtime.start import check_start, rebuild
-from goalloc.heap.stack import CACHE_CLEAR
-from goalloc.observe.gctrace import cycles, lines
-from goalloc.observe.metrics import read_metrics
-from goalloc.observe.memstats import STATES, read_memstats, read_span
-from goalloc.types import Type, array, check_type, encode, int64, pointer, slice_of, string, uint8
+from goalloc.runtime.values import Values
+from goalloc.types import Type, array, check_type, int64, pointer
 
 USUAL_DOORS = (P.DOOR_PERSISTENTALLOC, P.DOOR_PAGES, P.DOOR_ALLOC_SPAN, P.DOOR_NEXT_FREE, P.DOOR_HEAP_BITS, P.DOOR_RUNTIME, H.DOOR_MADVISE)
 TYPES_SIZE = GLOBALS - TYPES
@@ -98,8 +80,8 @@ TABLES = (
     ("size_to_class128", np.uint8, size_to_class128),
 )
 # The runtime's own objects in the heap
-P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE, HMAP_TYPE, MAPEXTRA_TYPE = (
-    Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("p", "m", "g", "sudog", "hchan", "timer", "hmap", "mapextra")
+P_TYPE, M_TYPE, G_TYPE, SUDOG_TYPE, HCHAN_TYPE, TIMER_TYPE = (
+    Type(name, DECLARED[name].size, 8, pointer_words(name)) for name in ("p", "m", "g", "sudog", "hchan", "timer")
 )
 TIMER_OBJECT_TYPE = Type("Timer", 8 + TIMER_TYPE.size, 8, (0, *(8 + at for at in TIMER_TYPE.pointers)))
 # Those whose addresses the runtime finds in its data (typelinks)
@@ -108,15 +90,8 @@ REGISTERS = 16  # of a thread that Python drives
 FIXED = H.MAP_PRIVATE | H.MAP_ANONYMOUS | H.MAP_FIXED
 
 
-class String(NamedTuple):
-    """A string's header: address of its bytes, how many."""
-
-    str: int
-    len: int
-
-
 @one_at_a_time(its_machine)
-class Runtime:
+class Runtime(Values, Collecting, Looking):
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
     `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off";
@@ -160,11 +135,15 @@ class Runtime:
         self.finalizers, self.pins, self.free_pins = {}, {}, []  # number: callback; address: variables that hold it
         self._register, self.main = 0, None  # main: the goroutine of a program that was recorded
         self.turns = True  # a call begins with the turns of the collector's goroutines
-        self._log = start_log(self.process)
         self._load_program()
+        record = self.machine.state.process[self.process.number]
+        record.guest[:] = record.asked[:] = 0  # another program's, that had the number before
+        self._log = start_log(self.process)
         self._schedinit(start)
         self._began = self._nanotime()
         self.process.store(V.sched + schedt.procresizetime, self._began)
+        if start is not None:
+            assume_asked(self)
         guest = self.machine.state.process[self.process.number].guest
         guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0  # of the program, not of starting
         guest[P.COLLECTOR] = P.ENABLED if collects and start is None else 0
@@ -228,6 +207,7 @@ class Runtime:
     def _bootstrap_object(self, size, of, variable=None):
         """An object allocated before there is a P to allocate as, from mcache0; its address, also stored at `variable`."""
         spanclass = size_class(size) << 1
+        self.machine.state.process[self.process.number].asked[spanclass >> 1] += size
         x = self.call(0, P.DOOR_NEXT_FREE, self.process.load(V.mcache0), spanclass, 0)
         self.machine.state.thread[self.process.thread_on(0)].guest[P.SIZE] = class_to_size[spanclass >> 1]
         self.call(0, P.DOOR_HEAP_BITS, x, size, self.type_address(of))
@@ -280,87 +260,6 @@ class Runtime:
         self._run(core, malloc_all, sizes, types, addresses, many=True)
         return addresses
 
-    def make_slice(self, of, n, cap=None, core=0):
-        """make([]T, n, cap)."""
-        check_type(of)
-        cap = check_count(n, "n") if cap is None else check_count(cap, "cap")
-        if cap < n:
-            raise ValueError("cap: smaller than n")
-        if cap * of.size > P.maxAlloc:
-            code = MAKESLICE_LEN if n * of.size > P.maxAlloc else MAKESLICE_CAP
-            raise FatalError(TEXTS[code], code)
-        return Slice(self.mallocgc(cap * of.size, type=of, core=core), n, cap, of)
-
-    def append(self, s, *values, n=None, core=0):
-        """append(s, values...): the slice, moved if it had no room. `n`: how many elements; those without values are zero. A value is
-        an int, a float, a tuple of words (a string, a struct of words), or the element's bytes (types.py encode)."""
-        check_slice(s, "s")
-        encoded = [encode(s.type, value) for value in values]
-        count = len(values) if n is None else check_count(n, "n")
-        if count < len(values):
-            raise ValueError(f"n: {n} is less than the {len(values)} values")
-        needed, size = s.len + count, s.type.size
-        if needed > P.maxInt64:
-            raise FatalError(TEXTS[GROWSLICE_LEN], GROWSLICE_LEN)
-        if needed > s.cap:
-            typ = self.type_address(s.type) if s.type.pointers else 0
-            x, cap = self._call(core, slice_grow, (s.array, s.len, s.cap), needed, size, typ)
-            s = s._replace(array=int(x), cap=int(cap))
-        at = s.array + s.len * size
-        for i, value in enumerate(encoded):
-            for offset in s.type.pointers if self.collector & P.MARKING else ():  # they may be over old ones
-                self.write_pointer(at + i * size + offset, int.from_bytes(value[offset : offset + 8], "little", signed=True), core)
-            if size in (1, 2, 4, 8):
-                self.process.store(at + i * size, int.from_bytes(value, "little"), size=size, core=core)
-            else:
-                self.process.write(at + i * size, value, core=core)
-        if count > len(values):
-            self._run(core, clear, at + len(values) * size, (count - len(values)) * size)
-        return s._replace(len=needed)
-
-    def concat(self, a, b, core=0):
-        """a + b of two strings, (address, length) each; the result likewise."""
-        return String(self._run(core, concat_one, *check_string(a, "a"), *check_string(b, "b")), a[1] + b[1])
-
-    def to_bytes(self, s, core=0):
-        """[]byte(s) of a string, (address, length): a Slice."""
-        x, capacity = self._call(core, to_bytes, *check_string(s, "s"))
-        return Slice(int(x), s[1], int(capacity), uint8)
-
-    def to_string(self, b, core=0):
-        """string(b) of a Slice of bytes: (address, length)."""
-        check_slice(b, "b")
-        return String(self._run(core, to_string, b.array, b.len), b.len)
-
-    def box(self, value, size=8, core=0):
-        """The data word of an interface that holds the unsigned integer of 2, 4 or 8 bytes, or the string (address, length):
-        the address where it is."""
-        if isinstance(value, tuple):
-            return self._run(core, box_string, *check_string(value, "value"), self.type_address(string))
-        if (
-            size not in (2, 4, 8)
-            or isinstance(value, bool)
-            or not isinstance(value, (int, np.integer))
-            or not 0 <= value < 1 << min(8 * size, 63)
-        ):
-            raise ValueError(f"value: takes an unsigned integer of 2, 4 or 8 bytes below 2^63, or a string, got {value!r}, size {size!r}")
-        return self._run(core, box_one, value, size)
-
-    def make_map(self, core=0):
-        """make(map[int]int): a Map."""
-        h = self.mallocgc(hmap.sizeof, type=HMAP_TYPE, core=core)
-        self.call(core, P.DOOR_MAP, h, 0, MAKE)
-        return Map(self, h, self.maptype(), core)
-
-    def maptype(self):
-        """Address of the three words that map.py takes as `mt`."""
-        if self._maptype is None:
-            types = [self.type_address(of) for of in (MAPEXTRA_TYPE, slice_of, pointer)]
-            self._maptype = self.globals(len(types))
-            for i, address in enumerate(types):
-                self.process.store(self._maptype + 8 * i, address)
-        return self._maptype
-
     def globals(self, n):
         """Address of `n` new global variables that are pointers."""
         address = self._next_global
@@ -380,6 +279,7 @@ class Runtime:
         self._run(core, store_word, to_int64("slot", slot), to_int64("value", value))
 
     def read_pointer(self, slot, core=0):
+        """The pointer that the slot holds."""
         return self.in_register(core, self._run(core, load_word, to_int64("slot", slot)))
 
     def go(self, core=0):
@@ -411,140 +311,6 @@ class Runtime:
             self._types[key] = at
             self.type_names[at] = of.name
         return self._types[key]
-
-    # What the collector goes by
-
-    def set_gc_percent(self, percent, core=0):
-        """debug.SetGCPercent: the heap's goal changes at once. Negative or "off": no collection but for the memory limit's sake, and
-        those asked for. The old value, -1 for off."""
-        from goalloc.gc.mgcpacer_commit import set_gc_percent
-
-        return self._run(core, set_gc_percent, check_gogc(percent, "percent"))
-
-    def set_memory_limit(self, limit, core=0):
-        """debug.SetMemoryLimit: bytes, or a size such as "1GiB"; None or "off" for none; a negative number only asks. The old limit, in
-        bytes (2^63 - 1 if there was none)."""
-        from goalloc.gc.mgcpacer_commit import set_memory_limit
-
-        return self._run(core, set_memory_limit, -1 if is_negative(limit) else check_limit(limit, "limit"))
-
-    # Collecting (collect.py)
-
-    def gc(self, core=0):
-        """runtime.GC(), then the sweeper's and the finalizers' goroutines have their turns."""
-        from goalloc.runtime.collect import gc
-
-        gc(self, check_core(core, self.gomaxprocs))
-
-    def free_os_memory(self, core=0):
-        """debug.FreeOSMemory(): a collection, and every free page goes back to the kernel."""
-        from goalloc.runtime.collect import free_os_memory
-
-        free_os_memory(self, check_core(core, self.gomaxprocs))
-
-    def set_finalizer(self, address, callback, core=0):
-        """runtime.SetFinalizer: once the object is not reached any more, `callback(address)` is called; None takes it away. FatalError with
-        Go's words for what has no beginning there, or has one already."""
-        from goalloc.runtime.collect import set_finalizer
-
-        set_finalizer(self, address, callback, check_core(core, self.gomaxprocs))
-
-    def pin(self, address, core=0):
-        """Pinner.Pin: the object stays, and lives, until it is unpinned as often."""
-        from goalloc.runtime.collect import pin
-
-        pin(self, address, True, check_core(core, self.gomaxprocs))
-
-    def unpin(self, address, core=0):
-        from goalloc.runtime.collect import pin
-
-        pin(self, address, False, check_core(core, self.gomaxprocs))
-
-    def is_live(self, address):
-        """Whether an address points into an object that is allocated."""
-        from goalloc.runtime.collect import is_live
-
-        return is_live(self, address)
-
-    def color(self, address):
-        """ "white", "grey" or "black": what a running collection knows of the object."""
-        from goalloc.runtime.collect import color
-
-        return color(self, address)
-
-    # Looking
-
-    def memstats(self):
-        """runtime.MemStats as a dict. As in Go, every mcache is flushed: later addresses and the tiny block change."""
-        for pp in self.ps:
-            self.flush(pp)
-        return read_memstats(Inspector(self.process))
-
-    def size_stats(self):
-        """What each size class has allocated and what its spans hold: a dict a class (sizestats.py). The mcaches are flushed."""
-        for pp in self.ps:
-            self.flush(pp)
-        return size_stats(Inspector(self.process))
-
-    def flush(self, pp):
-        """Everything that a P holds in its mcache goes back."""
-        c = self.process.load(pp + p_.mcache)
-        self._door(0, FLUSH_MCACHE, c, 0)
-        self.call(0, P.DOOR_STACK, CACHE_CLEAR, c, 0)
-
-    def span_of(self, address):
-        """The span that holds an address, as a dict of its fields, or None."""
-        look = Inspector(self.process)
-        if isinstance(address, bool) or not isinstance(address, (int, np.integer)):
-            raise TypeError(f"address: takes an int, not {type(address).__name__}")
-        s = span_at(look, int(address))
-        if not s:
-            return None
-        fields = read_span(look, s)
-        fields["state"] = STATES[fields["state"]]
-        return fields
-
-    def check(self):
-        """Raise FatalError, with the values, if an invariant of the heap is broken."""
-        check_heap(self)
-
-    def gc_cycles(self):
-        """The collections so far, a dict each: n, forced, heap_trigger, heap_start, heap_end, heap_marked, goal, next_goal, stack_scan,
-        globals_scan, heap_scan_work, mapped_ready, heap_free, heap_released (bytes), assist_ns, dedicated_ns, fractional_ns, idle_ns,
-        at_ns (four moments), pauses_ns (sweep termination, mark termination), cons_mark, objects_marked, spans_swept (observe/gctrace.py)."""
-        guest = self.machine.state.process[self.process.number].guest
-        return cycles(rows(self.process, self._log), int(guest[P.OBJECTS_MARKED]), int(guest[P.SPANS_SWEPT]))
-
-    def trace_lines(self, gctrace=True, scavtrace=True):
-        """What GODEBUG=gctrace=1,scavtrace=1 would have printed so far, a string a line; or only one of both."""
-        wanted = [kind for kind, asked in ((CYCLE, gctrace), (FORCED, gctrace), (SCAVENGED, scavtrace)) if asked]
-        log = rows(self.process, self._log)
-        return lines(log[np.isin(log[:, 0], wanted)], self._began)
-
-    def metrics(self):
-        """runtime/metrics' values by name, of those that are modelled (observe/metrics.py); unlike memstats() it flushes nothing."""
-        return read_metrics(Inspector(self.process))
-
-    def mem_profile(self, inuse_zero=True):
-        """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""
-        from goalloc.observe.memprofile import mem_profile
-
-        return mem_profile(self, inuse_zero)
-
-    def call_site(self, name):
-        """`with rt.call_site("parse"): ...`: for the profile, what is allocated meanwhile was allocated there."""
-        from goalloc.observe.memprofile import call_site
-
-        return call_site(self, name)
-
-    def cycles_of(self, operation):
-        """{"count", "cycles", "each"} of an operation: "mallocgc" (by new, mallocgc, make_slice, malloc_many), "lock" (the waiting)."""
-        counts = self.machine.state.process[self.process.number].guest
-        slots = {"mallocgc": (P.MALLOCS, P.MALLOC_CYCLES), "lock": (P.LOCK_WAITS, P.LOCK_WAIT_CYCLES)}
-        if not isinstance(operation, str) or operation not in slots:
-            raise ValueError(f"operation: {operation!r} is none of {', '.join(slots)}")
-        count, cycles = (int(counts[k]) for k in slots[operation])
-        return {"count": count, "cycles": cycles, "each": cycles / count if count else 0.0}
 
     # What stands behind
 
@@ -593,5 +359,6 @@ class Runtime:
         return x
 
     def raise_error(self, t):
+        """Raise what ended the M's thread `t`, if something did: FatalError or MachineError."""
         raise_fatal(self.machine, t)
         self.machine.raise_fault(t)

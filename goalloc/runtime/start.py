@@ -6,10 +6,10 @@
 
 The recording has no contents. Everything is allocated by the allocator itself, in address order and before there is a P, so
 that first fit puts each span where it was. Holes are filled meanwhile and freed afterwards: those of the page cache first,
-given back to the kernel and taken into the cache; the rest stays free. What the recording does not tell is assumed:
+given back to the kernel and taken into the cache; the rest stays free. What the recording does not say is assumed:
 
     mspans                      every one that is not in the map lies in the P's cache
-    persistent memory           half of the P's chunk is used ("palloc_off" in "before" tells)
+    persistent memory           half of the P's chunk is used (unless "palloc_off" in "before" says otherwise)
     stack spans                 the sizes of their stacks ("stack_sizes": [page, bytes]): 16 KiB if two are in use, those of the
                                 two Ms' g0s, else 2 KiB: main's, which has moved on, then those of the runtime's own goroutines
     main's stack                8 KiB, if there is a span of such, else the largest

@@ -57,6 +57,7 @@ def selectnbrecv(m, t, c, ep):
 
 @kernel
 def closechan(m, t, c):
+    """close(c): receivers take what the channel still holds, and then get CLOSED."""
     return call_door(m, P.DOOR_CHAN, t, CLOSECHAN, c, 0)
 
 

@@ -4,7 +4,7 @@
     modtimer   a new time (nextwhen): ModifiedEarlier or Later, moved when someone comes across it; back into a heap if it was out
     check_timers   a P that schedules, or one that has nothing to do and looks at others', runs those whose time has come
 
-`timer0When` and `timerModifiedEarliest` tell without the lock when there may be something to do. Times are cycles of the machine,
+From `timer0When` and `timerModifiedEarliest` one sees, without the lock, when there may be something to do. Times are cycles of the machine,
 Go's are nanoseconds. A step is never interrupted, so the states in between (Running, Removing, Modifying, Moving) are not seen, and
 what adjusttimers moves is linked by nextwhen, where Go makes a slice. `tm` is the address of a timer. Go: time.go.
 """

@@ -25,6 +25,7 @@ from goalloc.layout import (
     variables as V,
 )
 from goalloc.base.lock import lock, unlock
+from goalloc.heap.malloc import LARGE, count_asked
 from goalloc.heap.mbitmap import flush_bits, writer_at
 from goalloc.heap.mcentral import SWEEPGEN, central_of, fullSwept
 from goalloc.base.mem import sysFault, sysMap, sysUsed
@@ -59,6 +60,7 @@ def allocUserArenaChunk(m, t):
     put8(m, t, s + mspan.isUserArenaChunk, 1)
     add64(m, t, HEAP_RELEASED, -CHUNK)
     account(m, t, CHUNK, heapStatsDelta.largeAlloc, gcControllerState.totalAlloc)
+    count_asked(m, t, LARGE, CHUNK)
     spanSet_push(m, t, fullSwept(central_of(0), get32(m, t, SWEEPGEN)), s)
     put64(m, t, s + mspan.limit, base + CHUNK)
     put64(m, t, s + mspan.freeindex, 1)

@@ -84,6 +84,7 @@ def convT(m, t, value, size):
 
 @kernel
 def convT64(m, t, value):
+    """The address of the integer `value` in an interface: of a static word below 256, else of a new object."""
     return convT(m, t, value, 8)
 
 

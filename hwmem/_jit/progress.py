@@ -1,4 +1,4 @@
-"""What is said while machine code is made: on stderr, once it is clear that it takes a while.
+"""Progress of compiling: a line on stderr, as soon as it is clear that it will take a while.
 
     compiling, once (kept in ~/.cache/hwmem): 3 of 7, core.memory_door, about 14 s left     rewritten twice a second
 

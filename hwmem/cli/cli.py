@@ -98,7 +98,7 @@ def parser():
         nargs="+",
         help="what `hwmem record` made, or lackey, din, xdin, data, cores or rw; plain, gzip or xz. Of several files each runs on a core of its own",
     )
-    sub.add_argument("--format", metavar="F", help="its format, when the first lines do not tell")
+    sub.add_argument("--format", metavar="F", help="its format (default: what its first lines look like)")
     machine_options(sub)
     sub.add_argument("--core", type=int, metavar="N", help="the core that makes all accesses (default: a core a thread, from 0 on)")
     sub.add_argument(
@@ -111,12 +111,12 @@ def parser():
     json_option(sub)
 
     sub = command(show_report, "report", "tables from a result that was kept")
-    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"one of {', '.join(SECTIONS)} (default: an overview)")
     json_option(sub)
 
     sub = command(write_page, "html", "a kept result as one HTML file that needs nothing beside itself")
-    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     output_option(sub, "R.html", "the file to write", required=True)
 
     experiment_commands(command, room)

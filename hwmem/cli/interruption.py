@@ -1,4 +1,4 @@
-"""Ctrl-C while the interpreter is not heard: inside the compiler it would tell nobody for seconds.
+"""Ctrl-C while the interpreter is busy in C, such as in the compiler: Python itself would notice it only seconds later.
 
     C's signal handler ── a byte ──> a thread here ── PATIENCE_SECONDS later, unless the command has heard of it ── the process ends
 

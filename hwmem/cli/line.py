@@ -19,7 +19,7 @@ from contextlib import contextmanager
 
 from hwmem import __version__
 from hwmem.cli.colour import coloured, wanted
-from hwmem.cli.interruption import INTERRUPTED, PATIENCE_SECONDS, heard, listening
+from hwmem.cli.interruption import INTERRUPTED, heard, listening
 from hwmem.errors import Interrupted, LitmusError, MachineError, ResultError, TraceError, WorkloadError
 from hwmem.printable import printable
 
@@ -270,7 +270,6 @@ def keeping(arguments):
     ends."""
     from hwmem.machine import interrupt
 
-    before, interrupt.patience_seconds = interrupt.patience_seconds, PATIENCE_SECONDS
     interrupt.on_interrupt.append(heard)
     try:
         yield
@@ -282,7 +281,6 @@ def keeping(arguments):
             interruption.result.save(arguments.output)
         raise Interrupted(interruption.result, f"interrupted; what was measured so far is in {arguments.output}") from None
     finally:
-        interrupt.patience_seconds = before
         interrupt.on_interrupt.remove(heard)
 
 

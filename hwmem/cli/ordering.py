@@ -18,7 +18,7 @@ def ordering_commands(command):
     json_option(sub)
 
     sub = command(trace_line, "trace-line", "the history of one line, request by request, from a result with --events")
-    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     sub.add_argument("line", metavar="LINE", nargs="?", help="a variable's name or an address (default: the line with the most requests)")
     output_option(sub, "LINE.svg", "also draw it")
     json_option(sub)

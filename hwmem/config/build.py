@@ -1,7 +1,7 @@
 """From a MachineConfig to the record that kernels take: geometry, costs, the protocol's tables, empty pools.
 
-machine.py calls `build` once a machine. Here the set-associative arrays get their places in the pools, one
-after another, so that a small machine touches little host memory.
+Machine (machine/machine.py) calls `build` when it is made. Tags of all caches and TLBs share one array of the record; here each gets its
+stretch of it, one after another, so that a small machine touches little of the host's memory.
 """
 
 import ctypes

@@ -63,10 +63,12 @@ class CacheConfig(Record):
 
     @property
     def lines(self):
+        """How many lines it holds."""
         return self.size // P.LINE
 
     @property
     def sets(self):
+        """How many sets it has: lines / ways."""
         return self.lines // self.ways
 
 
@@ -82,6 +84,7 @@ class TlbConfig(Record):
 
     @property
     def sets(self):
+        """How many sets it has: entries / ways."""
         return self.entries // self.ways
 
 
@@ -99,6 +102,8 @@ class WalkerConfig(Record):
 
 @dataclass(frozen=True)
 class StoreBufferConfig(Record):
+    """Where a core's stores wait until others may see them, and what loads find there."""
+
     entries: int = setting(Integer(1, 64), "stores that wait")
     drain: int = setting(CYCLES, "cycles from a store to the earliest moment others see it")
     forward: int = setting(CYCLES, "cycles, load-to-use of a load that a store on its way covers")
@@ -150,6 +155,8 @@ class DiskConfig(Record):
 
 @dataclass(frozen=True)
 class CoreCosts(Record):
+    """What fences and locked operations cost beside what they wait for."""
+
     mfence: int = setting(CYCLES, "cycles of a full fence with nothing to drain")
     atomic: int = setting(CYCLES, "cycles a locked operation adds on a line already held")
 
@@ -309,6 +316,7 @@ class MachineConfig(Record):
 
     @property
     def cores_per_socket(self):
+        """Cores of each socket."""
         return self.cores // self.sockets
 
     @classmethod

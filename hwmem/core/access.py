@@ -55,31 +55,37 @@ def store(m, t, va, size, value):
 
 @kernel
 def load64(m, t, va):
+    """The 8 bytes at `va`, as int64."""
     return load(m, t, va, 8)
 
 
 @kernel
 def load32(m, t, va):
+    """The 4 bytes at `va`, zero-extended."""
     return load(m, t, va, 4)
 
 
 @kernel
 def load8(m, t, va):
+    """The byte at `va`, 0 to 255."""
     return load(m, t, va, 1)
 
 
 @kernel
 def store64(m, t, va, value):
+    """Write 8 bytes at `va`."""
     store(m, t, va, 8, value)
 
 
 @kernel
 def store32(m, t, va, value):
+    """Write the low 4 bytes of `value` at `va`."""
     store(m, t, va, 4, value)
 
 
 @kernel
 def store8(m, t, va, value):
+    """Write the low byte of `value` at `va`."""
     store(m, t, va, 1, value)
 
 

@@ -28,6 +28,7 @@ def mfence(m, t):
 
 @kernel
 def sfence(m, t):
+    """Stores that thread `t` makes later become visible after those it has made."""
     core = m.core[m.thread[t].core]
     core.fences += 1
     core.cycles += 1
@@ -36,6 +37,7 @@ def sfence(m, t):
 
 @kernel
 def lfence(m, t):
+    """Loads that thread `t` makes later see at least what memory has now."""
     core = m.core[m.thread[t].core]
     core.fences += 1
     core.cycles += 1

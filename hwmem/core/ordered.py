@@ -18,6 +18,7 @@ from hwmem.core.store_buffer import begin_group
 
 @kernel
 def load_acquire(m, t, va, size):
+    """`size` (1, 2, 4, 8) bytes at `va`, before everything that the thread does later."""
     core = m.core[m.thread[t].core]
     if core.iq_count > 0:
         process_all(core)
@@ -29,6 +30,7 @@ def load_acquire(m, t, va, size):
 
 @kernel
 def store_release(m, t, va, size, value):
+    """Write the low `size` bytes of `value` at `va`, after everything that the thread did before."""
     begin_group(m.core[m.thread[t].core])
     m.observe.ordered = 1
     store(m, t, va, size, value)
@@ -37,19 +39,23 @@ def store_release(m, t, va, size, value):
 
 @kernel
 def store_stream(m, t, va, size, value):
+    """Write the low `size` bytes of `value` at `va` past the caches (movnti)."""
     call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STREAM_STORE << P.KIND_SHIFT, value)
 
 
 @kernel
 def load_acquire64(m, t, va):
+    """The 8 bytes at `va`, before everything that the thread does later."""
     return load_acquire(m, t, va, 8)
 
 
 @kernel
 def store_release64(m, t, va, value):
+    """Write 8 bytes at `va`, after everything that the thread did before."""
     store_release(m, t, va, 8, value)
 
 
 @kernel
 def store_stream64(m, t, va, value):
+    """Write 8 bytes at `va` past the caches (movnti)."""
     store_stream(m, t, va, 8, value)

@@ -2,7 +2,7 @@
 
     machine ── doors[]            addresses of the cold kernels (_jit)
             ├─ core[c]            clock, hit filter, counters; l1d, l2, dtlb, ... are `sets` records
-            ├─ llc[socket]        a `sets` record; `holder` tells the directory state, `word` the sharers
+            ├─ llc[socket]        a `sets` record; `holder` has the directory state, `word` the sharers
             ├─ directory, dram    counters and the state of channels and banks
             ├─ thread[t], process[p]
             └─ tag[], word[], order[], stamp[], holder[]    the pools in which all set-associative arrays lie

@@ -1,5 +1,5 @@
 """Heaps: where arenas other than the main one have their memory. 64 MiB of address space each, so aligned that a chunk's
-address tells its heap, of which the first part may be read and written.
+address says which heap it is in, of which the first part may be read and written.
 
     heap + 0  ar_ptr | prev | size | mprotect_size | pagesize     40 bytes; 48 with what makes chunks line up
     heap + 48 the arena (in its first heap), then chunks ... top ... | no access yet | + 64 MiB

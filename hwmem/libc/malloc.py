@@ -68,6 +68,7 @@ def realloc(m, t, mem, n):
 
 @kernel
 def memalign(m, t, alignment, n):
+    """The address of `n` bytes, a multiple of `alignment` (a power of two); 0: there is no memory."""
     return call_door(m, P.DOOR_LIBC, t, MEMALIGN, alignment, n)
 
 
@@ -79,6 +80,7 @@ def usable_size(m, t, mem):
 
 @kernel
 def malloc_trim(m, t, pad):
+    """Give back what is free at the top of the heap, but for `pad` bytes, and whole free pages elsewhere. 1 if something went."""
     return call_door(m, P.DOOR_LIBC, t, TRIM, pad, 0)
 
 

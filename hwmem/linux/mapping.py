@@ -132,7 +132,8 @@ def is_within(offset, length):
 def check_type(flags, file):
     """Whether the flags go together with a file (number), or without one (-1): 0, or -errno. Linux: do_mmap."""
     kind = flags & MAP_TYPE
-    if file >= 0 and kind == P.MAP_SHARED_VALIDATE and flags & ~LEGACY_FLAGS & ~MAP_TYPE:
+    known = LEGACY_FLAGS | MAP_TYPE | (0 if flags & P.MAP_HUGETLB else P.MAP_SYNC)  # FOP_MMAP_SYNC: files of the disk
+    if file >= 0 and kind == P.MAP_SHARED_VALIDATE and flags & ~known:
         return -P.EOPNOTSUPP
     if file < 0 and kind == P.MAP_DROPPABLE:
         return -P.EINVAL if flags & (P.MAP_LOCKED | P.MAP_GROWSDOWN) else 0
@@ -272,19 +273,29 @@ def place(m, p, address, length, flags, offset):
         return address
     low = flags & P.MAP_32BIT and m.process[p].levels == 4
     hint = address & PAGE_MASK
-    if hint > 0:
-        hint = max(hint, P.MMAP_MIN)
-        if hint <= (LOW_END if low else end) - length and has_room(m, p, hint, hint + length):
-            return hint
-    aligned = hint == 0 and is_aligned(length, offset, flags)
-    if aligned:
-        found = search(m, p, length + P.HUGE_PAGE, flags)
+    last = LOW_END if low else end
+    if (hint == 0 or offset >= 0) and is_aligned(length, offset, flags):
+        wider = length + P.HUGE_PAGE
+        if takes_hint(m, p, hint, wider, last):  # a file's mapping is asked whether it may be aligned there, too
+            return max(hint, P.MMAP_MIN)
+        found = search(m, p, wider, flags)
         if found >= 0:
             return found + (max(offset, 0) - found & HUGE_MASK or P.HUGE_PAGE)
+    if takes_hint(m, p, hint, length, last):
+        return max(hint, P.MMAP_MIN)
     found = search(m, p, length, flags)
     if found < 0 and not low:
         found = highest_gap(m, p, length, P.MMAP_MIN, end)
     return found if found >= 0 else -P.ENOMEM
+
+
+@kernel
+def takes_hint(m, p, hint, length, end):
+    """Whether there is a hint, and room for `length` bytes there, below `end`."""
+    if hint <= 0:
+        return False
+    start = max(hint, P.MMAP_MIN)
+    return start <= end - length and has_room(m, p, start, start + length)
 
 
 @kernel

@@ -9,7 +9,19 @@ from hwmem._jit import DOORS, cold, kernel
 from hwmem.linux.commit import charge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages
-from hwmem.linux.mapping import has_records, is_below, is_free, may_expand, may_lock, may_part, place, round_up, sys_munmap, unmap
+from hwmem.linux.mapping import (
+    LAST_PAGE,
+    has_records,
+    is_below,
+    is_free,
+    may_expand,
+    may_lock,
+    may_part,
+    place,
+    round_up,
+    sys_munmap,
+    unmap,
+)
 from hwmem.linux.page_table import (
     HUGE_ABOVE,
     deposit_table,
@@ -56,6 +68,7 @@ def sys_mremap(m, t, old, old_length, new_length, flags):
             return failed
         if old_length == new_length and flags & P.MREMAP_FIXED:
             return move_all(m, t, old, old + old_length, m.sys[4], flags)
+    old_length = old_length if old_length >= 0 else LAST_PAGE  # as good as any that no range has
     v = vma_at(m, p, old)
     if v < 0:
         return -P.EFAULT
@@ -63,7 +76,7 @@ def sys_mremap(m, t, old, old_length, new_length, flags):
         old_length, new_length = whole_pages(m, v, old_length), whole_pages(m, v, new_length)
         if not may_part(m, v, old) or new_length > old_length:
             return -P.EINVAL
-    if old_length < 0 or (old_length and new_length <= old_length and not flags & NEW_ADDRESS):
+    if old_length and new_length <= old_length and not flags & NEW_ADDRESS:
         failed = sys_munmap(m, t, old + new_length, old_length - new_length) if new_length != old_length else 0
         return failed if failed else old
     if old_length == 0 and not m.vma[v].vm_flags & P.VM_SHARED:

@@ -41,13 +41,13 @@ def futex_wake(m, t, va, count):
 
 @kernel
 def mmap(m, t, va, length, prot, flags):
-    """mmap(2) of anonymous memory: the address."""
+    """mmap(2) of anonymous memory: the address, or -errno."""
     return mmap_file(m, t, va, length, prot, flags | P.MAP_ANONYMOUS, -1)
 
 
 @kernel
 def mmap_file(m, t, va, length, prot, flags, file):
-    """mmap(2) of a file from its beginning: the address."""
+    """mmap(2) of a file from its beginning: the address, or -errno."""
     m.sys[3] = flags
     m.sys[4] = file
     m.sys[5] = 0
@@ -56,19 +56,19 @@ def mmap_file(m, t, va, length, prot, flags, file):
 
 @kernel
 def munmap(m, t, va, length):
-    """munmap(2)."""
+    """munmap(2): 0, or -errno."""
     return call_with(m, t, P.SYS_MUNMAP, va, length, 0)
 
 
 @kernel
 def mprotect(m, t, va, length, prot):
-    """mprotect(2)."""
+    """mprotect(2): 0, or -errno."""
     return call_with(m, t, P.SYS_MPROTECT, va, length, prot)
 
 
 @kernel
 def madvise(m, t, va, length, advice):
-    """madvise(2)."""
+    """madvise(2): 0, or -errno."""
     return call_with(m, t, P.SYS_MADVISE, va, length, advice)
 
 

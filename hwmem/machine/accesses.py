@@ -138,9 +138,11 @@ class Accesses:
         """One access a page of [address, address + n): a load, or a store of a zero byte at the first address of each."""
         self._run(core, touch_pages, check_address(address), check_count(n), bool(write), work=n // P.PAGE)
 
-    def _enter(self, core, door, a, b, d):
-        t = self.thread_on(core)
-        result = enter(self.machine.state, door, t, int(core), a, b, d)
+    def _enter(self, core, door, a, b, d, long=False):
+        """`long`: it may take so long that Ctrl-C has to end it."""
+        t, m = self.thread_on(core), self.machine.state
+        arguments = (m, door, t, int(core), a, b, d)
+        result = run_interruptibly(m, enter, *arguments) if long else enter(*arguments)
         self.machine.raise_fault(t)
         return int(result)
 

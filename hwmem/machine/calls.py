@@ -18,6 +18,7 @@ from hwmem.linux.madvise import is_resident
 from hwmem.linux.vma_tree import find_vma
 
 PROT_RW = P.PROT_READ | P.PROT_WRITE
+LONG = 64 << 20  # bytes of a call that Ctrl-C may have to end
 NO_CALL = -1
 LIMITS = {"stack": "limit_stack", "as": "limit_space", "memlock": "limit_locked", "data": "limit_data"}
 
@@ -146,7 +147,7 @@ class Calls:
             raise OSError(errno.ENOSYS, "not on a machine without an MMU")
         values = [to_int64(name, value) for name, value in arguments.items()]
         self.machine.state.sys[:] = values + [0] * (len(self.machine.state.sys) - len(values))
-        return result_of(self._enter(0, P.DOOR_SYSCALL, call, 0, 0))
+        return result_of(self._enter(0, P.DOOR_SYSCALL, call, 0, 0, arguments.get("length", 0) > LONG))
 
     def _take_physical(self, length):
         """Without an MMU memory is handed out upwards, page by page, and not taken back."""

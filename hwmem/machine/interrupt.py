@@ -6,10 +6,11 @@
 
 Kernels that ask next_thread end there (sched/scheduler.py), loops over many accesses at `is_over`. After it the machine is
 whole: each thread stands between two steps. Nothing of this needs the main thread; KeyboardInterrupt comes wherever the
-interpreter raises it, in a notebook too. A kernel that never asks cannot be ended: a second KeyboardInterrupt leaves it
-running, and the machine, to which it belongs, is not to be used any more.
+interpreter raises it, in a notebook too. What does not end soon, a kernel that never asks or one whose doors are being compiled, is left
+running: whoever uses the machine next waits for its end (lock.py), and can be interrupted as well.
 """
 
+import ctypes
 import threading
 import time
 
@@ -17,18 +18,22 @@ from hwmem._jit import JIT_DISABLED
 
 TICK_SECONDS = 0.1  # between two calls of `tick`, and what a part of a long loop may take
 POKE_SECONDS = 0.005  # between two reminders to a kernel that is to stop
-patience_seconds = float("inf")  # for how long; a command, which ends the process, has less
+PATIENCE_SECONDS = 0.8  # for how long it is reminded
 on_interrupt: list = []  # functions to be called as soon as somebody has heard of one
-running: set = set()  # what has not ended yet; after KeyboardInterrupt, what nobody waits for
+running: dict = {}  # what has not ended: the event that it sets -> the place of the machine that it runs on, None: none
+_left: dict = {}  # of those, what nobody waits for: -> m.until, as it was before the interruption
+_leaving = threading.Lock()
 
 
 def run_interruptibly(m, kernel, *arguments, tick=None):
     """The kernel's result; what it raises. `tick`: called now and then while it runs."""
-    return run(kernel, arguments, tick, lambda done: stop(m, done))
+    wait_for_left(m)
+    return run(kernel, arguments, tick, lambda done: stop(m, done), m)
 
 
-def run(function, arguments, tick, end):
-    """Call the function in a thread of the host's, and wait for it; `end(done)` when something ends the waiting before."""
+def run(function, arguments, tick, end, m=None):
+    """Call the function in a thread of the host's, and wait for it; `end(done)` when something ends the waiting before. `m`: the machine
+    on which it runs."""
     if JIT_DISABLED:  # the interpreter itself runs it, and can be interrupted anywhere
         return function(*arguments)
     done, outcome = threading.Event(), []
@@ -39,12 +44,15 @@ def run(function, arguments, tick, end):
         except BaseException as error:
             outcome.append((None, error))
         finally:
-            running.discard(done)
-            done.set()
+            with _leaving:
+                if done in _left:
+                    m.until = _left.pop(done)
+                running.pop(done, None)
+                done.set()
 
     worker = threading.Thread(target=work, daemon=True)
     try:
-        running.add(done)
+        running[done] = None if m is None else place_of(m)
         worker.start()
         while not done.wait(TICK_SECONDS):
             if tick:
@@ -54,7 +62,7 @@ def run(function, arguments, tick, end):
             told()
         time.sleep(POKE_SECONDS)  # interrupted while it starts, it may not know yet that it has
         if worker.ident is None:
-            running.discard(done)
+            running.pop(done, None)
         else:
             end(done)
         raise
@@ -64,9 +72,45 @@ def run(function, arguments, tick, end):
     return result
 
 
+def place_of(m):
+    """The host's address of a machine's record: two names of it are one machine."""
+    return m.__array_interface__["data"][0]
+
+
+def is_left(m):
+    """Whether an interrupted kernel goes on, for nobody, on the machine."""
+    return place_of(m) in running.copy().values()
+
+
+def wait_for_left(m):
+    """Wait for the end of what was left running on the machine."""
+    for done, place in running.copy().items():
+        if place == place_of(m):
+            while not done.wait(TICK_SECONDS):
+                continue
+
+
 def run_aside(function, *arguments):
     """The result of work that cannot be told to stop, such as compiling; after KeyboardInterrupt it goes on, for nobody."""
     return run(function, arguments, None, lambda done: None)
+
+
+def in_time(seconds, function, otherwise):
+    """function()'s result; `otherwise` if it raises, or has none after `seconds`: then it is ended at its next step of Python's."""
+    outcome = []
+
+    def work():
+        try:
+            outcome.append(function())
+        except BaseException:  # `otherwise` it is
+            return
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    worker.join(seconds)
+    if worker.is_alive():
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(worker.ident), ctypes.py_object(KeyboardInterrupt))
+    return outcome[0] if outcome else otherwise
 
 
 def in_parts(n, first=1 << 16):
@@ -84,12 +128,15 @@ def in_parts(n, first=1 << 16):
 
 
 def stop(m, done):
-    """See that the kernel which sets `done` ends, and that the machine can go on after it."""
+    """See that the kernel which sets `done` ends, and that the machine can go on after it; or leave it."""
     until, m.until = int(m.until), 0
     asked = time.perf_counter()
     while not done.wait(POKE_SECONDS):
-        if time.perf_counter() - asked > patience_seconds:
-            return
+        if time.perf_counter() - asked > PATIENCE_SECONDS:
+            with _leaving:
+                if not done.is_set():
+                    _left[done] = until
+                    return
         for c in range(m.cores):  # the kernel may write a later one meanwhile: again, until it sees
             m.core[c].slice_end = 0
     m.until = until

@@ -2,11 +2,13 @@
 
 The machine has no lock of its own: a call from Python is many steps, and two at once would leave its lists torn. Every public
 method of the classes that `one_at_a_time` decorates waits until no other thread is in one, on the same machine. Machines of
-their own run side by side.
+their own run side by side. What an interrupted call has left running is waited for too (interrupt.py).
 """
 
 import functools
 from types import FunctionType
+
+from hwmem.machine import interrupt
 
 
 def one_at_a_time(machine_of):
@@ -24,7 +26,10 @@ def one_at_a_time(machine_of):
 def guarded(function, machine_of):
     @functools.wraps(function)
     def call(self, *arguments, **named):
-        with machine_of(self).lock:
+        machine = machine_of(self)
+        with machine.lock:
+            if interrupt.running:
+                interrupt.wait_for_left(machine.state)
             return function(self, *arguments, **named)
 
     return call

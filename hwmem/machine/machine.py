@@ -31,6 +31,7 @@ from hwmem.proc import memory
 from hwmem.proc.status import COMM
 from hwmem.machine.process import Process, spawn
 from hwmem.machine.player import Player
+from hwmem.units import format_size
 
 ROOT, USER = 0, 1000  # user ids
 RECORD = numba.from_dtype(MACHINE)
@@ -81,6 +82,11 @@ class Machine:
         self.file_names = {}  # by number
         files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)  # exec.PROGRAM
 
+    def __repr__(self):
+        c = self.config
+        many = "1 process" if len(self.processes) == 1 else f"{len(self.processes)} processes"
+        return f"<Machine: {c.name}, {c.cores} cores, {format_size(c.memory)} of RAM, {many}>"
+
     def group(self, name, max=None, high=None, swap_max=None, oom_group=False, **others):
         """A new memory group with these limits (bytes, a size such as "64MiB", None: none): memory.max, memory.high,
         memory.swap.max, memory.oom.group of cgroup v2. Groups stand side by side. Raises TypeError, ValueError."""
@@ -122,6 +128,7 @@ class Machine:
         return t
 
     def free_thread(self, t):
+        """Thread `t` is nobody's any more; a later new_thread may get its number."""
         self.state.thread[t].state = P.FREE
         self._free_threads.append(t)
 
@@ -238,6 +245,7 @@ class Machine:
         return memory.meminfo(self)
 
     def meminfo_text(self):
+        """The text of /proc/meminfo."""
         return memory.meminfo_text(self)
 
     def vmstat(self):
@@ -245,6 +253,7 @@ class Machine:
         return memory.vmstat(self)
 
     def vmstat_text(self):
+        """The text of /proc/vmstat."""
         return memory.vmstat_text(self)
 
     def buddyinfo(self):
@@ -252,6 +261,7 @@ class Machine:
         return memory.buddyinfo(self)
 
     def buddyinfo_text(self):
+        """The text of /proc/buddyinfo."""
         return memory.buddyinfo_text(self)
 
     def unusable_index(self):

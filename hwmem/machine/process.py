@@ -1,4 +1,4 @@
-"""A process as Python sees it: an address space, the prompt's threads in it, and what Linux tells of it.
+"""A process as Python sees it: an address space, the prompt's threads in it, and what Linux shows of it.
 
     Process ── Calls (calls.py)          mmap, munmap, mprotect, madvise, mremap, brk, ...
             ├─ Accesses (accesses.py)    load, store, read, write, atomics, fences, touch
@@ -25,6 +25,7 @@ from hwmem.errors import MachineError
 from hwmem.proc import maps, pagemap, smaps, status
 from hwmem.machine.enter import enter
 from hwmem.machine.segments import Segments
+from hwmem.units import format_size
 
 
 @one_at_a_time(its_machine)
@@ -35,6 +36,17 @@ class Process(Calls, Accesses, Segments):
         self.machine, self.number, self.layout, self.parent = machine, number, layout, parent
         self._threads = {}
         machine.processes.append(self)
+
+    def __repr__(self):
+        """Of its mappings and its memory in RAM; nothing is asked of the machine."""
+        if self._threads is None:
+            return f"<Process {self.number}: exited>"
+        record = self.machine.state.process[self.number]
+        if record.killed:
+            return f"<Process {self.number}: killed, out of memory>"
+        resident = format_size(int(record.anon + record.file + record.shared) * P.PAGE)
+        (layout,) = (name for name, number in P.LAYOUTS.items() if number == self.layout)
+        return f"<Process {self.number}: {layout}, {int(record.vma_count)} mappings, {resident} in RAM>"
 
     @property
     def record(self):
@@ -98,7 +110,7 @@ class Process(Calls, Accesses, Segments):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
         self.record.oom_adj = int(value)
 
-    # What Linux tells of it
+    # What Linux shows of it
 
     def maps(self):
         """Its mappings, by address: a list of Vma (start, end, prot, flags, offset, name, and smaps' figures in bytes)."""
@@ -106,12 +118,12 @@ class Process(Calls, Accesses, Segments):
         return maps.vmas(self)
 
     def maps_text(self):
-        """/proc/PID/maps."""
+        """The text of /proc/PID/maps."""
         self._alive()
         return maps.maps_text(self)
 
     def smaps_text(self):
-        """/proc/PID/smaps."""
+        """The text of /proc/PID/smaps."""
         self._alive()
         return smaps.smaps_text(self)
 
@@ -121,7 +133,7 @@ class Process(Calls, Accesses, Segments):
         return smaps.smaps_rollup(self)
 
     def smaps_rollup_text(self):
-        """/proc/PID/smaps_rollup."""
+        """The text of /proc/PID/smaps_rollup."""
         self._alive()
         return smaps.rollup_text(self)
 
@@ -138,11 +150,11 @@ class Process(Calls, Accesses, Segments):
         return status.stat(self)
 
     def stat_text(self):
-        """/proc/PID/stat."""
+        """The text of /proc/PID/stat."""
         return status.stat_text(self)
 
     def statm_text(self):
-        """/proc/PID/statm."""
+        """The text of /proc/PID/statm."""
         return status.statm_text(self)
 
     def rusage(self):

@@ -1,4 +1,4 @@
-"""Data races as rows and as text, in the shape in which Go's race detector tells them.
+"""Data races as rows and as text, in the form of Go's race detector.
 
     ==================
     WARNING: DATA RACE

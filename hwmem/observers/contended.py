@@ -6,7 +6,7 @@ in another core (HITM), or the loss of a copy to another core. Its accesses are 
 offset and thread:
 
     m.cell[n]   line, slot, use, offset, thread     the key; m.cell_index is the hash table that finds it
-                read, wrote                         masks of the bytes touched: they tell true from false sharing
+                read, wrote                         masks of the bytes touched: what decides between true and false sharing
                 served[kind, source]                accesses: loads and atomics, stores, by where they were served from
                 atomics                             how many of the first kind are atomics
                 cycles[3]                           of HITMs in the socket, HITMs of another one, other loads and atomics

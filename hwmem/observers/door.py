@@ -1,4 +1,4 @@
-"""The observers' door: what the hooks tell, handed to those who are switched on.
+"""The observers' door: what the hooks report, handed to those observers that are switched on.
 
     hooks ──> observe_door ──> watched.py      the line's record, looked up once
                                ├─ sharing.py   why did this miss happen?       m.observe.classify

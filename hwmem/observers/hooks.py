@@ -1,4 +1,4 @@
-"""What the machine tells its observers. Each hook stands behind a switch that its caller has tested.
+"""What the machine reports to its observers. Each hook stands behind a switch that its caller has tested.
 
     core/long_way.py, core/store_buffer.py      access_seen        a line was accessed        m.observe.watching
     core/physical.py, mmu/walk.py               physical_seen      the kernel's and the walker's accesses

@@ -13,7 +13,7 @@ not know that thread's clock yet.
 Ordered accesses do not race with each other, but with plain ones they do, as in Go. The grain is the byte: bytes of a
 word that were always accessed together share a cell, and a cell is split when they no longer are (`cells_of`).
 
-Accesses are told in program order: a store counts from when it retires, not from when its buffer lets it go. A word is
+Accesses come in program order: a store counts from when it retires, not from when its buffer lets it go. A word is
 its virtual address in its process. What finds no room is counted in races_dropped.
 """
 

@@ -13,6 +13,7 @@ from hwmem.report.overview import accesses, duration
 from hwmem.report.program import short
 from hwmem.report.table import text
 
+FEW = 1000  # accesses for one HITM: from here on sharing is no answer
 CAUSES = ("cold", "capacity", "true_sharing", "false_sharing")
 ADVICE = {
     "cold": "first touches: fewer bytes, or larger lines",
@@ -25,7 +26,12 @@ ADVICE = {
 def headline(result):
     if result.stopped:
         return f"Stopped: {result.stopped}."
-    return sharing(result) or f"{text(result.cycles)} cycles, {duration(result.seconds)}; no line was contended for."
+    every = hitms(result)[0]
+    slower = factor(result)
+    if every and (FEW * every > sum(map(accesses, result.counters["cores"])) or slower and slower[0] >= 1.05):
+        return sharing(result)
+    lines = f"{every:,} HITMs are too few to matter" if every else "no line was contended for"
+    return f"{text(result.cycles)} cycles, {duration(result.seconds)}; {lines}."
 
 
 def hitms(result):

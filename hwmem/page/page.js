@@ -107,14 +107,17 @@
     return el("div", { class: "stack", "aria-hidden": "true" }, values.map((v, k) => v ? el("i", { class: `fill ${colour(k)}`, grow: v / total, title: `${int(v)}` }) : null));
   }
   function table(block) {
-    let order = null, down = true, wanted = "";
+    let order = null, down = true, wanted = "", most = block.rows.length > 30 ? 20 : Infinity;
+    const more = el("button", { type: "button", click: () => { most = Infinity; draw(); } });
     const body = el("tbody"), heads = [];
     const shown = row => row.map((v, k) => (SHOW[block.columns[k].kind] || String)(v ?? "")).join(" ").toLowerCase();
     function draw() {
       let rows = block.rows.slice();
       if (wanted) rows = rows.filter(row => shown(row).includes(wanted));
       if (order !== null) rows.sort((a, b) => compare(a[order], b[order]) * (down ? -1 : 1));
-      put(body, rows.map(row => el("tr", {}, row.map((value, k) => {
+      more.hidden = rows.length <= most;
+      more.textContent = `Show all ${int(rows.length)} rows`;
+      put(body, rows.slice(0, most).map(row => el("tr", {}, row.map((value, k) => {
         const kind = block.columns[k].kind;
         if (k === 0 && !NUMERIC.includes(kind) && kind !== "address") return el("th", { scope: "row", class: "words" }, String(value));
         return cell(value, kind);
@@ -144,7 +147,7 @@
       wanted = event.target.value.toLowerCase();
       draw();
     } }))) : null;
-    return el("div", { class: "block" }, filter, scrolling(block.caption, made), note(block));
+    return el("div", { class: "block" }, filter, scrolling(block.caption, made), more, note(block));
   }
   const note = block => (block.note ? el("p", { class: "note" }, block.note) : null);
 
@@ -262,11 +265,13 @@
       }
       const value = key => [counts.get(key) || 0, cycles.get(key) || 0, counts.get(key) ? (cycles.get(key) || 0) / counts.get(key) : 0][Number(measure.value)];
       const most = Math.max(1, ...[...counts.keys()].map(value)), columns = [...cores, -1];
-      put(where, el("table", { class: "matrix" }, el("caption", {}, "Requests, by who asks (row) and who answers (column)"),
-        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "asks \\ answers"), columns.map(c => el("th", { scope: "col" }, c < 0 ? "LLC or memory" : `core ${c}`)))),
+      const many = cores.length > 12;
+      where.classList.toggle("tall", many);
+      put(where, el("table", { class: many ? "matrix compact" : "matrix" }, el("caption", {}, "Requests, by who asks (row) and who answers (column)"),
+        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, many ? "asks" : "asks \\ answers"), columns.map(c => el("th", { scope: "col" }, c < 0 ? (many ? "LLC" : "LLC or memory") : many ? `${c}` : `core ${c}`)))),
         el("tbody", {}, cores.map(from => el("tr", {}, el("th", { scope: "row" }, `core ${from}`), columns.map(to => {
           const n = value(`${from} ${to}`);
-          return el("td", { class: from === to ? "self" : n ? "" : "zero", ground: n ? `rgba(var(--heat), ${(0.04 + 0.3 * n / most).toFixed(3)})` : null }, n ? int(Math.round(n)) : from === to ? "–" : "0");
+          return el("td", { class: from === to ? "self" : n ? "" : "zero", ground: n ? `rgba(var(--heat), ${(0.04 + 0.3 * n / most).toFixed(3)})` : null }, n ? (many ? short(Math.round(n)) : int(Math.round(n))) : from === to ? "–" : "0");
         }))))));
       said.textContent = `${int(every)} requests`;
     }

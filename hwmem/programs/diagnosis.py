@@ -4,7 +4,7 @@
                                                └── nothing found: the line that numba names, and the sentence of its text that says most
 
 numba's errors are raised far from the kernel, and some name no line: a field that a record does not have is a bare KeyError.
-So the kernel's own source is read again, for the mistakes that can be told from it: fields of `w` and `m` against their
+So the kernel's own source is read again, for the mistakes that can be seen in it: fields of `w` and `m` against their
 types, names against the module's, calls of other kernels against their parameters.
 """
 

@@ -1,4 +1,4 @@
-"""A user's Python file that registers a workload: run for its name, and told where it is wrong.
+"""A user's Python file that registers a workload: run to learn the workload's name, with its mistakes reported by line.
 
     hwmem run tickets.py ── workload_name ── the file is run ── the last name it registered
                          ├─ blaming ── setup, values      "tickets.py:12: NameError: ...", and no traceback

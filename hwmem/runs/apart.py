@@ -25,7 +25,10 @@ class Apart:
         if not 0 < len(wanted) <= MOST_PARTS:
             raise ValueError(f"--apart takes 1 to {MOST_PARTS} parts of variables, not {len(wanted)}")
         for words in wanted:
-            start, size = names.part(words)
+            try:
+                start, size = names.part(words)
+            except ValueError as error:
+                raise ValueError(f"--apart: {error}") from None
             self._add(start, size, words)
 
     def _add(self, start, size, words):

@@ -1,6 +1,6 @@
 """Results as plain rows, for pandas, CSV and whatever else takes tables.
 
-    cores         a row a core that ran: its counters, those told apart by who made them under "program.l1d.hits" and so on
+    cores         a row a core that ran: its counters, and by who made them under "program.l1d.hits" and so on
     lines         a row a contended line (Result.c2c)
     offsets       a row an offset within a contended line and thread
     events        a row a coherence request, of runs that logged them

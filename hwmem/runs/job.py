@@ -20,7 +20,7 @@ from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.machine.arguments import int64_array
 from hwmem.config.record import Integer
 from hwmem.errors import Interrupted, MachineError, WorkloadError
-from hwmem.machine.interrupt import run_aside, run_interruptibly, running
+from hwmem.machine.interrupt import in_time, is_left, run_aside, run_interruptibly
 from hwmem.machine.machine import Machine
 from hwmem.machine.player import Player
 from hwmem.machine.where import new_places, tables
@@ -35,6 +35,7 @@ from hwmem.sched.block import enqueue
 
 MAX_CYCLES = Integer(1, 10**18)
 INTERRUPTED = "interrupted"
+VALUES_SECONDS = 0.3  # for what an interrupted program has computed
 RECORDING = "threads"  # the format
 TOP, KEPT = 10, 200  # rows of a table of where misses are: shown, and kept in the result
 START_SPREAD_CYCLES = 1000  # no two threads of a real program start in the same cycle; what the seed decides
@@ -167,11 +168,12 @@ class Job:
             with self.telling(progress) as tick:
                 run_interruptibly(m, self.workload.kernel, m, self.w, tick=tick)
         except KeyboardInterrupt:
-            if running:  # it did not hear: nothing of it can be told
+            if is_left(m):  # it goes on: nothing of it can be told
                 raise
             stopped = INTERRUPTED
         finally:
-            m.until = P.NEVER
+            if not is_left(m):
+                m.until = P.NEVER
         wall = time.perf_counter() - began
         if stopped is None and m.stopped:
             stopped = f"max_cycles: the program had not ended after {until - self.start:,} cycles"
@@ -192,9 +194,16 @@ class Job:
         return f"the kernel returned before {'threads' if len(ranks) > 1 else 'thread'} {', '.join(ranks)} had finished"
 
     def computed(self, stopped):
-        """The program's values; none where it was stopped and they cannot be had."""
+        """The program's values; none where it was stopped and they cannot be had, or not soon enough after Ctrl-C."""
+
+        def values():
+            with np.errstate(all="ignore") if stopped else nullcontext():  # what it has not come to is divided by as well
+                return self.workload.values(as_values_sees(self.w), self.space)
+
+        if stopped == INTERRUPTED:
+            return in_time(VALUES_SECONDS, values, {})
         try:
-            return self.workload.values(as_values_sees(self.w), self.space)
+            return values()
         except Exception:
             if stopped:
                 return {}

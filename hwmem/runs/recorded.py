@@ -104,7 +104,9 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
     apart = Apart(names, wishes.apart) if wishes.apart else None
     compared = as_recorded(recording, order, config, wishes.apart) if apart else None
     machine, places, stopped = Machine(config), new_places(top > 0 or wishes.callgrind is not None, in_detail=True), None
-    replay = Replay(machine, recording, order, places, wishes.stores, apart, names.own_code)
+    alone = len(recording.threads) == 1 and config.mmu
+    memory = memory_of(recording, order, config) if alone else None
+    replay = Replay(machine, recording, order, places, wishes.stores, apart, names.own_code, stand_in=alone)
     machine.reset_counters()
     watch.start(machine, replay.machine_threads)
     began = time.perf_counter()
@@ -114,7 +116,7 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
         stopped = "interrupted"
     wall, counters = time.perf_counter() - began, machine.counters()
     watch.stop(machine)
-    program = label(replay.program, names)
+    program = label(replay.program if memory is None else with_memory(replay.program, memory), names)
     if wishes.callgrind:
         write_whole(
             wishes.callgrind, profile(names, rows_of(places, INSTRUCTIONS), program.command, __version__).encode("utf-8", "replace")
@@ -152,6 +154,21 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
     return result
 
 
+def memory_of(recording, order, config):
+    """The Program of a recording of one thread, replayed for its memory alone. Its caches are those of any trace of one thread: in a process where all of its
+    memory was there before (machine/replay.py), so that first-level misses are cachegrind's. There a page that is copied when it is first
+    written moves no line."""
+    replay = Replay(Machine(config), recording, order, new_places(False))
+    replay.run()
+    return replay.program
+
+
+def with_memory(program, memory):
+    """`program` with what another replay of it, `memory`, found out about its pages."""
+    told = [note for note in memory.notes if note not in program.notes]
+    return replace(program, memory_calls=memory.memory_calls, anonymous_pages=memory.anonymous_pages, notes=[*program.notes, *told])
+
+
 def as_recorded(recording, order, config, wanted):
     """What is compared with parts that are moved apart: a grid (programs/registry.py) of cycles that lacks those of the replay with them."""
     machine = Machine(config)
@@ -177,13 +194,14 @@ def union(masks):
 
 class Replay:
     """A Recording on `machine`, in an Order of it. `places`: machine/where.py's table; `stores`: (start, end) of addresses whose stores are kept, or None;
-    `apart`: an Apart, or None; `own_code`: where the program's instructions are, (0, 0): wherever. `run` once, then `program` is complete."""
+    `apart`: an Apart, or None; `own_code`: where the program's instructions are, (0, 0): wherever; `stand_in`: in a process where all memory was there
+    before, without memory calls. `run` once, then `program` is complete."""
 
-    def __init__(self, machine, recording, order, places, stores=None, apart=None, own_code=(0, 0)):
+    def __init__(self, machine, recording, order, places, stores=None, apart=None, own_code=(0, 0), stand_in=False):
         self.machine, self.recording, self.places, self.apart = machine, recording, places, apart
         self.order = order
         self.program = replace(recording.program, order=order.order, notes=list(recording.program.notes))
-        self.image = Image(machine, recording) if machine.config.mmu else None
+        self.image = Image(machine, recording) if machine.config.mmu and not stand_in else None
         self.process = self.image.process if self.image else machine.stand_in()
         self._pages, self._calls, self._peak, self._refused = [], [], 0, 0
         self._memory_calls = {}  # by strand

@@ -8,7 +8,7 @@
 Ties go to the lower core number. The common case (the core's thread goes on) is inlined; switching threads,
 draining store buffers and going idle are behind the scheduler's door. A core without a runnable thread has the
 key NEVER, or the time at which one of its sleepers wakes; one with stores waiting, the time at which the first of them
-becomes visible if that is earlier. -1: no thread can run; `m.deadlocked` tells whether any still waits.
+becomes visible if that is earlier. -1: no thread can run; `m.deadlocked` says whether any still waits.
 
 Nobody runs from cycle `m.until` on: a limit, or 0 when somebody at the prompt wants to stop (machine/interrupt.py). No core's
 `slice_end` lies behind it, nor behind `m.series.at`, when the run's next sample is due, so that the common case need not ask.
@@ -27,6 +27,7 @@ from hwmem.sched.block import enqueue, leave_core, wake
 
 @kernel
 def next_thread(m):
+    """The thread whose step it is now, -1 when no thread can run or the run is to stop."""
     last = m.current_core
     if last >= 0:
         m.key[last] = next_event(m.core[last])
@@ -90,8 +91,12 @@ def stop(m):
 
 @kernel
 def is_over(m, t):
-    """Whether thread `t` is to go on no more: what a long step asks between its parts."""
-    return m.core[m.thread[t].core].cycles >= m.until
+    """Whether thread `t` is to go on no more, because a signal has ended it or the run is to stop: what a long step asks between its
+    parts. A run that is to stop has not ended, whatever the step does next."""
+    if m.core[m.thread[t].core].cycles < m.until:
+        return m.thread[t].state == P.KILLED
+    m.stopped = 1
+    return True
 
 
 @kernel

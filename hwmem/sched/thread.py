@@ -61,6 +61,7 @@ def happens_before(m, t, key):
 
 @kernel
 def happens_after(m, t, key):
+    """To the race detector: what comes before a call of happens_before with this key comes before what the thread does next."""
     if m.observe.races:
         acquired(m, t, key)
 

@@ -35,6 +35,7 @@ G0_STACK = 16384  # bytes of the stack that Go's runtime gives a thread (Go: run
 GO_HEAP = 0xC000000000  # where its first arena is (Go: runtime/malloc.go)
 GO_SECTIONS = (".note.go.buildid", ".go.buildinfo")
 LONGEST_INSTRUCTION = 15
+MOST_KEPT = 1 << 16
 
 
 class Where(NamedTuple):
@@ -70,6 +71,8 @@ class Names:
         self.block_starts = np.array([b.address for b in program.blocks], np.int64)
         self.block_ends = self.block_starts + np.array([b.size for b in program.blocks], np.int64)
         self.maps = mappings(program.memory_calls)
+        for name in ("code", "datum", "allocation", "is_programs", "pointee"):  # asked again and again
+            setattr(self, name, lru_cache(MOST_KEPT)(getattr(self, name)))
 
     @property
     def is_go(self):
@@ -89,7 +92,6 @@ class Names:
         loaded = self.objects.at(pc)
         return bool(loaded and loaded.image and uses_stack_pointer(loaded.image.bytes_at(pc - loaded.bias, LONGEST_INSTRUCTION)))
 
-    @lru_cache(maxsize=65536)  # noqa: B019  of one report
     def code(self, pc):
         """The Where of an instruction."""
         loaded = self.objects.at(pc)
@@ -110,13 +112,11 @@ class Names:
         """What lies at an address, in words."""
         return str(self.datum(address))
 
-    @lru_cache(maxsize=65536)  # noqa: B019
     def datum(self, address):
         """What lies at an address, as a Datum."""
         kinds = (self.block_at, self.thread_data, self.object_data, self.mapped)
-        return next((found for kind in kinds if (found := kind(address))), Datum(f"{address:#x}"))
+        return next((found for kind in kinds if (found := kind(address))), Datum("", address, "{:#x}"))
 
-    @lru_cache(maxsize=65536)  # noqa: B019
     def allocation(self, address):
         """What an address belongs to as a whole: a variable, a heap block, a stack, a mapping; "" if nothing is known."""
         here = np.flatnonzero((self.block_starts <= address) & (address < self.block_ends)).tolist()
@@ -177,7 +177,6 @@ class Names:
         where = self.code(caller)
         return ", ".join(filter(None, [where.function, where.source])) or (f"{caller + 1:#x}" if caller else "nobody knows where")
 
-    @lru_cache(maxsize=4096)  # noqa: B019
     def is_programs(self, pc):
         """Whether an instruction is of the program itself, not of the library that it calls to allocate."""
         loaded = self.objects.at(pc)
@@ -188,7 +187,6 @@ class Names:
             and not self.code(pc).function.startswith(("operator new", "std::"))
         )
 
-    @lru_cache(maxsize=4096)  # noqa: B019
     def pointee(self, pc, size):
         """(name, type) of the pointer that is declared where a block of `size` bytes was allocated; None unless there is just one."""
         loaded = self.objects.at(pc)

@@ -128,11 +128,13 @@ def length_of(code, i):
     if not (two and code[i + 1] in (0xB0, 0xB1, 0xC7, 0xC0, 0xC1)) and code[i] not in (0x86, 0x87):
         return None
     i += 1 + two
-    if i + 1 >= len(code):
+    if i >= len(code):
         return None
     mod, rm = code[i] >> 6, code[i] & 7
     i += 1
     if rm == 4 and mod != 3:
+        if i >= len(code):
+            return None
         base = code[i] & 7
         i += 1
         return i + (4 if mod == 0 and base == 5 else (0, 1, 4)[mod])

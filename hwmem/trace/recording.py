@@ -77,6 +77,7 @@ class Recording:
                         self._other_line(c, text)
         except StreamError as error:
             raise TraceError(f"{self.path}:{c.line + 1}: {error}") from None
+        self._credit(c)
         self._flush(c)
         self.lines, self.modifies = int(c.line), int(c.modifies)
 

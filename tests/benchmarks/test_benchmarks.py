@@ -39,6 +39,7 @@ def random_stream(seed, n=30_000, lines=600, stores=0.4):
     return Stream("random", rng.integers(0, lines, n) * LINE + rng.integers(0, 8, n) * 8, rng.random(n) < stores)
 
 
+@pytest.mark.live
 @needs_gcc
 @pytest.mark.parametrize("vector", [False, True], ids=["scalar", "vector"])
 def test_the_c_loops_miss_as_often_as_the_machine_writes_backs_included(loop, seed, vector):
@@ -50,6 +51,7 @@ def test_the_c_loops_miss_as_often_as_the_machine_writes_backs_included(loop, se
     assert loop.misses() == machine_misses(stream, SMALL)
 
 
+@pytest.mark.live
 @needs_gcc
 @pytest.mark.parametrize("name", STREAMS)
 def test_the_c_loop_misses_as_often_as_the_machine_on_the_measured_streams(loop, name):
@@ -71,6 +73,7 @@ def test_an_arithmetic_stream_is_its_arithmetic(name):
         assert (stream.addresses % 2 == 0).all()  # bit 0 says store to walk.c
 
 
+@pytest.mark.live
 @pytest.mark.skipif(bool(cachegrind.missing()), reason=cachegrind.missing() or "-")
 @pytest.mark.parametrize("name", ["S3", "S4"])
 def test_the_program_for_cachegrind_makes_one_reference_for_each_access(name):
@@ -111,6 +114,7 @@ def test_a_floor_is_marked():
     assert Floor("told", "S1", 0.1).mark == ""
 
 
+@pytest.mark.live
 def test_the_tables_fit_in_a_hundred_columns():
     rates = dict.fromkeys(streams.COLUMNS, 1_234_567_890.0)
     result = {
@@ -139,6 +143,7 @@ def test_contenders_take_turns_and_the_best_counts():
     assert set(best) == {"a", "b"} and all(0 <= seconds < 1 for seconds in best.values())
 
 
+@pytest.mark.live
 @pytest.mark.skipif(shutil.which("sh") is None, reason="not installed: sh")
 def test_a_child_that_fails_is_an_error_with_its_last_words():
     assert run_child(["sh", "-c", "echo here"]).output == "here\n"

@@ -130,3 +130,19 @@ def test_machines_do_not_share_anything(process):
     before = process.machine.counters()
     stranger.touch(process.base, 8192)
     assert process.machine.counters() == before
+
+
+def test_a_machine_and_a_process_say_what_they_are():
+    m = Machine(MachineConfig().replace(cores=2, memory="8MiB"))
+    assert repr(m) == "<Machine: generic, 2 cores, 8MiB of RAM, 0 processes>"
+    p = m.spawn()
+    a = p.mmap(0, 1 << 20)
+    p.touch(a, 1 << 20)
+    assert p.smaps_rollup()["Rss"] == 1 << 20
+    assert repr(m).endswith("1 process>")
+    assert repr(p) == f"<Process {p.number}: linux-x86_64, {len(p.maps())} mappings, 1MiB in RAM>"
+    before = m.counters()
+    repr(p)
+    assert m.counters() == before
+    p.exit()
+    assert repr(p).endswith(": exited>") and "0 processes" in repr(m)

@@ -98,6 +98,7 @@ def host(tmp_path_factory):
     return ask
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("case", CASES)
 def test_this_hosts_kernel_says_the_same(host, case):
     *question, expected = CASES[case]

@@ -15,6 +15,7 @@ def test_a_history_of_the_page_allocator_ends_as_recorded(i):
     assert ours == case
 
 
+@pytest.mark.oracle
 def test_searches_in_a_chunks_bitmap_find_what_was_recorded():
     for i, case in enumerate(oracle("pallocbits")):
         assert answers.pallocbits(case) == case, f"case {i}"
@@ -32,6 +33,7 @@ def test_a_case_without_questions_has_no_answers_and_one_of_another_form_is_refu
             call()
 
 
+@pytest.mark.oracle
 def test_runs_of_ones_are_found_where_recorded():
     assert answers.findbitrange64(oracle("findbitrange64")) == oracle("findbitrange64")
 

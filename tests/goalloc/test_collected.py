@@ -33,6 +33,7 @@ def run(name, background="off", **parameters):
 LONG = ("steady_gogc200", "memlimit_exceeded", "stacks", "scan_churn")  # seconds each
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("scenario", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in PROGRAMS])
 def test_a_program_is_collected_as_often_as_the_real_one_and_at_the_same_sizes(scenario):
     """Triggers, marked bytes and next goals to 3 %; roots exactly. The first cycle of goroutines that wait begins a span of 8 KiB earlier

@@ -20,6 +20,7 @@ def test_tiny_objects_share_blocks_and_lines():
     assert on["span bytes"] < off["span bytes"] and on["lines"] < off["lines"]
 
 
+@pytest.mark.oracle
 def test_a_span_of_the_smallest_objects_wastes_the_recorded_maximum():
     for row, real in zip(rows("waste"), oracle("sizes")["classes"][1:], strict=True):
         assert float(row["waste"][:-1]) == pytest.approx(real["max_waste_pct"], abs=0.005 + 1e-9)

@@ -27,6 +27,7 @@ def differences(program, answered):
                 yield recorded["op"], field, ours.get(field), value
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("program", RECORDED["programs"], ids=lambda program: program["name"])
 def test_a_program_is_collected_as_by_the_real_runtime(program):
     answered = goalloc.answers.gc_program(program, RECORDED["starts"][program["start"]])
@@ -35,6 +36,7 @@ def test_a_program_is_collected_as_by_the_real_runtime(program):
     assert answered["ops"] == program["ops"], "what was given stays"
 
 
+@pytest.mark.oracle
 def test_what_is_no_recorded_program_is_refused_in_one_line():
     with pytest.raises(TypeError, match="program: takes a dict, not int"):
         goalloc.answers.gc_program(3, {})

@@ -54,6 +54,7 @@ def as_fields(match):
     return fields | {name: int(mib) << 20 for name, mib in sizes}
 
 
+@pytest.mark.oracle
 def test_lines_of_the_real_trace_come_out_as_they_were():
     told = [line for line in oracle("gctrace_lines") if line.endswith(" 1 P") or " 1 P (" in line]
     assert len(told) > 200

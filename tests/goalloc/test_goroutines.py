@@ -260,6 +260,7 @@ def test_a_ps_ring_is_at_its_place():
 ORDER = oracle("goroutine_order")
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("n", ORDER["starts"])
 def test_goroutines_run_in_the_order_of_the_real_ones(one, n):
     """Every 61st look is at the global queue first; where the count stood when the real program began is not recorded."""
@@ -271,6 +272,7 @@ def test_goroutines_run_in_the_order_of_the_real_ones(one, n):
     assert run_to_end(one) == real
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("size", ORDER["channels"])
 def test_sends_and_receives_come_in_the_order_of_the_real_ones(one, size):
     """Four producers send 100p + k, four consumers note -(1000q + value); main starts them and waits."""

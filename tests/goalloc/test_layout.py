@@ -63,6 +63,7 @@ def recorded_type(of):
     return of.replace("struct []", "[]").replace("struct string", "string").replace("interface {}", "interface{}").split("(")[0]
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("name", NAMES)
 def test_a_structure_is_laid_out_as_in_the_real_binary(name):
     """Every field's name, offset, size and type; ours are computed from the declarations."""
@@ -89,6 +90,7 @@ def test_a_field_without_size_at_the_end_makes_room_for_a_pointer_to_it():
     assert layout.DECLARED.pop("one_of_each")[:2] == (24, 8)
 
 
+@pytest.mark.oracle
 def test_padded_structures_have_the_strides_of_the_real_ones():
     derived = LAYOUT["derived"]
     assert layout.CENTRAL_STRIDE == derived["central_entry_bytes_with_pad"]
@@ -104,6 +106,7 @@ def test_padded_structures_have_the_strides_of_the_real_ones():
     assert ", ".join(map(str, reserved)) in derived["summary levels"]
 
 
+@pytest.mark.oracle
 def test_the_runtimes_variables_have_the_real_sizes_and_do_not_overlap():
     end, ours = 0, {}
     for name, start, size in layout.SYMBOLS:
@@ -113,6 +116,7 @@ def test_the_runtimes_variables_have_the_real_sizes_and_do_not_overlap():
     assert {name: ours.get(name) for name in real} == real
 
 
+@pytest.mark.oracle
 def test_constants_have_the_values_of_the_real_ones_and_those_left_out_have_a_reason():
     unsigned = lambda value: value & constants.maxUint64 if isinstance(value, int) else value  # noqa: E731
     for name, value in LAYOUT["constants"].items():
@@ -123,11 +127,13 @@ def test_constants_have_the_values_of_the_real_ones_and_those_left_out_have_a_re
         assert unsigned(ours) == unsigned(value), name
 
 
+@pytest.mark.oracle
 def test_the_system_calls_constants_are_linux():
     for name, value in LAYOUT["mmap_constants"].items():
         assert vars(linux)[{"_MAP_ANON": "MAP_ANONYMOUS"}.get(name, name.lstrip("_"))] == value
 
 
+@pytest.mark.oracle
 def test_a_new_program_has_the_recorded_settings(runtime):
     """What a real process holds when it has started: limits, goals, the arenas' hints."""
     rt, real = runtime(gomaxprocs=1), LAYOUT["runtime_values"]
@@ -162,6 +168,7 @@ print([c for c in calls if not (c[0] == "mmap" and c[1] and c[1] < 1 << 32)])
 """
 
 
+@pytest.mark.oracle
 def test_start_up_makes_the_system_calls_of_the_real_program_in_their_order():
     """What is asked, how much, with which rights; from the first mmap to the first span's mark bits."""
     run = subprocess.run([sys.executable, "-c", UNJITTED], capture_output=True, text=True, env={**os.environ, "NUMBA_DISABLE_JIT": "1"})

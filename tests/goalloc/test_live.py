@@ -54,7 +54,10 @@ def go_version():
     return subprocess.run([go, "version"], capture_output=True, text=True).stdout if go else "no go on the PATH"
 
 
-pytestmark = pytest.mark.skipif("go1.21.13" not in go_version(), reason=f"needs Go 1.21.13 (pip install '.[go]'): {go_version().strip()}")
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif("go1.21.13" not in go_version(), reason=f"needs Go 1.21.13 (pip install '.[go]'): {go_version().strip()}"),
+]
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ def test_a_map_is_a_dict(machine):
     holds()
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("hash_seed", [0, 1, 2])
 def test_a_growing_map_gets_the_recorded_bucket_arrays(runtime, hash_seed):
     """The recording program notes every new array in a row of 48 bytes; how many buckets overflow depends on the hash."""
@@ -110,6 +111,7 @@ def test_deleting_every_key_leaves_only_slots_that_say_that_nothing_follows(runt
     rt.check()
 
 
+@pytest.mark.oracle
 def test_ranges_and_growth_are_the_real_ones(runtime):
     """Random programs, recorded: the order in which a range sees the entries, also while the map changes, and the hmap's fields."""
     recorded = oracle("map_programs")

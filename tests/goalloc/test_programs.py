@@ -1,5 +1,6 @@
 """The Go programs run on several Ps, count what they say, contend where they must, and are the same again."""
 
+import inspect
 import json
 import pathlib
 import re
@@ -241,3 +242,8 @@ def test_a_file_of_ones_own_is_a_go_program(capsys, tmp_path):
         document = json.loads(capsys.readouterr().out)
         assert document["values"]["operations"] == 120 and document["cores"] == [1, 2]
     del PROGRAMS["boxes"]
+
+
+def test_what_hwmems_run_takes_goallocs_takes_as_well():
+    ours, theirs = (inspect.signature(package.run).parameters for package in (goalloc, hwmem))
+    assert [str(p) for p in theirs.values()] == [str(p) for n, p in ours.items() if n not in ("gogc", "memory_limit", "godebug")]

@@ -12,6 +12,7 @@ ARENA = 0xC0_0000_0000
 NAMES = [name for name in scenarios() if name != "map_int_int"]
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("name", NAMES)
 def test_the_program_gets_the_recorded_addresses_and_leaves_the_recorded_heap(runtime, name):
     recorded = scenarios()[name]
@@ -34,6 +35,7 @@ def test_the_program_gets_the_recorded_addresses_and_leaves_the_recorded_heap(ru
     rt.check()
 
 
+@pytest.mark.oracle
 def test_a_heap_that_cannot_be_rebuilt_is_refused(runtime):
     recorded = dict(scenarios()["n16_noscan"])
     recorded["memstats_before"] = recorded["memstats_before"] | {"HeapInuse": 0}

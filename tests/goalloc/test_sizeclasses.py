@@ -8,6 +8,7 @@ from goalloc import sizeclasses as S
 from goalloc.params import pageSize
 
 
+@pytest.mark.oracle
 def test_the_classes_and_their_magic_are_the_real_ones():
     for row in oracle("sizes")["classes"]:
         c = row["class"]
@@ -18,17 +19,20 @@ def test_the_classes_and_their_magic_are_the_real_ones():
         )
 
 
+@pytest.mark.oracle
 def test_the_lookup_tables_are_the_real_ones():
     sizes = oracle("sizes")
     assert list(S.size_to_class8) == sizes["size_to_class8"] and list(S.size_to_class128) == sizes["size_to_class128"]
 
 
+@pytest.mark.oracle
 def test_the_table_says_what_the_real_source_says_of_waste():
     for ours, real in zip(S.size_classes(), oracle("sizes")["classes"][1:], strict=True):
         assert (ours["objects"], ours["tail waste"]) == (real["objects"], real["tail_waste"])
         assert 100 * ours["max waste"] == pytest.approx(real["max_waste_pct"], rel=1e-12)
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("noscan", [True, False])
 def test_every_size_gets_the_span_that_the_real_allocator_gives_it(runtime, noscan):
     rt = runtime(gomaxprocs=1)
@@ -50,6 +54,7 @@ def test_every_size_gets_the_span_that_the_real_allocator_gives_it(runtime, nosc
         assert n > 32768 or (span["elemsize"] == row["rounded"] and span["nelems"] == row["objs_per_span"]), (n, row, span)
 
 
+@pytest.mark.oracle
 def test_large_objects_have_spans_as_the_real_ones(runtime):
     rt = runtime(gomaxprocs=1)
     for row in oracle("sizes")["large_objects"]:

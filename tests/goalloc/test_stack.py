@@ -22,6 +22,7 @@ def size(g):
     return hi - lo
 
 
+@pytest.mark.oracle
 def test_a_goroutine_starts_with_two_kib(runtime):
     rt = runtime(gomaxprocs=1)
     g = rt.go()
@@ -29,6 +30,7 @@ def test_a_goroutine_starts_with_two_kib(runtime):
     assert rt.span_of(g.address)["elemsize"] == 416
 
 
+@pytest.mark.oracle
 def test_recursion_grows_the_stack_at_the_recorded_depths(runtime):
     """The recording program's frames: 312 bytes before it, then 320 a level, each calling a small function."""
     rt = runtime(gomaxprocs=1)
@@ -48,6 +50,7 @@ def test_recursion_grows_the_stack_at_the_recorded_depths(runtime):
     rt.check()
 
 
+@pytest.mark.oracle
 def test_large_stacks_lie_one_after_another(runtime):
     """Each is longer than what the last two left free: as recorded, page after page."""
     rt = runtime(gomaxprocs=1)
@@ -60,6 +63,7 @@ def test_large_stacks_lie_one_after_another(runtime):
     assert [b - a for a, b in zip(lows[-5:], lows[-4:])] == [b - a for a, b in zip(recorded[-5:], recorded[-4:])]
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("frame, key", [(3000, "first_call_frame_3000B_size"), (100 * KIB, "first_call_frame_100KiB_size")])
 def test_a_first_call_with_a_large_frame_grows_at_once_to_what_it_needs(runtime, frame, key):
     g = runtime(gomaxprocs=1).go()
@@ -67,6 +71,7 @@ def test_a_first_call_with_a_large_frame_grows_at_once_to_what_it_needs(runtime,
     assert size(g) == RUN[key]
 
 
+@pytest.mark.oracle
 def test_shrinking_halves_down_to_the_recorded_sizes(runtime):
     rt = runtime(gomaxprocs=1)
     g = rt.go()
@@ -83,6 +88,7 @@ def test_shrinking_halves_down_to_the_recorded_sizes(runtime):
     rt.check()
 
 
+@pytest.mark.oracle
 def test_an_endless_recursion_ends_the_program_as_go_ends_it(runtime):
     rt = runtime(gomaxprocs=1)
     g, sizes = rt.go(), []

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import numpy as np
 from goalloc import Runtime, int64, pointer, struct
@@ -48,6 +50,7 @@ one.rt.check()
 """
 
 
+@pytest.mark.oracle
 def test_plain_python_runs_goroutines_and_maps_as_the_real_ones_were_recorded():
     here = os.path.dirname(os.path.abspath(__file__))
     env = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.pathsep.join([here, *sys.path])}

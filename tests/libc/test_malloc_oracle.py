@@ -73,6 +73,7 @@ def compare(machine, lines, threads, places, real):
     return ours == real
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("name", ["single.jsonl.gz", "threads.jsonl.gz"])
 def test_recorded_scripts_get_the_real_library_s_answers(machine, name):
     for row in recorded(name):
@@ -82,6 +83,7 @@ def test_recorded_scripts_get_the_real_library_s_answers(machine, name):
     machine.check()
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("threads", [1, 3, 20])
 def test_fresh_scripts_get_the_real_library_s_answers(machine, program, seed, threads):
     for s in range(seed, seed + 15):
@@ -92,6 +94,7 @@ def test_fresh_scripts_get_the_real_library_s_answers(machine, program, seed, th
     machine.check()
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("threads", [1, 4])
 def test_with_options_set_fresh_scripts_get_the_real_library_s_answers(machine, program, seed, threads):
     for s in range(seed, seed + 15):
@@ -129,6 +132,7 @@ def test_a_corrupt_heap_ends_the_program_with_the_library_s_words(machine, words
     machine.check()
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("words", CRIMES)
 def test_the_real_library_says_the_same(program, words):
     assert last_words(program, CRIMES[words]) == words

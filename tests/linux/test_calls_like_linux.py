@@ -281,6 +281,7 @@ def window(memory):
     ]
 
 
+@pytest.mark.live
 def test_random_calls_leave_the_host_with_the_same_mappings(process, host, seed):
     rng = random.Random(seed)
     if host_memory.huge_pages().split("[")[1].split("]")[0] != "madvise":

@@ -181,11 +181,14 @@ def first_difference(machine, answers):
     return difference
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda r: f"seed {r['seed']}")
 def test_linux_answered_the_same(machines, recorded):
     compare(machines, recorded["answers"])
 
 
+@pytest.mark.live
+@pytest.mark.oracle
 def test_the_hosts_kernel_answers_the_same(machines, tmp_path, seed):
     if not shutil.which("gcc") or not shutil.which("setarch"):
         pytest.skip("no gcc or no setarch")

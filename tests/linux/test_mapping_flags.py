@@ -305,3 +305,39 @@ def test_mincore_says_what_it_knows_and_then_why_it_does_not_go_on(machine, star
     assert failure(process.syscall, MINCORE, BASE + start, length, BASE + vector) == expected
     assert list(process.read(BASE + 0x10_0000, 3)) == told
     process.exit()
+
+
+def test_a_hint_for_a_file_is_taken_if_a_huge_page_more_would_have_room_there(machine):
+    """thp_get_unmapped_area asks for 2 MiB more, at the hint too, of what has 2 MiB of a file at a multiple of that."""
+    process, fd, unit = machine.spawn(), machine.create_file("large", 16 << 20), 2 << 20
+    process.mmap(BASE + 8 * unit, PAGE, 3, PRIVATE | FIXED)
+    found = []
+    for hint, length, offset in (
+        (4 * unit + PAGE, 2 * unit, 0),
+        (6 * unit, 2 * unit, 0),
+        (5 * unit + PAGE, 2 * unit, 0),
+        (6 * unit, 2 * unit, PAGE),
+        (6 * unit + PAGE, unit, 0),
+        (6 * unit, 16 * PAGE, 0),
+        (6 * unit, unit, unit),
+        (5 * unit, unit, 0),
+    ):
+        at = process.mmap(BASE + hint, length, 1, P.MAP_SHARED, fd, offset)
+        found.append("hint" if at == BASE + hint else at % unit)
+        process.munmap(at, length)
+    assert found == ["hint", 0, 0, PAGE, 0, "hint", "hint", "hint"]
+    process.exit()
+
+
+@pytest.mark.parametrize("old_length", [TOP - 2 * PAGE, HALF - 1, HALF])
+def test_what_lies_at_the_new_place_goes_before_a_length_that_cannot_be_is_refused(process, old_length):
+    Mover(process).map(0, 32)
+    assert failure(process.mremap, BASE + 4 * PAGE, old_length, 2 * PAGE, MOVE, BASE) == errno.EINVAL
+    assert pages(process) == [(2, 32)]
+
+
+def test_what_lay_there_has_gone_when_a_disk_file_cannot_be_in_sync(process, fd):
+    for kind in (P.MAP_PRIVATE, P.MAP_SHARED, P.MAP_SHARED_VALIDATE):
+        Mover(process).map(0, 8)
+        assert failure(process.mmap, BASE + 2 * PAGE, 2 * PAGE, 3, kind | FIXED | P.MAP_SYNC, fd) == errno.EOPNOTSUPP
+        assert pages(process) == [(0, 2), (4, 8)]

@@ -178,6 +178,7 @@ def test_a_locked_mapping_has_the_hosts_entry(process, host):
         host.munmap(BASE, 16 * PAGE)
 
 
+@pytest.mark.live
 def test_a_huge_page_has_the_hosts_entry(process, host):
     if "[madvise]" not in host_memory.huge_pages():
         pytest.skip("the host's transparent huge pages are not in madvise mode")
@@ -217,6 +218,7 @@ def test_pages_have_the_hosts_pagemap_bits(process, host):
     compare_pagemaps(process, host, 20 * PAGE)
 
 
+@pytest.mark.live
 def test_huge_pages_have_the_hosts_pagemap_bits(process, host):
     if "[never]" in host_memory.huge_pages():
         pytest.skip("the host makes no huge pages")

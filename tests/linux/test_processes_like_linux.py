@@ -48,6 +48,7 @@ def compare(theirs):
         assert not found, f"step {step}, {lines[step]!r} after {lines[max(0, step - 5) : step]}: (place, ours, Linux's) {found[:5]}"
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda r: f"{r['kind']}-{r['seed']}")
 def test_every_answer_is_the_one_that_linux_gave(recorded):
     compare(recorded["answers"])
@@ -70,6 +71,8 @@ def program(tmp_path_factory):
     return program
 
 
+@pytest.mark.live
+@pytest.mark.oracle
 @pytest.mark.parametrize("kind", process_scripts.KINDS)
 def test_fresh_scripts_are_answered_as_this_hosts_kernel_answers_them(kind, program, seed, tmp_path):
     file = tmp_path / "mapped"

@@ -24,6 +24,7 @@ def test_every_call_is_behind_one_door_that_is_there():
     assert all(call in CALLS[door] and DOORS.function(door) for call, door in enumerate(DOOR_OF))
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("header, numbers", [("unistd_64.h", X86_64), ("unistd_32.h", I386)])
 def test_numbers_are_the_headers(header, numbers):
     if not (HEADERS / header).exists():

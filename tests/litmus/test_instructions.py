@@ -133,6 +133,7 @@ def host_results(cases, folder):
     return [tuple(int(word) for word in line.split()) for line in lines]
 
 
+@pytest.mark.live
 @pytest.mark.skipif(shutil.which("cc") is None, reason="not installed: cc")
 def test_results_and_flags_of_every_width_are_the_hosts(tmp_path):
     rng = np.random.default_rng(3)

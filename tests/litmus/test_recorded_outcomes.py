@@ -48,6 +48,7 @@ def wrong(tests, ordering):
     return found
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("model", ["sc", "tso", "pso"])
 def test_the_plain_model_gives_the_recorded_outcomes_of_the_models_that_are_recorded(model):
     compared = [d for d in RECORDED if recorded_set(d, model)]
@@ -55,11 +56,13 @@ def test_the_plain_model_gives_the_recorded_outcomes_of_the_models_that_are_reco
     assert len(compared) == len(RECORDED) - (2 if model == "pso" else 0)
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("ordering", ORDERINGS)
 def test_all_outcomes_are_the_recorded_ones_and_the_plain_models(ordering):
     assert wrong(RECORDED, ordering) == []
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("ordering", ORDERINGS)
 def test_all_outcomes_of_the_public_collections_are_the_recorded_ones_and_the_plain_models(ordering):
     if not COLLECTIONS.exists():
@@ -67,6 +70,7 @@ def test_all_outcomes_of_the_public_collections_are_the_recorded_ones_and_the_pl
     assert wrong(recorded(COLLECTIONS), ordering) == []
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("ordering", ["sc", "tso"])
 def test_conditions_are_met_where_they_are_recorded_to_be(ordering):
     for document in RECORDED:
@@ -74,6 +78,7 @@ def test_conditions_are_met_where_they_are_recorded_to_be(ordering):
             assert litmus.run(document, ordering).holds == document["cond_seen"][ordering], document["name"]
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("ordering", ORDERINGS)
 def test_random_runs_show_only_allowed_outcomes_and_of_small_programs_all(seed, ordering):
     small = 0
@@ -91,12 +96,14 @@ def test_random_runs_show_only_allowed_outcomes_and_of_small_programs_all(seed, 
     assert small > 60
 
 
+@pytest.mark.oracle
 def test_a_seed_gives_the_same_histogram_again():
     test = litmus.parse(RECORDED[0])
     runs = [litmus.run(test, "tso", "random", 500, seed).outcomes for seed in (7, 7, 8)]
     assert runs[0] == runs[1] != runs[2]
 
 
+@pytest.mark.oracle
 def test_relaxed_allows_all_that_pso_allows_and_more_and_tso_all_that_sc_allows():
     more = 0
     for document in RECORDED:

@@ -7,14 +7,16 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
 
+import goalloc
 import hwmem
 from hwmem import params as P
-from hwmem.kernels import load64, next_thread
-from hwmem.machine.interrupt import in_parts, run_interruptibly
+from hwmem.kernels import kernel, load64, next_thread
+from hwmem.machine.interrupt import in_parts, in_time, is_left, run_aside, run_interruptibly
 
 LONG = 10**9  # iterations that nobody waits for
 PATIENCE_SECONDS = 5  # the host may be busy; one second is what a quiet one takes
@@ -69,10 +71,10 @@ def interrupted_when(begun, function, *arguments, **named):
     return raised.value
 
 
-def interrupted_run(name, **named):
-    """What hwmem.run raised when it was interrupted while the kernel ran: not before, however slow the host is."""
+def interrupted_run(name, package=hwmem, **named):
+    """What `run` raised when it was interrupted while the kernel ran: not before, however slow the host is."""
     for seconds in (0.3, 1, 3, 10, 30):
-        stop = interrupted_after(seconds, hwmem.run, name, **named)
+        stop = interrupted_after(seconds, package.run, name, **named)
         if isinstance(stop, hwmem.Interrupted):
             return stop
     raise AssertionError("it never began")
@@ -111,6 +113,72 @@ def test_a_run_may_be_bounded_and_says_so():
             hwmem.run("false-sharing", max_cycles=wrong)
 
 
+LARGE = hwmem.MachineConfig().replace(memory="2GiB", swap="0", thp="never")
+LONG_STEPS = {  # a single step of each takes long
+    "a call that loads many words": (hwmem, "overlay", {"visits": 10**12}),
+    "memory read at a stride": (hwmem, "memory-mountain", {"largest": "16MiB", "strides_to": 64}),
+    "memory given back": (hwmem, "madvise-return", {"size": "1GiB", "config": LARGE}),
+    "a block that is written": (hwmem, "malloc-free", {"size": "1GiB", "config": LARGE}),
+    "goroutines that will sleep": (goalloc, "sleepers", {"goroutines": 100_000, "rounds": LONG}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", LONG_STEPS)
+def test_a_long_step_ends_as_well(what):
+    package, name, named = LONG_STEPS[what]
+    warnings.simplefilter("error")
+    package.run(name, max_cycles=1)  # compiled
+    assert interrupted_run(name, package, **named).result.stopped == "interrupted"
+
+
+def test_a_long_step_that_is_cut_off_is_no_end_of_the_program():
+    """The last step of the last row: the thread finishes after it, but has not done it."""
+    whole = hwmem.run("overlay", calls=1, visits=50_000, modules=1, module="16KiB")
+    assert whole.stopped is None
+    cut = hwmem.run("overlay", calls=1, visits=50_000, modules=1, module="16KiB", max_cycles=whole.cycles - 100_000)
+    assert cut.cycles < whole.cycles and cut.stopped.startswith("max_cycles")
+
+
+def test_a_long_step_ends_when_its_thread_is_killed():
+    """A billion goroutines do not fit: Linux kills the program in the loop that starts them."""
+    with pytest.raises(hwmem.MachineError, match="[Oo]ut of memory"):
+        goalloc.run("channel", hwmem.MachineConfig().replace(memory="64MiB"), producers=10**9)
+
+
+def test_values_that_take_long_are_left_out():
+    began = time.perf_counter()
+    assert in_time(0.2, lambda: [time.sleep(0.01) for _ in range(3000)], {}) == {}
+    assert time.perf_counter() - began < PATIENCE_SECONDS
+    assert in_time(30, lambda: {"done": 1}, {}) == {"done": 1}
+    assert in_time(30, lambda: 1 // 0, {}) == {}
+
+
+@kernel
+def never_asks(m, t, n):
+    """n loads that nothing can end."""
+    for _ in range(n):
+        load64(m, t, m.sys[0])
+
+
+def test_what_cannot_be_ended_is_waited_for_by_whoever_comes_next():
+    m = hwmem.Machine(hwmem.MachineConfig().replace(cores=1, memory="8MiB"))
+    p = m.spawn()
+    a = p.mmap(0, 4096)
+    p.store(a, 5)
+    m.state.sys[0], t = a, p.thread_on(0)
+    never_asks(m.state, t, 1)  # compiled
+    began, n = time.perf_counter(), 10_000_000
+    never_asks(m.state, t, n)
+    n *= round(4 / (time.perf_counter() - began)) + 1  # some four seconds
+    before = m.state.core[0].loads
+    interrupted_when(lambda: m.state.core[0].loads > before, run_interruptibly, m.state, never_asks, m.state, t, n)
+    assert is_left(m.state) and m.state.core[0].loads - before < n
+    assert p.load(a) == 5 and not is_left(m.state) and m.state.until == P.NEVER
+    assert m.state.core[0].loads - before == n + 1
+    m.check()
+
+
 def test_threads_that_had_not_finished_are_named():
     assert hwmem.run("test-left").stopped == "the kernel returned before threads 0, 1, 2 had finished"
 
@@ -136,6 +204,20 @@ def test_a_long_call_at_the_prompt_is_interrupted_and_the_machine_goes_on():
     interrupted_after(0.3, p.load_many, np.full(100_000_000, a, np.int64))
     wide = p.mmap(0, 1 << 45, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_NORESERVE, prot=P.PROT_READ)
     interrupted_after(0.3, p.touch, wide, 1 << 34, write=False)
+    p.store(a, 7)
+    assert p.load(a) == 7
+    m.check()
+
+
+def test_a_long_system_call_is_interrupted_and_the_machine_goes_on():
+    m = hwmem.Machine(hwmem.MachineConfig().replace(cores=1, memory="4GiB", thp="never"))
+    p = m.spawn(privileged=True)
+    p.munmap(p.mmap(0, 1 << 27, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_POPULATE), 1 << 27)  # compiled
+    wide, before = p.mmap(0, 3 << 30), m.state.vmstat.pgfault
+    interrupted_when(lambda: m.state.vmstat.pgfault > before + 1000, p.mlock, wide, 3 << 30)
+    assert 0 < p.smaps_rollup()["Rss"] < 3 << 30
+    p.munmap(wide, 3 << 30)
+    a = p.mmap(0, 4096)
     p.store(a, 7)
     assert p.load(a) == 7
     m.check()
@@ -186,7 +268,7 @@ def test_what_a_kernel_raises_is_raised():
         raise ValueError("as it was")
 
     with pytest.raises(ValueError, match="as it was"):
-        run_interruptibly(None, fails)
+        run_aside(fails)
 
 
 COMMANDS = [
@@ -197,6 +279,16 @@ COMMANDS = [
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_the_command_ends_with_130_and_one_line(tmp_path, words):
+    for seconds in (6, 20, 60):  # until it runs, however slow the host is
+        interrupted_command(tmp_path, words, seconds)
+        if "-o" not in words or list(tmp_path.iterdir()):
+            break
+    if "-o" in words:
+        assert hwmem.load_result(tmp_path / "r.hwm").stopped == "interrupted"
+        assert [path.name for path in tmp_path.iterdir()] == ["r.hwm"]
+
+
+def interrupted_command(tmp_path, words, seconds):
     command = subprocess.Popen(
         [sys.executable, "-m", "hwmem", *words],
         cwd=tmp_path,
@@ -205,15 +297,13 @@ def test_the_command_ends_with_130_and_one_line(tmp_path, words):
         text=True,
         env=os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(hwmem.__file__))},
     )
-    time.sleep(6)
+    time.sleep(seconds)
     command.send_signal(signal.SIGINT)
     began = time.perf_counter()
     out, err = command.communicate(timeout=60)
     assert command.returncode == 130 and time.perf_counter() - began < PATIENCE_SECONDS
-    assert out == "" and len(err.splitlines()) == 1 and err.startswith("hwmem: interrupted")
-    if "-o" in words:
-        assert hwmem.load_result(tmp_path / "r.hwm").stopped == "interrupted"
-        assert [path.name for path in tmp_path.iterdir()] == ["r.hwm"]
+    assert out == "" and err.splitlines()[-1].startswith("hwmem: interrupted")
+    assert all(line.startswith("hwmem: compiling") for line in err.splitlines()[:-1])
 
 
 def test_the_command_ends_in_time_though_the_interpreter_hears_nothing(tmp_path):

@@ -25,6 +25,7 @@ def recorded(program, *lines, **more):
     return Program(objects=[Object(str(program), BIAS, (), str(program))], lines=list(lines), **more)
 
 
+@pytest.mark.oracle
 @pytest.mark.live
 def test_a_falsely_shared_line_has_its_fields_its_code_and_advice(built):
     start = addresses(built)["table"] + BIAS
@@ -122,3 +123,7 @@ def test_names_that_a_terminal_would_obey_are_kept_and_shown_harmlessly(tmp_path
     pathlib.Path(built).write_bytes(damaged)
     said = names_of(built).data(table)
     assert "\x1b" not in printable(said)
+
+
+def test_of_what_has_no_name_the_first_byte_is_told():
+    assert names_of("/gone").touched(0x7000000, 0xFF00F0) == ["0x7000004"]

@@ -1,5 +1,7 @@
 """Debugging information that lies in a file of its own; only the right one counts."""
 
+import sys
+
 import pytest
 
 from built import addresses, build, names_of, needed, run
@@ -71,3 +73,16 @@ def test_a_file_that_is_not_there_is_said_once():
     names = Names(Program(objects=[Object("/gone/prog", 0x108000, (Mapping(0x108000, 0x109000, 0, 5),), None)]))
     assert [names.code(0x108010).function, names.data(0x108020)] == ["", "prog+0x20"]
     assert [limit for limit in names.limits if "/gone/prog" in limit] == names.limits or "pyelftools" in names.limits[0]
+
+
+def test_without_pyelftools_addresses_are_left_and_one_line_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "elftools", None)
+    program = tmp_path / "prog"
+    program.write_bytes(b"\x7fELF")
+    mappings = (Mapping(0x108000, 0x109000, 0, 5),)
+    names = Names(Program(objects=[Object(str(program), 0x108000, mappings, str(program)), Object("/lib/b.so", 0x200000, mappings, None)]))
+    assert (names.code(0x108010).function, names.data(0x108020)) == ("", "prog+0x20")
+    assert len(names.limits) == 1 and "pip install 'hwmem[symbols]'" in names.limits[0]
+    with pytest.raises(ValueError, match="needs? pyelftools"):
+        names.part("counters")
+    assert names.part("0x10c040+8") == (0x10C040, 8)

@@ -30,6 +30,7 @@ def test_the_reference_counts_every_event_of_a_recorded_program_as_cachegrind_di
         assert tools.cachegrind_reference(reference, recorded_text, case["i1"], case["d1"], case["ll"]) == case["events"]
 
 
+@pytest.mark.live
 @pytest.mark.skipif(bool(VALGRIND), reason=VALGRIND)
 def test_the_reference_counts_every_event_of_a_live_program_as_cachegrind_does(reference, live_folder):
     caches = (16, 2), (32, 2), (128, 4)
@@ -46,6 +47,7 @@ def test_cachegrind_counts_the_references_that_the_reader_delivers(recorded, cac
         assert (events["Ir"], events["Dr"], events["Dw"]) == (counts.instructions, counts.loads, counts.stores - counts.modifies)
 
 
+@pytest.mark.live
 @pytest.mark.skipif(bool(PYCACHESIM), reason=PYCACHESIM)
 def test_pycachesim_is_exact_lru_where_its_helper_says_so():
     rng = np.random.default_rng(1)

@@ -44,6 +44,7 @@ def test_first_level_misses_of_a_recorded_program_are_cachegrinds(recorded, cach
         assert counts["split_accesses"] > 0
 
 
+@pytest.mark.live
 @pytest.mark.skipif(bool(VALGRIND), reason=VALGRIND)
 def test_first_level_misses_of_a_live_program_are_cachegrinds(live_folder):
     tools.lackey(["sort", "text"], live_folder, live_folder / "trace")
@@ -54,6 +55,7 @@ def test_first_level_misses_of_a_live_program_are_cachegrinds(live_folder):
     assert cachegrinds_view(counts) == events["D1mr"] + events["D1mw"]
 
 
+@pytest.mark.live
 @pytest.mark.skipif(bool(PYCACHESIM), reason=PYCACHESIM)
 @pytest.mark.parametrize("levels", [LEVELS, SMALL_LEVELS, SMALL_LEVELS[:2]])
 def test_loads_of_a_recorded_program_hit_and_miss_every_level_as_in_pycachesim(recorded, levels):
@@ -64,6 +66,7 @@ def test_loads_of_a_recorded_program_hit_and_miss_every_level_as_in_pycachesim(r
     assert [(c["hits"], c["misses"]) for c in counts] == [(e["hits"], e["misses"]) for e in expected]
 
 
+@pytest.mark.live
 @pytest.mark.skipif(bool(PYCACHESIM), reason=PYCACHESIM)
 def test_stores_of_a_recorded_program_hit_miss_and_evict_in_the_first_level_as_in_pycachesim(recorded):
     trace = open_trace(recorded)
@@ -74,6 +77,7 @@ def test_stores_of_a_recorded_program_hit_miss_and_evict_in_the_first_level_as_i
         assert {name: counts[name] for name in expected} == expected
 
 
+@pytest.mark.live
 @pytest.mark.skipif(bool(PYCACHESIM), reason=PYCACHESIM)
 @pytest.mark.parametrize("seed", range(4))
 def test_random_references_hit_miss_and_evict_as_in_pycachesim(seed):

@@ -96,10 +96,12 @@ def check_order(m, s, set_, first, remembers, found):
         deepest = -1
     if not sound:
         return fault(found, BAD_ORDER, set_, np.int64(bits), s.ways, 0)
+    if deepest < 0:  # the policy keeps no order
+        return 0
     free = 0
     for i in range(first, first + s.ways):
         free += is_free(m.tag[i], remembers)
-    if deepest >= 0 and free > 0 and not is_free(m.tag[first + deepest], remembers):
+    if free > 0 and not is_free(m.tag[first + deepest], remembers):
         return fault(found, FREE_NOT_DEEPEST, set_, deepest, 0, 0)
     return 0
 

@@ -13,11 +13,12 @@ are caches, slopes are lines used in part. Each cell is read once before it is t
 import numpy as np
 
 from hwmem.config.record import Rule
-from hwmem.kernels import clock, finish, kernel, load64, next_thread
+from hwmem.kernels import clock, finish, is_over, kernel, load64, next_thread
 from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size
 
 SMALLEST = 16 << 10  # bytes the mountain begins with
+LOOK = 4096  # loads between two looks whether the run is to stop
 RANK, AT, COUNT = range(3)  # a thread's registers
 
 
@@ -118,7 +119,10 @@ def memory_mountain(m, w):
 @kernel
 def read_all(m, t, w, size, stride):
     """The sum of every `stride`-th word of `size` bytes."""
-    total = 0
-    for va in range(w.data, w.data + size, 8 * stride):
-        total += load64(m, t, va)
+    total, end = 0, w.data + size
+    for start in range(w.data, end, LOOK * 8 * stride):
+        if is_over(m, t):
+            break
+        for va in range(start, min(start + LOOK * 8 * stride, end), 8 * stride):
+            total += load64(m, t, va)
     return total

@@ -13,7 +13,7 @@ whatever lies above them.
 import numpy as np
 
 from hwmem import params as P
-from hwmem.kernels import brk, finish, kernel, mmap, munmap, next_thread, store64
+from hwmem.kernels import brk, finish, is_over, kernel, mmap, munmap, next_thread, store64
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size
@@ -98,6 +98,8 @@ def one_round(m, t, w, row):
     before, start = meter.rss(m, t), brk(m, t, 0)
     top = end = start  # of what objects use of the heap, and of the heap
     for i in range(TOTAL // size):
+        if is_over(m, t):
+            return
         if method == MMAP:
             w.objects[i] = mmap(m, t, 0, size, P.PROT_READ | P.PROT_WRITE, P.MAP_PRIVATE)
             w.calls[row] += 1
@@ -109,6 +111,8 @@ def one_round(m, t, w, row):
             store64(m, t, here, i)
     w.resident[row] = meter.rss(m, t) - before
     for i in range(TOTAL // size - 1, -1, -1):
+        if is_over(m, t):
+            return
         if method == MMAP:
             munmap(m, t, w.objects[i], size)
             w.calls[row] += 1

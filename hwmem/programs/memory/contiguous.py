@@ -17,7 +17,7 @@ looked at when it is freed. The search for a hole costs no cycles, nor does keep
 import numpy as np
 
 from hwmem import params as P
-from hwmem.kernels import finish, kernel, load64, mmap, munmap, next_thread, store64
+from hwmem.kernels import finish, is_over, kernel, load64, mmap, munmap, next_thread, store64
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, parameter, workload
 
@@ -220,6 +220,8 @@ def compact(m, t, w, row):
         target, size = hole_start(w, k), w.sizes[w.owner[k]]
         if w.at[k] == target:
             continue
+        if is_over(m, t):
+            return
         for offset in range(0, size, 8):
             store64(m, t, target + offset, load64(m, t, w.at[k] + offset))
         w.at[k] = target

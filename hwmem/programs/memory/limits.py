@@ -2,7 +2,7 @@
 
 A child in a memory group of its own (linux/group.py), as a container is, touches twice as much memory as the group may have,
 in six ways. What is charged is more than its RSS: the page cache it brings in, shared memory that nobody maps any more, page
-tables. Only page cache gives way, so "working set", what is charged without the inactive pages of files, tells
+tables. Only page cache gives way, so "working set", what is charged without the inactive pages of files, shows
 how near the end is, and RSS alone does not.
 
     own pages           RSS is all there is

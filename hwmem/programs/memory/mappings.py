@@ -14,7 +14,7 @@ Depth is counted on the way to random pages. Source: mm/vma.c (__split_vma, vms_
 import numpy as np
 
 from hwmem import params as P
-from hwmem.kernels import finish, kernel, mmap, mprotect, munmap, next_thread
+from hwmem.kernels import finish, is_over, kernel, mmap, mprotect, munmap, next_thread
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, workload
 
@@ -90,7 +90,7 @@ def vma_explosion(m, w):
 @kernel
 def split_up(m, t, w, r):
     """Protect every second page until there are as many VMAs as the row wants: 0, or the failure."""
-    while m.process[m.thread[t].process].vma_count < w.samples[r[ROW]]:
+    while m.process[m.thread[t].process].vma_count < w.samples[r[ROW]] and not is_over(m, t):
         failed = mprotect(m, t, w.start + (2 * r[PAGE] + 1) * P.PAGE, P.PAGE, P.PROT_READ)
         if failed:
             return failed

@@ -15,7 +15,7 @@ import numpy as np
 from hwmem.machine import files
 from hwmem import params as P
 from hwmem.config.record import Rule
-from hwmem.kernels import finish, kernel, load64, madvise, mmap, mmap_file, munmap, next_thread, pread
+from hwmem.kernels import finish, is_over, kernel, load64, madvise, mmap, mmap_file, munmap, next_thread, pread
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, parameter, workload
 from hwmem.units import format_size
@@ -25,15 +25,17 @@ OVERLAYS, PAGING, SCATTERED = range(3)
 USED = 2  # a call uses one part in so many
 MOST_CALLS = 4096
 LARGEST = 1 << 30  # bytes of a program
+LOOK = 4096  # visits between two looks whether the run is to stop
 RANK, ROW, CALL = range(3)  # a thread's registers
 SEED = 7
+PART = 1 << 18  # words of the program's text drawn at once
 
 
 def place(w, space):
     machine = space.process.machine
     w.module = -(-w.module // (USED * P.PAGE)) * USED * P.PAGE
-    words = space.random.integers(0, 1 << 30, w.modules * w.module // 8)
-    w.files = [files.create(machine, f"program {k}", words.tobytes()) for k in range(len(WAYS))]
+    text = program_text(space.random, w.modules * w.module)
+    w.files = [files.create(machine, f"program {k}", text) for k in range(len(WAYS))]
     often = 1 / np.arange(1, w.modules + 1)
     w.sequence = np.zeros(MOST_CALLS, np.int64)
     w.sequence[: w.calls] = space.random.choice(w.modules, w.calls, p=often / often.sum())
@@ -41,6 +43,16 @@ def place(w, space):
     w.region = w.loaded = 0  # where a way's memory begins; overlays: the module there + 1
     w.x = SEED
     meter.place(w, len(WAYS))
+
+
+def program_text(random, n):
+    """`n` bytes, drawn in parts, so that Ctrl-C is heard between them."""
+    text = bytearray(n)
+    words = np.frombuffer(text, np.int64)
+    for start in range(0, len(words), PART):
+        part = words[start : start + PART]
+        part[:] = random.integers(0, 1 << 30, len(part))
+    return bytes(text)
 
 
 def read(w, space):
@@ -132,7 +144,9 @@ def module_at(m, t, w, way, number):
 def run_module(m, t, w, va):
     """A call: the sum of the words it loads."""
     total = 0
-    for _ in range(w.visits):
+    for i in range(w.visits):
+        if i % LOOK == 0 and is_over(m, t):
+            break
         w.x = meter.next_random(w.x)
         total += load64(m, t, va + (w.x >> 4) % (w.module // USED // 8) * 8)
     return total

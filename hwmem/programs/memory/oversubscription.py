@@ -112,5 +112,7 @@ def add_ones(m, t, va, pages, passes, pattern):
 def add_up(m, t, va, n):
     total = 0
     for here in range(va, va + n, P.PAGE):
+        if is_over(m, t):
+            break
         total += load64(m, t, here)
     return total

@@ -1,12 +1,12 @@
 """madvise-return: three ways to give memory back, and what they leave behind.
 
     DONTNEED   the frames go at once: RSS falls, every page faults again
-    FREE       the frames go when somebody needs them: until then RSS stays, LazyFree tells, and a touch costs nothing
+    FREE       the frames go when somebody needs them: until then RSS stays, LazyFree counts them, and a touch costs nothing
     munmap     DONTNEED, and the addresses go too
 
 A process writes to `size` bytes, gives them back, and touches them again; in the rows under pressure it first fills,
 with other memory, all of RAM that was free at the start (but for what the kernel keeps), and unmaps that again. A touch
-is an atomic addition, one access that writes and tells whether the page holds zeros.
+is an atomic addition, one access that writes and shows whether the page held zeros.
 
 What Go's runtime met between 1.12 and 1.15, which used FREE: RSS in top did not fall (golang/go issues 33376, 37585);
 1.16 went back to DONTNEED.
@@ -16,7 +16,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem.errors import WorkloadError
-from hwmem.kernels import fetch_add64, finish, kernel, madvise, mmap, munmap, next_thread
+from hwmem.kernels import fetch_add64, finish, is_over, kernel, madvise, mmap, munmap, next_thread
 from hwmem.linux.page_table import frame_at, look_up
 from hwmem.programs import meter
 from hwmem.programs.registry import grid, parameter, workload
@@ -102,7 +102,7 @@ def give_back(m, t, w, row, way):
     return_memory(m, t, va, w.size, way)
     meter.end(m, t, w, 2 * row)
     w.pages[row, RETURNED] = meter.rss(m, t) - start
-    w.pages[row, LAZY] = lazily_freed(m, m.thread[t].process, va, w.size)
+    w.pages[row, LAZY] = lazily_freed(m, t, va, w.size)
     if row >= len(WAYS):
         meter.press(m, t, (free - w.reserve) * P.PAGE)
     w.pages[row, PRESSED] = meter.rss(m, t) - start
@@ -127,17 +127,21 @@ def add_one(m, t, va, n):
     """Add to the first word of each page; how many held zero."""
     zeros = 0
     for here in range(va, va + n, P.PAGE):
+        if is_over(m, t):
+            break
         if fetch_add64(m, t, here, 1) == 0:
             zeros += 1
     return zeros
 
 
 @kernel
-def lazily_freed(m, p, va, n):
+def lazily_freed(m, t, va, n):
     """Pages that smaps counts as LazyFree. Linux: fs/proc/task_mmu.c, smaps_account."""
     pages = 0
     for here in range(va, va + n, P.PAGE):
-        entry = look_up(m, p, here)
+        if is_over(m, t):
+            break
+        entry = look_up(m, m.thread[t].process, here)
         if entry & P.PTE_P and frame_at(entry) and not entry & P.PTE_D:
             pages += m.frame[frame_at(entry)].state & (P.FRAME_ANON | P.FRAME_SWAPBACKED | P.FRAME_DIRTY) == P.FRAME_ANON
     return pages

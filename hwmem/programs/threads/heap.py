@@ -12,7 +12,7 @@ A step is one call, and the writes to the block.
 """
 
 from hwmem import libc
-from hwmem.kernels import finish, kernel, load64, next_thread, store64
+from hwmem.kernels import finish, is_over, kernel, load64, next_thread, store64
 from hwmem.libc.malloc import free, malloc
 from hwmem.programs.registry import parameter, workload
 
@@ -71,6 +71,8 @@ def take(m, t, w, place):
         w.failed += 1
         return
     for offset in range(0, w.size if w.touch else 0, PAGE):
+        if is_over(m, t):
+            return
         store64(m, t, block + offset, block)
 
 

@@ -149,6 +149,8 @@ class Tolerant(Checker):
             raise Refused(d.pos, "a generic type") from None
 
     def check_bodies(self) -> None:
+        for d in self.globals:
+            self.global_values(d)
         for func in self.functions:
             func.unbuilt = func.refused
             if func.refused is None:
@@ -400,6 +402,7 @@ def prune(api: dict[str, Any]) -> dict[str, Any]:
             kept[path] = {"name": api[path]["name"], "consts": {}, "vars": {}, "funcs": {}, "types": {}}
         return kept[path]
 
+    hidden = {m[0] for e in api.values() for t in e["types"].values() if "under" in t and t["under"][0] == "iface" for m in t["under"][1]}
     todo: list[str] = []
     seen: set[str] = set()
 
@@ -430,7 +433,7 @@ def prune(api: dict[str, Any]) -> dict[str, Any]:
         if t is None:
             continue
         if "under" in t:
-            methods = {k: slim(v) for k, v in t["methods"].items() if k[0].isupper()}
+            methods = {k: slim(v) for k, v in t["methods"].items() if k[0].isupper() or k in hidden}
             t = {"under": t["under"], "methods": methods}
             reach([t["under"], *(m["sig"] for m in methods.values())])
         elif "alias" in t:

@@ -1,0 +1,66 @@
+"""The collector as a program asks for it. A part of Runtime (runtime.py); what it takes is imported when it is first asked (collect.py)."""
+
+from hwmem.machine.lock import its_machine, one_at_a_time
+from goalloc.runtime.arguments import check_core, check_gogc, check_limit, is_negative
+
+
+@one_at_a_time(its_machine)
+class Collecting:
+    """The collections of a Runtime."""
+
+    def set_gc_percent(self, percent, core=0):
+        """debug.SetGCPercent: the heap's goal changes at once. Negative or "off": no collection but for the memory limit's sake, and
+        those asked for. The old value, -1 for off."""
+        from goalloc.gc.mgcpacer_commit import set_gc_percent
+
+        return self._run(core, set_gc_percent, check_gogc(percent, "percent"))
+
+    def set_memory_limit(self, limit, core=0):
+        """debug.SetMemoryLimit: bytes, or a size such as "1GiB"; None or "off" for none; a negative number only asks. The old limit, in
+        bytes (2^63 - 1 if there was none)."""
+        from goalloc.gc.mgcpacer_commit import set_memory_limit
+
+        return self._run(core, set_memory_limit, -1 if is_negative(limit) else check_limit(limit, "limit"))
+
+    def gc(self, core=0):
+        """runtime.GC(), then the sweeper's and the finalizers' goroutines have their turns."""
+        from goalloc.runtime.collect import gc
+
+        gc(self, check_core(core, self.gomaxprocs))
+
+    def free_os_memory(self, core=0):
+        """debug.FreeOSMemory(): a collection, and every free page goes back to the kernel."""
+        from goalloc.runtime.collect import free_os_memory
+
+        free_os_memory(self, check_core(core, self.gomaxprocs))
+
+    def set_finalizer(self, address, callback, core=0):
+        """runtime.SetFinalizer: once the object is not reached any more, `callback(address)` is called; None takes it away. FatalError with
+        Go's words for what has no beginning there, or has one already."""
+        from goalloc.runtime.collect import set_finalizer
+
+        set_finalizer(self, address, callback, check_core(core, self.gomaxprocs))
+
+    def pin(self, address, core=0):
+        """Pinner.Pin: the object stays, and lives, until it is unpinned as often."""
+        from goalloc.runtime.collect import pin
+
+        pin(self, address, True, check_core(core, self.gomaxprocs))
+
+    def unpin(self, address, core=0):
+        """Undo the last `pin` of the object at `address`."""
+        from goalloc.runtime.collect import pin
+
+        pin(self, address, False, check_core(core, self.gomaxprocs))
+
+    def is_live(self, address):
+        """Whether an address points into an object that is allocated."""
+        from goalloc.runtime.collect import is_live
+
+        return is_live(self, address)
+
+    def color(self, address):
+        """ "white", "grey" or "black": what a running collection knows of the object."""
+        from goalloc.runtime.collect import color
+
+        return color(self, address)

@@ -1,0 +1,94 @@
+"""What can be seen of a heap: statistics, spans, invariants, the collector's log. A part of Runtime (runtime.py)."""
+
+import numpy as np
+
+from hwmem.machine.lock import its_machine, one_at_a_time
+from goalloc import params as P
+from goalloc.gc.trace import CYCLE, FORCED, SCAVENGED
+from goalloc.heap.malloc_init import FLUSH_MCACHE
+from goalloc.heap.stack import CACHE_CLEAR
+from goalloc.layout import p_
+from goalloc.observe.check import check_heap, span_at
+from goalloc.observe.gctrace import cycles, lines
+from goalloc.observe.inspect import Inspector
+from goalloc.observe.memstats import STATES, read_memstats, read_span
+from goalloc.observe.metrics import read_metrics
+from goalloc.observe.sizestats import size_stats
+from goalloc.runtime.log import rows
+
+
+@one_at_a_time(its_machine)
+class Looking:
+    """The observations of a Runtime."""
+
+    def memstats(self):
+        """runtime.MemStats as a dict. As in Go, every mcache is flushed: later addresses and the tiny block change."""
+        for pp in self.ps:
+            self.flush(pp)
+        return read_memstats(Inspector(self.process))
+
+    def size_stats(self):
+        """What each size class has allocated and what its spans hold: a dict a class (sizestats.py). The mcaches are flushed."""
+        for pp in self.ps:
+            self.flush(pp)
+        return size_stats(Inspector(self.process))
+
+    def flush(self, pp):
+        """Everything that a P holds in its mcache goes back."""
+        c = self.process.load(pp + p_.mcache)
+        self._door(0, FLUSH_MCACHE, c, 0)
+        self.call(0, P.DOOR_STACK, CACHE_CLEAR, c, 0)
+
+    def span_of(self, address):
+        """The span that holds an address, as a dict of its fields, or None."""
+        look = Inspector(self.process)
+        if isinstance(address, bool) or not isinstance(address, (int, np.integer)):
+            raise TypeError(f"address: takes an int, not {type(address).__name__}")
+        s = span_at(look, int(address))
+        if not s:
+            return None
+        fields = read_span(look, s)
+        fields["state"] = STATES[fields["state"]]
+        return fields
+
+    def check(self):
+        """Raise FatalError, with the values, if an invariant of the heap is broken."""
+        check_heap(self)
+
+    def gc_cycles(self):
+        """The collections so far, a dict each: n, forced, heap_trigger, heap_start, heap_end, heap_marked, goal, next_goal, stack_scan,
+        globals_scan, heap_scan_work, mapped_ready, heap_free, heap_released (bytes), assist_ns, dedicated_ns, fractional_ns, idle_ns,
+        at_ns (four moments), pauses_ns (sweep termination, mark termination), cons_mark, objects_marked, spans_swept (observe/gctrace.py)."""
+        guest = self.machine.state.process[self.process.number].guest
+        return cycles(rows(self.process, self._log), int(guest[P.OBJECTS_MARKED]), int(guest[P.SPANS_SWEPT]))
+
+    def trace_lines(self, gctrace=True, scavtrace=True):
+        """What GODEBUG=gctrace=1,scavtrace=1 would have printed so far, a string a line; or only one of both."""
+        wanted = [kind for kind, asked in ((CYCLE, gctrace), (FORCED, gctrace), (SCAVENGED, scavtrace)) if asked]
+        log = rows(self.process, self._log)
+        return lines(log[np.isin(log[:, 0], wanted)], self._began)
+
+    def metrics(self):
+        """runtime/metrics' values by name, of those that are modelled (observe/metrics.py); unlike memstats() it flushes nothing."""
+        return read_metrics(Inspector(self.process))
+
+    def mem_profile(self, inuse_zero=True):
+        """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""
+        from goalloc.observe.memprofile import mem_profile
+
+        return mem_profile(self, inuse_zero)
+
+    def call_site(self, name):
+        """`with rt.call_site("parse"): ...`: for the profile, what is allocated meanwhile was allocated there."""
+        from goalloc.observe.memprofile import call_site
+
+        return call_site(self, name)
+
+    def cycles_of(self, operation):
+        """{"count", "cycles", "each"} of an operation: "mallocgc" (by new, mallocgc, make_slice, malloc_many), "lock" (the waiting)."""
+        counts = self.machine.state.process[self.process.number].guest
+        slots = {"mallocgc": (P.MALLOCS, P.MALLOC_CYCLES), "lock": (P.LOCK_WAITS, P.LOCK_WAIT_CYCLES)}
+        if not isinstance(operation, str) or operation not in slots:
+            raise ValueError(f"operation: {operation!r} is none of {', '.join(slots)}")
+        count, cycles = (int(counts[k]) for k in slots[operation])
+        return {"count": count, "cycles": cycles, "each": cycles / count if count else 0.0}

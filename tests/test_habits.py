@@ -1,0 +1,62 @@
+"""The house's rules that can be counted: a kernel takes at most six arguments and is under 50 lines."""
+
+import ast
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MOST_ARGUMENTS, MOST_LINES = 6, 50
+KERNELS = ("kernel", "hot", "cold", "apart", "DOORS.door")  # the decorators that compile
+# Kernels that take more: what they pass on are the registers of a call, or they wait for a record of their own.
+MORE = {
+    "goalloc.answers.search_chunk",
+    "goalloc.base.mem.system_call",
+    "goalloc.heap.malloc.note_pointers",
+    "goalloc.heap.mbitmap.repeat_small",
+    "goalloc.heap.mheap.initSpan",
+    "goalloc.pages.mpagealloc_find.find_below",
+    "goalloc.pages.mpagealloc_summary.update",
+    "goalloc.sched.select.selectgo",
+    "goalloc.values.map_buckets.move_entry",
+    "hwmem.cache.private.fill_l1",
+    "hwmem.libc.more.join_contiguous",
+    "hwmem.libc.more.new_top",
+    "hwmem.libc.search.split_free",
+    "hwmem.libc.tcache.push",
+    "hwmem.linux.filemap.file_fault",
+    "hwmem.linux.fork.copy_entry",
+    "hwmem.linux.mapping.add_vma",
+    "hwmem.linux.mapping.map_at",
+    "hwmem.linux.mremap.clear_place",
+    "hwmem.linux.mremap.grow_or_move",
+    "hwmem.linux.mremap.move",
+    "hwmem.linux.page_table.free_tables",
+    "hwmem.linux.stubs.mmap_file",
+    "hwmem.linux.vma.insert_vma",
+    "hwmem.linux.vma.new_vma",
+    "hwmem.machine.culprits.note_culprit",
+    "hwmem.machine.enter.enter",
+    "hwmem.machine.weave.slow",
+    "hwmem.machine.weave.run",
+    "hwmem.observe.checks.memory.check_leaf",
+    "hwmem.observe.checks.memory.enter_table",
+    "hwmem.programs.caches.matrix.dot",
+}
+LONGER = {"hwmem.trace.references.read"}  # and is one loop over a recording's bytes
+
+
+def kernels():
+    """(name with its module, its node in the source) of every kernel."""
+    for package in ("hwmem", "goalloc"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.FunctionDef) and any(ast.unparse(d).partition("(")[0] in KERNELS for d in node.decorator_list):
+                    yield f"{module}.{node.name}", node
+
+
+def test_a_kernel_takes_at_most_six_arguments():
+    assert {name for name, node in kernels() if len(node.args.args) > MOST_ARGUMENTS} - MORE == set()
+
+
+def test_a_kernel_is_under_50_lines():
+    assert {name for name, node in kernels() if node.end_lineno - node.lineno + 1 >= MOST_LINES} - LONGER == set()
