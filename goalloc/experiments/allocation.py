@@ -6,6 +6,7 @@ from goalloc import params as P
 from goalloc.experiments import design
 from goalloc.programs.storm import CACHES
 from goalloc.sizeclasses import size_classes
+from hwmem.programs.registry import parameter
 from hwmem.experiments.experiment import Experiment, Figure, near, verdict
 
 MANAGEMENT = "内存管理"
@@ -60,7 +61,7 @@ def judge_tiny(table):
 
 def measure_kinds(lab):
     """Tiny: a byte that is allocated next lies in its block."""
-    rt, pointers, rows = lab.runtime(gogc="off"), bool(lab.option("pointers")), []
+    rt, pointers, rows = lab.runtime(gogc="off"), lab.option("pointers"), []
     for n, kind in KINDS:
         n = n + 7 & ~7 if pointers else n
         rt.memstats()  # which ends the tiny allocator's block
@@ -231,7 +232,10 @@ EXPERIMENTS = [
         measure_tiny,
         judge_tiny,
         "a quarter of the blocks: for sizes spread evenly over 1 to 15 two objects in five find room in a block that is open",
-        options={"smallest": 1, "largest": P.maxTinySize - 1},
+        options={
+            "smallest": parameter(1, "bytes of the smallest object", 1, P.maxSmallSize),
+            "largest": parameter(P.maxTinySize - 1, "bytes of the largest", 1, P.maxSmallSize),
+        },
         figure=Figure("tiny allocator", ("objects of a span",), "objects of a span"),
     ),
     Experiment(
@@ -242,7 +246,7 @@ EXPERIMENTS = [
         measure_kinds,
         judge_kinds,
         "none: which span an object lies in is exact",
-        options={"pointers": 0},
+        options={"pointers": parameter(False, "whether objects have pointers")},
     ),
     Experiment(
         "return-memory",
@@ -252,7 +256,7 @@ EXPERIMENTS = [
         measure_returning,
         judge_returning,
         "a tenth of the 8 MiB: the runtime's own structures grow too, and spans that are in use stay; KiB above the start",
-        options={"madvdontneed": -1},
+        options={"madvdontneed": parameter(-1, "of both; -1: each its own", -1, 1)},
         figure=Figure("GODEBUG", ("full", "collected", "FreeOSMemory"), "KiB resident above the start"),
     ),
     Experiment(
@@ -263,7 +267,7 @@ EXPERIMENTS = [
         measure_rss,
         judge_rss,
         "a tenth of what was allocated, for the runtime's own structures; KiB",
-        options={"collect": 1},
+        options={"collect": parameter(True, "whether anything is collected")},
         figure=Figure("moment", ("HeapAlloc", "HeapIdle", "RSS"), "KiB"),
     ),
     Experiment(
@@ -274,7 +278,7 @@ EXPERIMENTS = [
         measure_stack,
         judge_stack,
         "sizes are exact; a stack of twice what is in use and the guard of 928 bytes is less than four times, once it has grown",
-        options={"calls": 128},
+        options={"calls": parameter(128, "calls at most", 0, 1_000)},
         figure=Figure("calls", ("in use", "stack"), "bytes"),
     ),
     Experiment(
@@ -285,7 +289,7 @@ EXPERIMENTS = [
         measure_classes,
         judge_classes,
         "15 %: the classes are an eighth apart at most above 128 bytes (mksizeclasses.go), so that half a step is lost on average, and 16 bytes below",
-        options={"size": 0},
+        options={"size": parameter(0, "bytes of every object; 0: spread", 0, P.maxSmallSize)},
         figure=Figure("sizes", ("wasted",), "part of slots that nobody asked for"),
     ),
 ]

@@ -2,8 +2,12 @@
 
 from goalloc.constants import defaultHeapMinimum
 from goalloc.experiments import barriers
+from hwmem.config.record import Text, setting
+from hwmem.programs.registry import parameter
 from hwmem.experiments.experiment import Experiment, Figure, near, verdict
 
+BARRIER = {"barrier": parameter("hybrid", "which", choices=tuple(barriers.SETTINGS))}
+LIMIT = {"memory_limit": setting(Text(), "GOMEMLIMIT", "off")}
 MANAGEMENT = "内存管理"
 KIB = 1 << 10
 LIVE, SIZE = 4_096, 1_024  # slots and bytes of a live heap of 4 MiB
@@ -14,7 +18,7 @@ ALONE = {"gomaxprocs": 1}  # where the number of collections follows from the pa
 def measure_barrier(lab):
     rows = []
     for way in barriers.WAYS:
-        kept = [barriers.is_kept(way, setting)[0] for setting in ("none", lab.option("barrier"))]
+        kept = [barriers.is_kept(way, kind)[0] for kind in ("none", lab.option("barrier"))]
         rows.append([way, *("kept" if is_kept else "lost" for is_kept in kept)])
         lab.tick()
     return rows
@@ -30,8 +34,8 @@ def judge_barrier(table):
 
 def measure_batches(lab):
     rows = []
-    for name, setting in (("none", "none"), ("in batches", lab.option("barrier")), ("at once", "hybrid, at once")):
-        off, on = (cycles / barriers.STORES for cycles in barriers.store_cycles(setting, lab.seed))
+    for name, way in (("none", "none"), ("in batches", lab.option("barrier")), ("at once", "hybrid, at once")):
+        off, on = (cycles / barriers.STORES for cycles in barriers.store_cycles(way, lab.seed))
         rows.append([name, off, on])
         lab.tick()
     return rows
@@ -59,7 +63,7 @@ def marking_ns(cycle):
 def measure_pauses(lab):
     rows = []
     for objects in (250, 2_500, 25_000):
-        result = lab.run("explicit-gc", objects=objects, size=128, cycles=2)
+        result = lab.run("explicit-gc", objects=objects, size=128, cycles=4)
         cycles = result.gc[1:]
         pauses = [ns for c in cycles for ns in c["pauses_ns"]]
         rows.append(
@@ -117,7 +121,7 @@ def judge_goal(table):
 def measure_assists(lab):
     rows = []
     for name, ps, background in (("workers, 4 Ps", 4, "go"), ("nobody, 1 P", 1, "off")):
-        result = lab.run("steady", gomaxprocs=ps, background=background, slots=LIVE, size=SIZE, churn=2 * LIVE)
+        result = lab.run("steady", gomaxprocs=ps, background=background, slots=LIVE, size=SIZE, churn=3 * LIVE)
         cycles = result.gc[1:]  # of the heap that is full
         assist, workers = (
             sum(sum(c[kind] for kind in kinds) for c in cycles) for kinds in (("assist_ns",), ("dedicated_ns", "fractional_ns", "idle_ns"))
@@ -246,7 +250,7 @@ EXPERIMENTS = [
         measure_barrier,
         judge_barrier,
         "none: an object lives or it does not",
-        options={"barrier": "hybrid"},
+        options=BARRIER,
     ),
     Experiment(
         "barrier-batches",
@@ -257,7 +261,7 @@ EXPERIMENTS = [
         judge_batches,
         "10 % while nothing marks, where a flag is read that lies in the cache; 5 % saved at least, since colouring is most of the cost and only its "
         "order is better; the stores with no collection come first and meet cold lines",
-        options={"barrier": "hybrid"},
+        options=BARRIER,
         figure=Figure("barrier", ("no collection", "marking"), "cycles a pointer's store"),
     ),
     Experiment(
@@ -283,7 +287,7 @@ EXPERIMENTS = [
         "it ends; 5 % above the goal, which assists aim at and do not promise",
         "0.1 %",
         workloads=("steady",),
-        options={"gogc": 100, "memory_limit": "off"},
+        options={"gogc": parameter(100, "GOGC", 1, 10_000), **LIMIT},
         figure=Figure("gc", ("formula", "goal"), "bytes"),
     ),
     Experiment(
@@ -309,7 +313,7 @@ EXPERIMENTS = [
         "for the same reasons, and twice as much at 400 as at 50",
         "25 %",
         workloads=("steady",),
-        options={"memory_limit": "off"},
+        options=LIMIT,
         figure=Figure("GOGC", ("collections", "peak, MiB"), "collections; MiB"),
     ),
     Experiment(

@@ -50,7 +50,7 @@ class Figure:
 class Experiment:
     """`source`: (document, heading) that claims it; `within`: how far a figure may be off, such as "10 %", if the claim names figures;
     `tolerance`: what is let pass, and why; `workloads`: those that it runs, whose parameters --set may change; `options`: what else
-    --set may change, {name: default}, read by lab.option; `columns`: of its table, which `measure(lab)` fills."""
+    --set may change, {name: parameter(...)}, read by lab.option; `columns`: of its table, which `measure(lab)` fills."""
 
     name: str
     claim: str
@@ -134,14 +134,15 @@ class Lab:
 
     def enter(self, experiment):
         """Before an experiment: its options, and whether all that is to be set is something of its."""
-        self.commands, self._options = [], dict(experiment.options)
+        self.commands, self._options = [], {name: declared.default for name, declared in experiment.options.items()}
         known = {name for workload in experiment.workloads for name in self.find(workload).record.kinds()} | set(experiment.options)
         for word in self.words:
             name, equals, text = (part.strip() for part in word.partition("="))
             if not equals or name not in known:
                 raise ValueError(f"--set {word!r:.60}: {experiment.name} has {', '.join(sorted(known)) or 'nothing to set'}")
             if name in self._options:
-                self._options[name] = like(name, text, experiment.options[name])
+                kind = experiment.options[name].metadata["kind"]
+                self._options[name] = kind.check(f"{experiment.name}.{name}", kind.parse(text))
 
     def option(self, name):
         """What the experiment's own option is set to."""
@@ -170,15 +171,6 @@ class Lab:
 
     def command(self, result):
         return command(result, self.program)
-
-
-def like(name, text, default):
-    """A word of the command line as a value of the default's kind."""
-    if isinstance(default, int):
-        if not text.removeprefix("-").isdecimal():
-            raise ValueError(f"--set {name}: takes a number, not {text!r:.60}")
-        return int(text)
-    return text
 
 
 def verdict(*findings):

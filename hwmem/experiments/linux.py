@@ -4,8 +4,9 @@ from hwmem import libc
 from hwmem.errors import SegmentationFault
 from hwmem.experiments.experiment import Experiment, Figure, near, verdict
 from hwmem.machine.machine import Machine
-from hwmem.params import PAGE
+from hwmem.params import LAYOUTS, PAGE
 from hwmem.programs.memory.limits import WAYS
+from hwmem.programs.registry import parameter
 
 LEARNING = "内存管理学习"
 MODEL = "Golang Rumtime-内存模型"
@@ -227,7 +228,7 @@ EXPERIMENTS = [
         judge_threshold,
         "24 bytes: the block's header counts and its size is rounded up, so that 131,049 bytes are 128 KiB already",
         "24 bytes",
-        options={"threshold": 0},
+        options={"threshold": parameter(0, "M_MMAP_THRESHOLD, bytes; 0: as it is", 0, 32 << 20)},
     ),
     Experiment(
         "madvise-return",
@@ -248,7 +249,7 @@ EXPERIMENTS = [
         measure_space,
         judge_space,
         "none: addresses and signals are exact",
-        options={"layout": "linux-i386"},
+        options={"layout": parameter("linux-i386", "the process's", choices=tuple(LAYOUTS))},
     ),
     Experiment(
         "memory-limit",
