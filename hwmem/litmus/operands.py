@@ -41,7 +41,7 @@ class Operand(NamedTuple):
     name: str | None = None
     part: int = 8
     value: int = 0
-    index: str | None = None
+    index: str | None = None  # type: ignore[assignment]
     scale: int = 0
 
     @property

@@ -50,7 +50,7 @@ class Instruction(NamedTuple):
     condition: int = ALWAYS  # of a jump, and of what alu asks for one
     goto: object = None  # label; once the thread is whole, the number of a step, CUT: no further
     base: str | None = None  # register that holds the address, where `location` is None
-    index: str | None = None  # ... register that is added to it, `scale` times,
+    index: str | None = None  # type: ignore[assignment]  # ... register that is added to it, `scale` times,
     scale: int = 0
     displacement: int = 0  # ... and bytes
     target_part: int = 8
