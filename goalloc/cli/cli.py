@@ -49,6 +49,7 @@ def parser():
         choices=SECTIONS,
         help=f"{', '.join(SECTIONS)} (default: all; gc, scavenger: of runs that collected; profile: of runs with --memprofile)",
     )
+    line.output_option(sub, "heap.pb.gz", "of a run with --memprofile: its heap profile as a file for `go tool pprof`")
     line.json_option(sub)
 
     sub = command(
@@ -143,11 +144,18 @@ def run_program(arguments):
 
 def show_report(arguments):
     from goalloc.cli.report import report
+    from goalloc.observe.pprof import heap_profile
     from hwmem.runs.result import load_result
 
     with line.refusing():
         result = load_result(arguments.file)
         text = report(result, arguments.section)
+        if arguments.output:
+            if "memprofile" not in result.values:
+                raise ValueError(f"{result.workload} ran without --memprofile")
+            profile = result.values["memprofile"]
+            with open(arguments.output, "wb") as f:
+                f.write(heap_profile(profile["records"], profile["rate"]))
     if arguments.json:
         line.print_json({name: result.values[name] for name in ("memstats", "sizes", "gc", "trace", "memprofile") if name in result.values})
     else:

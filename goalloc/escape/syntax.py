@@ -28,6 +28,10 @@ def grammar() -> Any:
 
 def parse(source: bytes) -> Tree:
     """The file's tree: kind "File", with package, imports, decls and pragmas."""
+    try:
+        source.decode()
+    except UnicodeDecodeError as e:
+        raise GoError((source.count(b"\n", 0, e.start) + 1, e.start - source.rfind(b"\n", 0, e.start)), "not UTF-8") from None
     root = grammar().parse(source).root_node
     if (line := re.search(rb"^//line [^\n]*:\d+\s*$|/\*line [^\n]*:\d+\*/", source, re.M)) is not None:
         raise GoError((source.count(b"\n", 0, line.start()) + 1, 1), "line directives are not in the subset")
