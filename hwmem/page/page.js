@@ -310,11 +310,11 @@
     }
     function drawStage(width) {
       const [, core, request, supplier, , states] = line.moments[at], shown = cores();
-      const across = Math.max(1, Math.min(shown.length, Math.floor(width / 86))), rows = Math.ceil(shown.length / across);
-      const place = c => { const k = shown.indexOf(c); return [(k % across) * 86 + 43, 74 + Math.floor(k / across) * 104]; };
-      const middle = across * 43, made = svg("svg", { width: across * 86, height: 20 + 46 + rows * 104, role: "img", "aria-label": `the cores' states: ${shown.map(c => `core ${c} ${STATES[states[c]]}`).join(", ")}` });
+      const across = Math.max(1, Math.min(shown.length, Math.floor(width / 85))), rows = Math.ceil(shown.length / across);
+      const place = c => { const k = shown.indexOf(c); return [(k % across) * 85 + 42.5, 74 + Math.floor(k / across) * 104]; };
+      const middle = across * 42.5, made = svg("svg", { width: across * 85, height: 20 + 46 + rows * 104, role: "img", "aria-label": `the cores' states: ${shown.map(c => `core ${c} ${STATES[states[c]]}`).join(", ")}` });
       made.append(svg("defs", {}, svg("marker", { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto" }, svg("path", { d: "M0,0 L8,4 L0,8 z", class: "head" }))));
-      made.append(svg("rect", { x: Math.max(0, middle - 80), y: 4, width: Math.min(160, across * 86), height: 26, rx: 4, class: "box fill I" }), svg("text", { x: middle, y: 21, "text-anchor": "middle", class: "soft" }, "LLC and memory"));
+      made.append(svg("rect", { x: Math.max(0, middle - 80), y: 4, width: Math.min(160, across * 85), height: 26, rx: 4, class: "box fill I" }), svg("text", { x: middle, y: 21, "text-anchor": "middle", class: "soft" }, "LLC and memory"));
       for (const c of shown) {
         const [x, y] = place(c), state = states[c];
         made.append(svg("rect", { x: x - 34, y, width: 68, height: 52, rx: 5, class: `box fill ${state}${c === core ? " asks" : ""}` }),
