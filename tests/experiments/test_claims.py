@@ -102,5 +102,5 @@ def test_what_an_experiment_has_not_cannot_be_set(word):
 
 
 def test_an_option_of_the_wrong_kind_is_refused():
-    with pytest.raises(ValueError, match="^mmap-threshold.threshold: "):
+    with pytest.raises(TypeError, match="^mmap-threshold.threshold must be an integer from 0 to 33554432, not 'x'$"):
         perform(EXPERIMENTS["mmap-threshold"], Lab(0, None, [], ["threshold=x"]))
