@@ -95,7 +95,7 @@ def parser():
         "files",
         metavar="FILE",
         nargs="+",
-        help="what `hwmem record` made, or lackey, din, xdin, data, cores or rw; plain, gzip or xz. Of several files each runs on a core of its own",
+        help="what `hwmem record` made, or lackey, din, xdin, data, cores, rw, memtrace or champsim; plain, gzip or xz. Of several files each runs on a core of its own",
     )
     sub.add_argument("--format", metavar="F", help="its format (default: what its first lines look like)")
     machine_options(sub)
@@ -164,6 +164,8 @@ def run_workload(arguments):
     from hwmem.runs.job import Job
 
     if arguments.sweep:
+        if arguments.live:
+            raise Refused("--live shows one run, not the many of a sweep")
         run_sweep(arguments)
         return
     name = workload_name(arguments.workload, WORKLOADS)

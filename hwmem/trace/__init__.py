@@ -12,6 +12,7 @@ references.py   ... lines of references, in machine code
 elf.py          ... what must be known of the program's files
 spill.py        ... its records in a temporary file
 program.py      ... what a result keeps of it
+champsim.py     ChampSim's instructions of 64 bytes
 parse.py        the other grammars: lackey, din, xdin, ...; text to records in machine code
 stream.py       files, plain, gzip or xz, as buffers of whole lines
 """

@@ -23,7 +23,7 @@ import numpy as np
 
 from hwmem._jit import apart, cold, hot, kernel
 
-LACKEY, DIN, XDIN, DATA, CORES, RW = range(6)  # grammars
+LACKEY, DIN, XDIN, DATA, CORES, RW, MEMTRACE = range(7)  # grammars
 LOAD, STORE, MODIFY, FETCH, NOTHING, COMPUTE = range(6)  # kinds of line; NOTHING: valgrind's own words, an empty line
 
 LARGEST_SIZE = 4096  # bytes of one reference; lackey's own limit is 512
@@ -71,7 +71,8 @@ for _value, _digits in enumerate("0 1 2 3 4 5 6 7 8 9 aA bB cC dD eE fF".split()
 NEWLINE, RETURN, SPACE, TAB, COMMA = ord("\n"), ord("\r"), ord(" "), ord("\t"), ord(",")
 EQUALS, MINUS, STAR = ord("="), ord("-"), ord("*")
 LETTER_I, LETTER_L, LETTER_S, LETTER_M = ord("I"), ord("L"), ord("S"), ord("M")
-LETTER_R, LETTER_W, LETTER_X, LETTER_P = ord("R"), ord("W"), ord("X"), ord("P")
+LETTER_R, LETTER_W, LETTER_X, LETTER_P, LETTER_F = ord("R"), ord("W"), ord("X"), ord("P"), ord("F")
+COLON = ord(":")
 UPPER_CASE = 0xDF  # mask: a letter's capital
 HIGHEST = 2**63 - 1
 
@@ -153,7 +154,56 @@ def other_line(c, grammar, text, i):
         return xdin_line(c, text, i)
     if grammar == DATA:
         return label_line(c, DATA, text, i)
+    if grammar == MEMTRACE:
+        return memtrace_line(c, text, i)
     return core_line(c, text, i) if grammar == CORES else rw_line(c, text, i)
+
+
+@kernel
+def memtrace_line(c, text, i):
+    """`0xADDRESS: SIZE, r` (also w, or an instruction's name: a fetch), or `0xINSTRUCTION,r,SIZE,0xADDRESS`; a line `Format: ...` says which."""
+    if text[i] & UPPER_CASE == LETTER_F and HEX[text[i + 1]] == _NOT_A_DIGIT:
+        c.kind = NOTHING
+        return after_newline(text, i)
+    i = prefixed_hex(c, text, i)
+    if i < 0:
+        return i
+    if text[i] == COLON:
+        i = decimal_size(c, text, skip_blanks(text, i + 1))
+        if i < 0 or text[i] != COMMA:
+            return -BAD_SIZE
+        i = skip_blanks(text, i + 1)
+        if ends(text, i):
+            return -BAD_LABEL
+        letter = text[i] & UPPER_CASE
+        alone = ends(text, i + 1)
+        c.kind = LOAD if alone and letter == LETTER_R else STORE if alone and letter == LETTER_W else FETCH
+        return end_of_line(text, i + 1) if alone else after_newline(text, i)
+    if text[i] != COMMA:
+        return -BAD_HEX
+    c.instruction = c.address
+    letter = text[i + 1] & UPPER_CASE
+    if (letter != LETTER_R and letter != LETTER_W) or text[i + 2] != COMMA:
+        return -BAD_LABEL
+    i = decimal_size(c, text, i + 3)
+    if i < 0 or text[i] != COMMA:
+        return -BAD_SIZE
+    i = prefixed_hex(c, text, i + 1)
+    if i < 0:
+        return i
+    c.kind = STORE if letter == LETTER_W else LOAD
+    return end_of_line(text, i)
+
+
+@kernel
+def decimal_size(c, text, i):
+    """Read the size at `i` into `c.length`; the index of the first character after it."""
+    size = 0
+    while HEX[text[i]] < 10 and size <= LARGEST_SIZE:
+        size = size * 10 + HEX[text[i]]
+        i += 1
+    c.length = size
+    return i if 1 <= size <= LARGEST_SIZE else -BAD_SIZE
 
 
 @kernel
@@ -178,15 +228,8 @@ def lackey_line(c, text, i):
         return i
     if text[i] != COMMA:
         return -NO_SIZE
-    i += 1
-    size = 0
-    while HEX[text[i]] < 10 and size <= LARGEST_SIZE:
-        size = size * 10 + HEX[text[i]]
-        i += 1
-    if size < 1 or size > LARGEST_SIZE:
-        return -BAD_SIZE
-    c.length = size
-    return end_of_line(text, i)
+    i = decimal_size(c, text, i + 1)
+    return end_of_line(text, i) if i >= 0 else i
 
 
 @kernel

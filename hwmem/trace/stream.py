@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 CHUNK_BYTES = 1 << 20
 LONGEST_LINE = 1 << 16  # bytes
-_DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
+DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)  # what decompressors raise
 
 
 class StreamError(Exception):
@@ -131,6 +131,6 @@ def _fill(data, window):
     try:
         while count < len(window) and (n := data.readinto(window[count:])):
             count += n
-    except _DAMAGE as error:
+    except DAMAGE as error:
         return count, error
     return count, None

@@ -24,7 +24,7 @@ import numpy as np
 
 from hwmem.errors import TraceError
 from hwmem.machine.records import ADDRESS_SHIFT, ATOMIC, CALL, KIND_BITS, KIND_MASK, SIZE_MASK
-from hwmem.trace import parse
+from hwmem.trace import champsim, parse
 from hwmem.trace.recording import Recording
 from hwmem.trace.stream import StreamError, whole_lines
 
@@ -47,6 +47,8 @@ FORMATS = {
     "data": Format(parse.DATA, re.compile(rb"(?!)")),  # looks as din does: see _is_data
     "cores": Format(parse.CORES, re.compile(rb"[ \t]*[pP][0-9]+[ \t]+[rwRW][ \t]")),
     "rw": Format(parse.RW, re.compile(rb"[ \t]*[rwRW][ \t]+(0[xX])?[0-9a-fA-F]+[ \t\r]*$")),
+    "memtrace": Format(parse.MEMTRACE, re.compile(rb"Format: <(data|instr) address>|0[xX][0-9a-fA-F]+(: *[0-9]+, |,[rw],[0-9]+,0[xX])")),
+    "champsim": Format(None, re.compile(rb"(?!)")),  # no text: champsim.py
     "threads": Format(None, re.compile(rb"--[0-9]+--   SCHED\[|SYSCALL\[[0-9]+,| --> \[")),
 }
 _SKIPPED = re.compile(rb"(==|--|\*\*).*\1|[ \t\r]*$")  # valgrind's own words, an empty line
@@ -113,8 +115,10 @@ class Trace:
             raise ValueError(f"records takes 2 or more (a modify is two), not {records}")
         if self.format == "threads":
             return self._recorded(records)
+        if self.format == "champsim":
+            return self._champsim(records, instructions)
         if self._whole is None or (instructions and self.path is not None):
-            return self._read(records, instructions and self.format in ("lackey", "din", "xdin"))
+            return self._read(records, instructions and self.format in ("lackey", "din", "xdin", "memtrace"))
         return self._slices(records)
 
     def recording(self, folder=None):
@@ -132,6 +136,24 @@ class Trace:
                     yield block
         counts = [sum(getattr(thread, name) for thread in recording.threads) for name in ("loads", "stores", "instructions")]
         self._counts = TraceCounts(*counts[:2], recording.modifies, counts[2], recording.lines)
+
+    def _champsim(self, records, instructions):
+        loads = stores = count = 0
+        try:
+            for addresses, is_store, pcs, number in champsim.chunks(self.path):
+                count += number
+                stores += int(np.count_nonzero(is_store))
+                loads += len(is_store) - int(np.count_nonzero(is_store))
+                for start in range(0, len(addresses), records):
+                    part = slice(start, start + records)
+                    n = len(addresses[part])
+                    block = Block(addresses[part], is_store[part], np.ones(n, np.int32), np.zeros(n, np.int32), np.zeros(n, np.int32))
+                    yield block, pcs[part] if instructions else np.zeros(0, np.int64)
+        except StreamError as error:
+            raise TraceError(f"{self.path}: {error}") from None
+        if not loads + stores:
+            raise TraceError(f"{self.path}: no data references in {count} instructions")
+        self._counts = TraceCounts(loads, stores, 0, count, count)
 
     def _slices(self, records):
         for start in range(0, len(self._whole.addresses), records):
@@ -214,6 +236,8 @@ def open_trace(path, format=None, progress=False):
         raise ValueError(f"format takes one of {', '.join(FORMATS)} or None, not {format!r}")
     path = os.fspath(path)
     try:
+        if format == "champsim" or (format is None and champsim.looks_like(path)):
+            return Trace(path, "champsim", progress)
         text, end = next(whole_lines(path, chunk_bytes=_PEEK_BYTES), (None, 0))
     except StreamError as error:
         raise TraceError(f"{path}: {error}") from None

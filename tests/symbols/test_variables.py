@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+from hwmem.symbols.label import label
+from hwmem.trace.program import Code, Line, MemoryCall, Program
+
 from built import BIAS, HERE, addresses, build, names_of, needed, run, said
 
 VARIANTS = {
@@ -109,3 +112,10 @@ def test_runtime_structures_and_fields_of_a_go_program(tmp_path):
     found = names.code(pc + 1)
     assert (found.function, found.source.partition(":")[0]) == ("main.raise", "main.go")
     assert names.data(0xC000_0001_40) == "0xc000000140"
+    main = next(int(line.split()[0], 16) for line in run("nm", program).splitlines() if line.endswith(" main.main"))
+    push = next(main + n for n, byte in enumerate(names.objects.at(main).image.bytes_at(main, 200)) if byte == 0x55)  # push %rbp
+    calls = [MemoryCall(1, "mmap", (0xC000000000, 0x4000000, 3, 50, 0, 0), 0xC000000000)]
+    line = Line(0xC000036600, "false", 3, (1, 2), {1: 0xFF, 2: 0xFF00}, {}, (Code(push, 1, 2, 2, 0, 0xFF),))
+    other = line._replace(code=(Code(pc, 1, 2, 2, 0, 0xFF),))  # main.raise adds to what its argument points to
+    found = label(Program(objects=names.program.objects, memory_calls=calls, lines=[line, other]))
+    assert [one.symbol for one in found.lines] == ["goroutine stack in main.main", "Go heap+0x36600"]

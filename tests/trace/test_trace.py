@@ -162,10 +162,13 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
     assert refusal(write(gzip.compress(b""))) == "x.trace: empty file"
     assert (
         refusal(write(b"\x7fELF\x02\x01\x01\0"))
-        == r"x.trace:1: neither lackey, din, xdin, data, cores, rw, threads: '\x7fELF\x02\x01\x01\x00'"
+        == r"x.trace:1: neither lackey, din, xdin, data, cores, rw, memtrace, champsim, threads: '\x7fELF\x02\x01\x01\x00'"
     )
     assert refusal(write(bytes(range(11, 256)) * 400)) == "x.trace: a line of more than 65536 bytes: not a text trace"
-    assert refusal(write(b"==7== hi\nusage: x\n")) == "x.trace:2: neither lackey, din, xdin, data, cores, rw, threads: 'usage: x'"
+    assert (
+        refusal(write(b"==7== hi\nusage: x\n"))
+        == "x.trace:2: neither lackey, din, xdin, data, cores, rw, memtrace, champsim, threads: 'usage: x'"
+    )
     assert refusal(write(b"==7== hi\nI  40,3\n")) == "x.trace: no data references in 2 lines (1 instruction fetches)"
     assert refusal(write(b"==7== hi\n")) == "x.trace: no data references in 1 lines (0 instruction fetches)"
     assert refusal(write(b"0 40\n4 0\n")) == "x.trace:2: neither a read, a write nor an instruction fetch (din): '4 0'"
@@ -183,7 +186,9 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
 
 def test_wrong_arguments_are_named(write):
     path = write(TEXTS["din"])
-    with pytest.raises(ValueError, match="format takes one of lackey, din, xdin, data, cores, rw, threads or None, not 'elf'"):
+    with pytest.raises(
+        ValueError, match="format takes one of lackey, din, xdin, data, cores, rw, memtrace, champsim, threads or None, not 'elf'"
+    ):
         open_trace(path, format="elf")
     with pytest.raises(TypeError, match="path takes a string or a path, not int"):
         open_trace(3)
