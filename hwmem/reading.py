@@ -54,7 +54,7 @@ READING = (
     "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines", "hwmem.report.program",
     "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
     # Names of a recorded program's code and data
-    "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.blame", "hwmem.symbols.callgrind", "hwmem.symbols.names", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
+    "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.blame", "hwmem.symbols.callgrind", "hwmem.symbols.names", "hwmem.symbols.heap", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
     "hwmem.symbols.lines", "hwmem.symbols.fields", "hwmem.symbols.dies", "hwmem.symbols.elf", "hwmem.symbols.decode", "hwmem.symbols.demangle",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.recorder", "hwmem.trace.trace", "hwmem.trace.order", "hwmem.trace.words", "hwmem.trace.uses", "hwmem.trace.shared",

@@ -236,6 +236,7 @@ def test_a_page_holds_every_section_the_bytes_of_each_line_and_its_history(capsy
         ("run false-sharing --cores one,two", "argument --cores: takes numbers, such as 0,1, not 'one,two'"),
         ("run false-sharing --events -1", "--events must be an integer from 0 to 1048576, not -1"),
         ("run false-sharing --events 1048577", "--events must be an integer from 0 to 1048576, not 1048577"),
+        ("run false-sharing --sweep threads=1,2 --live", "--live shows one run"),
         ("run false-sharing -o /", "argument -o/--output: /: Is a directory"),
         ("classroom -o nowhere/a.svg", "argument -o/--output: nowhere/a.svg: No such file or directory"),
         (f"html {__file__} -o r.html", f"{__file__}: not a result of hwmem"),

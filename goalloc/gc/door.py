@@ -28,6 +28,7 @@ from goalloc.heap.malloc import ASSIST, FORCE, MARK_NEW, TRIGGER
 from goalloc.heap.mcentral import SOME_WBUFS, SWEEP_CREDIT, SWEEP_FOR_CLASS, SWEEP_ONE
 from goalloc.heap.mheap import SWEEP_RECLAIM
 from goalloc.layout import g_, mspan, p_
+from goalloc.sched.proc import ON_G0
 from goalloc.sched.proc_schedule import FIND_IDLE_WORKER, FIND_WORKER, WAKE_FINALIZERS
 from goalloc.words import get64, put64
 
@@ -47,6 +48,10 @@ def gc_door(m, t, operation, a, b):
         size, gp = get64(m, t, b + mspan.elemsize), m.thread[t].guest[P.G]
         gcmarknewobject(m, t, b, a, size, current_p(m, t) + p_.gcw)
         put64(m, t, gp + g_.gcAssistBytes, get64(m, t, gp + g_.gcAssistBytes) + m.thread[t].guest[P.SIZE] - size)
+    elif m.process[m.thread[t].process].guest[P.COLLECTOR] & ON_G0:
+        if operation == ASSIST:
+            gp = m.thread[t].guest[P.G]
+            put64(m, t, gp + g_.gcAssistBytes, get64(m, t, gp + g_.gcAssistBytes) - a)
     elif operation == FORCE:
         now = nanotime(m, t)
         m.process[m.thread[t].process].guest[P.FORCE_AT] = 0

@@ -30,6 +30,7 @@ from goalloc.gc.mgcmark_roots import gcMarkRootPrepare
 from goalloc.gc.mgcmark_scan import grey_pointer
 from goalloc.gc.mgcpacer import startCycle
 from goalloc.gc.mgcpacer_commit import isSweepDone
+from goalloc.gc.mgcscavenge_goroutine import start_scavenger
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, sweepone
 from goalloc.gc.mwbbuf import reset
 from goalloc.heap.malloc_sample import POST_SWEEP
@@ -72,6 +73,7 @@ def start_cycle(m, t, kind):
     if not check_flushed(m, t):
         return
     start_sweeper(m, t)
+    start_scavenger(m, t)
     gcBgMarkStartWorkers(m, t)
     gcResetMarkState(m, t)
     procs, now = get32(m, t, V.gomaxprocs), nanotime(m, t)

@@ -42,19 +42,20 @@ WAIT_REASON_SCAVENGE, WAIT_REASON_SLEEP = 20, P.waitReasonSleep
 @cold
 def sweeping_is_over(m, t):
     """All is swept: scavtrace has a line, and the scavenger has something to look for."""
-    if get64(m, t, G) == 0:
-        start_scavenger(m, t)
     log_scavenged(m, t, swap64(m, t, RELEASED_BG, 0), swap64(m, t, RELEASED_EAGER, 0), False, get8(m, t, PRINT_RESET))
     put8(m, t, PRINT_RESET, 0)
     gp, tm = get64(m, t, G), get64(m, t, TIMER)
-    if get8(m, t, PARKED) and get32(m, t, gp + g_.atomicstatus) == P.Gwaiting:
+    if gp and get8(m, t, PARKED) and get32(m, t, gp + g_.atomicstatus) == P.Gwaiting:
         if tm:
             deltimer(m, t, tm)
         goready(m, t, gp)
 
 
-@kernel
+@cold
 def start_scavenger(m, t):
+    """Its goroutine, before the first cycle: what ends sweeping may be in the middle of an allocation, and allocate nothing. Go: gcenable."""
+    if get64(m, t, G) or m.process[m.thread[t].process].guest[P.COLLECTOR] & P.ALONE:
+        return
     scavenger_init(m, t)
     put64(m, t, G, call_door(m, P.DOOR_PROC, t, NEWG, SCAVENGER, 0))
     put8(m, t, PARKED, 1)

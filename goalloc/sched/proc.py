@@ -33,6 +33,7 @@ NEWG, NEWPROC, GOSCHED, GOEXIT, SCHEDULE, SLEEP, EXIT, NEWTIMER, STOPTIMER, RESE
 VARIABLES_BYTES, ENTRY_BYTES = 32, 40  # above the first frame: variables (arguments), and goexit's address
 PC = g_.sched + gobuf.pc
 GOID_BATCH = 16
+ON_G0 = 1 << 8  # of what the collector is about (P.COLLECTOR): the M is in the middle of making a goroutine
 
 
 @DOORS.door(P.DOOR_PROC)
@@ -40,7 +41,7 @@ def procs(m, t, operation, a, b):
     if operation == SCHEDULE:
         return schedule(m, t)
     if operation == NEWG or operation == NEWPROC:
-        return newproc(m, t, operation == NEWPROC, a, b)
+        return on_g0(m, t, operation == NEWPROC, a, b)
     if operation == NEWTIMER:
         return new_timer(m, t, a, b)
     if operation == STOPTIMER:
@@ -56,6 +57,18 @@ def procs(m, t, operation, a, b):
     else:
         exit_program(m, t)
     return 0
+
+
+@kernel
+def on_g0(m, t, start, pc, argument):
+    """newproc, on the M's g0: what it allocates begins no collection and assists none, for a collection's begin makes goroutines too, and both
+    append to allgs."""
+    guest = m.process[m.thread[t].process].guest
+    before = guest[P.COLLECTOR] & ON_G0
+    guest[P.COLLECTOR] |= ON_G0
+    gp = newproc(m, t, start, pc, argument)
+    guest[P.COLLECTOR] = guest[P.COLLECTOR] & ~ON_G0 | before
+    return gp
 
 
 @kernel

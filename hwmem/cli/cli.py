@@ -164,6 +164,8 @@ def run_workload(arguments):
     from hwmem.runs.job import Job
 
     if arguments.sweep:
+        if arguments.live:
+            raise Refused("--live shows one run, not the many of a sweep")
         run_sweep(arguments)
         return
     name = workload_name(arguments.workload, WORKLOADS)

@@ -15,6 +15,7 @@ import numpy as np
 import hwmem
 from hwmem.cli.cli import main
 from hwmem.errors import ResultError
+from hwmem.runs.frame import TABLES
 
 CASES = 25  # damaged files of one case
 STRANGE = (None, True, -1, 0, 1 << 70, 1e308, float("nan"), "", "\x1b[31m", "\ud800", [], {}, [[]], {"a": 1}, [1, 2], "x" * 1000)
@@ -55,20 +56,22 @@ def damaged(r, data):
         return bytes(data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         document = json.loads(archive.read("result.json"))
-        events = archive.read("events.npy") if "events.npy" in archive.namelist() else None
+        arrays = {name: archive.read(name) for name in ("events.npy", "series.npy") if name in archive.namelist()}
     for _ in range(r.choice((1, 1, 2, 5))):
         spoil(r, document)
-    if events is not None and r.random() < 0.3:
-        log = np.load(io.BytesIO(events))
-        log = r.choice((log[:0], log["cycle"], np.frombuffer(r.randbytes(log.nbytes), log.dtype), np.array([{}], object)[:0].astype(str)))
+    if arrays and r.random() < 0.3:
+        name = r.choice(sorted(arrays))
+        log = np.load(io.BytesIO(arrays[name]))
+        column = log[log.dtype.names[0]]
+        log = r.choice((log[:0], column, np.frombuffer(r.randbytes(log.nbytes), log.dtype), np.array([{}], object)[:0].astype(str)))
         buffer = io.BytesIO()
         np.save(buffer, log)
-        events = buffer.getvalue()
+        arrays[name] = buffer.getvalue()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("result.json", json.dumps(document))
-        if events is not None:
-            archive.writestr("events.npy", events)
+        for name, data in arrays.items():
+            archive.writestr(name, data)
     return buffer.getvalue()
 
 
@@ -101,6 +104,16 @@ def look_at(path, r):
             ["report", path, r.choice(("c2c", "caches", "events", "races"))],
             ["trace-line", path],
             ["html", path, "-o", path.with_suffix(".html")],
+            ["diff", path, path, "--html", path.with_suffix(".html")],
+            [
+                "export",
+                path,
+                r.choice(("chrome", "c2c", "csv", "npz", "smaps")),
+                "--table",
+                r.choice(TABLES),
+                "-o",
+                path.with_suffix(".out"),
+            ],
             ["report", path, "--json"],
         )
     )

@@ -37,7 +37,7 @@ def episode(seed, gomaxprocs, ordering, cycles, check_every):
     steps, and twice as often while marking."""
     config = MachineConfig().replace(cores=gomaxprocs, ordering=ordering)
     rt = goalloc.Runtime(config=config, gomaxprocs=gomaxprocs, gogc=1, collects=True, seed=seed)
-    mutator, r = Mutator(rt, seed, ballast=64, compute=20_000), random.Random(seed)
+    mutator, r = Mutator(rt, seed, ballast=64, compute=300_000 // gomaxprocs), random.Random(seed)
     done = beside = steps = collected = 0
     while done < cycles:
         if not mutator.marking():
