@@ -22,7 +22,8 @@ READING = (
     # The command
     "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.page", "goalloc.cli.report",
     # Experiments on the design
-    "goalloc.experiments", "goalloc.experiments.design", "goalloc.experiments.barriers",
+    "goalloc.experiments", "goalloc.experiments.claims", "goalloc.experiments.allocation", "goalloc.experiments.collection",
+    "goalloc.experiments.lab", "goalloc.experiments.design", "goalloc.experiments.barriers",
     # What escapes: the compiler's passes, last to first
     "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.syntax_expr", "goalloc.escape.pkginit", "goalloc.escape.staticinit",
     "goalloc.escape.inline", "goalloc.escape.escape", "goalloc.escape.flow", "goalloc.escape.summary", "goalloc.escape.same",
@@ -34,7 +35,7 @@ READING = (
     # What it says to recorded questions
     "goalloc.answers", "goalloc.answers_collecting", "goalloc.answers_pacing",
     # Programs that ship with it
-    "goalloc.programs", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
+    "goalloc.programs.command", "goalloc.programs", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     # A Go program from Python
     "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.values", "goalloc.runtime.collecting", "goalloc.runtime.looking", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",

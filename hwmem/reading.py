@@ -24,10 +24,12 @@ READING = (
     "hwmem.reading",
     "hwmem.__main__",
     # Commands
-    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.ordering", "hwmem.cli.recording", "hwmem.cli.sweep", "hwmem.cli.export", "hwmem.cli.line", "hwmem.cli.live", "hwmem.cli.colour",
+    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.experiments", "hwmem.cli.ordering", "hwmem.cli.recording", "hwmem.cli.sweep", "hwmem.cli.export", "hwmem.cli.line", "hwmem.cli.live", "hwmem.cli.colour",
     "hwmem.cli.interruption",
-    # Guided experiments
-    "hwmem.experiments", "hwmem.experiments.classroom",
+    # Experiments: claims, and what measures them
+    "hwmem.experiments", "hwmem.experiments.classroom", "hwmem.experiments.page", "hwmem.experiments.show", "hwmem.experiments.claims",
+    "hwmem.experiments.caches", "hwmem.experiments.ordering", "hwmem.experiments.memory", "hwmem.experiments.linux",
+    "hwmem.experiments.experiment",
     # Results in others' formats
     "hwmem.formats", "hwmem.formats.schema", "hwmem.formats.chrome", "hwmem.formats.tables", "hwmem.formats.smaps",
     # A run, from a workload's name to its result
@@ -54,7 +56,7 @@ READING = (
     "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines", "hwmem.report.program",
     "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
     # Names of a recorded program's code and data
-    "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.blame", "hwmem.symbols.callgrind", "hwmem.symbols.names", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
+    "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.blame", "hwmem.symbols.callgrind", "hwmem.symbols.names", "hwmem.symbols.heap", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
     "hwmem.symbols.lines", "hwmem.symbols.fields", "hwmem.symbols.dies", "hwmem.symbols.elf", "hwmem.symbols.decode", "hwmem.symbols.demangle",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.recorder", "hwmem.trace.trace", "hwmem.trace.order", "hwmem.trace.words", "hwmem.trace.uses", "hwmem.trace.shared",

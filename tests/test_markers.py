@@ -1,10 +1,13 @@
 """The markers mean what CONTRIBUTING.md says of them."""
 
+import importlib.util
 import pathlib
 
-from conftest import SLOW, function_of
-
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+SHARED = importlib.util.spec_from_file_location("shared_conftest", ROOT / "tests" / "conftest.py")  # folders have a conftest each
+conftest = importlib.util.module_from_spec(SHARED)
+SHARED.loader.exec_module(conftest)
+SLOW, function_of = conftest.SLOW, conftest.function_of
 
 
 def test_what_is_listed_as_slow_exists():

@@ -6,6 +6,7 @@ Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one 
 import sys
 
 from hwmem.cli import line
+from hwmem.cli.experiments import Room, experiment_commands
 
 SECTIONS = ("heap", "spans", "gc", "scavenger", "profile")  # those of report.SECTIONS, without importing it
 
@@ -58,10 +59,7 @@ def parser():
     sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` has kept")
     line.output_option(sub, "R.html", "the file to write", required=True)
 
-    sub = command(run_experiment, "experiment", "what the allocator's design buys, as a table")
-    sub.add_argument("name", metavar="NAME", help="tiny, waste, fragmentation, large, linear or caches")
-    sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sizes and of what is freed (default 0)")
-    line.json_option(sub)
+    experiment_commands(command, room)
 
     sub = command(
         show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m tells it"
@@ -175,20 +173,11 @@ def write_page(arguments):
     line.draw(arguments.output, text)
 
 
-def run_experiment(arguments):
-    from goalloc.runtime.arguments import check_seed
-    from goalloc.experiments.design import EXPERIMENTS
-    from hwmem.report.table import table
+def room():
+    from goalloc.experiments.claims import EXPERIMENTS, TABLES
+    from goalloc.experiments.lab import GoLab
 
-    if arguments.name not in EXPERIMENTS:
-        raise line.Refused(f"experiment {arguments.name!r} does not exist; there are {', '.join(EXPERIMENTS)}")
-    with line.refusing():
-        check_seed(arguments.seed)
-    columns, rows = EXPERIMENTS[arguments.name](arguments.seed)
-    if arguments.json:
-        line.print_json([dict(zip(columns, row)) for row in rows])
-    else:
-        line.say(table(columns, rows))
+    return Room(EXPERIMENTS, GoLab, TABLES)
 
 
 def show_escapes(arguments):

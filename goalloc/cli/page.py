@@ -6,6 +6,7 @@ spans by class         values["sizes"]            arenas        values["arenas"]
 
 from goalloc.observe.pagemap import KINDS
 from goalloc.params import pageSize
+from goalloc.programs.command import command
 from hwmem.page import answer, document, memory, run
 from hwmem.page.blocks import bars, listing, panel, section, table, tile, tiles
 from hwmem.report.overview import accesses, duration
@@ -30,14 +31,6 @@ def page(result):
     first = section("answer", first["title"], [tiles([*go_tiles(result), *answer.tiles(result)]), *first["blocks"][1:]])
     head = run.head(result) | {"command": command(result)}
     return document(f"{result.workload} on {result.config.name}", [first, *own, *rest], **head, headline=headline(result))
-
-
-def command(result):
-    words, environment = run.command(result, "goalloc"), result.values.get("environment", {})
-    for name, option, usual in (("GOGC", "--gogc", 100), ("GOMEMLIMIT", "--memlimit", "off")):
-        if environment.get(name) not in (usual, None):
-            words += f" {option} {environment[name]}"
-    return words
 
 
 def longest(result):

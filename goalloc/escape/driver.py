@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,14 +22,21 @@ from goalloc.escape.tree import GoError, Refused
 from goalloc.escape.unit import Aside, Unit
 
 
+DEEPEST = 20_000  # frames: a sum of some thousand terms is one tree
+
+
 class Analysis:
     """`lines` as the compiler prints them, without the file's name; `refused` as (line, reason) for what is not analysed."""
 
     def __init__(self, source: bytes, inline: bool = True) -> None:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, DEEPEST))
         try:
             self.run(source, inline)
         except RecursionError:
             raise GoError((1, 1), "expressions or statements are nested too deeply") from None
+        finally:
+            sys.setrecursionlimit(limit)
 
     def run(self, source: bytes, inline: bool) -> None:
         self.checker = check([parse(source)], Library())

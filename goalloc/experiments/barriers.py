@@ -103,17 +103,22 @@ def store_many(m, t, slots, values):
     return core.cycles - start
 
 
+def store_cycles(setting, seed):
+    """Cycles of STORES stores of pointers, with no collection and while one marks."""
+    scene = Scene(setting)
+    rt, random = scene.rt, np.random.default_rng(seed)
+    values = rt.malloc_many([NODE.size] * STORES, type=NODE)
+    slots = scene.table + 8 * random.integers(OBLET // 8, size=STORES)
+    off = rt._run(0, store_many, slots, values)
+    scene.begin()
+    return off, rt._run(0, store_many, slots, random.permutation(values))
+
+
 def barriers(seed=0):
     """Cycles of a pointer's store, with no collection and while one marks, and how many objects the barriers made grey."""
     rows = []
     for setting in SETTINGS:
-        scene = Scene(setting)
-        rt, random = scene.rt, np.random.default_rng(seed)
-        values = rt.malloc_many([NODE.size] * STORES, type=NODE)
-        slots = scene.table + 8 * random.integers(OBLET // 8, size=STORES)
-        off = rt._run(0, store_many, slots, values)
-        scene.begin()
-        on = rt._run(0, store_many, slots, random.permutation(values))
+        off, on = store_cycles(setting, seed)
         rows.append([setting, round(off / STORES, 1), round(on / STORES, 1), round(on / off, 2)])
     return ["barrier", "cycles, off", "cycles, marking", "times"], rows
 

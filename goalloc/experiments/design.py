@@ -76,8 +76,8 @@ def lines(addresses, sizes):
     return len(np.unique(np.concatenate([first, last])))  # for objects of at most two lines
 
 
-def tiny(seed=0, objects=20_000):
-    sizes = np.random.default_rng(seed).integers(1, P.maxTinySize, objects)
+def tiny(seed=0, objects=20_000, smallest=1, largest=P.maxTinySize - 1):
+    sizes = np.random.default_rng(seed).integers(smallest, largest + 1, objects)
     rows = []
     for name, way in (("on", GO), ("off", CLASSES)):
         addresses, cycles, taken = stream(sizes, way)

@@ -11,6 +11,7 @@ import pathlib
 import subprocess
 import sys
 
+from hwmem.cli.experiments import Room, experiment_commands
 from hwmem.cli.line import (
     USAGE,
     Refused,
@@ -118,6 +119,7 @@ def parser():
     sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     output_option(sub, "R.html", "the file to write", required=True)
 
+    experiment_commands(command, room)
     diff_command(command)
     export_commands(command)
     ordering_commands(command)
@@ -226,6 +228,13 @@ def write_page(arguments):
     with believing(arguments.file):
         text = page(result)
     draw(arguments.output, text)
+
+
+def room():
+    from hwmem.experiments.claims import EXPERIMENTS
+    from hwmem.experiments.experiment import Lab
+
+    return Room(EXPERIMENTS, Lab, {})
 
 
 def show_config(arguments):

@@ -1,1 +1,1 @@
-"""Guided experiments on the machine."""
+"""What documents claim about memory, as experiments (claims.py), and the MESI lesson step by step (classroom.py)."""

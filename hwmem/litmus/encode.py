@@ -62,7 +62,7 @@ CODE = record(
     "first_part",
     "extend",
     "flag_register",
-    "index",
+    "scaled",
     "scale",
     "displacement",
 )  # NONE: nobody reads the flags
@@ -183,7 +183,7 @@ def encode_step(code, test, step, registers):
         code[field] = getattr(step, field)
     code.value, code.expected = signed(test.number_of(step.value), 8), signed(step.expected, 8)
     code.location = NONE if step.location is None else test.locations.index(step.location)
-    for field in ("target", "source", "expected_source", "first", "base", "index"):
+    for field in ("target", "source", "expected_source", "first", "base", "scaled"):
         code[field] = register(getattr(step, field))
     code.goto = NONE if step.goto is None else step.goto
     code.flag_register = registers.index(FLAGS) if FLAGS in registers else NONE

@@ -291,7 +291,7 @@ class Herd(Words):
         written = {step.target for step in steps}
 
         def placed(step):
-            fixed = step.base and step.base not in written and step.index is None and step.displacement == 0 and not self.arrays
+            fixed = step.base and step.base not in written and step.scaled is None and step.displacement == 0 and not self.arrays
             place = initial.get(f"{n}:{step.base}") if fixed else None
             return step._replace(location=place, base=None) if isinstance(place, str) else step
 
@@ -359,7 +359,7 @@ class Herd(Words):
         if self.target_last:
             operands.reverse()
         known = [o for o in operands if o]
-        if not self.arrays and any(o.kind == "pointer" and (o.value or o.index) for o in known):
+        if not self.arrays and any(o.kind == "pointer" and (o.value or o.scaled) for o in known):
             self.refuse(at, f"{text!r:.60} is not understood: there is no array in which an address could go on")
         found = EXTENDING.fullmatch(mnemonic)
         base, suffix = (mnemonic, None) if mnemonic in FENCES else split_suffix(mnemonic)

@@ -47,7 +47,7 @@ def target_of(operand):
         return {"target": operand.name, "target_part": operand.part}
     if operand.kind == "memory":
         return {"location": operand.name}
-    return {"base": operand.name, "index": operand.index, "scale": operand.scale, "displacement": operand.value}
+    return {"base": operand.name, "scaled": operand.scaled, "scale": operand.scale, "displacement": operand.value}
 
 
 def source_of(operand):

@@ -35,13 +35,13 @@ NAMES = {name for name, _ in PARTS.values()}
 
 class Operand(NamedTuple):
     """`kind`: "register" (`name`, `part`), "memory" (`name`: a location), "pointer" (`name`: a register, and what is added to it:
-    `value`, and `scale` times register `index`), "number" (`value`)."""
+    `value`, and `scale` times register `scaled`), "number" (`value`)."""
 
     kind: str
     name: str | None = None
     part: int = 8
     value: int = 0
-    index: str | None = None  # type: ignore[assignment]
+    scaled: str | None = None
     scale: int = 0
 
     @property
@@ -81,7 +81,7 @@ def memory(found):
     if not register_of(register) or integer(offset or "0") is None or (index and (not register_of(index) or scale not in (1, 2, 4, 8))):
         return None
     return Operand(
-        "pointer", register_of(register)[0], value=integer(offset or "0"), index=register_of(index)[0] if index else None, scale=scale
+        "pointer", register_of(register)[0], value=integer(offset or "0"), scaled=register_of(index)[0] if index else None, scale=scale
     )
 
 

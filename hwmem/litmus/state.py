@@ -25,8 +25,8 @@ def location_of(x, table, n, c, code):
     if code.base < 0:
         return code.location
     address = table[n, register_at(x, c, code.base)] + code.displacement
-    if code.index >= 0:
-        address += table[n, register_at(x, c, code.index)] * code.scale
+    if code.scaled >= 0:
+        address += table[n, register_at(x, c, code.scaled)] * code.scale
     for location in range(x.locations):
         if x.named[location] == address and code.size <= x.bytes[location]:
             return location

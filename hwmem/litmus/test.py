@@ -50,7 +50,7 @@ class Instruction(NamedTuple):
     condition: int = ALWAYS  # of a jump, and of what alu asks for one
     goto: object = None  # label; once the thread is whole, the number of a step, CUT: no further
     base: str | None = None  # register that holds the address, where `location` is None
-    index: str | None = None  # type: ignore[assignment]  # ... register that is added to it, `scale` times,
+    scaled: str | None = None  # ... register that is added to it, `scale` times,
     scale: int = 0
     displacement: int = 0  # ... and bytes
     target_part: int = 8
@@ -89,7 +89,7 @@ class Test:
 
     def registers(self, thread):
         """Names of the registers of a thread, in order of appearance."""
-        used = [r for i in self.threads[thread] for r in (i.source, i.expected_source, i.target, i.first, i.base, i.index) if r]
+        used = [r for i in self.threads[thread] for r in (i.source, i.expected_source, i.target, i.first, i.base, i.scaled) if r]
         used += [FLAGS] * any(i.condition != ALWAYS for i in self.threads[thread])
         given = [n.partition(":")[2] for n in self.initial if n.startswith(f"{thread}:")]
         return list(dict.fromkeys([*used, *given]))

@@ -10,7 +10,9 @@ interpreter raises it, in a notebook too. What does not end soon, a kernel that 
 running: whoever uses the machine next waits for its end (lock.py), and can be interrupted as well.
 """
 
+import contextlib
 import ctypes
+import signal
 import threading
 import time
 
@@ -23,6 +25,31 @@ on_interrupt: list = []  # functions to be called as soon as somebody has heard 
 running: dict = {}  # what has not ended: the event that it sets -> the place of the machine that it runs on, None: none
 _left: dict = {}  # of those, what nobody waits for: -> m.until, as it was before the interruption
 _leaving = threading.Lock()
+_heard: list = []  # a Ctrl-C that nobody has raised yet, as far as is known
+
+
+@contextlib.contextmanager
+def hearing():
+    """Inside, no Ctrl-C is lost. The interpreter raises KeyboardInterrupt wherever it is, and where that is a callback from C (LLVM's,
+    a finalizer's) it prints the exception and goes on: then the next wait for a kernel raises it again, or the end of this.
+    Needs the main thread and the interpreter's own handler; else nothing changes."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def hear(number, _):
+        _heard.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield
+        lost = bool(_heard)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _heard.clear()
+    if lost:
+        raise KeyboardInterrupt
 
 
 def run_interruptibly(m, kernel, *arguments, tick=None):
@@ -55,11 +82,14 @@ def run(function, arguments, tick, end, m=None):
         running[done] = None if m is None else place_of(m)
         worker.start()
         while not done.wait(TICK_SECONDS):
+            if _heard:
+                raise KeyboardInterrupt
             if tick:
                 tick()
     except BaseException:
-        for told in on_interrupt:
-            told()
+        _heard.clear()
+        for listener in on_interrupt:
+            listener()
         time.sleep(POKE_SECONDS)  # interrupted while it starts, it may not know yet that it has
         if worker.ident is None:
             running.pop(done, None)

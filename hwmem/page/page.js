@@ -310,11 +310,11 @@
     }
     function drawStage(width) {
       const [, core, request, supplier, , states] = line.moments[at], shown = cores();
-      const across = Math.max(1, Math.min(shown.length, Math.floor(width / 92))), rows = Math.ceil(shown.length / across);
-      const place = c => { const k = shown.indexOf(c); return [(k % across) * 92 + 46, 74 + Math.floor(k / across) * 104]; };
-      const middle = across * 46, made = svg("svg", { width: across * 92, height: 20 + 46 + rows * 104, role: "img", "aria-label": `the cores' states: ${shown.map(c => `core ${c} ${STATES[states[c]]}`).join(", ")}` });
+      const across = Math.max(1, Math.min(shown.length, Math.floor(width / 85))), rows = Math.ceil(shown.length / across);
+      const place = c => { const k = shown.indexOf(c); return [(k % across) * 85 + 42.5, 74 + Math.floor(k / across) * 104]; };
+      const middle = across * 42.5, made = svg("svg", { width: across * 85, height: 20 + 46 + rows * 104, role: "img", "aria-label": `the cores' states: ${shown.map(c => `core ${c} ${STATES[states[c]]}`).join(", ")}` });
       made.append(svg("defs", {}, svg("marker", { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto" }, svg("path", { d: "M0,0 L8,4 L0,8 z", class: "head" }))));
-      made.append(svg("rect", { x: Math.max(0, middle - 80), y: 4, width: Math.min(160, across * 92), height: 26, rx: 4, class: "box fill I" }), svg("text", { x: middle, y: 21, "text-anchor": "middle", class: "soft" }, "LLC and memory"));
+      made.append(svg("rect", { x: Math.max(0, middle - 80), y: 4, width: Math.min(160, across * 85), height: 26, rx: 4, class: "box fill I" }), svg("text", { x: middle, y: 21, "text-anchor": "middle", class: "soft" }, "LLC and memory"));
       for (const c of shown) {
         const [x, y] = place(c), state = states[c];
         made.append(svg("rect", { x: x - 34, y, width: 68, height: 52, rx: 5, class: `box fill ${state}${c === core ? " asks" : ""}` }),
@@ -323,8 +323,9 @@
       }
       const [x, y] = place(core);
       if (supplier >= 0 && shown.includes(supplier) && supplier !== core) {
-        const [sx, sy] = place(supplier), up = Math.min(y, sy) - 26;
-        made.append(svg("path", { d: `M${sx},${sy - 2} C${sx},${up} ${x},${up} ${x},${y - 4}`, class: "arrow", "marker-end": "url(#tip)" }));
+        const [sx, sy] = place(supplier), up = y - 26;
+        const curve = `M${sx},${sy - 2} C${sx},${up} ${x},${up} ${x},${y - 4}`, below = `M${sx},${sy + 76} L${x},${y - 4}`, above = `M${sx},${sy - 2} L${x},${y + 76}`;
+        made.append(svg("path", { d: sy === y ? curve : sy < y ? below : above, class: "arrow", "marker-end": "url(#tip)" }));
       } else if (supplier < 0) {
         const gives = request === "PUTX";
         made.append(svg("path", { d: gives ? `M${x},${y - 2} L${middle},33` : `M${middle},31 L${x},${y - 4}`, class: "arrow", "marker-end": "url(#tip)" }));

@@ -20,7 +20,7 @@ from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.machine.arguments import int64_array
 from hwmem.config.record import Integer
 from hwmem.errors import Interrupted, MachineError, WorkloadError
-from hwmem.machine.interrupt import in_time, is_left, run_aside, run_interruptibly
+from hwmem.machine.interrupt import hearing, in_time, is_left, run_aside, run_interruptibly
 from hwmem.machine.machine import Machine
 from hwmem.machine.player import Player
 from hwmem.machine.where import new_places, tables
@@ -112,6 +112,7 @@ class Job:
             raise ValueError("cores: takes at least one core")
         return [self.machine.check_core(c) for c in numbers]
 
+    @hearing()
     def run(self, progress=False, compare=False, watch=UNWATCHED, max_cycles=None):
         """The measured phase, and what came of it. Raises Interrupted. `progress`: a bar, or a function of the job that gives a context
         (cli/live.py)."""

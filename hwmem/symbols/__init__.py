@@ -4,6 +4,7 @@ label.py      the names that a report shows, put into a Program
 callgrind.py  a replay as a profile that KCachegrind opens
 blame.py      misses, TLB misses and faults by source line and by allocation
 names.py      Names: an address of the process to its name, and back
+heap.py       heap blocks by address
 objects.py    the program's files, opened when needed; is it the file that was recorded?
 elf.py        one ELF file: segments, symbols, where its debugging information lies
 code.py       an instruction to function, file and line, through what was inlined

@@ -18,12 +18,11 @@ import os
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-import numpy as np
-
 from hwmem.symbols.decode import uses_stack_pointer
 from hwmem.symbols.demangle import demangled
 from hwmem.symbols.fields import POINTERS, name_of, size_of, stripped, type_of
 from hwmem.symbols.fields import field as field_of
+from hwmem.symbols.heap import HeapBlocks
 from hwmem.symbols.elf import Symbols
 from hwmem.symbols.objects import Objects
 from hwmem.symbols.variables import Variable, part, path_to
@@ -67,9 +66,7 @@ class Names:
         self.program, self.directories = program, tuple(directories)
         self.objects = Objects(program.objects, directories)
         self.limits = self.objects.limits
-        self.blocks = program.blocks
-        self.block_starts = np.array([b.address for b in program.blocks], np.int64)
-        self.block_ends = self.block_starts + np.array([b.size for b in program.blocks], np.int64)
+        self.blocks, self.heap = program.blocks, HeapBlocks(program.blocks)
         self.maps = mappings(program.memory_calls)
         for name in ("code", "datum", "allocation", "is_programs", "pointee"):  # asked again and again
             setattr(self, name, lru_cache(MOST_KEPT)(getattr(self, name)))
@@ -119,9 +116,8 @@ class Names:
 
     def allocation(self, address):
         """What an address belongs to as a whole: a variable, a heap block, a stack, a mapping; "" if nothing is known."""
-        here = np.flatnonzero((self.block_starts <= address) & (address < self.block_ends)).tolist()
-        if here:
-            made = list(dict.fromkeys(self.allocated_at(self.blocks[n]) for n in here[-4:]))
+        if here := self.heap.at(address):
+            made = list(dict.fromkeys(self.allocated_at(block) for block in here[-4:]))
             return f"heap allocated at {' or '.join(made)}"
         if found := self.thread_data(address):
             return found.name
@@ -150,8 +146,7 @@ class Names:
 
     def block_at(self, address):
         """Of blocks that were there one after another, those whose names differ."""
-        here = np.flatnonzero((self.block_starts <= address) & (address < self.block_ends)).tolist()
-        blocks = {(b.address, b.size, b.stack): b for b in map(self.blocks.__getitem__, here)}
+        blocks = {(b.address, b.size, b.stack): b for b in self.heap.at(address)}
         found = list(dict.fromkeys(self.block_name(b, address - b.address) for b in blocks.values()))
         if len(found) < 2:
             return found[0] if found else None

@@ -41,6 +41,7 @@ PATH = re.compile(r"\( *(?:-?\d+, )?0x[0-9a-f]+\((.*)\), ", re.S)
 CHILD = re.compile(r"(?:clone\(fork\)|fork): process \d+ created child \d+$")
 EXIT_CODE = re.compile(r"Exit code: +(-?\d+)$")
 SIGNAL = re.compile(r"Process terminating with default action of signal (\d+)")
+STATUS = re.compile(r"exit_group\( *(-?\d+) *\)")
 NUMBER = re.compile(r"-?\d+$|0x[0-9a-f]+$")
 MARKS = {"=": "==", "-": "--", "*": "**"}
 MOST_NUMBER = 1 << 64
@@ -256,6 +257,8 @@ class Log:
             self._finish(call, done)
             return
         self._unfinished[slot] = thread, number, text
+        if number == EXIT_GROUP and (status := STATUS.match(text)):
+            self.exit = int(status[1]) & 255  # lackey's own line says 0, whatever it is
         self._try(slot)
 
     def _more(self, text):

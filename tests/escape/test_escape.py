@@ -133,6 +133,11 @@ def test_deep_nesting_is_refused_in_one_line(tmp_path, capsys):
     assert "nested too deeply" in capsys.readouterr().err
 
 
+def test_a_sum_of_a_thousand_terms_is_no_deep_nesting():
+    source = "package p\n\nfunc f(s string) string { return " + " + ".join(["s"] * 1000) + " }\n"
+    assert [line.split(": ")[1][:5] for line in Analysis(source.encode()).lines] == ["s doe", "s + s"]
+
+
 def test_every_inlined_library_function_says_what_its_body_adds_or_is_refused():
     functions = [
         f

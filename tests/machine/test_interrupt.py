@@ -1,6 +1,8 @@
 """Ctrl-C ends whatever runs, within a second; what it ended can go on, and what was measured until then is kept."""
 
 import _thread
+import ctypes
+import dataclasses
 import os
 import signal
 import subprocess
@@ -17,6 +19,8 @@ import hwmem
 from hwmem import params as P
 from hwmem.kernels import kernel, load64, next_thread
 from hwmem.machine.interrupt import in_parts, in_time, is_left, run_aside, run_interruptibly
+from hwmem.programs import find
+from hwmem.runs.job import Job
 
 LONG = 10**9  # iterations that nobody waits for
 PATIENCE_SECONDS = 5  # the host may be busy; one second is what a quiet one takes
@@ -92,6 +96,21 @@ def test_a_run_that_is_interrupted_has_what_was_measured():
     assert "stopped: interrupted" in str(r) and r.to_dict()["stopped"] == "interrupted"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interruption_in_a_callback_is_not_lost():
+    """Whose exceptions the interpreter prints, and goes on."""
+    swallows = ctypes.CFUNCTYPE(None)(lambda: (_thread.interrupt_main(), time.sleep(0.01)))
+
+    def setup(w, space):
+        w.a = space.map("a", 4096)
+        swallows()
+
+    job = Job(dataclasses.replace(find("test-endless"), setup=setup))
+    with pytest.raises(hwmem.Interrupted) as raised:
+        job.run()
+    assert raised.value.result.stopped == "interrupted"
+
+
 def test_an_interrupted_result_is_kept_as_such(tmp_path):
     r = interrupted_run("false-sharing", iterations=LONG).result
     r.save(tmp_path / "r.hwm")
@@ -116,7 +135,7 @@ def test_a_run_may_be_bounded_and_says_so():
 LARGE = hwmem.MachineConfig().replace(memory="2GiB", swap="0", thp="never")
 LONG_STEPS = {  # a single step of each takes long
     "a call that loads many words": (hwmem, "overlay", {"visits": 10**12}),
-    "memory read at a stride": (hwmem, "memory-mountain", {"largest": "16MiB", "strides_to": 64}),
+    "memory read at a stride": (hwmem, "memory-mountain", {"largest": "128MiB", "strides_to": 64}),
     "memory given back": (hwmem, "madvise-return", {"size": "1GiB", "config": LARGE}),
     "a block that is written": (hwmem, "malloc-free", {"size": "1GiB", "config": LARGE}),
     "goroutines that will sleep": (goalloc, "sleepers", {"goroutines": 100_000, "rounds": LONG}),

@@ -88,6 +88,7 @@ def test_the_command_in_the_page_is_one_that_makes_the_run_again():
     assert hwmem.MachineConfig.preset(arguments.preset).with_overrides(arguments.changes) == config
 
 
+@pytest.mark.slow
 def test_the_largest_run_gives_a_page_of_less_than_5_megabytes_and_says_what_it_leaves_out():
     names = [f"mspan({k:#x}).allocCount" for k in range(2000)]
     r = result(names=names, cores=64, lines=900, samples=512, events=0)

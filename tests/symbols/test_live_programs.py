@@ -38,7 +38,6 @@ def counters(tmp_path):
 
 
 @pytest.mark.live
-@pytest.mark.slow
 def test_the_gain_that_apart_foretells_is_that_of_the_padded_program(counters, tmp_path):
     near, padded = (recorded(tmp_path, program) for program in counters)
     plain = answer("trace", near, "--json")
@@ -57,7 +56,6 @@ def test_the_gain_that_apart_foretells_is_that_of_the_padded_program(counters, t
 
 
 @pytest.mark.live
-@pytest.mark.slow
 def test_two_goroutines_on_neighbouring_fields(tmp_path):
     needed("valgrind", "go")
     (tmp_path / "main.go").write_bytes((HERE / "fields.go.txt").read_bytes())
@@ -73,7 +71,6 @@ def test_two_goroutines_on_neighbouring_fields(tmp_path):
 
 
 @pytest.mark.live
-@pytest.mark.slow
 @pytest.mark.parametrize("order", ["clock", "conflict"])
 def test_parts_that_are_moved_keep_the_order_of_the_rest(counters, tmp_path, order):
     trace = recorded(tmp_path, counters[0])

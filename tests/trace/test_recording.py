@@ -165,7 +165,7 @@ def test_heap_notes_become_blocks(tmp_path):
 
 
 def test_how_it_ended_is_told(tmp_path):
-    assert made(tmp_path, lambda log: log.add("==9== Exit code:       3")).program.process["exit"] == 3
+    assert made(tmp_path, lambda log: log.add("SYSCALL[9,1](231) exit_group( 7 )")).program.process["exit"] == 7
     killed = made(tmp_path, lambda log: log.add("==9== Process terminating with default action of signal 11 (SIGSEGV)"))
     assert killed.program.process["exit"] == -11
     cut = tmp_path / "cut"

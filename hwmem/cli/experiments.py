@@ -1,0 +1,155 @@
+"""`experiments` and `experiment NAME`, of hwmem and of goalloc: claims, measured.
+
+Both commands give what they have as a Room: its experiments by name, the Lab that makes them, and, of goalloc, tables without a claim.
+"""
+
+import argparse
+import sys
+from contextlib import nullcontext
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from hwmem.cli.line import Refused, draw, json_option, keeping, new_file, print_json, refusing, say
+from hwmem.cli.sweep import draw_plot
+
+
+class Room(NamedTuple):
+    experiments: dict
+    lab: type
+    tables: dict  # name: function of a seed that gives (columns, rows)
+
+
+def experiment_commands(command, room):
+    """Add both subcommands. `room`: a function that gives the Room."""
+    sub = command(list_or_make, "experiments", "the claims about memory that can be measured here, in the documents' order")
+    sub.add_argument("--all", action="store_true", help="make them all and say which hold")
+    sub.add_argument("-o", "--output", metavar="DIR", help="with --all: write a page of each, and an index, into a folder")
+    settings(sub)
+    sub.set_defaults(room=room)
+
+    sub = command(make_one, "experiment", "measure one claim: a table, whether it holds, and why")
+    sub.add_argument("name", metavar="NAME", help=f"one that `{sub.prog.split()[0]} experiments` lists")
+    sub.add_argument("--plot", type=new_file, metavar="F", help="draw it (.png, .svg or .pdf)")
+    sub.add_argument("--html", type=new_file, metavar="F", help="write it as a page")
+    sub.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="parameters of its runs, instead of its own"
+    )
+    settings(sub)
+    sub.set_defaults(room=room)
+
+
+def settings(sub):
+    sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
+    sub.add_argument("--preset", metavar="P", help="the machine (default: generic)")
+    sub.add_argument(
+        "--with",
+        dest="changes",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="SETTING=VALUE",
+        help="settings of its machines, such as ordering=sc: does the claim hold there?",
+    )
+    json_option(sub)
+
+
+def lab_of(room, arguments, words=(), tick=None):
+    """The Lab that the options describe."""
+    from hwmem.config.machine import MachineConfig
+
+    with refusing():
+        base = MachineConfig.preset(arguments.preset) if arguments.preset else None
+        return room.lab(arguments.seed, base, arguments.changes, words, tick)
+
+
+def bar(name, unit, total=None):
+    """A bar on stderr, where that is a terminal."""
+    from tqdm import tqdm
+
+    shown = sys.stderr.isatty()
+    return tqdm(desc=name, unit=f" {unit}", total=total, delay=1.0, file=sys.stderr, leave=False) if shown else nullcontext()
+
+
+def list_or_make(arguments):
+    room = arguments.room()
+    if arguments.all:
+        make_all(room, arguments)
+        return
+    if arguments.output or arguments.changes or arguments.preset:
+        raise Refused("-o, --with and --preset take --all")
+    if arguments.json:
+        print_json(
+            [
+                {"experiment": one.name, "claim": one.claim, "source": list(one.source), "workloads": list(one.workloads)}
+                for one in room.experiments.values()
+            ]
+        )
+    else:
+        from hwmem.experiments.show import listed
+
+        say(listed(room.experiments))
+
+
+def make_all(room, arguments):
+    from hwmem.experiments.experiment import perform
+    from hwmem.experiments.page import site
+    from hwmem.experiments.show import verdicts
+
+    outcomes = []
+    with bar("experiments", "experiment", len(room.experiments)) as ticks, keeping(argparse.Namespace(output=None)), refusing():
+        lab = lab_of(room, arguments)
+
+        def begun(name):
+            if ticks is not None:
+                ticks.set_postfix_str(name)
+                ticks.update()
+
+        if arguments.output:
+            outcomes = site(room.experiments, lab, arguments.output, begun)
+        else:
+            for name, one in room.experiments.items():
+                begun(name)
+                outcomes.append(perform(one, lab))
+    if arguments.json:
+        print_json([one.to_dict() for one in outcomes])
+    else:
+        say(verdicts(outcomes))
+
+
+def make_one(arguments):
+    from hwmem.experiments.experiment import perform
+    from hwmem.experiments.page import outcome_page
+    from hwmem.experiments.show import outcome_text
+
+    room = arguments.room()
+    if arguments.name in room.tables:
+        make_table(room.tables[arguments.name], arguments)
+        return
+    if arguments.name not in room.experiments:
+        close = get_close_matches(arguments.name, [*room.experiments, *room.tables], 1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join([*room.experiments, *room.tables])}"
+        raise Refused(f"experiment {arguments.name!r:.60} does not exist; {hint}")
+    with bar(arguments.name, "run") as ticks, keeping(argparse.Namespace(output=None)), refusing():
+        lab = lab_of(room, arguments, arguments.set, ticks.update if ticks is not None else None)
+        outcome = perform(room.experiments[arguments.name], lab)
+    draw_plot(outcome, arguments)
+    if arguments.html:
+        draw(arguments.html, outcome_page(outcome))
+    if arguments.json:
+        print_json(outcome.to_dict())
+    else:
+        say(outcome_text(outcome))
+
+
+def make_table(measure, arguments):
+    """A table that nobody claims anything about."""
+    from hwmem.report.table import table
+
+    if arguments.set or arguments.changes or arguments.preset or arguments.plot or arguments.html:
+        raise Refused(f"{arguments.name} is a table alone: it takes --seed and --json")
+    with refusing():
+        columns, rows = measure(arguments.seed)
+    if arguments.json:
+        print_json([dict(zip(columns, row)) for row in rows])
+    else:
+        say(table(columns, rows))

@@ -1,0 +1,192 @@
+"""What an experiment is: a claim in one sentence, a few runs that measure it, their table, and a verdict that can fail.
+
+    perform(experiment, lab) ── measure(lab) ── Table ── judge(table) ── Verdict        together an Outcome
+                                    └ lab.run("false-sharing", stride=8)      a workload's run, noted as the command that repeats it
+
+Nothing of a workload is repeated here: what a run computed and counted is read off its Result. What the user changes (--with, --set)
+changes every run of the experiment, so that who doubts a claim can look for the machine on which it does not hold.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hwmem.config.machine import MachineConfig
+from hwmem.page.run import command
+from hwmem.programs import find
+from hwmem.runs.job import Job
+from hwmem.runs.watch import Watch
+
+
+class Verdict(NamedTuple):
+    holds: bool
+    says: str  # what was measured
+
+
+@dataclass(frozen=True)
+class Table:
+    columns: tuple
+    rows: list
+
+    def column(self, name):
+        return [row[self.columns.index(name)] for row in self.rows]
+
+    def named(self):
+        """A dict a row."""
+        return [dict(zip(self.columns, row)) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of a table: its column `x` against `ys`. Bars where x is words, else lines."""
+
+    x: str
+    ys: tuple
+    along: str
+    log: bool = False  # the vertical axis
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """`source`: (document, heading) that claims it; `within`: how far a figure may be off, such as "10 %", if the claim names figures;
+    `tolerance`: what is let pass, and why; `workloads`: those that it runs, whose parameters --set may change; `options`: what else
+    --set may change, {name: parameter(...)}, read by lab.option; `columns`: of its table, which `measure(lab)` fills."""
+
+    name: str
+    claim: str
+    source: tuple
+    columns: tuple
+    measure: Callable
+    judge: Callable
+    tolerance: str
+    within: str = ""
+    workloads: tuple = ()
+    options: dict = field(default_factory=dict)
+    figure: Figure | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`seed`, `changes`: ("--with", words) and ("--set", words) as they were given; `commands`: what repeats each run."""
+
+    experiment: Experiment
+    table: Table
+    verdict: Verdict
+    seed: int
+    changes: tuple
+    commands: tuple
+    program: str
+
+    @property
+    def decided(self):
+        """The verdict in words."""
+        if not self.verdict.holds:
+            return "does not hold"
+        return f"holds within {self.experiment.within}" if self.experiment.within else "holds"
+
+    def to_dict(self):
+        one = self.experiment
+        return {
+            "experiment": one.name,
+            "claim": one.claim,
+            "source": list(one.source),
+            "columns": list(self.table.columns),
+            "rows": [list(row) for row in self.table.rows],
+            "holds": self.verdict.holds,
+            "verdict": self.decided,
+            "says": self.verdict.says,
+            "tolerance": one.tolerance,
+            "seed": self.seed,
+            "changes": {option: list(words) for option, words in self.changes},
+            "commands": list(self.commands),
+        }
+
+    def plot(self, path=None):
+        """The experiment's figure, drawn into `path` if given; matplotlib's Axes. Raises ImportError where matplotlib is missing,
+        ValueError for an experiment without one."""
+        from hwmem.report import plot
+
+        figure = self.experiment.figure
+        if figure is None:
+            raise ValueError(f"{self.experiment.name}: nothing to draw")
+        title = f"{self.experiment.name}: {self.decided}"
+        x = self.table.column(figure.x)
+        series = {name: list(zip(x, self.table.column(name))) for name in figure.ys}
+        draw = plot.bars if any(isinstance(value, str) for value in x) else plot.lines
+        return draw(series, figure.x, figure.along, title, path, figure.log)
+
+
+class Lab:
+    """Where experiments are made. `base`: the MachineConfig that they begin with; `settings`: "ordering=sc", words of --with;
+    `parameters`: "stride=64", words of --set; `tick`: called after each run. Raises ValueError for wrong words."""
+
+    program = "hwmem"
+
+    def __init__(self, seed=0, base=None, settings=(), parameters=(), tick=None):
+        self.seed, self.base, self.settings = seed, base or MachineConfig(), list(settings)
+        self.base.with_overrides(self.settings)  # raises
+        self.words, self.tick = list(parameters), tick or (lambda: None)
+        self.commands: list = []
+        self._options: dict[str, Any] = {}
+
+    def find(self, name):
+        return find(name)
+
+    def enter(self, experiment):
+        """Before an experiment: its options, and whether all that is to be set is something of its."""
+        self.commands, self._options = [], {name: declared.default for name, declared in experiment.options.items()}
+        known = {name for workload in experiment.workloads for name in self.find(workload).record.kinds()} | set(experiment.options)
+        for word in self.words:
+            name, equals, text = (part.strip() for part in word.partition("="))
+            if not equals or name not in known:
+                raise ValueError(f"--set {word!r:.60}: {experiment.name} has {', '.join(sorted(known)) or 'nothing to set'}")
+            if name in self._options:
+                kind = experiment.options[name].metadata["kind"]
+                self._options[name] = kind.check(f"{experiment.name}.{name}", kind.parse(text))
+
+    def option(self, name):
+        """What the experiment's own option is set to."""
+        return self._options[name]
+
+    def config(self, workload=None, **settings):
+        """The machine of a run: what the workload wants, what the experiment sets, what the user changed."""
+        base = workload.config(self.base) if workload else self.base
+        return base.replace(**settings).with_overrides(self.settings)
+
+    def changed(self, workload, parameters):
+        """The parameters of a run with what the user changed of them."""
+        kinds = workload.record.kinds()
+        return parameters | workload.parse([word for word in self.words if word.partition("=")[0].strip() in kinds])
+
+    def run(self, name, machine=None, **parameters):
+        """A workload's Result, watched as the command watches it. `machine`: settings."""
+        workload = self.find(name)
+        job = Job(workload, self.config(workload, **(machine or {})), self.seed, None, self.changed(workload, parameters))
+        return self.noted(job.run(watch=Watch()))
+
+    def noted(self, result):
+        self.commands.append(self.command(result))
+        self.tick()
+        return result
+
+    def command(self, result):
+        return command(result, self.program)
+
+
+def verdict(*findings):
+    """Of (whether, what was measured): the claim holds if all of them do; if not, what those that fail say."""
+    failed = [says for holds, says in findings if not holds]
+    return Verdict(not failed, "; ".join(failed or [says for _, says in findings]))
+
+
+def near(measured, expected, part):
+    """Whether a figure is the expected one, but for a part of it."""
+    return abs(measured - expected) <= part * abs(expected)
+
+
+def perform(experiment, lab):
+    """Make an experiment in a lab: its Outcome."""
+    lab.enter(experiment)
+    table = Table(experiment.columns, experiment.measure(lab))
+    changes = tuple((option, tuple(words)) for option, words in (("--with", lab.settings), ("--set", lab.words)) if words)
+    return Outcome(experiment, table, experiment.judge(table), lab.seed, changes, tuple(dict.fromkeys(lab.commands)), lab.program)
