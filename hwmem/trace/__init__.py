@@ -17,6 +17,14 @@ parse.py        the other grammars: lackey, din, xdin, ...; text to records in m
 stream.py       files, plain, gzip or xz, as buffers of whole lines
 """
 
-from hwmem.trace.trace import FORMATS, Block, Trace, TraceCounts, open_trace
+from importlib import import_module
+from typing import Any
 
-__all__ = ["FORMATS", "Block", "Trace", "TraceCounts", "open_trace"]
+NAMES = ("FORMATS", "Block", "Trace", "TraceCounts", "open_trace")
+
+
+def __getattr__(name: str) -> Any:
+    """What trace.py has, when it is first used: a saved result needs no reader, which needs the compiler."""
+    if name in NAMES:
+        return getattr(import_module("hwmem.trace.trace"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -88,7 +88,7 @@ def test_types_that_contain_themselves_end(tmp_path):
         one.get_DIE_from_attribute = lambda name: one
         return one
 
-    loop = die("DW_TAG_typedef", DW_AT_type=SimpleNamespace(value=0))
+    loop = die("DW_TAG_typedef", DW_AT_type=SimpleNamespace(value=0, form="DW_FORM_ref4"))
     assert size_of(loop) == 0 and field(loop, 5) == "+5"
-    array = die("DW_TAG_array_type", DW_AT_type=SimpleNamespace(value=0))
+    array = die("DW_TAG_array_type", DW_AT_type=SimpleNamespace(value=0, form="DW_FORM_ref4"))
     assert size_of(array) == 0 and field(array, 5) == "+5"

@@ -64,7 +64,7 @@ def test_counters_side_by_side_move_their_line_and_are_false_sharing(folder):
     assert worst.sharing == "false" and len(worst.written) == 3 and worst.hitm > 500  # 3 threads of 200 rounds
     assert {mask.bit_count() for mask in worst.written.values()} == {8}
     assert next(line.hitm for line in recorded.lines if line.address == worst.address) < 10
-    assert {code.thread for code in worst.code} == set(worst.written)
+    assert {code.thread for code in worst.code} >= set(worst.written)  # and the first thread, which reads them at last
 
 
 def test_pages_of_memory_calls_step_by_step(folder):
