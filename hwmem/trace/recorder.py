@@ -79,7 +79,7 @@ def record(command, output, heap=False, children=False):
     counted.end()
     if not counted.threads:
         print(f"hwmem: {command[0]}: nothing was recorded: valgrind did not start it", file=sys.stderr)
-        for file in files:
+        for file in filter(os.path.isfile, files):  # not what is no ordinary file, such as /dev/null
             os.unlink(file)
         return None
     stored = sum(os.path.getsize(file) for file in files)
