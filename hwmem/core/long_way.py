@@ -168,7 +168,8 @@ def atomic_line(m, t, va, pa, what):
     see_memory(core, pa)
     perform(m, t, va, pa, what)
     core.cycles += m.cost.atomic
-    keep_line(m, core, pa >> P.LINE_SHIFT)
+    if core.source != P.FROM_L1:  # (the hit filter, which knows only hits, keeps nothing)
+        keep_line(m, core, pa >> P.LINE_SHIFT)
     return m.ram_base + pa
 
 

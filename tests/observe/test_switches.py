@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from observed import BASE, SMALL, machine, random_trace, replay
 
+import hwmem
 from hwmem.observe import c2c, events, switches
 from hwmem.observe.counters import MISS_CAUSES
 
@@ -56,3 +57,29 @@ def test_observing_can_begin_and_end_in_the_middle_of_hot_work():
     assert m.counters()["cores"][0]["miss.false_sharing"] == counted["miss.false_sharing"] == 10
     assert np.array_equal(c2c.snapshot(m), cells) and cells["served"].sum() > 0
     assert len(events.events(m)[0]) == 0
+
+
+CONTENDED = {
+    "ping-pong": {"rounds": 200},
+    "spin-lock": {"iterations": 60},
+    "producer-consumer": {"items": 400},
+    "true-sharing": {"iterations": 400},
+    "reader-writer": {"iterations": 60},
+    "treiber-stack": {"iterations": 60},
+    "message-passing": {"rounds": 100},
+    "double-checked-locking": {"rounds": 60},
+    "mutual-exclusion": {"iterations": 60},
+}
+
+
+@pytest.mark.parametrize("ordering", ["tso", "relaxed", "sc"])
+@pytest.mark.parametrize("name", CONTENDED)
+def test_programs_take_the_same_cycles_with_and_without_observers(name, ordering, seed):
+    config = hwmem.MachineConfig().replace(ordering=ordering)
+    for s in (2, 3, seed):
+        runs = [
+            hwmem.run(name, config, seed=s, **CONTENDED[name], c2c=watched, classify=watched, events=100 * watched, races=watched)
+            for watched in (False, True)
+        ]
+        unseen, seen = ((r.cycles, without_causes(r.counters)) for r in runs)
+        assert unseen == seen
