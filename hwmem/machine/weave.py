@@ -263,14 +263,17 @@ def atomic(m, t, core, va, size):
 
 @kernel
 def pass_stops(m, w, k):
-    """The stops at the next record of strand `k`: whether it may go on; else its state says what it waits for."""
+    """The stops at the next record of strand `k`: whether it may go on; else its state says what it waits for, READY: for nothing but
+    its turn."""
     s = w.strands[k]
     while s.stop < s.stops_end and stop_word(w, s.stop, POS) == s.at:
         at, other = stop_word(w, s.stop, AT), stop_word(w, s.stop, OTHER)
         if s.passed == s.stop + 1:
             pass
         elif other == FREE:
-            free_lock(m, w, at, m.core[s.core].cycles)
+            if free_lock(m, w, at, m.core[s.core].cycles):
+                s.stop += 1
+                return False  # who waited may be earlier from now on
         elif other == TAKE:
             if word(w.owner, at) != 0:
                 s.state, s.until = WAITS_LOCK, at
@@ -294,12 +297,15 @@ def wait_until(core, cycle):
 
 @kernel
 def free_lock(m, w, lock, cycle):
-    """Nobody has it from `cycle` on; who waits for it may try."""
+    """Nobody has it from `cycle` on; who waits for it may try. Whether anybody does."""
     put_word(w.owner, lock, 0)
     put_word(w.freed_at, lock, cycle)
+    anybody = False
     for j in range(w.count):
         if w.strands[j].state == WAITS_LOCK and w.strands[j].until == lock:
             w.strands[j].state, w.strands[j].ready_at = READY, cycle
+            anybody = True
+    return anybody
 
 
 @kernel

@@ -1,11 +1,14 @@
 """`hwmem record` on live programs: what it keeps of the program's own ways, and recordings made afresh."""
 
+import json
 import lzma
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -20,6 +23,47 @@ ROOT = pathlib.Path(__file__).parents[2]
 MISSING = tools.missing("valgrind", "cc")
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
 THREADS = "void *work(void *p) { for (int i = 0; i < 300; i++) ++*(volatile long *)p; return 0; }"
+
+CPP = """
+#include <atomic>
+#include <barrier>
+#include <mutex>
+#include <thread>
+#include <vector>
+std::atomic<long> all; std::mutex lock; long guarded; struct { std::atomic<long> one, two; } near_by;
+int main() {
+    std::barrier start(2); std::vector<std::thread> threads;
+    for (int n = 0; n < 2; n++)
+        threads.emplace_back([&, n] {
+            start.arrive_and_wait();
+            for (int i = 0; i < 300; i++) { (n ? near_by.two : near_by.one)++; all++; std::lock_guard<std::mutex> held(lock); guarded++; }
+        });
+    for (auto &thread : threads) thread.join();
+    return guarded == 600 ? 0 : 1;
+}
+"""
+GO = """package main
+
+import "sync"
+
+var pair struct{ left, right int64 }
+
+//go:noinline
+func raise(p *int64) {
+	for i := 0; i < 500; i++ {
+		*p++
+	}
+}
+
+func main() {
+	var all sync.WaitGroup
+	all.Add(2)
+	go func() { raise(&pair.left); all.Done() }()
+	go func() { raise(&pair.right); all.Done() }()
+	all.Wait()
+	println(pair.left, pair.right)
+}
+"""
 
 
 def built(folder, source, name="prog", compiler=("cc", "-O1", "-g", "-pthread")):
@@ -136,3 +180,48 @@ def test_false_sharing_is_found_where_it_is(tmp_path):
     done, path = recorded("--", str(program), "2", "2000", folder=tmp_path)
     worst = [line for line in held_to_its_text(path).lines if line.sharing == "false" and line.hitm > 500]
     assert done.returncode == 0 and len(worst) == 1
+
+
+def test_ctrl_c_is_the_programs_and_what_it_did_is_kept(tmp_path):
+    program = built(
+        tmp_path, '#include <stdio.h>\n#include <unistd.h>\nint main(void) { puts("on"); fflush(stdout); for (;;) usleep(1000); }'
+    )
+    words = [sys.executable, "-m", "hwmem", "record", "-o", tmp_path / "prog.trace", "--", program]
+    child = subprocess.Popen(
+        words, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert child.stdout.readline() == "on\n"
+    time.sleep(0.3)
+    os.killpg(child.pid, signal.SIGINT)
+    _, told = child.communicate(timeout=200)
+    assert child.returncode == 128 + signal.SIGINT and "SIGINT" in told and "Traceback" not in told
+    assert held_to_its_text(tmp_path / "prog.trace").process["exit"] == -signal.SIGINT
+
+
+@pytest.mark.skipif(bool(tools.missing("g++")), reason="no g++")
+def test_threads_of_cpp_20_take_turns_at_a_lock(tmp_path):
+    """Who frees a lock lets a waiter have it, though it asks again itself at once."""
+    program = built(tmp_path, CPP, compiler=("g++", "-std=c++20", "-x", "c++", "-O1", "-g", "-pthread"))
+    done, path = recorded("--", str(program), folder=tmp_path)
+    told = held_to_its_text(path)
+    assert done.returncode == 0 and len(told.threads) == 3 and told.lines[0].hitm > 300
+
+
+@pytest.mark.skipif(not shutil.which("xz"), reason="no xz")
+def test_xz_with_two_threads(tmp_path):
+    (tmp_path / "text").write_bytes(bytes(range(256)) * 48)
+    done, path = recorded("--", "xz", "-0", "-k", "-T2", "--block-size=6144", "text", folder=tmp_path)
+    assert done.returncode == 0 and len(held_to_its_text(path).threads) == 3
+
+
+def test_a_program_of_go(tmp_path):
+    go = shutil.which("go") or str(pathlib.Path(sys.executable).with_name("go"))
+    if not os.path.exists(go):
+        pytest.skip("no Go")
+    (tmp_path / "main.go").write_text(GO)
+    environment = os.environ | {"GOCACHE": str(tmp_path / "cache"), "GOFLAGS": "", "GO111MODULE": "off"}
+    subprocess.run([go, "build", "-o", tmp_path / "prog", tmp_path / "main.go"], check=True, env=environment)
+    done, path = recorded("--", str(tmp_path / "prog"), folder=tmp_path)
+    told = held_to_its_text(path)
+    assert done.returncode == 0 and len(told.threads) > 2 and told.forced_steps == 0
+    json.dumps(told.to_dict())
