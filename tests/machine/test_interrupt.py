@@ -90,6 +90,14 @@ def compiled():
     hwmem.run("false-sharing", iterations=10)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def heard():
+    """SIGINT is not ignored, as it is in what a shell runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_a_run_that_is_interrupted_has_what_was_measured():
     r = interrupted_run("test-endless").result
     assert r.stopped == "interrupted" and r.cycles > 10_000 and r.values == {}
