@@ -38,8 +38,15 @@ def experiment_commands(command, room):
     sub.set_defaults(room=room)
 
 
+def seed(word):
+    number = int(word)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"takes an integer from 0, got {number}")
+    return number
+
+
 def settings(sub):
-    sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
+    sub.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of all that is random (default 0)")
     sub.add_argument("--preset", metavar="P", help="the machine (default: generic)")
     sub.add_argument(
         "--with",

@@ -16,10 +16,10 @@ from hwmem.experiments.experiment import perform
 SLOW = ("alloc-storm", "stop-the-world", "goroutine-stacks", "gc-goal", "gogc-curve", "memory-limit", "assists")  # one seed
 FAILS = {  # --set under which a claim does not hold, and what is missing there
     "alloc-storm": ["gomaxprocs=1"],  # somebody to wait for
-    "object-kinds": ["pointers=1"],  # objects without pointers
+    "object-kinds": ["pointers=true"],  # objects without pointers
     "tiny-allocator": ["smallest=16", "largest=31"],  # tiny ones
     "return-memory": ["madvdontneed=0"],  # DONTNEED
-    "rss-above-heap": ["collect=0"],  # a collection
+    "rss-above-heap": ["collect=false"],  # a collection
     "stack-growth": ["calls=1"],  # deep calls
     "stop-the-world": ["objects=16"],  # something to mark
     "write-barrier": ["barrier=dijkstra"],  # the half of Yuasa's

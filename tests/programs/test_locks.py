@@ -62,13 +62,12 @@ def test_a_program_of_no_threads_is_refused():
 
 
 def test_threads_do_not_keep_step_for_ever():
-    """32 threads on Graviton2: where every round takes the same, the lock stays with each to its end. The seed draws the rest."""
+    """32 threads on Graviton2: what a round takes differs, by the seed, and the lock goes round."""
 
     def hand_overs(jitter, seed=0):
         return hwmem.run(
             "spin-lock", hwmem.MachineConfig.preset("graviton2"), seed=seed, threads=32, iterations=100, jitter=jitter, c2c=False
         ).values["hand_overs"]
 
-    assert hand_overs(0) == 32
     assert hand_overs(50) > 320, "a tenth of the critical sections"
     assert hand_overs(50) == hand_overs(50) != hand_overs(50, seed=1)
