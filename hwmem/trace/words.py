@@ -103,12 +103,16 @@ def hold(words, uses, held, ops):
         if use.kind > CALL:
             continue
         mine = held[use.thread]
-        word = words[use.slot]
-        if use.kind == CALL or (use.kind == ATOMIC and word.no_counter):
+        if use.kind == CALL:
             for k in range(1, mine[0] + 1):
-                if use.kind == CALL or mine[k] != use.slot:
+                words[mine[k]].not_free = 1
+            continue
+        word = words[use.slot]
+        if use.kind == ATOMIC and word.no_counter:
+            for k in range(1, mine[0] + 1):
+                if mine[k] != use.slot:
                     words[mine[k]].not_free = 1
-        if use.kind == CALL or word.no_lock:
+        if word.no_lock:
             continue
         does = turn(word, use, op_of(ops, use.pc) if use.kind == ATOMIC else PLAIN)
         if does == TAKES:
