@@ -5,9 +5,11 @@ gets one beside its place and takes it in one step. On file systems that cannot 
 beginning. What is no ordinary file (/dev/null, a pipe) is written to as it stands, never replaced.
 """
 
+import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
 from pathlib import Path
 
@@ -16,33 +18,75 @@ CANNOT = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDE
 
 def write_whole(path, data):
     """The bytes `data` are what is at `path`. Raises OSError that names `path`."""
+    with writing_whole(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def writing_whole(path):
+    """Something to `write` bytes to that is what is at `path` once the block has ended; if it raises, all stays as it was. Raises OSError
+    that names `path`."""
     target = Path(os.path.realpath(path))
-    try:
-        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            target.write_bytes(data)
-        else:
-            replace(target, data)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None  # not the temporary file's name
-
-
-def replace(target, data):
+    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        with naming(path):
+            file = open(target, "wb", buffering=0)
+        with file:
+            yield Named(file, path)
+        return
     temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
-        write_beside(temporary, data)
-        os.replace(temporary, target)
+        with naming(path):
+            file = without_a_name(target.parent) or open(temporary, "wb", buffering=0)
+        with file:
+            yield Named(file, path)
+            with naming(path):
+                if not temporary.exists():
+                    give_name(file, temporary)
+        with naming(path):
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_beside(temporary, data):
-    """A file of that name with these bytes, which has the name only once they are all there, where that can be done."""
+@contextlib.contextmanager
+def naming(path):
+    """Failures name the file as the user does, not a temporary one."""
     try:
-        with open(os.open(temporary.parent, os.O_WRONLY | os.O_TMPFILE, 0o666), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.link(f"/proc/self/fd/{file.fileno()}", temporary, src_dir_fd=file.fileno(), follow_symlinks=True)
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+
+
+class Named:
+    """An unbuffered file whose failures name it `path`."""
+
+    def __init__(self, file, path):
+        self.file, self.path = file, path
+
+    def write(self, data):
+        data = memoryview(data)
+        with naming(self.path):
+            while data:
+                data = data[self.file.write(data) :]
+
+
+def without_a_name(folder):
+    """A file in `folder` that has no name, None where that cannot be."""
+    try:
+        return open(os.open(folder, os.O_RDWR | os.O_TMPFILE, 0o666), "r+b", buffering=0)
     except (AttributeError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in CANNOT:
             raise
-        temporary.write_bytes(data)
+        return None
+
+
+def give_name(file, name):
+    """The file, or where it cannot be linked what is in it, has the name."""
+    try:
+        os.link(f"/proc/self/fd/{file.fileno()}", name, src_dir_fd=file.fileno(), follow_symlinks=True)
+    except OSError as error:
+        if error.errno not in CANNOT:
+            raise
+        file.seek(0)
+        with open(name, "wb") as copy:
+            shutil.copyfileobj(file, copy)

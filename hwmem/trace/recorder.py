@@ -25,6 +25,7 @@ import time
 from contextlib import contextmanager
 
 from hwmem._jit.cache import cache_folder
+from hwmem.whole_file import writing_whole
 
 SWITCHES = "--tool=lackey --trace-mem=yes --trace-sched=yes --trace-syscalls=yes --fair-sched=yes --vgdb=no -v --trace-redir=yes".split()
 PRESET = 1  # of xz: faster than Valgrind writes
@@ -91,38 +92,6 @@ def ended(status):
     return f"the program ended with {status}" if status >= 0 else f"the program was ended by {signal.Signals(-status).name}"
 
 
-class Named:
-    """A file whose failures name it as the user does."""
-
-    def __init__(self, file, name):
-        self.file, self.name = file, name
-
-    def write(self, data):
-        try:
-            while data:
-                data = data[self.file.write(data) :]
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, self.name) from None
-
-
-@contextmanager
-def whole(path):
-    """A file to write to that gets the name `path` when all is well, and is gone otherwise. What is no ordinary file is written to as it stands."""
-    path, named = os.path.realpath(path), path
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb", buffering=0) as file:
-            yield Named(file, named)
-        return
-    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)[:200]}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "wb", buffering=0) as file:
-            yield Named(file, named)
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-
-
 @contextmanager
 def passing_signals(child):
     """Inside, Ctrl-C is the program's alone: the terminal sends it to both. What is sent to the recorder only is passed on."""
@@ -155,7 +124,7 @@ def in_foreground():
 
 def with_a_pipe(valgrind, command, output, environment, counted):
     """(the program's status, [output])"""
-    with whole(output) as file:
+    with writing_whole(output) as file:
         reader, writer = os.pipe()
         try:
             fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -221,7 +190,7 @@ def with_children(valgrind, command, output, environment, counted):
 
 
 def compress(log, path, counted):
-    with whole(path) as file, open(log, "rb") as text:
+    with writing_whole(path) as file, open(log, "rb") as text:
         compressor = lzma.LZMACompressor(preset=PRESET)
         while data := text.read(READ_BYTES):
             counted.add(data)
