@@ -127,7 +127,7 @@ def _module_file(name, importer):
     if level:
         folders = [importer.parents[level - 1]] if level <= len(importer.parents) else []
     elif parts[0] in PROJECT_PACKAGES:
-        folders = [ROOT]
+        return _project_file(name)
     elif parts[0] in sys.stdlib_module_names:
         return None
     else:
