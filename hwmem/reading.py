@@ -33,7 +33,7 @@ READING = (
     # Results in others' formats
     "hwmem.formats", "hwmem.formats.schema", "hwmem.formats.chrome", "hwmem.formats.tables", "hwmem.formats.smaps",
     # A run, from a workload's name to its result
-    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.data", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.recorded", "hwmem.runs.apart", "hwmem.runs.image", "hwmem.runs.comparison",
+    "hwmem.runs", "hwmem.runs.sweep", "hwmem.runs.difference", "hwmem.runs.data", "hwmem.runs.struct", "hwmem.runs.job", "hwmem.runs.recorded", "hwmem.runs.strands", "hwmem.runs.apart", "hwmem.runs.image", "hwmem.runs.comparison",
     "hwmem.runs.result", "hwmem.runs.result_file", "hwmem.runs.frame", "hwmem.runs.watch", "hwmem.runs.series",
     # Programs that ship with it
     "hwmem.programs", "hwmem.programs.caches", "hwmem.programs.caches.latency", "hwmem.programs.caches.stream",

@@ -4,7 +4,7 @@ stop (trace/order.py) holds it.
     weave ── first ── the thread to go on, and until when
              go ── stops: it waits, takes or frees a lock
                 └─ records up to the next stop: the hit filter, or the memory door; culprits.py notes misses of shared lines
-             ── DRY, CALLED, FAULTED, STUCK ...     what Python must do (runs/recorded.py)
+             ── DRY, CALLED, FAULTED, STUCK ...     what Python must do (runs/strands.py)
 
 A thread that waits for record `until` of another is let go when that is made, at that core's clock. Who waits for a lock is let go when it is
 freed; the one whose clock is least takes it. Threads that share a core take turns of a time slice.

@@ -24,17 +24,15 @@ from hwmem.machine.interrupt import hearing, in_time, is_left, run_aside, run_in
 from hwmem.machine.machine import Machine
 from hwmem.machine.player import Player
 from hwmem.machine.where import new_places, tables
-from hwmem.runs.watch import UNWATCHED, Watch
+from hwmem.runs.watch import INTERRUPTED, UNWATCHED, Watch
 from hwmem.programs import Space, find
 from hwmem.programs.file import compiled
 from hwmem.programs.registry import as_values_sees
 from hwmem.proc.residency import residency
-from hwmem.runs.recorded import Wishes, replay_recording
 from hwmem.runs.result import Result, symbol_at
 from hwmem.sched.block import enqueue
 
 MAX_CYCLES = Integer(1, 10**18)
-INTERRUPTED = "interrupted"
 VALUES_SECONDS = 0.3  # for what an interrupted program has computed
 RECORDING = "threads"  # the format
 TOP, KEPT = 10, 200  # rows of a table of where misses are: shown, and kept in the result
@@ -286,29 +284,22 @@ def replay(traces, config=None, core=None, watch=None, top=TOP, wishes=None):
     """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result.
 
     `watch`: what else to look at (c2c=None: contended lines, if the traces are several or have cores); `top`: of how many lines,
-    pages, ... the report shows where the misses are, 0: nobody looks; `wishes`: of a recording of threads, runs/recorded.Wishes. Raises TraceError for what is malformed in a trace,
-    ValueError for more traces than cores, Interrupted.
+    pages, ... the report shows where the misses are, 0: nobody looks; `wishes`: of a recording of threads,
+    runs/recorded.Wishes. Raises TraceError for what is malformed in a trace, ValueError for more traces than cores, Interrupted.
     """
     watch = watch or Watch()
     traces = list(traces) if isinstance(traces, (list, tuple)) else [traces]
     if any(trace.format == RECORDING for trace in traces):
         if len(traces) > 1 or core is not None:
             raise ValueError("a recording of threads is replayed alone, each thread on its core")
+        from hwmem.runs.recorded import Wishes, replay_recording  # reads binaries and orders threads: no other run needs it
+
         return replay_recording(traces[0], config, watch if watch.c2c is not None else watch._replace(c2c=False), top, wishes or Wishes())
-    machine, stopped = Machine(config), None
-    places = new_places(top > 0)
+    machine, places = Machine(config), new_places(top > 0)
     player = Player(machine, machine.stand_in(), core, places)
     threads = player.threads().tolist()
-    machine.reset_counters()
     watch = watch if watch.c2c is not None else watch._replace(c2c=len(traces) > 1 or traces[0].format == "cores")
-    watch.start(machine, threads)
-    began = time.perf_counter()
-    try:
-        player.play(traces if len(traces) > 1 else traces[0])
-    except KeyboardInterrupt:
-        stopped = INTERRUPTED
-    wall, counters = time.perf_counter() - began, machine.counters()
-    watch.stop(machine)
+    wall, counters, stopped = watch.over(machine, threads, lambda: player.play(traces if len(traces) > 1 else traces[0]))
     threads = [threads[c] for c in dict.fromkeys(player.cores)]
     each = [counters["cores"][c] for c in player.cores]
     result = Result(

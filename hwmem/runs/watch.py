@@ -5,6 +5,7 @@
 A result speaks of the program's threads by the numbers that the program gives them, from 0.
 """
 
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from hwmem import params as P
 from hwmem.observe import c2c, events, race_report, switches
 
 SEVERAL = -1
+INTERRUPTED = "interrupted"  # what a Result's `stopped` says after Ctrl-C
 
 
 class Watch(NamedTuple):
@@ -29,6 +31,19 @@ class Watch(NamedTuple):
 
     def stop(self, machine):
         switches.stop(machine)
+
+    def over(self, machine, threads, run):
+        """What `run()`, replays on the machine's threads, took: the host's seconds, the counters, INTERRUPTED or None."""
+        machine.reset_counters()
+        self.start(machine, threads)
+        began, stopped = time.perf_counter(), None
+        try:
+            run()
+        except KeyboardInterrupt:
+            stopped = INTERRUPTED
+        wall, counters = time.perf_counter() - began, machine.counters()
+        self.stop(machine)
+        return wall, counters, stopped
 
     def lines(self, machine, symbols, threads):
         """Rows of observe/c2c.py's table, each also with "bytes": for every byte of the line the thread that wrote it
