@@ -38,6 +38,10 @@ READING = (
     "goalloc.programs.command", "goalloc.programs", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.play", "goalloc.programs.neighbours",
+    # Other collectors, beside Go's: from Python, what programs call, one collector after the other, what they share
+    "goalloc.collectors", "goalloc.collectors.heap", "goalloc.collectors.kinds", "goalloc.collectors.script", "goalloc.collectors.mutator",
+    "goalloc.collectors.mark_sweep", "goalloc.collectors.lisp2", "goalloc.collectors.threaded", "goalloc.collectors.semispace",
+    "goalloc.collectors.mark", "goalloc.collectors.freelist", "goalloc.collectors.bump", "goalloc.collectors.model",
     # A Go program from Python
     "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.values", "goalloc.runtime.collecting", "goalloc.runtime.looking", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
     "goalloc.runtime.goroutine", "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log",
