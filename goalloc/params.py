@@ -102,6 +102,12 @@ DOOR_SWEEP = door(51, "goalloc.gc.door")
 DOOR_FINALIZER = door(52, "goalloc.gc.door")
 DOOR_BARRIER = door(53, "goalloc.gc.door")
 
+# Doors of the other allocators (baselines)
+DOOR_BUMP = door(56, "goalloc.baselines.bump")
+DOOR_FREELIST = door(57, "goalloc.baselines.freelist")
+DOOR_BUDDY = door(58, "goalloc.baselines.buddy")
+DOOR_GLIBC = door(59, "goalloc.baselines.glibc", 2)
+
 # Doors of the other collectors (collectors/), each with the operations of collectors/model.py
 DOOR_MARK_SWEEP = door(80, "goalloc.collectors.mark_sweep")
 DOOR_LISP2 = door(81, "goalloc.collectors.lisp2")
@@ -124,6 +130,8 @@ LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, 
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
 # whether an allocation has taken a new span; the cycle at which a collection is due, 0 for none
 GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
+# of a process with another allocator (baselines): its door, where its data lies, its policy
+ALLOCATOR, DATA, POLICY = range(13, 16)
 # may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready;
 # there is no sysmon: nobody is preempted after 10 ms, and the scavenger sleeps
 ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE = (1 << bit for bit in range(6))
