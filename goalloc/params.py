@@ -114,6 +114,8 @@ DOOR_MARK_SWEEP = door(80, "goalloc.collectors.mark_sweep")
 DOOR_LISP2 = door(81, "goalloc.collectors.lisp2")
 DOOR_THREADED = door(82, "goalloc.collectors.threaded")
 DOOR_SEMISPACE = door(83, "goalloc.collectors.semispace")
+DOOR_COUNTS = door(84, "goalloc.collectors.counts")
+DOOR_GENERATIONAL = door(85, "goalloc.collectors.generational")
 
 # Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
 # and for a thread; a step of a goroutine of the collector's; the assist ratio anew
@@ -137,10 +139,11 @@ ALLOCATOR, DATA, POLICY = range(13, 16)
 ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE = (1 << bit for bit in range(6))
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept, finalizers run so far
 LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED = range(24, 30)
-# ... and a process with one of collectors/: the address of its heap's variables; the collector's door; which stores need it; the log of pauses (host
-# address, rows); objects and bytes allocated, objects freed, objects marked or copied, collections; cycles that were the collector's
-HEAP, HEAP_DOOR, HEAP_BARRIERS, PAUSES, PAUSE_ROWS, OBJECTS, BYTES, FREED, TRACED, COLLECTIONS, AT_LAST = range(13, 24)
+# ... and a process with one of collectors/: the address of its heap's variables; the collector's door; which stores need it, and its variant; the log
+# of pauses (host address, rows); objects and bytes allocated, objects freed, marked or copied, collections; objects that are not young; cycles
+# that were the collector's; stores that went through its door
+HEAP, HEAP_DOOR, HEAP_BARRIERS, PAUSES, PAUSE_ROWS, OBJECTS, BYTES, FREED, TRACED, COLLECTIONS, NOT_YOUNG = range(13, 24)
 COLLECTOR_CYCLES, BARRIERS = 30, 31
 
-# What a thread of such a process keeps in registers: its shadow stack's lower end and its top
-STACK_BASE, STACK_TOP = 8, 9
+# What a thread of such a process keeps in registers: its shadow stack's lower end, its top, and how far it may grow
+STACK_BASE, STACK_TOP, STACK_END = 8, 9, 10

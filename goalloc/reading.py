@@ -40,8 +40,8 @@ READING = (
     "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.play", "goalloc.programs.neighbours",
     # Other collectors, beside Go's: from Python, what programs call, one collector after the other, what they share
     "goalloc.collectors", "goalloc.collectors.heap", "goalloc.collectors.kinds", "goalloc.collectors.script", "goalloc.collectors.mutator",
-    "goalloc.collectors.mark_sweep", "goalloc.collectors.lisp2", "goalloc.collectors.threaded", "goalloc.collectors.semispace",
-    "goalloc.collectors.mark", "goalloc.collectors.freelist", "goalloc.collectors.bump", "goalloc.collectors.model",
+    "goalloc.collectors.mark_sweep", "goalloc.collectors.lisp2", "goalloc.collectors.counts", "goalloc.collectors.generational", "goalloc.collectors.cards", "goalloc.collectors.threaded", "goalloc.collectors.semispace",
+    "goalloc.collectors.mark", "goalloc.collectors.sweep", "goalloc.collectors.freelist", "goalloc.collectors.bump", "goalloc.collectors.model",
     # A Go program from Python
     "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.values", "goalloc.runtime.collecting", "goalloc.runtime.looking", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
     "goalloc.runtime.goroutine", "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log",
