@@ -107,6 +107,7 @@ DOOR_BUMP = door(56, "goalloc.baselines.bump")
 DOOR_FREELIST = door(57, "goalloc.baselines.freelist")
 DOOR_BUDDY = door(58, "goalloc.baselines.buddy")
 DOOR_GLIBC = door(59, "goalloc.baselines.glibc", 2)
+DOOR_TCMALLOC = door(60, "goalloc.baselines.tcmalloc", 6)
 
 # Doors of the other collectors (collectors/), each with the operations of collectors/model.py
 DOOR_MARK_SWEEP = door(80, "goalloc.collectors.mark_sweep")
@@ -124,6 +125,7 @@ GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
 # the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles;
 # the finalizer that is to be called, its object in SECOND
 G, SECOND, SIZE, SITE, CALLBACK = range(5)
+CPU = 5                                 # of another allocator: the core whose cache the thread knows, plus one
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)

@@ -51,7 +51,9 @@ READING = (
     # What jitted code calls
     "goalloc.kernels",
     # Other allocators, for comparison
-    "goalloc.baselines", "goalloc.baselines.api", "goalloc.baselines.walk", "goalloc.baselines.malloc", "goalloc.baselines.glibc",
+    "goalloc.baselines", "goalloc.baselines.api", "goalloc.baselines.walk", "goalloc.baselines.walk_tcmalloc", "goalloc.baselines.walking",
+    "goalloc.baselines.malloc", "goalloc.baselines.tcmalloc", "goalloc.baselines.tcmalloc_central", "goalloc.baselines.tcmalloc_pages",
+    "goalloc.baselines.tcmalloc_layout", "goalloc.baselines.glibc",
     "goalloc.baselines.buddy", "goalloc.baselines.freelist", "goalloc.baselines.bump", "goalloc.baselines.system",
     # What Python reads of it
     "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.pprof", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
