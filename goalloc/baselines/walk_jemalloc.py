@@ -58,7 +58,12 @@ def cached_blocks(look, allocator, data):
             continue
         for c in range(L.CACHED_BINS):
             place = mine + L.BINS + L.BIN_BYTES * c
-            head, low, full, empty = look.word(place), *(look.word(place + f, 2) for f in (L.LOW, L.FULL, L.EMPTY))
+            head, low, full, empty = (
+                look.word(place),
+                look.word(place + L.LOW, 2),
+                look.word(place + L.FULL, 2),
+                look.word(place + L.EMPTY, 2),
+            )
             n = (empty - head & 0xFFFF) >> 3
             holds(n <= (empty - full & 0xFFFF) >> 3 == L.CACHED_MAX[c], "jemalloc: a bin of class", c, "holds", n)
             holds((empty - low & 0xFFFF) >> 3 <= n, "jemalloc: the low-water mark of class", c)
