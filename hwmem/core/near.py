@@ -1,15 +1,20 @@
 """Loads that mostly hit, from code that goes round more lines than the hit filter knows: the TLB and the L1 are asked before the door.
 
     load_near(m, t, va, size) ── hit filter ──> bytes                     inlined, as load64
-                             └── near: first-level TLB, L1 ──> bytes      one call, a third of the door's time
+                             └── near ──> bytes                           one call, half of the door's time
                                    └── memory door ──> all the rest
 
 A runtime's marker reads a dozen lines for each object, in as many pages: two that share a set of the L1 or of the TLB push each
-other out of the filter, time and again. It also writes what it has just read, so here, unlike in the door, a load of a line that
-the core has in M lets later stores go ahead.
+other out of the filter, time and again. `near` remembers where it found a line, and looks there first:
 
-What the full path would do is done, in its order: the same counts, ages, clocks and early answers. An access that is anything else
-than a hit in both (a waiting store, an observer, a crossing, a huge page) has changed nothing when the door gets it.
+    seen[va >> 6 & 255].line          va | 63, 0: none        .pa   the line's physical address
+                       .entry         its entry in the L1     .page_entry   its page's, in the first-level TLB
+
+What it remembers may be wrong by now, so nobody has to tell it of changes: both entries' tags, and the frame, are compared. It also
+lets later stores to a line go ahead that the core has in M, for a marker writes what it has just read.
+
+What the full path would do is done, in its order: the same counts, ages and clocks. An access that is anything else than a hit in both (a
+waiting store, an observer, a crossing, a huge page, another policy than LRU) has changed nothing when the door gets it.
 """
 
 import numpy as np
@@ -18,7 +23,7 @@ from hwmem import params as P
 from hwmem._jit import apart, call_door, hot
 from hwmem.cache.hit_filter import LAST, hot_host, is_hot, note_frame, note_line
 from hwmem.cache.private import HIT
-from hwmem.cache.sets import index_in, row_of, touch_in
+from hwmem.cache.sets import index_of, touch_entry
 from hwmem.core.in_flight import meet_stores
 from hwmem.memory.ram import peek8, peek16, peek32, peek64
 from hwmem.mmu.tlb import key_4k
@@ -54,30 +59,55 @@ def load_near(m, t, va, size):
 def near(m, core, va, size):
     """A load that hits in the first-level TLB and the L1, with no store waiting and nobody watching, made: the bytes' host address.
     NOT_NEAR, and nothing has changed, if it is another."""
-    if core.plain == 0 or m.mmu == 0 or (va & LAST) + size > P.LINE or not is_user_address(core, va):
+    if core.plain == 0 or (va & LAST) + size > P.LINE:
         return NOT_NEAR
+    if not is_where_seen(m, core, va) and not look(m, core, va):
+        return NOT_NEAR
+    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
     slot = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
-    key = key_4k(core, va)
-    page_row, j, frame = row_of(core.dtlb, key), -1, slot.frame & ~1
+    pa = seen.pa | va & LAST
     if slot.page != (va | core.page_last):
-        j = index_in(m, core.dtlb, page_row, key)
-        if j < 0:
-            return NOT_NEAR
-        frame = m.word[j] & P.PTE_FRAME
-    pa = frame | va & P.PAGE - 1
-    row = row_of(core.l1d, pa >> P.LINE_SHIFT)
-    i = index_in(m, core.l1d, row, pa >> P.LINE_SHIFT)
-    if i < 0 or m.tag[i] & P.STATE_MASK == P.I:
-        return NOT_NEAR
-    if j >= 0:
-        core.leaf = m.word[j]
-        touch_in(m, core.dtlb, page_row, j)
+        core.leaf = m.word[seen.page_entry]
+        touch_entry(m, core.dtlb, seen.page_entry)
         note_frame(core, va, pa)
-    touch_in(m, core.l1d, row, i)
-    may_store = m.tag[i] & P.STATE_MASK == P.M and slot.frame & 1 != 0 and core.sb_leaving == 0 and m.store_buffer_always == 0
+    touch_entry(m, core.l1d, seen.entry)
+    may_store = m.tag[seen.entry] & P.STATE_MASK == P.M and slot.frame & 1 != 0 and core.sb_leaving == 0 and m.store_buffer_always == 0
     note_line(core, va, m.ram_base + pa, may_store, HIT)
     count_hit(m, core, m.ram_base + pa, size)
     return m.ram_base + pa
+
+
+@hot
+def is_where_seen(m, core, va):
+    """Whether the line of `va` and its page are, with a right to load, where they were seen last."""
+    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+    if seen.line != (va | LAST):
+        return False
+    tag = m.tag[seen.entry]
+    if tag & P.KEY_MASK != seen.pa | P.OCCUPIED or tag & P.STATE_MASK == P.I:
+        return False
+    slot, frame = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)], seen.pa & -P.PAGE
+    if slot.page == (va | core.page_last):
+        return slot.frame & ~1 == frame
+    j = seen.page_entry
+    return m.tag[j] & P.KEY_MASK == key_4k(core, va) << P.TAG_SHIFT | P.OCCUPIED and m.word[j] & P.PTE_FRAME == frame
+
+
+@apart
+def look(m, core, va):
+    """The same, after a search of both; where they are is remembered."""
+    if m.mmu == 0 or core.l1d.policy != P.LRU or core.dtlb.policy != P.LRU or not is_user_address(core, va):
+        return False
+    j = index_of(m, core.dtlb, key_4k(core, va))
+    if j < 0:
+        return False
+    pa = m.word[j] & P.PTE_FRAME | va & P.PAGE - P.LINE
+    i = index_of(m, core.l1d, pa >> P.LINE_SHIFT)
+    if i < 0 or m.tag[i] & P.STATE_MASK == P.I:
+        return False
+    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+    seen.line, seen.pa, seen.entry, seen.page_entry = va | LAST, pa, i, j
+    return True
 
 
 @hot
