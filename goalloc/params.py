@@ -108,6 +108,7 @@ DOOR_FREELIST = door(57, "goalloc.baselines.freelist")
 DOOR_BUDDY = door(58, "goalloc.baselines.buddy")
 DOOR_GLIBC = door(59, "goalloc.baselines.glibc", 2)
 DOOR_TCMALLOC = door(60, "goalloc.baselines.tcmalloc", 6)
+DOOR_JEMALLOC = door(61, "goalloc.baselines.jemalloc", 7)
 
 # Doors of the other collectors (collectors/), each with the operations of collectors/model.py
 DOOR_MARK_SWEEP = door(80, "goalloc.collectors.mark_sweep")
@@ -116,6 +117,7 @@ DOOR_THREADED = door(82, "goalloc.collectors.threaded")
 DOOR_SEMISPACE = door(83, "goalloc.collectors.semispace")
 DOOR_COUNTS = door(84, "goalloc.collectors.counts")
 DOOR_GENERATIONAL = door(85, "goalloc.collectors.generational")
+DOOR_SHADING = door(86, "goalloc.collectors.shading")
 
 # Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
 # and for a thread; a step of a goroutine of the collector's; the assist ratio anew
