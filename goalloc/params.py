@@ -120,4 +120,4 @@ GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
 # there is no sysmon: nobody is preempted after 10 ms, and the scavenger sleeps
 ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE = (1 << bit for bit in range(6))
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept, finalizers run so far
-LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED = range(24, 30)
+LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED, TURNS = range(24, 31)   # TURNS: rows of the log of turns so far

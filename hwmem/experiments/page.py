@@ -3,13 +3,13 @@
 site(experiments, lab, folder, begun)      folder/index.html, folder/NAME.html ...: every number is of the run just made
 """
 
-import io
 import shlex
 from pathlib import Path
 
 from hwmem.experiments.experiment import perform
 from hwmem.page.blocks import listing, picture, section, table, tile, tiles, words
 from hwmem.page.document import document
+from hwmem.report.look import svg
 from hwmem.whole_file import write_whole
 
 INDEX = "index.html"
@@ -59,9 +59,7 @@ def drawn(outcome):
         axes = outcome.plot()
     except ImportError:
         return None
-    file = io.StringIO()
-    axes.figure.savefig(file, format="svg", metadata={"Date": None})
-    return picture(file.getvalue(), f"{outcome.experiment.figure.along} by {outcome.experiment.figure.x}")
+    return picture(svg(axes), f"{outcome.experiment.figure.along} by {outcome.experiment.figure.x}")
 
 
 def index_page(outcomes, program):
