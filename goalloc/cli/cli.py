@@ -7,6 +7,7 @@ import sys
 
 from hwmem.cli import line
 from hwmem.cli.experiments import Room, experiment_commands
+from goalloc.cli.compare import compare_command
 
 SECTIONS = ("heap", "spans", "gc", "scavenger", "profile")  # those of report.SECTIONS, without importing it
 
@@ -60,6 +61,7 @@ def parser():
     line.output_option(sub, "R.html", "the file to write", required=True)
 
     experiment_commands(command, room)
+    compare_command(command)
 
     sub = command(
         show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m tells it"
@@ -156,7 +158,7 @@ def show_report(arguments):
             with open(arguments.output, "wb") as f:
                 f.write(heap_profile(profile["records"], profile["rate"]))
     if arguments.json:
-        line.print_json({name: result.values[name] for name in ("memstats", "sizes", "gc", "trace", "memprofile") if name in result.values})
+        line.print_json({name: result.values[name] for name in ("memstats", "sizes", "gc", "turns", "trace", "memprofile") if name in result.values})
     else:
         line.say(text)
 
