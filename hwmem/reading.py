@@ -28,7 +28,7 @@ READING = (
     "hwmem.cli.interruption",
     # Experiments: claims, and what measures them
     "hwmem.experiments", "hwmem.experiments.classroom", "hwmem.experiments.page", "hwmem.experiments.show", "hwmem.experiments.claims",
-    "hwmem.experiments.caches", "hwmem.experiments.ordering", "hwmem.experiments.memory", "hwmem.experiments.linux",
+    "hwmem.experiments.recorded", "hwmem.experiments.caches", "hwmem.experiments.ordering", "hwmem.experiments.memory", "hwmem.experiments.linux",
     "hwmem.experiments.experiment",
     # Results in others' formats
     "hwmem.formats", "hwmem.formats.schema", "hwmem.formats.chrome", "hwmem.formats.tables", "hwmem.formats.smaps",

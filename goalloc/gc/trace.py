@@ -25,7 +25,7 @@ from goalloc.words import get8, get32, get64
 CYCLE, SCAVENGED, FORCED = 1, 2, 3
 ROWS, COLUMNS = 1 << 16, 32  # the oldest rows are lost where there are more
 PS, TURN_ROWS, TURN_WORDS = 64, 1 << 15, 4  # turns beyond those are not kept
-WORDS_OF_LOG = ROWS * COLUMNS + PS + TURN_ROWS * TURN_WORDS
+ROWS_OF_BOTH = ROWS + (PS + TURN_ROWS * TURN_WORDS) // COLUMNS
 DEDICATED, FRACTIONAL, IDLE, ASSIST, SWEEP = range(5)
 TURNS_OF = ("dedicated", "fractional", "idle", "assist", "sweep")
 GAP_NS = 2_000  # between turns of one kind that are one

@@ -97,7 +97,7 @@ def list_or_make(arguments):
 
 
 def make_all(room, arguments):
-    from hwmem.experiments.experiment import perform
+    from hwmem.experiments.experiment import perform_if_possible
     from hwmem.experiments.page import site
     from hwmem.experiments.show import verdicts
 
@@ -115,7 +115,7 @@ def make_all(room, arguments):
         else:
             for name, one in room.experiments.items():
                 begun(name)
-                outcomes.append(perform(one, lab))
+                outcomes.append(perform_if_possible(one, lab))
     if arguments.json:
         print_json([one.to_dict() for one in outcomes])
     else:

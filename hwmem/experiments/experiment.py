@@ -19,8 +19,12 @@ from hwmem.runs.job import Job
 from hwmem.runs.watch import Watch
 
 
+class Unmeasured(ValueError):
+    """An experiment cannot be made on this host; the message is the line that says what is missing."""
+
+
 class Verdict(NamedTuple):
-    holds: bool
+    holds: bool | None  # None: it was not measured
     says: str  # what was measured
 
 
@@ -84,7 +88,7 @@ class Outcome:
     def decided(self):
         """The verdict in words."""
         if not self.verdict.holds:
-            return "does not hold"
+            return "does not hold" if self.verdict.holds is not None else "not measured"
         return f"holds within {self.experiment.within}" if self.experiment.within else "holds"
 
     def to_dict(self):
@@ -110,7 +114,7 @@ class Outcome:
         from hwmem.report import look, plot
 
         figure = self.experiment.figure
-        if figure is None:
+        if figure is None or not self.table.rows:
             raise ValueError(f"{self.experiment.name}: nothing to draw")
         x, units = self.table.column(figure.x), figure.along.split("; ")
         panels = [((name,), unit) for name, unit in zip(figure.ys, units)] if len(units) > 1 else [(figure.ys, figure.along)]
@@ -204,8 +208,20 @@ def near(measured, expected, part):
 
 
 def perform(experiment, lab):
-    """Make an experiment in a lab: its Outcome."""
+    """Make an experiment in a lab: its Outcome. Raises Unmeasured."""
     lab.enter(experiment)
     table = Table(experiment.columns, experiment.measure(lab))
+    return outcome(experiment, lab, table, experiment.judge(table))
+
+
+def perform_if_possible(experiment, lab):
+    """The same, and an Outcome without rows where it cannot be made."""
+    try:
+        return perform(experiment, lab)
+    except Unmeasured as why:
+        return outcome(experiment, lab, Table(experiment.columns, []), Verdict(None, str(why)))
+
+
+def outcome(experiment, lab, table, found):
     changes = tuple((option, tuple(words)) for option, words in (("--with", lab.settings), ("--set", lab.words)) if words)
-    return Outcome(experiment, table, experiment.judge(table), lab.seed, changes, tuple(dict.fromkeys(lab.commands)), lab.program)
+    return Outcome(experiment, table, found, lab.seed, changes, tuple(dict.fromkeys(lab.commands)), lab.program)

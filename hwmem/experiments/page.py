@@ -6,7 +6,7 @@ site(experiments, lab, folder, begun)      folder/index.html, folder/NAME.html .
 import shlex
 from pathlib import Path
 
-from hwmem.experiments.experiment import perform
+from hwmem.experiments.experiment import perform_if_possible
 from hwmem.page.blocks import listing, picture, section, table, tile, tiles, words
 from hwmem.page.document import document
 from hwmem.report.look import svg
@@ -18,7 +18,7 @@ INDEX = "index.html"
 def outcome_page(outcome, links=()):
     """The HTML as text. The picture is left out where matplotlib is missing."""
     one = outcome.experiment
-    tone = "good" if outcome.verdict.holds else "bad"
+    tone = {True: "good", False: "bad"}.get(outcome.verdict.holds, "")
     return document(
         one.name,
         [
@@ -53,7 +53,7 @@ def columns(found):
 
 def drawn(outcome):
     """The figure as a block of the page, or None."""
-    if outcome.experiment.figure is None:
+    if outcome.experiment.figure is None or not outcome.table.rows:
         return None
     try:
         axes = outcome.plot()
@@ -64,7 +64,7 @@ def drawn(outcome):
 
 def index_page(outcomes, program):
     """The page that names them all."""
-    held = sum(one.verdict.holds for one in outcomes)
+    held = sum(bool(one.verdict.holds) for one in outcomes)
     documents = list(dict.fromkeys(one.experiment.source[0] for one in outcomes))
     return document(
         f"{program}: claims and experiments",
@@ -103,7 +103,7 @@ def site(experiments, lab, folder, begun):
     outcomes = []
     for name, one in experiments.items():
         begun(name)
-        outcomes.append(perform(one, lab))
+        outcomes.append(perform_if_possible(one, lab))
         write_whole(folder / f"{name}.html", outcome_page(outcomes[-1], [("all experiments", INDEX)]).encode())
     write_whole(folder / INDEX, index_page(outcomes, lab.program).encode())
     return outcomes
