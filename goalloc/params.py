@@ -144,6 +144,7 @@ LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED, TURNS = range(
 # that were the collector's; stores that went through its door
 HEAP, HEAP_DOOR, HEAP_BARRIERS, PAUSES, PAUSE_ROWS, OBJECTS, BYTES, FREED, TRACED, COLLECTIONS, NOT_YOUNG = range(13, 24)
 COLLECTOR_CYCLES, BARRIERS = 30, 31
+MOST_LIVE = 24           # where Go has its log: bytes that a whole collection has left, at most
 
 # What a thread of such a process keeps in registers: its shadow stack's lower end, its top, and how far it may grow
 STACK_BASE, STACK_TOP, STACK_END = 8, 9, 10
