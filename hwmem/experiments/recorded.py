@@ -19,6 +19,7 @@ from hwmem.experiments.experiment import Experiment, Figure, Unmeasured, near, v
 from hwmem.programs.registry import parameter
 from hwmem.runs.recorded import Wishes, replay_recording
 from hwmem.trace import open_trace
+from hwmem.trace.program import false_hitms
 from hwmem.trace.recorder import record
 
 MODEL = "Golang Rumtime-内存模型"
@@ -65,7 +66,7 @@ def replayed(lab, trace, apart=()):
 def row(version, result):
     """Of the counters' lines alone: the loader's are the same in both programs."""
     own = [line for line in result.program.lines if "counters" in (line.symbol or "")]
-    return [version, result.cycles, sum(line.hitm for line in own), ", ".join(sorted({line.sharing for line in own})) or "none"]
+    return [version, result.cycles, sum(line.hitm for line in own), sum(map(false_hitms, own))]
 
 
 def measure_recorded(lab):
@@ -89,8 +90,9 @@ def judge_recorded(table):
     written, foretold, mended = table.named()
     return verdict(
         (
-            written["found by name"] and written["sharing"] == "false",
-            f"the line with most HITMs is that of counters[0] and counters[1], {written['HITMs']:,}, {written['sharing']} sharing",
+            written["found by name"] and written["false"] >= 0.9 * written["HITMs"],
+            f"the line with most HITMs {'is' if written['found by name'] else 'is not'} that of counters[0] and counters[1]: {written['HITMs']:,}, "
+            f"of which {written['false']:,} are false sharing",
         ),
         (mended["HITMs"] <= 0.05 * written["HITMs"], f"padded it has {mended['HITMs']:,}"),
         (mended["times as fast"] >= 1.5, f"and runs {mended['times as fast']:.1f} times as fast"),
@@ -103,11 +105,11 @@ EXPERIMENTS = [
         "recorded-program",
         "A real program's recording says which of its variables share a line falsely, and what padding them is worth; padded, it is so much faster.",
         (MODEL, "false sharing"),
-        ("program", "cycles", "HITMs", "sharing", "found by name", "times as fast"),
+        ("program", "cycles", "HITMs", "false", "found by name", "times as fast"),
         measure_recorded,
         judge_recorded,
-        "half as long again at least, as for false sharing alone; of a hundred HITMs five may be left, for the start and the end of threads; the gain "
-        "within 15 % of what was foretold, since in the padded program everything else lies elsewhere too",
+        "half as long again at least, as for false sharing alone; nine HITMs in ten false, for the barrier at the start may lie on the line too; of a "
+        "hundred five may be left, for the start and the end of threads; the gain within 15 % of what was foretold, since in the padded program everything else lies elsewhere too",
         "15 %",
         options={"padded": parameter(False, "whether it is padded from the beginning")},
         figure=Figure("program", ("cycles", "HITMs"), "cycles; HITMs"),
