@@ -108,6 +108,7 @@ DOOR_FREELIST = door(57, "goalloc.baselines.freelist")
 DOOR_BUDDY = door(58, "goalloc.baselines.buddy")
 DOOR_GLIBC = door(59, "goalloc.baselines.glibc", 2)
 DOOR_TCMALLOC = door(60, "goalloc.baselines.tcmalloc", 6)
+DOOR_JEMALLOC = door(61, "goalloc.baselines.jemalloc", 7)
 
 # Doors of the other collectors (collectors/), each with the operations of collectors/model.py
 DOOR_MARK_SWEEP = door(80, "goalloc.collectors.mark_sweep")
