@@ -142,7 +142,7 @@ def fetch_line(m, c, row, row_2, line, how):
 def leaves(m, old):
     """Whether a line leaves a private level by the entry that was tagged `old` and has been taken: a way that remembers a line only
     is empty, but in gem5 (sets.py)."""
-    return old & P.STATE_MASK > P.I or (old != 0 and m.recency == P.GEM5)
+    return old != 0 and (old & P.STATE_MASK > P.I or m.recency == P.GEM5)
 
 
 @hot
