@@ -107,7 +107,7 @@ READING = (
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
-    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.shares", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.answer",
+    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.shares", "hwmem.cache.answer",
     "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
     "hwmem.cache.hit_filter", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
