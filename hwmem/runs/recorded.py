@@ -13,7 +13,7 @@ from hwmem import params as P
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import Interrupted
 from hwmem.machine.machine import Machine
-from hwmem.machine.where import INSTRUCTIONS, LINES, new_places, rows_of, tables
+from hwmem.machine.where import INSTRUCTIONS, LINES, new_places, nobodys_places, rows_of, tables
 from hwmem.programs import grid
 from hwmem.runs.apart import Apart
 from hwmem.runs.result import Result
