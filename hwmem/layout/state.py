@@ -9,7 +9,7 @@ import numpy as np
 from hwmem.layout.machine import MACHINE
 
 
-class State(np.record):
+class State(np.record):  # type: ignore[misc]  # numpy calls its scalars final to type checkers only
     """A record of MACHINE on `memory`. Fields are attributes, as in any np.record."""
 
     def __getattribute__(self, name):
