@@ -108,8 +108,8 @@ GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
 # the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles;
-# the finalizer that is to be called, its object in SECOND
-G, SECOND, SIZE, SITE, CALLBACK = range(5)
+# the finalizer that is to be called, its object in SECOND; an object that only a call of the runtime's knows, while it allocates others
+G, SECOND, SIZE, SITE, CALLBACK, HELD = range(6)
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)
