@@ -25,6 +25,8 @@ FIRST = 1000                            # fault codes of a Go program begin here
  SPECIALS_UNUSED, UNSWEPT_SPAN, BAD_SPAN_STATE, SWEEP_INCREASED, ARENA_LIST, ZOMBIES, SPECIAL_KIND, UNPINNED, PIN_COUNTER,
  UNSWEPT_NOT_IN_USE, MARK_QUEUE, CACHED_WORK, NOT_FLUSHED, FINALIZER_NOT_ALLOCATED, FINALIZER_ARENA, FINALIZER_NOT_BEGINNING,
  FINALIZER_SET, PIN_NOT_GO, PIN_ARENA, BAD_FLUSH_GEN, SPANSET_RESET) = range(FIRST + 300, FIRST + 329)
+# Of the other collectors (collectors/)
+HEAP_EXHAUSTED, STACK_EXHAUSTED, OBJECT_SIZE = range(FIRST + 400, FIRST + 403)
 
 TEXTS = {
     OUT_OF_MEMORY: "fatal error: out of memory",
@@ -128,6 +130,9 @@ TEXTS = {
     PIN_NOT_GO: "panic: runtime error: runtime.Pinner.Pin: argument is not a Go pointer",
     PIN_ARENA: "panic: runtime error: runtime.Pinner: object was allocated into an arena",
     BAD_FLUSH_GEN: "bad flushGen {0} in prepareForSweep; sweepgen {2}\nfatal error: bad flushGen",
+    HEAP_EXHAUSTED: "fatal error: heap exhausted: no {0} bytes free in a heap of {2} after a collection",
+    STACK_EXHAUSTED: "fatal error: shadow stack exhausted: it holds {0} references",
+    OBJECT_SIZE: "fatal error: an object takes 0 to 4095 references and 1 to 65534 words in all, not {0} and {2}",
     SPANSET_RESET: "head = {0}, tail = {2}\nfatal error: attempt to clear non-empty span set",
 }
 

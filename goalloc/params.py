@@ -102,6 +102,18 @@ DOOR_SWEEP = door(51, "goalloc.gc.door")
 DOOR_FINALIZER = door(52, "goalloc.gc.door")
 DOOR_BARRIER = door(53, "goalloc.gc.door")
 
+# Doors of the other allocators (baselines)
+DOOR_BUMP = door(56, "goalloc.baselines.bump")
+DOOR_FREELIST = door(57, "goalloc.baselines.freelist")
+DOOR_BUDDY = door(58, "goalloc.baselines.buddy")
+DOOR_GLIBC = door(59, "goalloc.baselines.glibc", 2)
+
+# Doors of the other collectors (collectors/), each with the operations of collectors/model.py
+DOOR_MARK_SWEEP = door(80, "goalloc.collectors.mark_sweep")
+DOOR_LISP2 = door(81, "goalloc.collectors.lisp2")
+DOOR_THREADED = door(82, "goalloc.collectors.threaded")
+DOOR_SEMISPACE = door(83, "goalloc.collectors.semispace")
+
 # Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
 # and for a thread; a step of a goroutine of the collector's; the assist ratio anew
 GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
@@ -116,8 +128,17 @@ LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, 
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
 # whether an allocation has taken a new span; the cycle at which a collection is due, 0 for none
 GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
+# of a process with another allocator (baselines): its door, where its data lies, its policy
+ALLOCATOR, DATA, POLICY = range(13, 16)
 # may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready;
 # there is no sysmon: nobody is preempted after 10 ms, and the scavenger sleeps
 ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE = (1 << bit for bit in range(6))
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept, finalizers run so far
 LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED = range(24, 30)
+# ... and a process with one of collectors/: the address of its heap's variables; the collector's door; which stores need it; the log of pauses (host
+# address, rows); objects and bytes allocated, objects freed, objects marked or copied, collections; cycles that were the collector's
+HEAP, HEAP_DOOR, HEAP_BARRIERS, PAUSES, PAUSE_ROWS, OBJECTS, BYTES, FREED, TRACED, COLLECTIONS, AT_LAST = range(13, 24)
+COLLECTOR_CYCLES, BARRIERS = 30, 31
+
+# What a thread of such a process keeps in registers: its shadow stack's lower end and its top
+STACK_BASE, STACK_TOP = 8, 9

@@ -20,7 +20,7 @@ READING = (
     "goalloc.reading",
     "goalloc.__main__",
     # The command
-    "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.page", "goalloc.cli.report",
+    "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.compare", "goalloc.cli.page", "goalloc.cli.report",
     # Experiments on the design
     "goalloc.experiments", "goalloc.experiments.claims", "goalloc.experiments.allocation", "goalloc.experiments.collection",
     "goalloc.experiments.lab", "goalloc.experiments.design", "goalloc.experiments.barriers",
@@ -37,6 +37,11 @@ READING = (
     # Programs that ship with it
     "goalloc.programs.command", "goalloc.programs", "goalloc.programs.pressure", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
+    "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.play", "goalloc.programs.neighbours",
+    # Other collectors, beside Go's: from Python, what programs call, one collector after the other, what they share
+    "goalloc.collectors", "goalloc.collectors.heap", "goalloc.collectors.kinds", "goalloc.collectors.script", "goalloc.collectors.mutator",
+    "goalloc.collectors.mark_sweep", "goalloc.collectors.lisp2", "goalloc.collectors.threaded", "goalloc.collectors.semispace",
+    "goalloc.collectors.mark", "goalloc.collectors.freelist", "goalloc.collectors.bump", "goalloc.collectors.model",
     # A Go program from Python
     "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.values", "goalloc.runtime.collecting", "goalloc.runtime.looking", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
     "goalloc.runtime.goroutine", "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log",
@@ -44,6 +49,9 @@ READING = (
     "goalloc.runtime.entries",
     # What jitted code calls
     "goalloc.kernels",
+    # Other allocators, for comparison
+    "goalloc.baselines", "goalloc.baselines.api", "goalloc.baselines.walk", "goalloc.baselines.malloc", "goalloc.baselines.glibc",
+    "goalloc.baselines.buddy", "goalloc.baselines.freelist", "goalloc.baselines.bump", "goalloc.baselines.system",
     # What Python reads of it
     "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.pprof", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
     "goalloc.observe.check", "goalloc.observe.check_marks", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",

@@ -7,6 +7,7 @@ import sys
 
 from hwmem.cli import line
 from hwmem.cli.experiments import Room, experiment_commands
+from goalloc.cli.compare import compare_command
 
 SECTIONS = ("heap", "spans", "gc", "scavenger", "profile")  # those of report.SECTIONS, without importing it
 
@@ -60,6 +61,7 @@ def parser():
     line.output_option(sub, "R.html", "the file to write", required=True)
 
     experiment_commands(command, room)
+    compare_command(command)
 
     sub = command(
         show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m tells it"

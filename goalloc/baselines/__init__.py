@@ -1,0 +1,22 @@
+"""The allocators that Go's is compared with, as programs of the emulated process (docs/allocators.md).
+
+    api.py          Allocator(process, name): from Python; NAMES: which there are
+    malloc.py       malloc, free, realloc, usable_size, tick, end_of_thread: from kernels, whichever allocator the process has
+    walk.py         the invariants of each, and what it holds, read without an access
+    glibc.py        the C library's, hwmem.libc
+    buddy.py        binary buddies
+    freelist.py     boundary tags and coalescing: first, next and best fit, and segregated fit
+    bump.py         a pointer that only moves on
+    system.py       where an allocator's data lies; memory from the kernel and back to it
+
+Each is a door: (operation, a, b) -> answer, so that a program is compiled once and calls any of them. What an allocator knows lies in
+emulated memory and is read and written by the machine's loads and stores; instructions that touch no memory cost nothing.
+"""
+
+
+def __getattr__(name):
+    if name not in ("Allocator", "NAMES"):
+        raise AttributeError(f"module 'goalloc.baselines' has no attribute {name!r}")
+    from goalloc.baselines import api
+
+    return getattr(api, name)

@@ -1,0 +1,85 @@
+"""What every allocator here stands on: where its data lies, memory from the kernel and back to it, blocks that move.
+
+    data(m, t)      the allocator's own variables, which all threads share: DATA_BYTES of a mapping     (a program's .data)
+    local(m, t)     the thread's own, a page behind them                                                (a program's TLS)
+
+Locks are goalloc/base/lock.py's, held within a call.
+"""
+
+from hwmem import params as H
+from hwmem._jit import cold, kernel
+from hwmem.core.access import load64
+from hwmem.libc.abort import FREE_POINTER, abort
+from goalloc import params as P
+from goalloc.base.mem import PROT_RW, mmap, system_call
+from goalloc.base.memclr import memmove
+
+INIT, MALLOC, FREE, REALLOC, USABLE_SIZE, TICK, END_THREAD = range(7)  # a door's operations
+ANONYMOUS = H.MAP_ANONYMOUS | H.MAP_PRIVATE
+DATA_BYTES = 1 << 20
+BYTES = DATA_BYTES + H.MAX_THREADS * H.PAGE
+LARGEST = 1 << 46  # a request from here on cannot be met
+HEADER = 8  # in front of a block
+
+
+@kernel
+def data(m, t):
+    return m.process[m.thread[t].process].guest[P.DATA]
+
+
+@kernel
+def local(m, t):
+    return data(m, t) + DATA_BYTES + t * H.PAGE
+
+
+@kernel
+def policy(m, t):
+    return m.process[m.thread[t].process].guest[P.POLICY]
+
+
+@kernel
+def map_memory(m, t, n):
+    """`n` bytes of new zeroed memory, or 0."""
+    return mmap(m, t, 0, n, PROT_RW, ANONYMOUS)
+
+
+@kernel
+def unmap(m, t, va, n):
+    if n > 0:
+        system_call(m, t, H.SYS_MUNMAP, va, n, 0, 0)
+
+
+@kernel
+def map_aligned(m, t, n, alignment):
+    """The same at a multiple of `alignment`: more is mapped, and what lies before and behind given back."""
+    va = map_memory(m, t, n + alignment - H.PAGE)
+    if va == 0:
+        return 0
+    start = va + alignment - 1 & -alignment
+    unmap(m, t, va, start - va)
+    unmap(m, t, start + n, va + alignment - H.PAGE - start)
+    return start
+
+
+@kernel
+def move_break(m, t, to):
+    """Ask for the break to be at `to` (0: only ask); where it is then."""
+    return system_call(m, t, H.SYS_BRK, to, 0, 0, 0)
+
+
+@kernel
+def copy_block(m, t, to, source, n):
+    """Words: allocators copy whole granules."""
+    memmove(m, t, to, source, n + 7 & ~7)
+
+
+@kernel
+def header(m, t, block):
+    """The word in front of a block."""
+    return load64(m, t, block - HEADER)
+
+
+@cold
+def bad_free(m, t):
+    """What is freed is no block, or was freed before: the thread ends with SIGABRT."""
+    abort(m, t, FREE_POINTER)

@@ -1,0 +1,121 @@
+"""What each allocator holds, and that it is as it must be, read without an access (goalloc/observe/inspect.py).
+
+A walk goes over every block there is, in the order of addresses, and over every list, and holds one against the other. It returns
+{"mapped", "blocks", "used", "free", "other"}: bytes from the kernel; blocks given to users, and their usable bytes; usable bytes kept
+for later; headers, tables and what is lost between blocks. mapped = used + free + other. Raises MachineError.
+"""
+
+from hwmem.errors import MachineError
+from hwmem.libc.api import Malloc
+from goalloc import params as P
+from goalloc.observe.inspect import Inspector
+from goalloc.baselines import buddy as B
+from goalloc.baselines import bump as U
+from goalloc.baselines import freelist as F
+
+
+def holds(condition, *what):
+    if not condition:
+        raise MachineError("allocator: " + " ".join(hex(w) if isinstance(w, int) else w for w in what))
+
+
+def totals(mapped, blocks, used, free):
+    return {"mapped": mapped, "blocks": blocks, "used": used, "free": free, "other": mapped - used - free}
+
+
+def data_of(allocator):
+    return int(allocator.process.record.guest[P.DATA])
+
+
+def bump(allocator):
+    look, data = Inspector(allocator.process), data_of(allocator)
+    p, end, limit = (look.word(data + field) for field in (U.START, U.NEXT, U.END))
+    holds(end <= limit, "bump: the pointer", end, "is beyond the end", limit)
+    start, blocks, used = p, 0, 0
+    while p < end:
+        size = look.word(p)
+        holds(size % 16 == 8, "bump: a block of", size, "bytes at", p)
+        p, blocks, used = p + 8 + size, blocks + 1, used + size
+    holds(p == end, "bump: the last block ends at", p, "not at", end)
+    return totals(limit - start + 8, blocks, used, limit - end)
+
+
+def freelist(allocator):
+    look, data = Inspector(allocator.process), data_of(allocator)
+    policy = int(allocator.process.record.guest[P.POLICY])
+    start, end = look.word(data + F.START), look.word(data + F.END)
+    p, blocks, used, free, was_free = start, 0, 0, {}, False
+    while p < end:
+        word = look.word(p)
+        size, taken = word & ~1, word & 1
+        holds(size >= F.LEAST and size % 16 == 0, "free list: a block of", size, "bytes at", p)
+        holds(look.word(p + size - F.TAG) == word, "free list: the tags of", p, "differ")
+        holds(taken or not was_free, "free list: two free neighbours at", p)
+        if taken:
+            blocks, used = blocks + 1, used + size - 2 * F.TAG
+        else:
+            free[p] = size
+        p, was_free = p + size, not taken
+    holds(p == end and look.word(end) == 1, "free list: the last block ends at", p, "not at", end)
+    listed = set()
+    for r in range(F.RANGES if policy == F.SEGREGATED else 1):
+        p, before = look.word(data + F.LISTS + 8 * r), 0
+        if policy == F.SEGREGATED:
+            bit = look.word(data + F.MAP + (r >> 6) * 8) >> (r & 63) & 1
+            holds(bool(bit) == bool(p), "free list: the bit of list", r)
+        while p:
+            holds(p in free and p not in listed, "free list:", p, "is in a list")
+            holds(look.word(p + 16) == before, "free list: the link back from", p)
+            holds(policy != F.SEGREGATED or range_of(free[p]) == r, "free list:", p, "is in the wrong list")
+            listed.add(p)
+            p, before = look.word(p + 8), p
+    holds(listed == set(free), "free list: a free block is in no list")
+    rover = look.word(data + F.ROVER)
+    holds(rover == 0 or rover in free, "free list: the search would go on at", rover)
+    return totals(end - start + 2 * F.TAG, blocks, used, sum(free.values()))
+
+
+def range_of(size):
+    order = size.bit_length() - 1
+    return min(4 * (order - 5) + (size >> order - 2 & 3), F.RANGES - 1)
+
+
+def buddy(allocator):
+    """Mappings of their own, of large blocks, are not among what it knows."""
+    look, data = Inspector(allocator.process), data_of(allocator)
+    regions = look.words(data + B.REGIONS, look.word(data + B.COUNT))
+    blocks, used, free = 0, 0, {}
+    for region in regions:
+        p = region
+        while p < region + (1 << B.REGION_ORDER):
+            word = look.word(p)
+            order = word & 255
+            holds(word & ~(255 | B.TAKEN) == 0 and B.LEAST_ORDER <= order <= B.REGION_ORDER, "buddy: the word at", p, "is", word)
+            holds((p - region) % (1 << order) == 0, "buddy: a block of order", order, "at", p)
+            if word & B.TAKEN:
+                blocks, used = blocks + 1, used + (1 << order) - B.FRONT
+            else:
+                free[p] = order
+            p += 1 << order
+        holds(p == region + (1 << B.REGION_ORDER), "buddy: blocks go over the end of", region)
+    for p, order in free.items():
+        holds(order == B.REGION_ORDER or free.get(p ^ 1 << order) != order, "buddy: two free buddies at", p)
+    listed = set()
+    for order in range(B.REGION_ORDER + 1):
+        p, before = look.word(data + B.LISTS + 8 * order), 0
+        while p:
+            holds(free.get(p) == order and p not in listed, "buddy:", p, "is in the list of order", order)
+            holds(look.word(p + 16) == before, "buddy: the link back from", p)
+            listed.add(p)
+            p, before = look.word(p + 8), p
+    holds(listed == set(free), "buddy: a free block is in no list")
+    empty = sum(order == B.REGION_ORDER for order in free.values())
+    holds(look.word(data + B.EMPTY) == empty, "buddy: the count of free regions")
+    return totals(len(regions) << B.REGION_ORDER, blocks, used, sum((1 << order) - B.FRONT for order in free.values()))
+
+
+def glibc(allocator):
+    """As the library counts (mallinfo2), which counts what is in thread caches as used; blocks are not counted."""
+    info = Malloc(allocator.process).info()
+    holds(info["arena"] == info["uordblks"] + info["fordblks"], "glibc: mallinfo's sums")
+    return totals(info["arena"] + info["hblkhd"], 0, info["uordblks"] + info["hblkhd"], info["fordblks"])

@@ -1,0 +1,44 @@
+"""Sequential allocation: the next object lies behind the last one. The collectors that move objects allocate so. GC Handbook 7.1.
+
+x = new_object(m, t, refs, data)    when memory is used up, after a collection; the thread ends if that did not help
+"""
+
+from hwmem._jit import call_door, cold, kernel
+from goalloc import params as P
+from goalloc.collectors.model import COLLECT, LIMIT, PREFIX, TOP, WORD, clear, exhausted, guest, is_object
+from goalloc.words import get64, put64
+
+
+@kernel
+def bump(m, t, h, words):
+    """Room for an object, taken from the free memory's lower end, its prefix before it; 0 if it does not fit."""
+    x = get64(m, t, h + TOP)
+    prefix = WORD * get64(m, t, h + PREFIX)
+    end = x + prefix + WORD * words
+    if end > get64(m, t, h + LIMIT):
+        return 0
+    put64(m, t, h + TOP, end)
+    return x + prefix
+
+
+@cold
+def new_object(m, t, refs, data):
+    if not is_object(m, t, refs, data):
+        return 0
+    registers, words = guest(m, t), 1 + refs + data
+    h = registers[P.HEAP]
+    x = bump(m, t, h, words)
+    if x == 0:
+        call_door(m, registers[P.HEAP_DOOR], t, COLLECT, 0, 0)
+        x = bump(m, t, h, words)
+    if x == 0:
+        return exhausted(m, t, h, words)
+    clear(m, t, x, refs, words)
+    return x
+
+
+@kernel
+def move(m, t, source, target, words):
+    """Copy an object; downwards it may overlap."""
+    for at in range(0, WORD * words, WORD):
+        put64(m, t, target + at, get64(m, t, source + at))

@@ -1,0 +1,87 @@
+"""Which lines an allocator hands to two threads: counted exactly, from who has which bytes.
+
+A line of 64 bytes is eight words; for each a byte says whose live block covers it (thread + 1), and a second whose free of another
+thread's block made it free. When a block is given out on a line where another thread has one, two threads share that line, and
+
+    passive    the thread got back what it had itself freed for another: the program moved the block there first
+    active     otherwise: the allocator put them on one line by itself
+
+Only a block's first and last line can be shared. Source: Berger, McKinley, Blumofe, Wilson, "Hoard", ASPLOS 2000, 2.2.
+All of this is the observer's and lies in `w`: no access is made.
+"""
+
+import numpy as np
+
+from hwmem._jit import cold, kernel
+from hwmem.params import LINE, LINE_SHIFT
+
+ROWS = 1 << 17
+KEY, OWNERS, PASSED = range(3)  # columns; KEY: the line's number + 1
+LARGE = 1 << 16  # blocks from here on have pages of their own
+
+
+def place_neighbours(w):
+    w.lines = np.zeros((ROWS, 3), np.int64)
+    w.active = w.passive = w.unwatched = 0
+
+
+@kernel
+def row_of(w, line):
+    """The line's row, new or not; -1 when the table is full around there."""
+    row = (line * 0x9E3779B1 >> 12) & ROWS - 1
+    for _ in range(64):
+        if w.lines[row, KEY] == line + 1:
+            return row
+        if w.lines[row, KEY] == 0:
+            w.lines[row, KEY] = line + 1
+            return row
+        row = row + 1 & ROWS - 1
+    w.unwatched += 1
+    return -1
+
+
+@kernel
+def mask_of(line, block, n):
+    """The bytes of a row's word that stand for the words of `line` that the block of `n` bytes covers."""
+    first = max(block - line * LINE, 0) >> 3
+    last = min(block + n - 1 - line * LINE, LINE - 1) >> 3
+    mask = 0
+    for word in range(first, last + 1):
+        mask |= 1 << 8 * word
+    return mask
+
+
+@cold
+def given(w, rank, block, n):
+    """Thread `rank` has got a block of `n` bytes."""
+    if n > LARGE:
+        return
+    first, last, shared, own = block >> LINE_SHIFT, block + max(n, 1) - 1 >> LINE_SHIFT, False, False
+    for line in (first, last):
+        row = row_of(w, line)
+        if row >= 0 and (line == first or last != first):
+            mask = mask_of(line, block, max(n, 1))
+            for word in range(8):
+                owner = w.lines[row, OWNERS] >> 8 * word & 255
+                shared = shared or (owner != 0 and owner != rank + 1)
+                own = own or (mask >> 8 * word & 1 and w.lines[row, PASSED] >> 8 * word & 255 == rank + 1)
+            w.lines[row, OWNERS] = w.lines[row, OWNERS] & ~(mask * 255) | mask * (rank + 1)
+            w.lines[row, PASSED] &= ~(mask * 255)
+    if shared and own:
+        w.passive += 1
+    elif shared:
+        w.active += 1
+
+
+@cold
+def taken_back(w, rank, block, n, owner):
+    """Thread `rank` frees a block of `n` bytes that thread `owner` got."""
+    if n > LARGE:
+        return
+    first, last = block >> LINE_SHIFT, block + max(n, 1) - 1 >> LINE_SHIFT
+    for line in (first, last):
+        row = row_of(w, line)
+        if row >= 0:
+            mask = mask_of(line, block, max(n, 1))
+            w.lines[row, OWNERS] &= ~(mask * 255)
+            w.lines[row, PASSED] = w.lines[row, PASSED] & ~(mask * 255) | (mask * (rank + 1) if rank != owner else 0)

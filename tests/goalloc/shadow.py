@@ -1,0 +1,148 @@
+"""Shadow reachability: a random mutator runs on an emulated heap and on a plain model of the graph, and at every collection both must agree.
+
+    random_script(rng, n)     rows for collectors/script.py          hold(heap, rows)     runs them on both
+
+The model: a list of slots and a dict of objects, {id: Node(refs, data words)}; an object's id is in its first word of data. `hold` compares at every
+collection (and at the end): the graphs from the roots are the same, object by object and reference by reference, whatever their addresses are; each object
+has its id, and its other words are what they were; nothing that lives is outside; and what does not live is gone.
+
+Run as a script: 1,000 random mutators for each collector, `python -m tests.goalloc.shadow [MUTATORS]`.
+"""
+
+import sys
+
+import numpy as np
+
+from goalloc.collectors.heap import Heap
+from goalloc.collectors.kinds import COLLECTORS
+from goalloc.collectors.script import CLEAR, COLLECT, DROP, LOAD, NEW, POP, SET, STORE, script
+
+SLOTS, LARGEST = 32, 8
+
+
+class Model:
+    """The graph as Python has it. `slots`: ids or None; `nodes`: {id: list of ids or None}, with those that are unreachable."""
+
+    def __init__(self):
+        self.slots, self.nodes, self.next = [], {}, 1
+
+    def apply(self, row):
+        operation, a, b, c = (int(v) for v in row)
+        if operation == NEW:
+            self.nodes[c] = [None] * a
+            self.slots.append(c)
+        elif operation == LOAD:
+            self.slots.append(self.nodes[self.slots[a]][b])
+        elif operation == STORE:
+            self.nodes[self.slots[a]][b] = self.slots[c]
+        elif operation == CLEAR:
+            self.nodes[self.slots[a]][b] = None
+        elif operation == SET:
+            self.slots[a] = self.slots[b]
+        elif operation == DROP:
+            self.slots[a] = None
+        elif operation == POP:
+            del self.slots[len(self.slots) - a :]
+
+    def reachable(self):
+        seen, todo = set(), [x for x in self.slots if x]
+        while todo:
+            x = todo.pop()
+            if x not in seen:
+                seen.add(x)
+                todo += [y for y in self.nodes[x] if y]
+        return seen
+
+
+def random_script(rng, n, collects=0.01):
+    """`n` rows that no mutator can fail at, and that leave few enough objects alive for a small heap."""
+    model, rows = Model(), []
+    for i in range(1, n + 1):
+        full = [k for k, x in enumerate(model.slots) if x and model.nodes[x]]
+        draw = rng.random()
+        if len(model.slots) >= SLOTS:
+            row = (POP, int(rng.integers(1, 4)))
+        elif draw < collects:
+            row = (COLLECT,)
+        elif draw < 0.35 or not full:
+            row = (NEW, int(rng.integers(0, LARGEST)), int(rng.integers(1, LARGEST)), i)
+        elif draw < 0.5:
+            k = int(rng.choice(full))
+            row = (LOAD, k, int(rng.integers(len(model.nodes[model.slots[k]]))))
+        elif draw < 0.8:
+            k = int(rng.choice(full))
+            row = (STORE, k, int(rng.integers(len(model.nodes[model.slots[k]]))), int(rng.integers(len(model.slots))))
+        elif draw < 0.87:
+            k = int(rng.choice(full))
+            row = (CLEAR, k, int(rng.integers(len(model.nodes[model.slots[k]]))))
+        elif draw < 0.97:
+            row = (SET, int(rng.integers(len(model.slots))), int(rng.integers(len(model.slots))))
+        else:
+            row = (DROP, int(rng.integers(len(model.slots))))
+        rows.append(row)
+        model.apply([*row, 0, 0, 0][:4])
+    return script(rows)
+
+
+def same_graph(heap, model):
+    """The emulated graph is the model's; {id: address} of what is reachable."""
+    objects, at = heap.objects(), {}
+    todo = list(zip(heap.stack(), model.slots, strict=True))
+    while todo:
+        address, x = todo.pop()
+        assert (address == 0) == (x is None), (address, x)
+        if x is None or at.get(x) == address:
+            continue
+        assert x not in at, f"object {x} is at {at[x]:#x} and at {address:#x}"
+        at[x] = address
+        refs, data = objects[address]
+        assert data[0] == x and not any(data[1:]) and len(refs) == len(model.nodes[x])
+        todo += zip(refs, model.nodes[x], strict=True)
+    assert len(set(at.values())) == len(at)
+    return at, objects
+
+
+def check_heap(heap, model):
+    """After a whole collection: the same graph, and nothing else."""
+    at, objects = same_graph(heap, model)
+    counts = heap.statistics()
+    assert set(objects) == set(at.values()), "what is not reachable is gone"
+    assert counts["objects"] - counts["freed"] == len(at)
+
+
+def hold(heap, rows, check=check_heap):
+    """Run a script on both; compare at every collection, and after one at the end. How often it was compared."""
+    model, row, compared = Model(), 0, 0
+    while row < len(rows):
+        before = heap.statistics()["collections"]
+        after = heap.run(rows, row, True)
+        for r in rows[row:after]:
+            model.apply(r)
+        last, row = rows[after - 1], after
+        if heap.statistics()["collections"] != before:
+            compared += 1
+            if last[0] == COLLECT:
+                check(heap, model)
+            else:
+                same_graph(heap, model)  # the object whose allocation collected is new, and so is what was dropped since
+    heap.run(script([(COLLECT,)]))
+    check(heap, model)
+    return compared + 1
+
+
+def main(mutators=1000):
+    from hwmem.machine.machine import Machine
+
+    machine = Machine()
+    for name in COLLECTORS:
+        compared = 0
+        for seed in range(mutators):
+            process = machine.spawn()
+            rng = np.random.default_rng((seed, COLLECTORS[name].door))
+            compared += hold(Heap(process, name, int(rng.integers(10, 28)) << 10), random_script(rng, 1500))
+            process.exit()
+        print(f"{name}: {mutators:,} random mutators, the graphs were equal at {compared:,} collections")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

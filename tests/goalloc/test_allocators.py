@@ -1,0 +1,108 @@
+"""The other allocators: random programs, known results, and what programs are told when they misuse them."""
+
+import pytest
+
+import hwmem
+from hwmem.config.machine import MachineConfig
+from goalloc.baselines import NAMES, Allocator
+from tests.goalloc.allocators import hammer
+
+
+def allocator(name):
+    return Allocator(hwmem.Machine(MachineConfig().replace(cores=2, memory="256MiB")).spawn(), name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_blocks_do_not_overlap_and_keep_their_contents(name):
+    hammer(name, 6_000)
+
+
+def test_a_bump_allocator_cannot_reuse():
+    heap = allocator("bump")
+    first = [heap.malloc(64) for _ in range(100)]
+    for block in first:
+        heap.free(block)
+    again = [heap.malloc(64) for _ in range(100)]
+    assert min(again) > max(first)
+    assert heap.check()["used"] >= 200 * 64
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "bump"])
+def test_what_is_freed_is_given_out_again(name):
+    heap = allocator(name)
+    for _ in range(20):
+        blocks = [heap.malloc(1_000) for _ in range(100)]
+        for block in blocks:
+            heap.free(block)
+    assert heap.check()["mapped"] <= 8 << 20 if name != "buddy" else 4 << 20
+
+
+def holes(name, *sizes):
+    """A heap whose only free blocks have these sizes, headers included, in the order of the list."""
+    heap, blocks = allocator(name), []
+    for size in sizes:
+        blocks.append(heap.malloc(size - 16))
+        heap.malloc(16)
+    rest = heap.check()["free"]
+    heap.malloc(rest - 16)
+    for block in reversed(blocks):
+        heap.free(block)
+    assert heap.check()["free"] == sum(sizes)
+    return heap
+
+
+def grows(heap, *sizes):
+    """Whether these requests, headers included, need more memory from the kernel."""
+    before = heap.check()["mapped"]
+    for size in sizes:
+        heap.malloc(size - 16)
+    return heap.check()["mapped"] > before
+
+
+def test_first_fit_serves_a_stream_that_best_fit_cannot():
+    """Knuth, 2.5: with 1300 and 1200 free, 1000, 1100, 250 (here in multiples of 16)."""
+    stream = (1008, 1104, 256)
+    assert not grows(holes("first-fit", 1312, 1200), *stream)
+    assert grows(holes("best-fit", 1312, 1200), *stream)
+
+
+def test_best_fit_serves_a_stream_that_first_fit_cannot():
+    """The small request spoils the large hole, which comes first."""
+    stream = (1200, 1312)
+    assert not grows(holes("best-fit", 1312, 1200), *stream)
+    assert grows(holes("first-fit", 1312, 1200), *stream)
+
+
+def test_next_fit_goes_on_where_it_stopped():
+    heap = holes("next-fit", 160, 160, 160)
+    assert sorted(blocks := [heap.malloc(16) for _ in range(3)]) == blocks
+    assert blocks[1] - blocks[0] == 32, "the rest of the hole comes next"
+
+
+def test_buddies_come_together_again():
+    heap = allocator("buddy")
+    blocks = [heap.malloc(16) for _ in range(1_000)]
+    assert len({block // 32 for block in blocks}) == 1_000
+    for block in blocks:
+        heap.free(block)
+    assert heap.check() == {"mapped": 4 << 20, "blocks": 0, "used": 0, "free": (4 << 20) - 16, "other": 16}
+
+
+@pytest.mark.parametrize("name", ["first-fit", "segregated", "buddy", "glibc"])
+def test_what_was_freed_before_or_never_given_out_ends_the_program(name):
+    heap = allocator(name)
+    block = heap.malloc(4_000)
+    heap.malloc(16)
+    heap.free(block)
+    with pytest.raises(hwmem.Abort):
+        heap.free(block)
+
+
+def test_names_and_processes_that_cannot_have_one_are_refused():
+    with pytest.raises(ValueError, match="allocator: 'dlmalloc' is none of bump, "):
+        allocator("dlmalloc")
+    with pytest.raises(ValueError, match="has an allocator already"):
+        Allocator(allocator("bump").process, "buddy")
+    for size, kind in ((-1, ValueError), ("1", TypeError), (1 << 62, OSError)):
+        with pytest.raises(kind):
+            allocator("buddy").malloc(size)
