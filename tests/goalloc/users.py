@@ -379,6 +379,12 @@ def ours(name):
     return user.notes
 
 
+def recorded():
+    """{scenario: what the real one said}."""
+    with gzip.open(ORACLE, "rt") as file:
+        return json.load(file)["scenarios"]
+
+
 def theirs(program, name):
     run = subprocess.run([program, name], capture_output=True, text=True, env={"GOMAXPROCS": "1"})
     return run.stderr.splitlines()[0] if run.returncode else list(map(int, run.stdout.split()))
