@@ -107,12 +107,15 @@ DOOR_BUMP = door(56, "goalloc.baselines.bump")
 DOOR_FREELIST = door(57, "goalloc.baselines.freelist")
 DOOR_BUDDY = door(58, "goalloc.baselines.buddy")
 DOOR_GLIBC = door(59, "goalloc.baselines.glibc", 2)
+DOOR_TCMALLOC = door(60, "goalloc.baselines.tcmalloc", 6)
 
 # Doors of the other collectors (collectors/), each with the operations of collectors/model.py
 DOOR_MARK_SWEEP = door(80, "goalloc.collectors.mark_sweep")
 DOOR_LISP2 = door(81, "goalloc.collectors.lisp2")
 DOOR_THREADED = door(82, "goalloc.collectors.threaded")
 DOOR_SEMISPACE = door(83, "goalloc.collectors.semispace")
+DOOR_COUNTS = door(84, "goalloc.collectors.counts")
+DOOR_GENERATIONAL = door(85, "goalloc.collectors.generational")
 
 # Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
 # and for a thread; a step of a goroutine of the collector's; the assist ratio anew
@@ -120,15 +123,17 @@ GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
 # the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles;
-# the finalizer that is to be called, its object in SECOND; an object that only a call of the runtime's knows, while it allocates others
-G, SECOND, SIZE, SITE, CALLBACK, HELD = range(6)
+# the finalizer that is to be called, its object in SECOND
+G, SECOND, SIZE, SITE, CALLBACK = range(5)
+CPU = 5                                 # of another allocator: the core whose cache the thread knows, plus one
+HELD = 6                                # an object that only a call of the runtime's knows, while it allocates others
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
 # whether an allocation has taken a new span; the cycle at which a collection is due, 0 for none
 GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
-LIMITER_NS = 13                         # the CPU limiter's bucket for each P, 0 for the runtime's own second
+LIMITER_NS = 16                         # the CPU limiter's bucket for each P, 0 for the runtime's own second
 # of a process with another allocator (baselines): its door, where its data lies, its policy
 ALLOCATOR, DATA, POLICY = range(13, 16)
 # may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready;
@@ -138,10 +143,11 @@ ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE = (1 << bit for bit in range(6)
 TOGETHER, PERIODIC = 1 << 9, 1 << 10
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept, finalizers run so far
 LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED = range(24, 30)
-# ... and a process with one of collectors/: the address of its heap's variables; the collector's door; which stores need it; the log of pauses (host
-# address, rows); objects and bytes allocated, objects freed, objects marked or copied, collections; cycles that were the collector's
-HEAP, HEAP_DOOR, HEAP_BARRIERS, PAUSES, PAUSE_ROWS, OBJECTS, BYTES, FREED, TRACED, COLLECTIONS, AT_LAST = range(13, 24)
+# ... and a process with one of collectors/: the address of its heap's variables; the collector's door; which stores need it, and its variant; the log
+# of pauses (host address, rows); objects and bytes allocated, objects freed, marked or copied, collections; objects that are not young; cycles
+# that were the collector's; stores that went through its door
+HEAP, HEAP_DOOR, HEAP_BARRIERS, PAUSES, PAUSE_ROWS, OBJECTS, BYTES, FREED, TRACED, COLLECTIONS, NOT_YOUNG = range(13, 24)
 COLLECTOR_CYCLES, BARRIERS = 30, 31
 
-# What a thread of such a process keeps in registers: its shadow stack's lower end and its top
-STACK_BASE, STACK_TOP = 8, 9
+# What a thread of such a process keeps in registers: its shadow stack's lower end, its top, and how far it may grow
+STACK_BASE, STACK_TOP, STACK_END = 8, 9, 10

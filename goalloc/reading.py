@@ -40,8 +40,8 @@ READING = (
     "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.play", "goalloc.programs.neighbours",
     # Other collectors, beside Go's: from Python, what programs call, one collector after the other, what they share
     "goalloc.collectors", "goalloc.collectors.heap", "goalloc.collectors.kinds", "goalloc.collectors.script", "goalloc.collectors.mutator",
-    "goalloc.collectors.mark_sweep", "goalloc.collectors.lisp2", "goalloc.collectors.threaded", "goalloc.collectors.semispace",
-    "goalloc.collectors.mark", "goalloc.collectors.freelist", "goalloc.collectors.bump", "goalloc.collectors.model",
+    "goalloc.collectors.mark_sweep", "goalloc.collectors.lisp2", "goalloc.collectors.counts", "goalloc.collectors.generational", "goalloc.collectors.cards", "goalloc.collectors.threaded", "goalloc.collectors.semispace",
+    "goalloc.collectors.mark", "goalloc.collectors.sweep", "goalloc.collectors.freelist", "goalloc.collectors.bump", "goalloc.collectors.model",
     # A Go program from Python
     "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.values", "goalloc.runtime.collecting", "goalloc.runtime.looking", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
     "goalloc.runtime.goroutine", "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log",
@@ -50,7 +50,9 @@ READING = (
     # What jitted code calls
     "goalloc.kernels",
     # Other allocators, for comparison
-    "goalloc.baselines", "goalloc.baselines.api", "goalloc.baselines.walk", "goalloc.baselines.malloc", "goalloc.baselines.glibc",
+    "goalloc.baselines", "goalloc.baselines.api", "goalloc.baselines.walk", "goalloc.baselines.walk_tcmalloc", "goalloc.baselines.walking",
+    "goalloc.baselines.malloc", "goalloc.baselines.tcmalloc", "goalloc.baselines.tcmalloc_central", "goalloc.baselines.tcmalloc_pages",
+    "goalloc.baselines.tcmalloc_layout", "goalloc.baselines.glibc",
     "goalloc.baselines.buddy", "goalloc.baselines.freelist", "goalloc.baselines.bump", "goalloc.baselines.system",
     # What Python reads of it
     "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.pprof", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.pagemap",

@@ -8,8 +8,9 @@ import hwmem.params as H
 from hwmem.libc.api import Malloc, count
 from goalloc import params as P
 from goalloc.baselines import system as S
-from goalloc.baselines import walk
+from goalloc.baselines import walk, walk_tcmalloc
 from goalloc.baselines.freelist import BEST, FIRST, NEXT, SEGREGATED
+from goalloc.baselines.tcmalloc_layout import PER_CPU, PER_THREAD
 
 
 class Kind(NamedTuple):
@@ -29,6 +30,8 @@ KINDS = {
     "segregated": Kind(P.DOOR_FREELIST, SEGREGATED, walk.freelist, "a list for each range of sizes"),
     "buddy": Kind(P.DOOR_BUDDY, 0, walk.buddy, "powers of two, halved and joined with their buddies"),
     "glibc": Kind(P.DOOR_GLIBC, 0, walk.glibc, "glibc 2.36: thread caches, bins, arenas"),
+    "tcmalloc": Kind(P.DOOR_TCMALLOC, PER_CPU, walk_tcmalloc.tcmalloc, "Google's: a cache for each CPU, spans, hugepages"),
+    "tcmalloc-threads": Kind(P.DOOR_TCMALLOC, PER_THREAD, walk_tcmalloc.tcmalloc, "the same with a cache for each thread"),
 }
 NAMES = tuple(KINDS)
 

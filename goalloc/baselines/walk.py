@@ -5,26 +5,13 @@ A walk goes over every block there is, in the order of addresses, and over every
 for later; headers, tables and what is lost between blocks. mapped = used + free + other. Raises MachineError.
 """
 
-from hwmem.errors import MachineError
 from hwmem.libc.api import Malloc
 from goalloc import params as P
 from goalloc.observe.inspect import Inspector
 from goalloc.baselines import buddy as B
 from goalloc.baselines import bump as U
 from goalloc.baselines import freelist as F
-
-
-def holds(condition, *what):
-    if not condition:
-        raise MachineError("allocator: " + " ".join(hex(w) if isinstance(w, int) else w for w in what))
-
-
-def totals(mapped, blocks, used, free):
-    return {"mapped": mapped, "blocks": blocks, "used": used, "free": free, "other": mapped - used - free}
-
-
-def data_of(allocator):
-    return int(allocator.process.record.guest[P.DATA])
+from goalloc.baselines.walking import data_of, holds, totals
 
 
 def bump(allocator):

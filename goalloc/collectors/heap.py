@@ -18,6 +18,7 @@ from hwmem.memory.ranges import permit
 from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.collectors import model as M
+from goalloc.collectors.cards import CARD_SHIFT
 from goalloc.collectors.kinds import COLLECTORS
 from goalloc.collectors.script import carry_out
 from goalloc.errors import TEXTS, raise_fatal
@@ -35,16 +36,18 @@ COUNTS = {
 
 
 class Heap:
-    """`collector`: a name of kinds.COLLECTORS; `size`: bytes for objects, "64KiB"; `threads`: shadow stacks, thread i's is the i-th. Raises
-    ValueError for what it does not take. The prompt's thread of core i has the i-th stack, too."""
+    """`collector`: a name of kinds.COLLECTORS; `size`: bytes for objects, "64KiB"; `threads`: shadow stacks, thread i's is the i-th, and that of
+    the prompt's thread of core i; `nursery`: bytes at most where there is one, an eighth of the heap if None. Raises ValueError for
+    what it does not take."""
 
-    def __init__(self, process, collector, size, threads=1):
+    def __init__(self, process, collector, size, threads=1, nursery=None):
         if collector not in COLLECTORS:
             raise ValueError(f"collector: takes one of {', '.join(COLLECTORS)}, got {collector!r:.60}")
         self.kind, self.collector, self.process, self.machine = COLLECTORS[collector], collector, process, process.machine
         self.size = parse_size(size, "size") & -16
         if not SMALLEST <= self.size <= LARGEST:
             raise ValueError(f"size: takes {SMALLEST} bytes to 1 GiB, got {size}")
+        self.nursery = (self.size // 8 if nursery is None else parse_size(nursery, "nursery")) & -16
         self.threads = to_int64("threads", threads)
         self.machine.signals.update(TEXTS)
         self.variables = process.mmap(0, M.VARIABLES)
@@ -52,6 +55,7 @@ class Heap:
         self.stacks = self.globals + M.WORD * M.GLOBALS
         self.start = process.mmap(0, self.size)
         self.marks = process.mmap(0, self.size // 2 + M.WORD)
+        self.table = process.mmap(0, self.size // 2 + M.WORD)  # a word for each object, as the mark stack; or two tables of a byte a card
         self._start_registers()
         self._start_variables()
 
@@ -64,10 +68,11 @@ class Heap:
         guest[P.PAUSES] = self._log.ctypes.data
         threads = self.machine.state.thread
         of_others = np.flatnonzero(threads["process"] == self.process.number)  # which had the process's number before
-        threads["guest"][of_others, P.STACK_BASE : P.STACK_TOP + 1] = 0
+        threads["guest"][of_others, P.STACK_BASE : P.STACK_END + 1] = 0
         for core in range(min(self.threads, self.machine.config.cores)):
             guest = threads["guest"][self.process.thread_on(core)]
             guest[[P.STACK_BASE, P.STACK_TOP]] = self.stacks + core * M.STACK_BYTES
+            guest[P.STACK_END] = guest[P.STACK_BASE] + M.STACK_BYTES
 
     def _start_variables(self):
         end = self.start + self.size
@@ -81,10 +86,27 @@ class Heap:
         self._set(M.ROOTS, self.globals)
         self._set(M.ROOTS_END, self.stacks)
         self._set(M.PREFIX, self.kind.prefix)
+        for at in (M.TABLE, M.TABLE_TOP, M.TABLE_END):
+            self._set(at, self.table)
+        if self.kind.barriers & M.DEFERRED:
+            self._set(M.LARGEST, M.WORD * max(64, self.size >> 8))  # how far the zero-count table grows between collections
+            self._set(M.TABLE_END, self.table + M.WORD * max(64, self.size >> 8))
+        if self.kind.nursery:
+            self._start_nursery()
         if self.kind.free_lists:
             self.process.store(self.start, M.HEADER | M.FREE | self.size // M.WORD << M.WORDS_SHIFT)
             self._set(M.BINS + M.WORD * M.LONG, self.start)
             self._set(M.HAVE, -1 << M.LONG)
+
+    def _start_nursery(self):
+        end = self.start + self.size
+        nbytes = min(self.nursery, self.size // 2 & -M.WORD)
+        self._set(M.OTHER, self.start)
+        self._set(M.LARGEST, self.nursery)
+        self._set(M.HAVE, nbytes)
+        self._set(M.NURSERY, end - nbytes)
+        self._set(M.TOP, end - nbytes)
+        self._set(M.MAP, self.table + (self.size >> CARD_SHIFT) + 16 & -16)
 
     def _set(self, offset, value):
         self.process.store(self.variables + offset, value)
@@ -145,6 +167,9 @@ class Heap:
         """Where objects lie, as pairs of word numbers."""
         if self.kind.free_lists:
             return [(0, self.size // M.WORD)]
+        if self.kind.nursery:
+            ends = [self._get(at) - self.start >> 3 for at in (M.OTHER, M.NURSERY, M.TOP)]
+            return [(0, ends[0]), (ends[1], ends[2])]
         top, limit = self._get(M.TOP), self._get(M.LIMIT)
         start = self.start if not self.kind.halves or limit < self.start + self.size else self.start + self.size // 2 & -M.WORD
         return [((start - self.start) // M.WORD, (top - self.start) // M.WORD)]

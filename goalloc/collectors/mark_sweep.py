@@ -6,24 +6,10 @@ marks are in headers), 7.4.
 
 from hwmem._jit import DOORS, cold
 from goalloc import params as P
-from goalloc.collectors.freelist import add_block, no_blocks, take
+from goalloc.collectors.freelist import take
 from goalloc.collectors.mark import mark
-from goalloc.collectors.model import (
-    END,
-    FREE,
-    MARK,
-    NEW,
-    START,
-    WORD,
-    begin_pause,
-    clear,
-    end_pause,
-    exhausted,
-    guest,
-    is_object,
-    words_of,
-)
-from goalloc.words import get64, put64
+from goalloc.collectors.model import NEW, begin_pause, clear, end_pause, exhausted, guest, is_object
+from goalloc.collectors.sweep import sweep
 
 
 @DOORS.door(P.DOOR_MARK_SWEEP)
@@ -51,27 +37,6 @@ def new_object(m, t, h, refs, data):
 def collect(m, t, h):
     start = begin_pause(m, t)
     mark(m, t, h)
-    sweep(m, t, h)
+    sweep(m, t, h, True)
     end_pause(m, t, start)
     return 1
-
-
-@cold
-def sweep(m, t, h):
-    """Stretches of free blocks and of objects without MARK become blocks; the others lose their MARK."""
-    x, end = get64(m, t, h + START), get64(m, t, h + END)
-    registers, first = guest(m, t), x  # where the stretch of free words before x begins
-    no_blocks(m, t, h)
-    while x < end:
-        header = get64(m, t, x)
-        after = x + WORD * words_of(header)
-        if header & MARK:
-            put64(m, t, x, header & ~MARK)
-            if x > first:
-                add_block(m, t, h, first, (x - first) // WORD)
-            first = after
-        elif not header & FREE:
-            registers[P.FREED] += 1
-        x = after
-    if end > first:
-        add_block(m, t, h, first, (end - first) // WORD)

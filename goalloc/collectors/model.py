@@ -29,10 +29,11 @@ MAX_REFS, MAX_WORDS = (1 << 12) - 1, (1 << 16) - 2
 ONE_MORE = 1 << COUNT_SHIFT  # a reference more, added to a header
 WORD = 8
 
-# The heap's variables, as offsets: its range; where the next object goes, and how far it may; the other half, or the nursery; the mark
-# stack; a table of the collector's, its top, its end; the roots and the globals' end; words before an object; bit b: bin b has blocks
-(START, END, TOP, LIMIT, OTHER, MARKS, TABLE, TABLE_TOP, TABLE_END, ROOTS, ROOTS_END, PREFIX, NURSERY, MAP, HAVE) = (
-    8 * i for i in range(15)
+# The heap's variables, as offsets: its range; where the next object goes, and how far it may; the other half, or where old objects end; the mark
+# stack; a table of the collector's, its top, its end; the roots and the globals' end; words before an object; where the nursery begins; where
+# objects begin (a byte a card); bit b: bin b has blocks, or the nursery after the last whole collection; the nursery, or table, at most
+(START, END, TOP, LIMIT, OTHER, MARKS, TABLE, TABLE_TOP, TABLE_END, ROOTS, ROOTS_END, PREFIX, NURSERY, MAP, HAVE, LARGEST) = range(
+    0, 8 * 16, 8
 )
 BINS = 8 * 16
 LONG = 63  # the bin of long blocks (freelist.py)
@@ -46,8 +47,8 @@ NEW, STORE, ROOT, COLLECT = range(4)
 OPERATION_SHIFT = 8
 OPERATION_MASK = (1 << OPERATION_SHIFT) - 1
 
-# HEAP_BARRIERS: which stores go through the door
-FIELDS, SLOTS = 1, 2  # of references into objects; into roots
+# HEAP_BARRIERS: which stores go through the door, of references into objects, into roots; and variants of collectors: counts.py's, generational.py's
+FIELDS, SLOTS, ATOMIC, DEFERRED, TRACED, CARDS = 1, 2, 4, 8, 16, 32
 
 PAUSE_CAPACITY = 1 << 16
 
@@ -145,18 +146,18 @@ def end_pause(m, t, start):
         if runs(m, t, c):
             m.core[c].cycles = max(m.core[c].cycles, end)
             clock_moved(m, c)
-    note_pause(m, t, start, end)
+    guest(m, t)[P.COLLECTOR_CYCLES] += end - start
+    note_pause(m, t, start)
 
 
 @cold
-def note_pause(m, t, start, end):
-    """Into the log, which is the host's."""
+def note_pause(m, t, start):
+    """It ends now. Into the log, which is the host's."""
     registers = guest(m, t)
-    registers[P.COLLECTOR_CYCLES] += end - start
     if registers[P.PAUSES] and registers[P.PAUSE_ROWS] < PAUSE_CAPACITY:
         row = registers[P.PAUSES] + 16 * registers[P.PAUSE_ROWS]
         poke64(row, start)
-        poke64(row + 8, end)
+        poke64(row + 8, m.core[m.thread[t].core].cycles)
     registers[P.PAUSE_ROWS] += 1
 
 

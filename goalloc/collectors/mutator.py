@@ -16,7 +16,7 @@ GC Handbook, 1.7: New, Read, Write of the mutator.
 from hwmem._jit import call_door, cold, kernel
 from hwmem.core.access import load64, store64
 from goalloc import params as P
-from goalloc.collectors.model import COLLECT, FIELDS, GLOBALS, NEW, OPERATION_SHIFT, ROOT, ROOTS, SLOTS, STACK_BYTES, STORE, WORD, guest
+from goalloc.collectors.model import COLLECT, FIELDS, GLOBALS, NEW, OPERATION_SHIFT, ROOT, ROOTS, SLOTS, STORE, WORD, guest
 from goalloc.errors import STACK_EXHAUSTED, throw
 
 FIRST_DATA = 1  # of an object without references; of another it is FIRST_DATA + refs
@@ -70,8 +70,8 @@ def set_root(m, t, slot, y):
 def push(m, t, y):
     registers = m.thread[t].guest
     slot = registers[P.STACK_TOP]
-    if slot == registers[P.STACK_BASE] + STACK_BYTES:
-        throw(m, t, STACK_EXHAUSTED, STACK_BYTES // WORD, 0)
+    if slot == registers[P.STACK_END]:
+        throw(m, t, STACK_EXHAUSTED, (slot - registers[P.STACK_BASE]) // WORD, 0)
         return
     store64(m, t, slot, 0)  # what was popped there is no reference any more
     registers[P.STACK_TOP] = slot + WORD

@@ -14,6 +14,7 @@ from goalloc.collectors.bump import move, new_object
 from goalloc.collectors.mark import mark
 from goalloc.collectors.model import (
     HEADER,
+    KEPT,
     MARK,
     NEW,
     START,
@@ -42,8 +43,9 @@ def collect(m, t, h):
     before, living = registers[P.TRACED], registers[P.OBJECTS] - registers[P.FREED]
     mark(m, t, h)
     thread_roots(m, t, h)
-    update_forward(m, t, h)
-    put64(m, t, h + TOP, update_backward(m, t, h))
+    first, top = get64(m, t, h + START), get64(m, t, h + TOP)
+    update_forward(m, t, first, top, first)
+    put64(m, t, h + TOP, update_backward(m, t, first, top, first))
     registers[P.FREED] += living - (registers[P.TRACED] - before)
     end_pause(m, t, start)
     return 1
@@ -77,11 +79,10 @@ def thread_roots(m, t, h):
             thread(m, t, slot)
 
 
-@kernel
-def update_forward(m, t, h):
-    """References from below, and those of roots, point to where the object will be; the others are threaded."""
-    x, top = get64(m, t, h + START), get64(m, t, h + TOP)
-    free = x
+@cold
+def update_forward(m, t, x, top, free):
+    """For the objects from x to `top`, which will lie from `free` on: references from below, and those of roots, point to where the object will
+    be; the others are threaded. Where the last will end."""
     while x < top:
         header = get64(m, t, x)
         if not header & HEADER:
@@ -92,20 +93,19 @@ def update_forward(m, t, h):
                 thread(m, t, x + WORD * i)
             free += WORD * words
         x += WORD * words
+    return free
 
 
-@kernel
-def update_backward(m, t, h):
-    """References from above, too, and the objects are there. Where the last one ends."""
-    x, top = get64(m, t, h + START), get64(m, t, h + TOP)
-    free = x
+@cold
+def update_backward(m, t, x, top, free):
+    """... references from above, too, and the objects are there. Where the last one ends."""
     while x < top:
         header = get64(m, t, x)
         if not header & HEADER:
             header = unthread(m, t, x, free)
         words = words_of(header)
         if header & MARK:
-            put64(m, t, x, header & ~MARK)
+            put64(m, t, x, header & ~(MARK | KEPT))
             if free != x:
                 move(m, t, x, free, words)
             free += WORD * words

@@ -12,6 +12,7 @@ import hwmem
 from hwmem._jit import kernel
 from hwmem.config.machine import MachineConfig
 from hwmem.core.access import load64, store64
+from hwmem.core.service import drain_all
 from goalloc.baselines import NAMES, Allocator
 from goalloc.baselines.malloc import free, malloc, realloc, usable_size
 
@@ -41,7 +42,14 @@ def is_marked(m, t, slot, n, moved):
 
 @kernel
 def burst(m, t, slots, draws):
-    """An operation for each row of draws: slot, what, size, tag. 0, or what is wrong."""
+    """An operation for each row of draws: slot, what, size, tag. 0, or what is wrong. Then all stores are in memory."""
+    wrong = operations(m, t, slots, draws)
+    drain_all(m, m.thread[t].core)
+    return wrong
+
+
+@kernel
+def operations(m, t, slots, draws):
     for i in range(len(draws)):
         slot, what, n = slots[draws[i, 0]], draws[i, 1], draws[i, 2]
         if slot[BLOCK] and not is_marked(m, t, slot, slot[SIZE], False):

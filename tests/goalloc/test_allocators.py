@@ -1,11 +1,17 @@
 """The other allocators: random programs, known results, and what programs are told when they misuse them."""
 
+import json
+import pathlib
+
 import pytest
 
 import hwmem
 from hwmem.config.machine import MachineConfig
 from goalloc.baselines import NAMES, Allocator
+from goalloc.baselines.tcmalloc_layout import CLASSES
 from tests.goalloc.allocators import hammer
+
+ORACLES = pathlib.Path(__file__).resolve().parent.parent / "oracles" / "allocators"
 
 
 def allocator(name):
@@ -34,7 +40,7 @@ def test_what_is_freed_is_given_out_again(name):
         blocks = [heap.malloc(1_000) for _ in range(100)]
         for block in blocks:
             heap.free(block)
-    assert heap.check()["mapped"] <= 8 << 20 if name != "buddy" else 4 << 20
+    assert heap.check()["mapped"] <= 8 << 20
 
 
 def holes(name, *sizes):
@@ -106,3 +112,20 @@ def test_names_and_processes_that_cannot_have_one_are_refused():
     for size, kind in ((-1, ValueError), ("1", TypeError), (1 << 62, OSError)):
         with pytest.raises(kind):
             allocator("buddy").malloc(size)
+
+
+def recorded(name):
+    return json.loads((ORACLES / f"{name}.json").read_text())
+
+
+def test_tcmallocs_size_classes_are_the_published_ones():
+    assert [list(row) for row in CLASSES] == recorded("tcmalloc_classes")["classes"]
+
+
+@pytest.mark.parametrize("name", ["tcmalloc", "tcmalloc-threads"])
+def test_every_size_gets_the_smallest_of_tcmallocs_classes_that_holds_it(name):
+    heap, classes = allocator(name), [size for size, _, _ in recorded("tcmalloc_classes")["classes"]][1:]
+    for n in [*range(0, 1_400, 5), *(size + d for size in classes for d in (-1, 0, 1))]:
+        if n <= classes[-1]:
+            assert heap.usable_size(heap.malloc(n)) == next(size for size in classes if size >= n), n
+    assert heap.usable_size(heap.malloc(classes[-1] + 1)) == classes[-1] + 8192, "whole pages"
