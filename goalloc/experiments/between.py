@@ -26,7 +26,9 @@ def measure_lists(lab):
 def judge_lists(table):
     together, apart = table.named()
     saved = 1 - apart["workers, us"] / together["workers, us"]
-    return verdict((saved >= 0.005, f"marking takes {apart['workers, us']:,.1f} us of the Ps' time instead of {together['workers, us']:,.1f}"))
+    return verdict(
+        (saved >= 0.005, f"marking takes {apart['workers, us']:,.1f} us of the Ps' time instead of {together['workers, us']:,.1f}")
+    )
 
 
 def measure_return(lab):

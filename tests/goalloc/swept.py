@@ -182,7 +182,9 @@ def build(folder):
 def main(words=None):
     from tqdm import tqdm
 
-    parser = argparse.ArgumentParser(prog="python -m tests.goalloc.swept", description="Random programs with collections: the real heap and ours.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.goalloc.swept", description="Random programs with collections: the real heap and ours."
+    )
     parser.add_argument("--count", type=int, default=300, metavar="N", help="programs (default 300)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the first one's; the next has the next (default 0)")
     arguments = parser.parse_args(words)
@@ -200,7 +202,9 @@ def main(words=None):
             counts["operations"] += len(program["ops"])
             counts["objects"] += sum(op[0] in ("new", "tiny") for op in program["ops"])
             counts["collections"] += sum(op[0] == "gc" for op in program["ops"])
-    print(f"{arguments.count} programs from seed {arguments.seed}: {counts['operations']:,} operations, {counts['objects']:,} objects, {counts['collections']:,} collections; {differ} differ")
+    print(
+        f"{arguments.count} programs from seed {arguments.seed}: {counts['operations']:,} operations, {counts['objects']:,} objects, {counts['collections']:,} collections; {differ} differ"
+    )
     return differ != 0
 
 

@@ -13,7 +13,18 @@ from goalloc.experiments.lab import GoLab
 from goalloc.programs import PROGRAMS
 from hwmem.experiments.experiment import perform
 
-SLOW = ("alloc-storm", "stop-the-world", "goroutine-stacks", "gc-goal", "gogc-curve", "memory-limit", "assists", "work-lists", "memory-returns", "limiter-rescue")  # one seed
+SLOW = (
+    "alloc-storm",
+    "stop-the-world",
+    "goroutine-stacks",
+    "gc-goal",
+    "gogc-curve",
+    "memory-limit",
+    "assists",
+    "work-lists",
+    "memory-returns",
+    "limiter-rescue",
+)  # one seed
 FAILS = {  # --set under which a claim does not hold, and what is missing there
     "alloc-storm": ["gomaxprocs=1"],  # somebody to wait for
     "object-kinds": ["pointers=true"],  # objects without pointers

@@ -15,4 +15,3 @@ def test_every_scenario_is_recorded_and_has_a_source():
 @pytest.mark.parametrize("name", users.SCENARIOS)
 def test_a_scenario_ends_as_on_the_real_runtime(name):
     assert users.ours(name) == RECORDED[name], users.SOURCES[name]
-
