@@ -4,6 +4,7 @@
     (main)       ├─ sharing.py    accesses a second of false sharing on 2, 4, 8 and 16 cores, watched and not
                  ├─ startup.py    from the prompt to the table, with an empty compile cache and with a full one
                  ├─ memory.py     host memory beyond the emulated bytes, every preset
+                 ├─ recorded.py   recordings of threads: read, put in order, replayed, named; their memory
                  ├─ malloc.py     an emulated mallocgc beside the real Go's (malloc.go)
                  └─ linux.py      faults, mmap and munmap, VMA look-ups a second; host memory taken and given back
     presets.py      not about speed: what false sharing costs on every preset (`python -m benchmarks.presets`)

@@ -3,5 +3,6 @@
 import sys
 
 from benchmarks import main
+from hwmem.cli.interruption import whole_process
 
-sys.exit(main())
+sys.exit(whole_process("hwmem bench", main))

@@ -108,6 +108,7 @@ DOOR_FREELIST = door(57, "goalloc.baselines.freelist")
 DOOR_BUDDY = door(58, "goalloc.baselines.buddy")
 DOOR_GLIBC = door(59, "goalloc.baselines.glibc", 2)
 DOOR_TCMALLOC = door(60, "goalloc.baselines.tcmalloc", 6)
+DOOR_JEMALLOC = door(61, "goalloc.baselines.jemalloc", 7)
 
 # Doors of the other collectors (collectors/), each with the operations of collectors/model.py
 DOOR_MARK_SWEEP = door(80, "goalloc.collectors.mark_sweep")
@@ -148,6 +149,7 @@ LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED = range(24, 30)
 # that were the collector's; stores that went through its door
 HEAP, HEAP_DOOR, HEAP_BARRIERS, PAUSES, PAUSE_ROWS, OBJECTS, BYTES, FREED, TRACED, COLLECTIONS, NOT_YOUNG = range(13, 24)
 COLLECTOR_CYCLES, BARRIERS = 30, 31
+MOST_LIVE = 24           # where Go has its log: bytes that a whole collection has left, at most
 
 # What a thread of such a process keeps in registers: its shadow stack's lower end, its top, and how far it may grow
 STACK_BASE, STACK_TOP, STACK_END = 8, 9, 10

@@ -35,6 +35,7 @@ READING = (
     # What it says to recorded questions
     "goalloc.answers", "goalloc.answers_collecting", "goalloc.answers_pacing",
     # Programs that ship with it
+    "goalloc.programs.criteria", "goalloc.programs.mutator_trees", "goalloc.programs.mutator_lists", "goalloc.programs.mutator_graph", "goalloc.programs.mutators",
     "goalloc.programs.command", "goalloc.programs", "goalloc.programs.pressure", "goalloc.programs.crowd", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.play", "goalloc.programs.neighbours",
@@ -50,8 +51,9 @@ READING = (
     # What jitted code calls
     "goalloc.kernels",
     # Other allocators, for comparison
-    "goalloc.baselines", "goalloc.baselines.api", "goalloc.baselines.walk", "goalloc.baselines.walk_tcmalloc", "goalloc.baselines.walking",
-    "goalloc.baselines.malloc", "goalloc.baselines.tcmalloc", "goalloc.baselines.tcmalloc_central", "goalloc.baselines.tcmalloc_pages",
+    "goalloc.baselines", "goalloc.baselines.api", "goalloc.baselines.walk", "goalloc.baselines.walk_jemalloc", "goalloc.baselines.walk_tcmalloc", "goalloc.baselines.walking",
+    "goalloc.baselines.malloc", "goalloc.baselines.jemalloc", "goalloc.baselines.jemalloc_arena", "goalloc.baselines.jemalloc_extents",
+    "goalloc.baselines.jemalloc_layout", "goalloc.baselines.tcmalloc", "goalloc.baselines.tcmalloc_central", "goalloc.baselines.tcmalloc_pages",
     "goalloc.baselines.tcmalloc_layout", "goalloc.baselines.glibc",
     "goalloc.baselines.buddy", "goalloc.baselines.freelist", "goalloc.baselines.bump", "goalloc.baselines.system",
     # What Python reads of it

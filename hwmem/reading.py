@@ -14,7 +14,7 @@ is why Linux stands above it. tests/test_reading_order.py holds the files to thi
 HEADERS = (
     "hwmem",                        # the names that users import
     "hwmem.params", "hwmem.layout", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
-    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable",
+    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable", "hwmem.ctrl_c",
     "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.crew", "hwmem._jit.decorators", "hwmem._jit.compiler",
     "hwmem._jit.progress", "hwmem._jit.cache", "hwmem._jit.stamp",
 )

@@ -2,7 +2,8 @@
 
     api.py          Allocator(process, name): from Python; NAMES: which there are
     malloc.py       malloc, free, realloc, usable_size, tick, end_of_thread: from kernels, whichever allocator the process has
-    walk.py         the invariants of each, and what it holds, read without an access; walk_tcmalloc.py; walking.py: what they share
+    walk.py         the invariants of each, and what it holds, read without an access; walk_tcmalloc.py, walk_jemalloc.py; walking.py: what they share
+    jemalloc.py     its front end; jemalloc_arena.py: bins, slabs, large blocks; jemalloc_extents.py: pages, and how they decay
     tcmalloc.py     Google's: its front end; tcmalloc_central.py: transfer caches and spans; tcmalloc_pages.py: the page heap
     glibc.py        the C library's, hwmem.libc
     buddy.py        binary buddies

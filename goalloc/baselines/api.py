@@ -8,8 +8,9 @@ import hwmem.params as H
 from hwmem.libc.api import Malloc, count
 from goalloc import params as P
 from goalloc.baselines import system as S
-from goalloc.baselines import walk, walk_tcmalloc
+from goalloc.baselines import walk, walk_jemalloc, walk_tcmalloc
 from goalloc.baselines.freelist import BEST, FIRST, NEXT, SEGREGATED
+from goalloc.baselines.jemalloc_layout import MUZZY
 from goalloc.baselines.tcmalloc_layout import PER_CPU, PER_THREAD
 
 
@@ -32,6 +33,8 @@ KINDS = {
     "glibc": Kind(P.DOOR_GLIBC, 0, walk.glibc, "glibc 2.36: thread caches, bins, arenas"),
     "tcmalloc": Kind(P.DOOR_TCMALLOC, PER_CPU, walk_tcmalloc.tcmalloc, "Google's: a cache for each CPU, spans, hugepages"),
     "tcmalloc-threads": Kind(P.DOOR_TCMALLOC, PER_THREAD, walk_tcmalloc.tcmalloc, "the same with a cache for each thread"),
+    "jemalloc": Kind(P.DOOR_JEMALLOC, 0, walk_jemalloc.jemalloc, "5.3: thread caches, arenas of slabs, pages that decay"),
+    "jemalloc-muzzy": Kind(P.DOOR_JEMALLOC, MUZZY, walk_jemalloc.jemalloc, "the same, and pages are muzzy (MADV_FREE) for a while"),
 }
 NAMES = tuple(KINDS)
 
@@ -55,6 +58,7 @@ class Allocator:
         if name == "glibc":
             Malloc(process)
         guest[P.DATA] = process.mmap(0, S.BYTES)
+        guest[P.MILLISECOND] = int(self.machine.config.frequency_ghz * 1e6)
         guest[P.ALLOCATOR], guest[P.POLICY] = self.kind.door, self.kind.policy
         self._call(0, S.INIT, 0, 0)
 

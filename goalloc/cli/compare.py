@@ -4,7 +4,8 @@ A comparison is a function that adds its options to a parser, and one that carri
 """
 
 from hwmem.cli import line
-from hwmem.cli.experiments import seed
+from hwmem.cli.experiments import bar, seed
+from hwmem.report.table import table
 
 
 def allocator_options(sub):
@@ -24,7 +25,6 @@ def compare_allocators(arguments):
     from goalloc.baselines.api import NAMES
     from goalloc.programs.comparison import FIGURES, row, run
     from goalloc.programs.requests import PROGRAMS
-    from hwmem.report.table import table
     from tqdm import tqdm
 
     programs = chosen("--program", arguments.program, PROGRAMS)
@@ -44,6 +44,39 @@ def compare_allocators(arguments):
         line.say(f"{program}\n" + table([FIGURES[key] for key in keys], [[one[key] for key in keys] for one in rows]) + "\n")
 
 
+def collector_options(sub):
+    sub.add_argument("--program", nargs="+", action="extend", default=[], metavar="P", help="programs (default: all)")
+    sub.add_argument("--collector", nargs="+", action="extend", default=[], metavar="C", help="collectors (default: all)")
+    sub.add_argument(
+        "--heap", nargs="+", type=float, action="extend", default=[], metavar="F", help="heaps, as times what lives (default: 1.2 2 3 6)"
+    )
+
+
+def compare_collectors(arguments):
+    from goalloc.programs import criteria
+
+    programs = chosen("--program", arguments.program, criteria.PROGRAMS)
+    collectors = chosen("--collector", arguments.collector, criteria.COLLECTORS)
+    factors = arguments.heap or criteria.FACTORS
+    for factor in factors:
+        if not 1 <= factor <= 100:
+            raise line.Refused(f"--heap: takes 1 to 100 times what lives, got {factor:g}")
+    found = {}
+    with bar("compare", "run", len(programs) * len(factors) * len(collectors)) as ticks:
+        for program, collector, factor in criteria.runs(programs, collectors, factors):
+            found.setdefault(program, []).append(criteria.compare(program, collector, factor, arguments.seed))
+            if ticks is not None:
+                ticks.update()
+    if arguments.json:
+        line.print_json(found)
+        return
+    for program, rows in found.items():
+        live = criteria.live_bytes(program, arguments.seed)
+        shown = [[one[key] if one[key] is not None else "-" for key in criteria.FIGURES] for one in rows]
+        line.say(f"{program}: at most {live:,} bytes live\n" + table(list(criteria.FIGURES.values()), shown) + "\n")
+    line.say("-: the heap was exhausted; L1, TLB: misses in a thousand loads of a walk after a collection")
+
+
 def chosen(option, words, known):
     """The names that were asked for, or all. Raises Refused."""
     for word in words:
@@ -52,12 +85,15 @@ def chosen(option, words, known):
     return list(dict.fromkeys(words)) or list(known)
 
 
-COMPARISONS = {"allocators": (allocator_options, compare_allocators, "malloc and free of each allocator on the same programs")}
+COMPARISONS = {
+    "allocators": (allocator_options, compare_allocators, "malloc and free of each allocator on the same programs"),
+    "collectors": (collector_options, compare_collectors, "pauses, throughput, memory and locality of each collector on the same programs"),
+}
 
 
 def compare_command(command):
     """Add `compare` and what can be compared."""
-    top = command(None, "compare", "the same programs on other allocators: " + ", ".join(COMPARISONS))
+    top = command(None, "compare", "the same programs on other allocators or collectors: " + ", ".join(COMPARISONS))
     kinds = top.add_subparsers(metavar="WHAT", required=True, parser_class=line.Parser)
     for name, (options, run, what) in COMPARISONS.items():
         sub = kinds.add_parser(name, help=what, description=what, allow_abbrev=False)

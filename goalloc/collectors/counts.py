@@ -59,11 +59,12 @@ def counts(m, t, operation, a, b):
     if operation == NEW:
         return new_object(m, t, h, a, b)
     if operation == COLLECT:
-        return collect(m, t, h)
-    start = m.core[m.thread[t].core].cycles
+        return collect(m, t, h, True)
+    registers, core = guest(m, t), m.core[m.thread[t].core]
+    spent = registers[P.COLLECTOR_CYCLES] - core.cycles
     replace(m, t, h, a if operation == ROOT else a + WORD * (1 + (operation >> OPERATION_SHIFT)), b)
-    guest(m, t)[P.BARRIERS] += 1
-    guest(m, t)[P.COLLECTOR_CYCLES] += m.core[m.thread[t].core].cycles - start
+    registers[P.BARRIERS] += 1
+    registers[P.COLLECTOR_CYCLES] = spent + core.cycles  # with a collection in it
     return 0
 
 
@@ -77,9 +78,11 @@ def new_object(m, t, h, refs, data):
     if not is_object(m, t, refs, data):
         return 0
     words = 1 + refs + data
-    x = 0 if table_is_full(m, t, h) else take(m, t, h, words)
+    if table_is_full(m, t, h):
+        collect(m, t, h, False)
+    x = take(m, t, h, words)
     if x == 0:
-        collect(m, t, h)
+        collect(m, t, h, True)
         x = take(m, t, h, words)
     if x == 0:
         join(m, t, h)
@@ -104,7 +107,7 @@ def join(m, t, h):
 def replace(m, t, h, slot, y):
     """*slot = y. The new object is counted first: it may be the old one."""
     if table_is_full(m, t, h):
-        collect(m, t, h)
+        collect(m, t, h, False)
     if y:
         count(m, t, y, ONE_MORE)
     old = get64(m, t, slot)
@@ -173,8 +176,8 @@ def note_zero(m, t, h, x, header):
 
 
 @cold
-def collect(m, t, h):
-    """What counting at once leaves to do is nothing."""
+def collect(m, t, h, whole):
+    """What counting at once leaves to do is nothing. Not `whole`: the table alone is full."""
     if not is_variant(m, t, DEFERRED | TRACED):
         guest(m, t)[P.COLLECTIONS] += 1
         return 0
@@ -183,7 +186,7 @@ def collect(m, t, h):
         count_roots(m, t, h, ONE_MORE)
         empty_table(m, t, h)
         count_roots(m, t, h, -ONE_MORE)
-    if is_variant(m, t, TRACED):
+    if whole and is_variant(m, t, TRACED):
         trace(m, t, h)
     put64(m, t, h + TABLE_END, get64(m, t, h + TABLE_TOP) + get64(m, t, h + LARGEST))
     end_pause(m, t, start)

@@ -61,7 +61,7 @@ class Heap:
 
     def _start_registers(self):
         guest = self.machine.state.process[self.process.number].guest
-        guest[P.HEAP : P.COLLECTIONS + 1] = guest[[P.COLLECTOR_CYCLES, P.BARRIERS]] = 0
+        guest[P.HEAP : P.COLLECTIONS + 1] = guest[[P.COLLECTOR_CYCLES, P.BARRIERS, P.MOST_LIVE]] = 0
         guest[P.HEAP], guest[P.HEAP_DOOR], guest[P.HEAP_BARRIERS] = self.variables, self.kind.door, self.kind.barriers
         self._log = np.zeros((M.PAUSE_CAPACITY, 2), np.int64)
         permit(self._log, self._log.ctypes.data, self._log.nbytes)

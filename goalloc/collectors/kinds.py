@@ -31,11 +31,9 @@ COLLECTORS = {
     "counts-atomic": Kind(
         P.DOOR_COUNTS, "... by atomic additions, for several threads", free_lists=True, cycles=False, barriers=FIELDS | SLOTS | ATOMIC
     ),
-    "counts-deferred": Kind(
-        P.DOOR_COUNTS, "... of fields alone, a zero-count table", free_lists=True, cycles=False, barriers=FIELDS | DEFERRED
-    ),
+    "deferred": Kind(P.DOOR_COUNTS, "... of fields alone, a zero-count table", free_lists=True, cycles=False, barriers=FIELDS | DEFERRED),
     "counts-traced": Kind(P.DOOR_COUNTS, "at once, a backup trace for cycles", free_lists=True, barriers=FIELDS | SLOTS | TRACED),
     "deferred-traced": Kind(P.DOOR_COUNTS, "deferred, a backup trace for cycles", free_lists=True, barriers=FIELDS | DEFERRED | TRACED),
     "generational": Kind(P.DOOR_GENERATIONAL, "a nursery that is copied, a remembered set", moves=True, nursery=True, barriers=FIELDS),
-    "generational-cards": Kind(P.DOOR_GENERATIONAL, "... with cards instead", moves=True, nursery=True, barriers=FIELDS | CARDS),
+    "card-marking": Kind(P.DOOR_GENERATIONAL, "... with cards instead", moves=True, nursery=True, barriers=FIELDS | CARDS),
 }

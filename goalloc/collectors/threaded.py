@@ -45,7 +45,9 @@ def collect(m, t, h):
     thread_roots(m, t, h)
     first, top = get64(m, t, h + START), get64(m, t, h + TOP)
     update_forward(m, t, first, top, first)
-    put64(m, t, h + TOP, update_backward(m, t, first, top, first))
+    top = update_backward(m, t, first, top, first)
+    put64(m, t, h + TOP, top)
+    registers[P.MOST_LIVE] = max(registers[P.MOST_LIVE], top - first)
     registers[P.FREED] += living - (registers[P.TRACED] - before)
     end_pause(m, t, start)
     return 1

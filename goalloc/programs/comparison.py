@@ -19,7 +19,6 @@ FIGURES = {  # key: what a column of the table is called
     "threads": "threads",
     "allocator": "allocator",
     "cycles": "cycles/op",  # of a call
-    "all_cycles": "all/op",  # of the program, a call
     "lines": "lines/op",  # that came from another core's cache, where they had been written
     "active": "active",  # blocks given out on a line where another thread has one ...
     "passive": "passive",  # ... because the program had moved one there
@@ -100,7 +99,6 @@ def row(result):
         "threads": parameters["threads"],
         "allocator": parameters["allocator"],
         "cycles": round(values["call_cycles"] / calls, 1),
-        "all_cycles": round(result.cost, 1),
         "lines": round(sum(core["interventions_hit_modified"] for core in cores) / calls, 2),
         "active": values["active"],
         "passive": values["passive"],

@@ -5,7 +5,7 @@
     cache-scratch       the first thread allocates an object for each; each frees the one it was given, allocates again and writes
     cache-thrash        each thread allocates an object, writes and frees it, again and again
     producer-consumer   half of the threads allocate, the others free what they get (xmalloc)
-    sawtooth            sizes that grow over time: much is allocated, most of it freed, a little kept; then pauses
+    sawtooth            sizes that grow over time: much is allocated, most of it freed, a little kept; then pauses, with a few calls between
     trace               the calls of a recorded program (`hwmem record --heap`, trace.py)
 
 Each function takes the threads, a numpy generator and a factor for how much is done, and returns a list of arrays, a thread each. The
@@ -23,8 +23,8 @@ BATCH = 250  # threadtest
 ROUNDS, BYTES_WRITTEN = 10, 200  # cache-scratch, cache-thrash
 RING, PASSED = 64, 1_200  # producer-consumer
 KEPT, TEETH, TOOTH = 0.05, 5, 1_000  # sawtooth
-SECOND = 3_000_000_000  # cycles
-PAUSES, TRICKLE = 24, 150  # sawtooth's end: pauses of a second, calls between two
+PAUSE = 6_000_000_000  # cycles
+PAUSES, TRICKLE, TRICKLED = 12, 300, 40_000  # sawtooth's end: pauses of two seconds, calls between two, for blocks of so many bytes
 TOP, DROPPED, RESTED, TRIMMED = range(4)  # marks
 
 
@@ -87,9 +87,9 @@ def sawtooth(threads, random, factor):
             parts += [request(MALLOC, slots, sizes), request(MEET), request(MARK, 0, TOP) if tooth == TEETH - 1 and rank == 0 else []]
             parts += [request(FREE, order[last:])]
             kept.append(order[:last])
-        trickle = np.tile(flat(request(MALLOC, first + n * TEETH, 1024), request(FREE, first + n * TEETH)), TRICKLE // 2)
+        trickle = np.tile(flat(request(MALLOC, first + n * TEETH, TRICKLED), request(FREE, first + n * TEETH)), TRICKLE // 2)
         parts += [request(MEET), request(MARK, 0, DROPPED) if rank == 0 else []]
-        parts += [flat(request(SLEEP, 0, SECOND), trickle)] * PAUSES if rank == 0 else []
+        parts += [flat(request(SLEEP, 0, PAUSE), trickle)] * PAUSES if rank == 0 else []
         parts += [request(MARK, 0, RESTED), request(TRIM), request(MARK, 0, TRIMMED)] if rank == 0 else []
         streams.append(flat(*parts, request(MEET), *[request(FREE, slots) for slots in kept]))
     return streams

@@ -31,6 +31,7 @@ from numba.np import arrayobj, numpy_support
 from hwmem._jit.cache import KernelCache
 from hwmem._jit.progress import name_of, progress
 from hwmem._jit.stamp import PROJECT_PACKAGES
+from hwmem.ctrl_c import none_lost
 from hwmem.errors import MachineError
 
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
@@ -315,7 +316,8 @@ class KernelDispatcher(CPUDispatcher):
         if slow:
             progress.begin(name_of(self.py_func.__module__))
         try:
-            return super().compile(sig)
+            with none_lost() if self.whole else contextlib.nullcontext():
+                return super().compile(sig)
         finally:
             gc.set_threshold(*thresholds)
             if slow:

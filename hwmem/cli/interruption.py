@@ -11,6 +11,8 @@ import sys
 import threading
 from contextlib import contextmanager
 
+from hwmem.ctrl_c import none_lost
+
 INTERRUPTED = 130  # exit status
 PATIENCE_SECONDS = 0.8
 _heard = threading.Event()
@@ -29,7 +31,8 @@ def listening(prog):
     listener = threading.Thread(target=_listen, args=(reader, prog), daemon=True)
     listener.start()
     try:
-        yield
+        with none_lost():
+            yield
     finally:
         heard()
         signal.set_wakeup_fd(before)
@@ -41,6 +44,20 @@ def listening(prog):
 def heard():
     """The command knows that it is to end, and is on its way."""
     _heard.set()
+
+
+def whole_process(prog, command):
+    """The exit status of `command()`, which is all that this process does. Ctrl-C is one line while it is being loaded, too, and none after
+    its end."""
+    try:
+        status = command()
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        status = INTERRUPTED
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever started it has it ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    exec("")  # the interpreter remembers whether the last text that it executed was interrupted, and would end by the signal
+    return status
 
 
 def _listen(reader, prog):

@@ -30,13 +30,13 @@ from hwmem.observers.door import byte_mask
 from hwmem.params import LINE, LINE_SHIFT
 
 ROWS, SLOTS = 1 << 16, 1 << 17
-FAR = 2048  # records that the search for a caller goes back
+FAR, TRIES = 2048, 1000  # records that the search for a caller goes back; misses after which none is expected
 ROW = record("line", "instruction", "thread", "misses", "hitms", "caller", ("touched", "u8"))
 CULPRITS = record("rows", "dropped", "program_start", "program_end", ("index", "i4", SLOTS), ("row", ROW, ROWS))
 
 
 def new_culprits(program):
-    """A table without rows. `program`: (start, end) of the program's own instructions."""
+    """A table without rows. `program`: (start, end) of the program's own instructions, (0, 0) where they are not known."""
     culprits = np.zeros(1, CULPRITS).view(np.recarray)[0]
     culprits.program_start, culprits.program_end = program
     return culprits
@@ -60,7 +60,7 @@ def note_culprit(w, culprits, places, va, size, thread, at):
     row.misses += places.misses
     row.hitms += places.hitms
     row.touched |= byte_mask(va & LINE - 1, min(size, LINE - (va & LINE - 1)))
-    if row.caller == 0:
+    if row.caller == 0 and culprits.program_end and row.misses < TRIES:
         row.caller = caller(w, culprits, at)
 
 

@@ -17,6 +17,7 @@ import threading
 import time
 
 from hwmem._jit import JIT_DISABLED
+from hwmem.ctrl_c import none_lost
 
 TICK_SECONDS = 0.1  # between two calls of `tick`, and what a part of a long loop may take
 POKE_SECONDS = 0.005  # between two reminders to a kernel that is to stop
@@ -31,7 +32,7 @@ _heard: list = []  # a Ctrl-C that nobody has raised yet, as far as is known
 @contextlib.contextmanager
 def hearing():
     """Inside, no Ctrl-C is lost. The interpreter raises KeyboardInterrupt wherever it is, and where that is a callback from C (LLVM's,
-    a finalizer's) it prints the exception and goes on: then the next wait for a kernel raises it again, or the end of this.
+    a finalizer's) it goes on: then the next wait for a kernel raises it again, or the end of this.
     Needs the main thread and the interpreter's own handler; else nothing changes."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
@@ -43,7 +44,8 @@ def hearing():
 
     signal.signal(signal.SIGINT, hear)
     try:
-        yield
+        with none_lost():
+            yield
         lost = bool(_heard)
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)

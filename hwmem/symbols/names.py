@@ -15,6 +15,7 @@
 """
 
 import os
+import re
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -35,6 +36,9 @@ GO_HEAP = 0xC000000000  # where its first arena is (Go: runtime/malloc.go)
 GO_SECTIONS = (".note.go.buildid", ".go.buildinfo")
 LONGEST_INSTRUCTION = 15
 MOST_KEPT = 1 << 16
+NUMBERED = re.compile(
+    r"\d|[a-z_]+\.\d"
+)  # what compilers put behind the dot of a name that is not the only one: counter.0, counter.lto_priv.1
 
 
 class Where(NamedTuple):
@@ -305,7 +309,10 @@ class Names:
 def could_be(symbol, wanted):
     """Whether the variable behind a symbol's name may be the one that `wanted` begins with."""
     last = wanted.partition("[")[0].rpartition("::")[2].partition(".")[0]
-    return wanted.startswith(symbol) or (symbol.startswith("_Z") and last in symbol) or symbol.partition(".")[0] == last
+    if wanted.startswith(symbol) or (symbol.startswith("_Z") and last in symbol):
+        return True
+    name, _, more = symbol.partition(".")
+    return name == last and (not more or NUMBERED.match(more) is not None)
 
 
 def split(path):

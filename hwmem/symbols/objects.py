@@ -9,13 +9,14 @@ the mappings tell: each shows the file from some offset on, and a segment of the
 import os
 from bisect import bisect_right
 from contextlib import contextmanager
+from functools import lru_cache
 
 from hwmem.symbols.code import Code
 from hwmem.symbols.dies import Units
 from hwmem.symbols.elf import Image, Unreadable, damage
 from hwmem.symbols.variables import Variables
 
-PAGE = 4096
+PAGE, MOST_KEPT = 4096, 1 << 14
 VALGRIND = "/valgrind/"  # its own objects, which are in the program's memory as well
 MISSING = "names need pyelftools: pip install 'hwmem[symbols]'; addresses are shown instead"
 
@@ -54,6 +55,7 @@ class Loaded:
         self.path, self.bias, self.name = row.path, row.load_address, os.path.basename(row.path)
         self._image = self._code = self._variables = None
         self.opened = False
+        self.variable = lru_cache(MOST_KEPT)(self.variable)  # asked again and again
 
     def __lt__(self, other):
         return self.path < other.path

@@ -7,6 +7,7 @@ Where the symbol table says that a variable begins, its DIE has that address in 
 once, so that only units that have such a variable are looked through. Without a symbol there (a stripped file) nothing is searched.
 """
 
+from bisect import bisect_right
 from typing import NamedTuple
 
 from hwmem.symbols.code import Code
@@ -50,10 +51,10 @@ class Variables:
         """The Variable whose DIE has the location at the offset `at` of .debug_info."""
         unit = self.units.at(at)
         tree = self.units.tree(unit)
-        before = [i for i, offset in enumerate(tree.offsets) if offset <= at]
-        if not before or tree.tags[before[-1]] != "DW_TAG_variable":
+        i = bisect_right(tree.offsets, at) - 1
+        if i < 0 or tree.tags[i] != "DW_TAG_variable":
             return None
-        die = self.units.die(tree.offsets[before[-1]])
+        die = self.units.die(tree.offsets[i])
         if not is_at(die, start):
             return None
         declared = die

@@ -36,6 +36,7 @@ from hwmem.machine.records import (
 )
 from hwmem.params import LINE_SHIFT, PAGE_SHIFT
 from hwmem.trace.shared import Shared
+from hwmem.trace.spill import Chunks
 
 PART = 6  # a kind of use
 CHUNK = 1 << 15
@@ -167,14 +168,14 @@ def last_in(page_keys, page_last, first, beyond, last):
 
 
 class Uses:
-    """`chunks`: arrays of USE, in the recorded order; `granules`, `lines`: the numbers of those shared, in the order of their slots; `kinds`: whether each
+    """`chunks`: of USE, in the recorded order (spill.py); `granules`, `lines`: the numbers of those shared, in the order of their slots; `kinds`: whether each
     granule is used by an atomic; `given_back`: {call's number: [(thread, its last record in the pages that the call takes away), ...]}."""
 
     def __init__(self, recording, begin, masks_from, gives_back):
         """`begin`: the moment of the spill from which records count, `masks_from`: from which they do in masks; `gives_back`: {call's number:
         (first page, page beyond)} of calls that take pages away."""
         self.spill, self.begin, self.masks_from = recording.spill, begin, masks_from
-        self._ranges, self.given_back, self.chunks = gives_back, {}, []
+        self._ranges, self.given_back, self.chunks = gives_back, {}, Chunks(USE)
         self._threads = len(recording.threads) + 1
         shared = Shared()
         for thread, _, what, _ in self._parts():
@@ -230,7 +231,7 @@ class Uses:
 
     def _flush(self, at):
         if at[1]:
-            self.chunks.append(self._uses[: at[1]].copy())
+            self.chunks.append(self._uses[: at[1]])
         at[1] = 0
 
     def _give_back(self, call, thread):

@@ -6,12 +6,13 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks import c_loop, cachegrind, floors, main, startup, streams
+from benchmarks import c_loop, cachegrind, floors, main, recorded, startup, streams
 from benchmarks.floors import UNDER, Floor, floors_table
 from benchmarks.measure import best_in_turn, run_child
 from benchmarks.traffic import LINE, SHAPES, STREAMS, Stream
 from hwmem.config.machine import CacheConfig, MachineConfig
 from hwmem.machine.machine import Machine
+from hwmem.trace.recording import Recording
 
 needs_gcc = pytest.mark.skipif(bool(c_loop.missing()), reason=c_loop.missing() or "-")
 SMALL = ((8, 8), (16, 8), (16, 16))
@@ -126,6 +127,26 @@ def test_the_tables_fit_in_a_hundred_columns():
     lines = streams.text(result).splitlines() + floors_table(list(streams.floors(result))).splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert [f.mark for f in streams.floors(result)].count("pass") == 20
+
+
+def test_the_recording_that_is_made_is_read_as_it_was_meant(tmp_path):
+    blocks = 2 * recorded.BLOCKS_A_SLICE + 1
+    for packed in (False, True):
+        recorded.write(tmp_path / "made.trace", blocks, packed)
+        read = Recording(tmp_path / "made.trace").program
+        each = [recorded.ROUNDS * (recorded.BLOCKS_A_SLICE + extra) for extra in (1, 0)]
+        assert [(t.loads, t.stores, t.instructions) for t in read.threads] == [(0, 1, 1), *((n, 2 * n, 10 * n) for n in each)]
+        assert recorded.LINES * blocks == sum(10 * n + 3 * n for n in each)
+
+
+@pytest.mark.parametrize("names", [1.5, None])
+def test_what_recordings_take_is_held_to_its_floors(names):
+    rates = {"read": 399e6, "replay": 11e6, "order and replay": 4.9e6}
+    result = {"repeats": 5, "rates": rates, "lines": 50_000_000, "beyond": 299e6, "names": names}
+    found = list(recorded.floors(result))
+    assert [f.mark for f in found] == ["below", "pass", "below", "pass", *(["pass"] if names else [])]
+    assert max(map(len, recorded.text(result).splitlines() + floors_table(found).splitlines())) <= WIDTH
+    assert ("not installed" in recorded.text(result)) == (names is None)
 
 
 def test_contenders_take_turns_and_the_best_counts():

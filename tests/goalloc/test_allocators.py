@@ -8,6 +8,7 @@ import pytest
 import hwmem
 from hwmem.config.machine import MachineConfig
 from goalloc.baselines import NAMES, Allocator
+from goalloc.baselines.jemalloc_layout import SIZES, SLAB_PAGES
 from goalloc.baselines.tcmalloc_layout import CLASSES
 from tests.goalloc.allocators import hammer
 
@@ -129,3 +130,25 @@ def test_every_size_gets_the_smallest_of_tcmallocs_classes_that_holds_it(name):
         if n <= classes[-1]:
             assert heap.usable_size(heap.malloc(n)) == next(size for size in classes if size >= n), n
     assert heap.usable_size(heap.malloc(classes[-1] + 1)) == classes[-1] + 8192, "whole pages"
+
+
+def test_jemallocs_size_classes_are_those_of_the_real_library():
+    """Debian's libjemalloc2 5.3.0, asked for every size to 4,999 and for samples beyond."""
+    heap = allocator("jemalloc")
+    for n, usable in recorded("usable_sizes")["jemalloc"]["steps"]:
+        block = heap.malloc(n)
+        assert heap.usable_size(block) == usable, n
+        heap.free(block)
+    small = {n: usable for n, usable in recorded("usable_sizes")["jemalloc"]["steps"] if n < 5_000}
+    sizes = sorted(set(small.values()))
+    for n in range(0, 4_999, 7):
+        block = heap.malloc(n)
+        assert heap.usable_size(block) == next(size for size in sizes if size >= n), n
+        heap.free(block)
+
+
+def test_jemallocs_slabs_are_the_published_ones():
+    """jemalloc(3): regions of a slab fill its pages without a rest; the first of them as mallctl arenas.bin.<i>.slab_size says."""
+    pages = {8: 1, 16: 1, 32: 1, 48: 3, 64: 1, 80: 5, 96: 3, 112: 7, 128: 1, 160: 5, 192: 3, 224: 7, 256: 1, 320: 5, 384: 3, 448: 7, 512: 1}
+    assert {size: int(n) for size, n in zip(SIZES, SLAB_PAGES) if size in pages} == pages
+    assert all(n * 4096 % size == 0 for size, n in zip(SIZES, SLAB_PAGES))

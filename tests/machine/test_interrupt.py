@@ -17,11 +17,13 @@ import pytest
 import goalloc
 import hwmem
 from hwmem import params as P
+from hwmem.ctrl_c import none_lost
 from hwmem.kernels import kernel, load64, next_thread
 from hwmem.machine.interrupt import in_parts, in_time, is_left, run_aside, run_interruptibly
 from hwmem.programs import find
 from hwmem.runs.job import Job
 
+ROOT = os.path.dirname(os.path.dirname(hwmem.__file__))
 LONG = 10**9  # iterations that nobody waits for
 PATIENCE_SECONDS = 5  # the host may be busy; one second is what a quiet one takes
 
@@ -298,6 +300,36 @@ def test_what_a_kernel_raises_is_raised():
         run_aside(fails)
 
 
+def test_what_a_callback_could_not_raise_is_raised_and_not_printed(capfd):
+    """Instead of the error that came of it, as where the compiler's callback was to hand over what it had made."""
+    swallows = ctypes.CFUNCTYPE(None)(lambda: (_thread.interrupt_main(), time.sleep(0.01)))
+    for error in (None, RuntimeError("no compiled object yet")):
+        with pytest.raises(KeyboardInterrupt), none_lost():
+            swallows()
+            if error:
+                raise error
+    with pytest.raises(RuntimeError), none_lost():
+        raise RuntimeError
+    assert capfd.readouterr().err == ""
+
+
+def test_a_command_that_is_interrupted_while_it_is_loaded_ends_with_one_line():
+    code = """import signal, sys
+class Interrupted:
+    def find_spec(name, *_):
+        if name == f"{package}.cli.cli":
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+package = sys.argv.pop()
+main = __import__(f"{package}.__main__", fromlist=["main"]).main
+sys.meta_path.insert(0, Interrupted)
+sys.exit(main())
+"""
+    for package in ("hwmem", "goalloc"):
+        done = subprocess.run([sys.executable, "-c", code, package], cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{package}: interrupted\n")
+
+
 COMMANDS = [
     ["run", "false-sharing", "--alone", "--set", f"iterations={LONG}"],
     ["run", "false-sharing", "--alone", "--set", f"iterations={LONG}", "-o", "r.hwm"],
@@ -322,7 +354,7 @@ def interrupted_command(tmp_path, words, seconds):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(hwmem.__file__))},
+        env=os.environ | {"PYTHONPATH": ROOT},
     )
     time.sleep(seconds)
     command.send_signal(signal.SIGINT)
@@ -352,7 +384,7 @@ sys.exit(carry_out(top, []))
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=os.path.dirname(os.path.dirname(hwmem.__file__)),
+        cwd=ROOT,
     )
     assert command.stdout.readline() == "begun\n"
     command.send_signal(signal.SIGINT)

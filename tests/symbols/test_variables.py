@@ -5,6 +5,7 @@ import os
 import pytest
 
 from hwmem.symbols.label import label
+from hwmem.symbols.names import could_be
 from hwmem.trace.program import Code, Line, MemoryCall, Program
 
 from built import BIAS, HERE, addresses, build, names_of, needed, run, said
@@ -56,6 +57,14 @@ def test_variables_of_a_function_and_of_a_thread(tmp_path):
     kept = next(address for name, address in where.items() if name.startswith("kept."))
     assert names.data(kept + 8) == "within::kept[1]"
     assert names.part("within::kept[1]") == (kept + 8, 8)
+
+
+def test_which_symbols_a_name_may_mean():
+    """Compilers number statics of one name; a Go symbol is its package's and its own name."""
+    for symbol in ("counters", "counters.0", "counters.lto_priv.1", "counters.llvm.7722", "_ZN5stats8countersE"):
+        assert could_be(symbol, "counters[1].value")
+    assert could_be("runtime.sched", "runtime.sched.lock.key")
+    assert not could_be("runtime.mheap_", "runtime.sched.lock.key") and not could_be("counters2", "counters[1]")
 
 
 @pytest.mark.live

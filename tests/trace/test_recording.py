@@ -1,12 +1,15 @@
 """Recordings of threads, read: whose each reference is, what was called, what was loaded where; and what is refused."""
 
 import lzma
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from hwmem.errors import TraceError
 from hwmem.trace import open_trace
+from hwmem.trace.order import Order
+from hwmem.trace.uses import USE
 from hwmem.trace.elf import COMMUTES, COMPARE_EXCHANGE, EXCHANGE, EXCHANGE_ADD, PLAIN, Elf, what_it_does
 from hwmem.trace.recording import Recording
 from recordings import FACTS, PROGRAMS, Writer, binaries, log_of
@@ -162,6 +165,33 @@ def test_heap_notes_become_blocks(tmp_path):
         (0x4035200, 128, (0x109AC0,), False),
         (0x4035400, 8, (0x109AC8,), True),
     ]
+
+
+def test_memory_is_bounded_however_long_two_threads_contend(tmp_path):
+    """All that is as long as the recording lies in files: one of three times the length takes no more."""
+    peaks = []
+    for rounds in (10_000, 200_000, 600_000):  # the first compiles
+        log = Writer()
+        log.clone(1, 0x4100000, 77)
+        log.start(2)
+        head, after = log.text().partition(b"==9== Exit")[::2]
+        path = tmp_path / f"{rounds}.trace"
+        path.write_bytes(
+            head + b"I  00109000,4\n S 04035000,8\nI  00109004,4\n L 04035000,8\n" * rounds + other_thread(rounds) + b"==9== Exit" + after
+        )
+        read = Recording(path)
+        tracemalloc.start()
+        order = Order(read, "conflict")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert sum(len(chunk) for chunk in order.uses.chunks) > 3 * rounds
+    assert peaks[2] < peaks[1] + (8 << 20) < peaks[1] + 3 * 400_000 * USE.itemsize
+
+
+def other_thread(rounds):
+    """The first one, once it runs again, does the same."""
+    again = b"--9--   SCHED[2]: releasing lock (VG_(scheduler):timeslice) -> VgTs_Yielding\n--9--   SCHED[1]:  acquired lock (VG_(scheduler):timeslice)\n"
+    return again + b"I  00109008,4\n S 04035000,8\n" * (2 * rounds)
 
 
 def test_how_it_ended_is_told(tmp_path):
