@@ -73,7 +73,6 @@ def measure_limiter(lab):
             slots=16_384,
             size=128,
             churn=60_000,
-            background="off",
         )
         share = result.values["memstats"]["GCCPUFraction"]
         rows.append([name, len(result.gc), share, max((c["mapped_ready"] for c in result.gc), default=0) / (1 << 20)])
