@@ -144,7 +144,7 @@ ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE = (1 << bit for bit in range(6)
 # settings of a run: work.full and work.empty lie on one line, as before Go 1.21; memory goes back every few minutes, as before Go 1.13
 TOGETHER, PERIODIC = 1 << 9, 1 << 10
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept, finalizers run so far
-LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED = range(24, 30)
+LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED, TURNS = range(24, 31)     # TURNS: rows of the log of turns so far
 # ... and a process with one of collectors/: the address of its heap's variables; the collector's door; which stores need it, and its variant; the log
 # of pauses (host address, rows); objects and bytes allocated, objects freed, marked or copied, collections; objects that are not young; cycles
 # that were the collector's; stores that went through its door
