@@ -104,10 +104,10 @@ def markroot(m, t, w, i, flushBgCredit):
         markrootFreeGStacks(m, t)
     elif i < bss:
         done = mark_globals(m, t, w, 0, INITIALISED_BYTES)
-    elif i == bss:
-        done = mark_runtime(m, t, w)
+    elif i < spans - 1:
+        done = mark_globals(m, t, w, INITIALISED_BYTES + (i - bss) * C.rootBlockBytes, C.rootBlockBytes)
     elif i < spans:
-        done = mark_globals(m, t, w, INITIALISED_BYTES + (i - bss - 1) * C.rootBlockBytes, C.rootBlockBytes)
+        done = mark_runtime(m, t, w)
     elif i < get32(m, t, WORK + workType.baseStacks):
         markrootSpans(m, t, w, i - spans)
     elif i < get32(m, t, WORK + workType.baseEnd):

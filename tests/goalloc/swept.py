@@ -34,7 +34,7 @@ ENVIRONMENT = {"GOMAXPROCS": "1", "GODEBUG": "gcshrinkstackoff=1"}
 
 def make(rng):
     """A program: types, and operations that name no object that a collection may have freed. What finalizers store is not read."""
-    types = [[0, []]] + [random_type(rng) for _ in range(rng.randrange(2, 12))]
+    types = [random_type(rng) for _ in range(rng.randrange(2, 12))]
     heavy = rng.random()
     ops, fields, kinds, roots, stacks = [], {}, {}, {}, {}
 
@@ -51,15 +51,15 @@ def make(rng):
     for i in range(rng.randrange(100, 2500)):
         choice = rng.random()
         if choice < 0.6 or not live:
-            kinds[i], fields[i] = (0 if rng.random() < 0.1 else rng.randrange(1, len(types))), {}
-            ops.append(["new", i, kinds[i]] if kinds[i] else ["tiny", i, rng.randrange(1, 16)])
+            kinds[i], fields[i] = (None if rng.random() < 0.1 else rng.randrange(len(types))), {}
+            ops.append(["tiny", i, rng.randrange(1, 16)] if kinds[i] is None else ["new", i, kinds[i]])
             if rng.random() < 0.1 * heavy:
                 ops.append(["finalizer", i, i, ROOTS + rng.randrange(ROOTS) if rng.random() < 0.1 else None])
             if rng.random() < 0.8:
                 keep(rng, ops, roots, stacks, i)
                 live.append(i)
         elif choice < 0.8:
-            owners = [x for x in live if types[kinds[x]][1]]
+            owners = [x for x in live if kinds[x] is not None and types[kinds[x]][1]]
             if owners:
                 x, to = rng.choice(owners), rng.choice([*live, None])
                 offset = rng.choice(types[kinds[x]][1])
@@ -80,7 +80,7 @@ def make(rng):
             ops.append(["percent", rng.choice((-1, 0, 50, 100, 400))])
         else:
             ops.append(["memstats"])
-    return {"types": types[1:], "ops": [*ops, ["gc"], ["gc"]]}
+    return {"types": types, "ops": [*ops, ["gc"], ["gc"]]}
 
 
 def random_type(rng):
@@ -110,6 +110,8 @@ def as_numbers(program):
     for name, *arguments in program["ops"]:
         if name == "finalizer":
             arguments = [arguments[0], arguments[2]]
+        elif name == "new":
+            arguments = [arguments[0], arguments[1] + 1]
         numbers += [OPERATIONS.index(name), *(-1 if x is None else x for x in arguments)]
     return " ".join(map(str, numbers))
 
