@@ -137,10 +137,10 @@ GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
 # of a process with another allocator (baselines): its door, where its data lies, its policy
 ALLOCATOR, DATA, POLICY = range(13, 16)
 # may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready;
-# there is no sysmon: nobody is preempted after 10 ms, and the scavenger sleeps
-ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE = (1 << bit for bit in range(6))
+# there is no sysmon: nobody is preempted after 10 ms, and the scavenger sleeps; mallocgc has no publication barrier
+ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE, UNPUBLISHED = (1 << bit for bit in range(7))
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept, finalizers run so far
-LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED = range(24, 30)
+LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED, TURNS = range(24, 31)     # TURNS: rows of the log of turns so far
 # ... and a process with one of collectors/: the address of its heap's variables; the collector's door; which stores need it, and its variant; the log
 # of pauses (host address, rows); objects and bytes allocated, objects freed, marked or copied, collections; objects that are not young; cycles
 # that were the collector's; stores that went through its door

@@ -85,14 +85,16 @@ def percent(text):
 
 
 def warm_up(arguments):
-    """The runtime's doors and the programs' kernels. `hwmem warmup` comes here, too."""
+    """The runtime's doors, the programs' kernels and those of experiments. `hwmem warmup` comes here, too."""
+    from goalloc.experiments.claims import EXPERIMENTS
+    from goalloc.experiments.lab import GoLab
     from goalloc.programs import PROGRAMS
     from hwmem import params
-    from hwmem.cli.warmup import bind, carry_out
+    from hwmem.cli.warmup import bind, carry_out, those_without_workloads
     from hwmem.runs.job import Job
 
     programs = [(name, lambda program=program: Job(program).set_up()) for name, program in PROGRAMS.items()]
-    carry_out([("doors", lambda: bind(range(params.GUEST_DOORS, params.DOORS))), *programs])
+    carry_out([("doors", lambda: bind(range(params.GUEST_DOORS, params.DOORS))), *programs, *those_without_workloads(EXPERIMENTS, GoLab())])
 
 
 def list_programs(arguments):
@@ -132,6 +134,7 @@ def run_program(arguments):
     result = line.run_job(job, arguments)
     if arguments.memprofile:
         result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
+    line.draw_plot(result, arguments)
     line.show(result, arguments)
     for told in result.values.get("trace", ()):
         if arguments.scavtrace if told.startswith("scav ") else arguments.gctrace:
@@ -157,7 +160,9 @@ def show_report(arguments):
             with open(arguments.output, "wb") as f:
                 f.write(heap_profile(profile["records"], profile["rate"]))
     if arguments.json:
-        line.print_json({name: result.values[name] for name in ("memstats", "sizes", "gc", "trace", "memprofile") if name in result.values})
+        line.print_json(
+            {name: result.values[name] for name in ("memstats", "sizes", "gc", "turns", "trace", "memprofile") if name in result.values}
+        )
     else:
         line.say(text)
 

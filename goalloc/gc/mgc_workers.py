@@ -17,6 +17,7 @@ from goalloc.base.mgclimit_event import limiter_event_start, limiter_event_stop
 from goalloc.gc.mgcmark import DRAINED, MORE, gcDrain
 from goalloc.gc.mgcpacer_workers import addIdleMarkWorker, markWorkerStop, removeIdleMarkWorker, worker_mode
 from goalloc.gc.mgcwork import gcMarkWorkAvailable
+from goalloc.gc.trace import log_turn
 from goalloc.heap.lfstack import lfstack_pop, lfstack_push
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, gcBgMarkWorkerNode, mstats, p_, sweepdata, workType, variables as V
@@ -138,6 +139,7 @@ def end(m, t, pp, at, mode):
     now = nanotime(m, t)
     duration = now - get64(m, t, pp + p_.gcMarkWorkerStartTime)
     markWorkerStop(m, t, mode, duration)
+    log_turn(m, t, mode - C.gcMarkWorkerDedicatedMode, now - duration)
     if get64(m, t, at + TRACKED):
         limiter_event_stop(m, t, pp, C.limiterEventIdleMarkWork, now)
     if mode == C.gcMarkWorkerFractionalMode:

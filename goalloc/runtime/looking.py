@@ -14,7 +14,7 @@ from goalloc.observe.inspect import Inspector
 from goalloc.observe.memstats import STATES, read_memstats, read_span
 from goalloc.observe.metrics import read_metrics
 from goalloc.observe.sizestats import size_stats
-from goalloc.runtime.log import rows
+from goalloc.runtime.log import rows, turns
 
 
 @one_at_a_time(its_machine)
@@ -61,6 +61,11 @@ class Looking:
         at_ns (four moments), pauses_ns (sweep termination, mark termination), cons_mark, objects_marked, spans_swept (observe/gctrace.py)."""
         guest = self.machine.state.process[self.process.number].guest
         return cycles(rows(self.process, self._log), int(guest[P.OBJECTS_MARKED]), int(guest[P.SPANS_SWEPT]))
+
+    def gc_turns(self, most=1 << 15):
+        """What the collector did on the Ps of a program: {"rows": [[P, "dedicated", "fractional", "idle", "assist" or "sweep", from, to], ...],
+        "lost": how many rows beyond `most`}, nanoseconds by the machine's clocks."""
+        return turns(self.process, self._log, most)
 
     def trace_lines(self, gctrace=True, scavtrace=True):
         """What GODEBUG=gctrace=1,scavtrace=1 would have printed so far, a string a line; or only one of both."""
