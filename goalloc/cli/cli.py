@@ -8,6 +8,7 @@ import sys
 from hwmem.cli import line
 from hwmem.cli.experiments import Room, experiment_commands
 from goalloc.cli.compare import compare_command
+from goalloc.cli.leak import faults_command, leak_command
 
 SECTIONS = ("heap", "spans", "gc", "scavenger", "profile")  # those of report.SECTIONS, without importing it
 
@@ -62,6 +63,8 @@ def parser():
 
     experiment_commands(command, room)
     compare_command(command)
+    leak_command(command)
+    faults_command(command)
 
     sub = command(
         show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m tells it"

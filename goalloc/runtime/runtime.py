@@ -131,7 +131,8 @@ class Runtime(Values, Collecting, Looking):
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)  # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
-        self.type_names, self.sites = {}, {}
+        self.type_names, self.types, self.sites = {}, {}, {}
+        self._global_names = {}  # address: (its end, name)
         self.finalizers, self.pins, self.free_pins = {}, {}, []  # number: callback; address: variables that hold it
         self._register, self.main = 0, None  # main: the goroutine of a program that was recorded
         self.turns = True  # a call begins with the turns of the collector's goroutines
@@ -260,8 +261,8 @@ class Runtime(Values, Collecting, Looking):
         self._run(core, malloc_all, sizes, types, addresses, many=True)
         return addresses
 
-    def globals(self, n):
-        """Address of `n` new global variables that are pointers."""
+    def globals(self, n, name=None):
+        """Address of `n` new global variables that are pointers. `name`: what rt.why_live calls them."""
         address = self._next_global
         if not 1 <= check_count(n, "n") <= 1 << 20:
             raise ValueError("n: takes 1 to 1048576 variables")
@@ -272,7 +273,16 @@ class Runtime(Values, Collecting, Looking):
         self._next_global = address + 8 * n
         self.machine.state.process[self.process.number].guest[P.GLOBALS_END] = self._next_global
         add_globals(self.process, 8 * n)
+        if name is not None:
+            self._global_names[address] = n, str(name)
         return address
+
+    def global_name(self, address):
+        """The name that the global variable at an address was given, or its address."""
+        for start, (n, name) in self._global_names.items():
+            if start <= address < start + 8 * n:
+                return name if n == 1 else f"{name}[{(address - start) // 8}]"
+        return f"at {address:#x}"
 
     def write_pointer(self, slot, value, core=0):
         """*slot = value."""
@@ -309,7 +319,7 @@ class Runtime(Values, Collecting, Looking):
             self.process.store(at + type_.Align_, of.align, size=1)
             self.process.write(at + type_.sizeof, mask)
             self._types[key] = at
-            self.type_names[at] = of.name
+            self.type_names[at], self.types[at] = of.name, of
         return self._types[key]
 
     # What stands behind
