@@ -51,6 +51,7 @@ SECOND_P = (
 )
 NOT_MET = {  # (configuration, scenario, figure): why
     ("P1", "explicit_gc", "processors"): SHORT,
+    ("P1", "finalizers", "processors"): SHORT,
     ("P1", "finalizers", "pause"): COLD,
     ("P1", "large_churn", "processors"): CLEARING,
     ("P1", "large_churn", "pause"): LINES,
