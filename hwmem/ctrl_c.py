@@ -1,7 +1,7 @@
-"""Ctrl-C is neither lost nor told twice.
+"""Ctrl-C is neither lost nor reported twice.
 
-The interpreter raises KeyboardInterrupt wherever its main thread is. Where that is a callback from C (LLVM's, a finalizer's) nobody can
-catch it: sys.unraisablehook prints it, and the work goes on without what the callback was to do.
+The interpreter raises KeyboardInterrupt wherever its main thread is. In a callback from C (LLVM's, a finalizer's) it cannot be caught:
+sys.unraisablehook prints it, and the work continues without the callback's effect.
 """
 
 import contextlib
@@ -11,8 +11,8 @@ import threading
 
 @contextlib.contextmanager
 def none_lost():
-    """Inside, such a KeyboardInterrupt is not printed, but raised at the end, instead of whatever error came of it. Outside the main
-    thread, which alone is interrupted, nothing changes."""
+    """Within this context such a KeyboardInterrupt is not printed, but raised at the end, in place of any error that resulted from it. Only
+    the main thread is interrupted; in others nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

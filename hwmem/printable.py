@@ -1,4 +1,4 @@
-"""Text for a terminal: names come from files, and files from anybody."""
+"""Text for a terminal: names come from files, and files are untrusted."""
 
 import re
 

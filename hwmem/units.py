@@ -1,4 +1,4 @@
-"""Sizes in bytes, as people write them and as the machine counts them.
+"""Sizes in bytes: parsed from and printed as KiB, MiB and so on.
 
     "32KiB" -> 32768        "1.25MiB" -> 1310720        "64K" -> 65536        512 -> 512
 

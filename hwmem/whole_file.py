@@ -1,8 +1,8 @@
-"""A file is written whole or not at all: whoever reads its name finds the old one or all of the new one.
+"""A file is written whole or not at all: a reader of its name finds the old file or all of the new one.
 
 The bytes have no name while they are written (O_TMPFILE), so that nothing is left where the process is killed; then the file
 gets one beside its place and takes it in one step. On file systems that cannot do the first, the name is there from the
-beginning. What is no ordinary file (/dev/null, a pipe) is written to as it stands, never replaced.
+beginning. Anything but an ordinary file (/dev/null, a pipe) is written to in place, never replaced.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""numba's compiler, bent for deep trees of small kernels.
+"""numba's compiler, adapted to deep trees of small kernels.
 
 A kernel that is called from Python, or through a door, is compiled *whole*: everything that it reaches is linked in, private to
 it, and optimised once. A kernel that another kernel calls is only lowered, to be linked; numba would optimise and assemble it once for
@@ -153,7 +153,7 @@ def _remember_operators():
 
 
 def _forget_lock_times():
-    """numba times every call of LLVM, for each kernel that is being compiled; nobody asks for it."""
+    """numba times every call of LLVM, for each kernel that is being compiled; the times are not needed."""
     lock = getattr(llvm.ffi.lib, "_lock", None)
     for pair in list(getattr(lock, "_cblist", ())):
         if pair[0].__module__ == "numba.core.base":

@@ -1,9 +1,9 @@
 """Other processes that compile doors into the cache on a first run, one for each idle core.
 
     doors to make, the longest first ──> helper 1, helper 2, ...      over their standard inputs, one at a time
-                                    └──> this process: what it comes by and nobody has begun
+                                    └──> this process: what it needs and no helper has begun
 
-Whoever needs a door that a helper is making waits, and makes another meanwhile. A helper that dies costs only time.
+A process that needs a door which a helper is compiling compiles another one meanwhile. A helper that dies costs only time.
 """
 
 import atexit
@@ -20,7 +20,7 @@ WAIT_SECONDS = 0.2
 
 
 def idle_cores():
-    """Cores that nobody uses right now, this process's aside."""
+    """Cores that are idle right now, this process's own not counted."""
     cores = len(os.sched_getaffinity(0))
     try:
         with open("/proc/loadavg", encoding="ascii") as file:
@@ -51,7 +51,7 @@ class Crew:
             threading.Thread(target=self._lead, args=(self._start(),), daemon=True, name="hwmem-crew").start()
 
     def other(self, number):
-        """Before `number` is compiled here: another that is to be compiled while a helper makes it, or None: go on."""
+        """Before `number` is compiled here: another door to compile while a helper makes this one, or None: go on."""
         with self.changed:
             if number in self.queue:
                 self.queue.remove(number)

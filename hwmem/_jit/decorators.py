@@ -1,4 +1,4 @@
-"""@kernel and its kinds: what a function of Python becomes, and how its callers hold it."""
+"""@kernel and its variants: how a Python function is compiled, and whether its callers inline it."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ def kernel(function):
 
 
 def cold(function):
-    """A kernel off the hot path: never inlined into its callers, whose code is laid out for the case that it is not called."""
+    """A kernel off the hot path: never inlined, and its callers' code is laid out for the case that it is not called."""
     attributes[function] = ("noinline", "cold")
     return kernel(function)
 

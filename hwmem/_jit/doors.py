@@ -3,10 +3,9 @@
     workload kernel ── hot path, inlined ──┐ miss
                                            └─ call_door(m, ACCESS, ...) ──> the whole cold path, compiled once
 
-A caller of a door links and optimises nothing of what lies behind it, so a user's workload compiles in a
-second however deep the machine grows. Every door has the same signature, (m, t, a, b, c) -> int64; the
-addresses sit in the machine record (`m.doors`), as interrupt vectors do. Hardware reaches the operating system
-only this way. Without the JIT a door is an ordinary call.
+A caller of a door neither links nor optimises the code behind it, so a user's workload compiles in a second however deep the machine grows.
+Every door has the same signature, (m, t, a, b, c) -> int64; the addresses sit in the machine record (`m.doors`), as interrupt vectors do.
+Hardware reaches the operating system only this way. Without the JIT a door is an ordinary call.
 
 Doors are bound when they are first called, as a dynamic linker binds a function:
 
@@ -14,7 +13,7 @@ Doors are bound when they are first called, as a dynamic linker binds a function
                          write its address over this one, go on there
                ──> the kernel, from then on
 
-so that a program compiles and loads only what it comes by. A stub that fails ends the kernel that called the door
+so that a program compiles and loads only what it uses. A stub that fails ends the kernel that called the door
 with the failure as a MachineError (an interruption as KeyboardInterrupt).
 """
 
@@ -34,11 +33,11 @@ from hwmem.errors import MachineError
 
 
 class BindingInterrupted(KeyboardInterrupt, Exception):
-    """Ctrl-C while a door was being bound. An Exception too, since compiled code can raise no other."""
+    """Ctrl-C while a door was being bound. Also an Exception, the only kind that compiled code can raise."""
 
 
 def reported(number, error):
-    """`error`, which is nobody's doing but ours, as a MachineError; its traceback goes to stderr."""
+    """`error`, an internal error, as a MachineError; its traceback goes to stderr."""
     traceback.print_exception(error)
     return MachineError(f"door {number}: {type(error).__name__}: {error}")
 

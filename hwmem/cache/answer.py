@@ -1,8 +1,8 @@
-"""Who answers a request, what becomes of the others' copies, and what the way of the line costs.
+"""Who answers a request, what becomes of the other copies, and what the line's transfer costs.
 
-directory.py comes here when other cores or sockets may hold the line (answer_read, _getx, _upgrade), and for a line that
-nobody else holds (fetch_from_llc, fetch_from_memory). The others' copies meet the request by the protocol's table
-(peers.py); the line comes from a core, an LLC or DRAM, and core.source says which.
+directory.py comes here when other cores or sockets may hold the line (answer_read, _getx, _upgrade), and for a line that no other core
+holds (fetch_from_llc, fetch_from_memory). The protocol's table says what the request does to the other copies (peers.py); the line comes
+from a core, an LLC or DRAM, and core.source says which.
 
     another core, in M or O ── forward, a HITM        in E or F ── forward_clean         in another socket ── remote_forward
     the socket's LLC        ── its latency            another's ── remote_llc            DRAM ── memory/dram.py
@@ -44,7 +44,7 @@ def answer_read(m, c, line, i, far, mask):
 
 @apart
 def answer_getx(m, c, line, i, far, mask):
-    """Take the line from everybody else and bring it to core `c`; returns the core that supplied it, or -1."""
+    """Invalidate all other copies and bring the line to core `c`; returns the core that supplied it, or -1."""
     owner = find_owner(m, line, i, mask)
     others = mask
     while others != NOBODY:
@@ -69,7 +69,7 @@ def answer_getx(m, c, line, i, far, mask):
 
 @apart
 def answer_upgrade(m, c, line, far, mask):
-    """Take the line, which core `c` has, from everybody else. Returns -1: nobody supplied it."""
+    """Invalidate all other copies of a line that core `c` has. Returns -1: no core supplied it."""
     core = m.core[c]
     others = mask
     while others != NOBODY:
@@ -90,7 +90,7 @@ def answer_upgrade(m, c, line, far, mask):
 
 @kernel
 def find_owner(m, line, i, mask):
-    """The core of `mask` that will supply the line, or -1. Asks the cores' tags only where the entry cannot tell."""
+    """The core of `mask` that will supply the line, or -1. Looks at the cores' tags only if the entry does not say."""
     if mask == NOBODY:
         return -1
     if i >= 0 and m.inclusion == P.INCLUSIVE:
@@ -159,7 +159,7 @@ def fetch_from_memory(m, c, line, node):
 @hot
 def claim(m, core):
     """A line that will be overwritten whole comes without its data (Intel: ItoM, of fast-string stores; Arm CHI: MakeUnique,
-    of DC ZVA): the way to the directory and back is all."""
+    of DC ZVA): the only cost is the round trip to the directory."""
     m.directory.make_unique += 1
     core.source = P.FROM_LLC
     core.cycles += m.cost.upgrade

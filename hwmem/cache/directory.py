@@ -8,7 +8,7 @@
       5. the entry is brought up to date
     put_back                                   private.py, when an O, E or M victim leaves a core
 
-Where an entry says that nobody holds the line, `request` goes straight on; else `ask_others` takes all the steps.
+If the entry says that no core holds the line, `request` goes straight on; otherwise `ask_others` takes all the steps.
 
 Several sockets: an LLC answers its own cores when it has the line; a miss, or a store to a line whose REMOTE
 flag says that another socket may have it, asks the other LLCs (snooping between sockets).
@@ -38,8 +38,7 @@ NOBODY = np.uint64(0)
 
 @hot
 def request(m, c, line, how):
-    """Core `c` of a machine that is `direct`, which knows nothing of `line`, asks for a copy or (`how`: 1,
-    and BY_WALKER) the only copy.
+    """Core `c` of a `direct` machine, which has no entry for `line`, requests a copy or (`how`: 1, and BY_WALKER) the only copy.
     Returns the state granted, E to a writer (its L1 makes that M), and the line's entry in the LLC.
     """
     core, llc, write = m.core[c], m.llc[0], how & 1
@@ -128,7 +127,7 @@ def count_request(m, core, kind, i):
 
 @kernel
 def grant_read(m, i, far, mask, owner):
-    """The state in which a reader gets the line, from `owner` or (-1) no core: as if alone only when nobody can hold it."""
+    """The state in which a reader gets the line, from `owner` or (-1) no core: an exclusive one only if no other core can hold it."""
     alone = mask == NOBODY and far == 0
     if alone and i >= 0 and m.inclusion == P.INCLUSIVE:
         alone = m.holder[i] == P.PRESENT and not m.tag[i] & P.REMOTE
@@ -152,13 +151,13 @@ def update_entry(m, c, i, state, far, write):
 
 @kernel
 def busy_slot(m, line):
-    """Where it is noted until when the line is under way between cores; another line's note may be there."""
+    """The slot that says until when the line is in transit between cores; it may hold another line's entry."""
     return m.busy[line & P.BUSY_SLOTS - 1]
 
 
 @kernel
 def keep_line(m, core, line):
-    """The core's locked operation ends now; until then a request for the line waits, if one came between cores."""
+    """The core's locked operation ends now; another core's request for the line waits until then."""
     busy = busy_slot(m, line)
     if busy.line == line:
         busy.until = core.cycles

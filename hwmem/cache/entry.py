@@ -1,6 +1,6 @@
 """An LLC entry as a directory entry: its states, how it is found, allocated and evicted.
 
-directory.py and answer.py keep to these. With `inclusion="inclusive"` an entry is the directory entry of its socket
+directory.py and answer.py use these states. With `inclusion="inclusive"` an entry is the directory entry of its socket
 (m.holder): PRESENT (no private copy known), SHARED (mask of sharers in its word, some perhaps gone: S copies leave
 silently; one of them may be in O or F), OWNED (one core, in E or M), GONE (another socket took the line; the way is
 kept: recency gem5). Evicting it recalls the private copies. With "nine" the LLC is a plain cache and the directory is exact: the
@@ -54,7 +54,7 @@ def set_entry(m, i, state):
 
 @apart
 def leave_sockets(m, far, line):
-    """The sockets of mask `far` have the line no more: another one writes it."""
+    """The sockets of mask `far` lose the line: another one writes it."""
     while far:
         socket = ctz64(np.uint64(far))
         i = far_entry(m, socket, line)

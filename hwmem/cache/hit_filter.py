@@ -1,7 +1,7 @@
-"""The hit filter: what a core's next access may skip.
+"""The hit filter: accesses that may skip the caches and TLBs.
 
-It knows accesses that can change nothing but the clock and a counter: the line is the most recent of its L1 set, with
-the right that is needed, and its page the most recent of its TLB set.
+It holds lines an access to which changes nothing but the clock and a counter: the line is the most recent of its L1 set, with the rights
+needed, and its page the most recent of its TLB set.
 
     hot[va >> 6 & hot_mask].line   va | 63: the last line the memory door served in that L1 set; 0: none
                            .store  the same where a store may go ahead (state M, page dirty, no store waiting)
@@ -18,8 +18,8 @@ the right that is needed, and its page the most recent of its TLB set.
              forget_lines    translations change, or loads must ask elsewhere first (cache/invalidations.py)
              forget_page, forget_pages            an entry leaves the TLB, or the core's address space changes
 
-Nobody else writes these fields. Whoever makes another line of a set most recent, or weakens the core's right to one,
-calls what forgets; so the filter is exact: no count differs from what the full path would give (checks/core.py).
+No other code writes these fields. Code that makes another line of a set most recent, or weakens the core's right to one, must call one of
+the functions under "forgets". So the filter is exact: every count is what the full path would give (checks/core.py).
 
 Cost: an access that it answers is a few dozen instructions, all inlined.
 """
@@ -97,7 +97,7 @@ def note_frame(core, va, pa):
 
 @cold
 def note_huge_page(core, va, pa):
-    """Of 2 MiB pages the filter knows only the last one, and none where they share the TLB with small ones."""
+    """The filter holds only the last 2 MiB page used, and none if 2 MiB pages share the TLB with small ones."""
     huge = (va >> P.HUGE_SHIFT) + 1
     if core.last_huge != huge or core.dtlb_2m.ways == 0:
         forget_pages(core)
@@ -125,7 +125,7 @@ def forget_stores(core):
 
 @cold
 def forget_lines(core):
-    """The filter forgets every line: what it knows of them holds as long as the translations do."""
+    """The filter forgets every line: its entries are valid only while the translations are."""
     for h in range(P.HOT_LINES):
         core.hot[h].line = 0
         core.hot[h].store = 0
@@ -133,7 +133,7 @@ def forget_lines(core):
 
 @kernel
 def forget_page(core, va):
-    """The filter forgets the page of `va`, and what shares its slot; all that it knows of a huge page with that."""
+    """The filter forgets the page of `va`, and whatever shares its slot, and its entry for a huge page."""
     if core.last_huge == (va >> P.HUGE_SHIFT) + 1:
         forget_pages(core)
     core.hot_page[va >> P.PAGE_SHIFT & core.page_mask].page = 0
@@ -147,7 +147,7 @@ def forget_pages(core):
 
 
 def set_up(core, l1_sets, tlb_sets):
-    """The filter of a new core with so many sets in its L1 and its first-level TLB; `tlb_sets` 0: there is no MMU."""
+    """The filter of a new core, by the number of sets of its L1 and its first-level TLB; `tlb_sets` 0: there is no MMU."""
     core.hot_mask = filter_mask(l1_sets, P.HOT_LINES)
     if tlb_sets:
         core.page_mask, core.page_last = filter_mask(tlb_sets, P.HOT_PAGES), P.PAGE - 1

@@ -1,8 +1,8 @@
-"""Invalidation queue: lines that another core has taken for writing, of which this core's loads may still see the old bytes.
+"""Invalidation queue: lines that another core has taken for writing, and whose old bytes this core's loads may still see.
 
-Only under relaxed. The directory's messages are answered at once, and the copy is gone; but the line's 64 bytes, as
-they were, wait here until the core processes the message. A load of the line by the core is answered from the oldest
-entry: it was satisfied early, before the other's store.
+Only under relaxed. The directory's messages are answered at once, and the copy is gone; but the line's 64 old bytes stay here until the
+core processes the message. A load of the line by the core is answered from the oldest entry: it was satisfied early, before the other's
+store.
 
     peers.take_away ──> hold ──>  | line, bytes | line, bytes | ...     oldest first     ──> loads (core/memory_door.py)
 
@@ -31,7 +31,7 @@ SLOTS = 64
 
 @cold
 def hold(m, d, line, due):
-    """Core `d` has lost `line` to a store that is about to be made; its loads may see the line as it is until cycle `due`."""
+    """Core `d` has lost `line` to a store about to be performed; until cycle `due` its loads may see the line's present bytes."""
     core = m.core[d]
     if core.iq_count == m.invalidation_entries:
         process(core, 0)
@@ -99,7 +99,7 @@ def process_lines(core, first, last):
 
 @cold
 def process_due(core):
-    """Entries whose time has come at the core's clock."""
+    """Process the entries that are due at the core's clock."""
     for k in range(core.iq_count - 1, -1, -1):
         if core.iq_due[k] <= core.cycles:
             process(core, k)

@@ -1,4 +1,4 @@
-"""Eight tags compared at once, and tags asked for early: what of a set's search is written for the host's processor.
+"""Eight tags compared at once, and tags prefetched: the parts of a set search that are written for the host's processor.
 
 sets.find calls it for every eight ways. LLVM makes one AVX-512 compare of it, or two AVX2 ones, or what the
 processor has; a loop with an early exit would stay scalar. Reading past the set's last way is harmless (the

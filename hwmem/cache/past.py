@@ -1,8 +1,8 @@
 """Past the caches: what becomes of the line of a non-temporal store; accesses to page tables that are not cached.
 
-core/store_buffer.py comes here when a write-combining entry leaves. Every private copy goes, also the core's own, and
-memory takes the data; a line that an LLC has stays there, current and clean. No cache is given the line (SDM vol. 1,
-10.4.6.2: non-temporal stores to write-back memory are write-combining, and coherent).
+core/store_buffer.py comes here when a write-combining entry leaves. Every private copy is invalidated, including the core's own, and memory
+takes the data; a line that an LLC has stays there, current and clean. No cache allocates the line (SDM vol. 1, 10.4.6.2: non-temporal
+stores to write-back memory are write-combining, and coherent).
 
 With walker.path = "memory" page tables are uncacheable (PCD; SDM vol. 3A, 4.9): the walker and the kernel read and write entries
 in memory. When a frame becomes a table `write_past` clears it, line by line, so that no cache has a line of a table.
@@ -47,7 +47,7 @@ def write_past(m, c, line):
 @cold
 def access_uncached(m, c, line, write, share):
     """Core `c` reads or writes (`write` 0/1) an entry in a line that no cache has; counted in `share`, its walker's or its
-    kernel's. A read takes DRAM's time, a write nobody's."""
+    kernel's. A read takes DRAM's time, a write costs the core nothing."""
     core = m.core[c]
     if write:
         dram_write(m, c, line)

@@ -35,7 +35,7 @@ def core_state(m, d, line):
 
 @cold
 def cores_holding(m, line):
-    """Mask of the cores with a valid copy, by asking every core (duplicate tags)."""
+    """Mask of the cores with a valid copy, by looking at every core's tags (duplicate tags)."""
     mask = NOBODY
     for d in range(m.cores):
         if core_state(m, d, line) > P.I:

@@ -12,7 +12,7 @@ Two things follow gem5's MESI_Two_Level, count for count: where the LLC is inclu
 private level leaves before the request goes out; victims in E or M are announced (PUTX), those in S or F are not. What
 an invalidated line leaves behind, and whether an upgrade is a use of the line, is the machine's `recency` (sets.py).
 
-Entries of one line know each other, so that evictions need no search (indices; plus one where + stands, 0: none or unknown):
+Entries of one line point to each other, so that evictions need no search (indices; plus one where + stands, 0: none or unknown):
 
     m.word of an L1 entry   its L2 entry +           (without an L2: its LLC entry +)
     m.word of an L2 entry   its LLC entry + << 32 | the entry of the core's L1 that has the copy if any does, as its tag tells
@@ -254,7 +254,7 @@ def miss_l2(m, c, line, write, i, j):
 
 @hot
 def expect_request(m, core, line):
-    """The host begins to fetch the set of the LLC that will be searched for `line`."""
+    """Prefetch, on the host, the LLC set that will be searched for `line`."""
     if m.has_llc:
         llc = m.llc[core.socket]
         prefetch_row(m, llc, row_of(llc, line))

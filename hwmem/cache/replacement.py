@@ -1,4 +1,4 @@
-"""Which way of a set goes next, and how a touched way stays.
+"""Replacement: which way of a set is the next victim, and what a touch changes.
 
 Called by sets.py with the set's number. Policies are small integers (params.py):
 

@@ -18,7 +18,7 @@ What becomes of a cache's way whose line was invalidated, and what is a use of a
 Where no way's number matters (LRU up to 16 ways) an empty way of a processor's private cache remembers its line too, in state I, so
 that the line finds it when it comes back; it is the least recent of its set meanwhile, and so the next to be filled.
 
-A line that is taken, weakened or asked for by another core has not been used by its own. Nor has an LLC's line
+A line that another core takes, weakens or requests does not count as used by its own core. Nor has an LLC's line
 that a core announces it drops, or that another socket asks for.
 
 Cost: a look-up is one or two vector compares, above 16 ways one for every eight; a touch is a dozen operations (replacement.py).
@@ -155,7 +155,7 @@ def invalidate(m, s, i):
 
 @hot
 def refill(m, s, i):
-    """Entry `i`, which has its line's tag, gets the line or another right to it: a use of the line, for a processor."""
+    """Entry `i`, which has its line's tag, gets the line or other rights to it: with recency processor a use of the line."""
     if m.recency == P.GEM5:
         return
     if s.policy == P.LRU:

@@ -1,4 +1,4 @@
-"""Who caused it: what of a core's counts is the page walker's, and what the kernel's. The rest is the program's.
+"""Who caused it: which part of a core's counts is due to the page walker, and which to the kernel. The rest is the program's.
 
     an access of the kernel ── the L1 has the line: nothing more is counted
                             └─ it misses:  open_share ── take_miss ── close_share
@@ -18,7 +18,7 @@ BY_WALKER = 2  # beside `write` (0/1) of a miss: it is the page walker's
 
 @hot
 def open_share(core):
-    """What the core counts from now on is somebody's."""
+    """What the core counts from now on belongs to a share."""
     before, l1, l2 = core.before, core.l1d, core.l2
     before.l1d_misses, before.l1d_replacements, before.l1d_dirty_evictions = l1.misses, l1.replacements, l1.dirty_evictions
     before.l2_misses, before.l2_write_back_misses = l2.misses, l2.write_back_misses

@@ -1,4 +1,4 @@
-"""Colour in what a terminal shows: little of it, and never the only thing that says something.
+"""Colour in terminal output: little of it, and never the only carrier of information.
 
     the bytes of a line    each in its thread's colour              bars       quiet
     "false" of a line      as what is wrong                         a verdict  bold

@@ -148,7 +148,7 @@ def make_one(arguments):
 
 
 def make_table(measure, arguments):
-    """A table that nobody claims anything about."""
+    """A table without a claim."""
     from hwmem.report.table import table
 
     if arguments.set or arguments.changes or arguments.preset or arguments.plot or arguments.html:

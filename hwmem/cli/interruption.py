@@ -2,7 +2,7 @@
 
     C's signal handler ── a byte ──> a thread here ── PATIENCE_SECONDS later, unless the command has heard of it ── the process ends
 
-The interpreter writes the byte as soon as the signal comes, whatever its main thread does. Of a command only, whose process may end.
+The interpreter writes the byte as soon as the signal comes, whatever its main thread does. For commands only, whose process may end.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the commands of hwmem and goalloc share: how a line is read, refused and answered.
+"""Shared by the commands hwmem and goalloc: parsing a command line, refusing it, answering it.
 
     command_line ── a parser whose mistakes are one line     carry_out ── runs what was asked; the exit status
 
@@ -53,7 +53,7 @@ def told(error):
 
 @contextmanager
 def refusing():
-    """Inside, what Python or the host's files refuse is the user's input."""
+    """Within this context errors from Python or the host's files are reported as bad input."""
     try:
         yield
     except OSError as error:
@@ -110,7 +110,7 @@ def running():
 
 
 def close_stdout():
-    """What could not be written is not tried again at the end."""
+    """After a failed write, do not try again at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -190,7 +190,7 @@ def run_job(job, arguments):
 
 
 def how_to_tell(arguments):
-    """What a Job takes as `progress`."""
+    """The `progress` argument for a Job."""
     if arguments.live:
         from hwmem.cli.live import live
 
@@ -203,7 +203,7 @@ def output_option(sub, metavar, help, required=False):
 
 
 def new_file(path):
-    """A file that can be written: what is asked before the work that fills it."""
+    """Check that a file can be written, before the work that fills it."""
     folder = os.path.dirname(path) or "."
     for wrong, code in (
         (not os.path.isdir(folder), errno.ENOENT),
@@ -231,7 +231,7 @@ def picture(path):
 
 
 def draw_plot(what, arguments):
-    """The picture of a Result, a Sweep or an Outcome, if one was asked for."""
+    """Draw the picture of a Result, a Sweep or an Outcome, if requested."""
     if arguments.plot:
         try:
             with refusing():
@@ -263,7 +263,7 @@ def machine_options(sub):
 
 
 def configuration(arguments, workload=None):
-    """The machine that the options describe; a preset comes with what `workload` wants of a machine, a file as it is."""
+    """The machine that the options describe; a preset is combined with the settings that `workload` declares, a file is used as it is."""
     from hwmem.config.machine import MachineConfig
 
     with refusing():
@@ -275,7 +275,7 @@ def configuration(arguments, workload=None):
 
 @contextmanager
 def believing(file):
-    """Inside, what goes wrong is a result's fault that was damaged or made by hand."""
+    """Within this context errors are blamed on a damaged or hand-made result."""
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -292,8 +292,8 @@ def draw(path, text):
 
 @contextmanager
 def keeping(arguments):
-    """Inside, what was measured before Ctrl-C is kept if a file was asked for. What does not hear it is left running: the process
-    ends."""
+    """Within this context what was measured before Ctrl-C is kept if a file was requested. A kernel that does not react is abandoned: the
+    process ends."""
     from hwmem.machine import interrupt
 
     interrupt.on_interrupt.append(heard)
@@ -311,7 +311,7 @@ def keeping(arguments):
 
 
 def show(result, arguments):
-    """A result as asked for, and kept if asked to."""
+    """Show a result in the requested form, and keep it if requested."""
     if arguments.output:
         with refusing():
             result.save(arguments.output)
@@ -337,7 +337,8 @@ def show_parameters(name, described):
 
 
 def say(text, end="\n"):
-    """Onto stdout; what names from a file would do to a terminal is shown, not done, and what its encoding lacks is replaced."""
+    """Print to stdout; control characters in names from a file are shown, not executed, and characters that its encoding lacks are
+    replaced."""
     text = printable(str(text))
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:

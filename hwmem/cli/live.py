@@ -38,7 +38,7 @@ def live(job):
 
 
 class View:
-    """`job`: whose machine runs; `stream`: where it is shown."""
+    """`job`: the running job; `stream`: where it is shown."""
 
     def __init__(self, job, stream, clock=time.monotonic):
         self.job, self.stream, self.clock = job, stream, clock

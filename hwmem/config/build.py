@@ -1,7 +1,7 @@
 """From a MachineConfig to the record that kernels take: geometry, costs, the protocol's tables, empty pools.
 
-Machine (machine/machine.py) calls `build` when it is made. Tags of all caches and TLBs share one array of the record; here each gets its
-stretch of it, one after another, so that a small machine touches little of the host's memory.
+Called by Machine (machine/machine.py). The tags of all caches and TLBs share one array of the record; each gets a contiguous part of it
+here, so that a small machine touches little of the host's memory.
 """
 
 import ctypes
@@ -68,7 +68,7 @@ def build(config, seed=0):
 
 
 def is_direct(config):
-    """Whether private L2s lie above one inclusive LLC: what the shortest way of a miss is made for (cache/private.py)."""
+    """Whether private L2s are above one inclusive LLC: the case for which the short miss routine is made (cache/private.py)."""
     return config.l2 is not None and config.llc is not None and config.inclusion == "inclusive" and config.sockets == 1
 
 
@@ -82,7 +82,7 @@ def new_record():
 
 
 def use_huge_pages(pages, pools):
-    """Ask the host for large pages behind the parts of the pools in use: look-ups there are as random as the program's."""
+    """Ask the host for large pages behind the parts of the pools in use: look-ups there are as random as the program's accesses."""
     if not hasattr(mmap, "MADV_HUGEPAGE"):
         return
     unaligned = ctypes.addressof(ctypes.c_char.from_buffer(pages)) % P.HUGE_PAGE
@@ -165,7 +165,7 @@ def fill_protocol(m, name):
 
 def fill_frames(frames, config):
     """RAM and the marks for its free part (mm/page_alloc.c, init_per_zone_wmark_min and __setup_per_zone_wmarks), in frames.
-    No more than a sixteenth is kept free, which Linux's least of 128 KiB would be of a machine below 2 MiB."""
+    No more than a sixteenth is kept free; Linux's minimum of 128 KiB would exceed that on a machine below 2 MiB."""
     frames.total = total = config.memory // P.PAGE
     kib = min(max(math.isqrt(config.memory // 1024 * 16), 128), 256 * 1024)
     frames.mark_min = low = config.vm.min_free // P.PAGE or min(kib * 1024 // P.PAGE, total // 16)

@@ -1,4 +1,4 @@
-"""Machine configurations as TOML text: reading with the place of an error, writing at once or not at all.
+"""Machine configurations as TOML text: errors are reported with their line, and a file is written whole or not at all.
 
 A file has the settings of machine.py under their names, one table for each part of the machine:
 
@@ -13,8 +13,8 @@ A file has the settings of machine.py under their names, one table for each part
     "l1d.size" = "published: ..."
     kernel = "assumed: ..."         # for the whole table
 
-machine.py calls this with its own `build`, which takes the parsed table and refuses what is wrong in a line that
-begins with the setting's dotted name; load() finds that setting's line in the text. Nothing here knows a setting.
+machine.py calls this with its own `build`, which takes the parsed table and reports errors in a line that begins with the setting's dotted
+name; load() finds that setting's line in the text. This file has no knowledge of any setting.
 """
 
 import re
@@ -27,7 +27,7 @@ UNSOURCED = ("name", "description")
 
 
 def preset_names():
-    """Names of the presets: the teaching machines, then processors in alphabetical order."""
+    """Names of the presets: the teaching machines first, then processors in alphabetical order."""
     names = sorted(path.stem for path in PRESETS.glob("*.toml"))
     return [*FIRST, *(name for name in names if name not in FIRST)]
 

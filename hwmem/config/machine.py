@@ -102,7 +102,7 @@ class WalkerConfig(Record):
 
 @dataclass(frozen=True)
 class StoreBufferConfig(Record):
-    """Where a core's stores wait until others may see them, and what loads find there."""
+    """Where a core's stores wait until others may see them, and the costs of loads that meet them."""
 
     entries: int = setting(Integer(1, 64), "stores that wait")
     drain: int = setting(CYCLES, "cycles from a store to the earliest moment others see it")
@@ -155,7 +155,7 @@ class DiskConfig(Record):
 
 @dataclass(frozen=True)
 class CoreCosts(Record):
-    """What fences and locked operations cost beside what they wait for."""
+    """What fences and locked operations cost in addition to what they wait for."""
 
     mfence: int = setting(CYCLES, "cycles of a full fence with nothing to drain")
     atomic: int = setting(CYCLES, "cycles a locked operation adds on a line already held")
@@ -177,7 +177,7 @@ class KernelCosts(Record):
 
 @dataclass(frozen=True)
 class VmConfig(Record):
-    """What an administrator tells Linux about memory: sysctl vm.*, and khugepaged's in sysfs, under the kernel's names."""
+    """An administrator's memory settings: sysctl vm.*, and khugepaged's in sysfs, under the kernel's names."""
 
     swappiness: int = setting(Integer(0, 200), "how readily anonymous pages are reclaimed beside files': 100 is even, 0 last")
     overcommit_memory: int = setting(Integer(0, 2), "0: refuse what is obviously too much, 1: refuse nothing, 2: keep to a limit")

@@ -1,4 +1,4 @@
-"""Records of settings: frozen dataclasses whose fields say what they take.
+"""Records of settings: frozen dataclasses whose fields declare which values they accept.
 
 A field is declared once, with its kind and what it means; checking, reading and writing follow from that:
 
@@ -283,7 +283,7 @@ ABSENT = {
 
 
 def unknown(key, names, prefix):
-    """One line that refuses the setting `key`, with the name that was probably meant, or what there is in its place."""
+    """One line that refuses the setting `key`, with the name that was probably meant, or the alternative that exists."""
     close = get_close_matches(str(key), names, 1)
     hint = f"did you mean {prefix}{close[0]}?" if close else f"{prefix[:-1] or 'a machine'} takes {', '.join(names)}"
     hint = next((said for words, said in ABSENT.items() if str(key).lower().replace("-", "_") in words), hint)

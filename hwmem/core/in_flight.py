@@ -1,7 +1,7 @@
-"""Stores in flight: the core is done with them, and they are not in the L1 yet; and the loads that meet them.
+"""Stores in flight, which have retired but are not in the L1 yet; and the loads that meet them.
 
-A store that finds the buffer empty and its line in E or M needs no entry there. Nobody can see at which of the next few cycles
-it is made, so its bytes go to memory at once; but it takes the time of any other, and what meets it pays.
+A store that finds the buffer empty and its line in E or M needs no entry there. Since no other core can see in which of the next few cycles
+it is performed, its bytes go to memory at once. It still takes as long as any other store, and loads that meet it are charged for it.
 
     clock   T         T + 1  ...              T + drain    T + drain + 1 = sb_free_at
             retires   a store costs a cycle   is made      is gone
@@ -18,8 +18,8 @@ A load that meets a store, waiting (store_buffer.py) or in flight:
     it overlaps none, but the low 12 bits of one    an alias: `alias` more than otherwise (the whole address is compared late)
     its line is under way for one                   until it is there
 
-A store takes the same whether others wait or not, and so does a load that meets it. (Machines whose buffer or delay is such that
-this record would not hold all put every store into the buffer: config/build.py.)
+A store takes the same time whether others wait or not, and so does a load that meets it. (Machines whose buffer or delay is too large for
+this record put every store into the buffer: config/build.py.)
 
 Invariant: while the hit filter lets stores go ahead, no entry of the buffer is in flight, and none waits.
 """
@@ -37,7 +37,7 @@ APART, COVERED, OVERLAPS, ALIAS = range(4)
 
 @hot
 def retire(core, host, size):
-    """A store of `size` bytes at `host` that the L1 takes, with nothing ahead of it: what it costs, and what later loads may meet."""
+    """A store of `size` bytes at `host` that goes straight into the L1: charge it, and record it for later loads to meet."""
     place = np.uint64(core.cycles & RECENT - 1)
     core.recent[place] = host << SIZE_BITS | size
     core.recent_at[place] = core.cycles
@@ -47,7 +47,7 @@ def retire(core, host, size):
 
 @kernel
 def in_flight(core):
-    """How many stores are, at the core's clock."""
+    """How many stores are in flight, at the core's clock."""
     left = core.sb_free_at - core.cycles
     if left <= 0 or core.sb_leaving > 0:
         return max(0, min(core.sb_leaving, left))
@@ -59,7 +59,7 @@ def in_flight(core):
 
 @kernel
 def relation(at, n, host, size):
-    """What a load of `size` bytes at `host` is to a store of `n` at `at`."""
+    """How a load of `size` bytes at `host` overlaps a store of `n` at `at`."""
     into = host - at
     if 0 <= into and into + size <= n:
         return COVERED
@@ -71,7 +71,7 @@ def relation(at, n, host, size):
 
 @apart
 def meet_stores(m, core, host, size, now):
-    """A load at cycle `now` that the L1 answers: how many cycles more than such a load it takes for the stores that it meets."""
+    """Extra cycles of a load that hits the L1 at cycle `now`, for the stores that it meets."""
     alias = meets_waiting(m, core, host, size)
     for k in range(1, core.sb_passage):
         place = now - k & RECENT - 1
@@ -95,7 +95,7 @@ def meet_stores(m, core, host, size, now):
 
 @kernel
 def meets_waiting(m, core, host, size):
-    """Whether a store waits whose address has the low bits of the load's."""
+    """Whether a waiting store's address matches the low bits of the load's."""
     for k in range(core.sb_count):
         slot = (core.sb_head + k) % SLOTS
         if relation(m.ram_base + core.sb_pa[slot], core.sb_size[slot], host, size) == ALIAS:
@@ -105,7 +105,7 @@ def meets_waiting(m, core, host, size):
 
 @kernel
 def meet(m, core, how, left):
-    """Cycles more than an L1 hit, for a store that is gone in `left` cycles."""
+    """Extra cycles beyond an L1 hit, for a store that is gone in `left` cycles."""
     if how == COVERED:
         core.forwards_in_flight += 1
         return core.forward_cycles - core.hit_cycles
@@ -115,7 +115,7 @@ def meet(m, core, how, left):
 
 @kernel
 def line_comes(m, core, line):
-    """When the line is there, if the buffer has asked for it; 0: it has not."""
+    """When the line arrives, if the buffer has requested it; 0: it has not."""
     first = (core.sb_head - core.sb_leaving) % SLOTS
     if core.sb_leaving > 0 and core.sb_pa[first] >> P.LINE_SHIFT == line:
         return core.sb_free_at - core.sb_leaving + 1

@@ -1,9 +1,9 @@
-"""The memory door's long way: any access by a virtual address, with all that can happen to it.
+"""The memory door's slow path: any access by a virtual address, with everything that can happen to it.
 
 Size and kind travel in one word, `what`, and the core is the thread's, so that an access fits a call's registers: a record
 for it costs a tenth of the speed where cores fight for a line.
 
-    begin      it is counted; stores whose time has come drain, for an atomic all of them; lines held for early loads go
+    begin      it is counted; stores that are due drain, for an atomic all of them; lines held for early loads go
     place      the physical address; the race detector learns of the access, which is the program's next
     by kind    load      from the store buffer, or the line as it was before another core's store (invalidations.py), or memory
                store     into the store buffer, unless that is empty and the L1 can take it
@@ -92,7 +92,7 @@ def begin(m, core, kind):
 
 @cold
 def tell_races(m, t, va, pa, what, value):
-    """The race detector learns of the access; of a compare-and-swap, also that it will fail."""
+    """Report the access to the race detector, and whether a compare-and-swap will fail."""
     if m.observe.ordered == P.COMPARES and (va & LAST) + (what & P.SIZE_MASK) <= P.LINE and peek64(m.ram_base + pa) != value:
         m.observe.ordered = P.FAILS
     access_made(m, t, va, what)
@@ -181,7 +181,7 @@ def phantom_line(m, t, va, pa, what):
 
 @hot
 def see_memory(core, pa):
-    """An access that is no load goes to memory, and later loads of its line with it."""
+    """An access other than a load goes to memory, and so do later loads of its line."""
     if core.iq_count > 0:
         process_lines(core, pa >> P.LINE_SHIFT, pa >> P.LINE_SHIFT)
 
@@ -213,9 +213,9 @@ def perform(m, t, va, pa, what):
 
 @cold
 def both_places(m, t, va, pa, head, kind):
-    """Physical addresses of both parts, `pa` being known already; the second -1 after a fault. A fault may move or take the
-    other part's page: then again, as a processor begins the instruction anew, until both are there. Reclaim leaves the first
-    page alone meanwhile, for a very small machine would never come to an end."""
+    """Physical addresses of both parts, `pa` being known already; the second -1 after a fault. A fault may move or reclaim the other part's
+    page; then both are translated again, as a processor restarts the instruction, until both are present. Meanwhile reclaim leaves the
+    first page alone, or a very small machine would loop for ever."""
     core = m.core[m.thread[t].core]
     for _ in range(TRIES):
         faults = core.faults_minor + core.faults_major

@@ -2,7 +2,7 @@
 
 access.py calls it with the thread, the address, size and kind in one word, and the value of a store.
 
-    no store waits, nobody watches:   short_way   translate ── L1, L2, directory, DRAM ── hit filter ── bytes
+    no store waits, nobody watches: short_way   translate ── L1, L2, directory, DRAM ── hit filter ── bytes
     else                              access      the same with store buffer, early loads, observers (long_way.py)
     by physical address               serve       the kernel's accesses, drains (physical.py)
 
@@ -48,7 +48,7 @@ def takes_long_way(m, core, va, what):
 
 @hot
 def short_way(m, t, c, va, what, value):
-    """An access within a line while no store waits and nobody watches: nothing of it is a call."""
+    """An access within a line, with no store waiting and no observer on: all of it inlined."""
     core, kind = m.core[c], what >> P.KIND_SHIFT
     write = is_write(kind)
     count_access(core, kind)
@@ -78,7 +78,7 @@ def short_way(m, t, c, va, what, value):
 
 @hot
 def behind_stores(m, core, pa, what, now):
-    """The L1 has answered an access that began at cycle `now`: a store goes on its way, a load may have met one."""
+    """After an L1 hit of an access that began at cycle `now`: a store is now in flight, or a load may have met one."""
     kind = what >> P.KIND_SHIFT
     if kind == P.STORE:
         core.cycles, core.sb_leaving = now, 0

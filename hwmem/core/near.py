@@ -1,4 +1,4 @@
-"""Loads that mostly hit, from code that goes round more lines than the hit filter knows: the TLB and the L1 are asked before the door.
+"""Loads that mostly hit, from code that uses more lines than the hit filter holds: the TLB and the L1 are tried before the door.
 
     load_near(m, t, va, size) ── hit filter ──> bytes                     inlined, as load64
                              └── near ──> bytes                           one call, half of the door's time
@@ -10,11 +10,11 @@ other out of the filter, time and again. `near` remembers where it found a line,
     seen[va >> 6 & 255].line          va | 63, 0: none        .pa   the line's physical address
                        .entry         its entry in the L1     .page_entry   its page's, in the first-level TLB
 
-What it remembers may be wrong by now, so nobody has to tell it of changes: both entries' tags, and the frame, are compared. It also
-lets later stores to a line go ahead that the core has in M, for a marker writes what it has just read.
+Its entries are hints, so it need not be notified of changes: both entries' tags, and the frame, are compared. It also lets later stores to
+a line that the core has in M go ahead, since a marker writes what it has just read.
 
-What the full path would do is done, in its order: the same counts, ages and clocks. An access that is anything else than a hit in both (a
-waiting store, an observer, a crossing, a huge page, another policy than LRU) has changed nothing when the door gets it.
+What the full path would do is done, in its order: the same counts, ages and clocks. Any other access (not a hit in both, a waiting store,
+an observer, a line crossing, a huge page, a policy other than LRU) reaches the door with nothing changed.
 """
 
 import numpy as np
@@ -51,8 +51,8 @@ def load_near(m, t, va, size):
 
 @apart
 def near(m, core, va, size):
-    """A load that hits in the first-level TLB and the L1, with no store waiting and nobody watching, made: the bytes' host address.
-    NOT_NEAR, and nothing has changed, if it is another."""
+    """Perform a load that hits in the first-level TLB and the L1, with no store waiting and no observer on: the bytes' host address. For
+    any other load NOT_NEAR, with nothing changed."""
     if core.plain == 0 or (va & LAST) + size > P.LINE:
         return NOT_NEAR
     if not is_where_seen(m, core, va) and not look(m, core, va):

@@ -5,8 +5,8 @@
     store_release   nothing the thread did before comes after it: the store begins a new group of the store buffer
     store_stream    past the caches, ordered only by sfence, mfence and atomics (x86: movnti)
 
-Under sc and tso both are plain ones. To the race detector acquire and release accesses are synchronisation
-(observers/hooks.py), as a language's atomics are; observe.ordered tells it, and nobody else reads that.
+Under sc and tso both are ordinary accesses. To the race detector acquire and release accesses are synchronisation (observers/hooks.py), as
+a language's atomics are; it learns of them from observe.ordered, which nothing else reads.
 """
 
 from hwmem import params as P

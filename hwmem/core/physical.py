@@ -1,6 +1,6 @@
 """A core's accesses by physical address: the kernel's own; and what else the scheduler and Linux ask of a core.
 
-They come through the memory door (service.py), so that none of its callers need contain it. The page walker's
+They come through the memory door (service.py), so that none of its callers has to contain it. The page walker's
 accesses do not come here: it stands beside the caches (mmu/walk.py).
 """
 

@@ -1,4 +1,4 @@
-"""What every access that leaves the hit filter begins with: it is counted, and gets its physical address.
+"""The first steps of every access that misses the hit filter: count it, and find its physical address.
 
 count_access
 known_place ── the page is one that the hit filter knows, or there is no MMU ──> physical address
@@ -36,9 +36,8 @@ def count_access(core, kind):
 
 @hot
 def known_place(m, t, core, va, what):
-    """Physical address of `va` where that can be told without a look into the TLBs; else NOT_KNOWN; -1 after a fault. `what`:
-    size and kind, as the memory door gets them. Of a phantom access without an MMU the top bit is not looked at, so that wherever it
-    goes it is made."""
+    """Physical address of `va` if it can be found without a TLB look-up; else NOT_KNOWN; -1 after a fault. `what`: size and kind, as the
+    memory door gets them. A phantom access without an MMU ignores the top bit, so that it never faults."""
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
     if not m.mmu:
         return va & LAST_PLACE if kind >= P.PHANTOM_LOAD else place_in_ram(m, t, va, size, is_write(kind))

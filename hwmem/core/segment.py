@@ -1,4 +1,4 @@
-"""Segments of a 32-bit process: base, limit and rights, before an address is linear and pages have their say.
+"""Segments of a 32-bit process: base, limit and rights, applied before paging.
 
     load_segment(m, t, FS, offset, size) ── rights, limit ── base + offset modulo 2^32 ── load: TLB, page tables, caches
                                                └─ no: #GP, for SS #SS: the thread ends by a signal
@@ -12,11 +12,11 @@ A segment register holds what its descriptor says (SDM vol. 3A, 3.4.5, figure 3-
     type of data   0 | expand down | writable | accessed        G    the limit counts 4 KiB units, its last byte included
     type of code   1 | conforming  | readable | accessed        D/B  of expand-down data: offsets end at 4 GiB, not 64 KiB
 
-In the machine (process.segment_base, _limit, _rights) the limit is in bytes and the rights are the upper doubleword's bits 8-15
-and 20-23, closed up as in a virtual machine's state (vol. 3C, 24.4.1), with bit 16 for a null selector. Rights of 0 mean
-a register that nobody has set: flat, as Linux starts a program. Long mode has no such segments: 32-bit processes only.
+In the machine (process.segment_base, _limit, _rights) the limit is in bytes and the rights are the upper doubleword's bits 8-15 and 20-23,
+closed up as in a virtual machine's state (vol. 3C, 24.4.1), with bit 16 for a null selector. Rights of 0 mean a register that was never
+set: flat, as Linux starts a program. Long mode has no such segments: 32-bit processes only.
 
-What is beyond the limit or against the rights is SIGSEGV, in the stack segment SIGBUS, with SI_KERNEL and address 0
+An access beyond the limit or against the rights raises SIGSEGV, in the stack segment SIGBUS, with SI_KERNEL and address 0
 (arch/x86/kernel/traps.c, exc_general_protection, exc_stack_segment). Sources: SDM vol. 3A, 5.3 and 5.5.
 """
 

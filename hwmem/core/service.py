@@ -1,4 +1,4 @@
-"""What the scheduler and the operating system ask of a core: through the memory door, so that they need not contain it."""
+"""What the scheduler and the operating system request from a core: through the memory door, so that they need not contain its code."""
 
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
@@ -6,8 +6,8 @@ from hwmem._jit import call_door, kernel
 
 @kernel
 def kernel_access(m, c, pa, size, write):
-    """The kernel, on core `c`, reads or writes (`write` 0/1) `size` bytes at a physical address: an access a line; none where
-    what it does was there before (linux/fault.py, VM_EXISTED)."""
+    """The kernel, on core `c`, reads or writes (`write` 0/1) `size` bytes at a physical address: one access per line; none in memory that
+    existed before the run (linux/fault.py, VM_EXISTED)."""
     if m.mm.untold:
         return
     kind = P.PHYSICAL_STORE if write else P.PHYSICAL_LOAD
@@ -26,7 +26,7 @@ def table_access(m, c, pa, size, write):
 
 @kernel
 def drain_due(m, c, now):
-    """Stores of core `c` whose time has come at cycle `now` become visible."""
+    """Stores of core `c` that are due at cycle `now` become visible."""
     if m.core[c].sb_count > 0:
         call_door(m, P.DOOR_MEMORY, c, now, P.DRAIN_DUE << P.KIND_SHIFT, 0)
 
@@ -40,7 +40,7 @@ def drain_all(m, c):
 
 @kernel
 def next_event(core):
-    """When the core does something next that others may see: its next step, or a waiting store's end of waiting."""
+    """When the core next does something that others may see: its next step, or a waiting store's drain."""
     if core.sb_count > 0:
         return min(core.cycles, core.sb_next)
     return core.cycles
@@ -48,8 +48,8 @@ def next_event(core):
 
 @kernel
 def clock_moved(m, c):
-    """The scheduler learns that the clock of core `c`, which has no step now, is further than it was. Threads that all sleep
-    there still do so until their time."""
+    """Tell the scheduler that the clock of core `c`, which has no step now, has advanced. If all its threads sleep, they still sleep until
+    their time."""
     core = m.core[c]
     if m.key[c] == P.NEVER:
         return

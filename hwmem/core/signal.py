@@ -1,4 +1,4 @@
-"""A thread that ends by a signal: what a bad access leaves behind for the front end to report."""
+"""A thread killed by a signal: what a bad access leaves behind for the front end to report."""
 
 from hwmem import params as P
 from hwmem._jit import cold
@@ -13,7 +13,7 @@ def kill(m, t, va, write, code):
 
 @cold
 def end_by_signal(m, t, va, write, code):
-    """Thread `t` never runs again. Returns -1. What killed it first is what is told: the rest of its step may fault too."""
+    """Thread `t` never runs again. Returns -1. The first cause is the one reported: the rest of its step may fault too."""
     thread = m.thread[t]
     if thread.state == P.KILLED:
         return -1

@@ -5,21 +5,21 @@ memory_door.py pushes stores here; loads of the same core look here first. A rin
     head                     tail
      | a=1 | b=2 | a=3 |  ... |        a load of `a` on this core sees 3; on any other, RAM
 
-An entry may leave when no entry ahead of it must go first (`stays_behind`), and that is what an ordering is:
+An entry may leave when no entry ahead of it must go first (`stays_behind`); this rule defines the ordering:
 
     tso        all must: a FIFO (x86-TSO; Owens, Sarkar, Sewell, 2009). Only non-temporal stores pass, and are passed
     relaxed    those of the same line, and those of an older group: sfence and a release store begin a new group. (What
                relaxed does to loads: cache/invalidations.py)
 
-Its time is `due`, some cycles after the store retired, or when the entry before it has left. Draining takes the line
-(a coherence request like any other) on the buffer's time, not the core's: a cycle if the L1 has it. Under tso the entry waits for
-its line at the head, and those behind it that wait for the same line go with it, one a cycle, until another's request can
-arrive; it is in the ring no more, but keeps its entry until its line is there (in_flight.py).
-Under relaxed an entry whose time has come asks for its line, and becomes visible when the line is there; others go
-ahead meanwhile. Non-temporal stores wait for others to their line, and go with them to memory, past the caches.
+It drains at `due`, some cycles after the store retired, or when the entry before it has left. Draining fetches the line (a coherence
+request like any other) on the buffer's time, not the core's: one cycle if the L1 has it. Under tso the entry waits for its line at the
+head, and later stores to the same line drain along with it, one a cycle, until another core's request can arrive. It has then left the
+ring, but keeps its entry until its line arrives (in_flight.py). Under relaxed an entry that is due requests its line, and becomes visible
+when the line arrives; others go ahead meanwhile. Non-temporal stores wait for others to their line, and go with them to memory, past the
+caches.
 
-The core waits only when the buffer is full, or at a fence, an atomic or a block. What loads pay that meet a store:
-in_flight.py.
+The core waits only when the buffer is full, at a fence or an atomic, or when its thread blocks. in_flight.py has the cost of loads that
+meet a store.
 
 Invariants: while an entry for a line waits, the line is not in the core's hit filter, and no store is; groups never
 decrease from head to tail; sb_next is when the buffer acts next, if it holds anything.
@@ -94,7 +94,7 @@ def stream(m, core, slot):
 
 @kernel
 def begin_group(core):
-    """Stores from now on leave after those that wait now."""
+    """Later stores leave after those now waiting."""
     if core.sb_count > 0 and core.sb_after[slot_of(core, core.sb_count - 1)] == core.sb_group:
         core.sb_group += 1
 
@@ -140,7 +140,7 @@ def next_time(m, core):
 
 @apart
 def drain_next(m, c):
-    """The buffer does what it does next, at its time: the buffer, not the core, spends it."""
+    """The buffer's next action, at its time: the cost is the buffer's, not the core's."""
     core = m.core[c]
     now, waits, waited = core.cycles, core.line_waits, core.line_wait_cycles
     k = next_position(m, core)
@@ -158,7 +158,7 @@ def drain_next(m, c):
 
 @apart
 def drain_line(m, c, k):
-    """The entry at position `k` becomes visible, and with it those behind it that wait for the same line."""
+    """The entry at position `k` becomes visible, together with those behind it that wait for the same line."""
     core = m.core[c]
     line, kind = core.sb_pa[slot_of(core, k)] >> P.LINE_SHIFT, core.sb_kind[slot_of(core, k)]
     drain_entry(m, c, k)
@@ -226,8 +226,8 @@ def drain_entry(m, c, k):
 
 @apart
 def take_line(m, c, slot):
-    """The line of the store in `slot`, to be written; observers see the store when its line is first asked for, and again
-    when it must be asked for once more since another core has taken it."""
+    """Fetch the line of the store in `slot` for writing. Observers see the store when its line is first requested, and again if it must be
+    requested once more because another core took it."""
     core = m.core[c]
     start = core.cycles
     access_physical(m, c, core.sb_pa[slot], 1)
@@ -266,7 +266,7 @@ def copy_entry(core, a, b):
 
 @kernel
 def drain_due(m, c, now):
-    """Entries whose time has come at cycle `now`."""
+    """Drain the entries that are due at cycle `now`."""
     core = m.core[c]
     while core.sb_count > 0 and core.sb_next <= now:
         drain_next(m, c)

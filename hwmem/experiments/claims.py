@@ -1,4 +1,4 @@
-"""The experiments by name, in the order in which the documents, notes on memory management, make their claims."""
+"""The experiments by name, in the order of the claims in their sources, notes on memory management."""
 
 from hwmem.experiments import caches, linux, memory, ordering, recorded
 

@@ -55,7 +55,7 @@ LESSON = (
 
 
 class Seen(NamedTuple):
-    """After a step: who was asked for what, and the state of every line in every core ("." none)."""
+    """After a step: the request and its responder, and the state of every line in every core ("." none)."""
 
     step: Step | None
     requests: str

@@ -4,7 +4,7 @@
                                     └ lab.run("false-sharing", stride=8)      a workload's run, noted as the command that repeats it
 
 Nothing of a workload is repeated here: what a run computed and counted is read off its Result. What the user changes (--with, --set)
-changes every run of the experiment, so that who doubts a claim can look for the machine on which it does not hold.
+changes every run of the experiment, so that a sceptic can look for a machine on which the claim does not hold.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from hwmem.runs.watch import Watch
 
 
 class Unmeasured(ValueError):
-    """An experiment cannot be made on this host; the message is the line that says what is missing."""
+    """An experiment cannot be run on this host; the message is the line that says what is missing."""
 
 
 class Verdict(NamedTuple):
@@ -56,7 +56,7 @@ class Figure:
 @dataclass(frozen=True)
 class Experiment:
     """`source`: (document, heading) that claims it; `within`: how far a figure may be off, such as "10 %", if the claim names figures;
-    `tolerance`: what is let pass, and why; `workloads`: those that it runs, whose parameters --set may change; `options`: what else
+    `tolerance`: the allowed error, and why; `workloads`: those that it runs, whose parameters --set may change; `options`: what else
     --set may change, {name: parameter(...)}, read by lab.option; `columns`: of its table, which `measure(lab)` fills."""
 
     name: str
@@ -203,7 +203,7 @@ def verdict(*findings):
 
 
 def near(measured, expected, part):
-    """Whether a figure is the expected one, but for a part of it."""
+    """Whether a figure is within a fraction of the expected one."""
     return abs(measured - expected) <= part * abs(expected)
 
 
@@ -215,7 +215,7 @@ def perform(experiment, lab):
 
 
 def perform_if_possible(experiment, lab):
-    """The same, and an Outcome without rows where it cannot be made."""
+    """The same, or an Outcome without rows if it cannot be run."""
     try:
         return perform(experiment, lab)
     except Unmeasured as why:

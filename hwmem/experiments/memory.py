@@ -1,4 +1,4 @@
-"""Virtual memory, paging and swap against what was before them: the claims on segments, overlays, faults and TLBs."""
+"""Virtual memory, paging and swap against what came before them: the claims on segments, overlays, faults and TLBs."""
 
 from hwmem.experiments.experiment import Experiment, Figure, near, verdict
 from hwmem.params import HUGE_PAGE, PAGE

@@ -1,4 +1,4 @@
-"""Results in forms that other programs read: `hwmem export R.hwm FORM -o FILE`.
+"""Results in formats that other programs read: `hwmem export R.hwm FORM -o FILE`.
 
     chrome     trace-event JSON: a track a core, requests as slices, memory as counters, collections    Perfetto, chrome://tracing
     c2c        the two tables of `perf c2c report --stdio`

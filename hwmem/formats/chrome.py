@@ -4,7 +4,7 @@
     process 2 "memory"        counters: resident, swapped, faults, misses, and the program's own words
     process 3 "collector"     of Go programs: marking, the world stopped
 
-Time is in microseconds of the run. At most MOST requests are told, and the file says how many there were.
+Time is in microseconds of the run. At most MOST requests are written, and the file says how many there were.
 Format: "Trace Event Format" (Chrome), JSON object form.
 """
 

@@ -1,4 +1,4 @@
-"""Records of the hardware: set-associative arrays, cores, directory, DRAM; what things cost; the protocol's tables.
+"""Records of the hardware: set-associative arrays, cores, directory, DRAM; costs; the protocol's tables.
 
 A `sets` record (cache/sets.py) says where in the machine's pools its array lies and how it is shaped. So every cache and
 TLB has the same type, is compiled once, and a small machine touches little host memory.

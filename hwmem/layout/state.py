@@ -1,4 +1,4 @@
-"""The machine's record as Python holds it: what a call of a kernel asks of it is at hand.
+"""The machine's record as Python holds it, with what a kernel call needs of it precomputed.
 
 numba takes a record's address from its `data`. numpy makes that anew each time, with the whole format of the record spelled out, which takes
 as long as two thousand hits; here it is the memory that the record lies on.

@@ -1,4 +1,4 @@
-"""What malloc says before it aborts: the heap is not as it left it.
+"""What malloc prints before it aborts: the heap is corrupt.
 
 `abort` ends the thread as SIGABRT does; the front end raises hwmem.Abort with the C library's words (errors.py). A caller
 hands on the -1 that it returns. Source: glibc 2.36 malloc/malloc.c, the arguments of malloc_printerr.

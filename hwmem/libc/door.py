@@ -1,6 +1,6 @@
 """The library's door: every call that the thread's cache does not answer (malloc.py).
 
-It is compiled with the first heap that is made (api.py), and not at all for who makes none.
+It is compiled when the first heap is created (api.py), so a run without one never compiles it.
 Source: glibc 2.36 malloc/malloc.c "Public wrappers".
 """
 
@@ -106,7 +106,7 @@ def slow_calloc(m, t, n, each):
 
 @kernel
 def ever_top(m, t, av):
-    """The end of what top has ever been: nobody has written above."""
+    """The highest end that top has ever had: nothing has been written above it."""
     if av == main_arena(m, t):
         return load64(m, t, mp(m, t) + L.SBRK_BASE) + load64(m, t, av + L.MAX_SYSTEM_MEM)
     heap = heap_of(load64(m, t, av + L.TOP))

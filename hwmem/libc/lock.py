@@ -1,8 +1,8 @@
 """An arena's lock: a word that holds the cycle at which it was last released.
 
-It is only ever held within a step, so nobody finds it taken; who finds a release in the future would have waited, and its
-core's clock moves there (the core counts such waits). Taking and releasing it are locked operations, so its line moves
-between the cores that use the arena. While the process has one thread, nobody locks (__libc_single_threaded).
+It is only ever held within a step, so no thread finds it taken. A thread that finds a release time in its future would have waited, and its
+core's clock moves there (the core counts such waits). Taking and releasing it are locked operations, so its line moves between the cores
+that use the arena. A single-threaded process takes no locks (__libc_single_threaded).
 """
 
 from hwmem._jit import cold, kernel
@@ -56,5 +56,5 @@ def unlock(m, t, av):
 
 @kernel
 def is_free(m, t, av):
-    """Whether nobody holds the lock now (trylock)."""
+    """Whether the lock is free now (trylock)."""
     return fetch_add64(m, t, av + L.LOCK, 0) <= m.core[m.thread[t].core].cycles

@@ -4,9 +4,8 @@
     free(m, t, mem) ── it has room ──> done
                     └── the library's door ──> all the rest                        door.py
 
-The two look at what glibc's do, in its order: 6 loads and 3 stores, and 8 loads and 4 stores. A heap that is not what it
-should be ends the thread with SIGABRT; then, and without memory, the answer is 0.
-Source: glibc 2.36 malloc/malloc.c "Public wrappers".
+The two access what glibc's do, in the same order: 6 loads and 3 stores, and 8 loads and 4 stores. A corrupt heap ends the thread with
+SIGABRT; then, and without memory, the result is 0. Source: glibc 2.36 malloc/malloc.c "Public wrappers".
 """
 
 from hwmem import params as P
@@ -36,7 +35,7 @@ def malloc(m, t, n):
 
 @kernel
 def free(m, t, mem):
-    """What malloc and the like gave is not used any more. 0: nothing is done."""
+    """Free what malloc and the like returned. 0: nothing is done."""
     if mem == 0:
         return
     p = mem - HEADER
@@ -62,7 +61,7 @@ def calloc(m, t, n, each):
 
 @kernel
 def realloc(m, t, mem, n):
-    """The bytes of `mem` as `n`, wherever they are then; 0: no memory, and `mem` stays (or `n` is 0 and it was freed)."""
+    """Resize `mem` to `n` bytes; its address, which may be new. 0: no memory, and `mem` stays (or `n` is 0 and it was freed)."""
     return call_door(m, P.DOOR_LIBC, t, REALLOC, mem, n)
 
 
@@ -92,5 +91,5 @@ def mallopt(m, t, option, value):
 
 @kernel
 def end_of_thread(m, t):
-    """The thread calls the library no more: its cache is freed, and its arena if nobody else has it is the next comer's."""
+    """The thread makes no more calls: its cache is freed, and its arena, if no other thread uses it, goes to the next new thread."""
     call_door(m, P.DOOR_LIBC, t, END_THREAD, 0, 0)

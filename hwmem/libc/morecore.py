@@ -1,4 +1,4 @@
-"""The main arena's memory: the break, moved up for more and down when top has grown large.
+"""The main arena's memory: the break, moved up to get more and down when top has grown large.
 
 The library keeps the break it knows (__curbrk) and asks the kernel only to move it.
 Source: glibc 2.36 misc/sbrk.c; malloc/malloc.c systrim.

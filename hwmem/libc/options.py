@@ -1,4 +1,4 @@
-"""mallopt: what a program may say of when memory is taken from the kernel and given back, and of how many arenas there are.
+"""mallopt: a program's settings for when memory is taken from the kernel and given back, and for the number of arenas.
 
     M_MMAP_THRESHOLD, M_MMAP_MAX    which chunks are mappings, and how many may be
     M_TOP_PAD, M_TRIM_THRESHOLD     how much more than asked is taken; above how much free memory it goes back

@@ -4,7 +4,7 @@
                                                                 └─ 64 KiB or more in one piece: fastbins are emptied,
                                                                    and top given back if it is above the trim threshold
 
-Who calls: free (malloc.py), and whoever splits something off (resize.py, aligned.py, more.py), holding the arena's lock.
+Callers: free (malloc.py), and code that splits a chunk (resize.py, aligned.py, more.py), holding the arena's lock.
 What does not look like a chunk in use ends the thread (abort.py). Source: glibc 2.36 malloc/malloc.c _int_free.
 """
 
@@ -40,7 +40,7 @@ CONSOLIDATION_THRESHOLD = 64 << 10
 
 @cold
 def int_free(m, t, av, p, has_lock):
-    """Chunk `p` of arena `av` is not used any more. 0, or -1 if that cannot be (the thread got SIGABRT)."""
+    """Free chunk `p` of arena `av`. 0, or -1 if the heap is corrupt (the thread got SIGABRT)."""
     size = chunksize(m, t, p)
     if size <= 0 and p > -size or p & ALIGN_MASK:
         return abort(m, t, A.FREE_POINTER)

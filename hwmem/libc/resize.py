@@ -40,7 +40,7 @@ from hwmem.libc.thread import need_cache
 
 @cold
 def realloc_chunk(m, t, p, n):
-    """Chunk `p` shall hold `n` bytes, more than 0. Its mem, wherever it is then; 0: no memory, `p` stays; -1: corrupt."""
+    """Resize chunk `p` to hold `n` bytes, more than 0. Its mem, which may be new; 0: no memory, `p` stays; -1: corrupt."""
     old = chunksize(m, t, p)
     mmapped = head(m, t, p) & IS_MMAPPED
     if not mmapped:

@@ -1,4 +1,4 @@
-"""What is free and what is not, over all arenas (mallinfo2), and how much of it can go back to the kernel (malloc_trim).
+"""How much memory is free and in use, over all arenas (mallinfo2), and giving free memory back to the kernel (malloc_trim).
 
 Both walk every bin of every arena. Source: glibc 2.36 malloc/malloc.c int_mallinfo, mtrim.
 """

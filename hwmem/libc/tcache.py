@@ -1,4 +1,4 @@
-"""The thread cache: a few freed chunks of each small size, which only their thread uses and nobody locks.
+"""The thread cache: a few freed chunks of each small size, private to their thread and unlocked.
 
     cache + 0      counts[64]    two bytes each
     cache + 128    entries[64]   mem of the first, which holds the next's, mangled, and at mem + 8 the process's key

@@ -1,4 +1,4 @@
-"""What a process and a thread do once: begin, on the first call, and end.
+"""What a process and a thread do once: initialise on the first call, and end.
 
 `load_library` is what the loader does: the values that .data starts with. `begin` is ptmalloc_init, and the making of the
 thread's cache, whose 640 bytes are the thread's first allocation. `end_thread` frees all that the cache holds, then the
@@ -89,7 +89,7 @@ def allocate(m, t, n):
 
 @cold
 def end_thread(m, t):
-    """The thread calls the library no more. 0, or -1."""
+    """The thread makes no more calls. 0, or -1."""
     place = tls(m, t) + L.TCACHE
     cache = load64(m, t, place)
     store8(m, t, tls(m, t) + L.SHUTTING_DOWN, 1)

@@ -1,1 +1,1 @@
-"""The part of Linux that owns memory: frames, VMAs, page tables as the kernel writes them, faults, system calls."""
+"""The part of Linux that manages memory: frames, VMAs, page tables as the kernel writes them, faults, system calls."""

@@ -1,13 +1,12 @@
-"""Aging: which pages have been used lately, told by the accessed bits of the entries that lead to them.
+"""Aging: which pages have been used lately, according to the accessed bits of the entries that map them.
 
     used once   stays for another round of the inactive list, marked REFERENCED
     used twice  (or by two mappings, or an executable file's page) becomes active
     not used    is reclaimed
 
-Pages of the active list are not asked for long: its oldest move on to the inactive list while that is the shorter one,
-and prove themselves there. Accessed bits are cleared without a TLB flush, as x86 does: a page whose translation a TLB
-keeps looks unused until the TLB forgets it.
-Source: mm/vmscan.c (folio_check_references, shrink_active_list, inactive_is_low), mm/rmap.c (folio_referenced_one).
+Pages of the active list are not checked for a long time: the oldest move to the inactive list while that is the shorter one, and are tested
+there. Accessed bits are cleared without a TLB flush, as x86 does: a page whose translation a TLB keeps looks unused until the TLB forgets
+it. Source: mm/vmscan.c (folio_check_references, shrink_active_list, inactive_is_low), mm/rmap.c (folio_referenced_one).
 """
 
 import numpy as np
@@ -47,7 +46,7 @@ def fate_of(m, c, frame):
 
 @kernel
 def count_uses(m, c, frame):
-    """Mappings through which the page has been accessed since they were last asked."""
+    """Mappings through which the page has been accessed since the last check."""
     if not m.frame[frame].state & P.FRAME_HEAD:
         return count_uses_of(m, c, frame)
     used = 0
@@ -120,7 +119,7 @@ def deactivate(m, frame):
 
 @kernel
 def inactive_is_low(m, inactive):
-    """Whether the inactive list is too short beside its active one: 1 to 1 below 1 GiB, 1 to sqrt(10 * GiB) above."""
+    """Whether the inactive list is too short compared with its active one: 1 to 1 below 1 GiB, 1 to sqrt(10 * GiB) above."""
     short, long = pages_on(m, inactive), pages_on(m, inactive + 1)
     gib = short + long >> 30 - P.PAGE_SHIFT
     ratio = 1

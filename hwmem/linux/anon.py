@@ -5,8 +5,8 @@
     write of nothing     a zeroed frame of its own
     write of a page that others may see    a copy; without one if nobody else has it any more
 
-A frame is EXCLUSIVE to the page-table entry that leads to it from the write that brought it until a fork; after that a
-write finds out by counting whether it is alone. Source: mm/memory.c (do_anonymous_page, do_wp_page, wp_page_copy).
+A frame is EXCLUSIVE to the page-table entry that leads to it from the write that brought it until a fork; after that a write counts the
+page's mappings to see whether it is unshared. Source: mm/memory.c (do_anonymous_page, do_wp_page, wp_page_copy).
 """
 
 from hwmem import params as P
@@ -60,7 +60,7 @@ def write_fault(m, c, v, va, place):
 
 @kernel
 def can_reuse(m, frame):
-    """Whether an anonymous page is nobody else's: then it is written as it is."""
+    """Whether an anonymous page is unshared: then it is written in place."""
     f = m.frame[frame]
     if not f.state & P.FRAME_ANON:
         return False
@@ -71,8 +71,8 @@ def can_reuse(m, frame):
 
 @kernel
 def take_beside(m, c, old):
-    """A frame for a copy of frame `old` (0: of none), which reclaim leaves alone meanwhile (Linux holds a reference): else the
-    copy's frame could be the page's own, and the access never end. -1 without memory."""
+    """A frame for a copy of frame `old` (0: of none), which reclaim leaves alone meanwhile (Linux holds a reference): otherwise the copy
+    could get the page's own frame, and the access would never end. -1 without memory."""
     head = head_of(m, old)
     locked = m.frame[head].state & P.FRAME_LOCKED
     m.frame[head].state |= P.FRAME_LOCKED if old else 0

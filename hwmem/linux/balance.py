@@ -1,7 +1,7 @@
 """Balance: how many pages of each LRU list a pass of reclaim looks at.
 
-A list is scanned for its length >> priority: a 4096th at priority 12, all of it at 0. Between files' pages and anonymous
-ones the pressure is shared by what reclaiming them has cost lately (workingset.py) and by swappiness:
+A list is scanned for its length >> priority: a 4096th at priority 12, all of it at 0. The pressure is divided between file pages and
+anonymous ones by what reclaiming each has cost lately (workingset.py) and by swappiness:
 
     no swap           files only
     priority 0        both, by their lengths

@@ -1,8 +1,8 @@
-"""By which numbers an architecture's programs know the system calls, and what those are here (params.SYS_*).
+"""System-call numbers of each architecture, and the corresponding calls here (params.SYS_*).
 
-Whoever has a program's own number (Process.syscall, a program that is executed or was recorded) looks it up here; a number
-that is missing is ENOSYS. Of linux-i386 the calls are listed that take their arguments as x86-64 does, one a register.
-Source: arch/x86/entry/syscalls/syscall_64.tbl, syscall_32.tbl.
+A program's own number (from Process.syscall, or a program that is executed or was recorded) is looked up here; a missing number gives
+ENOSYS. For linux-i386 only calls are listed that take their arguments as on x86-64, one per register. Source:
+arch/x86/entry/syscalls/syscall_64.tbl, syscall_32.tbl.
 """
 
 from hwmem import params as P

@@ -1,13 +1,13 @@
-"""A write to /proc/PID/clear_refs: what is known of a process's use of its pages is forgotten, to be seen anew.
+"""A write to /proc/PID/clear_refs: the record of a process's use of its pages is cleared, to be collected anew.
 
     1 all, 2 anonymous, 3 of files    not referenced: neither the entries nor the pages ("Referenced" of smaps)
-    4                                 soft-dirty bits: pages are read-only, and the fault of the next write tells (pagemap's bit 55)
+    4                                 soft-dirty bits: pages are read-only, and the next write faults and sets it (pagemap's bit 55)
     5                                 the peak of RSS begins again (VmHWM)
 
-Linux keeps the soft-dirty bit in the entry; here PTE_CLEARED says that it is clear, so that what nobody asks for costs
-nothing: a page that is written to loses the mark (anon.py, filemap.py, swapin.py, huge.py), and a page that is only read
-begins with it in a VMA that has been cleared (VM_CLEARED). A new or enlarged mapping is dirty as a whole.
-Source: fs/proc/task_mmu.c (clear_refs_write, clear_refs_pte_range, clear_soft_dirty), Documentation/admin-guide/mm/soft-dirty.rst.
+Linux keeps the soft-dirty bit in the entry; here PTE_CLEARED says that it is clear, so that the feature costs nothing while unused: a page
+that is written to loses the mark (anon.py, filemap.py, swapin.py, huge.py), and a page that is only read begins with it in a VMA that has
+been cleared (VM_CLEARED). A new or enlarged mapping is dirty as a whole. Source: fs/proc/task_mmu.c (clear_refs_write,
+clear_refs_pte_range, clear_soft_dirty), Documentation/admin-guide/mm/soft-dirty.rst.
 """
 
 import numpy as np

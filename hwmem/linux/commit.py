@@ -44,7 +44,7 @@ def admin_reserve(m, p):
 
 @kernel
 def user_reserve(m, p):
-    """Pages of the limit that process `p`, having what it has, must leave alone."""
+    """Pages of the limit that process `p`, given its own size, must leave alone."""
     return min(m.process[p].total_vm, m.frames.total, USER_RESERVE * 32) // 32
 
 

@@ -1,9 +1,9 @@
 """pread of a file opened with O_DIRECT: pages go from the disk straight into the program's own memory.
 
-What a program calls that decides by itself what lies in RAM (an overlay manager, a database): the page cache is neither
-asked nor filled. Buffer, length and offset are whole pages. The buffer is faulted in as a store would; all pages are
-requested at once, and the caller waits for the last. Bytes that the page cache has newer than the disk are written
-back first. Source: mm/filemap.c (generic_file_read_iter, kiocb_write_and_wait), fs/iomap/direct-io.c.
+Used by programs that decide for themselves what is in RAM (an overlay manager, a database): the page cache is neither consulted nor filled.
+Buffer, length and offset are whole pages. The buffer is faulted in as a store would; all pages are requested at once, and the caller waits
+for the last. Bytes that the page cache has newer than the disk are written back first. Source: mm/filemap.c (generic_file_read_iter,
+kiocb_write_and_wait), fs/iomap/direct-io.c.
 """
 
 from hwmem import params as P

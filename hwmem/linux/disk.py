@@ -3,10 +3,9 @@
     page 0 ... slots - 1      swap slots
     page slots ...            files, each a run of pages
 
-Requests queue for the device's bandwidth; a request takes `latency` beside it, and the latencies of queued requests
-overlap. Who needs a page waits for it: its core's clock moves to the end. Writes, and reads ahead of need, are queued and
-nobody waits, but for those who find the queue long (`throttle`).
-Bytes are a host mapping at `m.disk.host`, committed as it is touched.
+Requests queue for the device's bandwidth; a request takes `latency` beside it, and the latencies of queued requests overlap. A core that
+needs a page waits for it: its clock moves to the end of the transfer. Writes and read-ahead are queued, and no core waits for them unless
+it finds the queue long (`throttle`). Bytes are a host mapping at `m.disk.host`, committed as it is touched.
 """
 
 from hwmem import params as P

@@ -1,14 +1,13 @@
 """Eviction: a page leaves the address spaces that map it, and its frame is free again.
 
-    lazily freed   nobody has written to it since MADV_FREE: its entries are emptied. Else it is swap-backed again, and stays
+    lazily freed not written since MADV_FREE: its entries are emptied. Else it is swap-backed again, and stays
     anonymous      gets a slot, its entries stand for that, it is written there unless the slot has the same bytes already
     of a file      the page cache's business (filemap.drop_cached)
     huge           is split first, then each page goes its own way
 
-A page on its way out is in the swap cache. reclaim.py frees it as soon as the write is queued, so that only the disk's
-time tells; MADV_PAGEOUT leaves it there until memory is short, as the end of an asynchronous write does.
-Who evicts may be in the middle of anything but a change of the evicted page's own entries.
-Source: mm/vmscan.c (shrink_folio_list), mm/rmap.c (try_to_unmap_one).
+A page on its way out is in the swap cache. reclaim.py frees it as soon as the write is queued, so that only disk time is charged;
+MADV_PAGEOUT leaves it there until memory is short, as the end of an asynchronous write does. The caller may be in the middle of anything
+except a change of the evicted page's own entries. Source: mm/vmscan.c (shrink_folio_list), mm/rmap.c (try_to_unmap_one).
 """
 
 import numpy as np
@@ -88,7 +87,7 @@ def split_one(m, c, head):
 
 @kernel
 def drop_lazily_freed(m, c, frame):
-    """True when the page was dropped; False when somebody has written to it: it is an ordinary page again, but in MAP_DROPPABLE."""
+    """True if the page was dropped; False if it was written to since: it is an ordinary page again, except in MAP_DROPPABLE."""
     f = m.frame[frame]
     if (f.state & P.FRAME_DIRTY or is_written(m, c, frame)) and not is_droppable(m, frame):
         f.state |= P.FRAME_SWAPBACKED
@@ -102,7 +101,7 @@ def drop_lazily_freed(m, c, frame):
 
 @kernel
 def is_droppable(m, frame):
-    """Whether the mapping that leads to the page is one of MAP_DROPPABLE, which no other shares."""
+    """Whether the page is mapped by MAP_DROPPABLE, and by no other mapping."""
     v = vma_at(m, np.int64(m.frame[frame].process), m.frame[frame].va)
     return v >= 0 and m.vma[v].vm_flags & P.VM_DROPPABLE != 0
 
@@ -152,7 +151,7 @@ def unmap_to_slot(m, c, frame):
 
 @kernel
 def unmap_first(m, c, frame, instead):
-    """The first mapping of a page is no more: its entry is `instead`. What a write left in it is noted at the frame."""
+    """Replace the entry of a page's first mapping by `instead`, and note its dirty bit at the frame."""
     f = m.frame[frame]
     p, va = np.int64(f.process), f.va
     finish_stores(m, p)
@@ -168,7 +167,7 @@ def unmap_first(m, c, frame, instead):
 
 @kernel
 def write_out(m, c, frame):
-    """A page of the swap cache goes to its slot. kswapd stops when the queue is long; whoever else evicts waits."""
+    """A page of the swap cache goes to its slot. kswapd stops when the queue is long; other callers wait."""
     if is_congested(m, c) and not m.reclaim.kswapd:
         throttle(m, c)
     write_page(m, c, frame, slot_of(m, frame))
@@ -178,7 +177,7 @@ def write_out(m, c, frame):
 
 @kernel
 def free_from_swap_cache(m, c, frame):
-    """A page of the swap cache that nobody maps gives its frame back; the slot stays with those who stand for it."""
+    """Free the frame of an unmapped page of the swap cache; the slot stays with the entries that refer to it."""
     f = m.frame[frame]
     slot = slot_of(m, frame)
     if m.swap_map[slot]:

@@ -115,7 +115,7 @@ def map_own(m, p, start, end, vm_flags):
 
 @kernel
 def count_pages(m, p, pages, vm_flags):
-    """The program has `pages` more; that they are promised to it is not refused."""
+    """The program has `pages` more; charging them to overcommit cannot fail."""
     m.process[p].total_vm += pages
     if vm_flags & P.VM_ACCOUNT:
         m.mm.committed += pages

@@ -1,7 +1,7 @@
 """The end of a process: everything it owns goes back.
 
-SYS_EXIT comes here, a fork that failed half-way, and the OOM killer, which takes the memory at once and leaves the rest
-until somebody asks for it. Source: mm/mmap.c exit_mmap, mm/oom_kill.c.
+Called by SYS_EXIT, by a fork that failed half-way, and by the OOM killer, which takes the memory at once and leaves the rest until the
+process is reaped. Source: mm/mmap.c exit_mmap, mm/oom_kill.c.
 """
 
 from hwmem import params as P
@@ -38,7 +38,7 @@ def release_address_space(m, c, p):
 
 @cold
 def end_process(m, c, p):
-    """Process `p` is no more; its number is free."""
+    """Process `p` ends; its number is free."""
     process = m.process[p]
     if process.root >= 0:
         release_address_space(m, c, p)

@@ -8,10 +8,10 @@ Hardware comes here through a door (mmu/translate.py).
                                                     swapped out  swapin.py
                                                     read-only    anon.py (copy on write)
 
-A fault that reads a disk is major, any other minor. Zeroing, copying and the entries are real accesses; the kernel's
-own work is `kernel.page_fault` cycles. In memory that was there before (VM_EXISTED: a trace's) a first touch finds a frame of
-its own, whose clearing, and whose entries, are no accesses of this fault; reclaim and swap are.
-Source: arch/x86/mm/fault.c, mm/memory.c (handle_pte_fault).
+A fault that reads a disk is major, any other minor. Zeroing, copying and the entries are real accesses; the kernel's own work is
+`kernel.page_fault` cycles. In memory that existed before the run (VM_EXISTED: a trace's) the first touch finds a frame of its own; clearing
+it and writing its entries are not charged to this fault, but reclaim and swap are. Source: arch/x86/mm/fault.c, mm/memory.c
+(handle_pte_fault).
 """
 
 from hwmem import params as P
@@ -178,5 +178,5 @@ def grow_stack(m, p, v, va):
 
 @kernel
 def guards(m, v):
-    """Whether a stack keeps its distance from VMA `v` below it: not from another stack, nor from what nobody may touch."""
+    """Whether a stack needs its guard gap above VMA `v` below it: not above another stack, nor above an inaccessible mapping."""
     return m.vma[v].vm_flags & P.VM_ACCESS != 0 and not m.vma[v].vm_flags & P.VM_GROWSDOWN

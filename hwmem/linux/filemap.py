@@ -4,12 +4,12 @@
     private write     a copy, anonymous from the start
     shared write      the page itself, dirty
 
-A page that is not in the cache is read from the disk: a major fault, read-ahead beside it; one whose read is under way
-is waited for, which is minor (arch/x86/mm/fault.c counts the second try of a fault as major only if the first was).
-A page beyond the file's end is refused (SIGBUS), after what lies around it has been mapped. An entry of a shared mapping
-of a file stays read-only until a write faults and the page is dirty (writeback.py); shared memory has no such accounting.
-Source: mm/memory.c (do_read_fault, do_cow_fault, do_shared_fault, do_fault_around, wp_page_shared), mm/filemap.c
-(filemap_fault, filemap_map_pages). x86 maps pages around a fault as accessed (arch_wants_old_prefaulted_pte).
+A page that is not in the cache is read from the disk: a major fault, with read-ahead; one whose read is under way is waited for, which is
+minor (arch/x86/mm/fault.c counts the second try of a fault as major only if the first was). A page beyond the file's end is refused
+(SIGBUS), after what lies around it has been mapped. An entry of a shared mapping of a file stays read-only until a write faults and the
+page is dirty (writeback.py); shared memory has no such accounting. Source: mm/memory.c (do_read_fault, do_cow_fault, do_shared_fault,
+do_fault_around, wp_page_shared), mm/filemap.c (filemap_fault, filemap_map_pages). x86 maps pages around a fault as accessed
+(arch_wants_old_prefaulted_pte).
 """
 
 import numpy as np
@@ -105,7 +105,7 @@ def make_shared_writable(m, c, v, va, place):
 
 @kernel
 def cached_page(m, c, v, file, index):
-    """Page `index`, in the cache and there: its frame * 2, plus 1 where it had to be asked of the disk; -1: no memory."""
+    """Page `index`, in the cache and up to date: its frame * 2, plus 1 if it had to be read from the disk; -1: no memory."""
     if m.file[file].shared:
         return shared_page(m, c, file, index)
     frame = find_page(m, file, index)
@@ -185,7 +185,7 @@ def cached_at(m, c, file, index):
 def drop_cached(m, c, frame):
     """Reclaim: the page leaves all its processes and the cache, by way of the disk if it is dirty, and its frame is free.
 
-    False, and nothing done: it is in use, on its way from the disk, or no swap slot is free for it.
+    False, with nothing done, if it is in use, being read from the disk, or has no free swap slot.
     """
     f = m.frame[frame]
     if f.state & KEPT or not has_arrived(m, m.core[c].cycles, frame):

@@ -7,7 +7,7 @@ A free block's first frame is on its order's list, with FRAME_FREE set and `orde
 are joined at once. FRAME_CLEAN on it says that the host's bytes are zero: RAM never used costs the host nothing, and
 blocks of 256 KiB and more are given back to it when much is free. Frame 0 is never handed out.
 
-    mark_min    below it only the kernel's own needs are served: everybody else reclaims first
+    mark_min    below it only the kernel's own needs are served: all others reclaim first
     mark_low    below it kswapd starts, and goes on up to mark_high      (mm/page_alloc.c, setup_per_zone_wmarks)
 
 Invariant: free (on the buddy's lists) + in cores' lists + used = fresh - 1; no two free buddies of one order.
@@ -57,7 +57,7 @@ def take_zeroed(m, c):
 
 @cold
 def take_huge(m, c):
-    """First of 512 frames, aligned, their bytes zero; -1 if no such block is free: nobody reclaims for it."""
+    """First of 512 frames, aligned, their bytes zero; -1 if no such block is free: there is no reclaim for it."""
     if reserve(m) - P.HUGE_FRAMES < m.frames.mark_low:
         return -1
     g = group_of(m, c)
@@ -96,7 +96,7 @@ def clear_host(m, frame, n):
 
 @kernel
 def give_frame(m, c, frame):
-    """A frame nobody has any more goes to core `c`'s list, and from there, by batches, to the buddy allocator."""
+    """An unused frame goes to core `c`'s list, and from there, by batches, to the buddy allocator."""
     f = m.frames
     f.used -= 1
     f.dirty += 1
@@ -130,8 +130,8 @@ def reserve(m):
 
 @cold
 def make_room(m, c):
-    """What an allocation does when little is free: it wakes kswapd, and below the lowest mark it reclaims itself. That is
-    done now, whatever asked for the frame."""
+    """What an allocation does when little is free: it wakes kswapd, and below the lowest mark it reclaims itself. That is done now,
+    whatever the frame is for."""
     untold = m.mm.untold
     m.mm.untold = 0
     call_door(m, P.DOOR_RECLAIM, c, KSWAPD, 0, 0)

@@ -1,18 +1,18 @@
 """Memory groups: a limit for the memory of several processes together, as a container has one.
 
-Every frame that a process of a group is given is charged to the group: its own pages, the pages of files that it was the
-first to touch, shared memory, its page tables. Whoever frees the frame gives the charge back. So a group's usage is more than
-the RSS of its processes (proc/group.py tells what it consists of).
+Every frame that a process of a group is given is charged to the group: its own pages, the pages of files that it was the first to touch,
+shared memory, its page tables. Freeing the frame gives the charge back. So a group's usage is more than the RSS of its processes
+(proc/group.py has its parts).
 
     usage above max     the process that allocates reclaims from the group's own pages (reclaim.py); if nothing is to be had a
                         process of the group is killed (oom.py), or all of them
     usage above high    it reclaims too, and waits, the longer the further above
     swap above swap_max no page of it goes to the swap device any more
 
-frames.py charges and gives back, swap.py does for slots, lru.py keeps how many pages of each list are a group's. Group 0 is
-everybody else's and has no limit; while there is no other nobody pays for any of this. Linux charges in batches of 64 pages
-a core, and keeps LRU lists for each group; here lists are the machine's, and others' pages are passed over.
-Source: mm/memcontrol.c (try_charge_memcg, reclaim_high, mem_cgroup_handle_over_high, calculate_high_delay).
+frames.py charges and gives back, swap.py does for slots, lru.py keeps how many pages of each list are a group's. Group 0 holds all other
+processes and has no limit; while it is the only one, none of this costs anything. Linux charges in batches of 64 pages a core, and keeps
+LRU lists for each group; here lists are the machine's, and others' pages are passed over. Source: mm/memcontrol.c (try_charge_memcg,
+reclaim_high, mem_cgroup_handle_over_high, calculate_high_delay).
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def group_of(m, c):
 
 @cold
 def may_charge(m, c, n):
-    """Whether the group of the process on core `c` may have `n` frames more, room being made for them if it must."""
+    """Whether the group of the process on core `c` may have `n` more frames; reclaims for them if necessary."""
     g = group_of(m, c)
     if g == 0 or m.mm.reclaiming:
         return True
@@ -48,7 +48,7 @@ def may_charge(m, c, n):
 
 @cold
 def charge_frames(m, c, frame, n):
-    """`n` frames from `frame` on are the group's whose process core `c` runs."""
+    """Charge `n` frames from `frame` on to the group of the process that core `c` runs."""
     g = group_of(m, c)
     for each in range(frame, frame + n):
         m.frame_group[each] = g
@@ -65,7 +65,7 @@ def charge_frames(m, c, frame, n):
 
 @kernel
 def wait_above_high(m, c, g, n):
-    """Core `c` waits for having had `n` frames beyond memory.high. Linux: calculate_high_delay."""
+    """Core `c` waits, as a penalty for `n` frames beyond memory.high. Linux: calculate_high_delay."""
     group = m.group[g]
     if group.usage <= group.high:
         return
@@ -78,7 +78,7 @@ def wait_above_high(m, c, g, n):
 
 @cold
 def uncharge_frames(m, frame, n):
-    """Nobody has `n` frames from `frame` on any more."""
+    """Uncharge `n` frames from `frame` on."""
     for each in range(frame, frame + n):
         g = np.int64(m.frame_group[each])
         if g:
@@ -88,5 +88,5 @@ def uncharge_frames(m, frame, n):
 
 @cold
 def count_listed(m, frame, which, pages):
-    """`pages` more of LRU list `which` are the group's that `frame` is charged to."""
+    """Count `pages` more on LRU list `which` for the group to which `frame` is charged."""
     m.group[np.int64(m.frame_group[frame])].pages[which] += pages

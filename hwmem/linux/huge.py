@@ -194,9 +194,8 @@ def is_only_mapping(m, head):
 def collapse(m, c, v, va, daemon):
     """The small pages of the 2 MiB at `va` become a huge page: copied, empty ones zero, those in swap read back. 0, or -errno.
 
-    Asked for by MADV_COLLAPSE it asks no more of them; khugepaged (`daemon`) wants most of them there, not too many other
-    processes' as well, and some in use. The table becomes the one that is kept for the entry.
-    Linux: hpage_collapse_scan_pmd, collapse_huge_page.
+    MADV_COLLAPSE has no further conditions; khugepaged (`daemon`) requires most of them present, not too many shared with other processes,
+    and some in use. The table becomes the one that is kept for the entry. Linux: hpage_collapse_scan_pmd, collapse_huge_page.
     """
     p = m.vma[v].process
     start = va & ~HUGE_MASK
@@ -308,7 +307,7 @@ def wake_khugepaged(m, c):
 @DOORS.door(P.DOOR_KHUGEPAGED)
 def khugepaged(m, c, pages, a, b):
     """The background daemon looks at `pages` more pages of the address spaces, from where it stopped, and collapses what
-    it may (max_ptes_none); how many huge pages came of it. Nobody is charged for its time. Linux: khugepaged_do_scan.
+    it may (max_ptes_none); how many huge pages came of it. Its time is charged to no core. Linux: khugepaged_do_scan.
     """
     clock = m.core[c].cycles
     made = 0

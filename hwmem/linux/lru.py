@@ -69,14 +69,14 @@ def lru_remove(m, frame):
 
 @kernel
 def pages_on(m, which):
-    """Pages of list `which` that reclaim looks at: everybody's, or a group's alone."""
+    """Pages of list `which` that reclaim looks at: all, or those of one group."""
     g = m.reclaim.group
     return m.group[g].pages[which] if g else m.lru.pages[which]
 
 
 @kernel
 def oldest(m, which):
-    """The frame of list `which` that reclaim comes to next, 0: none."""
+    """The next frame of list `which` to be reclaimed, 0: none."""
     frame = np.int64(m.lru.tail[which])
     g = m.reclaim.group
     while frame and g and m.frame_group[frame] != g:

@@ -1,4 +1,4 @@
-"""madvise and mincore: what a program says of its pages, and what it may know of them.
+"""madvise and mincore: advice on a program's pages, and whether they are resident.
 
     DONTNEED       the pages go at once; the next touch finds zeros (or the file); DONTNEED_LOCKED: locked ones too
     FREE           clean from now on, dropped when memory is short; a write before that takes it back
@@ -185,7 +185,7 @@ def lazily_free(m, c, v, start, end):
 
 @kernel
 def can_free_later(m, frame):
-    """Whether a page may become lazily free: a page of the swap cache, or a dirty one, only while nobody shares it."""
+    """Whether a page may become lazily free: a page of the swap cache, or a dirty one, only while it is unshared."""
     f = m.frame[frame]
     if not f.state & P.FRAME_ANON or f.state & (P.FRAME_HEAD | P.FRAME_TAIL):
         return False
@@ -209,8 +209,8 @@ def free_later(m, c, p, place, entry, frame):
 
 @kernel
 def sys_mincore(m, t, start, length, vector):
-    """mincore(2): a byte a page at `vector`, 1 where the page is in RAM; with `vector` 0 only the answer. What a VMA has to say is
-    written, CHUNK pages at a time, before the next one is looked for."""
+    """mincore(2): a byte a page at `vector`, 1 where the page is in RAM; with `vector` 0 only the answer. A VMA's bytes are written, CHUNK
+    pages at a time, before the next VMA is looked up."""
     p = m.thread[t].process
     last = task_end(m.process[p].layout)
     if start & P.PAGE - 1:
@@ -247,7 +247,7 @@ def tell_resident(m, t, v, start, end, vector):
 
 @kernel
 def is_resident(m, c, v, va):
-    """1 if the page `va` of VMA `v` can be had without a disk, as mincore tells it."""
+    """1 if the page `va` of VMA `v` can be accessed without the disk, by mincore's definition."""
     p = m.vma[v].process
     entry = look_up(m, p, va)
     if is_mapped(entry):

@@ -1,4 +1,4 @@
-"""mmap, munmap and brk: what gives and takes pieces of an address space.
+"""mmap, munmap and brk: allocating and freeing parts of an address space.
 
 Placement without MAP_FIXED: at the hint where there is room, else the highest gap below mmap_base; an anonymous mapping
 of whole 2 MiB units is aligned to them (thp_get_unmapped_area). Source: mm/mmap.c (do_mmap, ksys_mmap_pgoff,
@@ -65,8 +65,8 @@ def round_up(n):
 
 @kernel
 def range_end(start, length):
-    """Where the pages of [start, start + length) end, both being 64 bits without a sign: below `start` if that is beyond all
-    addresses, the largest number of 63 bits if it is none of those."""
+    """Where the pages of [start, start + length) end, both unsigned 64-bit: below `start` if it wraps beyond all addresses, the largest
+    63-bit number if it merely does not fit."""
     n = round_up(length)
     end = start + n
     if n == 0:
@@ -80,7 +80,7 @@ def range_end(start, length):
 
 @kernel
 def is_below(a, b):
-    """Whether a < b, both being 64 bits without a sign."""
+    """Whether a < b, as unsigned 64-bit numbers."""
     return (a ^ SIGN) < (b ^ SIGN)
 
 
@@ -124,7 +124,7 @@ def is_file(m, file):
 
 @kernel
 def is_within(offset, length):
-    """Whether a file may be so long that it has the page-aligned range: MAX_LFS_FILESIZE is 2^63 - 1. Linux: file_mmap_ok."""
+    """Whether the page-aligned range is within the largest possible file: MAX_LFS_FILESIZE is 2^63 - 1. Linux: file_mmap_ok."""
     return 0 <= offset <= LAST_PAGE - length
 
 
@@ -333,8 +333,8 @@ def has_room(m, p, start, end):
 
 @kernel
 def map_at(m, t, address, length, prot, flags, file):
-    """Map [address, address + length), where something else may lie: what is refused leaves it there, cut at the ends; but
-    shared memory that cannot be promised is refused when that has gone."""
+    """Map [address, address + length), replacing what is there. A refused call leaves the old mapping in place, split at the ends; but
+    shared memory that overcommit refuses is refused after the old mapping has gone."""
     p, c = m.thread[t].process, m.thread[t].core
     pages = length >> P.PAGE_SHIFT
     vm_flags = mapping_flags(m, prot, flags, file) | m.process[p].lock_future
@@ -527,7 +527,7 @@ def split_mapping(m, p, v, va):
 
 @kernel
 def forget_mapping(m, c, p, v):
-    """VMA `v` goes, with what was counted for it; its pages are the caller's business."""
+    """Remove VMA `v` and what was counted for it; its pages are left to the caller."""
     vma = m.vma[v]
     pages = pages_of(m, v)
     m.process[p].peak_vm = max(m.process[p].peak_vm, m.process[p].total_vm)

@@ -164,7 +164,7 @@ def may_move_hugetlb(m, v, old, length, flags):
 @kernel
 def clear_place(m, t, v, old, old_length, new_length, flags):
     """Where VMA `v`'s [old, old + old_length) goes, `new_length` long: an address with nothing there any more, or -errno.
-    What does not go with it, of a mapping that gets shorter, is unmapped. Linux: mremap_to, vrm_set_new_addr."""
+    The part that a shrinking mapping leaves behind is unmapped. Linux: mremap_to, vrm_set_new_addr."""
     p = m.thread[t].process
     wanted = m.sys[4] if flags & NEW_ADDRESS else 0
     map_flags = P.MAP_SHARED if m.vma[v].vm_flags & P.VM_SHARED else P.MAP_PRIVATE

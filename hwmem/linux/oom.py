@@ -1,9 +1,9 @@
 """The OOM killer: when nothing can be reclaimed, one process dies so that the others live.
 
-The victim is who gives back most: pages mapped, pages in swap slots, page tables, and a thousandth of all memory for each point
-of oom_score_adj. A group at its limit (group.py) looks among its own processes, and may let all of them die together. Its threads never run again, its memory
-goes back at once; what it had is noted in its record (`obituary`) for the report. The process itself stays, empty, until it
-is reaped (exit.py).
+The victim is the process that gives back most: pages mapped, pages in swap slots, page tables, and a thousandth of all memory for each
+point of oom_score_adj. A group at its limit (group.py) looks among its own processes, and may let all of them die together. Its threads
+never run again, its memory goes back at once; what it had is noted in its record (`obituary`) for the report. The process itself stays,
+empty, until it is reaped (exit.py).
 
 If the victim is the process that asked for memory, or a child that is being made, its address space is in use: the
 allocation fails, and the memory goes back when the kernel is left (`bury`).
@@ -54,7 +54,7 @@ def kill(m, c, victim, g):
 
 @kernel
 def most_expensive(m, g):
-    """The living process, of group `g` if that is not 0, that would give back most, the youngest of equals; -1: none."""
+    """The living process (of group `g`, if not 0) that would give back most, the youngest among equals; -1: none."""
     victim, most = -1, -P.NO_LIMIT_PAGES
     total = m.frames.total + m.swap.slots if g == 0 else min(m.group[g].most, m.frames.total) + min(m.group[g].swap_most, m.swap.slots)
     for p in range(len(m.process)):

@@ -1,4 +1,4 @@
-"""The page cache: where each page of each file is, when it is not only on the disk.
+"""The page cache: the frame of each file page that is in memory.
 
     (file, index) ── hash ──> m.page_cache, one table for all files: open addressing, 16 pages that follow one another
                               share a line of it
@@ -76,7 +76,7 @@ def enter_cache(m, frame, file, index):
 
 @kernel
 def leave_cache(m, frame):
-    """`frame` is nobody's: not in the table, not in a list."""
+    """Take `frame` out of the table and off its list."""
     f = m.frame[frame]
     file, index = np.int64(f.file) - 1, np.int64(f.index)
     mark_clean(m, frame)
@@ -120,7 +120,7 @@ def mark_dirty(m, frame):
 
 @kernel
 def mark_clean(m, frame):
-    """The page is as it is on the disk, or nobody wants it any more."""
+    """The page equals its copy on the disk, or is no longer needed."""
     f = m.frame[frame]
     if f.state & P.FRAME_DIRTY and not f.state & P.FRAME_SWAPBACKED:
         m.file[f.file - 1].dirty -= 1
@@ -151,7 +151,7 @@ def has_arrived(m, now, frame):
 
 @kernel
 def note_use(m, frame, entry):
-    """A process gives up its entry for the page: what the entry knew of its use the page knows from now on."""
+    """A process gives up its entry for the page; the entry's accessed and dirty bits are kept with the page."""
     if entry & P.PTE_D:
         mark_dirty(m, frame)
     if entry & P.PTE_A:

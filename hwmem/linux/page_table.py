@@ -2,7 +2,7 @@
 
 The walker (mmu/walk.py) reads what is written here. A table is a frame; a line of entries that the kernel reads, and
 each entry that it writes, is an access of the core it runs on. Entries that are present are the hardware's (drawn in
-mmu/walk.py); with P clear Linux's own say what is instead of a page (params.PTE_PROTNONE, PTE_SWAP):
+mmu/walk.py); with P clear, Linux's own bits describe what takes the page's place (params.PTE_PROTNONE, PTE_SWAP):
 
     | swap slot, or frame (bits 12-51) | 0 | EXCLUSIVE | SWAP | PROTNONE | 0 ... 0 | P=0 |
 
@@ -80,7 +80,7 @@ def drop_table(m, c, p, pa):
 
 @kernel
 def deposit_table(m, place, table):
-    """Keep `table` for the day on which the 2 MiB entry at `place` is split. Linux: pgtable_trans_huge_deposit."""
+    """Keep `table` for a later split of the 2 MiB entry at `place`. Linux: pgtable_trans_huge_deposit."""
     middle, frame = place >> P.PAGE_SHIFT, table >> P.PAGE_SHIFT
     m.frame[frame].next = m.frame[middle].next
     m.frame[middle].next = frame
@@ -284,8 +284,8 @@ def is_empty(m, p, table):
 
 @cold
 def drop_empty_leaf(m, c, p, va):
-    """A fault made the leaf table of `va` and failed: the table goes, if nothing has been mapped beside `va` either. Linux makes
-    it only when there is something to map."""
+    """A fault made the leaf table of `va` and failed: the table is freed, if it maps nothing else either. Linux creates it only when there
+    is something to map."""
     start = va & ~(P.HUGE_PAGE - 1)
     if next_entry(m, c, p, start, start + P.HUGE_PAGE) >= start + P.HUGE_PAGE:
         free_leaf_tables(m, c, p, start, start + P.HUGE_PAGE)

@@ -5,7 +5,7 @@
              when the last of them goes, so does the frame
 
 A huge page (FRAME_HEAD, 511 FRAME_TAILs) exists while a 2 MiB entry leads to it; single pages of it may be mapped by
-4 KiB entries as well, in processes that have split theirs. When the last 2 MiB entry goes its frames part company.
+4 KiB entries as well, in processes that have split theirs. When the last 2 MiB entry goes, its frames become single pages.
 Source: mm/memory.c (zap_pte_range), mm/rmap.c, mm/huge_memory.c.
 """
 
@@ -78,7 +78,7 @@ def count_rss(m, p, frame, n):
 
 @kernel
 def enter_anon(m, p, va, frame):
-    """A new anonymous frame that process `p` is about to map at `va`."""
+    """Count a new anonymous frame that process `p` is about to map at `va`."""
     f = m.frame[frame]
     f.state |= P.FRAME_ANON | P.FRAME_EXCLUSIVE | P.FRAME_SWAPBACKED | P.FRAME_UPTODATE
     add_mapping(m, frame, p, va)
@@ -151,7 +151,7 @@ def free_anon(m, c, frame):
 
 @kernel
 def is_passed_over(m, p, va):
-    """Whether uses through the mapping at `va` tell reclaim nothing: it is read in sequence, or at random. Linux: vma_has_recency."""
+    """Whether reclaim ignores uses through the mapping at `va`: it is advised as sequential or random. Linux: vma_has_recency."""
     v = vma_at(m, p, va)
     return v >= 0 and m.vma[v].vm_flags & NO_RECENCY != 0
 
@@ -173,7 +173,7 @@ def zap_entry(m, c, p, va, place, entry):
 
 @kernel
 def put_swap(m, c, slot):
-    """An entry no longer stands for `slot`; a page in the swap cache that nobody else wants goes with it."""
+    """An entry no longer refers to `slot`; a page of the swap cache without other users goes with it."""
     frame = put_slot(m, slot)
     if frame > 0 and m.frame[frame].maps == 0:
         leave_swap_cache(m, frame)
@@ -182,8 +182,8 @@ def put_swap(m, c, slot):
 
 @kernel
 def zap_range(m, c, p, start, end, guards):
-    """Empty all entries of [start, end), guards too if `guards` says so; how many there were. TLBs and in-flight stores are the
-    caller's business."""
+    """Empty all entries of [start, end), guards too if `guards` says so; how many there were. TLBs and in-flight stores are left to the
+    caller."""
     zapped = 0
     va = next_entry(m, c, p, start, end)
     while va < end:

@@ -1,15 +1,15 @@
-"""Read-ahead: what is read from a file beside the page that a fault asks for.
+"""Read-ahead: what is read from a file in addition to the page that a fault needs.
 
     fault, page missing        MADV_RANDOM    that page alone
                                MADV_SEQUENTIAL, or code    that page and what follows it
                                else           read-around: the window lies around the page
-    fault, page has a mark     the next window is read, before anybody misses it: windows double up to 128 KiB
+    fault, page has a mark     the next window is read before it is needed: windows double up to 128 KiB
     madvise(WILLNEED)          the range
 
-The pages of a window are one request to the disk and nobody waits for them; the first of the part that is
-there in advance gets the mark (FRAME_READAHEAD). When faults miss a hundred times more than they hit, read-around
-stops. Linux keeps the window for each open file; here a file has one. This is a file system without large folios.
-Source: mm/filemap.c (do_sync_mmap_readahead, do_async_mmap_readahead), mm/readahead.c (page_cache_async_ra).
+The pages of a window are one request to the disk, and no core waits for them; the first page beyond what is needed gets the mark
+(FRAME_READAHEAD). When faults miss a hundred times more than they hit, read-around stops. Linux keeps the window for each open file; here a
+file has one. This is a file system without large folios. Source: mm/filemap.c (do_sync_mmap_readahead, do_async_mmap_readahead),
+mm/readahead.c (page_cache_async_ra).
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
-"""Reclaim: what frames.py asks for when little is free. The door to all that takes pages away.
+"""Reclaim: called by frames.py when little memory is free. The door to everything that takes pages away.
 
     kswapd    below mark_low, up to mark_high. Its time is its own: the clock of the core that woke it stands still, and
-              what it took is in m.mm.kswapd_cycles (its accesses are real, in that core's caches). It stops while the
-              disk's queue is long, which is how an allocation comes to find too little
+              what it took is in m.mm.kswapd_cycles (its accesses are real, in that core's caches). It stops while the disk's queue is long,
+              so allocations can find too little free
     direct    below mark_min, until 32 frames are above it. The allocation waits, for the disk too
     neither finds anything: oom.py
 
@@ -138,7 +138,7 @@ def shrink_by_priority(m, c):
 
 @kernel
 def reclaimable_pages(m):
-    """Pages that reclaim could take at all. Linux: zone_reclaimable_pages."""
+    """Pages that reclaim could take in principle. Linux: zone_reclaimable_pages."""
     pages = pages_on(m, P.LRU_INACTIVE_FILE) + pages_on(m, P.LRU_ACTIVE_FILE)
     if can_swap(m):
         pages += pages_on(m, P.LRU_INACTIVE_ANON) + pages_on(m, P.LRU_ACTIVE_ANON)
@@ -244,7 +244,7 @@ def is_busy(m, c, frame):
 
 @kernel
 def charge_kswapd(m, c, clock):
-    """What core `c` did since `clock` was kswapd's work, if kswapd runs: that much the core's own clock goes back.
+    """What core `c` did since `clock` was kswapd's work, if kswapd runs: the core's own clock is set back by as much.
 
     Page by page, so that the lines it leaves busy are not far in the core's future; its transfers hold up nobody.
     """

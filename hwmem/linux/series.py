@@ -1,6 +1,6 @@
 """A run over time: a row of counts whenever the smallest clock has passed another step.
 
-    scheduler.py ── m.key[c] >= m.series.at ──> the sampler's door: a row, the next `at`       every other time it does not know of it
+    scheduler.py ── m.key[c] >= m.series.at ──> the sampler's door: a row, the next `at` otherwise it costs nothing
 
     cycle | vm anon file shared swapped lazy | cached used | accesses l1_misses llc_misses hitm walks faults | probes
 
@@ -11,7 +11,7 @@ memory, read without an access; 0 where no page is. `lazy` is what smaps calls L
 file's, and that nobody has written to since; they are counted one by one, and only once there have been any.
 
 Invariant: no core's slice_end lies behind `at`, so that the scheduler's common case need not ask; `turn` is where the slice would end
-without it, so that who runs when does not depend on whether somebody looks.
+without it, so that scheduling does not depend on sampling.
 """
 
 import numpy as np
@@ -78,7 +78,7 @@ def take_row(m, row, cycle):
 
 @kernel
 def lazily_free(m, p):
-    """How many pages of the process the kernel may take without a word (MADV_FREE)."""
+    """How many pages of the process the kernel may take without further notice (MADV_FREE)."""
     n = 0
     for which in (P.LRU_INACTIVE_FILE, P.LRU_ACTIVE_FILE):
         frame = m.lru.head[which]

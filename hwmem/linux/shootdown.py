@@ -1,8 +1,8 @@
 """TLB shootdowns: every core that has run a process forgets a range of its address space.
 
-Whoever takes rights or frames away calls `finish_stores` before it changes page-table entries, and `shoot_down`
-after. The calling core invalidates by page, or the whole TLB above 33 pages (arch/x86/mm/tlb.c,
-tlb_single_page_flush_ceiling); the others are interrupted for it, and both sides pay.
+Code that takes rights or frames away calls `finish_stores` before it changes page-table entries, and `shoot_down` after. The calling core
+invalidates by page, or the whole TLB above 33 pages (arch/x86/mm/tlb.c, tlb_single_page_flush_ceiling); the others are interrupted for it,
+and both sides pay.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from hwmem.mmu.tlb import flush, invalidate_page
 
 @kernel
 def finish_stores(m, p):
-    """Stores that have retired reach the frames they were translated to, before those belong to somebody else."""
+    """Drain retired stores to the frames they were translated to, before those get another owner."""
     mask = np.uint64(m.process[p].cores)
     for d in range(m.cores):
         if test_bit(mask, d):

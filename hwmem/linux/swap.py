@@ -1,11 +1,11 @@
-"""Swap: slots of the device, who stands for them, and the pages that are in RAM and in a slot at once.
+"""Swap: slots of the device, the entries that refer to them, and the pages that are both in RAM and in a slot.
 
     swap_map[slot]     page-table entries that stand for the slot
     swap_cache[slot]   the frame that holds the same bytes, whose `slot` is slot + 1;
                        0: none;  below 0: none, a note of when it went (workingset.py)
 
 A page enters the swap cache when it is about to be written out or has been read in, and leaves it when it is written to
-again, when its frame is needed, or when nobody's entry stands for its slot. A slot is free when neither has it.
+again, when its frame is needed, or when no entry refers to its slot. A slot is free when neither has it.
 Invariant: used = slots with an entry or a frame. Source: mm/swapfile.c, mm/swap_state.c.
 """
 
@@ -91,8 +91,8 @@ def leave_swap_cache(m, frame):
 
 @kernel
 def put_slot(m, slot):
-    """One entry fewer stands for `slot`. The frame in the swap cache that nobody stands for now, 0 if there is none; -1
-    while others stand for it."""
+    """One entry fewer refers to `slot`. Returns the frame in the swap cache that no entry refers to now, 0 if there is none; -1 while other
+    entries remain."""
     m.swap_map[slot] -= 1
     if m.swap_map[slot]:
         return -1

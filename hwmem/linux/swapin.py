@@ -6,7 +6,7 @@ proved useful, up to 2^page_cluster, forwards or backwards as the faults go.
 
 The entry leads to the frame again; the frame keeps its slot, so that as long as nobody writes to it, it can be evicted
 without being written. The slot is free when the page is written to now, when slots are scarce, or the page locked.
-An entry is writable at once if nobody else can have the page: it stood alone for the slot, or nothing else leads there.
+An entry is writable at once if the page is unshared: it was the only entry for the slot, or no other entry maps the frame.
 Source: mm/memory.c (do_swap_page, should_try_to_free_swap), mm/swap_state.c (swap_vma_readahead, swap_vma_ra_win).
 """
 

@@ -35,7 +35,7 @@ def take_record(m):
 
 @kernel
 def drop_vma(m, p, v):
-    """The VMA is no more; its pages are not looked at."""
+    """Remove the VMA; its pages are left alone."""
     unlink_vma(m, p, v)
     m.vma[v].next = m.vma_free
     m.vma_free = v + 1
@@ -48,8 +48,8 @@ def pages_of(m, v):
 
 @kernel
 def copy_vma(m, v, start, end, pgoff):
-    """A mapping where none is that goes on with the memory of VMA `v`, as mremap makes it: merged with its neighbours where
-    that memory may be theirs. The number of the VMA that holds it, or -1. Linux: copy_vma, vma_merge_copied_range.
+    """A new mapping that takes over the memory of VMA `v`, for mremap: merged with its neighbours where they could share that memory. The
+    number of the VMA that holds it, or -1. Linux: copy_vma, vma_merge_copied_range.
     """
     vma = m.vma[v]
     w = new_vma(m, vma.process, start, end, vma.vm_flags, pgoff, vma.file)

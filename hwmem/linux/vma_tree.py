@@ -229,8 +229,8 @@ def highest_gap(m, p, length, low, high):
 
 @cold
 def lowest_gap(m, p, length, low, high):
-    """Start of the lowest free range of `length` bytes within [low, high); -1: none. Linux: unmapped_area. VMA by VMA: what
-    asks for it is rare, and few lie that low."""
+    """Start of the lowest free range of `length` bytes within [low, high); -1: none. Linux: unmapped_area. VMA by VMA: such requests are
+    rare, and few VMAs are that low."""
     start = low
     v = find_vma(m, p, low)
     while v >= 0 and room_end(m, v) - start < length:

@@ -1,4 +1,4 @@
-"""Refaults: pages that come back soon after they went were wanted, and become active at once.
+"""Refaults: pages that come back soon after eviction belong to the working set, and become active at once.
 
 A clock (`m.lru.age`) ticks whenever a page is evicted or activated. The slot of an evicted page keeps the time; when the
 page is read again, the ticks since then say how much longer the inactive list would have had to be to keep it. If the
@@ -6,8 +6,8 @@ active pages would have made that room, the page belongs among them.
 
     swap_cache[slot] = -1 - (age << 1 | the page had been active before)
 
-`cost` is what reclaiming each kind of page has brought in disk traffic and vain scanning, older events fading; balance.py
-presses less on the dearer kind. Source: mm/workingset.c, mm/swap.c (lru_note_cost).
+`cost` is what reclaiming each kind of page has brought in disk traffic and vain scanning, older events fading; balance.py puts less
+pressure on the more expensive kind. Source: mm/workingset.c, mm/swap.c (lru_note_cost).
 """
 
 from hwmem import params as P

@@ -7,7 +7,7 @@
 A page is write-protected in every process before it is written, so that the next write to it faults and makes it dirty
 again (page_mkwrite): that is how Linux knows which pages of shared mappings are dirty. Pages are clean once the disk has
 queued them; what the queue holds counts as on its way. The flusher starts when too much is dirty; that Linux's also
-writes what is older than 30 seconds is left out. Its cycles are counted in m.files, no core's clock pays for them.
+writes what is older than 30 seconds is left out. Its cycles are counted in m.files and charged to no core.
 Source: mm/page-writeback.c (domain_dirty_limits, balance_dirty_pages, folio_clear_dirty_for_io), mm/rmap.c (folio_mkclean).
 """
 

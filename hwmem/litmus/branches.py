@@ -1,4 +1,4 @@
-"""A thread's jumps: labels become numbers of steps, and loops as many copies of the thread as they may be gone round.
+"""A thread's jumps: labels become step numbers, and a loop is unrolled into as many copies of the thread as it may have rounds.
 
     assembled(items, ...)     items: Instructions, and labels (any other object) between them
 

@@ -80,7 +80,7 @@ def waits_for_bytes(x, table, n, c, location, size):
 
 @kernel
 def note_reader(x, table, n, c, location):
-    """Row `n`: thread `c` has read the location early, and somebody is to change it."""
+    """Row `n`: thread `c` has read the location early, and another thread is about to change it."""
     table[n, x.early_at] = location + 1 << PENDING_SHIFT | table[n, x.early_at] & (1 << PENDING_SHIFT) - 1 | 1 << c
 
 

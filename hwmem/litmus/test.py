@@ -1,4 +1,4 @@
-"""A litmus test: a few threads of a few instructions, and what of the final state is observed.
+"""A litmus test: a few threads of a few instructions, and the observed part of the final state.
 
 The neutral form is a dict (or its JSON text):
 

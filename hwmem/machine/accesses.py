@@ -1,4 +1,4 @@
-"""What a process's prompt does to memory: loads, stores, atomics and fences, on a core of one's choice.
+"""A process's accesses from the prompt: loads, stores, atomics and fences, on any core.
 
 The half of Process (process.py) that runs kernels of one access or many. Every call is one step of the prompt's thread on
 that core and ends with the core's stores visible; a bad access raises SegmentationFault. Values of 8 bytes are signed
@@ -139,7 +139,7 @@ class Accesses:
         self._run(core, touch_pages, check_address(address), check_count(n), bool(write), work=n // P.PAGE)
 
     def _enter(self, core, door, a, b, d, long=False):
-        """`long`: it may take so long that Ctrl-C has to end it."""
+        """`long`: it may take so long that Ctrl-C must be able to end it."""
         t, m = self.thread_on(core), self.machine.state
         arguments = (m, door, t, int(core), a, b, d)
         result = run_interruptibly(m, enter, *arguments) if long else enter(*arguments)

@@ -1,4 +1,4 @@
-"""What Python hands in, checked and made plain before a kernel sees it: a machine's word is an int64.
+"""Arguments from Python, checked and converted before a kernel sees them: a machine's word is an int64.
 
 Called by all that users call on Machine and Process (machine.py, accesses.py, calls.py, ...). Every refusal is one line that
 begins with the argument's name: TypeError for what is of another kind, ValueError for what does not fit.

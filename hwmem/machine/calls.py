@@ -1,4 +1,4 @@
-"""What a process's prompt asks of Linux: the memory system calls, from Python.
+"""A process's system calls from the prompt: the memory calls, from Python.
 
 The half of Process (process.py) that makes system calls: arguments are checked and put into `m.sys`, one door is entered,
 and a negative result becomes OSError with Linux's errno. What the calls do is in linux/syscall.py and below.

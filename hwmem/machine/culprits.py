@@ -1,5 +1,5 @@
-"""Who makes shared lines move: misses and HITMs of each line that threads share, by instruction and thread; and whether every load reads what it
-read in the recording.
+"""What makes shared lines move: misses and HITMs of each line that threads share, charged to instruction and thread; and a check that every
+load reads what it read in the recording.
 
     an access that missed ── its line shared? ── a row of (line, instruction, thread) gets it
     any access            ── its line shared? ── the digest of what its thread reads (trace/order.py) goes on
@@ -94,7 +94,7 @@ def row_of(culprits, line, instruction, thread):
 
 @kernel
 def see(w, digest, what, thread, pos):
-    """The digest of strand `thread` after record `pos` of its, `what`, which goes to a shared line."""
+    """The digest of strand `thread` after its record `pos`, `what`, an access to a shared line."""
     address, kind = what >> ADDRESS_SHIFT, what & KIND_MASK
     granule = address >> GRANULE_SHIFT
     while granule <= address + (what >> KIND_BITS & SIZE_MASK) >> GRANULE_SHIFT:

@@ -1,4 +1,4 @@
-"""Eight accesses of a replay looked at at once: how many go on within one line, and which of them store.
+"""Eight accesses of a replay examined at once: how many stay within one line, and which of them store.
 
 replay.py comes here with the host addresses of its arrays' elements, for to hand an array on would count a reference. Each
 answer is a mask, bit k for access k; LLVM makes a few vector instructions of it. The caller sees to it that there are eight.

@@ -145,7 +145,7 @@ class File:
         ctypes.memmove(self._place(), old, used)
 
     def _call(self, call, *arguments):
-        """A system call by a thread that is nobody's."""
+        """A system call by a thread of no process."""
         m, t = self.machine.state, self.machine.new_thread(0)
         try:
             m.sys[: len(arguments)] = arguments

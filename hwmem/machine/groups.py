@@ -113,7 +113,7 @@ ABSENT = {
 
 
 def refuse(name, others):
-    """Raise TypeError or ValueError for what cgroup v2 has and this has not, saying what there is."""
+    """Raise TypeError or ValueError for settings of cgroup v2 that are missing here, naming the available ones."""
     if not isinstance(name, str) or not name.isprintable():
         raise TypeError(f"name: takes a line of printable text, not {name!r:.40}")
     if "/" in name:

@@ -1,13 +1,13 @@
-"""Long work that Ctrl-C can end: kernels run in a thread of the host's, so that the interpreter can hear it meanwhile.
+"""Long work that Ctrl-C can end: kernels run in a host thread, so that the interpreter can receive the signal meanwhile.
 
     run_interruptibly(m, kernel, ...)
         a thread:      the kernel, without the interpreter's lock
         the caller:    waits ── KeyboardInterrupt ── m.until = 0, every slice ends now ── the kernel returns ── raised again
 
-Kernels that ask next_thread end there (sched/scheduler.py), loops over many accesses at `is_over`. After it the machine is
-whole: each thread stands between two steps. Nothing of this needs the main thread; KeyboardInterrupt comes wherever the
-interpreter raises it, in a notebook too. What does not end soon, a kernel that never asks or one whose doors are being compiled, is left
-running: whoever uses the machine next waits for its end (lock.py), and can be interrupted as well.
+Kernels that ask next_thread end there (sched/scheduler.py), loops over many accesses at `is_over`. After it the machine is whole: each
+thread stands between two steps. Nothing of this needs the main thread; KeyboardInterrupt comes wherever the interpreter raises it, in a
+notebook too. A kernel that does not end soon (it never asks, or its doors are being compiled) is left running: the next call on the machine
+waits for its end (lock.py), and can be interrupted as well.
 """
 
 import contextlib
@@ -31,9 +31,9 @@ _heard: list = []  # a Ctrl-C that nobody has raised yet, as far as is known
 
 @contextlib.contextmanager
 def hearing():
-    """Inside, no Ctrl-C is lost. The interpreter raises KeyboardInterrupt wherever it is, and where that is a callback from C (LLVM's,
-    a finalizer's) it goes on: then the next wait for a kernel raises it again, or the end of this.
-    Needs the main thread and the interpreter's own handler; else nothing changes."""
+    """Within this context no Ctrl-C is lost. A KeyboardInterrupt raised in a callback from C (LLVM's, a finalizer's) is swallowed there;
+    the next wait for a kernel raises it again, or the end of the context. Needs the main thread and the interpreter's own handler; else
+    nothing changes."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
@@ -110,7 +110,7 @@ def place_of(m):
 
 
 def is_left(m):
-    """Whether an interrupted kernel goes on, for nobody, on the machine."""
+    """Whether an interrupted kernel is still running, abandoned, on the machine."""
     return place_of(m) in running.copy().values()
 
 
@@ -123,7 +123,7 @@ def wait_for_left(m):
 
 
 def run_aside(function, *arguments):
-    """The result of work that cannot be told to stop, such as compiling; after KeyboardInterrupt it goes on, for nobody."""
+    """The result of work that cannot be stopped, such as compiling; after KeyboardInterrupt it keeps running, abandoned."""
     return run(function, arguments, None, lambda done: None)
 
 
@@ -146,7 +146,7 @@ def in_time(seconds, function, otherwise):
 
 
 def in_parts(n, first=1 << 18):
-    """(start, end) of parts of range(n), so long that the interpreter can hear Ctrl-C between them ten times a second."""
+    """(start, end) of parts of range(n), short enough that the interpreter can receive Ctrl-C between them ten times a second."""
     start, part = 0, first
     while start < n:
         began, end = time.perf_counter(), min(start + part, n)

@@ -1,8 +1,8 @@
-"""One caller at a time: threads of Python's that share a machine take turns, call by call.
+"""One caller at a time: Python threads that share a machine take turns, call by call.
 
-The machine has no lock of its own: a call from Python is many steps, and two at once would leave its lists torn. Every public
-method of the classes that `one_at_a_time` decorates waits until no other thread is in one, on the same machine. Machines of
-their own run side by side. What an interrupted call has left running is waited for too (interrupt.py).
+The machine has no lock of its own: a call from Python is many steps, and two at once would corrupt its lists. Every public method of the
+classes that `one_at_a_time` decorates waits until no other thread is in one, on the same machine. Separate machines run in parallel. A
+kernel that an interrupted call has left running is waited for too (interrupt.py).
 """
 
 import functools

@@ -61,7 +61,7 @@ TABLES = {
 
 @one_at_a_time(lambda machine: machine)
 class Machine:
-    """An emulated machine. `config`: MachineConfig or None (generic); `seed`: of what is random in it (an int).
+    """An emulated machine. `config`: MachineConfig or None (generic); `seed`: of everything random in it (an int).
 
     Raises TypeError or ValueError for other arguments, OSError where the host has no address space for it. `.state` is the
     record that kernels take.
@@ -128,7 +128,7 @@ class Machine:
         return t
 
     def free_thread(self, t):
-        """Thread `t` is nobody's any more; a later new_thread may get its number."""
+        """Release thread `t`; a later new_thread may get its number."""
         self.state.thread[t].state = P.FREE
         self._free_threads.append(t)
 
@@ -139,7 +139,7 @@ class Machine:
         return int(core)
 
     def raise_fault(self, t):
-        """Raise what ended thread `t` by a signal, if something did; the thread may go on."""
+        """If a signal ended thread `t`, raise it as an exception; the thread may go on."""
         thread = self.state.thread[t]
         code, thread.fault_code = int(thread.fault_code), 0
         if code == 0:
@@ -198,7 +198,7 @@ class Machine:
         return process
 
     def stand_in(self):
-        """A process for a trace's program: all of its address space is one mapping, which was there before (machine/replay.py)."""
+        """A process for a trace's program: its whole address space is one mapping that existed before the run (machine/replay.py)."""
         process = self.spawn(privileged=True)
         if self.config.mmu:  # in two pieces: a mapping as long as the address space is refused
             for start, end in ((0, P.MMAP_MIN), (P.MMAP_MIN, P.TASK_END[0])):
@@ -225,7 +225,7 @@ class Machine:
         return int(self.state.core[self.check_core(core)].cycles)
 
     def line(self, address, process=None):
-        """Who holds the line of a virtual address: {"physical", "state": {core: letter}, "directory", "sharers", "dirty"}.
+        """The holders of a virtual address's line: {"physical", "state": {core: letter}, "directory", "sharers", "dirty"}.
 
         `process`: whose address; None: the last one spawned. Raises ValueError if the page is not mapped.
         """

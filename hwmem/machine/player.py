@@ -1,9 +1,9 @@
-"""Who makes each access of a trace: threads on cores, block by block.
+"""Which thread and core make each access of a trace, block by block.
 
     one core            the core that is named, or the one thread's                        replay.replay_one_core
     a core an access    core=array: access i on core[i]                                    replay.replay_cores
     a core a thread     a trace with threads: each on its own core, in the trace's order   replay.replay_cores
-    a core a trace      several traces: whose clock is least comes next                    replay.replay_by_clock
+    a core a trace several traces: the core with the smallest clock is next                    replay.replay_by_clock
 
 Thread n of a trace runs on core n where that is free, else on the highest that is; when all are taken, threads share core
 n % cores (and the prompt's one emulated thread there). Cycles that a trace says are computed before an access pass on its core's clock.
@@ -116,7 +116,7 @@ class Player:
         return self.core_of[thread]
 
     def expect(self, n):
-        """There must be a core for each of `n` references."""
+        """Check that there is a core for each of `n` references."""
         if len(self.core) != n:
             raise ValueError(f"core: takes one core, or an array of {n} cores, not shape {self.core.shape}")
 
@@ -149,7 +149,7 @@ class Player:
 
 
 class Queue:
-    """What is to come of several traces: trace n's references are at[n] to end[n] of the arrays; end[n] = -1: it is over."""
+    """The pending references of several traces: trace n's are at[n] to end[n] of the arrays; end[n] = -1: it is over."""
 
     def __init__(self, traces, located):
         self.sources = [trace.located(SEVERAL_RECORDS, bool(located)) for trace in traces]

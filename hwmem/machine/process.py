@@ -7,7 +7,7 @@
             └─ fork, exit                here
 
 Made by Machine.spawn and by fork. Arguments are checked here; a system call's failure is OSError with Linux's errno, a
-bad access SegmentationFault. It gets a thread on a core when it first does something there.
+bad access SegmentationFault. It gets a thread on a core with its first operation there.
 """
 
 import errno
@@ -38,7 +38,7 @@ class Process(Calls, Accesses, Segments):
         machine.processes.append(self)
 
     def __repr__(self):
-        """Of its mappings and its memory in RAM; nothing is asked of the machine."""
+        """Its mappings and resident memory; reading them makes no access on the machine."""
         if self._threads is None:
             return f"<Process {self.number}: exited>"
         record = self.machine.state.process[self.number]
@@ -162,7 +162,7 @@ class Process(Calls, Accesses, Segments):
         return status.rusage(self)
 
     def pagemap(self, address):
-        """What stands behind the page of `address`: present, swapped, pfn, slot, dirty, exclusive, file, anon, zero, ..."""
+        """The state of the page at `address`: present, swapped, pfn, slot, dirty, exclusive, file, anon, zero, ..."""
         self._has_tables()
         return pagemap.page(self, check_address(address))
 
@@ -172,7 +172,7 @@ class Process(Calls, Accesses, Segments):
         return pagemap.words(self, check_address(address), check_count(n))
 
     def pagemap_scan(self, start, end, required=0, any_of=0, inverted=0, returned=P.PAGE_IS_ANY, most=None):
-        """ioctl PAGEMAP_SCAN: the pages of [start, end) in the categories PAGE_IS_* that are asked for, as a list of Region (start,
+        """ioctl PAGEMAP_SCAN: the pages of [start, end) in the requested categories PAGE_IS_*, as a list of Region (start,
         end, categories). `required`, `any_of`, `inverted`, `returned`: its category_mask, category_anyof_mask, category_inverted
         and return_mask; `most`: its max_pages. Raises ValueError."""
         self._has_tables()
@@ -202,7 +202,7 @@ class Process(Calls, Accesses, Segments):
 
 
 def spawn(machine, layout, privileged):
-    """A new process, made by a thread that is nobody's."""
+    """A new process, created by a thread of no process."""
     t = machine.new_thread(0)
     try:
         result = enter(machine.state, P.DOOR_SYSCALL, t, 0, P.SYS_SPAWN, layout, 0)

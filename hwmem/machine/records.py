@@ -1,13 +1,13 @@
-"""A recording's references as words, and the tables by which they are asked about: what reading, ordering and replaying have in common.
+"""A recording's references as words, and hash tables over them: shared by reading, ordering and replaying.
 
     what    | 0 0 | address 47 | size - 1: 12 | kind 3 |
              63    61       15  14           3  2     0         of a CALL the address is the call's number
 
 Hash tables are arrays of keys, 0 or more, whose free places are NONE.
 
-An array that is an argument costs a kernel's call more than the call itself (its references are counted); so the replay, which changes threads with
-every transfer of a line, has the addresses of its int64 arrays in a record, and reads them with `word`. Whoever fills in such an address
-keeps the array, and sees that the index is within it.
+Passing an array to a kernel costs more than the call itself (numba counts references). The replay changes threads with every transfer of a
+line, so it keeps the addresses of its int64 arrays in a record and reads them with `word`. The code that fills in such an address must keep
+the array alive and check the index.
 """
 
 import ctypes

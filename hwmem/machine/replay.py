@@ -1,10 +1,9 @@
 """A recorded trace, or arrays of accesses, run on the machine: one access after another, in order.
 
-A trace holds no values, so its accesses carry none (params.PHANTOM_*); each runs to its end before the
-next, past the store buffer: the trace's order is the order in which memory sees it. Without a process of the
-caller's, a process whose one mapping spans the whole address space stands in for the program's. All of that was there before
-(VM_EXISTED): a page's first touch is a fault and a walk that find a frame of its own, and the kernel clears and writes nothing
-through the caches. Which core makes which access, player.py says.
+A trace holds no values, so its accesses carry none (params.PHANTOM_*); each runs to its end before the next, past the store buffer: the
+trace's order is the order in which memory sees it. Without a process of the caller's, the trace runs in a process with a single mapping
+over the whole address space. All of it existed before the run (VM_EXISTED): a page's first touch is a fault and a walk that find a frame of
+its own, and the kernel clears and writes nothing through the caches. player.py decides which core makes which access.
 
     one core    hit filter ── a hit: with it up to seven more of its line, looked at together (eight.py)
                     └─ else the memory door's short way, in this loop; its long way through the door
@@ -67,7 +66,7 @@ def replay_one_core(m, t, addresses, is_store, sizes):
 
 @hot
 def expect(m, core, llc, va, later):
-    """The host begins to fetch what the access to `later`, soon after the one to `va`, will search in the LLC."""
+    """Prefetch, on the host, the LLC set for the access to `later`, which comes soon after the one to `va`."""
     if (va ^ later) >> (P.PAGE_SHIFT if m.mmu else P.LINE_SHIFT) == 0:
         return  # within a page the host does so by itself, and within a line nothing is searched
     pa = foresee(m, core, later) if m.mmu else later
@@ -129,7 +128,7 @@ def replay_by_clock(m, threads, at, end, accesses, places):
 
 @kernel
 def make(m, t, va, size, is_store, places):
-    """An access of thread `t`; whether there is something to note of it."""
+    """An access of thread `t`; whether it must be noted."""
     core = m.core[m.thread[t].core]
     if is_hot(core, va, size, is_store):
         count_hit(core, is_store)
@@ -142,7 +141,7 @@ def make(m, t, va, size, is_store, places):
 
 @apart
 def make_noting(m, t, va, what, places):
-    """An access that leaves the filter, for where.py; whether there is something to note of it."""
+    """An access that misses the filter, for where.py; whether it must be noted."""
     core = m.core[m.thread[t].core]
     before_access(places, core)
     touch(m, t, va, what)

@@ -1,13 +1,13 @@
-"""A recording of threads, replayed: each thread's accesses in its own order, on its core; among threads the one whose core's clock is least goes on, unless a
-stop (trace/order.py) holds it.
+"""A recording of threads, replayed: each thread's accesses in program order, on its core. The thread on the core with the smallest clock
+goes next, unless a stop (trace/order.py) holds it.
 
     weave ── first ── the thread to go on, and until when
              go ── stops: it waits, takes or frees a lock
                 └─ records up to the next stop: the hit filter, or the memory door; culprits.py notes misses of shared lines
              ── DRY, CALLED, FAULTED, STUCK ...     what Python must do (runs/strands.py)
 
-A thread that waits for record `until` of another is let go when that is made, at that core's clock. Who waits for a lock is let go when it is
-freed; the one whose clock is least takes it. Threads that share a core take turns of a time slice.
+A thread that waits for record `until` of another is released when that record is made, at that core's clock. Threads that wait for a lock
+are released when it is freed; the one with the smallest clock takes it. Threads that share a core take turns of a time slice.
 
 Cost: about 10 ns for a hit, more by a transfer where cores contend.
 """
@@ -95,7 +95,7 @@ def stop_word(w, stop, field):
 
 @kernel
 def weave(m, w, places, culprits):
-    """Go on until Python must do something: what, with w.strand whom it concerns."""
+    """Run until Python must act; returns the reason, with the strand concerned in w.strand."""
     while True:
         if w.budget <= 0 or w.stored > w.room - 2:
             return PAUSE
@@ -297,7 +297,7 @@ def wait_until(core, cycle):
 
 @kernel
 def free_lock(m, w, lock, cycle):
-    """Nobody has it from `cycle` on; who waits for it may try. Whether anybody does."""
+    """The lock is free from `cycle` on, and its waiters may try to take it. Returns whether there are any."""
     put_word(w.owner, lock, 0)
     put_word(w.freed_at, lock, cycle)
     anybody = False
@@ -310,7 +310,7 @@ def free_lock(m, w, lock, cycle):
 
 @kernel
 def let_go(m, w, k):
-    """Who waits for what strand `k` has done goes on; at which record the next one wants to."""
+    """Release the strands that waited for what strand `k` has done; returns the record at which the next waiter is due."""
     done, now = w.strands[k].at, m.core[w.strands[k].core].cycles
     if done < w.strands[k].halt:
         return
@@ -326,7 +326,7 @@ def let_go(m, w, k):
 
 @kernel
 def finish(m, w, k):
-    """Strand `k` has made its last record: what it held is free."""
+    """Strand `k` has made its last record: its locks are freed."""
     s = w.strands[k]
     while s.stop < s.stops_end:
         if stop_word(w, s.stop, OTHER) == FREE:

@@ -36,7 +36,7 @@ PLACES = record(
 
 
 def new_places(on, in_detail=False):
-    """A table without rows; `on`: whether anybody looks."""
+    """A table without rows; `on`: whether it is used."""
     places = np.zeros(1, PLACES).view(np.recarray)[0]
     places.on, places.in_detail = on, in_detail
     return places
@@ -44,7 +44,7 @@ def new_places(on, in_detail=False):
 
 @functools.cache
 def nobodys_places():
-    """The table of all who do not look: nothing is written there."""
+    """The shared table for runs that do not note misses: nothing is written there."""
     return new_places(False)
 
 
@@ -72,7 +72,7 @@ def before_access(places, core):
 
 @kernel
 def after_access(places, core):
-    """Whether there is something to note of the access since before_access."""
+    """Whether the access since before_access must be noted."""
     places.misses, places.hitms = misses_of(core) - places.misses, hitms_of(core) - places.hitms
     places.faults = core.faults_minor + core.faults_major - places.faults
     if places.in_detail:

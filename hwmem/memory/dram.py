@@ -3,7 +3,7 @@
 The directory (cache/answer.py, entry.py) comes here for a line that no cache has, and with dirty lines that leave
 the last cache. A line lies on one node (lines are interleaved over the sockets page by page), there on one channel
 (line by line), in one bank and row. A read costs what its row asks for (open: hit; precharged: miss; another row open:
-conflict) and waits until the channel's bus is free; a write is posted: it takes the bus, nobody waits for it.
+conflict) and waits until the channel's bus is free; a write is posted: it takes the bus, and no core waits for it.
 
 Invariant: row_hits + row_misses + row_conflicts = reads + writes, and both are counted of the core that caused them, too.
 """

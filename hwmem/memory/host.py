@@ -2,8 +2,9 @@
 
     HostMemory(size, what)    `size` bytes of zeros at `.address`; grow() makes them more, perhaps elsewhere
 
-What is reserved costs the host address space alone, of which a process has 128 TiB unless `ulimit -v` says less; so it is
-said what was wanted where there is none, and no machine that nobody has any more still holds some. The machine's record keeps what it holds addresses of (config/build.py).
+A reservation costs only address space, of which a process has 128 TiB unless `ulimit -v` allows less. If the host refuses, the error says
+how much was wanted, and a machine without references gives its memory back. The machine's record keeps what it holds addresses of
+(config/build.py).
 """
 
 import ctypes
@@ -34,7 +35,7 @@ _munmap = _function("munmap", _word, _word)
 
 
 def asked(function, *arguments):
-    """What the host answers; if it refuses, once more when machines that only refer to themselves are gone."""
+    """The host's answer; if it refuses, it is asked again after machines kept alive only by reference cycles are collected."""
     address = function(*arguments)
     if address == FAILED:
         gc.collect()
@@ -47,7 +48,7 @@ class Permitted:
 
 
 class HostMemory:
-    """Zeroed bytes of the host's, private to this process. `what` they are for: what the refusal says. Raises OSError."""
+    """Zeroed bytes of the host's, private to this process. `what` names their purpose in the error message. Raises OSError."""
 
     def __init__(self, size, what):
         self.what = what
@@ -71,7 +72,7 @@ class HostMemory:
 
 
 def no_room(size, what):
-    """The OSError that says which memory the host does not give."""
+    """The OSError that says which memory the host refused."""
     return OSError(
         errno.ENOMEM,
         f"{what}: the host has no further {format_size(size)} of address space for this process "

@@ -8,8 +8,8 @@ Nothing that is emulated reaches other memory of the host. Where an address come
 
     a load, a store      translated: an entry of the page tables, which only the kernel writes, leads to a frame that was handed
                          out; without an MMU core/place.py has compared it with RAM's size
-    a frame, a page      ram_page, disk_page: its number is compared here; what is outside is frame 0, which nobody has, and is
-                         counted, for check() to find
+    a frame, a page      ram_page, disk_page: its number is compared here; a bad one becomes frame 0, which is never handed
+                         out, and is counted, for check() to find
     the hit filter       remembers the first of these until the line, or the page, is anything else
 
 In checked mode (HWMEM_CHECK=1) every address is looked up in ranges.py as well.

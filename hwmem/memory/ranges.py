@@ -1,4 +1,4 @@
-"""Which memory of the host belongs to machines. Asked only in checked mode (HWMEM_CHECK=1), at every peek and poke of ram.py.
+"""Which memory of the host belongs to machines. Consulted only in checked mode (HWMEM_CHECK=1), at every peek and poke of ram.py.
 
     hwmem_ranges ──>  | address, size: refused | most ranges so far | start, end | start, end | 0, 0 | ...
 

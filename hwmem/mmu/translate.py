@@ -1,7 +1,7 @@
 """From virtual to physical: TLBs, then a walk, then a trap.
 
-The memory door calls `translate`; a fault goes to the operating system through a door of its own, as a
-processor goes through its interrupt table, and the access is tried again when the handler says so.
+The memory door calls `translate`; a fault goes to the operating system through a door of its own, as on a processor through the interrupt
+table, and the access is retried when the handler says so.
 """
 
 from hwmem import params as P

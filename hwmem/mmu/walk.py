@@ -1,6 +1,6 @@
 """The page walker: page tables in emulated RAM, read through the caches.
 
-translate.py comes here when no TLB knows a page. Four levels for x86-64:
+translate.py comes here on a miss in all TLBs. Four levels for x86-64:
 
     63  48 47      39 38      30 29      21 20      12 11        0
     | 0..0 |  PML4   |  PDPT   |   PD    |   PT    |  offset    |
@@ -8,10 +8,9 @@ translate.py comes here when no TLB knows a page. Four levels for x86-64:
 
     PTE: | NX |  frame (bits 12-51)  | D A   US RW P |      SDM vol. 3A, 4.5
 
-and two levels of 4-byte entries for 32-bit processes (10 + 10 + 12 bits). The paging-structure caches
-(pml4e, pdpte, pde) let a walk begin lower down. Every entry read is a load of the core's L1, and setting A
-or D is a store (with walker.path = "memory" they go past the caches). Returns the leaf entry, or NO_LEAF if the walk ends in a fault: what the access lacks, the handler
-works out for itself.
+and two levels of 4-byte entries for 32-bit processes (10 + 10 + 12 bits). The paging-structure caches (pml4e, pdpte, pde) let a walk begin
+lower down. Every entry read is a load of the core's L1, and setting A or D is a store (with walker.path = "memory" they go past the
+caches). Returns the leaf entry, or NO_LEAF if the walk ends in a fault; the handler finds out for itself why.
 
 Cost: one to four accesses; with a warm pde cache, one.
 """
@@ -56,8 +55,8 @@ def walk(m, c, va, write):
 
 @hot
 def foresee(m, core, va):
-    """Physical address that the leaf tables give `va` as they are now, -1 where there is none. Only the host looks: nothing is
-    counted or charged. A table that it remembers may be none any more; then the address, which only a prefetch gets, is wrong."""
+    """Physical address that the leaf tables give `va` as they are now, -1 where there is none. This is a host-side look-up: nothing is
+    counted or charged. A remembered table may have been freed; then the address is wrong, but only a prefetch uses it."""
     key = paging_key(core, va, 1) + 1
     known = core.foreseen[np.uint64(va >> P.HUGE_SHIFT & P.FORESEEN - 1)]
     if known.key != key:

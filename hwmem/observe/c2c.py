@@ -6,8 +6,7 @@
 
 A line is listed once two cores have touched it and one of them wrote. It is *true* sharing if some byte that one
 thread writes is touched by another, else *false*: then it could be split between its threads. Many a line has both: its
-HITMs are split, `hitm_true` those of accesses to bytes that another thread writes, `hitm_false` those whose data was the
-thread's own, or nobody else's.
+HITMs are split, `hitm_true` those of accesses to bytes that another thread writes, `hitm_false` those to bytes that no other thread writes.
 
 Every access is counted, none sampled. perf's names are kept; what differs is this. HITM counts loads, atomics and
 stores that found the line modified in another core; perf's samples are loads only (`load_hitm`). An atomic counts
@@ -31,7 +30,7 @@ LINE_BYTES = ~(P.LINE - 1)
 
 
 class Cell(NamedTuple):
-    """What one thread did at one offset of a line: fields of layout.CELL as Python's own numbers, of which there may be many."""
+    """What one thread did at one offset of a line: fields of layout.CELL as plain Python numbers, since there may be many."""
 
     line: int
     use: int

@@ -1,4 +1,4 @@
-"""The machine looked at from outside: who holds a line, and whether every invariant holds.
+"""The machine seen from outside: which cores hold a line, and whether every invariant holds.
 
     check_machine ── checks/arrays.py      caches and TLBs as arrays: places, duplicates, replacement state
                   ├─ checks/coherence.py   single writer or many readers; the directory against the caches; inclusion
@@ -52,7 +52,7 @@ def first_fault(m, marks, met, found):
 
 @kernel
 def check_linux(m, marks, met, found):
-    """Memory as Linux keeps it. `marks`, `met`: zeros; what they are for stands in checks/frames.py."""
+    """Memory as Linux keeps it. `marks`, `met`: zeros; checks/frames.py explains them."""
     return (
         check_all_vmas(m, found)
         or check_free_blocks(m, marks, found)
@@ -122,7 +122,7 @@ def check_machine(machine):
 
 
 def line_holders(machine, physical):
-    """Who holds the line of a physical address, as a dict:
+    """The holders of a physical address's line, as a dict:
 
     "physical": the line's address; "state": {core: letter} of the cores with a copy, "l1d" and "l2" the same by level;
     "socket": {socket: {"directory", "sharers", "dirty", "remote"}} of the LLCs with an entry; "directory" and "sharers":

@@ -1,8 +1,8 @@
-"""Who asked what of whom, when: the first coherence requests after switches.start(machine, events=n).
+"""Which core requested what, when, and what answered: the first coherence requests after switches.start(machine, events=n).
 
-hooks.log_event writes a record for each request that reaches the directory and each PUTX. The log keeps the first n
-and counts the rest: what it holds then does not depend on where a run stops, and the beginning is where one sees how
-a line came to be shared. (To see a later part, start the log there.)
+hooks.log_event writes a record for each request that reaches the directory and each PUTX. The log keeps the first n and only counts the
+rest: its contents do not depend on where a run stops, and the beginning shows how a line came to be shared. (To see a later part, start the
+log there.)
 
     cycle      the core's clock when the request left     before, after   the core's state of the line
     latency    cycles until the answer                    responder       the core that supplied the line, or -1

@@ -1,4 +1,4 @@
-"""Who meets whom on which line: what `perf c2c` samples, counted.
+"""Which threads contend for which line: what `perf c2c` samples, counted.
 
 door.py calls `begin_contention` when a core's copy of a line was taken away, and `count_access` with every access
 of a thread. A line is contended from the first coherence event that concerns it: an access that finds it modified
@@ -11,9 +11,9 @@ offset and thread:
                 atomics                             how many of the first kind are atomics
                 cycles[3]                           of HITMs in the socket, HITMs of another one, other loads and atomics
 
-Before its first event a line costs one look-up, and of its accesses only which bytes its last writer wrote is
-kept: that is what the first HITM is about. When the kernel clears a line's page for somebody else, a new `use` of
-the line begins (forget_use), so that two owners of one frame do not meet here.
+Before its first event a line costs one look-up, and of its accesses only which bytes its last writer wrote is kept: they classify the first
+HITM. When the kernel clears a line's page for another owner, a new `use` of the line begins (forget_use), so that two owners of one frame
+are kept apart.
 
 Bounded: cells beyond layout.CELLS are counted in m.observe.c2c_dropped. c2c.py makes the tables.
 """
@@ -81,7 +81,7 @@ def fill(m, n, touched, what, source):
 
 @kernel
 def note_writer(m, w, t, touched):
-    """Of a quiet line: the last thread to write it, and the bytes it wrote since another one did."""
+    """For a line not yet contended: its last writer, and the bytes it wrote since another thread did."""
     if w.writer != t + 1:
         w.writer = t + 1
         w.wrote = NOTHING
@@ -91,7 +91,7 @@ def note_writer(m, w, t, touched):
 
 @cold
 def enter(m, i):
-    """The line is contended from now on; who wrote it before has a cell without accesses."""
+    """The line is contended from now on; its previous writer gets a cell without accesses."""
     w = m.watched[i]
     w.contended = CONTENDED
     if w.writer > 0:

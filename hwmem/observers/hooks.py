@@ -9,8 +9,8 @@
     sched/block.py, sched/thread.py             thread_edge, ...   what orders threads
     linux/mapping.py                            memory_gone        addresses that will mean other memory
 
-The hooks only pack their arguments; what is done with them lies behind a door of its own (door.py), so that the
-machine compiles none of it. An event is so small that it is written here.
+The hooks only pack their arguments; the rest is behind a door of its own (door.py), so that the machine compiles none of it. An event is
+small enough to be written here.
 
 Invariant: observing changes no clock, no count and no state of the machine.
 """
@@ -48,7 +48,7 @@ def line_lost(m, d, line):
 
 @cold
 def line_recalled(m, d, line):
-    """What line_lost has just told was for lack of room."""
+    """The loss just reported by line_lost was for lack of room."""
     call_door(m, P.DOOR_OBSERVE, d, line, 0, P.COPY_RECALLED)
 
 
@@ -86,7 +86,7 @@ def thread_edge(m, t, other):
 
 @cold
 def released(m, t, key):
-    """What thread `t` has done happened before what those do who acquire `key` later (any number that is no address)."""
+    """What thread `t` has done happened before whatever a thread does after it acquires `key` (any number that is not an address)."""
     call_door(m, P.DOOR_RACES, t, key, P.RELEASE << P.KIND_SHIFT, 0)
 
 

@@ -1,4 +1,4 @@
-"""Data races: two accesses of a byte by two threads, one of them a write, and nothing that orders them.
+"""Data races: two unordered accesses to a byte by two threads, at least one of them a write.
 
     access_made, thread_edge, ... (hooks.py) ──> races_door ──> clocks.py      who knows how much of whom
                                                             └─> this file      has it been touched by one I do not know?
@@ -13,7 +13,7 @@ not know that thread's clock yet.
 Ordered accesses do not race with each other, but with plain ones they do, as in Go. The grain is the byte: bytes of a
 word that were always accessed together share a cell, and a cell is split when they no longer are (`cells_of`).
 
-Accesses come in program order: a store counts from when it retires, not from when its buffer lets it go. A word is
+Accesses come in program order: a store counts from when it retires, not from when it leaves the buffer. A word is
 its virtual address in its process. What finds no room is counted in races_dropped.
 """
 
@@ -190,7 +190,7 @@ def check_reads(m, n, t, va, what):
 
 @kernel
 def note_read(m, cell, t, va, what):
-    """A plain read: the only one that counts, or one of several that nothing orders."""
+    """A plain read: the only one to remember, or one of several concurrent ones."""
     if cell.read_row == 0 and cell.read.clock > m.race_clock[t, cell.read.thread]:
         row = new_row(m, 1)
         if row:
@@ -234,7 +234,7 @@ def report_ordered(m, n, t, va, what, other):
 
 @kernel
 def clock_only(m, n, access, other, kind):
-    """What is known of an access of which only the clock is kept."""
+    """A record for an access whose clock alone is known."""
     access.va = (m.race_cell[n].key & (1 << PROCESS_SHIFT - WORD_SHIFT) - 1) << WORD_SHIFT
     access.width, access.cycle = 0, -1
     access.thread, access.core, access.kind = other, m.thread[other].core, kind

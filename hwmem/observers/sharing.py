@@ -10,11 +10,10 @@ a line's copy lives from a miss until it is taken away or replaced; "the core's 
         a byte that another core wrote since its last essential miss
       ... touches no such byte                                     [3] false sharing
 
-All but the last kind are essential: the data had to come. Whether a miss is of the last two kinds is known when
-a touch shows it, or when the lifetime ends; until then it is `pending`, and counts as false sharing for whoever
-reads the counters (counters.py) or stops (switches.py). The grain is the byte, so that two flags in one word do not
-pass for true sharing; a touch is a load or a store. A store that has the data but not the right to write it is
-an upgrade, not a miss. The kernel's and the walker's accesses are accesses like any other.
+All but the last kind are essential: the data had to come. Whether a miss is of the last two kinds is known when a touch shows it, or when
+the lifetime ends; until then it is `pending`, and counts as false sharing when the counters are read (counters.py) or the observation stops
+(switches.py). The grain is the byte, so that two flags in one word do not pass for true sharing; a touch is a load or a store. A store that
+has the data but not the right to write it is an upgrade, not a miss. The kernel's and the walker's accesses are accesses like any other.
 
     watched[i].held         cores that ever had the line          others_wrote[row, d]   bytes that other cores wrote
               .lost         ... and had it taken away                  since core d's last essential miss

@@ -1,4 +1,4 @@
-"""Results as pages: one HTML file each, which needs nothing beside itself and asks nobody for anything.
+"""Results as pages: one self-contained HTML file each, which makes no network requests.
 
     a Result ── plain functions ── blocks (blocks.py) ── JSON ──┐
                 answer, coherence, counts, memory               ├── document.py ── one file

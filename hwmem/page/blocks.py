@@ -4,12 +4,12 @@
     tiles([tile(...)])                    figures, the answer first
     table(columns, rows)                  column: name or (name, kind); kind: text code int num pct bytes bar strip address
     bars(rows, parts)                     a stacked bar a row
-    chart(x, panels)                      lines over one axis that zooms, one below the other; lanes(...): who did what
+    chart(x, panels)                      lines over one axis that zooms, one below the other; lanes(...): activity by row
     picture(svg_or_png, says)             what matplotlib drew
     words(...), listing(...)              sentences; text as a terminal shows it
 
-Other kinds are made where their data is: matrix, lines, history (coherence.py). Strings may be anybody's: document.py sees that nothing
-in them runs.
+Other kinds are made where their data is: matrix, lines, history (coherence.py). Strings may come from anywhere: document.py makes sure that
+nothing in them runs.
 """
 
 import base64
@@ -92,7 +92,7 @@ def lanes(title, rows, kinds, note=""):
 
 
 def picture(data, says):
-    """An image in the page: SVG as text, or PNG as bytes. `says`: what it shows, for who cannot see it."""
+    """An image in the page: SVG as text, or PNG as bytes. `says`: a text description, for those who cannot see it."""
     kind, data = ("svg+xml", data.encode()) if isinstance(data, str) else ("png", data)
     return {"kind": "picture", "source": f"data:image/{kind};base64,{base64.b64encode(data).decode()}", "says": says}
 

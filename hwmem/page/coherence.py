@@ -1,6 +1,6 @@
-"""Lines that cores fight for, as blocks: who asks whom, which bytes whose, what became of one line.
+"""Contended lines, as blocks: requests between cores, the threads of each byte, and the history of a line.
 
-    matrix     requests by (line, kind, who asked, who answered), from the event log
+    matrix requests by (line, kind, requester, responder), from the event log
     lines      a contended line: its bytes' threads, its variables, what was done at each offset
     history    the lines with the most requests, request by request: each core's state, drawn one step at a time
 
@@ -106,7 +106,7 @@ def excerpt(one, excerpts):
 
 
 def threads(result):
-    """The threads of a recorded program, and what is to be known of the recording."""
+    """The threads of a recorded program, and notes on the recording."""
     if result.program is None:
         return []
     columns = [("thread", "int"), ("instructions", "int"), ("loads", "int"), ("stores", "int"), ("atomics", "int"), "made by"]

@@ -69,7 +69,7 @@ def tilt(row):
 
 
 def over_time(a, b, names):
-    """What is resident in both, each over its own time. None unless both tell."""
+    """Resident memory in both, each over its own time. None unless both have it."""
     if a.series is None or b.series is None or min(len(a.series), len(b.series)) < 2:
         return None
     x = sorted({*seconds(a), *seconds(b)})

@@ -1,4 +1,4 @@
-"""Memory as blocks: over time, and as a map of what lies where."""
+"""Memory as blocks: over time, and as a map of the address space."""
 
 import re
 

@@ -1,1 +1,1 @@
-"""What Linux tells of memory in /proc, read from the record without an access: texts in the kernel's formats, and figures."""
+"""Linux's memory files in /proc, read from the record without an access: texts in the kernel's formats, and figures."""

@@ -3,7 +3,7 @@
     memory.current    all that is charged to it: anon + file (with shmem) + kernel (page tables)
     working set       memory.current without inactive_file: what container managers show, and what a limit has to hold
 
-Figures come from one scan of the frames' records. What this machine has not (slab, sockets, zswap) is left out.
+Figures come from one scan of the frames' records. What this machine lacks (slab, sockets, zswap) is left out.
 Source: mm/memcontrol.c (memory_stat_format), Documentation/admin-guide/cgroup-v2.rst.
 """
 

@@ -1,8 +1,8 @@
 """/proc/meminfo, vmstat and buddyinfo: the machine's memory as a whole.
 
-Each file is a table: its names in the kernel's order, and where ours come from. What this machine has not (slab, vmalloc,
-NUMA, zswap, hugetlb, page tables of the kernel's own) is 0 in meminfo and not in vmstat. Frames are counted by one scan of
-their records (`count_frames`); blocks of RAM that nobody has used yet are free, though the allocator has not carved them out.
+Each file is a table: its names in the kernel's order, and where ours come from. What this machine lacks (slab, vmalloc, NUMA, zswap,
+hugetlb, the kernel's own page tables) is 0 in meminfo and absent from vmstat. Frames are counted by one scan of their records
+(`count_frames`); RAM never used so far counts as free, though the allocator has not carved it out.
 
     unusable index of an order   the part of free memory that lies in smaller blocks: 0 none, 1 all of it
     fragmentation index          of an order no free block can serve: near 0 for want of memory, near 1 because of

@@ -1,9 +1,9 @@
-"""/proc/PID/pagemap: what stands behind single pages, by name and as the kernel's 64-bit words.
+"""/proc/PID/pagemap: the state of single pages, by name and as the kernel's 64-bit words.
 
     | present 63 | swapped 62 | file or shared 61 | ... | guard 58 | . | exclusive 56 | soft-dirty 55 |  frame number (54-0)         |
                                                                                                      |  slot (54-5), device (4-0)   |   swapped
 
-Soft-dirty bits are told from a process's first clear_refs(4) on; before that it would have all pages dirty, and bit 55 is 0,
+Soft-dirty bits are reported from a process's first clear_refs(4) on; before that all pages would be dirty, and bit 55 is 0,
 as on a kernel without CONFIG_MEM_SOFT_DIRTY. `scan` is the ioctl PAGEMAP_SCAN, without what needs userfaultfd.
 Source: fs/proc/task_mmu.c (pte_to_pagemap_entry, pagemap_page_category, pagemap_scan_output),
 Documentation/admin-guide/mm/pagemap.rst.
@@ -38,7 +38,7 @@ SLOT_SHIFT = 5
 
 
 class Page(dict):
-    """What stands behind a page: pfn (or None), slot (or None), and NAMES as bools; keys are attributes too.
+    """The state of a page: pfn (or None), slot (or None), and NAMES as bools; keys are attributes too.
 
     `exclusive`: this is the only entry that leads to the frame; `dirty`: the hardware's bit; `zero`: the zero page.
     """
@@ -120,7 +120,7 @@ def words(process, address, n):
 
 
 class Region(NamedTuple):
-    """Pages [start, end) of the same `categories` (PAGE_IS_* bits), as PAGEMAP_SCAN tells of them."""
+    """Pages [start, end) of the same `categories` (PAGE_IS_* bits), as PAGEMAP_SCAN reports them."""
 
     start: int
     end: int
@@ -128,8 +128,8 @@ class Region(NamedTuple):
 
 
 def scan(process, start, end, required, any_of, inverted, returned, most):
-    """The list of Region in [start, end): pages of mappings whose categories, those `inverted` turned round, have all of
-    `required` and one of `any_of` (0: whatever). Of a page's categories `returned` is told. `most` pages at most, None: all."""
+    """The list of Region in [start, end): pages of mappings whose categories, with those in `inverted` negated, include all of `required`
+    and one of `any_of` (0: no condition). Only the categories in `returned` are reported. `most` pages at most, None: all."""
     known = P.PAGE_IS_ANY
     for name, mask in (("required", required), ("any_of", any_of), ("inverted", inverted), ("returned", returned)):
         if mask & ~known:

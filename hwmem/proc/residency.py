@@ -1,10 +1,10 @@
-"""What stands behind each page of an address space: its VMAs as a map, for reports.
+"""The state of each page of an address space: its VMAs as a map, for reports.
 
     VMA    ┌──────────┬──────────┬─ ... ─┐     BUCKETS stretches, or a page each where there are fewer pages
            │ resident │ resident │       │     pages of each that are in memory, and in swap
 
-The page tables are read as they lie in emulated RAM, a table at a time, without an access and without the machine's code: a result is
-made of it, whose maker should not wait for a compiler. proc/maps.py has the kernel's own figures, to the byte.
+The page tables are read as they lie in emulated RAM, a table at a time, without an access and without the machine's code: results are built
+from it, and building one should not wait for a compiler. proc/maps.py has the kernel's own figures, to the byte.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""/proc/PID/status, stat and statm: what is counted of a process as a whole.
+"""/proc/PID/status, stat and statm: the counts of a process as a whole.
 
 Only what the machine has is in status (no signals, groups, capabilities), in the kernel's order; stat has all its fields,
 0 where there is nothing. Source: fs/proc/task_mmu.c (task_mem, task_statm), fs/proc/array.c (do_task_stat).

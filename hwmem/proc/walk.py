@@ -1,4 +1,4 @@
-"""A process's page tables as an observer reads them: one walk gives every VMA's figures, and nobody notices.
+"""A process's page tables as an observer reads them: one walk gives every VMA's figures, without side effects.
 
 /proc's readers (maps.py, smaps.py, pagemap.py) come here. No access is made and no cursor is moved: caches, clocks and
 counters stay what they were. `measure` fills one row a VMA, in the order of addresses:
@@ -6,7 +6,7 @@ counters stay what they were. `measure` fills one row a VMA, in the order of add
     start end vm_flags pgoff file | rss pss ... swap_pss locked      columns START ... FILE, then FIGURES in smaps' order
 
 Figures are bytes, the proportional ones (columns PROPORTIONAL) in units of 2^-12 byte, as the kernel adds them up: a
-page of n mappings counts 4096 * 4096 // n. The zero page is nobody's and counts nowhere.
+page of n mappings counts 4096 * 4096 // n. The zero page has no owner and is not counted.
 Cost: an entry read for each page of memory that has a leaf table; whole tables that are missing are stepped over.
 Source: fs/proc/task_mmu.c (smaps_account, smaps_pte_entry, smaps_pmd_entry).
 """
@@ -107,7 +107,7 @@ def measure(m, p, rows):
 
 @kernel
 def shared_in_swap(m, file, index, n):
-    """Of `n` pages of shared memory from `index` on, those in a swap slot: no entry tells of them. Linux: shmem_swap_usage."""
+    """Of `n` pages of shared memory from `index` on, those in a swap slot: no page-table entry refers to them. Linux: shmem_swap_usage."""
     found = 0
     for k in range(index, index + n):
         found += find_page(m, file, k) < 0

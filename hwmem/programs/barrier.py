@@ -13,7 +13,7 @@ BYTES = 128
 
 @kernel
 def arrive(m, t, va, threads, meeting):
-    """Come to meeting number `meeting` (from 0) of `threads` threads; True for the last to come, whom nobody waits for."""
+    """Arrive at meeting number `meeting` (from 0) of `threads` threads; True for the last to arrive."""
     if fetch_add64(m, t, va, 1) + 1 < threads * (meeting + 1):
         return False
     fetch_add64(m, t, va + 64, 1)
@@ -23,7 +23,7 @@ def arrive(m, t, va, threads, meeting):
 
 @kernel
 def passed(m, t, va, meeting):
-    """Whether everybody has come; the thread blocks if not. Ends the step: ask again in the next."""
+    """Whether all threads have arrived; the thread blocks if not. Ends the step: call it again in the next."""
     if load_acquire64(m, t, va + 64) > meeting:
         return True
     futex_wait(m, t, va + 64, meeting)

@@ -1,4 +1,4 @@
-"""Why a kernel does not compile, in the words of who wrote it.
+"""Why a kernel does not compile, in terms of the user's source.
 
     kernel, numba's error ── look at the source ── a name, a field or a call that cannot be        file, line, what would be right
                                                └── nothing found: the line that numba names, and the sentence of its text that says most

@@ -80,7 +80,7 @@ def press(m, t, n):
 
 @kernel
 def free_frames(m):
-    """Frames that nobody has, without those in the cores' lists."""
+    """Free frames, without those in the cores' lists."""
     return m.frames.free + m.frames.total - m.frames.fresh
 
 

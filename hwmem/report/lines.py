@@ -1,4 +1,4 @@
-"""Contended lines: who touches which bytes, and what it costs.
+"""Contended lines: which threads touch which bytes, and what it costs.
 
     counters  0x7ffff7fee000    133,286 HITM   false sharing
       0000000011111111222222223333333333333333................................

@@ -30,7 +30,7 @@ CODE_HEADERS = ["HITM", "share", "thread", "data", "code address", "function", "
 
 
 def program_overview(result):
-    """What the threads did, the worst lines one by one, what is to be known of the recording."""
+    """What the threads did, the worst lines one by one, and notes on the recording."""
     return "\n\n".join(filter(None, [threads(result.program), lines_of(result, MOST_LINES), gain(result), notes(result.program)]))
 
 

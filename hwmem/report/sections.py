@@ -34,7 +34,7 @@ def per_core(result, columns):
 
 
 def by_whom(result, columns):
-    """The same with a row for each who caused something there: the program, the page walker, the kernel."""
+    """The same with a row for each cause: the program, the page walker, the kernel."""
     rows = [
         [str(c), who, *(of(part) for _, of in columns)]
         for c, counts in enumerate(result.counters["cores"])

@@ -45,7 +45,7 @@ def percent(part, whole):
 
 @contextmanager
 def no_screen():
-    """Inside, tables are as wide as where there is no screen: for what is kept."""
+    """Within this context tables are as wide as without a screen: for output that is saved."""
     token = _KEPT.set(WITHOUT_SCREEN)
     try:
         yield

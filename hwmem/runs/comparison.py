@@ -1,4 +1,4 @@
-"""A run beside its variants: what padding, another lock or another loop order would make of it.
+"""A run compared with its variants: with padding, another lock or another loop order.
 
 A workload declares what it is compared with (programs/registry.py): `against=("stride", (64,))`, and the parameter
 that grows, `scale="threads"`. The same program then runs on fresh machines, once for each pair:

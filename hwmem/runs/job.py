@@ -55,17 +55,14 @@ def run(
 ):
     """Run the workload `name` (see hwmem.workloads()) and return its Result.
 
-    `config`: MachineConfig, None: generic, with what the workload wants of a machine. `seed`: an int, of all that is random.
-    `progress`: a bar on stderr.
-    `cores`: numbers of the cores its threads run on, thread i on cores[i % len(cores)]; None: all, in order.
-    `compare`: run it also as the workload's declaration says it should be compared (Result.comparison).
-    `c2c`: watch contended lines (Result.c2c()); None: if it has several threads. `classify`: count misses by cause.
-    `events`: how many coherence requests to log (Result.events). `races`: look for data races (Result.races). Observing
-    costs time on the host, and no cycle.
-    `max_cycles`: where the program is stopped if it has not ended by then; the result's `stopped` says so.
-    Raises TypeError or ValueError, one line, for arguments that are wrong, WorkloadError for a kernel that does not compile;
-    SegmentationFault or MachineError if the program did not end well; Interrupted, a KeyboardInterrupt that has what was
-    measured so far as its `result`, after Ctrl-C.
+    `config`: MachineConfig, None: generic, with the workload's own settings. `seed`: an int, for everything random. `progress`: a bar on
+    stderr. `cores`: numbers of the cores its threads run on, thread i on cores[i % len(cores)]; None: all, in order. `compare`: also run
+    the variants that the workload declares for comparison (Result.comparison). `c2c`: watch contended lines (Result.c2c()); None: if it has
+    several threads. `classify`: count misses by cause. `events`: how many coherence requests to log (Result.events). `races`: look for data
+    races (Result.races). Observing costs time on the host, and no cycle. `max_cycles`: where the program is stopped if it has not ended by
+    then; the result's `stopped` says so. Raises TypeError or ValueError, one line, for wrong arguments; WorkloadError for a kernel that
+    does not compile; SegmentationFault or MachineError if the program failed; after Ctrl-C Interrupted, a KeyboardInterrupt whose `result`
+    has what was measured so far.
     """
     return Job(find(name), config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events, races), max_cycles)
 
@@ -73,7 +70,7 @@ def run(
 class Job:
     """A workload set up on a machine of its own, ready to go. Raises TypeError or ValueError for wrong arguments.
 
-    `workload`: a Workload; `environment`: what its setup finds as space.environment, as a process finds its variables."""
+    `workload`: a Workload; `environment`: what its setup finds as space.environment, like a process's environment variables."""
 
     def __init__(self, workload, config=None, seed=0, cores=None, parameters=(), environment=None):
         self.workload, self.on, self.environment = workload, cores, dict(environment or {})
@@ -85,7 +82,7 @@ class Job:
         self.random = np.random.default_rng(self.seed)
 
     def set_up(self):
-        """The program's variables in memory, its threads, and the kernel's machine code, whose making is not measured."""
+        """Prepare the program's variables in memory, its threads, and the kernel's machine code; unmeasured."""
         self.space = Space(self.machine.spawn(), self.random, self.cores[0], self.environment)
         frame = SimpleNamespace(**self.parameters)
         try:
@@ -112,7 +109,7 @@ class Job:
 
     @hearing()
     def run(self, progress=False, compare=False, watch=UNWATCHED, max_cycles=None):
-        """The measured phase, and what came of it. Raises Interrupted. `progress`: a bar, or a function of the job that gives a context
+        """The measured phase, and its result. Raises Interrupted. `progress`: a bar, or a function of the job that gives a context
         (cli/live.py)."""
         machine, m = self.machine, self.machine.state
         limit = P.NEVER if max_cycles is None else MAX_CYCLES.check("max_cycles", max_cycles)
@@ -179,7 +176,7 @@ class Job:
         return wall, stopped or self.unfinished()
 
     def telling(self, progress):
-        """A context that gives what is called while the kernel runs."""
+        """A context that provides the function called while the kernel runs."""
         if callable(progress):
             return progress(self)
         return bar_of(self.workload.name, self.machine.state) if progress else nullcontext()
@@ -237,7 +234,7 @@ class Job:
         return Job(self.workload, self.machine.config, self.seed, self.on, parameters, self.environment)
 
     def level_clocks(self):
-        """All cores wait for the one that is furthest; returns that cycle. Threads of several come up one by one."""
+        """All cores wait for the one that is furthest; returns that cycle. With several threads, they start one by one."""
         m = self.machine.state
         start = max(int(m.core[c].cycles) for c in range(m.cores))
         for c in range(m.cores):
@@ -247,7 +244,7 @@ class Job:
         return start
 
     def check_end(self):
-        """Raise what ended a thread before its time, or a child that others wait for."""
+        """Raise the error that ended a thread early, or a child that others wait for."""
         m = self.machine.state
         for t in self.threads:
             self.machine.raise_fault(t)
@@ -283,9 +280,9 @@ def bar_of(name, m):
 def replay(traces, config=None, core=None, watch=None, top=TOP, wishes=None):
     """Run an opened trace, or a list of them, as Machine.replay does, on a machine of its own; a Result.
 
-    `watch`: what else to look at (c2c=None: contended lines, if the traces are several or have cores); `top`: of how many lines,
-    pages, ... the report shows where the misses are, 0: nobody looks; `wishes`: of a recording of threads,
-    runs/recorded.Wishes. Raises TraceError for what is malformed in a trace, ValueError for more traces than cores, Interrupted.
+    `watch`: what else to look at (c2c=None: contended lines, if the traces are several or have cores); `top`: for how many lines, pages,
+    ... the report shows where the misses are, 0: not collected; `wishes`: for a recording of threads, runs/recorded.Wishes. Raises
+    TraceError for a malformed trace, ValueError for more traces than cores, Interrupted.
     """
     watch = watch or Watch()
     traces = list(traces) if isinstance(traces, (list, tuple)) else [traces]

@@ -1,4 +1,4 @@
-"""A recording of threads, from its reading to its result.
+"""A recording of threads, from reading it to its result.
 
 Recording ── Order ── Replay (strands.py) ── Program ── label: names ── Result
 """
@@ -30,9 +30,10 @@ KEPT = 200  # rows of a table of where misses are
 
 
 class Wishes(NamedTuple):
-    """How a recording is replayed. `order`: one of trace/order.ORDERS; `symbols`: a folder where its objects are looked for, or None; `stores`: (start, end) of
-    addresses whose stores are told, or None; `cores_follow`: whether there are as many cores as threads, where the machine has fewer; `apart`: parts of variables
-    that get lines of their own (runs/apart.py); `callgrind`: the file that gets a profile of it (symbols/callgrind.py), or None."""
+    """How a recording is replayed. `order`: one of trace/order.ORDERS; `symbols`: a folder to search for its objects, or None; `stores`:
+    (start, end) of addresses whose stores are listed, or None; `cores_follow`: whether a machine with fewer cores than threads gets as
+    many; `apart`: parts of variables that get lines of their own (runs/apart.py); `callgrind`: the file that gets a profile of it
+    (symbols/callgrind.py), or None."""
 
     order: str = CLOCK
     symbols: str | None = None

@@ -74,7 +74,7 @@ class Result:
 
     @property
     def gc(self):
-        """The collections of a program whose memory is collected, a dict each (goalloc); none of others."""
+        """The collections of a garbage-collected program, a dict each (goalloc); none for others."""
         return self.values.get("gc", [])
 
     @property
@@ -187,7 +187,7 @@ def load_result(path):
 
 
 def try_out(result):
-    """Whatever reads the result finds what it expects: every report can be made of it. Raises what it raises if not."""
+    """Check that every report can be made of the result. Raises whatever a report raises."""
     from hwmem.page import page
 
     counted, cores = result.counters["cores"], result.config.cores

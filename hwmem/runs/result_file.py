@@ -1,4 +1,4 @@
-"""The file that keeps a result, read as what it may be: damaged, made by hand, or no result at all.
+"""The file that keeps a result, read with distrust: it may be damaged, made by hand, or not a result at all.
 
     zip ─┬─ result.json     all but the arrays
          ├─ events.npy      numpy's own format, if events were logged
@@ -57,7 +57,7 @@ def read(path, names):
 
 
 def entry(archive, name, most):
-    """The bytes of an entry; what its header says of their number is not believed."""
+    """The bytes of an entry; the size in its header is not trusted."""
     with archive.open(name) as file:
         data = file.read(most + 1)
     if len(data) > most:

@@ -1,4 +1,4 @@
-"""A recording of threads on a machine: strands, one a thread, woven by their clocks, and what Python must do between.
+"""A recording of threads on a machine: strands, one per thread, merged by their clocks, and what Python must do in between.
 
     Recording ── Order ── strands ── weave (machine/weave.py) ── Program with lines, pages, stores
                              └─ records to read on, memory calls (image.py), faults: here
@@ -45,7 +45,7 @@ MOST_LINES, MOST_CODE = 1 << 16, 50
 class Tables(NamedTuple):
     """Arrays that the kernels reach by address (machine/weave.py, ARRAYS), all of int64. `what`, `pcs`: buffers of all strands; `stops`, `skips`: theirs, one after
     another; `acts`: whether a call is carried out here; `owner`, `freed_at`: of free locks; `lines`: a hash table of shared lines; `granules`,
-    `slots`: one of shared words; `state`: last stores to them; `stores`: (thread, address) of stores that were asked for."""
+    `slots`: one of shared words; `state`: last stores to them; `stores`: (thread, address) of the requested stores."""
 
     what: np.ndarray
     pcs: np.ndarray
@@ -216,8 +216,8 @@ class Replay:
             self._fill(k)
 
     def _fault(self, k):
-        """An access of strand `k` found no page, or no right: it waits for a memory call of another thread that came before it; if there is none, what it found is
-        how the program was."""
+        """An access of strand `k` found no page, or no right: it waits for an earlier memory call of another thread; if there is none, the
+        fault is the program's own."""
         s = self.strands[k]
         thread = self.machine.state.thread[s.thread]
         code, address = int(thread.fault_code), int(thread.fault_address)
@@ -252,7 +252,7 @@ class Replay:
         return self.order.moment(k + 1, int(self.strands[k].at))
 
     def _force(self):
-        """Nobody can go on: who stands first in the recording does, against what holds it."""
+        """No strand can go on: the first in the recording does, in violation of what holds it."""
         held = [k for k, s in enumerate(self.strands) if s.state not in (READY, EMPTY)]
         waiting = [k for k in held if int(self.strands[k].at) < int(self.strands[k].end)]
         if not waiting:
@@ -341,7 +341,7 @@ def program_range(program):
 
 
 def never_together(order):
-    """Threads, beside the first, that never ran at the same time in the recording: no replay can let them."""
+    """Threads, other than the first, that never ran at the same time in the recording: no replay can make them."""
     threads = [t for t in order.threads[1:] if t.ended is not None]
     if len(threads) < 2:
         return []

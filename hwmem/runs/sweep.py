@@ -5,7 +5,7 @@
 
 A name in `over` is "preset", "seed", a parameter of the workload, or else a setting of the machine ("l1d.size"). Machines share nothing
 and kernels run without the interpreter's lock, so host threads do on one host; joblib's other backends, among them dask's for a
-cluster, run the same points in other processes. A program that fails is a row that says so, and the others go on.
+cluster, run the same points in other processes. A program that fails gives a row that says so, and the others continue.
 """
 
 import sys

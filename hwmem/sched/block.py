@@ -1,4 +1,4 @@
-"""Threads that wait: futexes, sleeping, joining. A blocked thread leaves its core until somebody wakes it.
+"""Threads that wait: futexes, sleeping, joining. A blocked thread leaves its core until it is woken.
 
 Invariant: a thread is in at most one of: its core's `current`, its core's run queue, blocked, ended.
 """

@@ -10,8 +10,8 @@ draining store buffers and going idle are behind the scheduler's door. A core wi
 key NEVER, or the time at which one of its sleepers wakes; one with stores waiting, the time at which the first of them
 becomes visible if that is earlier. -1: no thread can run; `m.deadlocked` says whether any still waits.
 
-Nobody runs from cycle `m.until` on: a limit, or 0 when somebody at the prompt wants to stop (machine/interrupt.py). No core's
-`slice_end` lies behind it, nor behind `m.series.at`, when the run's next sample is due, so that the common case need not ask.
+No thread runs from cycle `m.until` on: a limit, or 0 when the user at the prompt wants to stop (machine/interrupt.py). No core's
+`slice_end` is later than that, nor than `m.series.at`, when the run's next sample is due, so the common case need not check either.
 """
 
 import numpy as np
@@ -80,7 +80,7 @@ def schedule(m, c, unused_a, unused_b, unused_c):
 
 @cold
 def stop(m):
-    """The end has come for all threads as they are; what they have stored becomes visible."""
+    """End all threads where they are; their stores become visible."""
     for c in range(m.cores):
         drain_all(m, c)
     m.stopped = 1
@@ -91,8 +91,8 @@ def stop(m):
 
 @kernel
 def is_over(m, t):
-    """Whether thread `t` is to go on no more, because a signal has ended it or the run is to stop: what a long step asks between its
-    parts. A run that is to stop has not ended, whatever the step does next."""
+    """Whether thread `t` must not go on, because a signal has ended it or the run is to stop. A long step checks this between its parts. A
+    run that is to stop has not ended, whatever the step does next."""
     if m.core[m.thread[t].core].cycles < m.until:
         return m.thread[t].state == P.KILLED
     m.stopped = 1
@@ -172,7 +172,7 @@ def next_alarm(m, c):
 
 @kernel
 def wake_due(m, c):
-    """Sleepers of core `c` whose time has come; an idle core's time comes to the first of them."""
+    """Wake the sleepers of core `c` that are due; an idle core's clock advances to the first of them."""
     core = m.core[c]
     now = core.cycles if core.current or core.queue_head else max(core.cycles, next_alarm(m, c))
     for t in range(m.threads):

@@ -1,4 +1,4 @@
-"""What a thread asks of its own: its clock, work without memory, joins, the lives of a process's threads.
+"""A thread's own requests: its clock, work without memory, joins, starting and ending threads of a process.
 
 Threads themselves are rows of the machine (layout.THREAD); scheduler.py says who runs, block.py how one waits.
 """
@@ -51,9 +51,9 @@ def joined(m, t, other):
 
 @kernel
 def happens_before(m, t, key):
-    """To the race detector: what the thread did so far comes before whoever calls happens_after with this key, later.
+    """For the race detector: what the thread did so far happens before a later call of happens_after with this key.
 
-    For ways of synchronisation of a program's own, such as channels; costs nothing. `key`: any number.
+    For a program's own synchronisation, such as channels; costs nothing. `key`: any number.
     """
     if m.observe.races:
         released(m, t, key)
@@ -61,7 +61,7 @@ def happens_before(m, t, key):
 
 @kernel
 def happens_after(m, t, key):
-    """To the race detector: what comes before a call of happens_before with this key comes before what the thread does next."""
+    """For the race detector: what precedes a call of happens_before with this key happens before what the thread does next."""
     if m.observe.races:
         acquired(m, t, key)
 

@@ -83,7 +83,7 @@ class Code:
         return self.qualified(die) if name_of(die) else ""
 
     def qualified(self, die):
-        """A DIE's name behind those of what it lies in. (Go's compiler has written the package before it.)"""
+        """A DIE's name, preceded by the names of the DIEs that enclose it. (Go's compiler has written the package before it.)"""
         names = []
         for scope in self.units.scope(die):
             if scope.tag == "DW_TAG_subprogram":

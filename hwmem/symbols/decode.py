@@ -1,4 +1,4 @@
-"""How an x86-64 instruction addresses memory, as far as the question is: by the stack pointer?
+"""Whether an x86-64 instruction addresses memory through the stack pointer.
 
     prefixes | REX or VEX | opcode | ModRM | SIB          ModRM.rm = 100 and SIB.base = 100: the base is rsp
 

@@ -1,4 +1,4 @@
-"""C++'s names of symbols as people write them: _ZN5stats5blockE is stats::block.
+"""C++ symbol names in source notation: _ZN5stats5blockE is stats::block.
 
 Only for what has no debugging information, where the name would be taken from. Needs itanium-demangler (in the extra `symbols`); what it
 does not know stays as it is. Parameters are left out, as in the names that DWARF gives: a report has no room for them.

@@ -143,7 +143,7 @@ def number(info, at):
 
 
 class Kept:
-    """A function whose answers are kept, and its failures too: what is damaged is not gone through again."""
+    """A function with its results cached, failures included: damaged data is not parsed again."""
 
     def __init__(self, make):
         self.make, self.answers = make, {}

@@ -1,4 +1,4 @@
-"""Heap blocks by address: which were there, at whatever time, a million of them or few.
+"""Heap blocks by address: those that existed at any time, however many there are.
 
 Blocks that lived at different times may overlap, so there is no one order to search in. They are sorted by address in classes of size, below
 2, 4, 8, ... bytes: in the class below 2^k only those that begin in the 2^k bytes up to an address can have it.

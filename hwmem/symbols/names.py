@@ -1,4 +1,4 @@
-"""Names of a recorded program's addresses, looked up when somebody asks.
+"""Names of a recorded program's addresses, looked up on demand.
 
     Names(program)
       .code(0x1091f0)     Where(function="work", source="adjacent.c:14", path=..., line=14, object="adjacent", frames=...)

@@ -108,7 +108,7 @@ class Loaded:
 
     @contextmanager
     def noting(self, what):
-        """Inside, damage becomes a limit, and whoever asked goes without."""
+        """Within this context damage becomes a limit, and the caller gets no name."""
         try:
             with damage("damaged"):
                 yield

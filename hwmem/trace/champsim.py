@@ -2,8 +2,8 @@
 
     | ip 8 | branch 1 | taken 1 | registers 2 + 4 | stores to 2 x 8 | loads from 4 x 8 |        0: none
 
-No sizes are told: a reference is one byte, which is all that a line's look-up needs. Of an instruction the loads come first. Several files run on a
-core each. Source: ChampSim, inc/trace_instruction.h.
+Sizes are not recorded: a reference is one byte, which is all that a line's look-up needs. An instruction's loads come first. Several files
+run on a core each. Source: ChampSim, inc/trace_instruction.h.
 """
 
 import numpy as np

@@ -4,7 +4,7 @@
       .segments                  PT_LOAD: (vaddr, memory bytes, offset, file bytes, prot)
       .at(address, n)            bytes of the file's own addresses
 
-x86-64, little-endian. The log tells where the recorded file's .text began (`svma`), so that another file of that name is found out.
+x86-64, little-endian. The log has the start of the recorded file's .text (`svma`), so that a different file of that name is detected.
 Names are not read here (hwmem.symbols). Nothing in a file is believed: tables are read up to what a program has.
 Source: System V ABI, gABI chapters 4 and 5; instruction formats: Intel SDM vol. 2, 2.1.
 """

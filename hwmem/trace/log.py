@@ -48,7 +48,7 @@ MOST_NUMBER = 1 << 64
 
 
 class Refused(ValueError):
-    """A line that is not understood; the message says why, and whoever counts lines says where."""
+    """A line that is not understood; the message says why, and the caller adds the line number."""
 
 
 class Loaded(NamedTuple):
@@ -117,7 +117,7 @@ class Log:
         return self.calls[began:]
 
     def begins_in_mid_thread(self):
-        """A reference before any thread has started: a forked child's own log, whose one thread no line introduces."""
+        """A reference before any thread has started: the log of a forked child, whose single thread is not announced by a line."""
         self._inherited = True
         self._start(0)
 
@@ -231,7 +231,7 @@ class Log:
         return self.slots[slot]
 
     def _adopt(self, slot):
-        """The first line that names a slot tells that of a forked child's one thread."""
+        """The first line that names a slot identifies that of a forked child's single thread."""
         if self._inherited and slot not in self.slots and 0 in self.slots:
             self.slots[slot] = self.slots.pop(0)
             self.threads[self.slots[slot] - 1].slot = slot

@@ -1,7 +1,7 @@
-"""What each thread must wait for in the replay: the rules that make it a possible execution of the recorded program.
+"""What each thread must wait for, so that the replay is a possible execution of the recorded program.
 
     start        a thread's first record comes after its clone
-    wake         what follows a futex wait, after the wake that released it; the end of a thread wakes who waits for its id (join)
+    wake         what follows a futex wait, after the wake that released it; the end of a thread wakes those waiting for its id (join)
     conflict     a load after the last store of another thread to its word; a store after that, and after the loads since
     blocked      what follows another call that blocked, after the last call of another thread before its result
     memory       a memory call after earlier ones of other threads on the same pages; one that takes pages away after the others' last
@@ -15,7 +15,7 @@ counters and free locks (words.py) are exempt from `conflict`; a free lock is ta
     Stop    thread | pos | other | at     before record `pos`, the thread waits until `other` has made its record `at`
                                           other TAKE, FREE: it takes, frees the free lock number `at`
 
-What a thread has waited for once it need not wait for again: `known[t, u]` is how far thread u is known to have come whenever t is where it is.
+A thread need not wait twice for the same thing: `known[t, u]` is how far thread u is known to have come when t is at its present record.
 """
 
 from bisect import bisect_right
@@ -351,7 +351,7 @@ class Order:
         self._arrange(stops[: count[0]], skips[: count[1]])
 
     def _tell(self, use, known, pending):
-        """At a call, who goes on after it gets to know what its thread knows; at a part, what its thread was told holds."""
+        """At a call, the threads that continue after it learn what its thread knows; at a part, what its thread has learnt takes effect."""
         thread, pos = int(use["thread"]), int(use["pos"])
         if use["kind"] == PART:
             for told in pending.pop(thread, ()):

@@ -4,7 +4,7 @@
                         replay ── lines, anonymous_pages, forced_steps       as replayed
 
 All plain data: a result keeps it (Result.program) and reads it again with nothing of a machine or a trace. Addresses are those of
-the recorded process, integers from 0; 0 is a program counter that nobody knows. Threads count from 1, in the order in which they first
+the recorded process, integers from 0; 0 is an unknown program counter. Threads count from 1, in the order in which they first
 ran. A moment of the recording is how many data references of all threads came before it.
 """
 
@@ -132,8 +132,8 @@ def false_hitms(line):
 
 
 def rivals_bytes(line):
-    """{thread: mask of what it writes} of the threads that have their share of the line's misses: who waits for it, and who takes it away by
-    writing. What one of them wrote without a miss, and so before others came, is left out."""
+    """{thread: mask of what it writes} of the threads with a significant share of the line's misses: those that wait for it, and those that
+    take it away by writing. What one of them wrote without a miss, and so before others came, is left out."""
     misses, touched = {}, {}
     for code in line.code:
         misses[code.thread] = misses.get(code.thread, 0) + code.misses

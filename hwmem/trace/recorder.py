@@ -6,7 +6,7 @@
 With children each process writes a file of its own, since two that share a pipe mix within lines; they are compressed when all have ended. A
 recording has its name once it is whole: Ctrl-C and a crash end the program, and what it did until then is whole; a full disk leaves nothing.
 
-Which switches, and why: docs/traces.md. Heap blocks are told by a preloaded library (heapnotes.c), built once.
+Which switches, and why: docs/traces.md. Heap blocks are reported by a preloaded library (heapnotes.c), built once.
 """
 
 import fcntl
@@ -38,7 +38,7 @@ PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Counted:
-    """What has come of a log. `tell`: whether to show it on stderr meanwhile."""
+    """Progress of a log. `tell`: whether to show it on stderr meanwhile."""
 
     def __init__(self, tell):
         self.lines = self.references = self.threads = 0
@@ -94,7 +94,8 @@ def ended(status):
 
 @contextmanager
 def passing_signals(child):
-    """Inside, Ctrl-C is the program's alone: the terminal sends it to both. What is sent to the recorder only is passed on."""
+    """Within this context Ctrl-C is left to the program, since the terminal sends it to both. A signal sent to the recorder only is passed
+    on."""
 
     def pass_on(number, _):
         if number != signal.SIGINT or not in_foreground():
@@ -150,7 +151,7 @@ def with_a_pipe(valgrind, command, output, environment, counted):
 
 
 def chunks(reader, child):
-    """What comes through the pipe, until nobody writes to it any more, or the program has ended and nothing came for a while."""
+    """The data from the pipe, until all writers have closed it, or the program has ended and nothing has come for a while."""
     os.set_blocking(reader, False)
     ended_at = None
     while True:
@@ -211,7 +212,7 @@ def stop(child):
 
 
 def notes_library():
-    """The path of the library that tells heap blocks, built if it was not. Raises ValueError without a C compiler."""
+    """The path of the library that reports heap blocks, built if necessary. Raises ValueError without a C compiler."""
     source = pathlib.Path(__file__).with_name("heapnotes.c")
     folder = cache_folder() / "record"
     library = folder / f"heapnotes-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}.so"

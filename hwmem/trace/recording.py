@@ -1,9 +1,9 @@
-"""A recording of threads, read: who did what, in which order.
+"""A recording of threads, read: what each thread did, in which order.
 
     file ── stream.whole_lines ── references.read ── records of the thread that runs ── Spill
                                     └─ another line ── log.Log ── threads, calls, objects
 
-`Recording.read` makes one pass. What comes of it: the records (spill.py), a CALL record where a system call was begun or a thread ended, so that
+`Recording.read` makes one pass. It yields the records (spill.py), a CALL record where a system call was begun or a thread ended, so that
 every call has a place among its thread's records; the calls with their results; and `program`, a Program without what only a replay knows.
 
 Memory is a chunk of text, a filling of records, and what is said once for each call and each instruction that modifies.
@@ -141,7 +141,7 @@ class Recording:
             addresses.extend((few[few & KIND_MASK != CALL] >> ADDRESS_SHIFT).tolist())
 
     def _credit(self, c):
-        """What was counted since the last other line is the running thread's."""
+        """Credit the counts since the last other line to the running thread."""
         if not self.log.current:
             return
         thread = self.threads[self.log.current - 1]
@@ -207,7 +207,7 @@ class Recording:
         return MemoryCall(call.thread, name, tuple(call.arguments), result)
 
     def _match_clones(self):
-        """Each thread's clone: that whose stack its first references are next to; else the first that was made and has no thread."""
+        """Each thread's clone: the one whose stack is near its first references; else the first clone that has no thread yet."""
         clones = [call for call in self.calls if call.number == CLONE and call.arguments[0] & CLONE_VM and (call.result or 0) > 0]
         for thread in self.threads[1:]:
             able = [call for call in clones if call.begun < thread.begun]

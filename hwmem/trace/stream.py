@@ -28,7 +28,7 @@ DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)  # what decompressors r
 
 
 class StreamError(Exception):
-    """The bytes cannot be had; the message says why, and whoever counts lines says where."""
+    """The bytes cannot be read; the message says why, and the caller adds the line number."""
 
 
 class XzFile(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""The uses of what threads share, picked out of all references in the recorded order: all that the rules of order look at.
+"""The uses of shared memory, picked out of all references in the recorded order: the input of the ordering rules.
 
     record ── its line shared? ── no: the next
                   └─ yes: masks of the bytes that its thread reads and writes of the line
@@ -7,7 +7,7 @@
     use     thread | kind | slot: number of the granule | pos: number of the record among its thread's | pc
             kind CALL: slot is the number of the call        kind PART: of the part of records that begins (spill.py)
 
-Beside it the last record of each thread in each page is kept: a call that takes pages away comes after them.
+In addition the last record of each thread in each page is kept: a call that takes pages away comes after them.
 """
 
 from typing import NamedTuple
@@ -48,8 +48,8 @@ ON, FULL, GIVES_BACK = range(3)  # why `pick` stopped: at the end; `uses` or a t
 
 
 class Tables(NamedTuple):
-    """What `pick` asks and fills, all arrays. `bits`: filter of the lines; `line_places`, `line_values`, `places`, `values`: hash tables of
-    the lines and granules; `mask_keys` (line number << 10 | thread), `masks`: [read, written, reads, writes] of each; `page_keys` (page
+    """What `pick` reads and fills, all arrays. `bits`: filter of the lines; `line_places`, `line_values`, `places`, `values`: hash tables
+    of the lines and granules; `mask_keys` (line number << 10 | thread), `masks`: [read, written, reads, writes] of each; `page_keys` (page
     << 10 | thread), `page_last`: the thread's last record there; `counts`: keys in these two tables."""
 
     bits: np.ndarray

@@ -35,7 +35,7 @@ def array_of(core, k):
 
 @kernel
 def check_array(m, s, private, found):
-    """`private`: whether it is a core's L1D or L2, where an empty way may remember a line, in state I."""
+    """`private`: whether it is a core's L1D or L2, where an empty way may keep a line's tag, in state I."""
     if s.ways == 0:
         return 0
     for set_ in range(s.sets):

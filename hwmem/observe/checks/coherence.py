@@ -1,6 +1,6 @@
-"""Coherence at rest: a writer is alone, owners are single, the directory knows who has what.
+"""Coherence at rest: a writer is the only holder, owners are unique, the directory knows all holders.
 
-A core's copy of a line is the stronger of its L1D's and L2's. The directory may name cores that left in silence, only in
+A core's copy of a line is the stronger of its L1D's and L2's. The directory may name cores that dropped the line silently, but only in
 state SHARED; where the LLC is not inclusive, it has no record of its own that could be wrong (cache/entry.py).
 """
 

@@ -120,7 +120,7 @@ def check_share(m, share, accesses, found):
 
 @kernel
 def check_shares(core, found):
-    """Both together: what is left is the program's, and no less than nothing."""
+    """Both together: the rest is the program's share, and must not be negative."""
     a, b = core.walker, core.kernel
     code = at_most(found, 14, a.l1d_misses + b.l1d_misses, core.l1d.misses)
     code = code or at_most(found, 15, a.l2_misses + b.l2_misses, core.l2.misses)

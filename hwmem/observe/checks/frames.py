@@ -1,4 +1,4 @@
-"""Frames and swap slots: each is exactly one thing, and everybody who counts it is right.
+"""Frames and swap slots: each is in exactly one state, and all counts of it agree.
 
     free        in a block of the buddy allocator: aligned, disjoint, joined with its buddy when that is free too
     listed      in a core's list of free frames
@@ -150,7 +150,7 @@ def check_each_frame(m, marks, met, found):
 
 @kernel
 def check_page(m, frame, marks, met, found):
-    """A frame that holds a page: who maps it, its LRU list, the huge page it is a part of."""
+    """A frame that holds a page: its mappings, its LRU list, the huge page it is a part of."""
     f = m.frame[frame]
     head = head_of(m, frame)
     tail = f.state & P.FRAME_TAIL != 0
@@ -172,7 +172,7 @@ def check_page(m, frame, marks, met, found):
 
 @kernel
 def check_head(m, head, found):
-    """A huge page: aligned, mapped as one by somebody, its other frames its tails."""
+    """A huge page: aligned, mapped whole at least once, its other frames its tails."""
     if head & P.HUGE_FRAMES - 1 or m.frame[head].huge_maps == 0:
         return fault(found, BAD_HUGE, head, m.frame[head].state, head, 0)
     for frame in range(head + 1, head + P.HUGE_FRAMES):
@@ -192,7 +192,7 @@ def check_rmap_records(m, chained, found):
 
 @kernel
 def check_slots(m, met, found):
-    """Every swap slot: free, or stood for by as many entries as it says, or in the swap cache."""
+    """Every swap slot: free, or referred to by as many entries as it counts, or in the swap cache."""
     s, first = m.swap, m.frames.fresh
     n, free = s.free_head, 0
     while n:

@@ -180,7 +180,7 @@ def check_leaf(m, p, va, entry, met, path, found):
 
 @kernel
 def is_recorded(m, frame, p, va):
-    """Whether the frame's reverse mappings tell of process `p` at `va`."""
+    """Whether the frame's reverse mappings include process `p` at `va`."""
     f = m.frame[frame]
     if f.maps + f.huge_maps == 0:
         return False

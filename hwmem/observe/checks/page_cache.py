@@ -1,4 +1,4 @@
-"""The page cache: every page of a file is found where it is, is counted, and nobody can write to it unnoticed."""
+"""The page cache: every page of a file is in its place and counted, and no write to it can go unnoticed."""
 
 from hwmem import params as P
 from hwmem._jit import kernel
@@ -32,7 +32,7 @@ def check_page_cache(m, found):
 
 @kernel
 def check_cached(m, frame, found):
-    """A page in the cache: its place there, and whoever may write to it without a fault."""
+    """A page in the cache: its place there, and the mappings that may write to it without a fault."""
     f = m.frame[frame]
     file = f.file - 1
     if file < 0 or m.file[file].alive == 0 or f.index >= pages_in(m, file) or find_page(m, file, f.index) != frame:

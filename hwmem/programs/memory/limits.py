@@ -1,4 +1,4 @@
-"""memory-limit: what counts against a memory limit, and what of it gives way: killed below its limit?
+"""memory-limit: what counts against a memory limit, and what of it can be reclaimed: killed below its limit?
 
 A child in a memory group of its own (linux/group.py), as a container is, touches twice as much memory as the group may have,
 in six ways. What is charged is more than its RSS: the page cache it brings in, shared memory that nobody maps any more, page

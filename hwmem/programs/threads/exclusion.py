@@ -1,4 +1,4 @@
-"""Mutual exclusion by loads and stores alone, which works only where a store is seen before the load that follows it.
+"""Mutual exclusion by loads and stores alone, which works only if a store becomes visible before the following load.
 
     peterson    flag[i] = 1; turn = other; FENCE; while flag[other] and turn == other: wait; ...; flag[i] = 0
     dekker      flag[i] = 1; FENCE; while flag[other]: if turn is other's: flag[i] = 0, wait for it, flag[i] = 1, FENCE
