@@ -13,7 +13,7 @@ from goalloc.experiments.lab import GoLab
 from goalloc.programs import PROGRAMS
 from hwmem.experiments.experiment import perform
 
-SLOW = ("alloc-storm", "stop-the-world", "goroutine-stacks", "gc-goal", "gogc-curve", "memory-limit", "assists")  # one seed
+SLOW = ("leaks", "alloc-storm", "stop-the-world", "goroutine-stacks", "gc-goal", "gogc-curve", "memory-limit", "assists")  # one seed
 FAILS = {  # --set under which a claim does not hold, and what is missing there
     "alloc-storm": ["gomaxprocs=1"],  # somebody to wait for
     "object-kinds": ["pointers=true"],  # objects without pointers
@@ -22,6 +22,7 @@ FAILS = {  # --set under which a claim does not hold, and what is missing there
     "rss-above-heap": ["collect=false"],  # a collection
     "stack-growth": ["calls=1"],  # deep calls
     "stop-the-world": ["objects=16"],  # something to mark
+    "leaks": ["mended=true"],  # a leak
     "write-barrier": ["barrier=dijkstra"],  # the half of Yuasa's
     "goroutine-stacks": ["goroutines=10"],  # more of them
     "barrier-batches": ["barrier=hybrid, at once"],  # batches
