@@ -95,8 +95,8 @@ class Runtime(Values, Collecting, Looking):
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
     `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off";
-    `godebug`: "madvdontneed=0" (or 1), "disablethp=1", "memprofilerate=524288"; `start`: a
-    recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled. `collects`:
+    `godebug`: "madvdontneed=0" (or 1), "disablethp=1", "memprofilerate=524288", and what is older or not Go's: "periodicscavenge=1",
+    "sharedworklists=1", "limiterms=20" (docs/go.md); `start`: a recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled. `collects`:
     collections begin by themselves, as GOGC and the limit say; without it only those that are asked for (gc).
     """
 
@@ -148,6 +148,8 @@ class Runtime(Values, Collecting, Looking):
         guest = self.machine.state.process[self.process.number].guest
         guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0  # of the program, not of starting
         guest[P.COLLECTOR] = P.ENABLED if collects and start is None else 0
+        guest[P.COLLECTOR] |= settings["sharedworklists"] * P.TOGETHER | settings["periodicscavenge"] * P.PERIODIC
+        guest[P.LIMITER_NS] = settings["limiterms"] * 1_000_000
         if self.memprofilerate:
             from goalloc.observe.memprofile import start_profile
 
