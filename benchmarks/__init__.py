@@ -6,6 +6,7 @@
                  ├─ memory.py     host memory beyond the emulated bytes, every preset
                  ├─ recorded.py   recordings of threads: read, put in order, replayed, named; their memory
                  ├─ malloc.py     an emulated mallocgc beside the real Go's (malloc.go)
+                 ├─ allocators.py a malloc and a free of every allocator beside the same natively (pairs.c)
                  └─ linux.py      faults, mmap and munmap, VMA look-ups a second; host memory taken and given back
     presets.py      not about speed: what false sharing costs on every preset (`python -m benchmarks.presets`)
 

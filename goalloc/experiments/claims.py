@@ -1,6 +1,6 @@
 """The experiments on Go's memory by name, in the order in which the documents make their claims; and the tables without one."""
 
-from goalloc.experiments import allocation, collection, design
+from goalloc.experiments import allocation, allocators, collection, design
 from hwmem.experiments.claims import in_order
 
 ORDER = (
@@ -10,7 +10,9 @@ ORDER = (
     "stop-the-world", "write-barrier", "goroutine-stacks", "barrier-batches", "gc-goal", "gogc-curve", "memory-limit", "limit-too-low", "assists",
     # go内存管理
     "size-classes",
+    # other allocators: 内存管理, Golang Rumtime-内存模型
+    "linear-allocator", "fits", "thread-caches", "allocator-sharing", "decay",
 )  # fmt: skip
 
-EXPERIMENTS = in_order(ORDER, allocation.EXPERIMENTS, collection.EXPERIMENTS)
+EXPERIMENTS = in_order(ORDER, allocation.EXPERIMENTS, collection.EXPERIMENTS, allocators.EXPERIMENTS)
 TABLES = design.EXPERIMENTS
