@@ -117,6 +117,7 @@ DOOR_THREADED = door(82, "goalloc.collectors.threaded")
 DOOR_SEMISPACE = door(83, "goalloc.collectors.semispace")
 DOOR_COUNTS = door(84, "goalloc.collectors.counts")
 DOOR_GENERATIONAL = door(85, "goalloc.collectors.generational")
+DOOR_SHADING = door(86, "goalloc.collectors.shading")
 
 # Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
 # and for a thread; a step of a goroutine of the collector's; the assist ratio anew

@@ -13,10 +13,11 @@ Masks are uint64 (hwmem/bits.py) and shifts by 64 or more give no bits, as in Go
 
 import numpy as np
 
-from hwmem._jit import cold, kernel
+from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ONE, ctz64, popcount64, test_bit
 from hwmem.cache.invalidations import process_all
-from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
+from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, store
+from hwmem.core.near import load_near
 
 __all__ = [
     "get8",
@@ -53,13 +54,13 @@ NONE = np.uint64(0)
 ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
-@kernel
+@hot
 def load_now(m, t, va, size):
     """A load that is not early."""
     core = m.core[m.thread[t].core]
     if core.iq_count > 0:
         process_all(core)
-    return load(m, t, va, size)
+    return load_near(m, t, va, size)
 
 
 @cold

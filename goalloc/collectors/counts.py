@@ -40,10 +40,12 @@ from goalloc.collectors.model import (
     clear,
     end_of_roots,
     end_pause,
+    enter,
     exhausted,
     first_root,
     guest,
     is_object,
+    leave,
     note_pause,
     refs_of,
     stretches,
@@ -120,7 +122,7 @@ def replace(m, t, h, slot, y):
 
 @kernel
 def count(m, t, x, change):
-    """The header with the new count."""
+    """The header with the new count, or flag."""
     if is_variant(m, t, ATOMIC):
         return add64(m, t, x, change) + change
     header = get64(m, t, x) + change
@@ -135,7 +137,9 @@ def nobody_holds(m, t, h, x, header):
         note_zero(m, t, h, x, header)
     else:
         start = m.core[m.thread[t].core].cycles
+        enter(m, t, h)
         release(m, t, h, x)
+        leave(m, t, h)
         note_pause(m, t, start)
 
 
@@ -169,10 +173,12 @@ def table_is_full(m, t, h):
 def note_zero(m, t, h, x, header):
     """Into the zero-count table, where it is once at most: there is room for all objects."""
     if not header & KEPT:
-        put64(m, t, x, header | KEPT)
+        enter(m, t, h)
+        count(m, t, x, KEPT)
         top = get64(m, t, h + TABLE_TOP)
         put64(m, t, top, x)
         put64(m, t, h + TABLE_TOP, top + WORD)
+        leave(m, t, h)
 
 
 @cold

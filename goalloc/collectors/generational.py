@@ -40,10 +40,12 @@ from goalloc.collectors.model import (
     clear,
     end_of_roots,
     end_pause,
+    enter,
     exhausted,
     first_root,
     guest,
     is_object,
+    leave,
     refs_of,
     stretches,
     words_of,
@@ -77,9 +79,11 @@ def store(m, t, h, x, slot, y):
         header = get64(m, t, x)
         if not header & KEPT:
             put64(m, t, x, header | KEPT)
+            enter(m, t, h)
             top = get64(m, t, h + TABLE_TOP)
             put64(m, t, top, x)
             put64(m, t, h + TABLE_TOP, top + WORD)
+            leave(m, t, h)
 
 
 @cold

@@ -19,7 +19,7 @@ from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.collectors import model as M
 from goalloc.collectors.cards import CARD_SHIFT
-from goalloc.collectors.kinds import COLLECTORS
+from goalloc.collectors.kinds import COLLECTORS, KINDS
 from goalloc.collectors.script import carry_out
 from goalloc.errors import TEXTS, raise_fatal
 
@@ -36,18 +36,18 @@ COUNTS = {
 
 
 class Heap:
-    """`collector`: a name of kinds.COLLECTORS; `size`: bytes for objects, "64KiB"; `threads`: shadow stacks, thread i's is the i-th, and that of
-    the prompt's thread of core i; `nursery`: bytes at most where there is one, an eighth of the heap if None. Raises ValueError for
+    """`collector`: a name of kinds.KINDS; `size`: bytes for objects, "64KiB"; `threads`: shadow stacks, thread i's is the i-th, and that of
+    the prompt's thread of core i; `nursery`: bytes at most where there is one, a quarter of the heap if None. Raises ValueError for
     what it does not take."""
 
     def __init__(self, process, collector, size, threads=1, nursery=None):
-        if collector not in COLLECTORS:
+        if collector not in KINDS:
             raise ValueError(f"collector: takes one of {', '.join(COLLECTORS)}, got {collector!r:.60}")
-        self.kind, self.collector, self.process, self.machine = COLLECTORS[collector], collector, process, process.machine
+        self.kind, self.collector, self.process, self.machine = KINDS[collector], collector, process, process.machine
         self.size = parse_size(size, "size") & -16
         if not SMALLEST <= self.size <= LARGEST:
             raise ValueError(f"size: takes {SMALLEST} bytes to 1 GiB, got {size}")
-        self.nursery = (self.size // 8 if nursery is None else parse_size(nursery, "nursery")) & -16
+        self.nursery = (self.size // 4 if nursery is None else parse_size(nursery, "nursery")) & -16
         self.threads = to_int64("threads", threads)
         self.machine.signals.update(TEXTS)
         self.variables = process.mmap(0, M.VARIABLES)
@@ -62,7 +62,11 @@ class Heap:
     def _start_registers(self):
         guest = self.machine.state.process[self.process.number].guest
         guest[P.HEAP : P.COLLECTIONS + 1] = guest[[P.COLLECTOR_CYCLES, P.BARRIERS, P.MOST_LIVE]] = 0
-        guest[P.HEAP], guest[P.HEAP_DOOR], guest[P.HEAP_BARRIERS] = self.variables, self.kind.door, self.kind.barriers
+        guest[P.HEAP], guest[P.HEAP_DOOR], guest[P.HEAP_BARRIERS] = (
+            self.variables,
+            self.kind.door,
+            self.kind.barriers | M.LOCKED * (self.threads > 1),
+        )
         self._log = np.zeros((M.PAUSE_CAPACITY, 2), np.int64)
         permit(self._log, self._log.ctypes.data, self._log.nbytes)
         guest[P.PAUSES] = self._log.ctypes.data
@@ -91,6 +95,8 @@ class Heap:
         if self.kind.barriers & M.DEFERRED:
             self._set(M.LARGEST, M.WORD * max(64, self.size >> 8))  # how far the zero-count table grows between collections
             self._set(M.TABLE_END, self.table + M.WORD * max(64, self.size >> 8))
+        if self.kind.barriers & (M.SHADE_NEW | M.SHADE_OLD):
+            self._set(M.LARGEST, 1)  # something marks
         if self.kind.nursery:
             self._start_nursery()
         if self.kind.free_lists:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from goalloc import params as P
-from goalloc.collectors.model import ATOMIC, CARDS, DEFERRED, FIELDS, SLOTS, TRACED
+from goalloc.collectors.model import ATOMIC, CARDS, DEFERRED, FIELDS, SHADE_NEW, SHADE_OLD, SLOTS, TRACED
 
 
 class Kind(NamedTuple):
@@ -37,3 +37,16 @@ COLLECTORS = {
     "generational": Kind(P.DOOR_GENERATIONAL, "a nursery that is copied, a remembered set", moves=True, nursery=True, barriers=FIELDS),
     "card-marking": Kind(P.DOOR_GENERATIONAL, "... with cards instead", moves=True, nursery=True, barriers=FIELDS | CARDS),
 }
+
+# Barriers alone, for what a store costs: those of collectors that mark beside the program, without the marker (shading.py)
+BARRIERS = {
+    "no barrier": Kind(P.DOOR_SHADING, "a store"),
+    "off": Kind(P.DOOR_SHADING, "a look at the flag that says whether something marks", barriers=FIELDS),
+    "dijkstra": Kind(P.DOOR_SHADING, "the new object becomes grey", barriers=FIELDS | SHADE_NEW),
+    "yuasa": Kind(P.DOOR_SHADING, "the overwritten one", barriers=FIELDS | SHADE_OLD),
+    "hybrid": Kind(P.DOOR_SHADING, "both", barriers=FIELDS | SHADE_NEW | SHADE_OLD),
+    "deferred-atomic": Kind(
+        P.DOOR_COUNTS, "deferred, by atomic additions", free_lists=True, cycles=False, barriers=FIELDS | DEFERRED | ATOMIC
+    ),
+}
+KINDS = COLLECTORS | BARRIERS

@@ -16,9 +16,10 @@ Source: Jones, Hosking, Moss, The Garbage Collection Handbook (2nd ed., 2023), 1
 """
 
 from hwmem._jit import cold, kernel
-from hwmem.core.service import clock_moved
+from hwmem.core.service import clock_moved, drain_all
 from hwmem.memory.ram import poke64
 from goalloc import params as P
+from goalloc.base.lock import lock, unlock
 from goalloc.errors import HEAP_EXHAUSTED, OBJECT_SIZE, throw
 from goalloc.words import get64, put64
 
@@ -37,7 +38,8 @@ WORD = 8
 )
 BINS = 8 * 16
 LONG = 63  # the bin of long blocks (freelist.py)
-VARIABLES = BINS + 8 * (LONG + 1)  # bytes
+LOCK = BINS + 8 * (LONG + 1)  # on a line of its own
+VARIABLES = LOCK + 64  # bytes
 GLOBALS = 64
 STACK_BYTES = 64 << 10  # of a thread
 
@@ -47,8 +49,8 @@ NEW, STORE, ROOT, COLLECT = range(4)
 OPERATION_SHIFT = 8
 OPERATION_MASK = (1 << OPERATION_SHIFT) - 1
 
-# HEAP_BARRIERS: which stores go through the door, of references into objects, into roots; and variants of collectors: counts.py's, generational.py's
-FIELDS, SLOTS, ATOMIC, DEFERRED, TRACED, CARDS = 1, 2, 4, 8, 16, 32
+# HEAP_BARRIERS: which stores go through the door, of references into objects, into roots; and variants of collectors: counts.py's, generational.py's, shading.py's
+FIELDS, SLOTS, ATOMIC, DEFERRED, TRACED, CARDS, SHADE_NEW, SHADE_OLD, LOCKED = (1 << bit for bit in range(9))
 
 PAUSE_CAPACITY = 1 << 16
 
@@ -127,13 +129,28 @@ def stretches(m):
     return m.threads + 1
 
 
+@kernel
+def enter(m, t, h):
+    """What several threads share is the caller's until it leaves."""
+    if guest(m, t)[P.HEAP_BARRIERS] & LOCKED:
+        lock(m, t, h + LOCK)
+
+
+@kernel
+def leave(m, t, h):
+    if guest(m, t)[P.HEAP_BARRIERS] & LOCKED:
+        unlock(m, t, h + LOCK)
+
+
 @cold
 def begin_pause(m, t):
-    """The world stands still from now on: the cycle."""
+    """The world stands still from now on, and what it has stored is in memory: the cycle."""
     guest(m, t)[P.COLLECTIONS] += 1
     core = m.core[m.thread[t].core]
     for c in range(m.cores):
         if runs(m, t, c):
+            drain_all(m, c)
+            clock_moved(m, c)
             core.cycles = max(core.cycles, m.core[c].cycles)
     return core.cycles
 

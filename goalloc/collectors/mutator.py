@@ -7,8 +7,8 @@ push(m, t, y)  pop(m, t, n)         the thread's shadow stack                   
 global_ref(m, t, i)  set_global     the program's global references
 collect(m, t)                       a whole collection now
 
-An address that was loaded is good until the next `new`, `collect`, or store of a reference: a collector may have moved the object,
-or, where references are counted, have freed it. Its slot of the shadow stack still has it: read it again. A collector's work
+An address that was loaded is good until the next `new` or `collect`, for a collector may move the object; and if no root and no field has it any
+more, until the next store of a reference, for counts may free it. Its slot of the shadow stack still has it: read it again. A collector's work
 lies behind its door (P.HEAP_DOOR), so a program is compiled once for all of them, and a store that no collector waits for is a store.
 GC Handbook, 1.7: New, Read, Write of the mutator.
 """
@@ -16,7 +16,7 @@ GC Handbook, 1.7: New, Read, Write of the mutator.
 from hwmem._jit import call_door, cold, kernel
 from hwmem.core.access import load64, store64
 from goalloc import params as P
-from goalloc.collectors.model import COLLECT, FIELDS, GLOBALS, NEW, OPERATION_SHIFT, ROOT, ROOTS, SLOTS, STORE, WORD, guest
+from goalloc.collectors.model import COLLECT, FIELDS, GLOBALS, NEW, OPERATION_SHIFT, ROOT, ROOTS, SLOTS, STORE, WORD, enter, guest, leave
 from goalloc.errors import STACK_EXHAUSTED, throw
 
 FIRST_DATA = 1  # of an object without references; of another it is FIRST_DATA + refs
@@ -24,7 +24,10 @@ FIRST_DATA = 1  # of an object without references; of another it is FIRST_DATA +
 
 @kernel
 def new(m, t, refs, data):
-    x = call_door(m, guest(m, t)[P.HEAP_DOOR], t, NEW, refs, data)
+    registers = guest(m, t)
+    enter(m, t, registers[P.HEAP])
+    x = call_door(m, registers[P.HEAP_DOOR], t, NEW, refs, data)
+    leave(m, t, registers[P.HEAP])
     if x:
         push(m, t, x)
     return x

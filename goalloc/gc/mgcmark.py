@@ -6,7 +6,7 @@
 What was scanned becomes credit (mgcmark_credit.py) 2,000 bytes at a time. Go: mgcmark.go gcDrain, gcDrainN.
 """
 
-from hwmem._jit import cold, kernel
+from hwmem._jit import cold, hot, kernel
 from goalloc import constants as C
 from goalloc.base.nanotime import nanotime
 from goalloc.gc.mgc_ready import HOME, WAITS
@@ -20,14 +20,15 @@ from goalloc.gc.mwbbuf import wbBufFlush1
 from goalloc.layout import g_, gcControllerState, gcWork, p_, variables as V
 from goalloc.sched.proc_park import current_m
 from goalloc.sched.proc_runq import SIZE, runq_length
-from goalloc.words import add64, get8, get32, get64, put64
+from goalloc.gc.inline import get8, get64, put64
+from goalloc.words import add64, get32
 
 HEAP_SCAN_WORK = V.gcController + gcControllerState.heapScanWork
 STEP, EACH = 4096, 64  # bytes of scan work after which a worker's step ends; for every object or job as much more
 MORE, DRAINED, PREEMPTED = range(3)  # how a piece of draining ended
 
 
-@kernel
+@hot
 def next_grey(m, t, pp):
     """A grey object for the P, or 0; what it shares with others if they have none."""
     w = pp + p_.gcw

@@ -10,22 +10,22 @@ Go: mgcmark.go scanobject, scanblock, scanConservative, greyobject; mbitmap.go f
 
 import numpy as np
 
-from hwmem._jit import cold, kernel
+from hwmem._jit import apart, cold, hot, kernel
 from hwmem.sched.thread import compute
 from goalloc import constants as C, errors as E, params as P
 from goalloc.errors import throw
-from goalloc.gc.inline import get8, get32, get64, put64
+from goalloc.gc.inline import get8, get32, get64, put64, set_bit8
 from goalloc.gc.mgcwork import put
 from goalloc.heap.mheap_grow import H, arenaIndex
 from goalloc.layout import gcWork, heapArena, mheap, mspan
-from goalloc.words import NONE, ONE, ctz64, low_bits, set_bit8, shl, shr
+from goalloc.words import NONE, ONE, ctz64, low_bits, shl, shr
 
 SPAN_WORDS = 64 * 8
 WORD_CYCLES = 6  # a pointer word's instructions: heapBits.nextFast, the tests. With its load 3 ns, as on the recorded machine
 CLOBBERED = C.clobberdeadPtr - (1 << 64)
 
 
-@kernel
+@hot
 def arena_at(m, t, va):
     """Address of the heapArena of any word, 0 if it is no address of the heap."""
     i = arenaIndex(va)
@@ -35,19 +35,19 @@ def arena_at(m, t, va):
     return get64(m, t, l2 + i * 8) if l2 else 0
 
 
-@kernel
+@hot
 def spanOf(m, t, va):
     """The span of any word, 0 if it is no address of the heap."""
     arena = arena_at(m, t, va)
     return get64(m, t, arena + heapArena.spans + (va >> P.pageShift & P.pagesPerArena - 1) * 8) if arena else 0
 
 
-@kernel
+@hot
 def objIndex(m, t, s, va):
     return (va - get64(m, t, s + mspan.startAddr)) * get32(m, t, s + mspan.divMul) >> 32
 
 
-@cold
+@hot
 def findObject(m, t, va, base, offset):
     """(the object that `va` points into or 0, its span, its index). A pointer to a span that is none is a fatal error, which tells that it
     was found in the object at `base`, if that is not 0, at `offset`."""
@@ -87,7 +87,7 @@ def is_marked(m, t, s, i):
     return get8(m, t, get64(m, t, s + mspan.gcmarkBits) + (i >> 3)) >> (i & 7) & 1 != 0
 
 
-@kernel
+@hot
 def set_marked(m, t, s, i):
     """Object `i` of the span is marked from now on; False if it was already."""
     place = get64(m, t, s + mspan.gcmarkBits) + (i >> 3)
@@ -97,7 +97,7 @@ def set_marked(m, t, s, i):
     return True
 
 
-@kernel
+@hot
 def mark_page(m, t, s):
     """Something lives in the span: reclaim need not look at it."""
     base = get64(m, t, s + mspan.startAddr)
@@ -107,17 +107,17 @@ def mark_page(m, t, s):
         set_bit8(m, t, place, page & 7)
 
 
-@kernel
+@hot
 def is_noscan(m, t, s):
     return get8(m, t, s + mspan.spanclass) & 1 != 0
 
 
-@kernel
+@hot
 def count_marked(m, t, w, n):
     put64(m, t, w + gcWork.bytesMarked, get64(m, t, w + gcWork.bytesMarked) + n)
 
 
-@cold
+@hot
 def greyobject(m, t, obj, s, w, i):
     """Object `i` of span `s` has been found; it is grey if it was white."""
     if obj & 7:
@@ -131,7 +131,7 @@ def greyobject(m, t, obj, s, w, i):
         put(m, t, w, obj)
 
 
-@kernel
+@hot
 def mark(m, t, s, i):
     """Object `i` of the span is marked from now on; False if it was already."""
     if not set_marked(m, t, s, i):
@@ -141,15 +141,21 @@ def mark(m, t, s, i):
     return True
 
 
-@kernel
-def grey_pointer(m, t, va, base, offset, w):
+@hot
+def grey_target(m, t, va, base, offset, w):
     """What a pointer found at base + offset points to becomes grey."""
     obj, s, i = findObject(m, t, va, base, offset)
     if obj:
         greyobject(m, t, obj, s, w, i)
 
 
-@kernel
+@apart
+def grey_pointer(m, t, va, base, offset, w):
+    """grey_target, as a call."""
+    grey_target(m, t, va, base, offset, w)
+
+
+@hot
 def heap_bits(m, t, va, n):
     """(pointer bits of the words from `va` on, how many words they are for, whether there are no pointers beyond): of `n` bytes of an
     object, as many as are in one word of the bitmap."""
@@ -162,7 +168,7 @@ def heap_bits(m, t, va, n):
     return mask, valid, get8(m, t, arena + heapArena.noMorePtrs + word // 8) >> word % 8 & 1 != 0
 
 
-@cold
+@apart
 def scanobject(m, t, b, w):
     """A grey object, or an oblet of one, becomes black; the scan work that the P has not told of yet."""
     s = spanOf(m, t, b)
@@ -184,7 +190,7 @@ def scanobject(m, t, b, w):
             words += 1
             va = get64(m, t, slot)
             if va != 0 and (va < b or va >= b + n):
-                grey_pointer(m, t, va, b, slot - b, w)
+                grey_target(m, t, va, b, slot - b, w)
         at += 8 * valid
         left -= 8 * valid
     compute(m, t, WORD_CYCLES * words)
@@ -194,7 +200,7 @@ def scanobject(m, t, b, w):
     return done
 
 
-@kernel
+@cold
 def cut_oblets(m, t, b, s, size, w):
     """The first piece of a large object makes the others grey; the bytes of this one."""
     base = get64(m, t, s + mspan.startAddr)
@@ -204,7 +210,7 @@ def cut_oblets(m, t, b, s, size, w):
     return min(base + size - b, C.maxObletBytes)
 
 
-@cold
+@apart
 def scan_pointers(m, t, base, n, w):
     """`n` bytes that are all pointers."""
     compute(m, t, WORD_CYCLES * n // 8)
@@ -214,7 +220,7 @@ def scan_pointers(m, t, base, n, w):
             grey_pointer(m, t, va, base, slot - base, w)
 
 
-@cold
+@apart
 def scan_word(m, t, va, w):
     """A word that may be a pointer to an object, or not."""
     s = spanOf(m, t, va)

@@ -7,7 +7,7 @@ Two buffers, so that going to and fro at the edge of one touches no list. Buffer
 while a cycle runs, then free, which the sweeper gives back). `w` is the address of a gcWork, `b` of a workbuf. Go: mgcwork.go.
 """
 
-from hwmem._jit import cold, kernel
+from hwmem._jit import apart, cold, hot, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.fastrand import fastrandn
 from goalloc.base.lock import lock, unlock
@@ -133,25 +133,33 @@ def swap(m, t, w):
     return b
 
 
-@cold
+@hot
 def put(m, t, w, obj):
     """`obj` is grey."""
     b = get64(m, t, w + gcWork.wbuf1)
-    if b == 0:
+    n = get64(m, t, b + NOBJ) if b else CAPACITY
+    if n == CAPACITY:
+        b, n = make_room(m, t, w, b)
+    put64(m, t, b + OBJ + 8 * n, obj)
+    put64(m, t, b + NOBJ, n + 1)
+
+
+@cold
+def make_room(m, t, w, b):
+    """A buffer that is not full, and how many it has; the first, `b`, is full or there is none."""
+    if b:
+        b = swap(m, t, w)
+    else:
         init(m, t, w)
         b = get64(m, t, w + gcWork.wbuf1)
     n = get64(m, t, b + NOBJ)
     if n == CAPACITY:
-        b = swap(m, t, w)
-        n = get64(m, t, b + NOBJ)
-        if n == CAPACITY:
-            flush_full(m, t, w, b)
-            b = getempty(m, t)
-            n = 0
-            put64(m, t, w + gcWork.wbuf1, b)
-            enlist(m, t)
-    put64(m, t, b + OBJ + 8 * n, obj)
-    put64(m, t, b + NOBJ, n + 1)
+        flush_full(m, t, w, b)
+        b = getempty(m, t)
+        n = 0
+        put64(m, t, w + gcWork.wbuf1, b)
+        enlist(m, t)
+    return b, n
 
 
 @kernel
@@ -175,26 +183,37 @@ def enlist(m, t):
             return
 
 
-@cold
+@hot
 def tryGet(m, t, w):
     """A grey object, or 0 if neither this P nor the list for all has one."""
     b = get64(m, t, w + gcWork.wbuf1)
+    n = get64(m, t, b + NOBJ) if b else 0
+    if n == 0:
+        b, n = next_buffer(m, t, w, b)
+        if n == 0:
+            return 0
+    put64(m, t, b + NOBJ, n - 1)
+    return get64(m, t, b + OBJ + 8 * (n - 1))
+
+
+@cold
+def next_buffer(m, t, w, b):
+    """A buffer with objects, the P's first now, and how many it has (0: there is none); the first, `b`, is empty or there is none."""
     if b == 0:
         init(m, t, w)
         b = get64(m, t, w + gcWork.wbuf1)
+        n = get64(m, t, b + NOBJ)
+        if n:
+            return b, n
+    b = swap(m, t, w)
     n = get64(m, t, b + NOBJ)
     if n == 0:
-        b = swap(m, t, w)
-        n = get64(m, t, b + NOBJ)
-        if n == 0:
-            old, b = b, trygetfull(m, t)
-            if b == 0:
-                return 0
+        old, b = b, trygetfull(m, t)
+        if b:
             putempty(m, t, old)
             put64(m, t, w + gcWork.wbuf1, b)
             n = get64(m, t, b + NOBJ)
-    put64(m, t, b + NOBJ, n - 1)
-    return get64(m, t, b + OBJ + 8 * (n - 1))
+    return b, n
 
 
 @cold
@@ -220,7 +239,7 @@ def move_count(m, t, place, total):
         put64(m, t, place, 0)
 
 
-@cold
+@apart
 def balance(m, t, w):
     """Nobody else has work: share some."""
     first = get64(m, t, w + gcWork.wbuf1)

@@ -110,7 +110,7 @@ def shared(m, w):
         if global_ref(m, t, slot) == 0:
             make_objects(m, t, w, slot)
         elif r[MADE] == 0:
-            r[MADE] = new(m, t, EDGES, 8) != 0
+            r[MADE] = new(m, t, EDGES, 27) != 0  # whose fields no other thread has on their line
         elif r[STEP] == w.steps:
             finish(m, t)
         else:

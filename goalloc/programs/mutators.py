@@ -13,7 +13,7 @@ from hwmem.kernels import finish, kernel
 from hwmem.programs.registry import Registry, parameter
 from goalloc import params as P
 from goalloc.collectors.heap import Heap
-from goalloc.collectors.kinds import COLLECTORS
+from goalloc.collectors.kinds import KINDS
 from goalloc.collectors.model import STACK_BYTES
 from goalloc.collectors.mutator import collect
 from goalloc.programs.start import next_m
@@ -23,7 +23,7 @@ DRAWN, THREADS = 1 << 18, 16
 RANK, STEP = 0, 1  # a thread's first registers
 CYCLES, LOADS, L1D, L2, DTLB, WALKS = range(6)  # columns of w.walk
 COMMON = {
-    "collector": parameter("mark-sweep", "which", choices=tuple(COLLECTORS)),
+    "collector": parameter("mark-sweep", "which", choices=tuple(KINDS)),
     "heap": parameter("1MiB", "bytes of the heap", 512, 1 << 30),
     "every": parameter(0, "collect after so many steps, too; 0: only when memory is used up", 0),
 }
@@ -33,8 +33,8 @@ def place(w, space, drawn, threads=1):
     """A heap, and what the program does. Raises ValueError where that is too much."""
     if len(drawn) > DRAWN:
         raise ValueError(f"{len(drawn):,} steps are more than {DRAWN:,}")
-    name = w.collector if isinstance(w.collector, str) else tuple(COLLECTORS)[w.collector]
-    space.heap = Heap(space.process, name, w.heap, THREADS)
+    name = w.collector if isinstance(w.collector, str) else tuple(KINDS)[w.collector]
+    space.heap = Heap(space.process, name, w.heap, threads)
     w.stacks, w.stack_bytes, w.threads = space.heap.stacks, STACK_BYTES, threads
     w.drawn, w.steps = np.zeros(DRAWN, np.int64), len(drawn)
     w.drawn[: len(drawn)] = drawn

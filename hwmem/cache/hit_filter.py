@@ -132,7 +132,9 @@ def forget_lines(core):
 
 @kernel
 def forget_page(core, va):
-    """The filter forgets the page of `va`, and what shares its slot."""
+    """The filter forgets the page of `va`, and what shares its slot; all that it knows of a huge page with that."""
+    if core.last_huge == (va >> P.HUGE_SHIFT) + 1:
+        forget_pages(core)
     core.hot_page[va >> P.PAGE_SHIFT & core.page_mask].page = 0
 
 

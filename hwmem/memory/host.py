@@ -3,11 +3,12 @@
     HostMemory(size, what)    `size` bytes of zeros at `.address`; grow() makes them more, perhaps elsewhere
 
 What is reserved costs the host address space alone, of which a process has 128 TiB unless `ulimit -v` says less; so it is
-said what was wanted where there is none. The machine's record keeps what it holds addresses of (config/build.py).
+said what was wanted where there is none, and no machine that nobody has any more still holds some. The machine's record keeps what it holds addresses of (config/build.py).
 """
 
 import ctypes
 import errno
+import gc
 import os
 import weakref
 
@@ -32,6 +33,15 @@ _mremap = _function("mremap", _word, _word, _word, _int)
 _munmap = _function("munmap", _word, _word)
 
 
+def asked(function, *arguments):
+    """What the host answers; if it refuses, once more when machines that only refer to themselves are gone."""
+    address = function(*arguments)
+    if address == FAILED:
+        gc.collect()
+        address = function(*arguments)
+    return address
+
+
 class Permitted:
     """As long as it lives, checked mode lets kernels reach a range (ranges.py)."""
 
@@ -41,12 +51,12 @@ class HostMemory:
 
     def __init__(self, size, what):
         self.what = what
-        self._own(_mmap(0, size, PROT_READ_WRITE, PRIVATE_ANONYMOUS | NORESERVE, -1, 0), size)
+        self._own(asked(_mmap, 0, size, PROT_READ_WRITE, PRIVATE_ANONYMOUS | NORESERVE, -1, 0), size)
 
     def grow(self, size):
         """At least `size` bytes; their address, which may be another. Raises OSError, and nothing is changed."""
         if size > self.size:
-            self._own(_mremap(self.address, self.size, size, MAYMOVE), size)
+            self._own(asked(_mremap, self.address, self.size, size, MAYMOVE), size)
         return self.address
 
     def _own(self, address, size):

@@ -264,7 +264,10 @@ class Recording:
                 missing.append(loaded.path)
             found.append(Object(loaded.path, loaded.bias, tuple(sorted(mappings)), elf.path if elf else None))
         if missing:
-            notes.append(f"Not here, or not the file that was recorded: {', '.join(missing)}.")
+            notes.append(
+                f"Not here, or not the file that was recorded: {', '.join(missing)}. Without it (--symbols DIR says where it is) nothing in it has a "
+                "name, and its compare-exchanges are told as loads and stores."
+            )
         return found
 
 

@@ -150,7 +150,7 @@ def main(mutators=1000):
         for seed in range(mutators):
             process = machine.spawn()
             rng = np.random.default_rng((seed, COLLECTORS[name].door))
-            compared += hold(Heap(process, name, int(rng.integers(12, 20)) << 10), random_script(rng, 1500))
+            compared += hold(Heap(process, name, int(rng.integers(9, 14)) << 10), random_script(rng, 600))
             process.exit()
         print(f"{name}: {mutators:,} random mutators, the graphs were equal at {compared:,} collections")
 

@@ -2,7 +2,8 @@
 
 tests/oracles/programs: the programs of tests/trace/programs under Valgrind 3.19 (x86-64, glibc 2.36), each with its binary; facts.json.gz was
 made from the text, the symbol table and DWARF by readers that know nothing of hwmem: threads with lines by kind, memory calls with results, lines that
-two threads use, with the bytes that each writes, and pages that stores made the program's own (at most, at the end).
+two threads use, with the bytes that each writes, and pages that stores made the program's own (at most, at the end). steps.json.gz comes from the
+text of steps.c alone: pages of each of its mappings, call by call.
 """
 
 import gzip
@@ -13,6 +14,7 @@ import pathlib
 RECORDED = pathlib.Path(__file__).parents[1] / "oracles" / "programs"
 SOURCES = pathlib.Path(__file__).with_name("programs")
 PROGRAMS = ("counters", "queue", "memory")
+STEPS = json.loads(gzip.decompress((RECORDED / "steps.json.gz").read_bytes()))["mappings"]
 FACTS = json.loads(gzip.decompress((RECORDED / "facts.json.gz").read_bytes()))
 
 

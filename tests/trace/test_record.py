@@ -42,6 +42,25 @@ int main() {
     return guarded == 600 ? 0 : 1;
 }
 """
+PYTHON = """
+import _thread
+
+ended = [_thread.allocate_lock() for _ in range(2)]
+
+
+def work(n):
+    for i in range(2000):
+        pass
+    ended[n].release()
+
+
+for n in range(2):
+    ended[n].acquire()
+    _thread.start_new_thread(work, (n,))
+for lock in ended:
+    lock.acquire()
+print("done")
+"""
 GO = """package main
 
 import "sync"
@@ -212,6 +231,26 @@ def test_xz_with_two_threads(tmp_path):
     (tmp_path / "text").write_bytes(bytes(range(256)) * 48)
     done, path = recorded("--", "xz", "-0", "-k", "-T2", "--block-size=6144", "text", folder=tmp_path)
     assert done.returncode == 0 and len(held_to_its_text(path).threads) == 3
+
+
+def test_python_with_two_threads(tmp_path):
+    """Thirty million lines, most of them its start. Instructions are as many as Valgrind counted, and the interpreter's lock goes round."""
+    (tmp_path / "program.py").write_text(PYTHON)
+    done, path = recorded("--", os.path.realpath(sys.executable), "-I", "-S", "program.py", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    told = replay(open_trace(path), top=0).program
+    assert len(told.threads) == 3 and told.forced_steps == 0 and not any("gave" in note for note in told.notes)
+    assert sum(thread.instructions for thread in told.threads) == instructions_as_valgrind_says(path)
+    assert any(line.sharing in ("true", "both") and set(line.written) >= {2, 3} and line.hitm for line in told.lines)
+
+
+def instructions_as_valgrind_says(path):
+    """Of lackey's counts, which stand at the end of its log."""
+    end = b""
+    with lzma.open(path) as text:
+        while more := text.read(1 << 20):
+            end = (end + more)[-8192:]
+    return int(end.partition(b"guest instrs:")[2].split()[0].replace(b",", b""))
 
 
 def test_a_program_of_go(tmp_path):

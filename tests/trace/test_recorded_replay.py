@@ -7,13 +7,16 @@ import pytest
 
 import hwmem
 import tools
+from hwmem import params as P
 from hwmem.cli.cli import main
 from hwmem.config.machine import MachineConfig
 from hwmem.runs.job import replay
+from hwmem.runs.image import Image
 from hwmem.runs.recorded import Wishes
 from hwmem.trace import open_trace
-from hwmem.trace.order import ORDERS
-from recordings import FACTS, PROGRAMS, Writer, binaries, log_of
+from hwmem.trace.log import MEMORY, MMAP
+from hwmem.trace.order import BRK, ORDERS
+from recordings import FACTS, PROGRAMS, STEPS, Writer, binaries, log_of
 
 VALGRIND = tools.missing("valgrind", "cc")
 CHILD = 0x4100000  # where the second thread's stack ends
@@ -82,6 +85,34 @@ def test_pages_of_memory_calls_step_by_step(folder):
     assert calls[gone].thread == 2 and calls[gone].arguments[1:] == (4 * 4096, 4)
     assert pages[unmapped] == pages[moved] + 5 - 2
     assert pages[brks[-1]] == pages[brks[-2]] + 20 - 10
+
+
+@pytest.mark.oracle
+def test_each_call_leaves_the_pages_that_the_programs_text_says(folder, monkeypatch):
+    """Of five mappings, taken away from, freed lazily, protected and moved, by two threads; and a page is a fault each time that it is new."""
+    found, lazily, carry_out = {name: [] for name in STEPS}, [], Image.carry_out
+
+    def pages(image, about):
+        return sum(image.process.pagemap(about["start"] + n * P.PAGE).present for n in range(about["pages"]))
+
+    def looked_at(image, call, *who):
+        before = {name: pages(image, about) for name, about in STEPS.items()}
+        result = carry_out(image, call, *who)
+        at = {call.result - 1} if call.number == BRK else {call.result, call.arguments[0]}
+        for name, about in STEPS.items():
+            if call.number != MMAP and any(about["start"] <= a < about["start"] + about["pages"] * P.PAGE for a in at):
+                found[name].append([MEMORY[call.number][0], before[name], pages(image, about)])
+        lazily.append(image.process.smaps_rollup()["LazyFree"] // P.PAGE)
+        return result
+
+    monkeypatch.setattr(Image, "carry_out", looked_at)
+    result = replay(open_trace(log_of("steps")), top=100_000, wishes=Wishes(symbols=str(folder)))
+    for name, about in STEPS.items():
+        assert found[name][-len(about["calls"]) :] == about["calls"], name
+        beyond = about["start"] + about["pages"] * P.PAGE
+        faults = [row["faults"] for row in result.where["page"]["rows"] if about["start"] <= row["at"] < beyond]
+        assert sum(faults) >= about["faults"], name  # others had those addresses before and after
+    assert lazily[-1] == STEPS["lazy"]["lazily_freed"]
 
 
 def test_a_load_reads_the_store_that_it_read(tmp_path):

@@ -1,0 +1,124 @@
+"""Loads that mostly hit, from code that goes round more lines than the hit filter knows: the TLB and the L1 are asked before the door.
+
+    load_near(m, t, va, size) ── hit filter ──> bytes                     inlined, as load64
+                             └── near ──> bytes                           one call, half of the door's time
+                                   └── memory door ──> all the rest
+
+A runtime's marker reads a dozen lines for each object, in as many pages: two that share a set of the L1 or of the TLB push each
+other out of the filter, time and again. `near` remembers where it found a line, and looks there first:
+
+    seen[va >> 6 & 255].line          va | 63, 0: none        .pa   the line's physical address
+                       .entry         its entry in the L1     .page_entry   its page's, in the first-level TLB
+
+What it remembers may be wrong by now, so nobody has to tell it of changes: both entries' tags, and the frame, are compared. It also
+lets later stores to a line go ahead that the core has in M, for a marker writes what it has just read.
+
+What the full path would do is done, in its order: the same counts, ages and clocks. An access that is anything else than a hit in both (a
+waiting store, an observer, a crossing, a huge page, another policy than LRU) has changed nothing when the door gets it.
+"""
+
+import numpy as np
+
+from hwmem import params as P
+from hwmem._jit import apart, call_door, hot
+from hwmem.cache.hit_filter import LAST, hot_host, is_hot, note_frame, note_line
+from hwmem.cache.private import HIT
+from hwmem.cache.sets import index_of, touch_entry
+from hwmem.core.in_flight import meet_stores
+from hwmem.memory.ram import peek8, peek16, peek32, peek64
+from hwmem.mmu.tlb import key_4k
+from hwmem.mmu.translate import is_user_address
+
+NOT_NEAR = -1
+
+
+@hot
+def load_near(m, t, va, size):
+    """`size` (1, 2, 4, 8) bytes at `va`, as access.load gives them."""
+    core = m.core[m.thread[t].core]
+    if is_hot(core, va, size, 0):
+        core.loads += 1
+        now, host = core.cycles, hot_host(core, va)
+        core.cycles = now + core.hit_cycles
+        if core.sb_free_at > now:
+            core.cycles += meet_stores(m, core, host, size, now)
+    else:
+        host = near(m, core, va, size)
+        if host == NOT_NEAR:
+            return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
+    if size == 8:
+        return peek64(host)
+    if size == 4:
+        return peek32(host)
+    if size == 2:
+        return peek16(host)
+    return peek8(host)
+
+
+@apart
+def near(m, core, va, size):
+    """A load that hits in the first-level TLB and the L1, with no store waiting and nobody watching, made: the bytes' host address.
+    NOT_NEAR, and nothing has changed, if it is another."""
+    if core.plain == 0 or (va & LAST) + size > P.LINE:
+        return NOT_NEAR
+    if not is_where_seen(m, core, va) and not look(m, core, va):
+        return NOT_NEAR
+    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+    slot = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
+    pa = seen.pa | va & LAST
+    if slot.page != (va | core.page_last):
+        core.leaf = m.word[seen.page_entry]
+        touch_entry(m, core.dtlb, seen.page_entry)
+        note_frame(core, va, pa)
+    touch_entry(m, core.l1d, seen.entry)
+    may_store = m.tag[seen.entry] & P.STATE_MASK == P.M and slot.frame & 1 != 0 and core.sb_leaving == 0 and m.store_buffer_always == 0
+    note_line(core, va, m.ram_base + pa, may_store, HIT)
+    count_hit(m, core, m.ram_base + pa, size)
+    return m.ram_base + pa
+
+
+@hot
+def is_where_seen(m, core, va):
+    """Whether the line of `va` and its page are, with a right to load, where they were seen last."""
+    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+    if seen.line != (va | LAST):
+        return False
+    tag = m.tag[seen.entry]
+    if tag & P.KEY_MASK != seen.pa | P.OCCUPIED or tag & P.STATE_MASK == P.I:
+        return False
+    slot, frame = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)], seen.pa & -P.PAGE
+    if slot.page == (va | core.page_last):
+        return slot.frame & ~1 == frame
+    j = seen.page_entry
+    return m.tag[j] & P.KEY_MASK == key_4k(core, va) << P.TAG_SHIFT | P.OCCUPIED and m.word[j] & P.PTE_FRAME == frame
+
+
+@apart
+def look(m, core, va):
+    """The same, after a search of both; where they are is remembered."""
+    if m.mmu == 0 or core.l1d.policy != P.LRU or core.dtlb.policy != P.LRU or not is_user_address(core, va):
+        return False
+    j = index_of(m, core.dtlb, key_4k(core, va))
+    if j < 0:
+        return False
+    pa = m.word[j] & P.PTE_FRAME | va & P.PAGE - P.LINE
+    i = index_of(m, core.l1d, pa >> P.LINE_SHIFT)
+    if i < 0 or m.tag[i] & P.STATE_MASK == P.I:
+        return False
+    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+    seen.line, seen.pa, seen.entry, seen.page_entry = va | LAST, pa, i, j
+    return True
+
+
+@hot
+def count_hit(m, core, host, size):
+    """What a load that both have answered counts and takes."""
+    core.slow_accesses += 1
+    core.loads += 1
+    core.dtlb.hits += 1
+    core.l1d.hits += 1
+    core.source = P.FROM_L1
+    now = core.cycles
+    core.cycles = now + core.l1d.latency
+    if core.sb_free_at > now:
+        core.cycles += meet_stores(m, core, host, size, now)
