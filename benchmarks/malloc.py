@@ -35,17 +35,17 @@ MACHINE, ALLOCATOR = (
 )
 
 
-def go_program(folder):
-    """malloc.go built into `folder`; None where there is no Go 1.21.13."""
+def go_program(folder, name="malloc"):
+    """malloc.go, or another of these, built into `folder`; None where there is no Go 1.21.13."""
     go = shutil.which("go")
     if not go or "go1.21.13" not in subprocess.run([go, "version"], capture_output=True, text=True).stdout:
         return None
-    shutil.copy(Path(__file__).with_name("malloc.go"), folder)
+    shutil.copy(Path(__file__).with_name(f"{name}.go"), folder)
     Path(folder, "linkname.s").touch()  # lets a Go file declare the runtime's functions
-    Path(folder, "go.mod").write_text("module malloc\n\ngo 1.21\n")
+    Path(folder, "go.mod").write_text(f"module {name}\n\ngo 1.21\n")
     cache = os.environ.get("GOCACHE") or str(Path(folder, "cache"))
-    run_child([go, "build", "-o", "malloc", "."], {"GOCACHE": cache, "GOPROXY": "off"}, folder)
-    return str(Path(folder, "malloc"))
+    run_child([go, "build", "-o", name, "."], {"GOCACHE": cache, "GOPROXY": "off"}, folder)
+    return str(Path(folder, name))
 
 
 def real(program, size, noscan, count, rounds):

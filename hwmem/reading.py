@@ -13,7 +13,7 @@ is why Linux stands above it. tests/test_reading_order.py holds the files to thi
 
 HEADERS = (
     "hwmem",                        # the names that users import
-    "hwmem.params", "hwmem.layout", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
+    "hwmem.params", "hwmem.layout", "hwmem.layout.state", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
     "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable", "hwmem.ctrl_c",
     "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.crew", "hwmem._jit.decorators", "hwmem._jit.compiler",
     "hwmem._jit.progress", "hwmem._jit.cache", "hwmem._jit.stamp",
@@ -28,7 +28,7 @@ READING = (
     "hwmem.cli.interruption",
     # Experiments: claims, and what measures them
     "hwmem.experiments", "hwmem.experiments.classroom", "hwmem.experiments.page", "hwmem.experiments.show", "hwmem.experiments.claims",
-    "hwmem.experiments.caches", "hwmem.experiments.ordering", "hwmem.experiments.memory", "hwmem.experiments.linux",
+    "hwmem.experiments.recorded", "hwmem.experiments.caches", "hwmem.experiments.ordering", "hwmem.experiments.memory", "hwmem.experiments.linux",
     "hwmem.experiments.experiment",
     # Results in others' formats
     "hwmem.formats", "hwmem.formats.schema", "hwmem.formats.chrome", "hwmem.formats.tables", "hwmem.formats.smaps",
@@ -54,7 +54,7 @@ READING = (
     "hwmem.page", "hwmem.page.compare", "hwmem.page.run", "hwmem.page.document", "hwmem.page.coherence", "hwmem.page.counts",
     "hwmem.page.memory", "hwmem.page.answer", "hwmem.page.blocks",
     "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines", "hwmem.report.program",
-    "hwmem.report.history", "hwmem.report.plot", "hwmem.report.table",
+    "hwmem.report.history", "hwmem.report.pictures", "hwmem.report.mutator", "hwmem.report.plot", "hwmem.report.look", "hwmem.report.table",
     # Names of a recorded program's code and data
     "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.blame", "hwmem.symbols.callgrind", "hwmem.symbols.names", "hwmem.symbols.heap", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
     "hwmem.symbols.lines", "hwmem.symbols.fields", "hwmem.symbols.dies", "hwmem.symbols.elf", "hwmem.symbols.decode", "hwmem.symbols.demangle",
@@ -107,7 +107,7 @@ READING = (
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line
-    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.shares", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.answer",
+    "hwmem.cache", "hwmem.cache.private", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.shares", "hwmem.cache.answer",
     "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
     "hwmem.cache.hit_filter", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes

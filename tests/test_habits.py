@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MOST_ARGUMENTS, MOST_LINES = 6, 50
@@ -60,3 +61,11 @@ def test_a_kernel_takes_at_most_six_arguments():
 
 def test_a_kernel_is_under_50_lines():
     assert {name for name, node in kernels() if node.end_lineno - node.lineno + 1 >= MOST_LINES} - LONGER == set()
+
+
+def test_what_is_no_python_in_a_package_is_installed_with_it():
+    """Presets, styles, sources that are compiled on the user's host."""
+    given = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    for package, patterns in given.items():
+        files = {f for f in (ROOT / package).rglob("*") if f.is_file() and f.suffix not in (".py", ".pyc") and f.name != "README.md"}
+        assert files - {f for pattern in patterns for f in (ROOT / package).glob(pattern)} == set(), package

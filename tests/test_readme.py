@@ -33,4 +33,11 @@ def test_the_readme_has_no_link_that_a_package_index_cannot_follow():
     assert re.findall(r"\]\((?!https?://)[^)]*\)", README) == []
     for name in re.findall(r"`(docs/[\w/-]+\.md)`", README):
         assert (ROOT / name).is_file(), name
+    for name in re.findall(r'src="([^"]+)"', README):
+        assert (ROOT / name).is_file() and name.startswith("docs/"), name
     assert "docs" in (ROOT / "MANIFEST.in").read_text()
+
+
+def test_the_first_screen_has_what_to_type_what_comes_of_it_and_the_page():
+    first = README.partition("## Install")[0]
+    assert first.count("```sh") >= 1 and "$ hwmem run false-sharing" in first and "docs/pictures/page.png" in first

@@ -1,6 +1,7 @@
 """The page of a Go program's run: `goalloc html R.hwm`. What hwmem's page has, and before it the heap and its collections.
 
 tiles, collections     result.gc                  over time     result.series' probes, marking and pauses shaded
+the Ps                 values["turns"]            ... and a lane a P of what the collector did there
 spans by class         values["sizes"]            arenas        values["arenas"], page by page
 """
 
@@ -8,7 +9,8 @@ from goalloc.observe.pagemap import KINDS
 from goalloc.params import pageSize
 from goalloc.programs.command import command
 from hwmem.page import answer, document, memory, run
-from hwmem.page.blocks import bars, listing, panel, section, table, tile, tiles
+from hwmem.page.blocks import bars, lanes, listing, panel, section, table, tile, tiles
+from hwmem.report import mutator
 from hwmem.report.overview import accesses, duration
 from hwmem.report.table import no_screen, table as text_table
 
@@ -17,6 +19,13 @@ COLOURS = ("c0", "c1", "c2", "c3", "I", "c7")  # of KINDS
 MUCH = 0.01  # HITMs an access that the first sentence speaks of
 ACROSS = 128  # pages in a row of an arena's map: 1 MiB
 HEAP = (("heap_live", "live"), ("heap_goal", "goal"), ("heap_in_use", "in use"), ("heap_free", "free"), ("heap_released", "returned"))
+TURNS = {
+    "dedicated": "dedicated",
+    "fractional": "fractional",
+    "idle": "idle",
+    "assist": "assists",
+    "sweep": "sweeping",
+}  # kinds as they are shown
 WORK = ("dedicated_ns", "fractional_ns", "idle_ns", "assist_ns")
 
 
@@ -24,7 +33,7 @@ def page(result):
     """The HTML as text, of a result of a Go program."""
     own = [
         section("collections", "Collections", collections(result)),
-        section("time", "Over time", [memory.over_time(result, spans(result), [heap_over_time(result)])]),
+        section("time", "Over time", [memory.over_time(result, mutator.phases(result), [heap_over_time(result), ps_over_time(result)])]),
         section("heap", "The heap", [classes(result), arenas(result), memstats(result)]),
     ]
     first, *rest = [one for one in run.sections(result) if one and one["id"] != "time"]
@@ -110,18 +119,50 @@ def collections(result):
         ]
         for c in result.gc
     ]
-    return [work, table(columns, rows, "Collections"), listing("GODEBUG=gctrace=1,scavtrace=1", "\n".join(result.values.get("trace", ())))]
+    return [
+        work,
+        by_p(result),
+        table(columns, rows, "Collections"),
+        listing("GODEBUG=gctrace=1,scavtrace=1", "\n".join(result.values.get("trace", ()))),
+    ]
 
 
-def spans(result):
-    """Marking and pauses, in seconds of the run."""
-    start = (result.start or 0) / (result.config.frequency_ghz * 1e9)
-    found = []
-    for c in result.gc:
-        if "at_ns" in c:
-            began, marking, terminating, ended = (ns / 1e9 - start for ns in c["at_ns"])
-            found += [(began, marking, "the world stopped"), (marking, terminating, "marking"), (terminating, ended, "the world stopped")]
-    return [one for one in found if one[1] >= 0]
+def by_p(result):
+    """What each P's time went to, from the run's beginning to its end."""
+    kept, ps = result.values.get("turns"), len(result.cores)
+    if not kept or kept["lost"]:
+        return None
+    stopped = sum(end - begin for begin, end, what in mutator.phases(result) if what != "marking")
+    spent = {(p, kind): 0.0 for p in range(ps) for kind in TURNS}
+    for p, kind, begin, end in mutator.turns(result):
+        if p < ps and kind in TURNS:
+            spent[p, kind] += end - begin
+    rows = []
+    for p in range(ps):
+        own = [1e9 * spent[p, kind] for kind in TURNS] + [1e9 * stopped]
+        rows.append((f"P {p}", [round(v) for v in (max(0.0, 1e9 * result.seconds - sum(own)), *own)]))
+    parts = ["the program, or nothing to do", *TURNS.values(), "world stopped"]
+    return bars(
+        rows, parts, "What each P's time went to", "ns", "A P that has nothing to run is not told from one that runs the program.", "P"
+    )
+
+
+def ps_over_time(result):
+    """A lane a P: what the collector did on it."""
+    kept, ps = result.values.get("turns"), len(result.cores)
+    if not kept:
+        return None
+    kinds = list(TURNS)
+    stopped = [(begin, end, len(kinds)) for begin, end, what in mutator.phases(result) if what != "marking"]
+    pieces = [list(stopped) for _ in range(ps)]
+    for p, kind, begin, end in mutator.turns(result):
+        if p < ps and kind in TURNS and end >= 0:
+            pieces[p].append((begin, end, kinds.index(kind)))
+    left = f"The first {len(kept['rows']):,} turns of {len(kept['rows']) + kept['lost']:,}. " if kept["lost"] else ""
+    says = f"{left}Where a lane is empty the P runs the program, or has nothing to do."
+    return lanes(
+        "The collector on the Ps", [(f"P {p}", sorted(own)) for p, own in enumerate(pieces)], [*TURNS.values(), "world stopped"], says
+    )
 
 
 def heap_over_time(result):

@@ -4,6 +4,7 @@ x = new_object(m, t, refs, data)    when memory is used up, after a collection; 
 """
 
 from hwmem._jit import call_door, cold, kernel
+from hwmem.core.access import load64, store64
 from goalloc import params as P
 from goalloc.collectors.model import COLLECT, LIMIT, PREFIX, TOP, WORD, clear, exhausted, guest, is_object
 from goalloc.words import get64, put64
@@ -39,6 +40,6 @@ def new_object(m, t, refs, data):
 
 @kernel
 def move(m, t, source, target, words):
-    """Copy an object; downwards it may overlap."""
+    """Copy an object; downwards it may overlap. A collection's innermost loop, so its accesses are inlined."""
     for at in range(0, WORD * words, WORD):
-        put64(m, t, target + at, get64(m, t, source + at))
+        store64(m, t, target + at, load64(m, t, source + at))

@@ -164,8 +164,9 @@ def forward(m, t, h, slot):
     header = get64(m, t, x)
     if header & HEADER:
         copy = get64(m, t, h + OTHER)
-        move(m, t, x, copy, words_of(header))
         put64(m, t, x, copy)
+        put64(m, t, copy, header)
+        move(m, t, x + WORD, copy + WORD, words_of(header) - 1)
         put64(m, t, h + OTHER, copy + WORD * words_of(header))
         if guest(m, t)[P.HEAP_BARRIERS] & CARDS:
             cards.note(m, t, h, copy)

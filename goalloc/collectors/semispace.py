@@ -83,8 +83,9 @@ def forward(m, t, slot, top):
     if not header & HEADER:
         put64(m, t, slot, header)
         return top
-    move(m, t, x, top, words_of(header))
-    put64(m, t, x, top)
     put64(m, t, slot, top)
+    put64(m, t, x, top)
+    put64(m, t, top, header)
+    move(m, t, x + WORD, top + WORD, words_of(header) - 1)
     guest(m, t)[P.TRACED] += 1
     return top + WORD * words_of(header)

@@ -222,7 +222,7 @@ EXPERIMENTS = [
         "1.5 times for four Ps that share nothing but mheap's lock, once a span; five times for a lock that four take at every allocation, since "
         "each waits for the three others and the line's transfer",
         workloads=("alloc-storm",),
-        figure=Figure("Ps", ("cycles each",), "cycles an allocation", log=True),
+        figure=Figure("Ps", ("cycles each",), "cycles an allocation", True, "caches"),
     ),
     Experiment(
         "tiny-allocator",

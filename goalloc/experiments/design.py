@@ -7,6 +7,7 @@
     caches           per-P caches against one locked heap, 1 to 16 Ps
     lost-objects     what each write barrier keeps of three ways to hide an object (barriers.py)
     barriers         cycles of a pointer's store, with each write barrier
+    publication      what Go's own fences are for: objects seen before they are cleared, the barrier's flag seen as it was (publication.py)
     linear           one stream of sizes, from size classes and from a pointer that only moves on (a bump allocator)
 
 Each function returns (columns, rows). "lines": distinct lines of 64 bytes that the objects lie on.
@@ -19,7 +20,7 @@ from hwmem.core.access import load64, store32, store64
 from hwmem.core.service import drain_all
 from hwmem.config.machine import MachineConfig
 from goalloc import params as P
-from goalloc.experiments import barriers
+from goalloc.experiments import barriers, publication
 from goalloc.layout import g_, m_, mspan, p_
 from goalloc.heap.malloc import mallocgc, small
 from goalloc.programs import run
@@ -162,11 +163,15 @@ def caches(seed=0, allocations=10_000):
     return ["caches", "Ps", "million a second", "cycles each", "lock waits", "cycles waited, each", "lines"], rows
 
 
-EXPERIMENTS = barriers.EXPERIMENTS | {
-    "tiny": tiny,
-    "waste": waste,
-    "fragmentation": fragmentation,
-    "large": large,
-    "linear": linear,
-    "caches": caches,
-}
+EXPERIMENTS = (
+    barriers.EXPERIMENTS
+    | publication.EXPERIMENTS
+    | {
+        "tiny": tiny,
+        "waste": waste,
+        "fragmentation": fragmentation,
+        "large": large,
+        "linear": linear,
+        "caches": caches,
+    }
+)

@@ -5,7 +5,7 @@ DOOR_MARK      marking                                 DOOR_SWEEP   sweeping (he
 DOOR_BARRIER   the write barrier                       DOOR_FINALIZER   finalizers, pinning
 """
 
-from hwmem._jit import DOORS
+from hwmem._jit import DOORS, kernel
 from goalloc import constants as C, params as P
 from goalloc.base.malloc_persistent import current_p
 from goalloc.base.nanotime import nanotime
@@ -22,7 +22,7 @@ from goalloc.gc.mgcsweep_reclaim import reclaim
 from goalloc.gc.mgcsweep_span import sweep_span
 from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.gc.mwbbuf import wbBufFlush1
-from goalloc.gc.trace import log_forced
+from goalloc.gc.trace import SWEEP, log_forced, log_turn
 from goalloc.gc.system import run_system, turn, turn_of_thread
 from goalloc.heap.malloc import ASSIST, FORCE, MARK_NEW, TRIGGER
 from goalloc.heap.mcentral import SOME_WBUFS, SWEEP_CREDIT, SWEEP_FOR_CLASS, SWEEP_ONE
@@ -93,12 +93,21 @@ def mark_door(m, t, operation, a, b):
 
 @DOORS.door(P.DOOR_SWEEP)
 def sweep_door(m, t, operation, a, b):
+    if operation == SOME_WBUFS:
+        return freeSomeWbufs(m, t)
+    began, swept = nanotime(m, t), m.process[m.thread[t].process].guest[P.SPANS_SWEPT]
+    answer = sweep(m, t, operation, a, b)
+    if m.process[m.thread[t].process].guest[P.SPANS_SWEPT] != swept:
+        log_turn(m, t, SWEEP, began)
+    return answer
+
+
+@kernel
+def sweep(m, t, operation, a, b):
     if operation == SWEEP_ONE:
         return sweepone(m, t)
     if operation == SWEEP_FOR_CLASS:
         return span_to_allocate(m, t, a)
-    if operation == SOME_WBUFS:
-        return freeSomeWbufs(m, t)
     if operation == SWEEP_CREDIT:
         deductSweepCredit(m, t, a, b)
     elif operation == SWEEP_RECLAIM:

@@ -12,11 +12,13 @@ from goalloc import constants as C, params as P
 from goalloc.base.malloc_persistent import current_p, persistentalloc
 from goalloc.base.nanotime import nanotime
 from goalloc.gc.mgc_phases import gcMarkDone
+from goalloc.gc.mgc_ready import NODE, SWEEPER, WORKER
 from goalloc.gc.mgclimit import need_update, update as update_limiter
 from goalloc.base.mgclimit_event import limiter_event_start, limiter_event_stop
 from goalloc.gc.mgcmark import DRAINED, MORE, gcDrain
 from goalloc.gc.mgcpacer_workers import addIdleMarkWorker, markWorkerStop, removeIdleMarkWorker, worker_mode
 from goalloc.gc.mgcwork import gcMarkWorkAvailable
+from goalloc.gc.trace import log_turn
 from goalloc.heap.lfstack import lfstack_pop, lfstack_push
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, gcBgMarkWorkerNode, mstats, p_, sweepdata, workType, variables as V
@@ -24,10 +26,9 @@ from goalloc.sched.proc import NEWG, VARIABLES_BYTES
 from goalloc.sched.proc_park import gopark
 from goalloc.words import add64, get32, get64, put8, put32, put64
 
-NODE, BEGUN, CHECK, TRACKED = range(0, 32, 8)
+BEGUN, CHECK, TRACKED = range(8, 32, 8)
 NWAIT, NPROC = V.work + workType.nwait, V.work + workType.nproc
 WAIT_REASON_IDLE_WORKER = 23
-SWEEPER, WORKER = -1, -3  # where they are in their programs (gc/system.py)
 
 
 @kernel
@@ -138,6 +139,7 @@ def end(m, t, pp, at, mode):
     now = nanotime(m, t)
     duration = now - get64(m, t, pp + p_.gcMarkWorkerStartTime)
     markWorkerStop(m, t, mode, duration)
+    log_turn(m, t, mode - C.gcMarkWorkerDedicatedMode, now - duration)
     if get64(m, t, at + TRACKED):
         limiter_event_stop(m, t, pp, C.limiterEventIdleMarkWork, now)
     if mode == C.gcMarkWorkerFractionalMode:

@@ -18,6 +18,7 @@ from goalloc.gc.mgclimit import limiting, update as update_limiter
 from goalloc.gc.mgcmark import gcDrainN
 from goalloc.gc.mgcmark_credit import BG_CREDIT, BYTES_PER_WORK, WORK_PER_BYTE, work_to_bytes
 from goalloc.gc.mgcwork import gcMarkWorkAvailable
+from goalloc.gc.trace import ASSIST, log_turn
 from goalloc.layout import g_, gcControllerState, p_, variables as V
 from goalloc.words import add64, get32, get64, put64
 
@@ -61,6 +62,7 @@ def gcAssistAlloc1(m, t, gp, work):
     done = gcDrainN(m, t, pp, work)
     put64(m, t, gp + g_.gcAssistBytes, get64(m, t, gp + g_.gcAssistBytes) + 1 + work_to_bytes(m, t, done))
     completed = add_nwait(m, t, 1) == get32(m, t, NPROC) and not gcMarkWorkAvailable(m, t, 0)
+    log_turn(m, t, ASSIST, start)
     now = nanotime(m, t)
     spent = get64(m, t, pp + p_.gcAssistTime) + now - start
     if tracked:

@@ -22,6 +22,7 @@ from goalloc.gc.mgcscavenge_goroutine import G as SCAVENGER_G, SCAVENGER, TIMER,
 from goalloc.gc.mgcpacer_commit import isSweepDone
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, sweepone
 from goalloc.gc.mgcwork import freeSomeWbufs
+from goalloc.gc.trace import SWEEP, log_turn
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, p_, sweepdata, timer, variables as V
 from goalloc.sched.proc import GOSCHED, PC, VARIABLES_BYTES
@@ -84,11 +85,13 @@ def goschedIfBusy(m, t, gp):
 def run_sweeper(m, t, gp):
     freeing = get64(m, t, gp + HI) - VARIABLES_BYTES + FREEING
     if get64(m, t, freeing) == 0:
+        began = nanotime(m, t)
         for _ in range(BATCH):
             if sweepone(m, t) == NOTHING:
                 put64(m, t, freeing, 1)
                 break
             put32(m, t, NBGSWEEP, get32(m, t, NBGSWEEP) + 1)
+        log_turn(m, t, SWEEP, began)
         if get64(m, t, freeing) == 0:
             goschedIfBusy(m, t, gp)
             return

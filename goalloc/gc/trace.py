@@ -3,15 +3,20 @@
     CYCLE     at the end of a cycle, where gctrace prints its line         SCAVENGED    where scavtrace does
     FORCED    "GC forced": two minutes have passed
 
+Behind its rows lies a second log, of turns: what the collector did on a P, from when to when.
+
+    P 0's last turn | P 1's | ... 64 | kind, P, began, ended | ...        a turn that goes on where the P's last one ended is one with it
+
 The log is the host's, as a terminal is (runtime/log.py makes it; a process without one logs nothing), so that a program has the same
 memory whether somebody looks or not. What a row says is read as the trace reads it, from the runtime's variables.
 observe/gctrace.py makes lines of rows.
 """
 
 from hwmem._jit import cold, kernel
-from hwmem.memory.ram import poke64
+from hwmem.memory.ram import peek64, poke64
 from goalloc import params as P
 from goalloc.base.mstats import heapRetained
+from goalloc.base.nanotime import nanotime
 from goalloc.gc.mgcpacer_goal import C, GC_PERCENT, GLOBALS_SCAN, GOAL, HEAP_FREE, LAST_STACK_SCAN, MAPPED_READY
 from goalloc.gc.mgcpacer import LAST_HEAP_GOAL
 from goalloc.layout import gcControllerState, mstats, workType, variables as V
@@ -19,6 +24,11 @@ from goalloc.words import get8, get32, get64
 
 CYCLE, SCAVENGED, FORCED = 1, 2, 3
 ROWS, COLUMNS = 1 << 16, 32  # the oldest rows are lost where there are more
+PS, TURN_ROWS, TURN_WORDS = 64, 1 << 15, 4  # turns beyond those are not kept
+ROWS_OF_BOTH = ROWS + (PS + TURN_ROWS * TURN_WORDS) // COLUMNS
+DEDICATED, FRACTIONAL, IDLE, ASSIST, SWEEP = range(5)
+TURNS_OF = ("dedicated", "fractional", "idle", "assist", "sweep")
+GAP_NS = 2_000  # between turns of one kind that are one
 WORK, MEMSTATS = V.work, V.memstats
 # What a row of a cycle has after its kind: words of memory, then what is no word of it
 WORDS_OF = {
@@ -102,3 +112,27 @@ def log_scavenged(m, t, background, eager, forced, reset):
 @cold
 def log_forced(m, t):
     new_row(m, t, FORCED)
+
+
+@cold
+def log_turn(m, t, kind, began):
+    """The thread's P has marked, or swept, from then until now; no access is made. A program's thread knows its P's number."""
+    guest = m.process[m.thread[t].process].guest
+    if guest[P.LOG] == 0:
+        return
+    p, ended = m.thread[t].local[0] & PS - 1, nanotime(m, t)
+    last, rows = guest[P.LOG] + (ROWS * COLUMNS + p) * 8, guest[P.LOG] + (ROWS * COLUMNS + PS) * 8
+    row = peek64(last)  # 0: it has none
+    if row and peek64(row) == kind and began - peek64(row + 24) <= GAP_NS:
+        poke64(row + 24, ended)
+        return
+    n = guest[P.TURNS]
+    guest[P.TURNS] += 1
+    if n >= TURN_ROWS:
+        return
+    row = rows + n * TURN_WORDS * 8
+    poke64(row, kind)
+    poke64(row + 8, p)
+    poke64(row + 16, began)
+    poke64(row + 24, ended)
+    poke64(last, row)

@@ -195,8 +195,9 @@ def count_asked(m, t, sizeclass, size):
 
 @kernel
 def publish(m, t, x, s, size):
-    """The publication barrier, then the index up to which the collector may look; while it marks, the object is black."""
-    sfence(m, t)
+    """The publication barrier, then the index up to which the collector may look. While it marks, the object is black."""
+    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.UNPUBLISHED == 0:
+        sfence(m, t)
     store64(m, t, s + mspan.freeIndexForScan, load64(m, t, s + mspan.freeindex))
     if is_marking(m, t):
         m.thread[t].guest[P.SIZE] = size

@@ -31,6 +31,7 @@ PROBES = {  # what a result shows over time, beside what the kernel counts (Resu
     "heap_free": gcControllerState.heapFree,
     "heap_released": gcControllerState.heapReleased,
 }
+MOST_TURNS = 10_000  # of the collector on the Ps, that a result keeps
 RANK, COUNT = 0, 1  # a thread's first registers; how many steps it has done
 
 
@@ -92,7 +93,7 @@ def outcome(w, space, operations):
         "sizes": sizes,
         "arenas": page_map(look, rt.ps),
         "environment": ENVIRONMENT | space.environment,
-        **({"gc": rt.gc_cycles(), "trace": rt.trace_lines()} if stats["NumGC"] else {}),
+        **({"gc": rt.gc_cycles(), "turns": rt.gc_turns(MOST_TURNS), "trace": rt.trace_lines()} if stats["NumGC"] else {}),
     }
 
 

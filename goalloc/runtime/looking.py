@@ -14,7 +14,7 @@ from goalloc.observe.inspect import Inspector
 from goalloc.observe.memstats import STATES, read_memstats, read_span
 from goalloc.observe.metrics import read_metrics
 from goalloc.observe.sizestats import size_stats
-from goalloc.runtime.log import rows
+from goalloc.runtime.log import rows, turns
 
 
 @one_at_a_time(its_machine)
@@ -55,12 +55,35 @@ class Looking:
         """Raise FatalError, with the values, if an invariant of the heap is broken."""
         check_heap(self)
 
+    def why_live(self, address):
+        """The shortest path from a root to the object that an address points into (observe/retention.py Path: root, name, steps; str() of it is
+        for people), or None if nothing leads there: the next collection frees it. Registers count for nothing, as for gc()."""
+        from goalloc.observe.retention import why_live
+
+        return why_live(self, address)
+
+    def retained(self, most=None):
+        """What keeps most: roots and objects as dicts, with the bytes that would be freed without that one alone (observe/retention.py)."""
+        from goalloc.observe.retention import retained
+
+        return retained(self, most)
+
+    def site_name(self, number):
+        """The name of a call site's number, "" of 0."""
+        names = {n: name for name, n in self.sites.items()}
+        return names.get(number, f"{number:#x}" if number else "")
+
     def gc_cycles(self):
         """The collections so far, a dict each: n, forced, heap_trigger, heap_start, heap_end, heap_marked, goal, next_goal, stack_scan,
         globals_scan, heap_scan_work, mapped_ready, heap_free, heap_released (bytes), assist_ns, dedicated_ns, fractional_ns, idle_ns,
         at_ns (four moments), pauses_ns (sweep termination, mark termination), cons_mark, objects_marked, spans_swept (observe/gctrace.py)."""
         guest = self.machine.state.process[self.process.number].guest
         return cycles(rows(self.process, self._log), int(guest[P.OBJECTS_MARKED]), int(guest[P.SPANS_SWEPT]))
+
+    def gc_turns(self, most=1 << 15):
+        """What the collector did on the Ps of a program: {"rows": [[P, "dedicated", "fractional", "idle", "assist" or "sweep", from, to], ...],
+        "lost": how many rows beyond `most`}, nanoseconds by the machine's clocks."""
+        return turns(self.process, self._log, most)
 
     def trace_lines(self, gctrace=True, scavtrace=True):
         """What GODEBUG=gctrace=1,scavtrace=1 would have printed so far, a string a line; or only one of both."""

@@ -26,6 +26,7 @@ from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit
 from hwmem.cache.sets import index_in, index_of, row_of, touch_in
+from hwmem.cache.shares import BY_WALKER
 from hwmem.cache.answer import answer_getx, answer_read, answer_upgrade, fetch_from_llc, fetch_from_memory
 from hwmem.cache.entry import allocate, allocate_again, far_copies, holders, lookup, name_holder, sharers_of
 from hwmem.cache.protocol import GETS, GETX, PR_RD, PUTX, UPGRADE
@@ -36,11 +37,12 @@ NOBODY = np.uint64(0)
 
 
 @hot
-def request(m, c, line, write):
-    """Core `c` of a machine that is `direct`, which knows nothing of `line`, asks for a copy or the only copy.
+def request(m, c, line, how):
+    """Core `c` of a machine that is `direct`, which knows nothing of `line`, asks for a copy or (`how`: 1,
+    and BY_WALKER) the only copy.
     Returns the state granted, E to a writer (its L1 makes that M), and the line's entry in the LLC.
     """
-    core, llc = m.core[c], m.llc[0]
+    core, llc, write = m.core[c], m.llc[0], how & 1
     row = row_of(llc, line)
     i = index_in(m, llc, row, line)
     if i >= 0:
@@ -53,9 +55,13 @@ def request(m, c, line, write):
         m.directory.gets += 1
     if i >= 0:
         core.llc_hits += 1
+        if how & BY_WALKER:
+            core.walker.llc_hits += 1
         fetch_from_llc(m, core)
     else:
         core.llc_misses += 1
+        if how & BY_WALKER:
+            core.walker.llc_misses += 1
         fetch_from_memory(m, c, line, 0)
         i = allocate(m, c, llc, line, row)
     state = P.E if write else np.int64(m.protocol.next_state[P.I, PR_RD])
@@ -112,10 +118,12 @@ def count_request(m, core, kind, i):
         d.upgrades += 1
         core.upgrades += 1
     if m.has_llc:
-        if i >= 0 or kind == UPGRADE:
-            core.llc_hits += 1
-        else:
-            core.llc_misses += 1
+        hit = i >= 0 or kind == UPGRADE
+        core.llc_hits += hit
+        core.llc_misses += not hit
+        if core.walking:
+            core.walker.llc_hits += hit
+            core.walker.llc_misses += not hit
 
 
 @kernel
@@ -171,7 +179,9 @@ def put_back(m, c, line, state, keeps, i):
     holder; `i`: the line's LLC entry, -1 if not known."""
     core = m.core[c]
     dirty = state != P.E
-    core.writebacks += 1 if dirty else 0
+    core.writebacks += dirty
+    if core.walking:
+        core.walker.writebacks += dirty
     if m.inclusion == P.NINE or not m.has_llc:
         if dirty:
             write_back(m, c, line)

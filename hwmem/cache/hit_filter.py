@@ -32,6 +32,7 @@ from hwmem._jit import cold, hot, kernel
 LAST = P.LINE - 1
 STORE_NEEDS = P.PTE_RW | P.PTE_D  # of a page's leaf entry, so that a store may go ahead
 NOT_KNOWN = -1
+FRAME = (1 << 63) - P.PAGE  # of what is known of a page: its frame
 
 
 @kernel
@@ -58,11 +59,11 @@ def hot_host(core, va):
 
 @hot
 def known_frame(core, va, write):
-    """Physical address of the frame of `va`'s page, if that is the last of its TLB set and allows the access; else NOT_KNOWN."""
+    """(`write`: 0/1.) Physical address of the frame of `va`'s page, if that is the last of its TLB set and allows the access; else NOT_KNOWN."""
     known = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
-    if known.page != (va | core.page_last) or (write and not known.frame & 1):
+    if known.page != (va | core.page_last) or write & ~known.frame:
         return NOT_KNOWN
-    return known.frame & ~1
+    return known.frame & FRAME
 
 
 @hot

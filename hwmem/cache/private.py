@@ -24,14 +24,16 @@ that level, if that is valid.
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.hit_filter import cool
-from hwmem.cache.sets import index_in, key_of, prefetch_row, put, refill, row_of, take_way, touch_entry, touch_in
+from hwmem.cache.sets import index_in, key_of, prefetch_row, put, refill, row_of, take_victim, touch_entry, touch_in
 from hwmem.cache.directory import put_back, request, request_again
+from hwmem.cache.shares import BY_WALKER
 from hwmem.cache.entry import give_up
 from hwmem.cache.protocol import PR_RD
 
 BELOW_SHIFT = 32  # in an L2 entry's word: the LLC entry's link above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
 HIT = -2
+DIRECT = 1  # of an eviction: the machine is known to be `direct`
 
 
 @hot
@@ -87,18 +89,21 @@ def look_up(m, c, line, write):
 @apart
 def miss_line(m, c, line, write, i):
     """take_miss, as a call: most callers are small."""
-    take_miss(m, c, row_of(m.core[c].l1d, line), line, write, i)
+    take_miss(m, c, row_of(m.core[c].l1d, line), line, write & 1, i)
 
 
 @hot
-def take_miss(m, c, row, line, write, i):
-    """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1)."""
-    core = m.core[c]
+def take_miss(m, c, row, line, how, i):
+    """An L1 miss, or a store without the right to (`i`: the L1 entry that holds the tag, or -1). `how`: 0, or 1 of a write; and
+    BY_WALKER."""
+    core, write = m.core[c], how & 1
     core.l1d.misses += 1
+    if how & BY_WALKER:
+        core.walker.l1d_misses += 1
     row_2 = row_of(core.l2, line)
     j = index_in(m, core.l2, row_2, line)  # an L2 that is not there has no ways
     if j < 0 and i < 0 and m.direct:
-        fetch_line(m, c, row, row_2, line, write)
+        fetch_line(m, c, row, row_2, line, how)
         return
     state = m.tag[j] & P.STATE_MASK if j >= 0 else P.I
     if state > P.I and (write == 0 or state >= P.E):
@@ -109,24 +114,35 @@ def take_miss(m, c, row, line, write, i):
     else:
         j = miss_l2(m, c, line, write, i, j)
         state = m.tag[j] & P.STATE_MASK if j >= 0 else P.E
-    fill_l1(m, c, row, line, l1_state(state, write), i, j)
+    old, link = fill_l1(m, core, row, line, l1_state(state, write), i, j)
+    if leaves(m, old):
+        replace_l1(m, c, old, link - 1, how)  # last: a dirty victim may take the new line's place in the L2
 
 
 @hot
-def fetch_line(m, c, row, row_2, line, write):
+def fetch_line(m, c, row, row_2, line, how):
     """A line that neither level knows comes into both, into these rows; the machine is `direct`."""
     core = m.core[c]
     core.l2.misses += 1
-    j = allocate_l2(m, c, line, row_2, 1)
-    state, e = request(m, c, line, write)
-    i = take_way(m, core.l1d, row)
+    if how & BY_WALKER:
+        core.walker.l2_misses += 1
+    j = allocate_l2(m, c, line, row_2, DIRECT | how & BY_WALKER)
+    state, e = request(m, c, line, how)
+    i = take_victim(m, core.l1d, row)
     old, link = m.tag[i], m.word[i]
-    put(m, i, line, l1_state(state, write))
+    put(m, i, line, l1_state(state, how & 1))
     m.word[i] = j + 1
     put(m, j, line, state)
     m.word[j] = (e + 1) << BELOW_SHIFT | i
-    if old != 0:
-        replace_l1(m, c, old, link - 1)  # last: a dirty victim may take the new line's place in the L2
+    if leaves(m, old):
+        replace_l1(m, c, old, link - 1, how)  # last, as above
+
+
+@hot
+def leaves(m, old):
+    """Whether a line leaves a private level by the entry that was tagged `old` and has been taken: a way that remembers a line only
+    is empty, but in gem5 (sets.py)."""
+    return old != 0 and (old & P.STATE_MASK > P.I or m.recency == P.GEM5)
 
 
 @hot
@@ -144,21 +160,21 @@ def hit_l2(m, core, row, j):
 
 
 @hot
-def fill_l1(m, c, row, line, state, i, below):
-    """The line comes into the L1's row `row`, into entry `i` (-1: a victim's) in `state`; `below`: its entry in the L2, or -1."""
+def fill_l1(m, core, row, line, state, i, below):
+    """The line comes into the L1's row `row`, into entry `i` (-1: a victim's) in `state`; `below`: its entry in the L2, or -1.
+    Tag and word of the entry that was taken, 0 if it was `i`."""
     old, link = 0, 0
     if i < 0:
-        i = take_way(m, m.core[c].l1d, row)
+        i = take_victim(m, core.l1d, row)
         old, link = m.tag[i], m.word[i]
     else:
-        count_upgrade(m, m.core[c], i)
-        refill(m, m.core[c].l1d, i)
+        count_upgrade(m, core, i)
+        refill(m, core.l1d, i)
     put(m, i, line, state)
     m.word[i] = below + 1
     if below >= 0:
         m.word[below] = m.word[below] & ~LOW | i
-    if old != 0:
-        replace_l1(m, c, old, link - 1)  # last: a dirty victim may take the new line's place in the L2
+    return old, link
 
 
 @cold
@@ -192,13 +208,16 @@ def miss_without_l2(m, c, line, write, i):
 def enter_alone(m, c, line):
     """An entry of the L1 for `line`, in state I until it comes; the victim has gone to the LLC, for there is no L2."""
     l1 = m.core[c].l1d
-    i = take_way(m, l1, row_of(l1, line))
+    i = take_victim(m, l1, row_of(l1, line))
     old, link = m.tag[i], m.word[i]
     put(m, i, line, P.I)
-    if old != 0:
-        state = old & P.STATE_MASK
+    if leaves(m, old):
+        state, dirty = old & P.STATE_MASK, is_dirty(old & P.STATE_MASK)
         l1.replacements += 1
-        l1.dirty_evictions += 1 if is_dirty(state) else 0
+        l1.dirty_evictions += dirty
+        if m.core[c].walking:
+            m.core[c].walker.l1d_replacements += 1
+            m.core[c].walker.l1d_dirty_evictions += dirty
         if state >= P.O:
             put_back(m, c, key_of(old), state, 0, link - 1)
     return i
@@ -210,6 +229,8 @@ def miss_l2(m, c, line, write, i, j):
     the right that is needed afterwards. Returns it."""
     core = m.core[c]
     core.l2.misses += 1
+    if core.walking:
+        core.walker.l2_misses += 1
     had = max(m.tag[i] & P.STATE_MASK if i >= 0 else P.I, m.tag[j] & P.STATE_MASK if j >= 0 else P.I)
     found = j >= 0
     if not found and had == P.I and m.inclusion == P.INCLUSIVE:
@@ -239,34 +260,38 @@ def expect_request(m, core, line):
 
 
 @hot
-def replace_l1(m, c, old, below):
-    """The L1 entry that was tagged `old` and linked to the L2's `below` has been taken for another line."""
+def replace_l1(m, c, old, below, how):
+    """The L1 entry that was tagged `old` and linked to the L2's `below` has been taken for another line, `how` as in take_miss."""
     core = m.core[c]
     core.l1d.replacements += 1
+    if how & BY_WALKER:
+        core.walker.l1d_replacements += 1
     state = old & P.STATE_MASK
     if below < 0 and state > P.I:
         evict_l1(m, c, key_of(old), state)
     elif is_dirty(state):  # else the common victim: the L2 has it, and need not be told
         core.l1d.dirty_evictions += 1
+        if how & BY_WALKER:
+            core.walker.l1d_dirty_evictions += 1
         touch_entry(m, core.l2, below)
         m.tag[below] = m.tag[below] & ~P.STATE_MASK | state
 
 
 @cold
 def allocate_l2_late(m, c, line):
-    return allocate_l2(m, c, line, row_of(m.core[c].l2, line), 0)
+    core = m.core[c]
+    return allocate_l2(m, c, line, row_of(core.l2, line), BY_WALKER if core.walking else 0)
 
 
 @hot
-def allocate_l2(m, c, line, row, direct):
-    """An entry of the L2's row `row` for `line`, in state I until the caller sets it. `direct`: the machine is (1), or not known
-    to be.
+def allocate_l2(m, c, line, row, how):
+    """An entry of the L2's row `row` for `line`, in state I until the caller sets it. `how`: DIRECT, BY_WALKER.
 
     The core keeps its right to the victim while the L1 holds a copy.
     """
-    j = take_way(m, m.core[c].l2, row)
-    if m.tag[j] != 0:
-        evict_l2(m, c, m.tag[j], m.word[j], direct)
+    j = take_victim(m, m.core[c].l2, row)
+    if leaves(m, m.tag[j]):
+        evict_l2(m, c, m.tag[j], m.word[j], how)
     put(m, j, line, P.I)
     return j
 
@@ -279,6 +304,7 @@ def evict_l1(m, c, line, state):
         core.l1d.dirty_evictions += 1
         core.l2.write_back_misses += 1
         if core.walking:
+            core.walker.l1d_dirty_evictions += 1
             core.walker.l2_write_back_misses += 1
         j = allocate_l2_late(m, c, line)
         m.tag[j] |= state
@@ -288,15 +314,20 @@ def evict_l1(m, c, line, state):
 
 
 @hot
-def evict_l2(m, c, old, links, direct):
-    """The L2 entry that was tagged `old`, with its links, has been taken for another line."""
+def evict_l2(m, c, old, links, how):
+    """The L2 entry that was tagged `old`, with its links, has been taken for another line. `how`: DIRECT, BY_WALKER."""
     core = m.core[c]
     core.l2.replacements += 1
+    if how & BY_WALKER:
+        core.walker.l2_replacements += 1
     state = old & P.STATE_MASK
-    if direct and state >= P.E and links > LOW and (m.tag[links & LOW] ^ old) & P.KEY_MASK != 0:
+    if how & DIRECT and state >= P.E and links > LOW and (m.tag[links & LOW] ^ old) & P.KEY_MASK != 0:
         if state == P.M:
             core.l2.dirty_evictions += 1
             core.writebacks += 1
+            if how & BY_WALKER:
+                core.walker.l2_dirty_evictions += 1
+                core.walker.writebacks += 1
             m.tag[(links >> BELOW_SHIFT) - 1] |= P.DIRTY
         give_up(m, (links >> BELOW_SHIFT) - 1)  # the common victim: the only copy, and nowhere else in the core
     elif state > P.I:
@@ -313,8 +344,10 @@ def copy_in_l1(m, links, tag):
 @apart
 def evict_other_l2(m, c, old, state, links):
     """evict_l2, where the L1 has a copy or the LLC's entry is not known."""
-    line, i, above = key_of(old), copy_in_l1(m, links, old), (links >> BELOW_SHIFT) - 1
-    m.core[c].l2.dirty_evictions += 1 if is_dirty(state) else 0
+    core, line, i, above = m.core[c], key_of(old), copy_in_l1(m, links, old), (links >> BELOW_SHIFT) - 1
+    core.l2.dirty_evictions += is_dirty(state)
+    if core.walking:
+        core.walker.l2_dirty_evictions += is_dirty(state)
     if i >= 0:
         m.word[i] = 0
     if state == P.M and i >= 0 and m.protocol.next_state[P.I, PR_RD] < P.E:

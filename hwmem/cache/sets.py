@@ -120,15 +120,6 @@ def take_victim(m, s, row):
 
 
 @hot
-def take_way(m, s, row):
-    """take_victim of a private cache, where a way that only remembers a line is empty."""
-    i = take_victim(m, s, row)
-    if m.tag[i] & P.STATE_MASK == P.I and m.recency == P.PROCESSOR:
-        m.tag[i] = m.word[i] = 0
-    return i
-
-
-@hot
 def put(m, i, key, flags):
     """Entry `i`, taken for `key`, holds it from now on."""
     m.tag[i] = key << P.TAG_SHIFT | P.OCCUPIED | flags

@@ -1,17 +1,19 @@
 """Who caused it: what of a core's counts is the page walker's, and what the kernel's. The rest is the program's.
 
-    an access of the walker or the kernel ── the L1 has the line: nothing more is counted
-                                          └─ it misses:  open_share ── take_miss ── close_share
+    an access of the kernel ── the L1 has the line: nothing more is counted
+                            └─ it misses:  open_share ── take_miss ── close_share
+    one of the walker, missing:  take_miss with BY_WALKER, and core.walking set
 
-What a miss changes of the core's counts between the two is theirs; what served it (core.source) is counted in
+What a miss changes of the core's counts between the two is the kernel's; it opens a share once a range (core/physical.py). The walker
+misses one line at a time and often: where a miss counts something, it is counted in `core.walker` too, on the way of most misses because
+of BY_WALKER, which is a constant there, elsewhere because of `core.walking`. What served the miss (core.source) is counted in
 `share.served`, which has L2 hits, upgrades, HITMs and DRAM reads. Their L1 hits are their accesses less their misses
 (observe/counters.py). A program's own access pays nothing for it, and the core's counts stay sums over all three.
-
-The kernel opens a share once a range (core/physical.py). The walker misses one line at a time and often, so it notes only what
-its common misses change (mmu/walk.py); what is rare is added where it happens, while `core.walking` is set.
 """
 
 from hwmem._jit import hot
+
+BY_WALKER = 2  # beside `write` (0/1) of a miss: it is the page walker's
 
 
 @hot

@@ -20,10 +20,12 @@ from hwmem.cli.line import (
     command_line,
     configuration,
     draw,
+    draw_plot,
     json_option,
     keeping,
     machine_options,
     output_option,
+    plot_option,
     print_json,
     refusing,
     run_command,
@@ -35,7 +37,7 @@ from hwmem.cli.line import (
 from hwmem.cli.export import export_commands
 from hwmem.cli.ordering import ordering_commands
 from hwmem.cli.recording import record_command, recording_options, wishes_of
-from hwmem.cli.sweep import diff_command, draw_plot, run_sweep, sweep_options
+from hwmem.cli.sweep import diff_command, run_sweep, sweep_options
 
 SECTIONS = (
     "c2c",
@@ -113,6 +115,7 @@ def parser():
     sub = command(show_report, "report", "tables from a result that was kept")
     sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"one of {', '.join(SECTIONS)} (default: an overview)")
+    plot_option(sub, "draw it")
     json_option(sub)
 
     sub = command(write_page, "html", "a kept result as one HTML file that needs nothing beside itself")
@@ -209,6 +212,8 @@ def show_report(arguments):
 
     with refusing():
         result = load_result(arguments.file)
+    with believing(arguments.file):
+        draw_plot(result, arguments)
     if arguments.json:
         from hwmem.runs.data import section_data
 

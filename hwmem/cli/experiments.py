@@ -9,8 +9,7 @@ from contextlib import nullcontext
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from hwmem.cli.line import Refused, draw, json_option, keeping, new_file, print_json, refusing, say
-from hwmem.cli.sweep import draw_plot
+from hwmem.cli.line import Refused, draw, draw_plot, json_option, keeping, new_file, plot_option, print_json, refusing, say
 
 
 class Room(NamedTuple):
@@ -29,7 +28,7 @@ def experiment_commands(command, room):
 
     sub = command(make_one, "experiment", "measure one claim: a table, whether it holds, and why")
     sub.add_argument("name", metavar="NAME", help=f"one that `{sub.prog.split()[0]} experiments` lists")
-    sub.add_argument("--plot", type=new_file, metavar="F", help="draw it (.png, .svg or .pdf)")
+    plot_option(sub, "draw it")
     sub.add_argument("--html", type=new_file, metavar="F", help="write it as a page")
     sub.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="parameters of its runs, instead of its own"
@@ -98,7 +97,7 @@ def list_or_make(arguments):
 
 
 def make_all(room, arguments):
-    from hwmem.experiments.experiment import perform
+    from hwmem.experiments.experiment import perform_if_possible
     from hwmem.experiments.page import site
     from hwmem.experiments.show import verdicts
 
@@ -116,7 +115,7 @@ def make_all(room, arguments):
         else:
             for name, one in room.experiments.items():
                 begun(name)
-                outcomes.append(perform(one, lab))
+                outcomes.append(perform_if_possible(one, lab))
     if arguments.json:
         print_json([one.to_dict() for one in outcomes])
     else:

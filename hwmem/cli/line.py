@@ -173,6 +173,7 @@ def run_command(command, function, registry, example):
     sub.add_argument("--max-cycles", type=int, metavar="N", help="stop the program after so many cycles, if it has not ended")
     sub.add_argument("--live", action="store_true", help="show the run as it goes: accesses a second, misses, the hottest lines, memory")
     sub.add_argument("--alone", action="store_true", help="no comparison with its variants")
+    plot_option(sub, "draw it: the comparison, the program's figures, memory over time, a collector's pauses")
     return sub
 
 
@@ -212,6 +213,31 @@ def new_file(path):
         if wrong:
             raise argparse.ArgumentTypeError(f"{path}: {os.strerror(code)}")
     return path
+
+
+def plot_option(sub, help):
+    sub.add_argument("--plot", type=picture, metavar="F", help=f"{help} (.png, .svg or .pdf)")
+
+
+def picture(path):
+    """A file for a picture that can be written and drawn."""
+    from hwmem.report.look import picture_file
+
+    try:
+        picture_file(path)
+    except (ImportError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return new_file(path)
+
+
+def draw_plot(what, arguments):
+    """The picture of a Result, a Sweep or an Outcome, if one was asked for."""
+    if arguments.plot:
+        try:
+            with refusing():
+                what.plot(arguments.plot)
+        except ImportError as error:
+            raise Refused(str(error)) from None
 
 
 def core_numbers(text):

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from hwmem.cli.line import Refused, believing, draw, json_option, new_file, print_json, refusing, say
+from hwmem.cli.line import believing, draw, draw_plot, json_option, new_file, print_json, refusing, say
 
 
 def sweep_options(sub):
@@ -18,7 +18,6 @@ def sweep_options(sub):
     )
     sub.add_argument("--jobs", type=int, metavar="N", help="of a sweep: runs at a time (default: one a core of this host)")
     sub.add_argument("--cluster", metavar="ADDRESS", help="of a sweep: a dask scheduler to run it on")
-    sub.add_argument("--plot", metavar="F.png", help="draw the sweep, or the comparison (.png, .svg or .pdf)")
 
 
 def run_sweep(arguments):
@@ -62,16 +61,6 @@ def part(word, values_of):
     if not equals or not text:
         raise ValueError(f"--sweep: {word!r:.60} must be name=values, such as threads=1..16")
     return name.strip(), values_of(text.strip())
-
-
-def draw_plot(what, arguments):
-    """The picture of a Sweep or a Result, if one was asked for."""
-    if arguments.plot:
-        try:
-            with refusing():
-                what.plot(arguments.plot)
-        except ImportError as error:
-            raise Refused(str(error)) from None
 
 
 def diff_command(command):

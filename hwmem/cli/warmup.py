@@ -1,7 +1,7 @@
 """`hwmem warmup`: compile what any later command needs, by doing a little of each. `goalloc warmup` is the other half, a process
 of its own that this one starts, since hwmem knows nothing of Go.
 
-Left out, and compiled when first used: kernels of the user's own, calls of a machine at Python's prompt, goalloc's experiments.
+Left out, and compiled when first used: kernels of the user's own, calls of a machine at Python's prompt that no experiment makes.
 """
 
 import os
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from hwmem import params as P
 from hwmem._jit import DOORS, JIT_DISABLED
 
-LEFT_OUT = "left out, and compiled when first used: kernels of your own, calls of a machine at Python's prompt, goalloc's experiments"
+LEFT_OUT = "left out, and compiled when first used: kernels of your own, most calls of a machine at Python's prompt"
 TRACE = "I  04001000,3\n L 1ffeffe7e0,8\n S 1ffeffe7e0,8\n"
 LITMUS = "X86 SB\n{ x=0; y=0; }\n P0 | P1 ;\n MOV [x],$1 | MOV [y],$1 ;\n MOV EAX,[y] | MOV EAX,[x] ;\nexists (0:EAX=0 /\\ 1:EAX=0)\n"
 
@@ -25,7 +25,9 @@ def warm_up(arguments):
         print("hwmem: NUMBA_DISABLE_JIT is set: there is nothing to compile", file=sys.stderr)
         return
     other = [] if find_spec("goalloc") is None else [("goalloc", other_half)]
-    carry_out([("doors", lambda: bind(range(P.GUEST_DOORS))), *workloads(), ("trace", replay_traces), ("litmus", explore), *other])
+    carry_out(
+        [("doors", lambda: bind(range(P.GUEST_DOORS))), *workloads(), ("trace", replay_traces), ("litmus", explore), *experiments(), *other]
+    )
     print(f"hwmem: {LEFT_OUT}", file=sys.stderr)
 
 
@@ -64,6 +66,20 @@ def replay_traces():
             file.write(TRACE)
         replay(open_trace(path))
         replay([open_trace(path), open_trace(path)])
+
+
+def experiments():
+    from hwmem.experiments.claims import EXPERIMENTS
+    from hwmem.experiments.experiment import Lab
+
+    return those_without_workloads(EXPERIMENTS, Lab())
+
+
+def those_without_workloads(found, lab):
+    """Steps that make the experiments which do not run workloads alone, where they can be made."""
+    from hwmem.experiments.experiment import perform_if_possible
+
+    return [(name, lambda one=one: perform_if_possible(one, lab)) for name, one in found.items() if not one.workloads]
 
 
 def explore():

@@ -16,6 +16,7 @@ from hwmem.cache.replacement import fresh_stack, stack_mask
 from hwmem.cache.protocol import PROTOCOLS, tables
 from hwmem.core.in_flight import RECENT
 from hwmem.layout import MACHINE
+from hwmem.layout.state import state_on
 from hwmem.memory.host import HostMemory, no_room
 
 
@@ -77,7 +78,7 @@ def new_record():
         pages = Pages(-1, MACHINE.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError:
         raise no_room(MACHINE.itemsize, "machine") from None
-    return np.frombuffer(pages, MACHINE, 1).view(np.recarray)[0], pages
+    return state_on(pages), pages
 
 
 def use_huge_pages(pages, pools):

@@ -62,7 +62,7 @@ def short_way(m, t, c, va, what, value):
     if core.sb_free_at > now and kind == P.STORE and core.sb_free_at >= now + core.sb_passage:
         push(m, t, va, pa, what, value)  # behind one that is longer on its way
         return 0
-    i, kept = hit_line(m, c, row, line, write), HIT
+    i = hit_line(m, c, row, line, write)
     if i == HIT:
         behind_stores(m, core, pa, what, now)
     else:
@@ -70,8 +70,9 @@ def short_way(m, t, c, va, what, value):
             push(m, t, va, pa, what, value)
             return 0
         take_miss(m, c, row, line, write, i)
-        kept = i if m.recency == P.GEM5 else HIT
-    note_line(core, va, m.ram_base + pa, write and core.sb_leaving == 0, kept)
+        if i >= 0 and m.recency == P.PROCESSOR:
+            i = HIT
+    note_line(core, va, m.ram_base + pa, write and core.sb_leaving == 0, i)
     return move_bytes(m.ram_base + pa, what, value)
 
 

@@ -12,7 +12,7 @@ from hwmem.cache.private import expect_request
 from hwmem.core.signal import kill
 from hwmem.mmu.translate import translate
 
-READS = (1 << P.LOAD) | (1 << P.PHANTOM_LOAD)
+READ_KINDS = 3  # kinds with none of these bits read; a mask, for a replay knows the others of its kinds when it is compiled
 NOT_KNOWN = -2  # no physical address is negative: they have 52 bits, without an MMU 63
 LAST_PLACE = (1 << 63) - 1
 
@@ -20,7 +20,7 @@ LAST_PLACE = (1 << 63) - 1
 @hot
 def is_write(kind):
     """0 or 1."""
-    return 0 if READS >> kind & 1 else 1
+    return 1 if kind & READ_KINDS else 0
 
 
 @kernel
@@ -28,10 +28,10 @@ def count_access(core, kind):
     core.slow_accesses += 1
     if kind == P.ATOMIC:
         core.atomics += 1
-    elif READS >> kind & 1:
-        core.loads += 1
-    else:
+    elif is_write(kind):
         core.stores += 1
+    else:
+        core.loads += 1
 
 
 @hot

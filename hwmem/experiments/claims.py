@@ -1,6 +1,6 @@
 """The experiments by name, in the order in which the documents, notes on memory management, make their claims."""
 
-from hwmem.experiments import caches, linux, memory, ordering
+from hwmem.experiments import caches, linux, memory, ordering, recorded
 
 ORDER = (
     # 内存管理
@@ -10,7 +10,7 @@ ORDER = (
     # 内存管理学习
     "mmap-threshold", "madvise-return",
     # Golang Rumtime-内存模型
-    "pointer-chase", "true-sharing", "ping-pong", "protocols", "reordering", "fence-costs", "false-sharing",
+    "pointer-chase", "true-sharing", "ping-pong", "protocols", "reordering", "fence-costs", "false-sharing", "recorded-program",
     # Linux系统内存
     "overlay", "address-space", "memory-limit",
 )  # fmt: skip
@@ -22,4 +22,4 @@ def in_order(order, *rooms):
     return {name: found[name] for name in order}
 
 
-EXPERIMENTS = in_order(ORDER, caches.EXPERIMENTS, ordering.EXPERIMENTS, memory.EXPERIMENTS, linux.EXPERIMENTS)
+EXPERIMENTS = in_order(ORDER, caches.EXPERIMENTS, ordering.EXPERIMENTS, memory.EXPERIMENTS, linux.EXPERIMENTS, recorded.EXPERIMENTS)

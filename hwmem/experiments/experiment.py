@@ -9,6 +9,7 @@ changes every run of the experiment, so that who doubts a claim can look for the
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from hwmem.config.machine import MachineConfig
@@ -18,8 +19,12 @@ from hwmem.runs.job import Job
 from hwmem.runs.watch import Watch
 
 
+class Unmeasured(ValueError):
+    """An experiment cannot be made on this host; the message is the line that says what is missing."""
+
+
 class Verdict(NamedTuple):
-    holds: bool
+    holds: bool | None  # None: it was not measured
     says: str  # what was measured
 
 
@@ -38,12 +43,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture of a table: its column `x` against `ys`. Bars where x is words, else lines."""
+    """A picture of a table: its column `x` against `ys`. Bars where x is words, else lines; `along` with a "; " has the unit of each of `ys`,
+    which then have a panel each."""
 
     x: str
     ys: tuple
     along: str
     log: bool = False  # the vertical axis
+    by: str = ""  # a column: a line for each of its values, of the one column in `ys`
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Outcome:
     def decided(self):
         """The verdict in words."""
         if not self.verdict.holds:
-            return "does not hold"
+            return "does not hold" if self.verdict.holds is not None else "not measured"
         return f"holds within {self.experiment.within}" if self.experiment.within else "holds"
 
     def to_dict(self):
@@ -104,16 +111,32 @@ class Outcome:
     def plot(self, path=None):
         """The experiment's figure, drawn into `path` if given; matplotlib's Axes. Raises ImportError where matplotlib is missing,
         ValueError for an experiment without one."""
-        from hwmem.report import plot
+        from hwmem.report import look, plot
 
         figure = self.experiment.figure
-        if figure is None:
+        if figure is None or not self.table.rows:
             raise ValueError(f"{self.experiment.name}: nothing to draw")
-        title = f"{self.experiment.name}: {self.decided}"
-        x = self.table.column(figure.x)
-        series = {name: list(zip(x, self.table.column(name))) for name in figure.ys}
-        draw = plot.bars if any(isinstance(value, str) for value in x) else plot.lines
-        return draw(series, figure.x, figure.along, title, path, figure.log)
+        x, units = self.table.column(figure.x), figure.along.split("; ")
+        panels = [((name,), unit) for name, unit in zip(figure.ys, units)] if len(units) > 1 else [(figure.ys, figure.along)]
+        shape = plot.bars if any(isinstance(value, str) for value in x) else plot.lines
+        painters = [partial(shape, series=self.series(names), across=figure.x, along=unit, log=figure.log) for names, unit in panels]
+        return look.figure(painters, path, f"{self.experiment.name}: {self.decided}")
+
+    def series(self, names):
+        """{name: [(x, y)]} of columns of the table; a line for each value of the column `by`, if the figure has one."""
+        figure, rows = self.experiment.figure, self.table.named()
+        if not figure.by:
+            return {name: [(row[figure.x], row[name]) for row in rows] for name in names}
+        values = dict.fromkeys(self.table.column(figure.by))
+        return {str(value): [(row[figure.x], row[names[0]]) for row in rows if row[figure.by] == value] for value in values}
+
+    def _repr_html_(self):
+        """What a notebook shows of it: the claim, the verdict, the table, and the picture where there is one."""
+        from hwmem.report.notebook import inline, paragraph, table
+
+        said = [paragraph(f"{self.experiment.name}: {self.experiment.claim}"), table(self.table.columns, self.table.rows)]
+        drawn = inline(self.plot, self.experiment.name) if self.experiment.figure else ""
+        return "\n".join([*said, paragraph(f"{self.decided}: {self.verdict.says}"), drawn])
 
 
 class Lab:
@@ -185,8 +208,20 @@ def near(measured, expected, part):
 
 
 def perform(experiment, lab):
-    """Make an experiment in a lab: its Outcome."""
+    """Make an experiment in a lab: its Outcome. Raises Unmeasured."""
     lab.enter(experiment)
     table = Table(experiment.columns, experiment.measure(lab))
+    return outcome(experiment, lab, table, experiment.judge(table))
+
+
+def perform_if_possible(experiment, lab):
+    """The same, and an Outcome without rows where it cannot be made."""
+    try:
+        return perform(experiment, lab)
+    except Unmeasured as why:
+        return outcome(experiment, lab, Table(experiment.columns, []), Verdict(None, str(why)))
+
+
+def outcome(experiment, lab, table, found):
     changes = tuple((option, tuple(words)) for option, words in (("--with", lab.settings), ("--set", lab.words)) if words)
-    return Outcome(experiment, table, experiment.judge(table), lab.seed, changes, tuple(dict.fromkeys(lab.commands)), lab.program)
+    return Outcome(experiment, table, found, lab.seed, changes, tuple(dict.fromkeys(lab.commands)), lab.program)

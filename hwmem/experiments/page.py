@@ -3,13 +3,13 @@
 site(experiments, lab, folder, begun)      folder/index.html, folder/NAME.html ...: every number is of the run just made
 """
 
-import io
 import shlex
 from pathlib import Path
 
-from hwmem.experiments.experiment import perform
+from hwmem.experiments.experiment import perform_if_possible
 from hwmem.page.blocks import listing, picture, section, table, tile, tiles, words
 from hwmem.page.document import document
+from hwmem.report.look import svg
 from hwmem.whole_file import write_whole
 
 INDEX = "index.html"
@@ -18,7 +18,7 @@ INDEX = "index.html"
 def outcome_page(outcome, links=()):
     """The HTML as text. The picture is left out where matplotlib is missing."""
     one = outcome.experiment
-    tone = "good" if outcome.verdict.holds else "bad"
+    tone = {True: "good", False: "bad"}.get(outcome.verdict.holds, "")
     return document(
         one.name,
         [
@@ -53,20 +53,18 @@ def columns(found):
 
 def drawn(outcome):
     """The figure as a block of the page, or None."""
-    if outcome.experiment.figure is None:
+    if outcome.experiment.figure is None or not outcome.table.rows:
         return None
     try:
         axes = outcome.plot()
     except ImportError:
         return None
-    file = io.StringIO()
-    axes.figure.savefig(file, format="svg", metadata={"Date": None})
-    return picture(file.getvalue(), f"{outcome.experiment.figure.along} by {outcome.experiment.figure.x}")
+    return picture(svg(axes), f"{outcome.experiment.figure.along} by {outcome.experiment.figure.x}")
 
 
 def index_page(outcomes, program):
     """The page that names them all."""
-    held = sum(one.verdict.holds for one in outcomes)
+    held = sum(bool(one.verdict.holds) for one in outcomes)
     documents = list(dict.fromkeys(one.experiment.source[0] for one in outcomes))
     return document(
         f"{program}: claims and experiments",
@@ -105,7 +103,7 @@ def site(experiments, lab, folder, begun):
     outcomes = []
     for name, one in experiments.items():
         begun(name)
-        outcomes.append(perform(one, lab))
+        outcomes.append(perform_if_possible(one, lab))
         write_whole(folder / f"{name}.html", outcome_page(outcomes[-1], [("all experiments", INDEX)]).encode())
     write_whole(folder / INDEX, index_page(outcomes, lab.program).encode())
     return outcomes

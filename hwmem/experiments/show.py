@@ -41,6 +41,6 @@ def outcome_text(outcome):
 
 def verdicts(outcomes):
     """A row an experiment."""
-    held = sum(one.verdict.holds for one in outcomes)
+    held = sum(bool(one.verdict.holds) for one in outcomes)
     rows = [[one.experiment.name, one.decided, one.verdict.says] for one in outcomes]
     return table(["experiment", "verdict", "measured"], rows) + f"\n\n{held} of {len(outcomes)} claims hold"

@@ -167,7 +167,10 @@ COLLECTION = record(
     }
 )
 CLASS = record(dict.fromkeys(("class", "size", "mallocs", "frees", "spans", "slots", "live", "free", "span bytes", "tail"), COUNT))
-HEAP = record({"memstats": named(ANY), "sizes": rows(CLASS)}, gc=rows(COLLECTION), trace=rows(TEXT), memprofile={"type": "object"})
+TURNS = record({"rows": rows({"type": "array", "minItems": 4, "maxItems": 4}), "lost": COUNT})
+HEAP = record(
+    {"memstats": named(ANY), "sizes": rows(CLASS)}, gc=rows(COLLECTION), turns=TURNS, trace=rows(TEXT), memprofile={"type": "object"}
+)
 
 VERSIONS = {
     "result": (RESULT, FORMAT),

@@ -34,7 +34,7 @@ RACE = record(("now", ACCESS), ("before", ACCESS))
 
 # A run over time (linux/series.py)
 SAMPLES, PROBES = 512, 8
-SERIES_NAMES = ("cycle", "vm", "anon", "file", "shared", "swapped", "cached", "used", "accesses", "l1_misses", "llc_misses", "hitm",
+SERIES_NAMES = ("cycle", "vm", "anon", "file", "shared", "swapped", "lazy", "cached", "used", "accesses", "l1_misses", "llc_misses", "hitm",
                 "walks", "faults")
 SERIES_COUNTS = len(SERIES_NAMES)
 SERIES = record("at", "start", "step", "rows",      # cycles: of the next row, of the run's beginning, between rows (at NEVER: none are taken)

@@ -2,22 +2,27 @@
 
     scheduler.py ── m.key[c] >= m.series.at ──> the sampler's door: a row, the next `at`       every other time it does not know of it
 
-    cycle | vm anon file shared swapped | cached used | accesses l1_misses llc_misses hitm walks faults | probes
+    cycle | vm anon file shared swapped lazy | cached used | accesses l1_misses llc_misses hitm walks faults | probes
 
 There is room for SAMPLES rows. When they are full, the step is doubled, and a row a step is kept: however long a run is, its rows lie
 evenly, and where they lie follows from the run alone. Counts of pages are the process's (Linux's own counters, kept as they change),
 `cached` and `used` the machine's; those of accesses are of all cores since the machine was made. A probe is a word of the process's
-memory, read without an access; 0 where no page is.
+memory, read without an access; 0 where no page is. `lazy` is what smaps calls LazyFree: pages on the lists of files' pages that are no
+file's, and that nobody has written to since; they are counted one by one, and only once there have been any.
 
 Invariant: no core's slice_end lies behind `at`, so that the scheduler's common case need not ask; `turn` is where the slice would end
 without it, so that who runs when does not depend on whether somebody looks.
 """
+
+import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import DOORS, kernel
 from hwmem.linux.page_table import frame_at, is_mapped, look_up
 from hwmem.layout import PROBES, SAMPLES, SERIES_COUNTS
 from hwmem.memory.ram import peek64
+
+COUNTED = 9  # a row's columns from here on are counts since the machine was made
 
 
 @DOORS.door(P.DOOR_SERIES)
@@ -55,19 +60,43 @@ def thin(m):
 def take_row(m, row, cycle):
     p = m.process[m.series.process]
     row[0], row[1], row[2], row[3], row[4], row[5] = cycle, p.total_vm, p.anon, p.file, p.shared, p.swapped
-    row[6], row[7] = m.files.cached, m.frames.used
-    for k in range(8, SERIES_COUNTS):
+    row[6] = lazily_free(m, m.series.process) if m.vmstat.pglazyfree else 0
+    row[7], row[8] = m.files.cached, m.frames.used
+    for k in range(COUNTED, SERIES_COUNTS):
         row[k] = 0
     for c in range(m.cores):
         core = m.core[c]
-        row[8] += core.loads + core.stores + core.atomics
-        row[9] += core.l1d.misses
-        row[10] += core.llc_misses
-        row[11] += core.interventions_hit_modified
-        row[12] += core.walks
-        row[13] += core.faults_minor + core.faults_major
+        row[COUNTED] += core.loads + core.stores + core.atomics
+        row[COUNTED + 1] += core.l1d.misses
+        row[COUNTED + 2] += core.llc_misses
+        row[COUNTED + 3] += core.interventions_hit_modified
+        row[COUNTED + 4] += core.walks
+        row[COUNTED + 5] += core.faults_minor + core.faults_major
     for k in range(m.series.probes):
         row[SERIES_COUNTS + k] = word_at(m, m.series.process, m.series.probe[k])
+
+
+@kernel
+def lazily_free(m, p):
+    """How many pages of the process the kernel may take without a word (MADV_FREE)."""
+    n = 0
+    for which in (P.LRU_INACTIVE_FILE, P.LRU_ACTIVE_FILE):
+        frame = m.lru.head[which]
+        while frame:
+            f = m.frame[frame]
+            if f.state & P.FRAME_ANON and not f.state & (P.FRAME_SWAPBACKED | P.FRAME_DIRTY) and is_clean_in(m, frame, p):
+                n += 1
+            frame = f.next
+    return n
+
+
+@kernel
+def is_clean_in(m, frame, p):
+    """Whether the process maps the frame, and has not written to it there."""
+    process, va, n = np.int64(m.frame[frame].process), m.frame[frame].va, m.frame[frame].chain
+    while process != p and n:
+        process, va, n = np.int64(m.rmap[n - 1].process), m.rmap[n - 1].va, m.rmap[n - 1].next
+    return process == p and look_up(m, p, va) & P.PTE_D == 0
 
 
 @kernel

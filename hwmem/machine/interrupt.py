@@ -145,7 +145,7 @@ def in_time(seconds, function, otherwise):
     return outcome[0] if outcome else otherwise
 
 
-def in_parts(n, first=1 << 16):
+def in_parts(n, first=1 << 18):
     """(start, end) of parts of range(n), so long that the interpreter can hear Ctrl-C between them ten times a second."""
     start, part = 0, first
     while start < n:

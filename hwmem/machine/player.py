@@ -15,7 +15,7 @@ from hwmem.machine.arguments import int64_array
 from hwmem.machine.enter import place_thread
 from hwmem.machine.interrupt import in_parts
 from hwmem.machine.replay import as_arrays, forget_addresses, replay_by_clock, replay_cores, replay_one_core
-from hwmem.machine.where import new_places
+from hwmem.machine.where import nobodys_places
 
 SEVERAL_RECORDS = 1 << 16  # references of each of several traces in memory at a time
 NOWHERE = np.zeros(0, np.int64)
@@ -27,7 +27,7 @@ class Player:
 
     def __init__(self, machine, owner, core=None, places=None):
         self.machine, self.owner = machine, owner
-        self.places = new_places(False) if places is None else places
+        self.places = nobodys_places() if places is None else places
         self.core = core if core is None or isinstance(core, (int, np.integer)) else checked_cores(machine, core)
         if isinstance(self.core, (int, np.integer)):
             machine.check_core(self.core)
@@ -40,7 +40,8 @@ class Player:
         try:
             self.play_all(trace)
         finally:
-            forget_addresses(self.machine.state)
+            if not self.machine.config.mmu:
+                forget_addresses(self.machine.state)
 
     def play_all(self, trace):
         if isinstance(trace, (tuple, list)) and trace and all(hasattr(one, "blocks") for one in trace):

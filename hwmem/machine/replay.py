@@ -152,7 +152,7 @@ def make_noting(m, t, va, what, places):
 @kernel
 def forget_addresses(m):
     """Without an MMU a trace's addresses need not lie in RAM: no load may follow them there, however the replay ended."""
-    for c in range(0 if m.mmu else m.cores):
+    for c in range(m.cores):
         forget_lines(m.core[c])
 
 

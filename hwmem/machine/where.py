@@ -10,6 +10,8 @@ access that only missed the DTLB is noted as well, and rows have DTLB misses and
 Invariant: the misses of all rows of a kind, and those dropped, are the program's l1d.misses (instructions: of what has one).
 """
 
+import functools
+
 import numpy as np
 
 from hwmem._jit import cold, kernel
@@ -38,6 +40,12 @@ def new_places(on, in_detail=False):
     places = np.zeros(1, PLACES).view(np.recarray)[0]
     places.on, places.in_detail = on, in_detail
     return places
+
+
+@functools.cache
+def nobodys_places():
+    """The table of all who do not look: nothing is written there."""
+    return new_places(False)
 
 
 @kernel

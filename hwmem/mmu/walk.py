@@ -23,6 +23,7 @@ from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.past import access_uncached
 from hwmem.cache.private import HIT, look_up, take_miss
 from hwmem.cache.sets import index_in, install, row_of, touch_in
+from hwmem.cache.shares import BY_WALKER
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
 from hwmem.observers.hooks import physical_seen
 
@@ -164,33 +165,14 @@ def access_entry(m, c, pa, write):
         physical_seen(m, c, pa, 8, write)
 
 
-@apart
+@hot
 def take_walk_miss(m, c, row, line, write, i):
     """private.take_miss, counted as the walker's as well (cache/shares.py)."""
     core = m.core[c]
-    l1, l2 = core.l1d, core.l2
-    replaced, dirty, replaced_2, dirty_2, written = (
-        l1.replacements,
-        l1.dirty_evictions,
-        l2.replacements,
-        l2.dirty_evictions,
-        core.writebacks,
-    )
-    missed_2, llc_hits, llc_misses = l2.misses, core.llc_hits, core.llc_misses
     core.walking = 1
-    take_miss(m, c, row, line, write, i)
+    take_miss(m, c, row, line, write | BY_WALKER, i)
     core.walking = 0
-    share = core.walker
-    share.l1d_misses += 1
-    share.served[np.uint64(core.source)] += 1
-    share.l1d_replacements += l1.replacements - replaced
-    share.l1d_dirty_evictions += l1.dirty_evictions - dirty
-    share.l2_misses += l2.misses - missed_2
-    share.l2_replacements += l2.replacements - replaced_2
-    share.l2_dirty_evictions += l2.dirty_evictions - dirty_2
-    share.llc_hits += core.llc_hits - llc_hits
-    share.llc_misses += core.llc_misses - llc_misses
-    share.writebacks += core.writebacks - written
+    core.walker.served[np.uint64(core.source)] += 1
 
 
 @cold

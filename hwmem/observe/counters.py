@@ -234,13 +234,26 @@ def named(machine, vector):
     values = iter(vector.tolist())
 
     def fill(node):
+        if isinstance(node, tuple):  # names alone
+            return dict(zip(node, values))
         if isinstance(node, dict):
-            return {name: fill(child) for name, child in node.items()}
-        if isinstance(node[0], tuple):
-            return next(values)
+            return {name: next(values) if child is None else fill(child) for name, child in node.items()}
         return [fill(child) for child in node]
 
-    return with_totals(fill(plan(*shape_of(machine))))
+    return with_totals(fill(outline(*shape_of(machine))))
+
+
+@functools.lru_cache(maxsize=16)
+def outline(cores, sockets, mmu):
+    """The plan without its sums: None for a leaf, and a tuple of names for a dict that has only leaves."""
+
+    def draw(node):
+        if isinstance(node, list):
+            return None if isinstance(node[0], tuple) else [draw(child) for child in node]
+        drawn = {name: draw(child) for name, child in node.items()}
+        return drawn if any(child is not None for child in drawn.values()) else tuple(drawn)
+
+    return draw(plan(cores, sockets, mmu))
 
 
 def with_totals(counts):

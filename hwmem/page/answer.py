@@ -12,6 +12,7 @@ from hwmem.report.lines import variables
 from hwmem.report.overview import accesses, duration
 from hwmem.report.program import short
 from hwmem.report.table import text
+from hwmem.trace.program import false_hitms
 
 FEW = 1000  # accesses for one HITM: from here on sharing is no answer
 CAUSES = ("cold", "capacity", "true_sharing", "false_sharing")
@@ -38,7 +39,7 @@ def hitms(result):
     """(all, those of false sharing) of the lines that were contended."""
     if result.program is not None:
         found = result.program.lines
-        return sum(line.hitm for line in found), sum(line.hitm for line in found if line.sharing == "false")
+        return sum(line.hitm for line in found), sum(map(false_hitms, found))
     rows = result.c2c()
     return sum(row["hitm"] for row in rows), sum(map(c2c.false_hitms, rows))
 
@@ -46,8 +47,7 @@ def hitms(result):
 def worst(result, false):
     """(the variables, the line's address) of the worst line, of false sharing or of the other kind."""
     if result.program is not None:
-        kept = [line for line in result.program.lines if (line.sharing == "false") == false]
-        line = max(kept, key=lambda one: one.hitm)
+        line = max(result.program.lines, key=false_hitms if false else lambda one: one.hitm - false_hitms(one))
         return short(line) if line.symbol else "", line.address
     row = max(result.c2c(), key=c2c.false_hitms if false else lambda row: row["hitm"] - c2c.false_hitms(row))
     return variables(row), row["address"]

@@ -4,7 +4,7 @@
     tiles([tile(...)])                    figures, the answer first
     table(columns, rows)                  column: name or (name, kind); kind: text code int num pct bytes bar strip address
     bars(rows, parts)                     a stacked bar a row
-    chart(x, panels)                      lines over one axis that zooms, one below the other
+    chart(x, panels)                      lines over one axis that zooms, one below the other; lanes(...): who did what
     picture(svg_or_png, says)             what matplotlib drew
     words(...), listing(...)              sentences; text as a terminal shows it
 
@@ -82,6 +82,13 @@ def panel(title, unit, series):
         if any(v for v in values if v is not None)
     ]
     return {"title": title, "unit": unit, "series": kept} if kept else None
+
+
+def lanes(title, rows, kinds, note=""):
+    """A panel of a chart with a lane for each of `rows`, (name, [(from, to, kind), ...]), which are in order and in units of x; `kinds`: names,
+    kind k is kinds[k]. None if nothing is in any of them."""
+    rows = [[name, [list(piece) for piece in pieces]] for name, pieces in rows]
+    return {"title": title, "lanes": rows, "kinds": list(kinds), "series": [], "note": note} if any(pieces for _, pieces in rows) else None
 
 
 def picture(data, says):

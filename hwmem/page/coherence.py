@@ -17,7 +17,8 @@ from hwmem.observe.history import history
 from hwmem.params import LINE, LINE_SHIFT
 from hwmem.page.blocks import table, words
 from hwmem.report.lines import variables
-from hwmem.report.program import SHARED, notes, short
+from hwmem.report.program import notes, sharing_of, short
+from hwmem.trace.program import false_hitms, kind
 
 MOST_LINES = 24  # shown byte by byte
 MOST_OFFSETS = 128  # of one line
@@ -75,10 +76,10 @@ def recorded_line(one, excerpts, result):
     return {
         "address": f"{one.address:#x}",
         "name": short(one) if one.symbol else "",
-        "sharing": one.sharing if one.sharing != "none" else "one writer",
+        "sharing": kind(one),
         "hitm": one.hitm,
-        "says": SHARED[one.sharing],
-        "false": one.hitm if one.sharing == "false" else 0,
+        "says": sharing_of(one),
+        "false": false_hitms(one),
         "counts": None,
         "threads": len(one.threads),
         "bytes": [first(owner(one.written, byte), owner(one.read, byte)) for byte in range(LINE)],
@@ -89,7 +90,7 @@ def recorded_line(one, excerpts, result):
         ],
         "source": excerpt(one, excerpts),
         "apart": shlex.join(["hwmem", "trace", str(result.parameters.get("file", "FILE")), "--apart", ",".join(one.apart)])
-        if one.apart and one.sharing == "false"
+        if one.apart and kind(one) != "true"
         else "",
         "offsets": [],
         "more": max(0, len(one.code) - MOST_OFFSETS),

@@ -38,6 +38,7 @@ def pages(s):
             ("resident", resident.tolist()),
             ("anonymous", (s["anon"] * PAGE).tolist(), False),
             ("of files", ((s["file"] + s["shared"]) * PAGE).tolist(), False),
+            ("LazyFree", (s["lazy"] * PAGE).tolist()),
             ("in swap", (s["swapped"] * PAGE).tolist()),
             ("page cache", (s["cached"] * PAGE).tolist()),
             ("all RAM in use", (s["used"] * PAGE).tolist(), False),

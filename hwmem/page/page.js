@@ -364,7 +364,7 @@
   function chart(block) {
     const x = block.x, end = x.length - 1, whole = [x[0], x[end]];
     let view = whole.slice(), cursor = null, drag = null;
-    const panels = block.panels.map((panel, k) => panelOf(panel, k === block.panels.length - 1));
+    const panels = block.panels.map((panel, k) => panelOf(panel, k === block.panels.length - 1)), lined = block.panels.filter(p => !p.lanes);
     const said = el("span", { role: "status" });
     const reset = el("button", { type: "button", click: () => zoom(whole) }, "All");
     const buttons = [["Zoom in", () => scale(0.5)], ["Zoom out", () => scale(2)], ["Earlier", () => shift(-0.4)], ["Later", () => shift(0.4)]];
@@ -398,6 +398,7 @@
       show();
     }
     function panelOf(panel, lowest) {
+      if (panel.lanes) return lanesOf(panel);
       const where = el("div"), fields = [];
       const legend = el("div", { class: "legend" }, panel.series.map((one, k) => {
         const field = el("b");
@@ -410,6 +411,33 @@
       }));
       const element = el("div", { class: "panel" }, el("h3", {}, panel.title + (panel.unit === "per thousand" ? "" : panel.unit === "bytes" ? "" : "")), legend, where);
       return { element, where, draw: width => drawPanel(panel, where, width, lowest, fields) };
+    }
+    // A lane a row: what it did from when to when; pieces narrower than a pixel are drawn a pixel wide.
+    function lanesOf(panel) {
+      const where = el("div"), said = el("p", { class: "said", role: "status" });
+      const keys = el("ul", { class: "keys" }, panel.kinds.map((name, k) => el("li", {}, swatch(colour(k)), name)));
+      const element = el("div", { class: "panel" }, el("h3", {}, panel.title), keys, where, said, note(panel));
+      const lane = (pieces, moment) => { let low = 0, high = pieces.length; while (low < high) { const mid = (low + high) >> 1; if (pieces[mid][1] < moment) low = mid + 1; else high = mid; } return low; };
+      function draw(width) {
+        const left = 70, right = 10, high = 16, each = 20, wide = Math.max(120, width - left - right), per = (view[1] - view[0]) / wide || 1;
+        const px = moment => left + (moment - view[0]) / per;
+        const made = svg("svg", { width, height: panel.lanes.length * each + 6, role: "img", "aria-label": `${panel.title}, ${seconds(view[0])} to ${seconds(view[1])}: ${panel.lanes.map(([name, pieces]) => `${name} ${pct(pieces.reduce((sum, [a, b]) => sum + Math.max(0, Math.min(b, view[1]) - Math.max(a, view[0])), 0) / (view[1] - view[0] || 1))}`).join(", ")}` });
+        panel.lanes.forEach(([name, pieces], row) => {
+          const y = row * each + 2, paths = panel.kinds.map(() => "");
+          made.append(svg("text", { x: left - 8, y: y + high - 4, "text-anchor": "end", class: "soft" }, name), svg("rect", { x: left, y, width: wide, height: high, class: "fill I" }));
+          for (let k = lane(pieces, view[0]); k < pieces.length && pieces[k][0] <= view[1]; k++) {
+            const from = Math.max(left, px(pieces[k][0])), to = Math.min(left + wide, px(pieces[k][1]));
+            paths[pieces[k][2]] += `M${from.toFixed(1)},${y}h${Math.max(1, to - from).toFixed(1)}v${high}H${from.toFixed(1)}z`;
+          }
+          paths.forEach((d, k) => { if (d) made.append(svg("path", { d, class: `fill ${colour(k)}` })); });
+        });
+        if (cursor !== null && x[cursor] >= view[0] && x[cursor] <= view[1]) {
+          made.append(svg("path", { d: `M${px(x[cursor])},0 V${panel.lanes.length * each}`, class: "cursor" }));
+          said.textContent = panel.lanes.map(([name, pieces]) => { const k = lane(pieces, x[cursor]); return `${name}: ${k < pieces.length && pieces[k][0] <= x[cursor] ? panel.kinds[pieces[k][2]] : "–"}`; }).join("; ");
+        } else said.textContent = "";
+        put(where, made);
+      }
+      return { element, draw };
     }
     function drawPanel(panel, where, width, lowest, fields) {
       const left = 70, right = 10, high = 132, wide = Math.max(120, width - left - right);
@@ -475,7 +503,7 @@
     const numbers = el("details", { toggle: event => {
       if (!event.target.open || event.target.children.length > 1) return;
       const every = Math.max(1, Math.ceil(x.length / 40)), kept = [...x.keys()].filter(i => i % every === 0 || i === end);
-      const columns = [{ name: "time", kind: "text" }], all = block.panels.flatMap(p => p.series.map(s => [p, s]));
+      const columns = [{ name: "time", kind: "text" }], all = lined.flatMap(p => p.series.map(s => [p, s]));
       for (const [p, s] of all) columns.push({ name: s.name, kind: p.unit === "bytes" ? "bytes" : "num" });
       event.target.append(table({ columns, rows: kept.map(i => [seconds(x[i]), ...all.map(([, s]) => s.values[i])]), caption: block.caption, sort: false }));
       redraw();

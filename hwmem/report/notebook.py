@@ -1,5 +1,6 @@
-"""A result in a notebook's cell: the overview's tables as HTML (Result._repr_html_)."""
+"""A result in a notebook's cell: the overview's tables as HTML, and what can be drawn of it, inline (Result._repr_html_)."""
 
+import base64
 from html import escape
 
 from hwmem.report.lines import LINE_HEADERS, MOST_LINES, line_row, verdict
@@ -20,7 +21,19 @@ def html(result):
     if rows:
         parts.append(table(LINE_HEADERS, map(line_row, rows)))
         parts += [paragraph(said) for said in [verdict(result)] if said]
-    return "\n".join(parts)
+    parts.append(inline(result.plot, f"{result.workload}, drawn"))
+    return "\n".join(filter(None, parts))
+
+
+def inline(plot, says):
+    """An element with the picture that `plot` draws, "" where there is none or matplotlib is missing; `says`: what it shows."""
+    from hwmem.report.look import svg
+
+    try:
+        data = base64.b64encode(svg(plot()).encode()).decode()
+    except (ImportError, ValueError):
+        return ""
+    return f'<img alt="{escape(says)}" src="data:image/svg+xml;base64,{data}"/>'
 
 
 def paragraph(lines):

@@ -16,7 +16,7 @@ Rows are dicts of numbers, strings and None, so that any library can take them; 
 import csv
 from itertools import product
 
-from hwmem.trace.program import false_hitms
+from hwmem.trace.program import false_hitms, kind
 
 TABLES = ("cores", "lines", "offsets", "events", "series", "space", "gc", "comparison", "run")
 
@@ -52,7 +52,7 @@ def program_line(line):
     return {
         "address": line.address,
         "symbol": line.symbol or "",
-        "sharing": line.sharing,
+        "sharing": kind(line) if line.hitm else line.sharing,
         "threads": " ".join(map(str, line.threads)),
         "hitm": line.hitm,
         "hitm_false": false_hitms(line),

@@ -13,7 +13,7 @@ from hwmem import params as P
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import Interrupted
 from hwmem.machine.machine import Machine
-from hwmem.machine.where import INSTRUCTIONS, LINES, new_places, rows_of, tables
+from hwmem.machine.where import INSTRUCTIONS, LINES, new_places, nobodys_places, rows_of, tables
 from hwmem.programs import grid
 from hwmem.runs.apart import Apart
 from hwmem.runs.result import Result
@@ -101,7 +101,7 @@ def memory_of(recording, order, config):
     """The Program of a recording of one thread, replayed for its memory alone. Its caches are those of any trace of one thread: in a process where all of its
     memory was there before (machine/replay.py), so that first-level misses are cachegrind's. There a page that is copied when it is first
     written moves no line."""
-    replay = Replay(Machine(config), recording, order, new_places(False))
+    replay = Replay(Machine(config), recording, order, nobodys_places())
     replay.run()
     return replay.program
 
@@ -115,7 +115,7 @@ def with_memory(program, memory):
 def as_recorded(recording, order, config, wanted):
     """What is compared with parts that are moved apart: a grid (programs/registry.py) of cycles that lacks those of the replay with them."""
     machine = Machine(config)
-    replay = Replay(machine, recording, order, new_places(False))
+    replay = Replay(machine, recording, order, nobodys_places())
     machine.reset_counters()
     replay.run()
     counted = machine.counters()["cores"]

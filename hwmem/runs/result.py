@@ -134,12 +134,13 @@ class Result:
         """The same as a CSV file. Raises OSError."""
         write_csv(rows(self, table), path)
 
-    def plot(self, path=None):
-        """What the run is compared with, drawn (into `path`, .png or .svg, if given); matplotlib's Axes. Raises ImportError where matplotlib is
-        missing, ValueError for a run that was compared with nothing."""
-        from hwmem.report.plot import comparison
+    def plot(self, path=None, what=None):
+        """What there is to draw of it (report/pictures.py): "comparison", "figures", "memory", "pauses" or "mmu", None: all, one below the
+        other; into `path` (.png, .svg or .pdf) if given. Returns matplotlib's Axes, the first ones. Raises ImportError where matplotlib is
+        missing, ValueError for what there is not."""
+        from hwmem.report.pictures import draw
 
-        return comparison(self, path)
+        return draw(self, path, what)
 
     def to_dict(self):
         """All but the events and the series, as JSON has it."""

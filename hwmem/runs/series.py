@@ -13,7 +13,7 @@ from hwmem.layout import SERIES_COUNTS, SERIES_NAMES
 from hwmem.machine.enter import enter
 
 FIRST_STEP = 1024  # cycles between rows of the shortest runs
-NOW = ("cycle", "vm", "anon", "file", "shared", "swapped", "cached", "used")  # of the columns: not counted from the beginning on
+NOW = ("cycle", "vm", "anon", "file", "shared", "swapped", "lazy", "cached", "used")  # of the columns: not counted from the beginning on
 
 
 def start(machine, process, probes, cycle):

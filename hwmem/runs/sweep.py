@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sized
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -68,6 +69,7 @@ class Sweep:
     def plot(self, path=None, figure="cost"):
         """The figure (a name in rows) over the first thing that was swept, a line for each combination of the others; drawn into `path` (.png, .svg,
         .pdf) if given. Returns matplotlib's Axes. Raises ImportError where matplotlib is missing."""
+        from hwmem.report.look import figure
         from hwmem.report.plot import lines
 
         across, *others = self.over
@@ -77,7 +79,16 @@ class Sweep:
                 name = ", ".join(f"{other}={row[other]}" for other in others)
                 series.setdefault(name, []).append((row[across], row[figure]))
         unit = "cycles an operation" if figure == "cost" else figure
-        return lines(series, across, unit, self.workload, path)
+        return figure([partial(lines, series=series, across=across, along=unit, title=self.workload)], path)
+
+    def _repr_html_(self):
+        """What a notebook shows of it: the picture, where matplotlib is installed, and the table."""
+        from hwmem.report.notebook import inline, table
+
+        columns = [*self.over, "cycles", "cost"]
+        return inline(self.plot, f"{self.workload} by {self.over[0]}") + table(
+            columns, [[row.get(name) for name in columns] for row in self.rows]
+        )
 
 
 def sweep(name, config=None, over=None, settings=(), jobs=None, cluster=None, progress=False, **parameters):

@@ -6,7 +6,7 @@ The model: a list of slots and a dict of objects, {id: Node(refs, data words)}; 
 collection (and at the end): the graphs from the roots are the same, object by object and reference by reference, whatever their addresses are; each object
 has its id, and its other words are what they were; nothing that lives is outside; and what does not live is gone.
 
-Run as a script: 1,000 random mutators for each collector, `python -m tests.goalloc.shadow [MUTATORS]`.
+Run as a script: 1,000 random mutators for each collector, `python -m tests.goalloc.shadow [MUTATORS [COLLECTOR ...]]`.
 """
 
 import sys
@@ -141,19 +141,19 @@ def hold(heap, rows, check=check_heap):
     return compared + 1
 
 
-def main(mutators=1000):
+def main(mutators=1000, *names):
     from hwmem.machine.machine import Machine
 
     machine = Machine()
-    for name in COLLECTORS:
+    for name in names or COLLECTORS:
         compared = 0
         for seed in range(mutators):
             process = machine.spawn()
             rng = np.random.default_rng((seed, COLLECTORS[name].door))
             compared += hold(Heap(process, name, int(rng.integers(9, 14)) << 10), random_script(rng, 600))
             process.exit()
-        print(f"{name}: {mutators:,} random mutators, the graphs were equal at {compared:,} collections")
+        print(f"{name}: {mutators:,} random mutators, the graphs were equal at {compared:,} collections", flush=True)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:2]), *sys.argv[2:])

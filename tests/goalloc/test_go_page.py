@@ -48,6 +48,39 @@ def test_marking_is_shaded_where_it_was(result):
     assert max(live) >= 3000 * 64 and len(live) == len(chart["x"])
 
 
+KINDS_OF_TIME = {"dedicated": "dedicated_ns", "fractional": "fractional_ns", "idle": "idle_ns", "assist": "assist_ns"}
+
+
+@pytest.fixture(scope="module", params=range(3))
+def busy(request):
+    """Four Ps of which some mark, some assist, some sweep."""
+    return goalloc.run("steady", seed=request.param, gomaxprocs=4, slots=4096, size=1024, noscan=True, churn=4096)
+
+
+def test_the_ps_turns_are_what_the_pacer_counts(busy):
+    turns = busy.values["turns"]
+    last = busy.gc[-1]["at_ns"][3]
+    for kind, counted in KINDS_OF_TIME.items():
+        own = sum(end - begin for _, one, begin, end in turns["rows"] if one == kind and begin < last)
+        gaps = 2_000 * len(turns["rows"])  # between turns that are one
+        assert abs(own - sum(c[counted] for c in busy.gc)) <= gaps + 5_000 * 4, kind  # a P keeps up to 5 us of assists to itself
+    assert turns["lost"] == 0 and any(kind == "sweep" for _, kind, _, _ in turns["rows"])
+
+
+def test_the_lanes_of_the_ps_do_not_overlap_and_lie_in_the_run(busy):
+    text = page(busy)
+    (chart,) = (block for block in blocks_of(text) if block["kind"] == "chart")
+    (panel,) = (one for one in chart["panels"] if "lanes" in one)
+    assert [name for name, _ in panel["lanes"]] == ["P 0", "P 1", "P 2", "P 3"]
+    for _, pieces in panel["lanes"]:
+        assert pieces == sorted(pieces) and pieces[-1][1] <= chart["x"][-1] * 1.001
+        marking = [piece for piece in pieces if piece[2] != 5]
+        assert all(a[1] <= b[0] + 1e-9 for a, b in zip(marking, marking[1:])), "a P does one thing at a time"
+    (bars,) = (block for block in blocks_of(text) if block.get("of") == "P")
+    for row in bars["rows"]:
+        assert sum(row[1:]) == pytest.approx(1e9 * busy.seconds, rel=1e-6)
+
+
 def test_a_result_that_is_no_go_programs_is_refused(tmp_path, capsys):
     of_hwmem().save(tmp_path / "r.hwm")
     assert main(["html", str(tmp_path / "r.hwm"), "-o", str(tmp_path / "r.html")]) == 2

@@ -5,7 +5,7 @@ import pytest
 
 from hwmem.cache.protocol import GETS
 from hwmem.page import comparison, document, page
-from hwmem.page.blocks import section
+from hwmem.page.blocks import chart, lanes, panel, section
 from hwmem.runs.difference import difference
 from page.pages import HOSTILE, result
 
@@ -26,7 +26,10 @@ def arenas():
         "areas": [{"name": "Arena at 0xc000000000", "runs": runs}],
         "note": "A square is a page.",
     }
-    return document("Arenas", [section("heap", "The heap", [block])])
+    pieces = [[(0.001 * k, 0.001 * k + 0.0004, k % 2) for k in range(p, 40, 3)] for p in range(3)]
+    ps = lanes("The collector on the Ps", [(f"P {p}", own) for p, own in enumerate(pieces)], ["marking", "sweeping"], "Empty: the program.")
+    over = chart([0.001 * k for k in range(41)], [panel("Heap", "bytes", [("live", list(range(41)))]), ps], "The run over time")
+    return document("Arenas", [section("heap", "The heap", [block]), section("time", "Over time", [over])])
 
 
 def pages():
@@ -53,7 +56,7 @@ def test_a_page_opens_without_a_word_and_fits_the_screen(browser, name, width, d
 
 
 @LOOKS
-@pytest.mark.parametrize("name", ["run", "two"])
+@pytest.mark.parametrize("name", ["run", "two", "arenas"])
 def test_nothing_keeps_anybody_out(browser, axe, name, width, dark):
     browser.open(PAGES[name], width, dark)
     browser.script("for (const d of document.querySelectorAll('details')) d.open = true")
@@ -177,6 +180,19 @@ def test_time_zooms_by_buttons_dragging_and_keys(browser):
     legend = browser.all("#time .legend button")[0]
     legend.click()
     assert legend.get_attribute("aria-pressed") == "false"
+
+
+def test_lanes_zoom_with_the_lines_above_them_and_say_who_does_what(browser):
+    browser.open(PAGES["arenas"])
+    lane = lambda: browser.one("#time svg[aria-label^='The collector']")  # noqa: E731
+    assert "0 ns to 40 ms" in lane().get_attribute("aria-label") and "P 0 14.0%" in lane().get_attribute("aria-label")
+    browser.button("Zoom in").click()
+    assert "10 ms to 30 ms" in lane().get_attribute("aria-label")
+    browser.script("arguments[0].focus()", browser.one(".chart"))
+    browser.press("0\ue011")
+    assert browser.one("#time .said").text == "P 0: marking; P 1: –; P 2: –"
+    browser.press("\ue014")
+    assert browser.one("#time .said").text == "P 0: –; P 1: sweeping; P 2: –" and browser.errors() == []
 
 
 def test_every_control_is_reached_by_the_tabulator_and_shows_that_it_has_the_focus(browser):

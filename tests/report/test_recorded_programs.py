@@ -8,6 +8,7 @@ import hwmem
 from hwmem.report import SECTIONS, report
 from hwmem.page import page
 from hwmem.report.program import byte_map, split
+from page.pages import data_of
 from hwmem.trace.program import Code, Excerpt, Line, Program, Thread, false_hitms, kind
 
 CODES = (
@@ -102,6 +103,16 @@ def test_a_lines_kind_is_that_of_its_transfers():
     first = Line(0, "false", 5, (1, 2, 3), {1: 0xFF, 3: 0xFF00}, {2: 0xFF00}, (reader, writer, Code(9, 3, 1, 0, 0, 0xFF00)))
     assert kind(first) == "false"  # thread 3 wrote what thread 2 reads before the two began
     assert [kind(Line(0, said, 5, (1, 2), {}, {})) for said in ("false", "true")] == ["false", "true"]
+
+
+def test_a_page_calls_a_lines_sharing_what_the_terminal_calls_it(result):
+    """Also of a line with one word, of 80 HITMs none, that both threads write, such as a barrier's."""
+    mixed = LINES[0]._replace(sharing="true")
+    own = dataclasses.replace(result, program=dataclasses.replace(PROGRAM, lines=[mixed, *LINES[1:]]))
+    data = data_of(page(own))
+    (shown,) = (block["lines"] for section in data["sections"] for block in section["blocks"] if block["kind"] == "lines")
+    assert [(one["sharing"], one["false"]) for one in shown] == [(kind(line), false_hitms(line)) for line in (mixed, LINES[1])]
+    assert shown[0]["sharing"] == "false" and data["headline"].startswith("False sharing") and shown[0]["apart"]
 
 
 def test_names_are_split_where_no_bracket_is_open():

@@ -52,4 +52,4 @@ def test_a_picture_of_the_comparison(result, tmp_path):
     pytest.importorskip("matplotlib", reason="plots need matplotlib")
     assert len(result.plot(tmp_path / "r.png").lines) == 2 and (tmp_path / "r.png").read_bytes()[1:4] == b"PNG"
     with pytest.raises(ValueError, match="run it with compare=True"):
-        hwmem.run("false-sharing", threads=1, iterations=3).plot()
+        hwmem.run("false-sharing", threads=1, iterations=3).plot(what="comparison")

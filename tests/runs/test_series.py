@@ -89,6 +89,32 @@ def test_pages_are_those_of_proc(monkeypatch):
     assert s["anon"][-1] - s["anon"][0] == s["faults"][-1] == 2000, "each touch is a fault and brings a page"
 
 
+def lazy_pages(process):
+    """What the sampler says now, and smaps."""
+    machine = process.machine
+    series.start(machine, process.number, [], 0)
+    return int(series.stop(machine, process.thread_on(0), 1, [])["lazy"][-1]), process.smaps_rollup()["LazyFree"] // PAGE
+
+
+def test_pages_that_are_lazily_free_are_smaps():
+    p = hwmem.Machine(hwmem.MachineConfig().replace(memory="64MiB")).spawn()
+    a, b = (p.mmap(0, 64 * PAGE) for _ in range(2))
+    p.touch(a, 64 * PAGE, write=True), p.touch(b, 64 * PAGE, write=True)
+    assert lazy_pages(p) == (0, 0)
+    p.madvise(a, 40 * PAGE, hwmem.MADV_FREE)
+    assert lazy_pages(p) == (40, 40)
+    p.touch(a, 7 * PAGE, write=True)
+    p.touch(a + 7 * PAGE, 5 * PAGE, write=False)
+    assert lazy_pages(p) == (33, 33), "what is written to is the program's again"
+    q = p.fork()
+    assert lazy_pages(p) == (33, 33) and lazy_pages(q) == (33, 33)
+    p.munmap(a, 20 * PAGE)
+    q.touch(a, 30 * PAGE, write=True)
+    assert lazy_pages(p)[0] == lazy_pages(p)[1] == 20 and lazy_pages(q)[0] == lazy_pages(q)[1] == 10
+    p.madvise(b, 64 * PAGE, hwmem.MADV_FREE)
+    assert lazy_pages(p)[0] == lazy_pages(p)[1] > 20
+
+
 def test_a_probe_shows_a_word_of_the_program(monkeypatch):
     r = run(500, monkeypatch)
     counted = r.series["counted"]

@@ -1,0 +1,65 @@
+"""The documents as a site: every page has its place, what pages say of files, functions and tests is there; it builds where mkdocs is."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+from documents import ROOT
+
+DOCS = ROOT / "docs"
+CONFIG = DOCS / "site" / "mkdocs.yml"
+PLACE = re.compile(r"`((?:hwmem|goalloc)/[\w/]+\.py)`(?: \(((?:`\w+`(?:, )?)+)\))?")
+COMMAND = re.compile(r"`pytest ([^`]+)`")
+
+
+def test_every_document_has_its_place_in_the_site():
+    listed = re.findall(r": (\S+\.md)$", CONFIG.read_text(), re.M)
+    assert sorted(listed) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")), "once each"
+
+
+@pytest.mark.parametrize("file, names", PLACE.findall((DOCS / "tour.md").read_text()), ids=lambda value: value)
+def test_what_the_tour_shows_is_there(file, names):
+    there = {node.name for node in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(node, ast.FunctionDef)}
+    assert set(re.findall(r"\w+", names)) <= there
+
+
+def test_the_tour_has_something_to_show():
+    assert len(PLACE.findall((DOCS / "tour.md").read_text())) > 20
+
+
+FIDELITY = (DOCS / "fidelity.md").read_text()
+
+
+@pytest.mark.parametrize("command", COMMAND.findall(FIDELITY), ids=str)
+def test_what_a_row_of_fidelity_runs_is_there(command):
+    words = command.split()
+    if "-k" in words:
+        assert words[-1] in (ROOT / words[0]).read_text()
+        words = words[: words.index("-k")]
+    for word in words:
+        assert (ROOT / word).exists(), word
+
+
+def test_everything_that_is_compared_with_something_real_has_a_row():
+    named = {ROOT / word for command in COMMAND.findall(FIDELITY) for word in command.split()}
+    real = {
+        f for f in (ROOT / "tests").rglob("test_*.py") if re.search(r"mark\.(oracle|live)\b", f.read_text()) and f.name != "test_site.py"
+    }
+    held = {f for f in real if f in named or f.parent in named}
+    assert real - held - {ROOT / "tests" / "experiments" / "test_claims.py"} == set()
+
+
+@pytest.mark.live
+def test_the_site_builds_without_a_warning(tmp_path):
+    if find_spec("mkdocs") is None or find_spec("material") is None:
+        pytest.skip("mkdocs-material is not installed (pip install 'hwmem[docs]')")
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(CONFIG), "-d", str(tmp_path / "site")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr + done.stdout
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > len(list(DOCS.rglob("*.md"))) - 1
+    for page in pages:
+        assert "fonts.googleapis" not in page.read_text(), "asks no network"
