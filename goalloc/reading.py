@@ -22,8 +22,8 @@ READING = (
     # The command
     "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.compare", "goalloc.cli.leak", "goalloc.cli.page", "goalloc.cli.report",
     # Experiments on the design
-    "goalloc.experiments", "goalloc.experiments.claims", "goalloc.experiments.allocation", "goalloc.experiments.collection", "goalloc.experiments.between",
-    "goalloc.experiments.collectors", "goalloc.experiments.gallery", "goalloc.experiments.lab", "goalloc.experiments.design",
+    "goalloc.experiments", "goalloc.experiments.claims", "goalloc.experiments.allocators", "goalloc.experiments.allocation", "goalloc.experiments.collection", "goalloc.experiments.between",
+    "goalloc.experiments.collectors", "goalloc.experiments.leaks", "goalloc.experiments.gallery", "goalloc.experiments.lab", "goalloc.experiments.design",
     "goalloc.experiments.publication", "goalloc.experiments.barriers",
     # What escapes: the compiler's passes, last to first
     "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.syntax_expr", "goalloc.escape.pkginit", "goalloc.escape.staticinit",
@@ -39,7 +39,7 @@ READING = (
     "goalloc.programs.leaks", "goalloc.programs.faults", "goalloc.programs.criteria", "goalloc.programs.mutator_trees", "goalloc.programs.mutator_lists", "goalloc.programs.mutator_graph", "goalloc.programs.mutators",
     "goalloc.programs.command", "goalloc.programs", "goalloc.programs.pressure", "goalloc.programs.crowd", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
-    "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.play", "goalloc.programs.neighbours",
+    "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.trace", "goalloc.programs.play", "goalloc.programs.neighbours",
     # Other collectors, beside Go's: from Python, what programs call, one collector after the other, what they share
     "goalloc.collectors", "goalloc.collectors.heap", "goalloc.collectors.kinds", "goalloc.collectors.script", "goalloc.collectors.mutator",
     "goalloc.collectors.mark_sweep", "goalloc.collectors.lisp2", "goalloc.collectors.shading", "goalloc.collectors.counts", "goalloc.collectors.generational", "goalloc.collectors.cards", "goalloc.collectors.threaded", "goalloc.collectors.semispace",

@@ -49,7 +49,9 @@ SHORT = "a worker that is only begun, for the initialised globals, costs hardly 
 SECOND_P = (
     "the second P's thread is stopped by a signal and waits for its turn on a virtual machine with other load; here it stops after its step"
 )
+PACE = "an object of 16 bytes is marked in 29 ns here and in 18 there, beside as much time of allocating: cons/mark is 2.3 for 2.6"
 NOT_MET = {  # (configuration, scenario, figure): why
+    ("P1_fifo", "binary_trees", "cycles"): PACE,
     ("P1", "explicit_gc", "processors"): SHORT,
     ("P1", "finalizers", "processors"): SHORT,
     ("P1", "finalizers", "pause"): COLD,

@@ -1,7 +1,7 @@
 """The collector: what it frees and keeps, barriers, finalizers and pinning, on one P and several, while the program goes on."""
 
 import pytest
-from cycles import episode
+from cycles import ORDERINGS, episode
 from mutator import NODE, Mutator
 
 import goalloc
@@ -236,6 +236,13 @@ def test_nothing_reachable_is_freed_and_garbage_is_while_the_program_goes_on(gom
     """A few cycles of what `python -m tests.goalloc.cycles` does for long."""
     told = episode(seed, gomaxprocs, ordering, cycles=3, check_every=40)
     assert told.cycles >= 3 and told.beside > 0
+
+
+@pytest.mark.parametrize("ordering", ORDERINGS)
+def test_no_black_object_points_to_a_lost_one_after_any_step(ordering, seed):
+    """The tricolour invariant, lists and what can be reached, looked at after every step of a small heap."""
+    told = episode(seed, 2, ordering, cycles=2, check_every=1)
+    assert told.cycles >= 2 and told.beside > 0
 
 
 def test_goroutines_that_are_made_when_a_collection_begins_are_all_in_the_list_of_all():
