@@ -53,7 +53,7 @@ def sweep(m, t):
 
 
 def heap(shape, n, size=OBJECT):
-    """A runtime whose one variable leads to `n` objects; their addresses."""
+    """A runtime with one variable, from which `n` objects are reachable; their addresses."""
     rt = Runtime(config=MachineConfig().replace(cores=1, memory="2GiB"), gomaxprocs=1, gogc="off")
     root, x = rt.globals(1), rt.malloc_many([size] * n, noscan=shape == "slice")
     if shape == "slice":

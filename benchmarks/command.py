@@ -104,7 +104,7 @@ def host():
 
 
 def processor():
-    """The processor's name as Linux tells it."""
+    """The processor's name as Linux reports it."""
     try:
         with open("/proc/cpuinfo") as lines:
             return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

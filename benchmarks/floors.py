@@ -8,7 +8,7 @@ AT_LEAST, UNDER = ">=", "<"
 
 
 class Floor(NamedTuple):
-    """`what` was measured, in `case`: `value`; promised is `sense` `floor` (None: nothing is, it is only told)."""
+    """`what` was measured, in `case`: `value`; promised is `sense` `floor` (None: nothing, it is only reported)."""
 
     what: str
     case: str

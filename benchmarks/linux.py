@@ -109,7 +109,7 @@ def mean_steps(vmas):
 
 
 def crowd(vmas):
-    """A process with so many VMAs, half of them single protected pages: the machine's record, its number, where they begin."""
+    """A process with this many VMAs, half of them single protected pages: the machine's record, its number, where they begin."""
     process, m, t = new_process()
     start = process.mmap(0, 2 * vmas * P.PAGE, flags=P.MAP_PRIVATE | P.MAP_ANONYMOUS | P.MAP_NORESERVE)
     protect_until(m, t, start, vmas)
@@ -118,7 +118,7 @@ def crowd(vmas):
 
 @kernel
 def protect_until(m, t, start, vmas):
-    """Protect every second page until the process has so many VMAs."""
+    """Protect every second page until the process has this many VMAs."""
     page = 1
     while m.process[m.thread[t].process].vma_count < vmas - 1:
         mprotect(m, t, start + page * P.PAGE, P.PAGE, P.PROT_READ)

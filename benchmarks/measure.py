@@ -26,7 +26,7 @@ def cpu_seconds(call):
 def best_in_turn(contenders, repeats, step=lambda name: None):
     """{name: least CPU seconds} of `contenders`, {name: prepare}, where prepare() returns the call to measure.
 
-    What prepare does, such as emptying caches, is not measured. `step(name)` is told what comes next.
+    What prepare does, such as emptying caches, is not measured. `step(name)` is called with what comes next.
     """
     best = dict.fromkeys(contenders, float("inf"))
     for _ in range(repeats):

@@ -50,7 +50,7 @@ def block(thread):
 
 
 def parts(blocks):
-    """(text, how many times) of a recording of so many blocks, one after another."""
+    """(text, how many times) of a recording of this many blocks, one after another."""
     release = "--9--   SCHED[{}]: releasing lock (VG_(scheduler):timeslice) -> VgTs_Yielding\n"
     again = "--9--   SCHED[{}]:  acquired lock (VG_(scheduler):timeslice)\n"
     texts, running, begun = [block(0), block(1)], 1, set()
@@ -65,7 +65,7 @@ def parts(blocks):
 
 
 def write(path, blocks, packed=False):
-    """A recording of so many blocks; `packed`: as xz streams, of which equal ones are made once."""
+    """A recording of this many blocks; `packed`: as xz streams, equal ones compressed only once."""
     pack, made = (lambda text: lzma.compress(text, preset=0)) if packed else bytes, {}
     with open(path, "wb") as file:
         for text, times in parts(blocks):

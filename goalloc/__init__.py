@@ -11,7 +11,7 @@ meets them:
     run, workloads, workload, parameter                     Go programs on the machine, and what came of them; your own
     FatalError                                              how Go ends a program
 
-Kernels import their operations from goalloc.kernels. Files have the names of Go's, so that whoever knows its source finds
+Kernels import their operations from goalloc.kernels. Files have the names of Go's, so that a reader of its source finds
 the way; reading.py has their order. Names are loaded when they are first used.
 """
 

@@ -41,7 +41,7 @@ OPERATIONS = {"free": FREE, "cache_fill": CACHE_FILL, "cache_flush": CACHE_FLUSH
 
 @kernel
 def prepare_chunk(m, t, p, ci, ranges):
-    """A new chunk whose pages are free and in memory, then `ranges` of it: rows (kind, first page, pages)."""
+    """A new chunk with all pages free and resident, then `ranges` of it: rows (kind, first page, pages)."""
     pages_door(m, t, p, GROW, chunkBase(ci), P.pallocChunkBytes)
     chunk = chunkOf(m, t, p, ci)
     clearRange(m, t, chunk + pallocData.scavenged, 0, P.pallocChunkPages)

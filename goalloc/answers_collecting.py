@@ -3,8 +3,8 @@ leaves of the heap.
 
     gc_program(program, start)      a program of gc_programs.json.gz and the heap that it begins with
 
-The program's main goroutine is made step by step from here; whenever it waits or yields, the scheduler says who runs next. What is told
-after an operation is read as a debugger reads.
+The program's main goroutine is made step by step from here; whenever it waits or yields, the scheduler picks the next goroutine. What is
+told after an operation is read as a debugger reads.
 """
 
 import copy

@@ -38,7 +38,7 @@ def add_idle_time(m, t, duration):
 
 @cold
 def limiter_event_start(m, t, pp, typ, now):
-    """The P does something from now on; whether that can be told, or it does another thing already."""
+    """The P begins an activity; False if another one is already in progress."""
     if type_of(get64(m, t, pp + p_.limiterEvent)) != K.limiterEventNone:
         return False
     put64(m, t, pp + p_.limiterEvent, stamp_of(typ, now))

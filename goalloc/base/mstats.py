@@ -49,7 +49,7 @@ def heapRetained(m, t):
 
 @kernel
 def addScannableStack(m, t, pp, nbytes):
-    """Stacks have become so much larger; a P tells of it when that comes to 8 KiB. Go: mgcpacer.go."""
+    """Stacks have grown by this much; a P reports it when the sum reaches 8 KiB. Go: mgcpacer.go."""
     if pp == 0:
         add64(m, t, V.gcController + gcControllerState.maxStackScan, nbytes)
         return

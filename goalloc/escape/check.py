@@ -215,7 +215,7 @@ class Checker(StmtChecker):
 
 
 class _RefusedName(TypeName):
-    """A declaration outside the subset: whoever names it is outside too."""
+    """A declaration outside the subset: code that names it is outside too."""
 
     def __init__(self, name: str, pos: Any) -> None:
         super().__init__(name, pos, None)

@@ -1,4 +1,4 @@
-"""Calls through an interface whose value is known become calls of the method (cmd/compile/internal/devirtualize)."""
+"""Interface calls on a value of known type become direct calls of the method (cmd/compile/internal/devirtualize)."""
 
 from __future__ import annotations
 

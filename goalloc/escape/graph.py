@@ -35,7 +35,7 @@ class Location:
 
 
 class Hole:
-    """Where an expression's value goes: a location, after so many dereferences."""
+    """Where an expression's value goes: a location, after a number of dereferences."""
 
     __slots__ = ("dst", "derefs", "addrtaken")
 
@@ -151,7 +151,7 @@ def outlives(l: Location, other: Location) -> bool:
 
 
 def contains(f: Function | None, c: Function | None) -> bool:
-    """Whether c is a closure inside f; by name, as the compiler tells it."""
+    """Whether c is a closure inside f; by name, as in the compiler."""
     return f is not c and f is not None and c is not None and c.sym.startswith(f.sym + ".")
 
 

@@ -33,7 +33,7 @@ class Generic(Exception):
 
 
 class Package:
-    """One package's names, made into objects as they are asked for."""
+    """One package's names, made into objects on demand."""
 
     def __init__(self, library: Library, path: str, entry: dict[str, Any]) -> None:
         self.library, self.path, self.entry = library, path, entry

@@ -89,7 +89,7 @@ def _interface(v: Node, out: list[Node]) -> bool:
 
 
 def _inlined(call: Node, out: list[Node]) -> bool:
-    """A call whose body is one returned expression is that expression, its parameters replaced by the arguments."""
+    """A call of a function that only returns an expression is replaced by that expression, with the arguments for its parameters."""
     if call.body[0].op == "SUMMARY":
         return _summary(call, out)
     args = [n for n in call.init if n.op != "INLMARK"]

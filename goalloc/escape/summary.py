@@ -27,7 +27,7 @@ from goalloc.escape.types import Type
 
 
 def opaque(size: int, pointers: bool) -> Type:
-    """A type of which only size and pointers matter."""
+    """A type reduced to its size and pointers."""
     if pointers:
         return Type("array", elem=T.UNSAFE_POINTER, len=max(1, size // 8))
     return Type("array", elem=T.BYTE, len=size)

@@ -26,7 +26,7 @@ SETTINGS = {"hybrid": HYBRID, "hybrid, at once": HYBRID | IMMEDIATE, "dijkstra":
 
 
 class Scene:
-    """A table of seven oblets that a variable points to, a goroutine, and a cycle that makes a step when it is told to."""
+    """A table of seven oblets that a variable points to, a goroutine, and a cycle that makes a step on request."""
 
     def __init__(self, setting):
         self.rt = rt = Runtime(config=MachineConfig().replace(cores=1), gomaxprocs=1, gogc="off")

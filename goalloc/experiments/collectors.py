@@ -99,7 +99,7 @@ def judge_copying(table):
 
 
 def loop(n, closed):
-    """`n` objects, each with a reference to the one before; if it is `closed`, the first to the last. Then nobody refers to them."""
+    """`n` objects, each with a reference to the one before; if it is `closed`, the first to the last. Then no root refers to them."""
     rows = [(NEW, 1, 2, 1), (NEW, 1, 2, 2), (STORE, 1, 0, 0)]
     for i in range(3, n + 1):
         rows += [(NEW, 1, 2, i), (STORE, 2, 0, 1), (SET, 1, 2), (POP, 1)]

@@ -1,4 +1,4 @@
-"""What Go's own fences are for, on a machine whose stores pass each other and whose loads may be early: `goalloc experiment publication`.
+"""What Go's own fences are for, on a machine with reordered stores and early loads: `goalloc experiment publication`.
 
     the publication barrier   P 0   clears a used slot | barrier | stores its address in a variable
                               P 1   loads the address, then a field that nobody has written: nil, or what was in the slot before

@@ -110,7 +110,7 @@ def start_cycle(m, t, kind):
 
 @kernel
 def begin_count(m, t):
-    """What the log tells of a cycle (trace.py)."""
+    """A cycle's row in the log (trace.py)."""
     guest = m.process[m.thread[t].process].guest
     guest[P.TRIGGERED] = get64(m, t, V.gcController + gcControllerState.triggered)
 

@@ -1,4 +1,4 @@
-"""Stopping the world: every P is asked to stop, and does at its next step.
+"""Stopping the world: every P gets a request and stops at its next step.
 
       P 0   ...step ─┤ asked         stopped ██████████ restarted ├─ step...
       P 1   ......step......┤ stops          ░░░░░░░░░░          ├─ step...         its goroutine waits in the global queue
@@ -54,7 +54,7 @@ def wait_for_core(m, t, i):
 
 @cold
 def stopTheWorld(m, t):
-    """From now on nobody but the caller runs."""
+    """From now on only the caller runs."""
     own = current_p(m, t)
     lock(m, t, SCHED_LOCK)
     put32(m, t, STOPWAIT, get32(m, t, V.gomaxprocs) - 1)
@@ -75,7 +75,7 @@ def stopTheWorld(m, t):
 
 @cold
 def gcstopm(m, t, pp, is_own):
-    """The P stops, as thread `t`; `is_own`: that of its M, which leaves its goroutine to whoever runs first again."""
+    """The P stops, as thread `t`; `is_own`: that of its M, which leaves its goroutine to the first P that runs again."""
     if get8(m, t, GCWAITING) == 0:
         return
     lock(m, t, SCHED_LOCK)

@@ -1,4 +1,4 @@
-"""Draining: roots first, then grey objects, until there are none or somebody else's turn has come.
+"""Draining: roots first, then grey objects, until there are none or another goroutine is due.
 
     gcDrain     a worker, a piece at a time: a step of the machine ends after STEP bytes of scan work
     gcDrainN    an assist, as much as it owes

@@ -86,7 +86,7 @@ def jobs_of_kind(m, t, kind, first, n):
 
 @cold
 def next_job(m, t):
-    """The number of a job that nobody has, or -1."""
+    """The number of a job that is not taken, or -1."""
     if get32(m, t, NEXT_JOB) >= get32(m, t, JOBS):
         return -1
     word = add64(m, t, NEXT_JOB & ~7, 1 << 32 if NEXT_JOB & 4 else 1)
@@ -132,7 +132,7 @@ def mark_globals(m, t, w, first, n):
 
 @kernel
 def mark_runtime(m, t, w):
-    """The runtime's own objects: those that its variables name, and Ms, whose Ps know them as numbers only."""
+    """The runtime's own objects: those that its variables refer to, and Ms, which Ps refer to only by number."""
     for i in range(len(DATA_ROOTS)):
         scan_pointers(m, t, DATA_ROOTS[i], 8, w)
     for i in range(get32(m, t, V.gomaxprocs)):

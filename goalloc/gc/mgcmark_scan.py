@@ -170,7 +170,7 @@ def heap_bits(m, t, va, n):
 
 @apart
 def scanobject(m, t, b, w):
-    """A grey object, or an oblet of one, becomes black; the scan work that the P has not told of yet."""
+    """A grey object, or an oblet of one, becomes black; returns the scan work that the P has not reported yet."""
     s = spanOf(m, t, b)
     n = get64(m, t, s + mspan.elemsize)
     if n == 0 or is_noscan(m, t, s):

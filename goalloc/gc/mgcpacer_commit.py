@@ -39,7 +39,7 @@ def gcControllerCommit(m, t):
 
 @cold
 def gcPaceSweeper(m, t, first):
-    """So many pages are swept a byte allocated that all are swept when the next cycle begins, at a heap of `first`, less a margin."""
+    """Set the pages swept per byte allocated so that all are swept when the next cycle begins, at a heap of `first`, less a margin."""
     ratio = 0.0
     if not isSweepDone(m, t):
         live, swept = get64(m, t, HEAP_LIVE), get64(m, t, V.mheap_ + mheap.pagesSwept)

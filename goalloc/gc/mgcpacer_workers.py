@@ -4,7 +4,7 @@
     fractional   what that misses, a part of every P's time         fractionalUtilizationGoal
     idle         Ps with nothing else to do                         idleMarkWorkers: running 32 | at most 32
 
-Whoever schedules while marking asks worker_mode, after it has seen that there is work and a worker to run it. Go: mgcpacer.go
+The scheduler calls worker_mode while marking, once there is work and a worker to run it. Go: mgcpacer.go
 findRunnableGCWorker, markWorkerStop, addIdleMarkWorker, enlistWorker.
 """
 

@@ -1,4 +1,4 @@
-"""Sweeping after a cycle: what is left of the mark bits' work, span by span, by whoever comes.
+"""Sweeping after a cycle: spans are swept one by one, by any P that needs one or has time.
 
     bgsweep        the sweeper's goroutine, ten spans a turn            cacheSpan, grow     who needs a span of a class, or pages
     sweepone       GC() itself, and the start of the next cycle         deductSweepCredit   so many pages a byte allocated (pacer)
@@ -133,7 +133,7 @@ def span_to_allocate(m, t, spanclass):
 
 @cold
 def deductSweepCredit(m, t, nbytes, sweptPages):
-    """Before `nbytes` are allocated, for which the caller has swept or will sweep so many pages: sweep what is due."""
+    """Before `nbytes` are allocated: sweep what is due, less the pages that the caller sweeps anyway."""
     ratio = get_float(m, t, H + mheap.sweepPagesPerByte)
     again = ratio != 0.0
     while again:

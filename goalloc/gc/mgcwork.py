@@ -177,7 +177,7 @@ def flush_full(m, t, w, b):
 
 @cold
 def enlist(m, t):
-    """There is work for another worker: a P is asked to look, if one is wanted. Go: mgcpacer.go enlistWorker."""
+    """There is work for another worker: if one is wanted, a P is signalled. Go: mgcpacer.go enlistWorker."""
     n = get32(m, t, V.gomaxprocs)
     if get32(m, t, V.gcphase) != C.GCmark or n <= 1 or get64(m, t, DEDICATED_NEEDED) <= 0:
         return
@@ -248,7 +248,7 @@ def move_count(m, t, place, total):
 
 @apart
 def balance(m, t, w):
-    """Nobody else has work: share some."""
+    """No other P has work: share some."""
     first = get64(m, t, w + gcWork.wbuf1)
     if first == 0:
         return
@@ -272,7 +272,7 @@ def is_empty(m, t, w):
 
 @kernel
 def gcMarkWorkAvailable(m, t, w):
-    """Whether there is anything to mark: a P's own work (`w`, 0: nobody's), the list for all, roots."""
+    """Whether there is anything to mark: a P's own work (`w`, 0: of no P), the global list, roots."""
     if w and not is_empty(m, t, w):
         return True
     return get64(m, t, FULL) != 0 or get32(m, t, V.work + workType.markrootNext) < get32(m, t, V.work + workType.markrootJobs)

@@ -1,6 +1,6 @@
 """Pinned objects: two bits an object, pinned and pinned more than once, which a count in a special then has.
 
-Pinning tells that an object does not move, for others' code; who pins it keeps it alive. Go: pinner.go.
+Pinning promises foreign code that an object does not move; the Pinner keeps it alive. Go: pinner.go.
 """
 
 from hwmem._jit import cold, kernel

@@ -1,4 +1,4 @@
-"""The log from which Python tells what the collector did: a row a cycle, and a row for whatever else GODEBUG's traces print.
+"""The log from which Python reports what the collector did: a row per cycle, and a row for everything else that GODEBUG's traces print.
 
     CYCLE     at the end of a cycle, where gctrace prints its line         SCAVENGED    where scavtrace does
     FORCED    "GC forced": two minutes have passed
@@ -93,7 +93,7 @@ def log_cycle(m, t):
 
 @cold
 def log_scavenged(m, t, background, eager, forced, reset):
-    """So many bytes have gone back since the last such row; `reset`: the scavenger's controller had to begin anew."""
+    """This many bytes have gone back since the last such row; `reset`: the scavenger's controller had to start over."""
     row = new_row(m, t, SCAVENGED)
     if row:
         values = (

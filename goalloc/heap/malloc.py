@@ -6,11 +6,11 @@
                                   else nextFree, behind a door: next 64 bits, next span (mcache.py)
     more                        a span of its own, behind a door
 
-The fast path is inlined into whoever allocates: some twenty accesses, all of them to the lines of the P's M, mcache and
+The fast path is inlined into every caller: some twenty accesses, all of them to the lines of the P's M, mcache and
 span. `typ`: address of the type, 0 for no pointers. The object is zero if `needzero`. While a cycle marks, the caller helps before
 (ASSIST) and the object is black (MARK_NEW); a new span may be what begins a cycle (TRIGGER). Go: malloc.go.
 
-How many bytes were asked for is an observation of the emulator's (count_asked), which Go does not make: it costs no cycle.
+The requested sizes are counted by the emulator (count_asked), not by Go, and cost no cycle.
 """
 
 import numpy as np

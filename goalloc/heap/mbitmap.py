@@ -4,7 +4,7 @@
     arena:  bitmap, a bit a word, 1 is a pointer; noMorePtrs, a bit a bitmap word: no pointers in the rest of the object
 
 A writer of pointer bits is (addr, mask, valid, low): `mask` holds `valid` bits for the words from `addr` on, of which the
-`low` first belong to somebody else. Go 1.21: mbitmap.go nextFreeIndex, initHeapBits, writeHeapBits, heapBitsSetType.
+`low` first belong to another object. Go 1.21: mbitmap.go nextFreeIndex, initHeapBits, writeHeapBits, heapBitsSetType.
 """
 
 from hwmem._jit import DOORS, call_door, cold, kernel

@@ -32,7 +32,7 @@ RELEASED_EAGER = PAGES + pageAlloc.scav + pageAllocScav.releasedEager
 
 @cold
 def scavenge_to_allocate(m, t, pp, scav, growth):
-    """A span is to be used of which `scav` bytes are scavenged, after the heap grew by `growth` bytes; `pp`: the P, 0 for none."""
+    """A span with `scav` scavenged bytes is about to be used, after the heap grew by `growth` bytes; `pp`: the P, 0 for none."""
     nbytes, how = 0, UNLESS_LIMITING
     if get8(m, t, LIMITING) == 0:
         over = scav + get64(m, t, MAPPED_READY) - get64(m, t, LIMIT)

@@ -20,7 +20,7 @@ SPECIAL_LOCK = H + mheap.speciallock
 
 @kernel
 def spanOf(m, t, va):
-    """The span whose page holds an address of the heap; 0 if there is none."""
+    """The span that contains an address of the heap; 0 if there is none."""
     arena = arena_of(m, t, va)
     return get64(m, t, arena + heapArena.spans + (va >> P.pageShift & P.pagesPerArena - 1) * 8) if arena else 0
 

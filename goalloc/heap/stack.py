@@ -301,7 +301,7 @@ def freeStackSpans(m, t):
 
 @kernel
 def call_frame(m, t, gp, frame):
-    """Call a function whose frame takes `frame` bytes: its prologue's check, the return address, the room."""
+    """Call a function with a frame of `frame` bytes: its prologue's check, the return address, the space."""
     sp = get64(m, t, gp + SP) - 8
     reach = sp if frame <= STACK_SMALL else sp - (frame - STACK_SMALL)
     if reach <= get64(m, t, gp + g_.stackguard0):

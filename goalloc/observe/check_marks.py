@@ -68,7 +68,7 @@ def check_collector(rt, spans, arenas):
 
 
 class Heap:
-    """Spans by page, and what is asked of objects: an object is (span, index)."""
+    """Spans by page, and queries on objects: an object is (span, index)."""
 
     def __init__(self, rt, spans, arenas):
         self.rt, self.look = rt, Inspector(rt.process)

@@ -2,12 +2,12 @@
 
 slots = live + free         bytes of the spans = used + inside + free * size + tail
 
-    inside   in the slots of living objects, beyond what was asked for: 127 of the 1,152 bytes of an object of 1,025
+    inside in the slots of live objects, beyond the requested size: 127 of the 1,152 bytes of an object of 1,025
     tail     at the ends of the spans, where no object fits
 
-What was asked for is counted by mallocgc, class by class (heap/malloc.py, count_asked): Go does not know it. Which object had asked
-for how much is not kept, so living objects count with the mean of all that their class was asked for: exact as long as
-nothing was freed, or all were of one size. Of what a recorded heap had at the start, every byte counts as asked for.
+mallocgc counts the requested sizes, class by class (heap/malloc.py, count_asked): Go does not record them. They are not kept per object, so
+live objects count with the mean requested size of their class: exact if nothing was freed, or if all were of one size. The initial objects
+of a recorded heap count as if they filled their slots.
 """
 
 from goalloc.observe.check import all_spans
@@ -66,5 +66,5 @@ def allocated_bytes(counts):
 
 
 def assume_asked(rt):
-    """What a recorded heap has at the start was asked for to the last byte."""
+    """The initial objects of a recorded heap count as if they filled their slots."""
     rt.machine.state.process[rt.process.number].asked[:] = allocated_bytes(heap_stats(Inspector(rt.process)))

@@ -1,6 +1,6 @@
 """Giving free pages back to the kernel: where the scavenge index says (mgcscavenge.py) they are taken, sysUnused, and free again.
 
-While the kernel is called the pages count as allocated, so that nobody may take them, and the heap's lock is free.
+During the system call the pages count as allocated, so that they cannot be taken, and the heap's lock is free.
 Go: mgcscavenge.go scavenge, scavengeOne.
 """
 

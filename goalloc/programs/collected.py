@@ -1,4 +1,4 @@
-"""Programs whose heap is collected: main allocates, the collector runs beside it.
+"""Garbage-collected programs: main allocates, the collector runs concurrently.
 
     steady        replaces random slots of a slice, so that about as much lives as before
     growth        keeps every object                            garbage        drops every object at once
@@ -257,7 +257,7 @@ def goroutine_stacks(m, w):
 
 @kernel
 def go_deep(m, t, w, gp):
-    """The goroutine's closure and the channel that it will wait for, which nobody else has; its calls."""
+    """The goroutine's closure and the channel that it will wait for, known to no other goroutine; its calls."""
     write_pointer(m, t, variable(m, t, gp, CLOSURE), mallocgc(m, t, CLOSURE_SIZE, w.closure))
     write_pointer(m, t, variable(m, t, gp, CHANNEL), makechan(m, t, w.word, 0))
     for _ in range(w.depth + 1):

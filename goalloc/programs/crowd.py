@@ -1,4 +1,4 @@
-"""Programs whose collections have much beside them, or much time between them.
+"""Programs with much concurrent work during collections, or much time between them.
 
     parallel-marking    runtime.GC() again and again on a table of small objects, while all Ps are free to mark
     many-goroutines     goroutines that each allocate, keep some of it and give their P to the next

@@ -1,4 +1,4 @@
-"""Programs whose Ps run goroutines: what their loops ask, and channel: producers and consumers.
+"""Programs whose Ps run goroutines: what their loops call, and channel: producers and consumers.
 
     t, gp = next_goroutine(m, w)        the thread and the goroutine whose step it is; -1, 0 at the end
     where(m, t, gp)             its place in the program, a number; go_on(m, t, gp, place) changes it
@@ -26,7 +26,7 @@ MAIN = 0  # where the first goroutine begins
 
 @kernel
 def next_goroutine(m, w):
-    """(the thread whose step it is, the goroutine that it runs); (-1, 0) when the program has ended."""
+    """(the thread to run, its goroutine); (-1, 0) when the program has ended."""
     gp = 0
     while gp == 0:
         t = next_of_m(m, w)
@@ -73,7 +73,7 @@ def main_returns(m, t):
 
 
 def start_main(w, space, collects=False):
-    """A program whose first goroutine, at MAIN, waits to run on P 0."""
+    """Start a program: its first goroutine, at MAIN, waits to run on P 0."""
     rt = start(w, space, collects)
     rt.call(0, P.DOOR_PROC, NEWPROC, MAIN, 0)
     return rt
@@ -93,7 +93,7 @@ def place_channel(w, space):
 
 
 def place_waitgroup(space, name):
-    """Address of a WaitGroup on a page of its own, whose fields reports name."""
+    """Address of a WaitGroup on a page of its own; reports name its fields."""
     wg = space.map(None, WaitGroup.sizeof)
     for symbol in structure(name, wg, WaitGroup):
         space.symbol(*symbol)

@@ -1,4 +1,4 @@
-"""How a program whose heap is collected begins: with what a small real Go process had when main began (recorded, linux/amd64).
+"""The initial state of a garbage-collected program: that of a small real Go process when main began (recorded, linux/amd64).
 
     global variables    205,384 bytes, which every cycle scans
     stacks              42,152 bytes, nearly all of it main's

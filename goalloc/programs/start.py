@@ -61,7 +61,7 @@ def environment(gogc=100, memory_limit=None, godebug=""):
 
 
 def fit(config, parameters):
-    """`parameters` with no more Ps than the machine has cores. Raises ValueError if more are asked for, or it has no MMU."""
+    """`parameters` with no more Ps than the machine has cores. Raises ValueError for more, or for a machine without an MMU."""
     if not config.mmu:
         raise ValueError("mmu: a Go program needs an MMU")
     ps = parameters.get("gomaxprocs", min(DEFAULT_PS, config.cores))
@@ -71,7 +71,7 @@ def fit(config, parameters):
 
 
 def outcome(w, space, operations):
-    """What every Go program tells at its end: MemStats, the size classes' spans, waits for locks. Names its memory, for the
+    """What every Go program reports at its end: MemStats, the size classes' spans, waits for locks. Names its memory, for the
     reports."""
     rt = space.runtime
     for name, at, size, element in symbols(rt):

@@ -33,7 +33,7 @@ class Goroutine:
         return self._field(SP)
 
     def call(self, frame):
-        """Call a function whose frame takes `frame` bytes, a multiple of 8; the stack grows if it has to."""
+        """Call a function with a frame of `frame` bytes, a multiple of 8; the stack grows if necessary."""
         self._alive()
         if isinstance(frame, bool) or not isinstance(frame, int) or not 0 <= frame < 1 << 63 or frame % 8:
             raise ValueError(f"frame: takes a multiple of 8 bytes below 2^63, got {frame!r:.60}")

@@ -28,7 +28,7 @@ def init_controller(process, gogc, limit):
 
 
 def add_globals(process, nbytes):
-    """The program has so many bytes more of global variables. Before the first collection the goal is at least as much as GOGC allows for
+    """The program has this many more bytes of global variables. Before the first collection the goal is at least as much as GOGC allows for
     them. Go: addGlobals, which runs before init."""
     at = lambda name: V.gcController + getattr(gcControllerState, name)  # noqa: E731
     known = process.load(at("globalsScan")) + nbytes

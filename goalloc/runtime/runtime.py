@@ -97,7 +97,7 @@ class Runtime(Values, Collecting, Looking):
     `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off";
     `godebug`: "madvdontneed=0" (or 1), "disablethp=1", "memprofilerate=524288", and what is older or not Go's: "periodicscavenge=1",
     "sharedworklists=1", "limiterms=20" (docs/go.md); `start`: a recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled. `collects`:
-    collections begin by themselves, as GOGC and the limit say; without it only those that are asked for (gc).
+    collections start by themselves, by GOGC and the limit; without it only on request (gc).
     """
 
     def __init__(

@@ -148,7 +148,7 @@ def object_of(rows, spanclass, i):
 
 
 def stacks_in_use(rt, size, count):
-    """A span cut into stacks of which `count` are in use, and its free list as the P that gave its stacks back left it."""
+    """A span cut into stacks, `count` of them in use, and its free list as the P that gave its stacks back left it."""
     stacks = sorted(rt.call(0, P.DOOR_STACK, STACKALLOC, size, 0) for _ in range(P.stackCacheSize // size))
     half = len(stacks) // 2
     handed_out = stacks[half:] + stacks[:half]  # a cache takes half a span, from its end, and hands out the last it took

@@ -4,9 +4,9 @@
     room in the ring            a sender copies into it at sendx
     neither                     the sender waits in sendq; who receives takes its element
 
-A call that returns PARKED has parked the running goroutine; when that runs again it makes the same call again, which then
-ends it. Reached through DOOR_CHAN. Invariant: recvq and sendq are not both in use; with elements in the ring nobody waits to
-receive, with room nobody to send. Go: chan.go.
+A call that returns PARKED has parked the running goroutine; when that runs again it makes the same call again, which then ends it. Reached
+through DOOR_CHAN. Invariant: recvq and sendq are not both in use; with elements in the ring no goroutine waits to receive, with room none
+waits to send. Go: chan.go.
 """
 
 from hwmem._jit import DOORS, call_door, cold, kernel

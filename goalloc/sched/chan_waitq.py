@@ -13,7 +13,7 @@ from goalloc.words import add64, get8, get32, get64, put8, put64
 
 @cold
 def woken(m, t, sg, success):
-    """The goroutine of `sg`, which is told how its wait ended."""
+    """The goroutine of `sg`, with the outcome of its wait noted."""
     gp = get64(m, t, sg + sudog.g)
     put64(m, t, sg + sudog.elem, 0)
     put64(m, t, gp + g_.param, sg)

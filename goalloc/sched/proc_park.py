@@ -4,7 +4,7 @@
     goyield  running -> runnable, last on this P                            poll_until  one M sleeps until the first timer of all
     pidle    the list of idle Ps (sched.pidle), under sched.lock            wakep     an idle P looks for work, if none does yet
 
-An M stays with its P here (nothing hands a P over while its M is in a system call), so an idle P is one whose M sleeps on its
+An M stays with its P here (a P is not handed over while its M is in a system call), so an idle P is one whose M sleeps on its
 note, m.park: a futex, or until the first timer. Go: proc.go gopark, ready, wakep, startm, pidleput, pidleget;
 lock_futex.go notesleep, notewakeup.
 """

@@ -4,7 +4,7 @@
         treap   a sudog an address, ordered by address (prev < next), and by random tickets from the root down
         list    behind each, by waitlink, the others that wait for the same address; the first knows the last (waittail)
 
-Who releases a semaphore makes its first waiter ready, which takes it, if nobody was faster, or else waits again where it
+Releasing a semaphore makes its first waiter ready, which takes it, if no other goroutine was faster, or else waits again where it
 would have at first. With `handoff` the waiter has it already, and the releaser yields. What semacquire1 has in local variables
 while it waits lies in fields that only profiles use. Go: sema.go.
 """

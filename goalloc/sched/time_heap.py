@@ -120,7 +120,7 @@ def take_note(m, t, pp, tm, i):
 
 @cold
 def cleantimers(m, t, pp):
-    """What has been noted of the timer at the root is done, until there is one of which nothing is."""
+    """Carry out pending changes of the timer at the root, until the root has none."""
     while get64(m, t, pp + LENGTH):
         tm = at(m, t, pp, 0)
         if status_of(m, t, tm) == Waiting:

@@ -2,7 +2,7 @@
 
     addtimer   into the heap of the current P             deltimer   Deleted: it leaves the heap when someone comes across it
     modtimer   a new time (nextwhen): ModifiedEarlier or Later, moved when someone comes across it; back into a heap if it was out
-    check_timers   a P that schedules, or one that has nothing to do and looks at others', runs those whose time has come
+    check_timers   a P that schedules, or an idle one that looks at others', runs the timers that are due
 
 From `timer0When` and `timerModifiedEarliest` one sees, without the lock, when there may be something to do. Times are cycles of the machine,
 Go's are nanoseconds. A step is never interrupted, so the states in between (Running, Removing, Modifying, Moving) are not seen, and
@@ -52,7 +52,7 @@ def is_modified(status):
 
 @cold
 def addtimer(m, t, tm):
-    """The timer at `tm`, whose fields are set, waits from now on."""
+    """Start the timer at `tm`; its fields are set."""
     pp = current_p(m, t)
     lock(m, t, pp + p_.timersLock)
     cleantimers(m, t, pp)
@@ -96,7 +96,7 @@ def modtimer(m, t, tm, when):
 
 @cold
 def adjusttimers(m, t, pp, now):
-    """If a timer has been made earlier, and that time has come, what has been noted is done for all."""
+    """If a timer was moved to an earlier time, and that has come, carry out all pending changes."""
     first = get64(m, t, pp + p_.timerModifiedEarliest)
     if first == 0 or first > now:
         return
@@ -161,7 +161,7 @@ def wake_time(m, t, pp):
 
 @cold
 def check_timers(m, t, pp):
-    """Run the timers of a P, the current one or another, whose time has come."""
+    """Run the due timers of a P, the current one or another."""
     now, own = m.core[m.thread[t].core].cycles, pp == current_p(m, t)
     if wake_time(m, t, pp) > now and not (own and get32(m, t, pp + p_.deletedTimers) > get32(m, t, pp + p_.numTimers) // 4):
         return
