@@ -11,7 +11,7 @@ import platform
 import sys
 from importlib import import_module
 
-PARTS = ("streams", "sharing", "ordering", "startup", "memory", "recorded", "linux", "malloc", "collector", "collectors")
+PARTS = ("streams", "sharing", "ordering", "startup", "memory", "recorded", "linux", "malloc", "collector", "collectors", "allocators")
 REPEATS = 5
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 

@@ -129,17 +129,21 @@ GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
 # the finalizer that is to be called, its object in SECOND
 G, SECOND, SIZE, SITE, CALLBACK = range(5)
 CPU = 5                                 # of another allocator: the core whose cache the thread knows, plus one
+HELD = 6                                # an object that only a call of the runtime's knows, while it allocates others
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
 # whether an allocation has taken a new span; the cycle at which a collection is due, 0 for none
 GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
+LIMITER_NS = 16                         # the CPU limiter's bucket for each P, 0 for the runtime's own second
 # of a process with another allocator (baselines): its door, where its data lies, its policy
 ALLOCATOR, DATA, POLICY = range(13, 16)
 # may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready;
 # there is no sysmon: nobody is preempted after 10 ms, and the scavenger sleeps; mallocgc has no publication barrier
 ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE, UNPUBLISHED = (1 << bit for bit in range(7))
+# settings of a run: work.full and work.empty lie on one line, as before Go 1.21; memory goes back every few minutes, as before Go 1.13
+TOGETHER, PERIODIC = 1 << 9, 1 << 10
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept, finalizers run so far
 LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED, TURNS = range(24, 31)     # TURNS: rows of the log of turns so far
 # ... and a process with one of collectors/: the address of its heap's variables; the collector's door; which stores need it, and its variant; the log

@@ -20,9 +20,9 @@ READING = (
     "goalloc.reading",
     "goalloc.__main__",
     # The command
-    "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.compare", "goalloc.cli.page", "goalloc.cli.report",
+    "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.compare", "goalloc.cli.leak", "goalloc.cli.page", "goalloc.cli.report",
     # Experiments on the design
-    "goalloc.experiments", "goalloc.experiments.claims", "goalloc.experiments.allocation", "goalloc.experiments.collection",
+    "goalloc.experiments", "goalloc.experiments.claims", "goalloc.experiments.allocators", "goalloc.experiments.allocation", "goalloc.experiments.collection", "goalloc.experiments.between",
     "goalloc.experiments.collectors", "goalloc.experiments.gallery", "goalloc.experiments.lab", "goalloc.experiments.design",
     "goalloc.experiments.publication", "goalloc.experiments.barriers",
     # What escapes: the compiler's passes, last to first
@@ -36,10 +36,10 @@ READING = (
     # What it says to recorded questions
     "goalloc.answers", "goalloc.answers_collecting", "goalloc.answers_pacing",
     # Programs that ship with it
-    "goalloc.programs.criteria", "goalloc.programs.mutator_trees", "goalloc.programs.mutator_lists", "goalloc.programs.mutator_graph", "goalloc.programs.mutators",
-    "goalloc.programs.command", "goalloc.programs", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
+    "goalloc.programs.leaks", "goalloc.programs.faults", "goalloc.programs.criteria", "goalloc.programs.mutator_trees", "goalloc.programs.mutator_lists", "goalloc.programs.mutator_graph", "goalloc.programs.mutators",
+    "goalloc.programs.command", "goalloc.programs", "goalloc.programs.pressure", "goalloc.programs.crowd", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
-    "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.play", "goalloc.programs.neighbours",
+    "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.trace", "goalloc.programs.play", "goalloc.programs.neighbours",
     # Other collectors, beside Go's: from Python, what programs call, one collector after the other, what they share
     "goalloc.collectors", "goalloc.collectors.heap", "goalloc.collectors.go_heap", "goalloc.collectors.go", "goalloc.collectors.kinds", "goalloc.collectors.script", "goalloc.collectors.mutator",
     "goalloc.collectors.mark_sweep", "goalloc.collectors.lisp2", "goalloc.collectors.shading", "goalloc.collectors.counts", "goalloc.collectors.generational", "goalloc.collectors.cards", "goalloc.collectors.threaded", "goalloc.collectors.semispace",
@@ -58,7 +58,7 @@ READING = (
     "goalloc.baselines.tcmalloc_layout", "goalloc.baselines.glibc",
     "goalloc.baselines.buddy", "goalloc.baselines.freelist", "goalloc.baselines.bump", "goalloc.baselines.system",
     # What Python reads of it
-    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.pprof", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
+    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.retention", "goalloc.observe.dominators", "goalloc.observe.snapshot", "goalloc.observe.pprof", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
     "goalloc.observe.check", "goalloc.observe.check_marks", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",
@@ -68,7 +68,7 @@ READING = (
     "goalloc.gc.mgcmark_stack", "goalloc.gc.mgcmark_credit", "goalloc.gc.mgc_ready", "goalloc.gc.mfinal",
     "goalloc.gc.mgcsweep_reclaim", "goalloc.gc.mgcsweep", "goalloc.gc.mgcsweep_span", "goalloc.gc.mfinal_queue",
     "goalloc.gc.pinner_bits", "goalloc.gc.mbarrier", "goalloc.gc.mwbbuf", "goalloc.gc.mgcmark_scan", "goalloc.gc.mgcwork", "goalloc.gc.inline",
-    "goalloc.gc.mgcscavenge_goroutine", "goalloc.gc.mgcscavenge_background", "goalloc.gc.trace", "goalloc.gc.mgc_stats",
+    "goalloc.gc.mgcscavenge_goroutine", "goalloc.gc.mgcscavenge_periodic", "goalloc.gc.mgcscavenge_background", "goalloc.gc.trace", "goalloc.gc.mgc_stats",
     "goalloc.gc.mgcpacer_commit", "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
     "goalloc.gc.mgclimit",
     # Goroutines

@@ -1,4 +1,4 @@
-"""memclr and memmove: stretches of memory cleared and copied by words of 8 bytes, the rest by bytes.
+"""memclr and memmove: stretches of memory cleared and copied by words of 8 bytes, the rest by bytes; pointers that the runtime stores.
 
 A real processor would use wider stores; lines and pages touched are the same. Go: memclr_amd64.s, memmove_amd64.s.
 """
@@ -6,6 +6,7 @@ A real processor would use wider stores; lines and pages touched are the same. G
 from hwmem._jit import DOORS, call_door, kernel
 from hwmem.core.access import load, store
 from goalloc import params as P
+from goalloc.words import put64
 
 
 @kernel
@@ -19,6 +20,14 @@ def memmove(m, t, to, source, n):
     """Copy `n` bytes between stretches that do not overlap."""
     if n > 0:
         call_door(m, P.DOOR_MEMORY_BLOCK, t, to, n, source)
+
+
+@kernel
+def put_pointer(m, t, slot, value):
+    """*slot = value, a pointer that the runtime itself stores in an object of the heap: with the write barrier while a collection marks."""
+    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING:
+        call_door(m, P.DOOR_BARRIER, t, slot, value, 0)
+    put64(m, t, slot, value)
 
 
 @kernel

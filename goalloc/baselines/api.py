@@ -57,7 +57,8 @@ class Allocator:
             raise ValueError("process: has an allocator already")
         if name == "glibc":
             Malloc(process)
-        guest[P.DATA] = process.mmap(0, S.BYTES)
+        place = process.mmap(0, S.BYTES)
+        guest[P.DATA] = place + (S.DATA_SET - place // H.PAGE) % 16 * H.PAGE
         guest[P.MILLISECOND] = int(self.machine.config.frequency_ghz * 1e6)
         guest[P.ALLOCATOR], guest[P.POLICY] = self.kind.door, self.kind.policy
         self._call(0, S.INIT, 0, 0)

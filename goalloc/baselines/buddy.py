@@ -27,6 +27,7 @@ from goalloc.baselines.system import (
     bad_free,
     copy_block,
     data,
+    is_alone,
     map_aligned,
     map_memory,
     unmap,
@@ -44,8 +45,9 @@ KEPT = 1
 def buddy_door(m, t, operation, a, b):
     if operation == USABLE_SIZE:
         return usable(m, t, a - FRONT)
-    lock(m, t, data(m, t) + LOCK)
-    answer = 0
+    alone, answer = is_alone(m, t), 0
+    if not alone:
+        lock(m, t, data(m, t) + LOCK)
     if operation == MALLOC:
         answer = take(m, t, a)
     elif operation == FREE:
@@ -54,7 +56,8 @@ def buddy_door(m, t, operation, a, b):
         answer = resize(m, t, a, b)
     elif operation == TICK and a:
         give_back(m, t, 0)
-    unlock(m, t, data(m, t) + LOCK)
+    if not alone:
+        unlock(m, t, data(m, t) + LOCK)
     return answer
 
 

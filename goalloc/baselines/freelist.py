@@ -36,6 +36,7 @@ from goalloc.baselines.system import (
     bad_free,
     copy_block,
     data,
+    is_alone,
     move_break,
     policy,
 )
@@ -53,8 +54,9 @@ def freelist_door(m, t, operation, a, b):
         return size_of(m, t, a - TAG) - 2 * TAG
     if operation == INIT:
         return begin(m, t)
-    lock(m, t, data(m, t) + LOCK)
-    answer = 0
+    alone, answer = is_alone(m, t), 0
+    if not alone:
+        lock(m, t, data(m, t) + LOCK)
     if operation == MALLOC:
         answer = take(m, t, a)
     elif operation == FREE:
@@ -63,7 +65,8 @@ def freelist_door(m, t, operation, a, b):
         answer = resize(m, t, a, b)
     elif operation == TICK and a:
         trim(m, t, 1)
-    unlock(m, t, data(m, t) + LOCK)
+    if not alone:
+        unlock(m, t, data(m, t) + LOCK)
     return answer
 
 

@@ -1,14 +1,15 @@
 """What every allocator here stands on: where its data lies, memory from the kernel and back to it, blocks that move.
 
     data(m, t)      the allocator's own variables, which all threads share: DATA_BYTES of a mapping     (a program's .data)
-    local(m, t)     the thread's own, a page behind them                                                (a program's TLS)
+    local(m, t)     the thread's own, in two pages behind them                                          (a program's TLS)
 
-Locks are goalloc/base/lock.py's, held within a call.
+Locks are goalloc/base/lock.py's, held within a call. The allocators with one lock do not take it while only one thread has called them
+(`is_alone`), as glibc does.
 """
 
 from hwmem import params as H
 from hwmem._jit import cold, kernel
-from hwmem.core.access import load64
+from hwmem.core.access import load64, store64
 from hwmem.libc.abort import FREE_POINTER, abort
 from goalloc import params as P
 from goalloc.base.mem import PROT_RW, mmap, system_call
@@ -17,9 +18,13 @@ from goalloc.base.memclr import memmove
 INIT, MALLOC, FREE, REALLOC, USABLE_SIZE, TICK, END_THREAD = range(7)  # a door's operations
 ANONYMOUS = H.MAP_ANONYMOUS | H.MAP_PRIVATE
 DATA_BYTES = 1 << 20
-BYTES = DATA_BYTES + H.MAX_THREADS * H.PAGE
+LOCAL_BYTES, LOCAL_SKEW = 2 * H.PAGE, 0x4C0  # where in its pages a thread's variables begin: not on lines that all else begins with
+DATA_SET, LOCAL_SET = 5, 8  # the pages' numbers modulo 16, so that in most TLBs the two do not stand in each other's way
+BYTES = DATA_BYTES + 2 * 16 * H.PAGE + H.MAX_THREADS * LOCAL_BYTES
 LARGEST = 1 << 46  # a request from here on cannot be met
 HEADER = 8  # in front of a block
+OWNER = 16  # of the variables: the only thread that has called, plus one; SEVERAL
+SEVERAL = -1
 
 
 @kernel
@@ -29,12 +34,26 @@ def data(m, t):
 
 @kernel
 def local(m, t):
-    return data(m, t) + DATA_BYTES + t * H.PAGE
+    return data(m, t) + DATA_BYTES + (LOCAL_SET - DATA_SET) * H.PAGE + t * LOCAL_BYTES + LOCAL_SKEW
 
 
 @kernel
 def policy(m, t):
     return m.process[m.thread[t].process].guest[P.POLICY]
+
+
+@kernel
+def is_alone(m, t):
+    """Whether no other thread has called the allocator."""
+    owner = load64(m, t, data(m, t) + OWNER)
+    return owner == t + 1 or (owner != SEVERAL and greet(m, t, owner))
+
+
+@cold
+def greet(m, t, owner):
+    """A thread's first call: it is the first, or the second."""
+    store64(m, t, data(m, t) + OWNER, SEVERAL if owner else t + 1)
+    return owner == 0
 
 
 @kernel

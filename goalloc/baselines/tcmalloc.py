@@ -104,9 +104,8 @@ def give(m, t, x):
         give_large(m, t, x)
     elif policy(m, t) == L.PER_CPU:
         slab = slab_of(m, t)
-        header = load32(m, t, slab + 8 * c)
-        current, end = header & 0xFFFF, header >> 16
-        if current >= end:
+        current = load(m, t, slab + 8 * c, 2)
+        if current >= load(m, t, slab + 8 * c + 2, 2):
             overflow(m, t, c, x)
             return
         store64(m, t, slab + 8 * current, x)

@@ -16,15 +16,13 @@ from goalloc.baselines.walking import data_of, holds, totals
 
 def bump(allocator):
     look, data = Inspector(allocator.process), data_of(allocator)
-    p, end, limit = (look.word(data + field) for field in (U.START, U.NEXT, U.END))
-    holds(end <= limit, "bump: the pointer", end, "is beyond the end", limit)
-    start, blocks, used = p, 0, 0
-    while p < end:
-        size = look.word(p)
-        holds(size % 16 == 8, "bump: a block of", size, "bytes at", p)
-        p, blocks, used = p + 8 + size, blocks + 1, used + size
-    holds(p == end, "bump: the last block ends at", p, "not at", end)
-    return totals(limit - start + 8, blocks, used, limit - end)
+    start, end, limit, bits = (look.word(data + field) for field in (U.START, U.NEXT, U.END, U.BITS))
+    holds(start <= end <= limit, "bump: the pointer", end, "is beyond the end", limit)
+    granules = end - start >> U.GRANULE
+    words = look.words(bits, granules + 64 >> 6)
+    holds(not granules or words[0] & 1, "bump: no block begins at", start)
+    holds(words[-1] >> (granules & 63) == 0, "bump: a block begins behind", end)
+    return totals(limit - start, sum(word.bit_count() for word in words), end - start, limit - end)
 
 
 def freelist(allocator):

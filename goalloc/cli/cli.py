@@ -8,6 +8,7 @@ import sys
 from hwmem.cli import line
 from hwmem.cli.experiments import Room, experiment_commands
 from goalloc.cli.compare import compare_command
+from goalloc.cli.leak import faults_command, leak_command
 
 SECTIONS = ("heap", "spans", "gc", "scavenger", "profile")  # those of report.SECTIONS, without importing it
 
@@ -37,6 +38,7 @@ def parser():
         metavar="BYTES",
         help="sample an object in so many bytes (Go's default: 524288) and show what was allocated where",
     )
+    sub.add_argument("--godebug", default="", metavar="WORDS", help="GODEBUG, such as madvdontneed=0 or periodicscavenge=1 (docs/go.md)")
     sub.add_argument("--gctrace", action="store_true", help="a line on stderr for every collection, as GODEBUG=gctrace=1 prints it")
     sub.add_argument("--scavtrace", action="store_true", help="a line on stderr for what went back to the kernel, after each sweep")
     line.output_option(sub, "R.hwm", "keep the result, for `goalloc report` and `hwmem report`")
@@ -62,6 +64,8 @@ def parser():
 
     experiment_commands(command, room)
     compare_command(command)
+    leak_command(command)
+    faults_command(command)
 
     sub = command(
         show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m tells it"
@@ -129,7 +133,9 @@ def run_program(arguments):
     name = workload_name(arguments.workload, PROGRAMS)
     with line.refusing():
         program = PROGRAMS.find(name)
-        variables = environment(arguments.gogc, arguments.memlimit, f"memprofilerate={arguments.memprofile}")
+        profiling = f"memprofilerate={arguments.memprofile}"
+        godebug = f"{arguments.godebug},{profiling}" if arguments.godebug else profiling
+        variables = environment(arguments.gogc, arguments.memlimit, godebug)
         job = Job(program, config, arguments.seed, arguments.cores, fit(config, program.parse(words)), variables)
     result = line.run_job(job, arguments)
     if arguments.memprofile:

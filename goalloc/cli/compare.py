@@ -3,6 +3,11 @@
 A comparison is a function that adds its options to a parser, and one that carries it out.
 """
 
+import argparse
+import sys
+
+from tqdm import tqdm
+
 from hwmem.cli import line
 from hwmem.cli.experiments import bar, seed
 from hwmem.report.table import table
@@ -12,30 +17,36 @@ def allocator_options(sub):
     sub.add_argument("--program", nargs="+", action="extend", default=[], metavar="P", help="programs (default: all)")
     sub.add_argument("--allocator", nargs="+", action="extend", default=[], metavar="A", help="allocators (default: all)")
     sub.add_argument("--threads", type=counts, default=(1, 4, 16), metavar="N,N", help="threads, 1 to 64 (default 1,4,16)")
-    sub.add_argument("--factor", type=int, default=1, metavar="N", help="how much each program does (default 1)")
+    sub.add_argument("--factor", type=factor, default=1, metavar="N", help="how much each program does (default 1)")
+    sub.add_argument("--trace", metavar="F", help="of the program trace: a recording of `hwmem record --heap` (default: one of perl)")
 
 
 def counts(text):
-    return tuple(int(word) for word in text.split(","))
+    """Threads, as --threads takes them. ValueError for other words."""
+    found = tuple(int(word) for word in text.split(","))
+    if not all(1 <= n <= 64 for n in found):
+        raise argparse.ArgumentTypeError(f"takes 1 to 64, got {text}")
+    return found
+
+
+def factor(text):
+    if not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"takes 1 to 100, got {text}")
+    return int(text)
 
 
 def compare_allocators(arguments):
-    import sys
-
     from goalloc.baselines.api import NAMES
     from goalloc.programs.comparison import FIGURES, row, run
     from goalloc.programs.requests import PROGRAMS
-    from tqdm import tqdm
 
     programs = chosen("--program", arguments.program, PROGRAMS)
     allocators = chosen("--allocator", arguments.allocator, NAMES)
-    if not all(1 <= n <= 64 for n in arguments.threads):
-        raise line.Refused(f"--threads: takes 1 to 64, got {','.join(map(str, arguments.threads))}")
     runs = [(p, a, n) for p in programs for n in arguments.threads for a in allocators]
     found = {}
     for program, allocator, n in tqdm(runs, desc="compare", unit="run", delay=1.0, file=sys.stderr, leave=False):
         with line.refusing():
-            found.setdefault(program, []).append(row(run(program, allocator, n, arguments.factor, arguments.seed)))
+            found.setdefault(program, []).append(row(run(program, allocator, n, arguments.factor, arguments.seed, file=arguments.trace)))
     if arguments.json:
         line.print_json(found)
         return

@@ -1,6 +1,6 @@
 """The experiments on Go's memory by name, in the order in which the documents make their claims; and the tables without one."""
 
-from goalloc.experiments import allocation, collection, collectors, design, gallery
+from goalloc.experiments import allocation, allocators, between, collection, collectors, design, gallery
 from hwmem.experiments.claims import in_order
 
 ORDER = (
@@ -8,11 +8,16 @@ ORDER = (
     "alloc-storm", "object-kinds", "tiny-allocator", "return-memory", "rss-above-heap", "stack-growth",
     # ... collection
     "stop-the-world", "write-barrier", "goroutine-stacks", "barrier-batches", "gc-goal", "gogc-curve", "memory-limit", "limit-too-low", "assists",
+    "work-lists", "memory-returns", "limiter-rescue",
     # go内存管理
     "size-classes",
     # 内存管理学习
     "moving-objects", "copying-cost", "counted-cycles", "counting-burden", "shared-counts", "young-garbage", "heap-size", "compaction",
+    # other allocators: 内存管理, Golang Rumtime-内存模型
+    "linear-allocator", "fits", "thread-caches", "allocator-sharing", "decay",
 )  # fmt: skip
 
-EXPERIMENTS = in_order(ORDER, allocation.EXPERIMENTS, collection.EXPERIMENTS, collectors.EXPERIMENTS)
+EXPERIMENTS = in_order(
+    ORDER, allocation.EXPERIMENTS, collection.EXPERIMENTS, between.EXPERIMENTS, collectors.EXPERIMENTS, allocators.EXPERIMENTS
+)
 TABLES = design.EXPERIMENTS | gallery.TABLES

@@ -14,11 +14,11 @@ class GoLab(Lab):
     def find(self, name):
         return PROGRAMS.find(name)
 
-    def run(self, name, machine=None, gogc=100, memory_limit="off", **parameters):
+    def run(self, name, machine=None, gogc=100, memory_limit="off", godebug="", **parameters):
         """A program's Result."""
         program = self.find(name)
         config = self.config(program, **(machine or {}))
-        variables = environment(gogc, memory_limit)
+        variables = environment(gogc, memory_limit, godebug)
         job = Job(program, config, self.seed, None, fit(config, self.changed(program, parameters)), variables)
         return self.noted(job.run(watch=Watch()))
 

@@ -12,6 +12,8 @@ from goalloc.sched.proc_park import goready, gopark, wakep
 from goalloc.sched.proc_runq import runqput
 from goalloc.words import get64, put8, put32, put64
 
+SWEEPER, WORKER = -1, -3  # where goroutines of the collector's are in their programs (gc/system.py)
+NODE = 0  # a worker's variable: its node of the pool
 WAITS = m_.incgo  # the program on the M's g0 is parked
 DUE = m_.isextra  # it goes before the goroutines in the queues
 HOME = m_.newSigstack  # there is one

@@ -2,7 +2,7 @@
 
 from hwmem._jit import cold
 from goalloc import constants as C, params as P
-from goalloc.gc.mgclimit import CAPACITY_PER_PROC
+from goalloc.gc.mgclimit import capacity_per_proc
 from goalloc.gc.mgcpacer_goal import GC_PERCENT, HEAP_LIVE, signed32, trigger
 from goalloc.layout import gcCPULimiterState, mstats, workType, variables as V
 from goalloc.words import get32, get64, put8, put32, put64
@@ -22,7 +22,7 @@ def gcinit(m, t):
         put32(m, t, sema, 1)
     put8(m, t, V.memstats + mstats.enablegc, 1)
     put32(m, t, V.gcCPULimiter + gcCPULimiterState.nprocs, get32(m, t, V.gomaxprocs))
-    put64(m, t, V.gcCPULimiter + gcCPULimiterState.bucket + 8, get32(m, t, V.gomaxprocs) * CAPACITY_PER_PROC)
+    put64(m, t, V.gcCPULimiter + gcCPULimiterState.bucket + 8, get32(m, t, V.gomaxprocs) * capacity_per_proc(m, t))
 
 
 @cold

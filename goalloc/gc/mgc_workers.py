@@ -12,6 +12,7 @@ from goalloc import constants as C, params as P
 from goalloc.base.malloc_persistent import current_p, persistentalloc
 from goalloc.base.nanotime import nanotime
 from goalloc.gc.mgc_phases import gcMarkDone
+from goalloc.gc.mgc_ready import NODE, SWEEPER, WORKER
 from goalloc.gc.mgclimit import need_update, update as update_limiter
 from goalloc.base.mgclimit_event import limiter_event_start, limiter_event_stop
 from goalloc.gc.mgcmark import DRAINED, MORE, gcDrain
@@ -25,10 +26,9 @@ from goalloc.sched.proc import NEWG, VARIABLES_BYTES
 from goalloc.sched.proc_park import gopark
 from goalloc.words import add64, get32, get64, put8, put32, put64
 
-NODE, BEGUN, CHECK, TRACKED = range(0, 32, 8)
+BEGUN, CHECK, TRACKED = range(8, 32, 8)
 NWAIT, NPROC = V.work + workType.nwait, V.work + workType.nproc
 WAIT_REASON_IDLE_WORKER = 23
-SWEEPER, WORKER = -1, -3  # where they are in their programs (gc/system.py)
 
 
 @kernel

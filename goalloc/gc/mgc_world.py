@@ -16,11 +16,15 @@ from hwmem.core.service import clock_moved
 from goalloc import constants as C, params as P
 from goalloc.base.lock import lock, unlock
 from goalloc.base.malloc_persistent import current_p
-from goalloc.gc.mgc_ready import m_of_g0
+from goalloc.gc.mgc_ready import NODE, WORKER, m_of_g0
+from goalloc.gc.mgcpacer_workers import DEDICATED_NEEDED, removeIdleMarkWorker
+from goalloc.heap.lfstack import lfstack_push
+from goalloc.heap.stack import HI
 from goalloc.layout import g_, p_, schedt, variables as V
+from goalloc.sched.proc import PC, VARIABLES_BYTES
 from goalloc.sched.proc_park import current_m, dropg, wakep
 from goalloc.sched.proc_runq import SCHED_LOCK, globrunqput
-from goalloc.words import get8, get32, get64, put8, put32
+from goalloc.words import add64, get8, get32, get64, put8, put32, put64
 
 GCWAITING, STOPWAIT = V.sched + schedt.gcwaiting, V.sched + schedt.stopwait
 
@@ -75,11 +79,29 @@ def gcstopm(m, t, pp, is_own):
     if get8(m, t, GCWAITING) == 0:
         return
     lock(m, t, SCHED_LOCK)
-    if is_own and preempt_to_global(m, t):
+    if is_own and (put_worker_back(m, t, pp) or preempt_to_global(m, t)):
         put8(m, t, pp + p_.preempt, 0)  # else a program on the g0 comes by the scheduler when it goes on
     put32(m, t, pp + p_.status, C.Pgcstop)
     put32(m, t, STOPWAIT, get32(m, t, STOPWAIT) - 1)
     unlock(m, t, SCHED_LOCK)
+
+
+@kernel
+def put_worker_back(m, t, pp):
+    """Whether the P was about to run a mark worker. It waits again: it may be in no run queue, for which P runs it as what is its P's mode.
+    One that has begun is not stopped, since marking only ends when none is left. Go: mgc.go gcBgMarkWorker."""
+    gp, mode = m.thread[t].guest[P.G], get64(m, t, pp + p_.gcMarkWorkerMode)
+    if m_of_g0(m, t, gp) or get64(m, t, gp + PC) != WORKER:
+        return False
+    if mode == C.gcMarkWorkerDedicatedMode:
+        add64(m, t, DEDICATED_NEEDED, 1)
+    elif mode == C.gcMarkWorkerIdleMode:
+        removeIdleMarkWorker(m, t)
+    put64(m, t, pp + p_.gcMarkWorkerMode, C.gcMarkWorkerNotWorker)
+    put32(m, t, gp + g_.atomicstatus, P.Gwaiting)
+    dropg(m, t, gp, current_m(m, t))
+    lfstack_push(m, t, V.gcBgMarkWorkerPool, get64(m, t, get64(m, t, gp + HI) - VARIABLES_BYTES + NODE))
+    return True
 
 
 @kernel

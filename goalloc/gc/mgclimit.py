@@ -9,7 +9,7 @@ tell since when (mgclimit_event.py). Times are nanoseconds. The lock is held wit
 """
 
 from hwmem._jit import cold, kernel
-from goalloc import constants as K, errors as E
+from goalloc import constants as K, errors as E, params as P
 from goalloc.errors import throw
 from goalloc.base.mgclimit_event import ASSIST_POOL, IDLE_POOL, consume
 from goalloc.layout import gcCPULimiterState, mstats, schedt, variables as V
@@ -21,6 +21,11 @@ OVERFLOW, LAST_UPDATE, NPROCS = L + gcCPULimiterState.overflow, L + gcCPULimiter
 GC_ENABLED, TRANSITIONING = L + gcCPULimiterState.gcEnabled, L + gcCPULimiterState.transitioning
 LAST_ENABLED_CYCLE = L + gcCPULimiterState.lastEnabledCycle
 UPDATE_PERIOD, CAPACITY_PER_PROC = int(K.gcCPULimiterUpdatePeriod), int(K.capacityPerProc)
+
+
+@kernel
+def capacity_per_proc(m, t):
+    return m.process[m.thread[t].process].guest[P.LIMITER_NS] or CAPACITY_PER_PROC
 
 
 @kernel
@@ -147,7 +152,7 @@ def resetCapacity(m, t, now, procs):
         return
     update_locked(m, t, now)
     put32(m, t, NPROCS, procs)
-    capacity, fill = procs * CAPACITY_PER_PROC, get64(m, t, FILL)
+    capacity, fill = procs * capacity_per_proc(m, t), get64(m, t, FILL)
     put64(m, t, CAPACITY, capacity)
     if fill > capacity:
         put64(m, t, FILL, capacity)

@@ -2,8 +2,9 @@
 
     0  queued finalizers | 1  stacks of dead goroutines, which are freed | data | bss | spans, 512 pages a job | stacks | registers
 
-data: the program's globals, 256 KiB a job. bss: the runtime's variables that point into the heap. spans: what objects with a
-finalizer point to lives, though they need not live themselves. Go: mgcmark.go gcMarkRootPrepare, markroot.
+data, bss: the program's globals, 256 KiB a job, of which the first are initialised ones; the runtime's variables that point into the heap
+are bss. Workers look after each job whether they have to leave: a fractional one that has scanned the data leaves the bss to an idle one.
+spans: what objects with a finalizer point to lives, though they need not live themselves. Go: mgcmark.go gcMarkRootPrepare, markroot.
 """
 
 from hwmem._jit import cold, kernel
@@ -49,6 +50,7 @@ DATA_ROOTS = (
     V.userArenaState + userArenaState.fault,
 )
 DATA_ROOT_BYTES = 8 * len(DATA_ROOTS)
+INITIALISED_BYTES = 16_400  # the data segment of a small program, as the linker prints it; bss has the rest of its 205 KB
 
 
 @kernel
@@ -64,8 +66,9 @@ def gcMarkRootPrepare(m, t):
     for at in (slice_.array, slice_.len, slice_.cap):
         put64(m, t, H + mheap.markArenas + at, get64(m, t, H + mheap.allArenas + at))
         put64(m, t, WORK + workType.stackRoots + at, get64(m, t, V.allgs + at))
-    end = jobs_of_kind(m, t, 0, C.fixedRootCount, (globals_bytes(m, t) + C.rootBlockBytes - 1) // C.rootBlockBytes)
-    end = jobs_of_kind(m, t, 1, end, 1)
+    initialised = min(globals_bytes(m, t), INITIALISED_BYTES)
+    end = jobs_of_kind(m, t, 0, C.fixedRootCount, 1 if initialised else 0)
+    end = jobs_of_kind(m, t, 1, end, 1 + (globals_bytes(m, t) - initialised + C.rootBlockBytes - 1) // C.rootBlockBytes)
     end = jobs_of_kind(m, t, 2, end, n * JOBS_OF_ARENA)
     end = jobs_of_kind(m, t, 3, end, get64(m, t, V.allgs + slice_.len) + get32(m, t, V.gomaxprocs))
     put32(m, t, WORK + workType.baseEnd, end)
@@ -100,9 +103,9 @@ def markroot(m, t, w, i, flushBgCredit):
     elif i == C.fixedRootFreeGStacks:
         markrootFreeGStacks(m, t)
     elif i < bss:
-        start = GLOBALS + (i - C.fixedRootCount) * C.rootBlockBytes
-        done = min(GLOBALS + globals_bytes(m, t) - start, C.rootBlockBytes)
-        scan_pointers(m, t, start, done, w)
+        done = mark_globals(m, t, w, 0, INITIALISED_BYTES)
+    elif i < spans - 1:
+        done = mark_globals(m, t, w, INITIALISED_BYTES + (i - bss) * C.rootBlockBytes, C.rootBlockBytes)
     elif i < spans:
         done = mark_runtime(m, t, w)
     elif i < get32(m, t, WORK + workType.baseStacks):
@@ -117,6 +120,14 @@ def markroot(m, t, w, i, flushBgCredit):
         if flushBgCredit:
             gcFlushBgCredit(m, t, done)
     return done
+
+
+@kernel
+def mark_globals(m, t, w, first, n):
+    """Of the program's globals `n` bytes from byte `first` on, or as many as there are."""
+    n = min(globals_bytes(m, t) - first, n)
+    scan_pointers(m, t, GLOBALS + first, n, w)
+    return n
 
 
 @kernel

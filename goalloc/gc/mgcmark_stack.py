@@ -48,3 +48,4 @@ def scan_registers(m, t, i, w):
     if current < m.threads and m.thread[current].process == p:
         for r in range(REGISTERS):
             scan_word(m, t, m.thread[current].local[r], w)
+        scan_word(m, t, m.thread[current].guest[P.HELD], w)

@@ -23,6 +23,7 @@ from goalloc.gc.mgcscavenge_background import (
     sleep_time,
     slept,
 )
+from goalloc.gc.mgcscavenge_periodic import PERIOD_NS, look
 from goalloc.gc.trace import log_scavenged
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, mstats, scavengerState, timer, variables as V
@@ -66,6 +67,10 @@ def run_scavenger(m, t, gp):
     """A step of the scavenger."""
     at = get64(m, t, gp + HI) - VARIABLES_BYTES
     put8(m, t, PARKED, 0)
+    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.PERIODIC:
+        add64(m, t, RELEASED_BG, look(m, t, at))
+        sleep(m, t, gp, at, PERIOD_NS)
+        return
     if get64(m, t, at + PLACE) == SLEEPS:
         slept(m, t, get_float(m, t, at + WORKED), nanotime(m, t) - get64(m, t, at + SINCE))
         for place in (PLACE, WORKED, RELEASED):

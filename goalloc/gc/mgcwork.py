@@ -22,7 +22,7 @@ from goalloc.layout import gcControllerState, gcWork, mSpanList, mspan, p_, work
 from goalloc.gc.inline import get64, put64
 from goalloc.words import add64, get32, put8
 
-FULL, EMPTY = V.work + workType.full, V.work + workType.empty
+FULL, APART = V.work + workType.full, V.work + workType.empty
 SPANS_LOCK, FREE = V.work + workType.wbufSpans, V.work + workType.wbufSpans + 8
 BUSY = FREE + mSpanList.sizeof
 NOBJ, OBJ = workbuf.sizeof - 8 * C.workbufObjects - 8, workbuf.sizeof - 8 * C.workbufObjects
@@ -32,10 +32,17 @@ CAPACITY, SPANS_AT_ONCE, ENLIST_TRIES = C.workbufObjects, 64, 5
 # Buffers
 
 
+@kernel
+def empty_list(m, t):
+    """Where the list of empty buffers is: on a line of its own, or beside the full ones, as before Go 1.21 (golang/go#59461)."""
+    return FULL + 8 if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.TOGETHER else APART
+
+
 @cold
 def getempty(m, t):
     """An empty buffer; 0 when out of memory."""
-    b = lfstack_pop(m, t, EMPTY) if get64(m, t, EMPTY) else 0
+    empty = empty_list(m, t)
+    b = lfstack_pop(m, t, empty) if get64(m, t, empty) else 0
     if b:
         return b
     s = get64(m, t, FREE)
@@ -60,7 +67,7 @@ def getempty(m, t):
 
 @cold
 def putempty(m, t, b):
-    lfstack_push(m, t, EMPTY, b)
+    lfstack_push(m, t, empty_list(m, t), b)
 
 
 @cold
@@ -92,7 +99,7 @@ def prepareFreeWorkbufs(m, t):
     lock(m, t, SPANS_LOCK)
     if get64(m, t, FULL):
         throw(m, t, E.FREE_WORKBUFS, 0, 0)
-    put64(m, t, EMPTY, 0)
+    put64(m, t, empty_list(m, t), 0)
     list_takeAll(m, t, FREE, BUSY)
     unlock(m, t, SPANS_LOCK)
 

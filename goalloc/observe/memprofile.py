@@ -42,7 +42,6 @@ def mem_profile(rt, inuse_zero=True):
     """runtime.MemProfile: a dict a record, the latest bucket first; without `inuse_zero` only those with objects in use."""
     rt.call(0, P.DOOR_PROFILE, MEM_PROFILE, 0, 0)
     look = Inspector(rt.process)
-    sites = {number: name for name, number in rt.sites.items()}
     records, b = [], look.word(V.mbuckets)
     while b:
         allocs, frees, alloc_bytes, free_bytes = look.words(b + RECORD, memRecordCycle.sizeof // 8)
@@ -56,7 +55,7 @@ def mem_profile(rt, inuse_zero=True):
                     "FreeBytes": free_bytes,
                     "size": look.word(b + bucket.size),
                     "type": rt.type_names.get(typ, "noscan"),
-                    "site": sites.get(site, f"{site:#x}" if site else ""),
+                    "site": rt.site_name(site),
                     "m": m,
                 }
             )

@@ -7,12 +7,14 @@ churn.py        goroutine-churn
 benchmarks.py   threadtest, larson
 sleepers.py     sleepers
 goroutines.py   channel, and what programs of goroutines are made of
+pressure.py     recursive-trees, allocation-burst, pointer-arrays, map-churn: what is expensive to mark
+crowd.py        parallel-marking, many-goroutines, idle-after-spike: what is beside collections, and between them
 collected.py    steady, growth, garbage, explicit-gc, goroutine-stacks, finalizers: programs whose heap is collected
 process.py      how those begin
 """
 
 from hwmem.programs.registry import parameter
-from goalloc.programs import benchmarks, churn, collected, goroutines, sleepers, storm, structures
+from goalloc.programs import benchmarks, churn, collected, crowd, goroutines, pressure, sleepers, storm, structures
 from goalloc.programs.registry import PROGRAMS, workload
 from goalloc.programs.start import environment, fit
 from goalloc.runtime.arguments import check_places

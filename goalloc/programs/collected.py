@@ -2,7 +2,7 @@
 
     steady        replaces random slots of a slice, so that about as much lives as before
     growth        keeps every object                            garbage        drops every object at once
-    explicit-gc   calls runtime.GC()                            finalizers     waits until objects have been finalized
+    explicit-gc   calls runtime.GC()                            finalizers     sleeps until objects have been finalized
     goroutine-stacks    goroutines wait, deep in calls, while main makes garbage
 
 They begin as a small Go process does (process.py). A step is one allocation, one call, or one turn of a call that waits.
@@ -15,7 +15,7 @@ from goalloc import params as P
 from goalloc.base.nanotime import nanotime
 from goalloc.gc.door import SET_FINALIZER
 from goalloc.heap.stack import CALL
-from goalloc.kernels import DONE, chanrecv, go, gosched, makechan, mallocgc, write_pointer
+from goalloc.kernels import DONE, chanrecv, go, gosched, makechan, mallocgc, sleep, write_pointer
 from goalloc.sched.proc import ENTRY_BYTES
 from goalloc.programs.goroutines import MAIN, go_on, main_returns, next_goroutine, variable, where
 from goalloc.programs.process import BACKGROUND, OVERLAPPED, start_collected_main
@@ -32,6 +32,7 @@ SIZE = parameter(128, "bytes of an object", 8, 1 << 30)
 NOSCAN = parameter(False, "objects have no pointers (else a nil one, at their beginning)")
 XORSHIFT = 88172645463325252
 OUTPUT_NS = 1_000_000
+ROUND_MS = 20  # that main sleeps after a collection until its finalizers have run, as the recorded program did
 CLOSURE, CHANNEL = 1, 2  # a waiting goroutine's variables
 
 
@@ -285,7 +286,7 @@ def finalized(space):
 
 @workload(
     "finalizers",
-    "main drops objects that have finalizers, collects, and waits until all have run",
+    "main drops objects that have finalizers, collects, and sleeps until all have run",
     setup=place_finalizers,
     values=read_finalizers,
     operation="object",
@@ -311,6 +312,7 @@ def finalizers(m, w):
         elif place == COLLECT:
             if call_door(m, P.DOOR_CYCLE, t, P.GC_CALL, 1, 0) == DONE:
                 go_on(m, t, gp, WAIT)
+                sleep(m, t, ROUND_MS * m.process[m.thread[t].process].guest[P.MILLISECOND])
         elif m.process[m.thread[t].process].guest[P.FINALIZED] < w.done:
             gosched(m, t)
         else:

@@ -8,4 +8,5 @@ def command(result):
     for name, option, usual in (("GOGC", "--gogc", 100), ("GOMEMLIMIT", "--memlimit", "off")):
         if environment.get(name) not in (usual, None):
             words += f" {option} {environment[name]}"
-    return words
+    godebug = ",".join(word for word in environment.get("GODEBUG", "").split(",") if word and not word.startswith("memprofilerate="))
+    return f"{words} --godebug {godebug}" if godebug else words

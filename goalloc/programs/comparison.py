@@ -13,6 +13,7 @@ from goalloc import params as P
 from goalloc.baselines.api import NAMES, Allocator
 from goalloc.programs.play import LIVE, RSS, place_requests, play
 from goalloc.programs.requests import DROPPED, PROGRAMS, RESTED, TOP, TRIMMED
+from goalloc.programs.trace import trace
 
 CORES = 16
 FIGURES = {  # key: what a column of the table is called
@@ -35,8 +36,9 @@ COMPARED = Registry("goalloc compare allocators")
 
 
 def place(w, space):
-    space.allocator = Allocator(space.process, NAMES[w.allocator] if isinstance(w.allocator, int) else w.allocator)
-    streams = PROGRAMS[w.program](w.threads, space.random, w.factor)
+    space.allocator = Allocator(space.process, w.allocator)
+    file = space.environment.get("trace")
+    streams = trace(w.threads, file) if file and w.program == "trace" else PROGRAMS[w.program](w.threads, space.random, w.factor)
     place_requests(w, space, streams)
     for at in range(P.LOCKS, P.SYS_CALLS + 1):
         space.process.record.guest[at] = 0
@@ -84,11 +86,11 @@ COMPARED.workload(
 )(play)
 
 
-def run(program, allocator, threads=1, factor=1, seed=0, config=None):
-    """The hwmem.Result of one program on one allocator. Raises ValueError."""
+def run(program, allocator, threads=1, factor=1, seed=0, config=None, file=None):
+    """The hwmem.Result of one program on one allocator. `file`: of the program trace, the recording. Raises ValueError, TraceError."""
     config = config or MachineConfig().replace(cores=CORES)
     given = {"program": program, "allocator": allocator, "threads": threads, "factor": factor}
-    return Job(COMPARED.find("requests"), config, seed, None, given).run(watch=UNWATCHED)
+    return Job(COMPARED.find("requests"), config, seed, None, given, {"trace": file}).run(watch=UNWATCHED)
 
 
 def row(result):

@@ -10,7 +10,7 @@ nobody (real-time priority, one core), so that who allocates does all the markin
 
 from hwmem.programs.registry import parameter
 from goalloc import params as P
-from goalloc.gc.mgcmark_roots import DATA_ROOT_BYTES
+from goalloc.gc.mgcmark_roots import DATA_ROOT_BYTES, INITIALISED_BYTES
 from goalloc.heap.stack import CALL
 from goalloc.layout import GLOBALS, p_
 from goalloc.programs.goroutines import start_main
@@ -46,6 +46,7 @@ def fill_process(w, space, gp):
     for _ in range(WAITING):
         rt.go()
     rt.malloc_many(STARTED)
+    rt.globals(INITIALISED_BYTES // WORD)  # which point to nothing in the heap
     roots = rt.globals(2)
     rt.globals((GLOBALS_BYTES - DATA_ROOT_BYTES - (roots + 3 * WORD - GLOBALS)) // WORD)
     for root, size, pointers in ((roots, SCANNED_BYTES, (SCANNED_BYTES - WORD,)), (roots + WORD, PLAIN_BYTES, ())):

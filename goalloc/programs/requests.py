@@ -17,6 +17,7 @@ Boreham, 2000 (xmalloc).
 import numpy as np
 
 from goalloc.programs.play import FREE, MALLOC, MARK, MEET, SLEEP, TRIM, WRITE, request
+from goalloc.programs.trace import trace
 
 OBJECTS, GENERATIONS = 120, 4  # larson: of an array; threads that go on with it
 BATCH = 250  # threadtest
@@ -102,4 +103,5 @@ PROGRAMS = {
     "cache-thrash": cache_thrash,
     "producer-consumer": producer_consumer,
     "sawtooth": sawtooth,
+    "trace": lambda threads, random, factor: trace(threads),
 }

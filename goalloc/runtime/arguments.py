@@ -37,14 +37,19 @@ def is_negative(number):
 
 
 def check_godebug(words):
-    """{name: number} of what a GODEBUG string can set: madvdontneed and disablethp, 0 or 1, and memprofilerate, bytes a sample."""
-    settings = {"madvdontneed": 1, "disablethp": 0, "memprofilerate": 0}
+    """{name: number} of what a GODEBUG string can set: madvdontneed and disablethp, 0 or 1, and memprofilerate, bytes a sample. Not Go's
+    own are periodicscavenge and sharedworklists, 0 or 1, older behaviour, and limiterms, milliseconds of the CPU limiter's bucket."""
+    settings = {"madvdontneed": 1, "disablethp": 0, "memprofilerate": 0, "periodicscavenge": 0, "sharedworklists": 0, "limiterms": 0}
+    numbers = ("memprofilerate", "limiterms")
     if not isinstance(words, str):
         raise TypeError(f"godebug: takes a string, such as 'madvdontneed=0', not {type(words).__name__}")
     for word in filter(None, words.split(",")):
         name, _, value = word.partition("=")
-        if name not in settings or not value.isdecimal() or (name != "memprofilerate" and int(value) > 1):
-            raise ValueError(f"godebug: takes madvdontneed=0 or 1, disablethp=0 or 1 and memprofilerate=BYTES, got {word!r}")
+        if name not in settings or not value.isdecimal() or (name not in numbers and int(value) > 1) or int(value) >= 1 << 31:
+            raise ValueError(
+                "godebug: takes madvdontneed, disablethp, periodicscavenge and sharedworklists (0 or 1), memprofilerate=BYTES "
+                f"and limiterms=MILLISECONDS, got {word!r}"
+            )
         settings[name] = int(value)
     return settings
 

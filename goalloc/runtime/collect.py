@@ -130,13 +130,23 @@ def pin(rt, x, pinned, core=0):
     x = to_int64("address", x)
     rt.call(core, P.DOOR_FINALIZER, door.PIN if pinned else door.UNPIN, x, 0)
     if pinned:
-        slot = rt.free_pins.pop() if rt.free_pins else rt.globals(1)
-        rt.pins.setdefault(x, []).append(slot)
-        rt.write_pointer(slot, x, core)
+        rt.pins.setdefault(x, []).append(hold(rt, x, core))
     else:
-        slot = rt.pins[x].pop()
-        rt.free_pins.append(slot)
-        rt.write_pointer(slot, 0, core)
+        let_go(rt, rt.pins[x].pop(), core)
+
+
+def hold(rt, x, core):
+    """The address of a variable that points to the object from now on."""
+    x = to_int64("address", x)
+    slot = rt.free_pins.pop() if rt.free_pins else rt.globals(1)
+    rt.write_pointer(slot, x, core)
+    return slot
+
+
+def let_go(rt, slot, core):
+    """The variable points to nothing, and can be used again."""
+    rt.free_pins.append(slot)
+    rt.write_pointer(slot, 0, core)
 
 
 # What is seen from outside

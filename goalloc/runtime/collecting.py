@@ -1,5 +1,7 @@
 """The collector as a program asks for it. A part of Runtime (runtime.py); what it takes is imported when it is first asked (collect.py)."""
 
+import contextlib
+
 from hwmem.machine.lock import its_machine, one_at_a_time
 from goalloc.runtime.arguments import check_core, check_gogc, check_limit, is_negative
 
@@ -40,6 +42,18 @@ class Collecting:
         from goalloc.runtime.collect import set_finalizer
 
         set_finalizer(self, address, callback, check_core(core, self.gomaxprocs))
+
+    @contextlib.contextmanager
+    def keep_alive(self, address, core=0):
+        """`with rt.keep_alive(address): ...` is a function that has runtime.KeepAlive(address) as its last line: until then the object lives,
+        as if a variable of a frame pointed to it."""
+        from goalloc.runtime.collect import hold, let_go
+
+        slot = hold(self, address, check_core(core, self.gomaxprocs))
+        try:
+            yield address
+        finally:
+            let_go(self, slot, core)
 
     def pin(self, address, core=0):
         """Pinner.Pin: the object stays, and lives, until it is unpinned as often."""

@@ -55,6 +55,24 @@ class Looking:
         """Raise FatalError, with the values, if an invariant of the heap is broken."""
         check_heap(self)
 
+    def why_live(self, address):
+        """The shortest path from a root to the object that an address points into (observe/retention.py Path: root, name, steps; str() of it is
+        for people), or None if nothing leads there: the next collection frees it. Registers count for nothing, as for gc()."""
+        from goalloc.observe.retention import why_live
+
+        return why_live(self, address)
+
+    def retained(self, most=None):
+        """What keeps most: roots and objects as dicts, with the bytes that would be freed without that one alone (observe/retention.py)."""
+        from goalloc.observe.retention import retained
+
+        return retained(self, most)
+
+    def site_name(self, number):
+        """The name of a call site's number, "" of 0."""
+        names = {n: name for name, n in self.sites.items()}
+        return names.get(number, f"{number:#x}" if number else "")
+
     def gc_cycles(self):
         """The collections so far, a dict each: n, forced, heap_trigger, heap_start, heap_end, heap_marked, goal, next_goal, stack_scan,
         globals_scan, heap_scan_work, mapped_ready, heap_free, heap_released (bytes), assist_ns, dedicated_ns, fractional_ns, idle_ns,

@@ -95,8 +95,8 @@ class Runtime(Values, Collecting, Looking):
     """Go's memory, started. `config`: MachineConfig, or `machine`: one that exists, or `process`: with nothing mapped.
 
     `gomaxprocs`: Ps, one a core, all cores if None; `gogc`: percent, negative or "off" for none; `memory_limit`: bytes, a size such as "1GiB", or "off";
-    `godebug`: "madvdontneed=0" (or 1), "disablethp=1", "memprofilerate=524288"; `start`: a
-    recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled. `collects`:
+    `godebug`: "madvdontneed=0" (or 1), "disablethp=1", "memprofilerate=524288", and what is older or not Go's: "periodicscavenge=1",
+    "sharedworklists=1", "limiterms=20" (docs/go.md); `start`: a recorded heap to begin with (start.py). `seed`: of what is random in the machine, in maps' hashes, in what is sampled. `collects`:
     collections begin by themselves, as GOGC and the limit say; without it only those that are asked for (gc).
     """
 
@@ -131,7 +131,8 @@ class Runtime(Values, Collecting, Looking):
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)  # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
-        self.type_names, self.sites = {}, {}
+        self.type_names, self.types, self.sites = {}, {}, {}
+        self._global_names = {}  # address: (its end, name)
         self.finalizers, self.pins, self.free_pins = {}, {}, []  # number: callback; address: variables that hold it
         self._register, self.main = 0, None  # main: the goroutine of a program that was recorded
         self.turns = True  # a call begins with the turns of the collector's goroutines
@@ -147,6 +148,8 @@ class Runtime(Values, Collecting, Looking):
         guest = self.machine.state.process[self.process.number].guest
         guest[[P.MALLOCS, P.MALLOC_CYCLES]] = 0  # of the program, not of starting
         guest[P.COLLECTOR] = P.ENABLED if collects and start is None else 0
+        guest[P.COLLECTOR] |= settings["sharedworklists"] * P.TOGETHER | settings["periodicscavenge"] * P.PERIODIC
+        guest[P.LIMITER_NS] = settings["limiterms"] * 1_000_000
         if self.memprofilerate:
             from goalloc.observe.memprofile import start_profile
 
@@ -260,8 +263,8 @@ class Runtime(Values, Collecting, Looking):
         self._run(core, malloc_all, sizes, types, addresses, many=True)
         return addresses
 
-    def globals(self, n):
-        """Address of `n` new global variables that are pointers."""
+    def globals(self, n, name=None):
+        """Address of `n` new global variables that are pointers. `name`: what rt.why_live calls them."""
         address = self._next_global
         if not 1 <= check_count(n, "n") <= 1 << 20:
             raise ValueError("n: takes 1 to 1048576 variables")
@@ -272,7 +275,16 @@ class Runtime(Values, Collecting, Looking):
         self._next_global = address + 8 * n
         self.machine.state.process[self.process.number].guest[P.GLOBALS_END] = self._next_global
         add_globals(self.process, 8 * n)
+        if name is not None:
+            self._global_names[address] = n, str(name)
         return address
+
+    def global_name(self, address):
+        """The name that the global variable at an address was given, or its address."""
+        for start, (n, name) in self._global_names.items():
+            if start <= address < start + 8 * n:
+                return name if n == 1 else f"{name}[{(address - start) // 8}]"
+        return f"at {address:#x}"
 
     def write_pointer(self, slot, value, core=0):
         """*slot = value."""
@@ -309,7 +321,7 @@ class Runtime(Values, Collecting, Looking):
             self.process.store(at + type_.Align_, of.align, size=1)
             self.process.write(at + type_.sizeof, mask)
             self._types[key] = at
-            self.type_names[at] = of.name
+            self.type_names[at], self.types[at] = of.name, of
         return self._types[key]
 
     # What stands behind

@@ -15,7 +15,7 @@ from goalloc.errors import throw
 from goalloc.layout import g_, hchan, sudog, type_, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.heap.malloc import mallocgc
-from goalloc.base.memclr import memclr, typedmemmove
+from goalloc.base.memclr import memclr, put_pointer, typedmemmove
 from goalloc.sched.proc_park import goready, gopark
 from goalloc.sched.proc_sudog import acquireSudog, releaseSudog
 from goalloc.sched.chan_waitq import dequeue, enqueue, woken
@@ -102,7 +102,7 @@ def make(m, t, typ, size):
     c = mallocgc(m, t, hchan.sizeof if pointers else hchan.sizeof + element * size, get64(m, t, V.typelinks + 16) if pointers else 0)
     if c == 0:
         return 0
-    put64(m, t, c + hchan.buf, mallocgc(m, t, element * size, typ) if pointers else c + hchan.sizeof)
+    put_pointer(m, t, c + hchan.buf, mallocgc(m, t, element * size, typ) if pointers else c + hchan.sizeof)
     put16(m, t, c + hchan.elemsize, element)
     put64(m, t, c + hchan.elemtype, typ)
     put64(m, t, c + hchan.dataqsiz, size)
@@ -188,7 +188,7 @@ def wait(m, t, gp, c, queue, ep):
         return
     put64(m, t, sg + sudog.elem, ep)
     enqueue(m, t, gp, c, c + queue, sg)
-    put64(m, t, gp + g_.waiting, sg)
+    put_pointer(m, t, gp + g_.waiting, sg)
     put64(m, t, gp + g_.param, 0)
     gopark(m, t, P.waitReasonChanSend if queue == hchan.sendq else P.waitReasonChanReceive)
 

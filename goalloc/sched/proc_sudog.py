@@ -8,6 +8,7 @@ from goalloc.layout import p_, schedt, sudog, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.heap.malloc import mallocgc
 from goalloc.base.malloc_persistent import current_p
+from goalloc.base.memclr import put_pointer
 from goalloc.words import get64, put64
 
 CACHED, BUFFER, CAPACITY = p_.sudogcache + 8, p_.sudogbuf, 128
@@ -33,9 +34,9 @@ def take_shared(m, t, pp):
     lock(m, t, SHARED_LOCK)
     while n < CAPACITY // 2 and get64(m, t, SHARED):
         s = get64(m, t, SHARED)
-        put64(m, t, SHARED, get64(m, t, s + sudog.next))
-        put64(m, t, s + sudog.next, 0)
-        put64(m, t, pp + BUFFER + 8 * n, s)
+        put_pointer(m, t, SHARED, get64(m, t, s + sudog.next))
+        put_pointer(m, t, s + sudog.next, 0)
+        put_pointer(m, t, pp + BUFFER + 8 * n, s)
         n += 1
     unlock(m, t, SHARED_LOCK)
     return n
@@ -50,10 +51,10 @@ def releaseSudog(m, t, s):
         while n > CAPACITY // 2:
             n -= 1
             other = get64(m, t, pp + BUFFER + 8 * n)
-            put64(m, t, other + sudog.next, get64(m, t, SHARED))
-            put64(m, t, SHARED, other)
+            put_pointer(m, t, other + sudog.next, get64(m, t, SHARED))
+            put_pointer(m, t, SHARED, other)
         unlock(m, t, SHARED_LOCK)
     for at in range(0, sudog.sizeof, 8):
         put64(m, t, s + at, 0)
-    put64(m, t, pp + BUFFER + 8 * n, s)
+    put_pointer(m, t, pp + BUFFER + 8 * n, s)
     put64(m, t, pp + CACHED, n + 1)

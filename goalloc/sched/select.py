@@ -22,6 +22,7 @@ from goalloc.base.lock import lock, unlock
 from goalloc.sched.proc_park import gopark
 from goalloc.sched.proc_sudog import acquireSudog, releaseSudog
 from goalloc.sched.chan_waitq import enqueue, remove
+from goalloc.base.memclr import put_pointer
 from goalloc.words import get16, get64, put8, put16, put32, put64
 
 NRECVS, BLOCK = 16, 32  # places in the door's third argument, above the number of sends
@@ -163,7 +164,7 @@ def wait(m, t, gp, cases, locks, counts):
         put8(m, t, s + sudog.isSelect, 1)
         put64(m, t, s + sudog.elem, get64(m, t, cases + case * scase.sizeof + scase.elem))
         enqueue(m, t, gp, c, c + (hchan.sendq if case < nsends else hchan.recvq), s)
-        put64(m, t, place, s)
+        put_pointer(m, t, place, s)
         place = s + sudog.waitlink
     put64(m, t, gp + g_.param, 0)
     gopark(m, t, P.waitReasonSelect if count else P.waitReasonSelectNoCases)

@@ -15,6 +15,7 @@ from goalloc.layout import g_, semaRoot, sudog, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.sched.proc_park import goready, goyield
 from goalloc.sched.proc_sudog import acquireSudog, releaseSudog
+from goalloc.base.memclr import put_pointer
 from goalloc.words import add32_high, add64, get32, get64, put32, put64
 
 ROOTS, ROOT_STRIDE = 251, 64
@@ -52,7 +53,7 @@ def semacquire(m, t, gp, va, lifo, since):
         put64(m, t, s + sudog.g, gp)
         put64(m, t, s + SINCE, since)
         put64(m, t, s + LIFO, lifo)
-        put64(m, t, gp + g_.waiting, s)
+        put_pointer(m, t, gp + g_.waiting, s)
         wait_in_line(m, t, s, va)
     return False
 

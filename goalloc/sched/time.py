@@ -55,7 +55,9 @@ def new_timer(m, t, cycles, period):
     put64(m, t, x + R + timer.period, period)
     put64(m, t, x + R + timer.f, SEND_TIME)
     put64(m, t, x + R + ARG, c)
+    m.thread[t].guest[P.HELD] = x
     addtimer(m, t, x + R)
+    m.thread[t].guest[P.HELD] = 0
     wake_poller(m, t, when)
     return x
 

@@ -33,7 +33,7 @@ from goalloc.layout import (
 from goalloc.base.lock import lock, unlock
 from goalloc.heap.malloc import mallocgc
 from goalloc.heap.mbitmap import bitmap_place, flush_bits, pad_bits, write_bits, write_element, writer_at
-from goalloc.base.memclr import memmove
+from goalloc.base.memclr import memmove, put_pointer
 from goalloc.base.malloc_persistent import current_p
 from goalloc.heap.malloc_sample import profile
 from goalloc.values.slice import append_word
@@ -96,7 +96,9 @@ def refill(m, t, a):
         if s == 0:
             throw(m, t, E.OUT_OF_MEMORY, 0, 0)
             return 0
+    m.thread[t].guest[P.HELD] = x
     append_word(m, t, a + userArena.refs, x, get64(m, t, TYPE_POINTER))
+    m.thread[t].guest[P.HELD] = 0
     put64(m, t, a + userArena.active, s)
     return s
 
@@ -111,7 +113,7 @@ def reused_chunk(m, t):
         place = get64(m, t, chunks) + (n - 1) * liveUserArenaChunk.sizeof
         s, x = get64(m, t, place), get64(m, t, place + liveUserArenaChunk.x)
         put64(m, t, place, 0)
-        put64(m, t, place + liveUserArenaChunk.x, 0)
+        put_pointer(m, t, place + liveUserArenaChunk.x, 0)
         put64(m, t, chunks + slice_.len, n - 1)
     unlock(m, t, STATE)
     return s, x

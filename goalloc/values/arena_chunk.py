@@ -29,7 +29,7 @@ from goalloc.heap.malloc import LARGE, count_asked
 from goalloc.heap.mbitmap import flush_bits, writer_at
 from goalloc.heap.mcentral import SWEEPGEN, central_of, fullSwept
 from goalloc.base.mem import sysFault, sysMap, sysUsed
-from goalloc.base.memclr import memclr
+from goalloc.base.memclr import memclr, put_pointer
 from goalloc.heap.mheap import HEAP_IN_USE, HEAP_RELEASED, LOCK, allocMSpanLocked, clear_span, initSpan
 from goalloc.heap.mheap_spanlist import list_insert, list_insertBack, list_remove
 from goalloc.heap.mspanset import spanSet_push
@@ -168,10 +168,10 @@ def append_chunk(m, t, chunks, s, x, typ):
     array, n, capacity = get64(m, t, chunks), get64(m, t, chunks + slice_.len), get64(m, t, chunks + slice_.cap)
     if n == capacity:
         array, capacity = growslice(m, t, (array, n, n), n + 1, liveUserArenaChunk.sizeof, typ)
-        put64(m, t, chunks, array)
+        put_pointer(m, t, chunks, array)
         put64(m, t, chunks + slice_.cap, capacity)
     if array:
         put64(m, t, array + n * liveUserArenaChunk.sizeof, s)
-        put64(m, t, array + n * liveUserArenaChunk.sizeof + liveUserArenaChunk.x, x)
+        put_pointer(m, t, array + n * liveUserArenaChunk.sizeof + liveUserArenaChunk.x, x)
         put64(m, t, chunks + slice_.len, n + 1)
     unlock(m, t, STATE)

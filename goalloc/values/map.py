@@ -37,7 +37,7 @@ from goalloc.values.map_buckets import (
     with_spare,
 )
 from goalloc.values.map_iter import iter_init, iter_next
-from goalloc.base.memclr import memclr
+from goalloc.base.memclr import memclr, put_pointer
 from goalloc.words import get8, get16, get64, put8, put16, put32, put64
 
 ACCESS, ASSIGN, DELETE, CLEAR, ITER_INIT, ITER_NEXT, MAKE = range(7)
@@ -113,7 +113,7 @@ def mapclear(m, t, h):
 def assign(m, t, mt, h, key):
     bits = hash_of(m, t, h, key)
     if get64(m, t, h + hmap.buckets) == 0:
-        put64(m, t, h + hmap.buckets, mallocgc(m, t, BUCKET, 0))
+        put_pointer(m, t, h + hmap.buckets, mallocgc(m, t, BUCKET, 0))
     while True:
         B, count = get8(m, t, h + hmap.B), get64(m, t, h + hmap.count)
         i = bits & (1 << B) - 1
@@ -189,7 +189,8 @@ def clear(m, t, h):
     buckets, B = get64(m, t, h + hmap.buckets), get8(m, t, h + hmap.B)
     mark_empty(m, t, buckets, 1 << B)
     put8(m, t, h + hmap.flags, get8(m, t, h + hmap.flags) & ~SAME_SIZE_GROW)
-    for at in (hmap.oldbuckets, hmap.nevacuate, hmap.count):
+    put_pointer(m, t, h + hmap.oldbuckets, 0)
+    for at in (hmap.nevacuate, hmap.count):
         put64(m, t, h + at, 0)
     put16(m, t, h + hmap.noverflow, 0)
     put32(m, t, h + hmap.hash0, fastrand(m, t))
@@ -198,6 +199,8 @@ def clear(m, t, h):
     memclr(m, t, buckets, n * BUCKET)
     spare = spare_ones(m, t, buckets, B, n)
     if extra:
+        for at in (mapextra.overflow, mapextra.oldoverflow):
+            put_pointer(m, t, extra + at, 0)
         memclr(m, t, extra, mapextra.sizeof)
         put64(m, t, extra + mapextra.nextOverflow, spare)
 

@@ -12,10 +12,12 @@ types of a mapextra, of a slice header, of a pointer. Called by map.py and map_i
 import numpy as np
 
 from hwmem._jit import cold, kernel
+from goalloc import params as P
 from goalloc.base.fastrand import fastrand, mul64
 from goalloc.layout import hmap, mapextra, slice_, variables as V
 from goalloc.heap.malloc import mallocgc
 from goalloc.values.slice import append_word, roundupsize
+from goalloc.base.memclr import put_pointer
 from goalloc.words import get8, get16, get32, get64, get_mask, put8, put16, put64
 
 BUCKET, BUCKET_COUNT, KEYS, VALUES, OVERFLOW = 144, 8, 8, 72, 136
@@ -105,11 +107,14 @@ def newoverflow(m, t, mt, h, b):
     else:  # the last spare one is marked by a pointer
         put64(m, t, spare + OVERFLOW, 0)
         put64(m, t, extra + mapextra.nextOverflow, 0)
+    m.thread[t].guest[P.HELD] = spare
     B = get8(m, t, h + hmap.B)
     if B < SURELY_COUNTED or fastrand(m, t) & (1 << B - SURELY_COUNTED + 1) - 1 == 0:
         put16(m, t, h + hmap.noverflow, get16(m, t, h + hmap.noverflow) + 1)
     kept = create_overflow(m, t, mt, h)
-    if kept == 0 or not append_word(m, t, kept, spare, get64(m, t, mt + 16)):
+    appended = kept != 0 and append_word(m, t, kept, spare, get64(m, t, mt + 16))
+    m.thread[t].guest[P.HELD] = 0
+    if not appended:
         return 0
     put64(m, t, b + OVERFLOW, spare)
     return spare
@@ -124,7 +129,7 @@ def create_overflow(m, t, mt, h):
     kept = get64(m, t, extra + mapextra.overflow)
     if kept == 0:
         kept = mallocgc(m, t, slice_.sizeof, get64(m, t, mt + 8))
-        put64(m, t, extra + mapextra.overflow, kept)
+        put_pointer(m, t, extra + mapextra.overflow, kept)
     return kept
 
 
@@ -133,7 +138,7 @@ def make_extra(m, t, mt, h):
     extra = get64(m, t, h + hmap.extra)
     if extra == 0:
         extra = mallocgc(m, t, mapextra.sizeof, get64(m, t, mt))
-        put64(m, t, h + hmap.extra, extra)
+        put_pointer(m, t, h + hmap.extra, extra)
     return extra
 
 
@@ -153,16 +158,16 @@ def hash_grow(m, t, mt, h, larger):
     buckets, spare = make_buckets(m, t, B)
     if buckets == 0:
         return False
-    put64(m, t, h + hmap.oldbuckets, get64(m, t, h + hmap.buckets))
-    put64(m, t, h + hmap.buckets, buckets)
+    put_pointer(m, t, h + hmap.oldbuckets, get64(m, t, h + hmap.buckets))
+    put_pointer(m, t, h + hmap.buckets, buckets)
     put8(m, t, h + hmap.B, B)
     put8(m, t, h + hmap.flags, flags)
     put64(m, t, h + hmap.nevacuate, 0)
     put16(m, t, h + hmap.noverflow, 0)
     extra = get64(m, t, h + hmap.extra)
     if extra and get64(m, t, extra + mapextra.overflow):
-        put64(m, t, extra + mapextra.oldoverflow, get64(m, t, extra + mapextra.overflow))
-        put64(m, t, extra + mapextra.overflow, 0)
+        put_pointer(m, t, extra + mapextra.oldoverflow, get64(m, t, extra + mapextra.overflow))
+        put_pointer(m, t, extra + mapextra.overflow, 0)
     if spare:
         extra = make_extra(m, t, mt, h)
         put64(m, t, extra + mapextra.nextOverflow, spare)
@@ -259,8 +264,8 @@ def advance(m, t, h, old, n):
         i += 1
     put64(m, t, h + hmap.nevacuate, i)
     if i == n:
-        put64(m, t, h + hmap.oldbuckets, 0)
+        put_pointer(m, t, h + hmap.oldbuckets, 0)
         extra = get64(m, t, h + hmap.extra)
         if extra:
-            put64(m, t, extra + mapextra.oldoverflow, 0)
+            put_pointer(m, t, extra + mapextra.oldoverflow, 0)
         put8(m, t, h + hmap.flags, get8(m, t, h + hmap.flags) & ~SAME_SIZE_GROW)

@@ -32,6 +32,7 @@ from goalloc.values.map_buckets import (
     hash_of,
     noldbuckets,
 )
+from goalloc.base.memclr import put_pointer
 from goalloc.words import add64, get8, get64, put8, put64
 
 NO_CHECK = -1
@@ -47,12 +48,12 @@ def iter_init(m, t, mt, h, it):
     B = get8(m, t, h + hmap.B)
     put64(m, t, it + hiter.h, h)
     put8(m, t, it + hiter.B, B)
-    put64(m, t, it + hiter.buckets, get64(m, t, h + hmap.buckets))
+    put_pointer(m, t, it + hiter.buckets, get64(m, t, h + hmap.buckets))
     kept = create_overflow(m, t, mt, h)
     if kept == 0:
         return
-    put64(m, t, it + hiter.overflow, kept)
-    put64(m, t, it + hiter.oldoverflow, get64(m, t, get64(m, t, h + hmap.extra) + mapextra.oldoverflow))
+    put_pointer(m, t, it + hiter.overflow, kept)
+    put_pointer(m, t, it + hiter.oldoverflow, get64(m, t, get64(m, t, h + hmap.extra) + mapextra.oldoverflow))
     random = fastrand(m, t) if B <= MOST_BITS else np.int64(fastrand64(m, t) >> np.uint64(1))
     put64(m, t, it + hiter.startBucket, random & (1 << B) - 1)
     put64(m, t, it + hiter.bucket, random & (1 << B) - 1)

@@ -6,7 +6,7 @@ from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.layout import slice_, variables as V
 from goalloc.heap.malloc import mallocgc
-from goalloc.base.memclr import memclr, typedmemmove
+from goalloc.base.memclr import memclr, put_pointer, typedmemmove
 from goalloc.words import get64, put64
 
 DOUBLING_ENDS = 256
@@ -64,9 +64,12 @@ def append_word(m, t, s, word, typ):
     array, n, capacity = get64(m, t, s + slice_.array), get64(m, t, s + slice_.len), get64(m, t, s + slice_.cap)
     if n == capacity:
         array, capacity = growslice(m, t, (array, n, n), n + 1, 8, typ)
-        put64(m, t, s + slice_.array, array)
+        put_pointer(m, t, s + slice_.array, array)
         put64(m, t, s + slice_.cap, capacity)
     if array:
-        put64(m, t, array + 8 * n, word)
+        if typ:
+            put_pointer(m, t, array + 8 * n, word)
+        else:
+            put64(m, t, array + 8 * n, word)
         put64(m, t, s + slice_.len, n + 1)
     return array != 0

@@ -168,7 +168,8 @@ def fill_l1(m, core, row, line, state, i, below):
         i = take_victim(m, core.l1d, row)
         old, link = m.tag[i], m.word[i]
     else:
-        count_upgrade(m, core, i)
+        if m.tag[i] & P.STATE_MASK > P.I:
+            count_upgrade(core)
         refill(m, core.l1d, i)
     put(m, i, line, state)
     m.word[i] = below + 1
@@ -178,12 +179,11 @@ def fill_l1(m, core, row, line, state, i, below):
 
 
 @cold
-def count_upgrade(m, core, i):
-    """The L1's entry `i` is about to get the right that a miss was for: if its data was there, it is a store's."""
-    if m.tag[i] & P.STATE_MASK > P.I:
-        core.l1d_upgrades += 1
-        if core.walking:
-            core.walker.l1d_upgrades += 1
+def count_upgrade(core):
+    """An entry of the L1, whose data was there, is about to get the right that a store missed."""
+    core.l1d_upgrades += 1
+    if core.walking:
+        core.walker.l1d_upgrades += 1
 
 
 @apart
@@ -196,7 +196,8 @@ def miss_without_l2(m, c, line, write, i):
     state = request_again(m, c, line, write, had)
     above = m.core[c].llc_entry
     if found:
-        count_upgrade(m, m.core[c], i)
+        if m.tag[i] & P.STATE_MASK > P.I:
+            count_upgrade(m.core[c])
         refill(m, m.core[c].l1d, i)
     elif i < 0:
         i = enter_alone(m, c, line)

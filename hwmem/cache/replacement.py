@@ -77,10 +77,28 @@ def stamp(m, s, i):
 def retire(m, s, set_, way):
     """`way` of set `set_` is free from now on."""
     if s.policy == P.LRU:
-        i = np.uint64(s.order_base + set_)
-        m.order[i] = to_back(m.order[i], np.uint64(way), np.uint64(s.stack_top))
+        put_last(m, s, set_, way)
     elif s.policy == P.WIDE_LRU or s.policy == P.FIFO:
         m.stamp[s.first + (set_ << s.row_shift) + way] = 0
+
+
+@hot
+def put_last(m, s, set_, way):
+    """Of an LRU stack: `way` becomes the next to be filled. Most often it was the most recent (a line that cores fight for)."""
+    i, top = np.uint64(s.order_base + set_), np.uint64(s.stack_top)
+    stack, way = m.order[i], np.uint64(way)
+    m.order[i] = stack >> FOUR | way << top if stack & FIFTEEN == way else to_back(stack, way, top)
+
+
+@hot
+def put_first(m, s, set_, way):
+    """touch, of an LRU stack where `way` is most often the first or the last."""
+    i = np.uint64(s.order_base + set_)
+    stack, way = m.order[i], np.uint64(way)
+    if stack >> np.uint64(s.stack_top) == way:
+        m.order[i] = (stack << FOUR | way) & s.stack_mask
+    elif stack & FIFTEEN != way:
+        m.order[i] = to_front(stack, way)
 
 
 @hot

@@ -30,7 +30,7 @@ from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ctz64
 from hwmem.cache.match import LANES, match8, prefetch_order, prefetch_tags
-from hwmem.cache.replacement import FIFTEEN, retire, rotate, touch
+from hwmem.cache.replacement import put_first, put_last, retire, rotate, touch
 
 
 @hot
@@ -148,7 +148,7 @@ def invalidate(m, s, i):
         m.tag[i] &= ~P.STATE_MASK
     elif s.policy == P.LRU:
         m.tag[i] &= ~P.STATE_MASK
-        retire(m, s, i - s.first >> s.row_shift, i - s.first & (1 << s.row_shift) - 1)
+        put_last(m, s, i - s.first >> s.row_shift, i - s.first & (1 << s.row_shift) - 1)
     else:
         empty(m, s, i)
 
@@ -156,15 +156,12 @@ def invalidate(m, s, i):
 @hot
 def refill(m, s, i):
     """Entry `i`, which has its line's tag, gets the line or another right to it: a use of the line, for a processor."""
-    if m.recency == P.PROCESSOR and not is_front(m, s, i):
+    if m.recency == P.GEM5:
+        return
+    if s.policy == P.LRU:
+        put_first(m, s, i - s.first >> s.row_shift, i - s.first & (1 << s.row_shift) - 1)
+    else:
         touch_entry(m, s, i)
-
-
-@hot
-def is_front(m, s, i):
-    """Whether entry `i` is known to be the most recent of its set already."""
-    at = i - s.first
-    return s.policy == P.LRU and m.order[np.uint64(s.order_base + (at >> s.row_shift))] & FIFTEEN == np.uint64(at & (1 << s.row_shift) - 1)
 
 
 @cold

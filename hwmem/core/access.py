@@ -7,7 +7,7 @@
 """
 
 from hwmem import params as P
-from hwmem._jit import call_door, kernel
+from hwmem._jit import call_door, hot, kernel
 from hwmem.cache.hit_filter import hot_host, is_hot
 from hwmem.core.in_flight import meet_stores, retire
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
@@ -24,6 +24,12 @@ def load(m, t, va, size):
     core.cycles = now + core.hit_cycles
     if core.sb_free_at > now:
         core.cycles += meet_stores(m, core, host, size, now)
+    return peek_sized(host, size)
+
+
+@hot
+def peek_sized(host, size):
+    """The `size` (1, 2, 4, 8) bytes at a host address, zero-extended below 8, as int64."""
     if size == 8:
         return peek64(host)
     if size == 4:

@@ -66,18 +66,18 @@ def access(m, t, va, what, value):
             return 0
         return access_split(m, t, va, pa, what, value)
     if kind == P.LOAD:
-        return load_line(m, t, va, pa, what)
+        return load_line(m, core, t, va, pa, what)
     if kind == P.STORE:
         return store_line(m, t, va, pa, what, value)
     if kind == P.ATOMIC:
-        return atomic_line(m, t, va, pa, what)
+        return atomic_line(m, core, t, va, pa, what)
     return stream_line(m, t, va, pa, what, value) if kind == P.STREAM_STORE else phantom_line(m, t, va, pa, what)
 
 
 @hot
 def begin(m, core, kind):
     """What comes before an access of this kind."""
-    if core.sb_count > 0:
+    if core.sb_count > 0 and core.sb_next <= core.cycles:
         drain_due(m, core.id, core.cycles)
     if kind == P.ATOMIC:
         if core.sb_free_at > core.cycles or core.sb_count > 0:
@@ -99,9 +99,9 @@ def tell_races(m, t, va, pa, what, value):
 
 
 @hot
-def load_line(m, t, va, pa, what):
+def load_line(m, core, t, va, pa, what):
     """The value."""
-    core, size, host = m.core[m.thread[t].core], what & P.SIZE_MASK, m.ram_base + pa
+    size, host = what & P.SIZE_MASK, m.ram_base + pa
     now = core.cycles
     if core.sb_count > 0:
         slot = youngest_overlap(core, pa, size)
@@ -162,9 +162,8 @@ def stream_line(m, t, va, pa, what, value):
 
 
 @hot
-def atomic_line(m, t, va, pa, what):
+def atomic_line(m, core, t, va, pa, what):
     """Host address of the word, whose line the core now holds in M."""
-    core = m.core[m.thread[t].core]
     see_memory(core, pa)
     perform(m, t, va, pa, what)
     core.cycles += m.cost.atomic

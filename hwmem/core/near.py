@@ -24,8 +24,8 @@ from hwmem._jit import apart, call_door, hot
 from hwmem.cache.hit_filter import LAST, hot_host, is_hot, note_frame, note_line
 from hwmem.cache.private import HIT
 from hwmem.cache.sets import index_of, touch_entry
+from hwmem.core.access import peek_sized
 from hwmem.core.in_flight import meet_stores
-from hwmem.memory.ram import peek8, peek16, peek32, peek64
 from hwmem.mmu.tlb import key_4k
 from hwmem.mmu.translate import is_user_address
 
@@ -46,13 +46,7 @@ def load_near(m, t, va, size):
         host = near(m, core, va, size)
         if host == NOT_NEAR:
             return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
-    if size == 8:
-        return peek64(host)
-    if size == 4:
-        return peek32(host)
-    if size == 2:
-        return peek16(host)
-    return peek8(host)
+    return peek_sized(host, size)
 
 
 @apart

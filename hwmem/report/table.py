@@ -5,7 +5,8 @@ A table that is wider than the screen gives way in this order, and loses nothing
     headers are folded at their spaces, down to what stands under them      stores          stores before=1
                                                                             before=1   for
     cells of words are folded, the widest column first
-    columns go into blocks, one below the other, each with the first column again
+    columns go into blocks, one below the other, each with the columns again that name a row: the first, or the first few
+    where only together no two rows have the same
 
 The screen is as wide as COLUMNS says, else the terminal; 100 where there is neither.
 """
@@ -18,6 +19,7 @@ from contextvars import ContextVar
 
 BAR_CHARACTERS = 20
 MOST_NAMED_COLUMNS = 4
+MOST_NAMING = 3  # columns that are repeated in each block
 GAP = "  "
 WITHOUT_SCREEN, NARROWEST_SCREEN = 100, 40
 _KEPT = ContextVar("columns of what is kept", default=None)
@@ -74,7 +76,7 @@ def table(headers, rows, width=None):
             over = total(columns) - width
             if over > 0:
                 give_way(column, over)
-    return "\n\n".join(drawn(block) for block in blocks(columns, width))
+    return "\n\n".join(drawn(block) for block in blocks(columns, naming(cells), width))
 
 
 class Column:
@@ -121,12 +123,22 @@ def total(columns):
     return sum(column.width + len(GAP) for column in columns) - len(GAP)
 
 
-def blocks(columns, width):
-    """The columns in as many groups as it takes, each with the first one again."""
-    groups = [columns[:1]]
-    for column in columns[1:]:
-        if len(groups[-1]) > 1 and total([*groups[-1], column]) > width:
-            groups.append(columns[:1])
+def naming(rows):
+    """How many of the first columns tell the rows apart; 1 where not even MOST_NAMING do."""
+    for k in range(1, MOST_NAMING + 1):
+        if len({tuple(row[:k]) for row in rows}) == len(rows):
+            return k
+    return 1
+
+
+def blocks(columns, names, width):
+    """The columns in as many groups as it takes, each with the first `names` again (or, where those take half of it, the first)."""
+    if total(columns[:names]) > width // 2:
+        names = 1
+    first, groups = columns[:names], [columns[:names]]
+    for column in columns[names:]:
+        if len(groups[-1]) > names and total([*groups[-1], column]) > width:
+            groups.append(first)
         groups[-1] = [*groups[-1], column]
     return groups
 

@@ -69,7 +69,7 @@ class Sweep:
     def plot(self, path=None, figure="cost"):
         """The figure (a name in rows) over the first thing that was swept, a line for each combination of the others; drawn into `path` (.png, .svg,
         .pdf) if given. Returns matplotlib's Axes. Raises ImportError where matplotlib is missing."""
-        from hwmem.report.look import figure
+        from hwmem.report import look
         from hwmem.report.plot import lines
 
         across, *others = self.over
@@ -79,7 +79,7 @@ class Sweep:
                 name = ", ".join(f"{other}={row[other]}" for other in others)
                 series.setdefault(name, []).append((row[across], row[figure]))
         unit = "cycles an operation" if figure == "cost" else figure
-        return figure([partial(lines, series=series, across=across, along=unit, title=self.workload)], path)
+        return look.figure([partial(lines, series=series, across=across, along=unit, title=self.workload)], path)
 
     def _repr_html_(self):
         """What a notebook shows of it: the picture, where matplotlib is installed, and the table."""

@@ -23,6 +23,7 @@ from hwmem import MachineConfig  # noqa: E402
 
 ORDERINGS = ("sc", "tso", "relaxed")
 MOST_PS, EPISODE = 8, 100  # Ps; cycles of an episode
+COMPUTE, SHORT = 300_000, 20_000  # cycles of a step; where all is looked at after each, so that many fall into each marking
 GARBAGE = [8192] * 16  # of a call, so that a cycle begins every MiB
 
 
@@ -33,11 +34,11 @@ class Told(NamedTuple):
 
 
 def episode(seed, gomaxprocs, ordering, cycles, check_every):
-    """Steps of a Mutator until so many cycles have ended. Raises AssertionError, or FatalError by rt.check(), which is asked every so many
-    steps, and twice as often while marking."""
+    """Steps of a Mutator until so many cycles have ended. Raises AssertionError, or FatalError by rt.check(), which is asked at each end of
+    marking and every so many steps, and twice as often while marking."""
     config = MachineConfig().replace(cores=gomaxprocs, ordering=ordering)
     rt = goalloc.Runtime(config=config, gomaxprocs=gomaxprocs, gogc=1, collects=True, seed=seed)
-    mutator, r = Mutator(rt, seed, ballast=64, compute=300_000 // gomaxprocs), random.Random(seed)
+    mutator, r = Mutator(rt, seed, ballast=64, compute=(SHORT if check_every == 1 else COMPUTE) // gomaxprocs), random.Random(seed)
     done = beside = steps = collected = 0
     while done < cycles:
         if not mutator.marking():
@@ -49,6 +50,7 @@ def episode(seed, gomaxprocs, ordering, cycles, check_every):
             rt.check()
         if mutator.cycles() != done:
             done, before = mutator.cycles(), len(mutator.lost)
+            rt.check()
             mutator.check_reachable()
             mutator.check_lost()
             collected += before - len(mutator.lost)
@@ -63,7 +65,9 @@ def main(words=None):
     parser = argparse.ArgumentParser(prog="python -m tests.goalloc.cycles", description="Collections beside programs, for long.")
     parser.add_argument("--cycles", type=int, default=10_000, metavar="N", help="collections (default 10,000)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the first episode's; the next has the next (default 0)")
-    parser.add_argument("--check-every", type=int, default=100, metavar="N", help="steps between two looks at everything (default 100)")
+    parser.add_argument(
+        "--check-every", type=int, default=100, metavar="N", help="steps between two looks at everything (default 100; 1: short steps)"
+    )
     arguments = parser.parse_args(words)
     done, seed, total = 0, arguments.seed, [0, 0, 0]
     with tqdm(total=arguments.cycles, unit=" cycles", file=sys.stderr, mininterval=2.0) as bar:

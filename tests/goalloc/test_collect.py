@@ -1,11 +1,13 @@
 """The collector: what it frees and keeps, barriers, finalizers and pinning, on one P and several, while the program goes on."""
 
 import pytest
-from cycles import episode
+from cycles import ORDERINGS, episode
 from mutator import NODE, Mutator
 
 import goalloc
-from goalloc.layout import variables as V
+from goalloc import params as P
+from goalloc.layout import p_, variables as V
+from goalloc.sched.proc import NEWTIMER, RESETTIMER, STOPTIMER
 from hwmem import MachineConfig
 
 
@@ -236,6 +238,13 @@ def test_nothing_reachable_is_freed_and_garbage_is_while_the_program_goes_on(gom
     assert told.cycles >= 3 and told.beside > 0
 
 
+@pytest.mark.parametrize("ordering", ORDERINGS)
+def test_no_black_object_points_to_a_lost_one_after_any_step(ordering, seed):
+    """The tricolour invariant, lists and what can be reached, looked at after every step of a small heap."""
+    told = episode(seed, 2, ordering, cycles=2, check_every=1)
+    assert told.cycles >= 2 and told.beside > 0
+
+
 def test_goroutines_that_are_made_when_a_collection_begins_are_all_in_the_list_of_all():
     rt = runtime(2, gogc=1)
     made = []
@@ -259,3 +268,54 @@ def test_colours_can_be_seen_while_a_collection_marks():
     assert "black" in seen and seen <= {"white", "grey", "black"}
     with pytest.raises(ValueError, match="points into no object"):
         rt.color(0x1234)
+
+
+def keys_until_overflow(m):
+    """Assigns 0, 1, ... until a bucket overflows; the key that did it."""
+    for key in range(1000):
+        m[key] = key
+        if m.field("noverflow", 2):
+            return key
+    raise AssertionError("no bucket has overflowed")
+
+
+def test_what_only_a_call_of_the_runtimes_knows_lives_through_a_whole_collection():
+    """A map's new overflow bucket is known to nobody but the call while it allocates the slice that is to keep it: the first of its two
+    allocations begins a collection, the second pays for it and ends it. Go's runtime has the bucket on its stack."""
+    last = keys_until_overflow(runtime(seed=3).make_map())
+    rt = runtime(seed=3)
+    m, root = rt.make_map(), rt.globals(1)
+    rt.write_pointer(root, m.address)
+    m.assign(range(last), range(last))
+    word = goalloc.array(goalloc.pointer, 3)
+    while (s := rt.span_of(rt.new(word)))["allocCount"] < s["nelems"]:
+        pass  # the next object of a mapextra's class takes a new span, which looks whether a collection is due
+    rt.set_gc_percent(1)
+    before = len(rt.gc_cycles())
+    m[last] = last
+    assert len(rt.gc_cycles()) > before, "no collection has passed within the call"
+    rt.gc(), rt.check()
+    assert sorted(m.items()) == [(key, key) for key in range(last + 1)]
+    extra = m.field("extra")
+    kept = rt.process.load(extra)  # *[]*bmap
+    assert all(rt.is_live(x) for x in (extra, kept, rt.process.load(rt.process.load(kept))))
+
+
+def test_a_timer_that_is_set_again_beside_marking_is_not_lost():
+    """The P's list of timers grows, so that it is black, and gets one that only a stack knew which the collector has not seen yet."""
+    rt = runtime()
+    timer = lambda cycles: rt.call(0, P.DOOR_PROC, NEWTIMER, cycles, 0)  # noqa: E731
+    x, g, timers = timer(1 << 40), rt.go(), rt.ps[0] + p_.timers
+    g.push(x)
+    rt.call(0, P.DOOR_PROC, STOPTIMER, x, 0)
+    timer(1 << 41)  # the stopped one is taken out
+    while rt.process.load(timers + 8) < rt.process.load(timers + 16):
+        timer(1 << 41)
+    rt.turns = False
+    rt.call(0, P.DOOR_CYCLE, P.GC_CALL, 1, 0)  # begins
+    assert rt.color(x) == "white"
+    rt.call(0, P.DOOR_PROC, RESETTIMER, x, 1 << 40)
+    g.pop()
+    rt.turns = True
+    rt.gc(), rt.check()
+    assert rt.is_live(x)

@@ -4,50 +4,47 @@ done by who allocates (GOMAXPROCS=1, real-time priority, one core)."""
 import json
 
 import pytest
-from recorded import oracle
+import scenarios
+from scenarios import PROGRAMS
 
 import goalloc
 from hwmem import MachineConfig
 from goalloc.cli.cli import main
 from goalloc.programs.process import GLOBALS_BYTES
 
-CYCLES = oracle("gc_cycles")["scenarios"]
-CYCLE, MARKED, NEXT_GOAL, TRIGGER, GOAL, _, STACKS, GLOBALS, SCANNED = range(9)  # columns of the recorded rows
-# scenario: (program, its parameters there)
-PROGRAMS = {
-    "explicit_gc": ("explicit-gc", {"objects": 1024, "size": 1024, "cycles": 20}),
-    "large_churn": ("garbage", {"count": 400, "size": 1 << 20, "noscan": True}),
-    "noscan_churn": ("garbage", {"count": 262_144, "size": 1024, "noscan": True}),
-    "scan_churn": ("garbage", {"count": 2_097_152, "size": 128}),
-    "finalizers": ("finalizers", {"rounds": 10, "objects": 2_000}),
-    "stacks": ("goroutine-stacks", {"goroutines": 2_000, "depth": 20, "garbage": 131_072}),
-    "steady_gogc200": ("steady", {"slots": 1 << 18, "size": 128, "churn": 1 << 22, "gogc": 200}),
-    "memlimit_exceeded": ("steady", {"slots": 1 << 19, "size": 128, "churn": 1 << 18, "memory_limit": "48MiB"}),
-}
-
 
 def run(name, background="off", **parameters):
     return goalloc.run(name, gomaxprocs=1, background=background, **parameters)
 
 
-LONG = ("steady_gogc200", "memlimit_exceeded", "stacks", "scan_churn")  # seconds each
+LONG = {"steady_gogc200", "memlimit_exceeded", "stacks", "scan_churn"}  # seconds each
+MINUTES = {"binary_trees", "steady_gogc100", "memlimit_gogc100", "assist_burst"}  # python -m tests.goalloc.scenarios has them, too
+BESIDE = ("explicit_gc", "finalizers", "large_churn", "noscan_churn")  # with workers
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("scenario", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in PROGRAMS])
+@pytest.mark.parametrize(
+    "scenario", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in PROGRAMS if name not in MINUTES]
+)
 def test_a_program_is_collected_as_often_as_the_real_one_and_at_the_same_sizes(scenario):
     """Triggers, marked bytes and next goals to 3 %; roots exactly. The first cycle of goroutines that wait begins a span of 8 KiB earlier
     than the real one, before the goal and not behind it, and owes less for it: 8 % more is marked."""
-    name, parameters = PROGRAMS[scenario]
-    cycles = run(name, **parameters).gc
-    assert len(cycles) == CYCLES[scenario]["n_cycles"]
-    for row in CYCLES[scenario]["rows"]:
-        ours, near = cycles[row[CYCLE] - 1], 0.08 if scenario == "stacks" and row[CYCLE] <= 2 else 0.03
-        assert ours["heap_marked"] == pytest.approx(row[MARKED], rel=near) and ours["next_goal"] == pytest.approx(row[NEXT_GOAL], rel=near)
-        if row[SCANNED] == 0:  # looked at when the next cycle had begun already: that one's
-            ours = cycles[min(row[CYCLE], len(cycles) - 1)]
-        assert row[TRIGGER] == 0 or ours["heap_trigger"] == pytest.approx(row[TRIGGER], rel=near)
-        assert ours["globals_scan"] == row[GLOBALS] == GLOBALS_BYTES
+    result = scenarios.run(scenario, "P1_fifo")
+    assert list(scenarios.missed(scenario, "P1_fifo", result)) == []
+    assert all(c["globals_scan"] == GLOBALS_BYTES for c in result.gc)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("configuration", ["P1", "P2"])
+@pytest.mark.parametrize("scenario", BESIDE)
+def test_with_workers_cycles_processor_time_and_pauses_are_about_the_real_ones_or_it_is_said_why_not(scenario, configuration):
+    missed = {figure for figure, *_ in scenarios.missed(scenario, configuration, scenarios.run(scenario, configuration))}
+    assert missed <= {figure for c, s, figure in scenarios.NOT_MET if (c, s) == (configuration, scenario)}
+
+
+def test_what_is_not_met_is_of_a_recorded_scenario_and_has_a_reason():
+    for (configuration, scenario, figure), why in scenarios.NOT_MET.items():
+        assert configuration in scenarios.recorded()[scenario] and figure in ("cycles", "processors", "pause") and why
 
 
 @pytest.mark.parametrize("gogc, minimum", [(100, 4 << 20), (50, 2 << 20), (200, 8 << 20)])

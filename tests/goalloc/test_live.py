@@ -17,6 +17,8 @@ import mapprograms
 import numpy as np
 import orders
 import pytest
+import swept
+import users
 from one_p import OneP
 from recorded import scenarios
 
@@ -71,7 +73,10 @@ def programs(environment, tmp_path_factory):
     """A folder with the real side's programs, built: live (live/main.go), order, maps and thousand (live/*/main.go)."""
     folder = tmp_path_factory.mktemp("live")
     subprocess.run(
-        ["go", "build", "-o", f"{folder}/", ".", "./order", "./maps", "./thousand", "./collect"], cwd=LIVE, env=environment, check=True
+        ["go", "build", "-o", f"{folder}/", ".", "./order", "./maps", "./thousand", "./collect", "./swept", "./users"],
+        cwd=LIVE,
+        env=environment,
+        check=True,
     )
     return folder
 
@@ -353,3 +358,14 @@ def test_a_random_program_leaves_after_each_collection_what_it_leaves_in_the_rea
     text = " ".join(str(x) for op in ops for x in op)
     run = subprocess.run([programs / "collect"], input=text, capture_output=True, text=True, env={"GOMAXPROCS": "1"}, check=True)
     assert graphs.ours(ops) == graphs.theirs(run.stdout)
+
+
+def test_fresh_programs_with_collections_lie_and_are_freed_as_on_the_real_heap(programs, seed):
+    """Addresses, freed objects, order of finalizers, MemStats, old values of SetGCPercent; `python -m tests.goalloc.swept` for many."""
+    for k in range(max(1, SCENARIOS // 4)):
+        assert list(swept.differences(programs / "swept", swept.make(random.Random(seed + k)))) == [], seed + k
+
+
+def test_what_users_try_is_what_was_recorded(programs):
+    for name, recorded in users.recorded().items():
+        assert users.theirs(programs / "users", name) == recorded, name

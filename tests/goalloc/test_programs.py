@@ -37,6 +37,13 @@ SMALL = {
     "explicit-gc": {"objects": 20, "cycles": 2},
     "finalizers": {"rounds": 2, "objects": 5},
     "goroutine-stacks": {"goroutines": 5, "garbage": 20},
+    "recursive-trees": {"kept": 4, "deepest": 4},
+    "allocation-burst": {"nodes": 50, "burst": 20},
+    "pointer-arrays": {"arrays": 4, "width": 100, "churn": 5},
+    "map-churn": {"maps": 2, "keys": 50, "made": 3},
+    "parallel-marking": {"objects": 50, "cycles": 2},
+    "many-goroutines": {"goroutines": 8, "objects": 10},
+    "idle-after-spike": {"slots": 4, "samples": 2},
 }
 
 

@@ -46,6 +46,15 @@ def widest_pair(headers, rows):
     return max(least[0], 20) + 2 + max(max(least), 20)
 
 
+def test_each_block_names_its_rows():
+    headers = ["threads", "allocator", *(f"count {k}" for k in range(6))]
+    rows = [[n, allocator, *range(1000, 1006)] for n in (1, 4) for allocator in ("bump", "buddy")]
+    blocks = table(headers, rows, 40).split("\n\n")
+    assert len(blocks) > 1
+    for block in blocks:
+        assert [line.split()[:2] for line in block.splitlines()[-4:]] == [["1", "bump"], ["1", "buddy"], ["4", "bump"], ["4", "buddy"]]
+
+
 def test_headers_give_way_before_cells_and_cells_before_the_table_is_cut():
     headers, row = ["operation", "stores before=1", "what it is"], ["mfence", 120, "waits until the store buffer is empty"]
     assert table(headers, [row], 70).splitlines()[0] == "operation  stores before=1  what it is"

@@ -1,0 +1,112 @@
+"""Part "allocators": host nanoseconds of one emulated malloc and free, beside the same pair natively (pairs.c).
+
+emulated    everything modelled; batches of eight blocks of 64 bytes, one thread, so that caches and lists answer
+native      the same loop in C: glibc's, Debian's libjemalloc2 and libtcmalloc-minimal4 where they are installed (gperftools', a relation of
+            Google's tcmalloc), and bump and first fit as they are written here
+bump        malloc alone: nothing is written to its blocks, nothing freed
+"""
+
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.floors import UNDER, Floor
+from benchmarks.measure import cpu_seconds, run_child
+from goalloc.baselines.malloc import free, malloc
+from hwmem._jit import kernel
+from hwmem.core.access import store64
+from hwmem.report.table import table
+
+LIBRARIES = "/usr/lib/x86_64-linux-gnu"
+NATIVE = {  # allocator: (what is preloaded, the argument)
+    "bump": (None, "bump"),
+    "first-fit": (None, "list"),
+    "glibc": (None, None),
+    "tcmalloc": ("libtcmalloc_minimal.so.4", None),
+    "tcmalloc-threads": ("libtcmalloc_minimal.so.4", None),
+    "jemalloc": ("libjemalloc.so.2", None),
+}
+BYTES, BATCH, PAIRS, ALLOCATIONS = 64, 8, 200_000, 400_000
+MOST_TIMES_NATIVE, BUMP_MILLION = 15, 60
+
+
+@kernel
+def pairs(m, t, blocks, n):
+    """`n` batches of blocks, each written to and freed."""
+    for _ in range(n):
+        for i in range(len(blocks)):
+            blocks[i] = malloc(m, t, BYTES)
+            store64(m, t, blocks[i], i)
+        for i in range(len(blocks)):
+            free(m, t, blocks[i])
+
+
+@kernel
+def allocations(m, t, n):
+    for _ in range(n):
+        malloc(m, t, BYTES)
+
+
+def ours(name, repeats):
+    """Nanoseconds of a pair; for bump of an allocation alone."""
+    from goalloc.baselines import Allocator
+    from hwmem import Machine
+    from hwmem.config.machine import MachineConfig
+
+    process, blocks = Machine(MachineConfig().replace(cores=1)).spawn(), np.zeros(BATCH, np.int64)
+    Allocator(process, name)
+    process._run(0, pairs, blocks, PAIRS // BATCH)
+    pair = min(cpu_seconds(lambda: process._run(0, pairs, blocks, PAIRS // BATCH)) for _ in range(repeats)) / PAIRS * 1e9
+    if name != "bump":
+        return {"pair": pair}
+    return {
+        "pair": pair,
+        "alone": min(cpu_seconds(lambda: process._run(0, allocations, ALLOCATIONS)) for _ in range(repeats)) / ALLOCATIONS * 1e9,
+    }
+
+
+def native(program, name):
+    """Nanoseconds of a pair; None where the library, or a compiler, is not there."""
+    library, argument = NATIVE.get(name, ("", None))
+    if program is None or name not in NATIVE or (library and not pathlib.Path(LIBRARIES, library).exists()):
+        return None
+    environment = {"LD_PRELOAD": f"{LIBRARIES}/{library}"} if library else {}
+    return float(run_child([program, *([argument] if argument else [])], environment).output)
+
+
+def measure(repeats):
+    from goalloc.baselines import NAMES
+
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        program = f"{folder}/pairs" if shutil.which("gcc") else None
+        if program:
+            source = pathlib.Path(__file__).with_name("pairs.c")
+            subprocess.run(["gcc", "-O2", "-fno-builtin", "-o", program, source], check=True)
+        for name in tqdm([name for name in NAMES if name != "jemalloc-muzzy"], desc="allocators", unit="allocator", disable=None):
+            found[name] = {**ours(name, repeats), "native": native(program, name)}
+    return found
+
+
+def times(one):
+    return one["pair"] / one["native"] if one["native"] else None
+
+
+def text(result):
+    rows = [[name, one["pair"], one["native"] or "-", times(one) or "-"] for name, one in result.items()]
+    return (
+        "malloc and free of 64 bytes, nanoseconds of the host, everything modelled\n"
+        + table(["", "emulated", "native", "times"], rows)
+        + "\n(bump: malloc alone)"
+    )
+
+
+def floors(result):
+    yield Floor("bump, million allocations / s", "64 B", 1e3 / result["bump"]["pair"], BUMP_MILLION)
+    for name, one in result.items():
+        if one["native"]:
+            yield Floor("emulated / native malloc, free", name, times(one), MOST_TIMES_NATIVE, UNDER)

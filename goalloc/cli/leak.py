@@ -1,0 +1,94 @@
+"""`goalloc leak`: the leaks that there are; `goalloc leak NAME`: cause, evidence and remedy of one, measured beside its mended twin.
+`goalloc faults [NAME]`: what becomes of the common faults of C programs.
+"""
+
+from hwmem.cli import line
+from hwmem.report.table import table
+
+
+def leak_command(command):
+    """Add `leak`."""
+    sub = command(show_leaks, "leak", "leaks that a collector does not save from, each measured beside its mended twin")
+    sub.add_argument("name", metavar="NAME", nargs="?", help="show this one's cause, evidence and remedy (default: list them)")
+    line.json_option(sub)
+
+
+def show_leaks(arguments):
+    from goalloc.programs.leaks import LEAKS, measure
+
+    name = arguments.name
+    if name is None:
+        if arguments.json:
+            line.print_json({name: leak.cause for name, leak in LEAKS.items()})
+        else:
+            line.say(table(["leak", "cause"], [[name, leak.cause] for name, leak in LEAKS.items()]))
+        return
+    if name not in LEAKS:
+        raise line.Refused(f"NAME: {name!r:.60} is none of {', '.join(LEAKS)}")
+    leaking, mended = (measure(name, mended) for mended in (False, True))
+    if arguments.json:
+        line.print_json({"cause": LEAKS[name].cause, "remedy": LEAKS[name].remedy, "leaking": plain(leaking), "mended": plain(mended)})
+    else:
+        line.say(text(name, LEAKS[name], leaking, mended))
+
+
+def plain(measured):
+    """What was measured, as JSON has it."""
+    path = measured.path and {**measured.path._asdict(), "steps": [step._asdict() for step in measured.path.steps]}
+    return measured._asdict() | {"path": path}
+
+
+def text(name, leak, leaking, mended):
+    figures = list(leaking.rounds[0])
+    columns = ["round", *(f"{figure}{which}" for which in ("", " mended") for figure in figures if varies(figure, leaking, mended))]
+    kept = [figure for figure in figures if varies(figure, leaking, mended)]
+    rows = [[i + 1, *(a[f] for f in kept), *(b[f] for f in kept)] for i, (a, b) in enumerate(zip(leaking.rounds, mended.rounds))]
+    returned = [[which, *one.returned.values()] for which, one in (("leaking", leaking), ("mended", mended))]
+    sites = sorted(leaking.profile.keys() | mended.profile.keys(), key=lambda site: -leaking.profile.get(site, 0))
+    parts = [
+        f"{name}: {leak.cause}\nshows     {leak.shows}\nremedy    {leak.remedy}",
+        "after each round's collection, bytes and counts\n" + table(columns, rows),
+        "after FreeOSMemory\n" + table(["", *leaking.returned], returned),
+        "in use by site (heap profile)\n"
+        + table(["site", "leaking", "mended"], [[site, leaking.profile.get(site, 0), mended.profile.get(site, 0)] for site in sites]),
+        f"what keeps the last one alive\n{leaking.path}\n... in the mended program\n{mended.path or 'nothing: it has been freed'}",
+        "what retains most: bytes that would be freed without this one\n"
+        + table(
+            ["kind", "name", "site", "objects", "retained"],
+            [
+                [row["kind"], row["name"] or f"{row['size']:,} bytes", row["site"], row["objects"], row["retained"]]
+                for row in leaking.retained
+            ],
+        ),
+    ]
+    return "\n\n".join(part for part in parts if not part.endswith("(heap profile)\n"))
+
+
+def varies(figure, *measured):
+    """Whether a figure changed at all, or is the heap's."""
+    return figure == "HeapAlloc" or any(len({row[figure] for row in one.rounds}) > 1 for one in measured)
+
+
+def faults_command(command):
+    """Add `faults`."""
+    sub = command(
+        show_faults, "faults", "the common faults of C programs: what glibc says, what the kernel says, what a collector prevents"
+    )
+    sub.add_argument("name", metavar="NAME", nargs="?", help="show this one's program, too (default: a table of all)")
+    line.json_option(sub)
+
+
+def show_faults(arguments):
+    from goalloc.programs.faults import FAULTS, outcome
+
+    name = arguments.name
+    if name is not None and name not in FAULTS:
+        raise line.Refused(f"NAME: {name!r:.60} is none of {', '.join(FAULTS)}")
+    rows = [[each, *outcome(each), FAULTS[each].collector] for each in ([name] if name else FAULTS)]
+    if arguments.json:
+        line.print_json([dict(zip(("fault", "noticed by", "says", "collector"), row)) | {"c": FAULTS[row[0]].c} for row in rows])
+    elif name:
+        _, who, words, collector = rows[0]
+        line.say(f"{name}: {FAULTS[name].what}\n\n{FAULTS[name].c}\n\nnoticed by {who}: {words}\na collector: {collector}")
+    else:
+        line.say(table(["fault", "noticed by", "what it says or prints", "a collector"], rows))
