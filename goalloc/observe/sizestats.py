@@ -2,7 +2,7 @@
 
 slots = live + free         bytes of the spans = used + inside + free * size + tail
 
-    inside in the slots of live objects, beyond the requested size: 127 of the 1,152 bytes of an object of 1,025
+    inside   in the slots of live objects, beyond the requested size: 127 of the 1,152 bytes of an object of 1,025
     tail     at the ends of the spans, where no object fits
 
 mallocgc counts the requested sizes, class by class (heap/malloc.py, count_asked): Go does not record them. They are not kept per object, so

@@ -2,7 +2,7 @@
 
 access.py calls it with the thread, the address, size and kind in one word, and the value of a store.
 
-    no store waits, nobody watches: short_way   translate ── L1, L2, directory, DRAM ── hit filter ── bytes
+    no store waits, nobody watches:   short_way   translate ── L1, L2, directory, DRAM ── hit filter ── bytes
     else                              access      the same with store buffer, early loads, observers (long_way.py)
     by physical address               serve       the kernel's accesses, drains (physical.py)
 

@@ -1,6 +1,6 @@
 """Bins: doubly linked lists of an arena's free chunks, and which of them are not empty.
 
-    bin 1 unsorted: what was freed or split off and has not been sorted yet
+    bin 1         unsorted: what was freed or split off and has not been sorted yet
     bins 2..63    small: one size each, 32, 48, ... 1008; first in, first out
     bins 64..126  large: ranges of sizes, sorted, largest first; chunks that are the first of their size are linked once
                   more, by fd_nextsize and bk_nextsize (the skip list)

@@ -1,6 +1,6 @@
 """Eviction: a page leaves the address spaces that map it, and its frame is free again.
 
-    lazily freed not written since MADV_FREE: its entries are emptied. Else it is swap-backed again, and stays
+    lazily freed   not written since MADV_FREE: its entries are emptied. Else it is swap-backed again, and stays
     anonymous      gets a slot, its entries stand for that, it is written there unless the slot has the same bytes already
     of a file      the page cache's business (filemap.drop_cached)
     huge           is split first, then each page goes its own way

@@ -1,6 +1,6 @@
 """A run over time: a row of counts whenever the smallest clock has passed another step.
 
-    scheduler.py ── m.key[c] >= m.series.at ──> the sampler's door: a row, the next `at` otherwise it costs nothing
+    scheduler.py ── m.key[c] >= m.series.at ──> the sampler's door: a row, the next `at`       otherwise it costs nothing
 
     cycle | vm anon file shared swapped lazy | cached used | accesses l1_misses llc_misses hitm walks faults | probes
 

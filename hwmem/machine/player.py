@@ -3,7 +3,7 @@
     one core            the core that is named, or the one thread's                        replay.replay_one_core
     a core an access    core=array: access i on core[i]                                    replay.replay_cores
     a core a thread     a trace with threads: each on its own core, in the trace's order   replay.replay_cores
-    a core a trace several traces: the core with the smallest clock is next                    replay.replay_by_clock
+    a core a trace      several traces: the smallest clock is next                         replay.replay_by_clock
 
 Thread n of a trace runs on core n where that is free, else on the highest that is; when all are taken, threads share core
 n % cores (and the prompt's one emulated thread there). Cycles that a trace says are computed before an access pass on its core's clock.

@@ -1,6 +1,6 @@
 """Contended lines, as blocks: requests between cores, the threads of each byte, and the history of a line.
 
-    matrix requests by (line, kind, requester, responder), from the event log
+    matrix     requests by (line, kind, requester, responder), from the event log
     lines      a contended line: its bytes' threads, its variables, what was done at each offset
     history    the lines with the most requests, request by request: each core's state, drawn one step at a time
 

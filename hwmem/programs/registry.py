@@ -8,7 +8,7 @@ A workload is four things:
 
     parameters    what the user may set; each is a field of `w`
     setup(w, space)     Python: puts variables into emulated memory (space.py), notes their addresses as fields of `w`
-    the kernel(m, w) owns its loop: calls next_thread, makes one step of that thread
+    the kernel(m, w)    owns its loop: calls next_thread, makes one step of that thread
     values(w, space)    Python, afterwards: what the program computed, read back from emulated memory, as a dict
 
 `w` is one numpy record, made anew for every run from the parameters and from what setup added: ints, floats and

@@ -55,14 +55,17 @@ def run(
 ):
     """Run the workload `name` (see hwmem.workloads()) and return its Result.
 
-    `config`: MachineConfig, None: generic, with the workload's own settings. `seed`: an int, for everything random. `progress`: a bar on
-    stderr. `cores`: numbers of the cores its threads run on, thread i on cores[i % len(cores)]; None: all, in order. `compare`: also run
-    the variants that the workload declares for comparison (Result.comparison). `c2c`: watch contended lines (Result.c2c()); None: if it has
-    several threads. `classify`: count misses by cause. `events`: how many coherence requests to log (Result.events). `races`: look for data
-    races (Result.races). Observing costs time on the host, and no cycle. `max_cycles`: where the program is stopped if it has not ended by
-    then; the result's `stopped` says so. Raises TypeError or ValueError, one line, for wrong arguments; WorkloadError for a kernel that
-    does not compile; SegmentationFault or MachineError if the program failed; after Ctrl-C Interrupted, a KeyboardInterrupt whose `result`
-    has what was measured so far.
+    `config`: MachineConfig, None: generic, with the workload's own settings. `seed`: an int, for everything random.
+    `progress`: a bar on stderr.
+    `cores`: numbers of the cores its threads run on, thread i on cores[i % len(cores)]; None: all, in order.
+    `compare`: also run the variants that the workload declares for comparison (Result.comparison).
+    `c2c`: watch contended lines (Result.c2c()); None: if it has several threads. `classify`: count misses by cause.
+    `events`: how many coherence requests to log (Result.events). `races`: look for data races (Result.races). Observing
+    costs time on the host, and no cycle.
+    `max_cycles`: where the program is stopped if it has not ended by then; the result's `stopped` says so.
+    Raises TypeError or ValueError, one line, for wrong arguments; WorkloadError for a kernel that does not compile;
+    SegmentationFault or MachineError if the program failed; after Ctrl-C Interrupted, a KeyboardInterrupt whose `result` has
+    what was measured so far.
     """
     return Job(find(name), config, seed, cores, parameters).run(progress, compare, Watch(c2c, classify, events, races), max_cycles)
 

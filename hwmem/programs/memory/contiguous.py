@@ -6,7 +6,7 @@
     pages      a request gets as many frames as it takes, wherever they are (mmap, faults, munmap)
 
     external fragmentation   1 - largest hole / free memory, before each request: what is free and of no use
-    internal fragmentation bytes of frames beyond the requests / bytes of frames
+    internal fragmentation   bytes of frames beyond the requests / bytes of frames
     map                      what describes where things are, at its largest: 8 bytes a segment (its descriptor), page tables
 
 Requests have sizes spread evenly over their logarithms and exponential lifetimes, such that `load` percent of memory is
