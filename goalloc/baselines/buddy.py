@@ -149,7 +149,7 @@ def unlink(m, t, p, order):
 
 @cold
 def give(m, t, p):
-    """Block `p` is nobody's any more; it grows as long as its buddy is free and whole."""
+    """Free block `p`; it is merged as long as its buddy is free and whole."""
     word = get64(m, t, p)
     if word & MAPPED:
         unmap(m, t, p, word & ~4095)

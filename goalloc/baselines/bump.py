@@ -7,8 +7,8 @@
     start | block | block | block    next ──>        end, where the break is
     bits    1     . 1     1 . .                      one for each 16 bytes, in a mapping of their own; a block ends where the next begins
 
-All threads share the pointer, so its line moves at each call, and neighbours of one line go to whoever asks next. Blocks have no headers, so
-that none of their lines is touched.
+All threads share the pointer, so its line moves at each call, and adjacent blocks of one line go to whichever thread allocates next. Blocks
+have no headers, so that none of their lines is touched.
 """
 
 import numpy as np

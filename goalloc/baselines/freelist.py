@@ -249,7 +249,7 @@ def cut(m, t, p, has, size):
 
 @cold
 def give(m, t, p):
-    """Block `p` is nobody's any more, joined with its neighbours if they are."""
+    """Free block `p`, and join it with its free neighbours."""
     size = size_of(m, t, p)
     if not is_taken(m, t, p) or get64(m, t, p + size - TAG) != size | 1:
         bad_free(m, t)

@@ -95,7 +95,7 @@ def bin_of(arena, c):
 
 @cold
 def new_slab(m, t, arena, c):
-    """A slab whose regions are all free; or 0."""
+    """A slab with all regions free; or 0."""
     e = take_extent(m, t, arena, L.SLAB_PAGES[c] * L.PAGE)
     if e:
         n = L.REGIONS[c]

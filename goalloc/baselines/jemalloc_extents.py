@@ -115,7 +115,7 @@ def is_before(m, t, a, b):
 
 @cold
 def meld(m, t, a, b):
-    """The heap of two, whose first is a root."""
+    """Meld two heaps; the first is a root."""
     if a == 0 or b == 0:
         return a + b
     if is_before(m, t, b, a):

@@ -48,5 +48,5 @@ def tick(m, t, now):
 
 @kernel
 def end_of_thread(m, t):
-    """The thread makes no more calls: what it keeps for itself goes to the others."""
+    """The thread makes no more calls: its private caches go to the others."""
     call_door(m, door(m, t), t, END_THREAD, 0, 0)

@@ -265,7 +265,7 @@ def need_lists(m, t):
 
 @cold
 def increase_limit(m, t):
-    """The thread may keep more: of what nobody claimed, or of another's share."""
+    """Raise the thread's limit, from the unclaimed space or another thread's share."""
     mine, d = local(m, t), data(m, t)
     unclaimed, victim = get64(m, t, d + L.UNCLAIMED), 0
     if unclaimed > 0:

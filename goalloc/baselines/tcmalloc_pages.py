@@ -89,7 +89,7 @@ def span_place(m, t, page):
 
 @cold
 def span_of(m, t, page):
-    """The span whose page it is, or 0."""
+    """The span that contains the page, or 0."""
     return get64(m, t, span_place(m, t, page)) if leaf_of(m, t, page) else 0
 
 

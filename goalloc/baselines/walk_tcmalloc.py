@@ -30,7 +30,7 @@ class Look:
         return self.word(self.leaves[page & -(1 << L.LEAF_BITS)] + L.L_SPAN + 8 * (page & (1 << L.LEAF_BITS) - 1))
 
     def find_spans(self):
-        """Spans from the page map: every one whose first page leads to it and that is not free."""
+        """Spans from the page map: every span in use that its first page refers to."""
         for base, leaf in self.leaves.items():
             for k, span in enumerate(self.inspector.words(leaf + L.L_SPAN, 1 << L.LEAF_BITS)):
                 page = base + k

@@ -132,7 +132,7 @@ def count(m, t, x, change):
 
 @cold
 def nobody_holds(m, t, h, x, header):
-    """No reference to x is counted any more."""
+    """The count of x has dropped to zero."""
     if is_variant(m, t, DEFERRED):
         note_zero(m, t, h, x, header)
     else:
@@ -212,7 +212,7 @@ def count_roots(m, t, h, change):
 
 @kernel
 def empty_table(m, t, h):
-    """Free who is in it and held by nobody."""
+    """Free the objects in the table that no root refers to."""
     first, top = get64(m, t, h + TABLE), get64(m, t, h + TABLE_TOP)
     for at in range(first, top, WORD):
         x = get64(m, t, at)

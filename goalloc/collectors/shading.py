@@ -1,4 +1,4 @@
-"""The barriers of collectors that mark beside the program, alone: a store makes objects grey, and nobody scans them.
+"""The barriers of collectors that mark beside the program, alone: a store makes objects grey, and they are never scanned.
 
     the flag     LARGEST: something marks; a store looks at it first
     grey         MARK in the header, and a place in a table; who is grey already costs a look at the header

@@ -3,7 +3,7 @@
     before     a.0 ─> x     b.1 ─> x      x: header
     threaded   x: ─> b.1: ─> a.0: header          the slots that pointed to x are a chain from its header's place, which ends in the header
 
-Whoever comes to x knows where it will be: it writes that into every slot of the chain, and the header is back in its place. The first pass
+When the pass reaches x its new address is known: that is written into every slot of the chain, and the header is restored. The first pass
 does so for references from lower addresses and roots, the second for those from higher ones, and moves the object.
 An address is even and a header odd, so that the chain's end shows. GC Handbook 3.3, algorithm 3.3; Jonkers 1979, Morris 1978.
 """
