@@ -44,8 +44,8 @@ PLACE = 1  # where goroutines begin in their program; they are driven from here
 class World:
     """A program that runs: its runtime, and whether it is the mended one. `threads`: Ms; `object`: an address to ask about."""
 
-    def __init__(self, mended):
-        self.rt = Runtime(MachineConfig().replace(cores=1), gomaxprocs=1, gogc="off", godebug="memprofilerate=1")
+    def __init__(self, mended, config=None):
+        self.rt = Runtime(config or MachineConfig().replace(cores=1), gomaxprocs=1, gogc="off", godebug="memprofilerate=1")
         self.mended, self.threads, self.object = mended, 1, 0
 
     def figures(self):
@@ -311,9 +311,9 @@ class Measured(NamedTuple):
     profile: dict
 
 
-def measure(name, mended, rounds=ROUNDS):
-    """Run a leak's program, or its mended twin."""
-    leak, world = LEAKS[name], World(mended)
+def measure(name, mended, rounds=ROUNDS, config=None):
+    """Run a leak's program, or its mended twin, on a machine of one core or of `config`."""
+    leak, world = LEAKS[name], World(mended, config)
     unit, found = leak.begin(world), []
     for _ in range(rounds):
         for _ in range(leak.units):

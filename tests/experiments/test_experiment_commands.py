@@ -8,6 +8,7 @@ import shlex
 
 import pytest
 
+from hwmem.cli import warmup
 from hwmem.cli.cli import main
 from hwmem.experiments import page
 from hwmem.experiments.claims import EXPERIMENTS
@@ -113,3 +114,9 @@ def test_figures_are_drawn(name, tmp_path):
     axes = outcome.plot(tmp_path / "f.svg")
     assert "<svg" in (tmp_path / "f.svg").read_text() and len(axes.get_legend().get_texts()) == len(outcome.experiment.figure.ys)
     assert "data:image/svg+xml;base64" in page.outcome_page(outcome)
+
+
+def test_warming_up_makes_the_experiments_that_run_no_workload():
+    steps = dict(warmup.experiments())
+    assert set(steps) == {name for name, one in EXPERIMENTS.items() if not one.workloads} >= {"address-space", "isolation"}
+    assert steps["address-space"]().verdict.holds
