@@ -118,6 +118,7 @@ DOOR_SEMISPACE = door(83, "goalloc.collectors.semispace")
 DOOR_COUNTS = door(84, "goalloc.collectors.counts")
 DOOR_GENERATIONAL = door(85, "goalloc.collectors.generational")
 DOOR_SHADING = door(86, "goalloc.collectors.shading")
+DOOR_GO = door(87, "goalloc.collectors.go")
 
 # Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
 # and for a thread; a step of a goroutine of the collector's; the assist ratio anew

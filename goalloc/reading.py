@@ -41,7 +41,7 @@ READING = (
     "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.trace", "goalloc.programs.play", "goalloc.programs.neighbours",
     # Other collectors, beside Go's: from Python, what programs call, one collector after the other, what they share
-    "goalloc.collectors", "goalloc.collectors.heap", "goalloc.collectors.kinds", "goalloc.collectors.script", "goalloc.collectors.mutator",
+    "goalloc.collectors", "goalloc.collectors.heap", "goalloc.collectors.go_heap", "goalloc.collectors.go", "goalloc.collectors.kinds", "goalloc.collectors.script", "goalloc.collectors.mutator",
     "goalloc.collectors.mark_sweep", "goalloc.collectors.lisp2", "goalloc.collectors.shading", "goalloc.collectors.counts", "goalloc.collectors.generational", "goalloc.collectors.cards", "goalloc.collectors.threaded", "goalloc.collectors.semispace",
     "goalloc.collectors.mark", "goalloc.collectors.sweep", "goalloc.collectors.freelist", "goalloc.collectors.bump", "goalloc.collectors.model",
     # A Go program from Python

@@ -57,7 +57,7 @@ def compare_allocators(arguments):
 
 def collector_options(sub):
     sub.add_argument("--program", nargs="+", action="extend", default=[], metavar="P", help="programs (default: all)")
-    sub.add_argument("--collector", nargs="+", action="extend", default=[], metavar="C", help="collectors (default: all)")
+    sub.add_argument("--collector", nargs="+", action="extend", default=[], metavar="C", help="collectors (default: all but go)")
     sub.add_argument(
         "--heap", nargs="+", type=float, action="extend", default=[], metavar="F", help="heaps, as times what lives (default: 1.2 2 3 6)"
     )
@@ -67,7 +67,7 @@ def compare_collectors(arguments):
     from goalloc.programs import criteria
 
     programs = chosen("--program", arguments.program, criteria.PROGRAMS)
-    collectors = chosen("--collector", arguments.collector, criteria.COLLECTORS)
+    collectors = chosen("--collector", arguments.collector, criteria.ALL) if arguments.collector else tuple(criteria.COLLECTORS)
     factors = arguments.heap or criteria.FACTORS
     for factor in factors:
         if not 1 <= factor <= 100:

@@ -19,7 +19,7 @@ from hwmem.units import parse_size
 from goalloc import params as P
 from goalloc.collectors import model as M
 from goalloc.collectors.cards import CARD_SHIFT
-from goalloc.collectors.kinds import COLLECTORS, KINDS
+from goalloc.collectors.kinds import BARRIERS, COLLECTORS
 from goalloc.collectors.script import carry_out
 from goalloc.errors import TEXTS, raise_fatal
 
@@ -36,14 +36,14 @@ COUNTS = {
 
 
 class Heap:
-    """`collector`: a name of kinds.KINDS; `size`: bytes for objects, "64KiB"; `threads`: shadow stacks, thread i's is the i-th, and that of
+    """`collector`: a name of kinds.COLLECTORS, or of BARRIERS; `size`: bytes for objects, "64KiB"; `threads`: shadow stacks, thread i's is the i-th, and that of
     the prompt's thread of core i; `nursery`: bytes at most where there is one, a quarter of the heap if None. Raises ValueError for
     what it does not take."""
 
     def __init__(self, process, collector, size, threads=1, nursery=None):
-        if collector not in KINDS:
+        if collector not in COLLECTORS | BARRIERS:
             raise ValueError(f"collector: takes one of {', '.join(COLLECTORS)}, got {collector!r:.60}")
-        self.kind, self.collector, self.process, self.machine = KINDS[collector], collector, process, process.machine
+        self.kind, self.collector, self.process, self.machine = (COLLECTORS | BARRIERS)[collector], collector, process, process.machine
         self.size = parse_size(size, "size") & -16
         if not SMALLEST <= self.size <= LARGEST:
             raise ValueError(f"size: takes {SMALLEST} bytes to 1 GiB, got {size}")
@@ -53,6 +53,7 @@ class Heap:
         self.variables = process.mmap(0, M.VARIABLES)
         self.globals = process.mmap(0, M.WORD * M.GLOBALS + threads * M.STACK_BYTES)
         self.stacks = self.globals + M.WORD * M.GLOBALS
+        self.stack_bytes = M.STACK_BYTES
         self.start = process.mmap(0, self.size)
         self.marks = process.mmap(0, self.size // 2 + M.WORD)
         self.table = process.mmap(0, self.size // 2 + M.WORD)  # a word for each object, as the mark stack; or two tables of a byte a card

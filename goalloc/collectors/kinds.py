@@ -49,4 +49,5 @@ BARRIERS = {
         P.DOOR_COUNTS, "deferred, by atomic additions", free_lists=True, cycles=False, barriers=FIELDS | DEFERRED | ATOMIC
     ),
 }
-KINDS = COLLECTORS | BARRIERS
+GO = {"go": Kind(P.DOOR_GO, "Go 1.21's: mark-sweep beside the program, the hybrid barrier", barriers=FIELDS | SLOTS)}  # go_heap.py
+KINDS = COLLECTORS | BARRIERS | GO

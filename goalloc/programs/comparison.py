@@ -36,9 +36,9 @@ COMPARED = Registry("goalloc compare allocators")
 
 
 def place(w, space):
-    space.allocator = Allocator(space.process, w.allocator)
     file = space.environment.get("trace")
     streams = trace(w.threads, file) if file and w.program == "trace" else PROGRAMS[w.program](w.threads, space.random, w.factor)
+    space.allocator = Allocator(space.process, w.allocator)
     place_requests(w, space, streams)
     for at in range(P.LOCKS, P.SYS_CALLS + 1):
         space.process.record.guest[at] = 0

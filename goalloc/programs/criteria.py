@@ -18,11 +18,12 @@ from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError
 from hwmem.runs.job import Job
 from hwmem.runs.watch import UNWATCHED
-from goalloc.collectors.kinds import COLLECTORS
+from goalloc.collectors.kinds import COLLECTORS, GO
 from goalloc.programs import mutator_graph, mutator_lists, mutator_trees  # noqa: F401  (they register)
 from goalloc.programs.mutators import MUTATORS
 
 PROGRAMS = ("binary-trees", "lists", "lru", "gcbench", "graph")
+ALL = (*COLLECTORS, *GO)
 FACTORS = (1.2, 2.0, 3.0, 6.0)
 WINDOWS = (10, 100, 1000)  # microseconds
 PROBED_HEAP, PROBED_EVERY = "16MiB", 500  # steps between two collections that measure what lives

@@ -22,7 +22,7 @@ def place_graph(w, space):
     n, random = w.steps, space.random
     replace = random.integers(REPLACED, size=n) == 0
     edge, a, b = random.integers(EDGES, size=n), random.integers(w.nodes, size=n), random.integers(w.nodes, size=n)
-    place(w, space, replace | edge << EDGE_SHIFT | a << FROM_SHIFT | b << TO_SHIFT)
+    place(w, space, replace | edge << EDGE_SHIFT | a << FROM_SHIFT | b << TO_SHIFT, shapes=((EDGES, 1), (w.nodes, 0)))
 
 
 @mutator(

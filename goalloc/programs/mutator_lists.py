@@ -22,7 +22,7 @@ VALUE_WORDS = 8
 
 
 def place_lists(w, space):
-    place(w, space, np.arange(w.rounds * w.lists * w.nodes) % w.lists)
+    place(w, space, np.arange(w.rounds * w.lists * w.nodes) % w.lists, shapes=((1, 1),))
     w.lengths[: w.lists] = np.arange(w.lists) * w.nodes // w.lists  # so that they are full one after the other
 
 
@@ -70,7 +70,8 @@ def numbers_of_lists(m, t, w):
 
 def place_lru(w, space):
     w.buckets = max(w.entries // 2, 1)
-    place(w, space, (space.random.random(w.lookups) ** 3 * 4 * w.entries).astype(np.int64))
+    keys = (space.random.random(w.lookups) ** 3 * 4 * w.entries).astype(np.int64)
+    place(w, space, keys, shapes=((4, 1), (w.buckets, 0)))
 
 
 @mutator(

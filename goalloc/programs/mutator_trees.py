@@ -30,7 +30,7 @@ def place_binary_trees(w, space):
     trees = [plan(UP, w.depth + 1), plan(UP, w.depth, LONG_LIVED)]
     for depth in range(SMALLEST, w.depth + 1, 2):
         trees += [plan(UP, depth)] * (1 << w.depth - depth + SMALLEST)
-    place(w, space, np.array(trees))
+    place(w, space, np.array(trees), shapes=((2, w.data),))
 
 
 def size(depth):
@@ -43,7 +43,7 @@ def place_gcbench(w, space):
     for depth in range(SMALLEST, w.depth + 1, 2):
         n = max(size(w.depth + 2) // size(depth), 1)
         trees += [plan(DOWN, depth)] * n + [plan(UP, depth)] * n
-    place(w, space, np.array(trees))
+    place(w, space, np.array(trees), shapes=((2, w.data),))
 
 
 def trees(m, w):

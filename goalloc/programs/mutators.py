@@ -7,15 +7,18 @@ number a step, of the same length for all: the same calls in the same order what
 lives, once; the walk's misses are counted apart (w.walk).
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from hwmem.kernels import finish, kernel
 from hwmem.programs.registry import Registry, parameter
 from goalloc import params as P
+from goalloc.collectors.go_heap import GoHeap
 from goalloc.collectors.heap import Heap
 from goalloc.collectors.kinds import KINDS
-from goalloc.collectors.model import STACK_BYTES
 from goalloc.collectors.mutator import collect
+from goalloc.programs.process import start_collected
 from goalloc.programs.start import next_m
 
 MUTATORS = Registry("goalloc compare collectors")
@@ -29,18 +32,29 @@ COMMON = {
 }
 
 
-def place(w, space, drawn, threads=1):
-    """A heap, and what the program does. Raises ValueError where that is too much."""
+def place(w, space, drawn, threads=1, shapes=()):
+    """A heap, and what the program does. `shapes`: (references, words of data) of its objects, for Go. Raises ValueError where that is too much."""
     if len(drawn) > DRAWN:
         raise ValueError(f"{len(drawn):,} steps are more than {DRAWN:,}")
     name = w.collector if isinstance(w.collector, str) else tuple(KINDS)[w.collector]
-    space.heap = Heap(space.process, name, w.heap, threads)
-    w.stacks, w.stack_bytes, w.threads = space.heap.stacks, STACK_BYTES, threads
+    w.g = np.zeros(THREADS, np.int64)
+    space.heap = go_heap(w, space, threads, shapes) if name == "go" else Heap(space.process, name, w.heap, threads)
+    w.stacks, w.stack_bytes, w.threads = space.heap.stacks, space.heap.stack_bytes, threads
     w.drawn, w.steps = np.zeros(DRAWN, np.int64), len(drawn)
     w.drawn[: len(drawn)] = drawn
-    w.g = np.zeros(THREADS, np.int64)
     w.lengths, w.walk = np.zeros(64, np.int64), np.zeros((2, 6), np.int64)
     w.sum = 0
+
+
+def go_heap(w, space, threads, shapes):
+    """A Go program of one P. Raises ValueError for several threads."""
+    if threads > 1:
+        raise ValueError("collector: go runs programs of one thread here")
+    space.environment = {"GOGC": 1}
+    frame = SimpleNamespace(gomaxprocs=1, background="go")
+    runtime = start_collected(frame, space)
+    w.g[0] = frame.g[0]
+    return GoHeap(runtime, w.heap, shapes)
 
 
 def read(w, space):
@@ -51,7 +65,7 @@ def read(w, space):
         "pauses": space.heap.pauses().tolist(),
         "walk": dict(zip(("cycles", "loads", "l1d", "l2", "dtlb", "walks"), (w.walk[1] - w.walk[0]).tolist())),
         "rss": int(space.process.smaps_rollup()["Rss"]),
-        "most_live": int(space.process.record.guest[P.MOST_LIVE]),
+        "most_live": 0 if space.heap.kind is KINDS["go"] else int(space.process.record.guest[P.MOST_LIVE]),
         **{name.replace(" ", "_"): value for name, value in space.heap.statistics().items()},
     }
 

@@ -91,6 +91,12 @@ def test_every_collector_gets_the_same_calls():
     assert len({(v["objects"], v["bytes"]) for v in made.values()}) == 1
 
 
+@pytest.mark.parametrize("program", ["lists", "graph"])
+def test_gos_own_collector_runs_the_same_programs(program):
+    values, other = (run(program, collector, "64KiB", **SMALL[program]).values for collector in ("go", "mark-sweep"))
+    assert values["sum"] == EXPECTED[program]() and values["objects"] == other["objects"] and values["bytes"] == other["bytes"]
+
+
 def test_threads_that_share_objects_take_their_counts_from_each_other():
     def hitms(collector, own, threads=4):
         result = run("shared", collector, "64KiB", threads=threads, stores=300, own=own)
