@@ -14,6 +14,7 @@ from goalloc.observe.inspect import Inspector
 from goalloc.observe.memstats import STATES, read_memstats, read_span
 from goalloc.observe.metrics import read_metrics
 from goalloc.observe.sizestats import size_stats
+from goalloc.runtime.arguments import check_count
 from goalloc.runtime.log import rows, turns
 
 
@@ -66,7 +67,7 @@ class Looking:
         """What keeps most: roots and objects as dicts, with the bytes that would be freed without that one alone (observe/retention.py)."""
         from goalloc.observe.retention import retained
 
-        return retained(self, most)
+        return retained(self, most if most is None else check_count(most, "most"))
 
     def site_name(self, number):
         """The name of a call site's number, "" of 0."""

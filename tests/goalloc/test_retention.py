@@ -153,3 +153,5 @@ def test_what_is_no_object_is_refused(rt):
     with pytest.raises(TypeError, match="address"):
         rt.why_live("x")
     assert rt.retained(0) == []
+    with pytest.raises(ValueError, match="most: takes a count"):
+        rt.retained(-1)
