@@ -93,7 +93,7 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(page, desk, capsys):
                 assert shows(block.text, said)
             continue
         registered, programs = dict(WORKLOADS), dict(PROGRAMS)
-        own = re.search(r"@(hwmem|goalloc)\.workload\(\"(\w+)\".*?(\w+)=\1\.parameter\(1000", block.text, re.S)
+        own = re.search(r"@(hwmem|goalloc)\.workload\(\s*\"(\w+)\".*?(\w+)=\1\.parameter\(1000", block.text, re.S)
         if own:  # a kernel is cached with its file
             pathlib.Path(f"{own[2]}.py").write_text(block.text)
             assert own[2] in printed([own[1], "run", f"{own[2]}.py", "--set", f"{own[3]}=50"])

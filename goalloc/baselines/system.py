@@ -9,7 +9,9 @@ Locks are goalloc/base/lock.py's, held within a call. The allocators with one lo
 
 from hwmem import params as H
 from hwmem._jit import cold, kernel
+from hwmem.cache.invalidations import process_all
 from hwmem.core.access import load64, store64
+from hwmem.core.service import clock_moved, drain_all
 from hwmem.libc.abort import FREE_POINTER, abort
 from goalloc import params as P
 from goalloc.base.mem import PROT_RW, mmap, system_call
@@ -51,8 +53,15 @@ def is_alone(m, t):
 
 @cold
 def greet(m, t, owner):
-    """A thread's first call: it is the first, or the second."""
+    """A thread's first call: it is the first, or the second. What the first has written without a lock is there before the second
+    goes on, and the first knows of it: in a real process one of them has created the other."""
     store64(m, t, data(m, t) + OWNER, SEVERAL if owner else t + 1)
+    if owner:
+        for c in range(m.cores):
+            drain_all(m, c)
+            process_all(m.core[c])
+            if c != m.thread[t].core:
+                clock_moved(m, c)
     return owner == 0
 
 

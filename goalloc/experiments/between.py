@@ -1,4 +1,4 @@
-"""The collector beside and between cycles: how its work lists lie, how memory goes back over time, what the CPU limiter saves."""
+"""The collector between cycles: how memory goes back over time, what the CPU limiter saves."""
 
 from hwmem.config.record import Text, setting
 from hwmem.experiments.experiment import Experiment, Figure, verdict
@@ -6,29 +6,9 @@ from hwmem.programs.registry import parameter
 
 MANAGEMENT = "内存管理"
 RETURN = "释放内存: 后台归还"
-LISTS = (("on one line", "sharedworklists=1"), ("apart", ""))
 POLICIES = (("every 2.5 minutes (to 1.12)", "periodicscavenge=1"), ("in the background (from 1.13)", ""))
 SPIKE = 1_500 * 4_096  # bytes
 SECONDS = 30  # between two looks
-
-
-def measure_lists(lab):
-    rows = []
-    for name, godebug in LISTS:
-        result = lab.run("parallel-marking", godebug=godebug, gomaxprocs=8, machine={"cores": 8}, objects=40_000, cycles=3)
-        cycles = result.gc[-3:]
-        marking = sum(c["at_ns"][2] - c["at_ns"][1] for c in cycles) / len(cycles) / 1e3
-        workers = sum(c["dedicated_ns"] + c["fractional_ns"] + c["idle_ns"] for c in cycles) / len(cycles) / 1e3
-        rows.append([name, result.parameters["gomaxprocs"], len(cycles), marking, workers])
-    return rows
-
-
-def judge_lists(table):
-    together, apart = table.named()
-    saved = 1 - apart["workers, us"] / together["workers, us"]
-    return verdict(
-        (saved >= 0.05, f"marking takes {apart['workers, us']:,.1f} us of the Ps' time instead of {together['workers, us']:,.1f}")
-    )
 
 
 def measure_return(lab):
@@ -89,17 +69,6 @@ def judge_limiter(table):
 
 
 EXPERIMENTS = [
-    Experiment(
-        "work-lists",
-        "The lists of full and of empty buffers on one cache line make workers wait for each other; apart they do not.",
-        (MANAGEMENT, "并发标记: golang/go#59461"),
-        ("work.full and work.empty", "Ps", "collections", "marking, us", "workers, us"),
-        measure_lists,
-        judge_lists,
-        "a twentieth of the workers' time: buffers of 253 objects change hands often in a table of small objects, and seldom elsewhere",
-        workloads=("parallel-marking",),
-        figure=Figure("work.full and work.empty", ("workers, us",), "microseconds of marking, all Ps"),
-    ),
     Experiment(
         "memory-returns",
         "Since Go 1.13 idle memory goes back within seconds; before, what had been free for five minutes did.",

@@ -8,7 +8,7 @@ ORDER = (
     "alloc-storm", "object-kinds", "tiny-allocator", "return-memory", "rss-above-heap", "stack-growth",
     # ... collection
     "stop-the-world", "leaks", "write-barrier", "goroutine-stacks", "barrier-batches", "gc-goal", "gogc-curve", "memory-limit", "limit-too-low", "assists",
-    "work-lists", "memory-returns", "limiter-rescue",
+    "memory-returns", "limiter-rescue",
     # go内存管理
     "size-classes",
     # 内存管理学习

@@ -22,7 +22,6 @@ SLOW = (
     "gogc-curve",
     "memory-limit",
     "assists",
-    "work-lists",
     "memory-returns",
     "limiter-rescue",
     "fits",
@@ -48,7 +47,6 @@ FAILS = {  # --set under which a claim does not hold, and what is missing there
     "limit-too-low": ["slots=64"],  # more alive than the limit
     "assists": ["gomaxprocs=4", "background=go"],  # an allocator that is alone
     "size-classes": ["size=33"],  # sizes that are spread
-    "work-lists": ["gomaxprocs=1"],  # others that mark
     "memory-returns": ["collections=1"],  # the collection after which dense chunks may be given back
     "limiter-rescue": ["memory_limit=64MiB"],  # a limit that is too low
     "moving-objects": ["kept=root"],  # an address that is kept
