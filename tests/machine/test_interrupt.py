@@ -153,10 +153,12 @@ LONG_STEPS = {  # a single step of each takes long
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("what", LONG_STEPS)
 def test_a_long_step_ends_as_well(what):
     package, name, named = LONG_STEPS[what]
     warnings.simplefilter("error")
+    warnings.simplefilter("ignore", pytest.PytestUnraisableExceptionWarning)  # heard in a callback, and raised again after it
     package.run(name, max_cycles=1)  # compiled
     assert interrupted_run(name, package, **named).result.stopped == "interrupted"
 
