@@ -4,9 +4,6 @@ A comparison is a function that adds its options to a parser, and one that carri
 """
 
 import argparse
-import sys
-
-from tqdm import tqdm
 
 from hwmem.cli import line
 from hwmem.cli.experiments import bar, seed
@@ -22,8 +19,8 @@ def allocator_options(sub):
 
 
 def counts(text):
-    """Threads, as --threads takes them. ValueError for other words."""
-    found = tuple(int(word) for word in text.split(","))
+    """Threads, as --threads takes them."""
+    found = tuple(line.integers(text))
     if not all(1 <= n <= 64 for n in found):
         raise argparse.ArgumentTypeError(f"takes 1 to 64, got {text}")
     return found
@@ -39,14 +36,20 @@ def compare_allocators(arguments):
     from goalloc.baselines.api import NAMES
     from goalloc.programs.comparison import FIGURES, row, run
     from goalloc.programs.requests import PROGRAMS
+    from goalloc.programs.trace import recorded
 
     programs = chosen("--program", arguments.program, PROGRAMS)
     allocators = chosen("--allocator", arguments.allocator, NAMES)
+    with line.refusing():
+        recording = recorded(arguments.trace) if arguments.trace else None
     runs = [(p, a, n) for p in programs for n in arguments.threads for a in allocators]
     found = {}
-    for program, allocator, n in tqdm(runs, desc="compare", unit="run", delay=1.0, file=sys.stderr, leave=False):
-        with line.refusing():
-            found.setdefault(program, []).append(row(run(program, allocator, n, arguments.factor, arguments.seed, file=arguments.trace)))
+    with bar("compare", "run", len(runs)) as ticks:
+        for program, allocator, n in runs:
+            with line.refusing():
+                found.setdefault(program, []).append(row(run(program, allocator, n, arguments.factor, arguments.seed, recording=recording)))
+            if ticks is not None:
+                ticks.update()
     if arguments.json:
         line.print_json(found)
         return
@@ -90,10 +93,7 @@ def compare_collectors(arguments):
 
 def chosen(option, words, known):
     """The names that were asked for, or all. Raises Refused."""
-    for word in words:
-        if word not in known:
-            raise line.Refused(f"{option}: {word!r:.60} is none of {', '.join(known)}")
-    return list(dict.fromkeys(words)) or list(known)
+    return list(dict.fromkeys(line.one_of(option, word, known) for word in words)) or list(known)
 
 
 COMPARISONS = {

@@ -23,8 +23,7 @@ def show_leaks(arguments):
         else:
             line.say(table(["leak", "cause"], [[name, leak.cause] for name, leak in LEAKS.items()]))
         return
-    if name not in LEAKS:
-        raise line.Refused(f"NAME: {name!r:.60} is none of {', '.join(LEAKS)}")
+    line.one_of("NAME", name, LEAKS)
     leaking, mended = (measure(name, mended) for mended in (False, True))
     if arguments.json:
         line.print_json({"cause": LEAKS[name].cause, "remedy": LEAKS[name].remedy, "leaking": plain(leaking), "mended": plain(mended)})
@@ -82,8 +81,8 @@ def show_faults(arguments):
     from goalloc.programs.faults import FAULTS, outcome
 
     name = arguments.name
-    if name is not None and name not in FAULTS:
-        raise line.Refused(f"NAME: {name!r:.60} is none of {', '.join(FAULTS)}")
+    if name is not None:
+        line.one_of("NAME", name, FAULTS)
     rows = [[each, *outcome(each), FAULTS[each].collector] for each in ([name] if name else FAULTS)]
     if arguments.json:
         line.print_json([dict(zip(("fault", "noticed by", "says", "collector"), row)) | {"c": FAULTS[row[0]].c} for row in rows])

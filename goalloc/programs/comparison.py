@@ -36,8 +36,8 @@ COMPARED = Registry("goalloc compare allocators")
 
 
 def place(w, space):
-    file = space.environment.get("trace")
-    streams = trace(w.threads, file) if file and w.program == "trace" else PROGRAMS[w.program](w.threads, space.random, w.factor)
+    recording = space.environment.get("recording")
+    streams = trace(w.threads, recording) if recording and w.program == "trace" else PROGRAMS[w.program](w.threads, space.random, w.factor)
     space.allocator = Allocator(space.process, w.allocator)
     place_requests(w, space, streams)
     for at in range(P.LOCKS, P.SYS_CALLS + 1):
@@ -86,11 +86,11 @@ COMPARED.workload(
 )(play)
 
 
-def run(program, allocator, threads=1, factor=1, seed=0, config=None, file=None):
-    """The hwmem.Result of one program on one allocator. `file`: of the program trace, the recording. Raises ValueError, TraceError."""
+def run(program, allocator, threads=1, factor=1, seed=0, config=None, recording=None):
+    """The hwmem.Result of one program on one allocator. `recording`: of the program trace, what trace.recorded gave. Raises ValueError."""
     config = config or MachineConfig().replace(cores=CORES)
     given = {"program": program, "allocator": allocator, "threads": threads, "factor": factor}
-    return Job(COMPARED.find("requests"), config, seed, None, given, {"trace": file}).run(watch=UNWATCHED)
+    return Job(COMPARED.find("requests"), config, seed, None, given, {"recording": recording}).run(watch=UNWATCHED)
 
 
 def row(result):

@@ -52,9 +52,9 @@ def of_notes(notes, path):
     return streams
 
 
-def trace(threads, path=None):
-    """Requests for as many threads, or the next fewer: copies of the recording, each with slots of its own."""
-    streams = recorded(path) if path else shipped()
+def trace(threads, recording=None):
+    """Requests for as many threads, or the next fewer: copies of the recording (`recorded`; None: perl's), each with slots of its own."""
+    streams = recording or shipped()
     slots = 8 + max(int(rows[:, 1].max()) for rows in streams)
     most = min(SLOTS // slots, REQUESTS // sum(map(len, streams)))
     copies = max(1, min(threads // len(streams), most))

@@ -165,7 +165,7 @@ def run_command(command, function, registry, example):
     sub.add_argument("-h", "--help", action=HelpWithParameters, registry=registry)
     sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="the workload's parameters")
     machine_options(sub)
-    sub.add_argument("--cores", type=core_numbers, metavar="0,1,...", help="cores its threads run on, in order (default: all)")
+    sub.add_argument("--cores", type=integers, metavar="0,1,...", help="cores its threads run on, in order (default: all)")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all that is random (default 0)")
     sub.add_argument("--classify", action="store_true", help="count misses by cause: cold, capacity, true and false sharing")
     sub.add_argument("--events", type=int, default=0, metavar="N", help="log the first N coherence requests into the result")
@@ -240,11 +240,19 @@ def draw_plot(what, arguments):
             raise Refused(str(error)) from None
 
 
-def core_numbers(text):
+def integers(text):
+    """A list of them with commas."""
     try:
         return [int(word) for word in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(f"takes numbers, such as 0,1, not {text!r:.60}") from None
+
+
+def one_of(option, word, names):
+    """`word`, which must be one of `names`; Refused. Names that have commas are shown in quotes."""
+    if word not in names:
+        raise Refused(f"{option}: {word!r:.60} is none of {', '.join(repr(name) if ',' in name else name for name in names)}")
+    return word
 
 
 def machine_options(sub):

@@ -5,6 +5,7 @@ import functools
 import pytest
 
 from goalloc.baselines import NAMES
+from goalloc.cli.cli import main
 from goalloc.programs.comparison import FIGURES, row, run
 from goalloc.programs.requests import PROGRAMS
 
@@ -66,3 +67,17 @@ def test_a_bump_allocators_memory_is_all_that_was_ever_asked_for():
 def test_a_row_has_every_figure():
     assert set(figures("threadtest", "buddy", 1)) == set(FIGURES)
     assert set(NAMES) > {"tcmalloc", "jemalloc"}
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        (["--threads", "x"], "--threads: takes numbers, such as 0,1, not 'x'"),
+        (["--threads", "0"], "--threads: takes 1 to 64, got 0"),
+        (["--trace", "nowhere.trace"], "nowhere.trace: no such file"),
+        (["--allocator", "x"], "--allocator: 'x' is none of bump, first-fit"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_before_anything_runs(words, says, monkeypatch, capsys):
+    monkeypatch.setattr("goalloc.programs.comparison.run", None)
+    assert main(["compare", "allocators", *words]) == 2 and says in capsys.readouterr().err
