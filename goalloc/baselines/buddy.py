@@ -15,7 +15,6 @@ import numpy as np
 from hwmem._jit import DOORS, cold, kernel
 from hwmem.core.access import load64, store64
 from goalloc import params as P
-from goalloc.base.lock import lock, unlock
 from goalloc.words import clz64, get64, put64
 from goalloc.baselines.system import (
     FREE,
@@ -27,7 +26,8 @@ from goalloc.baselines.system import (
     bad_free,
     copy_block,
     data,
-    is_alone,
+    enter,
+    leave,
     map_aligned,
     map_memory,
     unmap,
@@ -36,7 +36,7 @@ from goalloc.baselines.system import (
 LEAST_ORDER, REGION_ORDER = 5, 22
 TAKEN, MAPPED = 1 << 8, 1 << 9  # beside the order; of a mapping the word is its bytes | MAPPED, its length a multiple of a page
 FRONT = 16
-LOCK, EMPTY, LISTS, COUNT, REGIONS = 0, 64, 128, 4096, 4104  # the allocator's variables; EMPTY: regions that are free as a whole
+EMPTY, LISTS, COUNT, REGIONS = 64, 128, 4096, 4104  # the allocator's variables; EMPTY: regions that are free as a whole
 MOST_REGIONS = 100_000
 KEPT = 1
 
@@ -45,9 +45,7 @@ KEPT = 1
 def buddy_door(m, t, operation, a, b):
     if operation == USABLE_SIZE:
         return usable(m, t, a - FRONT)
-    alone, answer = is_alone(m, t), 0
-    if not alone:
-        lock(m, t, data(m, t) + LOCK)
+    alone, answer = enter(m, t), 0
     if operation == MALLOC:
         answer = take(m, t, a)
     elif operation == FREE:
@@ -56,8 +54,7 @@ def buddy_door(m, t, operation, a, b):
         answer = resize(m, t, a, b)
     elif operation == TICK and a:
         give_back(m, t, 0)
-    if not alone:
-        unlock(m, t, data(m, t) + LOCK)
+    leave(m, t, alone)
     return answer
 
 

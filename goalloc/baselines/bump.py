@@ -22,6 +22,7 @@ from goalloc.baselines.system import (
     FREE,
     INIT,
     LARGEST,
+    LOCK,
     MALLOC,
     REALLOC,
     USABLE_SIZE,
@@ -32,7 +33,7 @@ from goalloc.baselines.system import (
     move_break,
 )
 
-LOCK, NEXT, END, START, BITS = 0, 24, 32, 40, 48  # the allocator's variables
+NEXT, END, START, BITS = 24, 32, 40, 48  # the allocator's variables
 GROWTH, LARGEST_HEAP = 1 << 20, 8 << 30
 GRANULE = 4  # blocks are of so many bytes, as a power of two
 

@@ -23,7 +23,6 @@ from hwmem._jit import DOORS, cold, kernel
 from hwmem.bits import ctz64
 from hwmem.core.access import load64
 from goalloc import params as P
-from goalloc.base.lock import lock, unlock
 from goalloc.words import ONE, clz64, get64, get_mask, low_bits, put64, put_mask
 from goalloc.baselines.system import (
     FREE,
@@ -36,13 +35,14 @@ from goalloc.baselines.system import (
     bad_free,
     copy_block,
     data,
-    is_alone,
+    enter,
+    leave,
     move_break,
     policy,
 )
 
 FIRST, NEXT, BEST, SEGREGATED = range(4)  # policies
-LOCK, START, END, ROVER, MAP, LISTS = 0, 64, 72, 80, 128, 192  # the allocator's variables
+START, END, ROVER, MAP, LISTS = 64, 72, 80, 128, 192  # the allocator's variables
 RANGES, WORDS = 128, 2
 TAG, LEAST = 8, 32
 GROWTH, TRIM = 128 << 10, 128 << 10
@@ -54,9 +54,7 @@ def freelist_door(m, t, operation, a, b):
         return size_of(m, t, a - TAG) - 2 * TAG
     if operation == INIT:
         return begin(m, t)
-    alone, answer = is_alone(m, t), 0
-    if not alone:
-        lock(m, t, data(m, t) + LOCK)
+    alone, answer = enter(m, t), 0
     if operation == MALLOC:
         answer = take(m, t, a)
     elif operation == FREE:
@@ -65,8 +63,7 @@ def freelist_door(m, t, operation, a, b):
         answer = resize(m, t, a, b)
     elif operation == TICK and a:
         trim(m, t, 1)
-    if not alone:
-        unlock(m, t, data(m, t) + LOCK)
+    leave(m, t, alone)
     return answer
 
 

@@ -9,11 +9,11 @@ Locks are goalloc/base/lock.py's, held within a call. The allocators with one lo
 
 from hwmem import params as H
 from hwmem._jit import cold, kernel
-from hwmem.cache.invalidations import process_all
 from hwmem.core.access import load64, store64
-from hwmem.core.service import clock_moved, drain_all
+from hwmem.core.service import membarrier
 from hwmem.libc.abort import FREE_POINTER, abort
 from goalloc import params as P
+from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import PROT_RW, mmap, system_call
 from goalloc.base.memclr import memmove
 
@@ -25,7 +25,7 @@ DATA_SET, LOCAL_SET = 5, 8  # the pages' numbers modulo 16, so that in most TLBs
 BYTES = DATA_BYTES + 2 * 16 * H.PAGE + H.MAX_THREADS * LOCAL_BYTES
 LARGEST = 1 << 46  # a request from here on cannot be met
 HEADER = 8  # in front of a block
-OWNER = 16  # of the variables: the only thread that has called, plus one; SEVERAL
+LOCK, OWNER = 0, 16  # of the variables: the one lock, where there is one; the only thread that has called, plus one; SEVERAL
 SEVERAL = -1
 
 
@@ -57,12 +57,23 @@ def greet(m, t, owner):
     goes on, and the first knows of it: in a real process one of them has created the other."""
     store64(m, t, data(m, t) + OWNER, SEVERAL if owner else t + 1)
     if owner:
-        for c in range(m.cores):
-            drain_all(m, c)
-            process_all(m.core[c])
-            if c != m.thread[t].core:
-                clock_moved(m, c)
+        membarrier(m, m.thread[t].core)
     return owner == 0
+
+
+@kernel
+def enter(m, t):
+    """The allocator's one lock is taken, unless the thread is alone: whether it is, for `leave`."""
+    alone = is_alone(m, t)
+    if not alone:
+        lock(m, t, data(m, t) + LOCK)
+    return alone
+
+
+@kernel
+def leave(m, t, alone):
+    if not alone:
+        unlock(m, t, data(m, t) + LOCK)
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
+from hwmem.cache.invalidations import process_all
 
 
 @kernel
@@ -36,6 +37,17 @@ def drain_all(m, c):
     """All stores of core `c` become visible; its clock moves to the end of the last."""
     if m.core[c].sb_count > 0 or m.core[c].sb_free_at > m.core[c].cycles:
         call_door(m, P.DOOR_MEMORY, c, 0, P.DRAIN_ALL << P.KIND_SHIFT, 0)
+
+
+@kernel
+def membarrier(m, c):
+    """What core `c` does so that all cores see what any has stored: stores leave every buffer, no line is held for early loads. (As
+    membarrier(2) and the creation of a thread do.)"""
+    for d in range(m.cores):
+        drain_all(m, d)
+        process_all(m.core[d])
+        if d != c:
+            clock_moved(m, d)
 
 
 @kernel
