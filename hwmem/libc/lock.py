@@ -7,6 +7,7 @@ that use the arena. A single-threaded process takes no locks (__libc_single_thre
 
 from hwmem._jit import cold, kernel
 from hwmem.core.access import exchange64, fetch_add64, load8, load64, store8, store64
+from hwmem.core.service import membarrier
 from hwmem.libc import layout as L
 from hwmem.libc.layout import library, tls
 
@@ -30,6 +31,7 @@ def greet_thread(m, t):
     store64(m, t, tls(m, t) + L.KNOWN, 1)
     if fetch_add64(m, t, lib + L.KNOWN_THREADS, 1) == 1:
         store8(m, t, lib + L.SINGLE_THREAD, 0)
+        membarrier(m, m.thread[t].core)  # what the first wrote without locks is there, and it knows
 
 
 @kernel
