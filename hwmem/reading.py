@@ -45,7 +45,7 @@ READING = (
     "hwmem.programs.memory.returning", "hwmem.programs.memory.oversubscription", "hwmem.programs.memory.reach",
     "hwmem.programs.memory.forks", "hwmem.programs.memory.allocation", "hwmem.programs.memory.mappings", "hwmem.programs.memory.limits",
     "hwmem.programs.memory.contiguous", "hwmem.programs.memory.overlay", "hwmem.programs.meter", "hwmem.programs.barrier",
-    "hwmem.programs.file", "hwmem.programs.diagnosis", "hwmem.programs.registry", "hwmem.programs.space",
+    "hwmem.programs.file", "hwmem.programs.diagnosis", "hwmem.programs.registry", "hwmem.programs.shipped", "hwmem.programs.space",
     # Litmus tests
     "hwmem.litmus", "hwmem.litmus.text", "hwmem.litmus.way", "hwmem.litmus.outcomes", "hwmem.litmus.herd",
     "hwmem.litmus.mnemonics", "hwmem.litmus.operands", "hwmem.litmus.explore", "hwmem.litmus.early", "hwmem.litmus.state",

@@ -101,8 +101,7 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(page, desk, capsys):
             exec(compile("\n" * block.line + block.text, str(page), "exec"), names)
         said = capsys.readouterr().out
         for registry, before in ((WORKLOADS, registered), (PROGRAMS, programs)):
-            registry.clear()
-            registry.update(before)
+            registry.registered = before
 
 
 @pytest.mark.parametrize("page", TASKS, ids=lambda page: page.stem)

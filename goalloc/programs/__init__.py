@@ -1,5 +1,6 @@
 """The Go programs that come with it: `goalloc list` shows them, `goalloc run` runs one.
 
+registry.py     which file has which program
 start.py        a Go program's runtime as a workload's setup makes it
 storm.py        alloc-storm: objects of one size, from per-P caches or from one locked heap; mixed-sizes
 structures.py   linked-list, binary-trees, slices, maps, strings
@@ -14,7 +15,6 @@ process.py      how those begin
 """
 
 from hwmem.programs.registry import parameter
-from goalloc.programs import benchmarks, churn, collected, crowd, goroutines, pressure, sleepers, storm, structures
 from goalloc.programs.registry import PROGRAMS, workload
 from goalloc.programs.start import environment, fit
 from goalloc.runtime.arguments import check_places

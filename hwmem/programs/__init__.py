@@ -1,6 +1,7 @@
 """Programs that run on the machine: hwmem's own, and how to write another (docs/workloads.md).
 
 registry.py     what a workload is: the decorator `workload`, and `parameter`
+shipped.py      which file has which workload
 space.py        emulated memory as a workload's setup sees it
 barrier.py      a barrier for kernels
 
@@ -32,10 +33,6 @@ memory/     faults          page-faults
 meter.py    what the phases of an experiment in memory/ cost
 """
 
-# In the order in which they are listed
-from hwmem.programs.threads import sharing, regression, hoard, heap, messages, locks, readers, exclusion, publication, treiber, fences
-from hwmem.programs.caches import stream, latency, matrix
-from hwmem.programs.memory import faults, returning, oversubscription, reach, forks, allocation, mappings, limits, contiguous, overlay
 from hwmem.programs.registry import WORKLOADS, Registry, Workload, find, grid, parameter, workload, workloads
 from hwmem.programs.space import Space, Symbol
 

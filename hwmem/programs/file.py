@@ -26,10 +26,10 @@ def workload_name(word, registry):
         return word
     if not os.path.isfile(word):
         raise WorkloadError(f"{word}: no such file")
-    known = dict(registry)
+    known = dict(registry.registered)
     with blaming(word):
         run_file(os.path.abspath(word))
-    new = [name for name, workload in registry.items() if known.get(name) is not workload]
+    new = [n for n, w in registry.registered.items() if known.get(n) is not w and w.kernel.__module__ != registry.homes.get(n)]
     if not new:
         raise WorkloadError(f"{word}: registers no workload")
     return new[-1]

@@ -16,11 +16,15 @@ arrays as they are, true and false as 1 and 0, a choice as its place among the c
 are its registers, m.thread[t].local: sixteen int64, of which the first is the thread's number, from 0.
 
 Parameters are checked as configurations are (config/record.py), with the same words.
+
+A registry knows where the workloads are that come with it (shipped.py), and imports a file when one of its workloads is asked for:
+a command that runs one program loads one program.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import Field, dataclass, make_dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from inspect import signature
 from types import SimpleNamespace
 
@@ -29,6 +33,7 @@ import numpy as np
 from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Choice, Flag, Integer, Record, Size, setting
+from hwmem.programs.shipped import HOMES
 
 RESERVED = ("config", "seed", "progress", "cores", "compare", "c2c", "classify", "events", "races", "max_cycles")  # arguments of hwmem.run
 
@@ -130,12 +135,38 @@ def no_values(w, space):
     return {}
 
 
-class Registry(dict):
-    """Workloads by name, in the order in which they were registered. `command`: whose they are, for messages."""
+class Registry(MutableMapping):
+    """Workloads by name: those of `homes`, then others in the order in which they were registered. `command`: whose they are, for
+    messages. `homes`: {module: names} of the files that register workloads when they are imported, which they are when one is asked for."""
 
-    def __init__(self, command):
-        super().__init__()
+    def __init__(self, command, homes=None):
         self.command = command
+        self.homes = {name: module for module, names in (homes or {}).items() for name in names}
+        self.registered = {}
+
+    def __getitem__(self, name):
+        if name not in self.registered and name in self.homes:
+            import_module(self.homes[name])
+        return self.registered[name]
+
+    def __setitem__(self, name, workload):
+        self.registered[name] = workload
+
+    def __delitem__(self, name):
+        del self.registered[name]
+
+    def __contains__(self, name):
+        return name in self.homes or name in self.registered
+
+    def __iter__(self):
+        return iter(dict.fromkeys([*self.homes, *self.registered]))
+
+    def __len__(self):
+        return len(self.homes.keys() | self.registered)
+
+    def home(self, name):
+        """The module that a workload is or will be registered by; None if none of that name is known."""
+        return self.registered[name].kernel.__module__ if name in self.registered else self.homes.get(name)
 
     def workload(
         self,
@@ -174,8 +205,8 @@ class Registry(dict):
         )
 
         def register(function):
-            if name in self and self[name].kernel.__module__ != function.__module__:
-                raise ValueError(f"workload {name!r} exists already, in {self[name].kernel.__module__}")
+            if self.home(name) not in (None, function.__module__):
+                raise ValueError(f"workload {name!r} exists already, in {self.home(name)}")
             taken = list(signature(function).parameters)
             if len(taken) != 2:
                 raise TypeError(f"{name}: a kernel takes (m, w), the machine and its own variables, not ({', '.join(taken)})")
@@ -205,5 +236,5 @@ def grid(title, row, rows, column, columns, cells):
     return {"title": title, "row": row, "rows": rows, "column": column, "columns": columns, "cells": cells}
 
 
-WORKLOADS = Registry("hwmem")
+WORKLOADS = Registry("hwmem", HOMES)
 workload, find, workloads = WORKLOADS.workload, WORKLOADS.find, WORKLOADS.describe

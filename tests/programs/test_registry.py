@@ -1,9 +1,17 @@
-"""Registering workloads, and how their parameters are checked."""
+"""Registering workloads, and how their parameters are checked; that a program's file is loaded when it is asked for."""
+
+import pkgutil
+from importlib import import_module
 
 import numpy as np
 import pytest
 
+import goalloc.programs
 import hwmem
+import hwmem.programs
+from jit.programs import run
+from goalloc.programs import PROGRAMS
+from hwmem.programs import WORKLOADS
 from hwmem.kernels import clock, compute, fetch_add64, finish, next_thread, store64
 
 RANK, COUNT = 0, 1
@@ -113,6 +121,65 @@ def test_a_name_belongs_to_the_module_that_registered_it_first():
     intruder.__module__ = "elsewhere"
     with pytest.raises(ValueError, match="workload 'test-tickets' exists already"):
         hwmem.workload("test-tickets", "")(intruder)
+
+
+@pytest.mark.parametrize("registry, room", [(WORKLOADS, hwmem.programs), (PROGRAMS, goalloc.programs)], ids=["hwmem", "goalloc"])
+def test_the_table_of_shipped_programs_has_what_their_files_register(registry, room):
+    files = [module.name for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")]
+    for file in files:
+        import_module(file)
+    assert {name: one.kernel.__module__ for name, one in registry.registered.items() if one.kernel.__module__ in files} == registry.homes
+
+
+def test_a_program_is_loaded_when_it_is_asked_for_and_no_other():
+    loaded, _ = run(
+        """
+        import json, sys
+        from hwmem.programs import WORKLOADS
+        def loaded():
+            return sorted({home for home in WORKLOADS.homes.values() if home in sys.modules})
+        known = [len(WORKLOADS), "overlay" in WORKLOADS, list(WORKLOADS)[-1], "nothing" in WORKLOADS]
+        before, _, after = loaded(), WORKLOADS.find("overlay"), loaded()
+        print(json.dumps([known, before, after]))
+    """,
+        NUMBA_DISABLE_JIT="1",
+    )
+    assert loaded == [[len(WORKLOADS.homes), True, "overlay", False], [], ["hwmem.programs.memory.overlay"]]
+
+
+def test_a_shipped_programs_name_is_taken_before_its_file_is_loaded():
+    taken, _ = run(
+        """
+        import json
+        import hwmem
+        try:
+            @hwmem.workload("overlay", "")
+            def mine(m, w): ...
+        except ValueError as error:
+            print(json.dumps(str(error)))
+    """,
+        NUMBA_DISABLE_JIT="1",
+    )
+    assert taken == "workload 'overlay' exists already, in hwmem.programs.memory.overlay"
+
+
+def test_a_file_that_only_imports_a_shipped_program_registers_none(tmp_path):
+    (tmp_path / "imports.py").write_text("from hwmem.programs.memory import overlay\n")
+    said, _ = run(
+        """
+        import json
+        from hwmem.errors import WorkloadError
+        from hwmem.programs import WORKLOADS
+        from hwmem.programs.file import workload_name
+        try:
+            print(json.dumps(workload_name("imports.py", WORKLOADS)))
+        except WorkloadError as error:
+            print(json.dumps(str(error)))
+    """,
+        cwd=tmp_path,
+        NUMBA_DISABLE_JIT="1",
+    )
+    assert said == "imports.py: registers no workload"
 
 
 @hwmem.workload("test-stray-store", "stores where nothing is mapped")
