@@ -249,9 +249,9 @@ def integers(text):
 
 
 def one_of(option, word, names):
-    """`word`, which must be one of `names`; Refused. Names that have commas are shown in quotes."""
+    """`word`, which must be one of `names`; Refused."""
     if word not in names:
-        raise Refused(f"{option}: {word!r:.60} is none of {', '.join(repr(name) if ',' in name else name for name in names)}")
+        raise Refused(f"{option}: {word!r:.60} is none of {', '.join(names)}")
     return word
 
 
