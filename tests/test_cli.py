@@ -264,6 +264,16 @@ def test_a_malformed_trace_is_refused_where_it_is_malformed(capsys, tmp_path):
     assert (status, out) == (2, "") and err.startswith(f"hwmem: {tmp_path}/x.lackey:3: ")
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\u2028b", "\x1b[31mred", "\u202egnp.exe", "\x9b31m", "half \udcff"])
+@pytest.mark.parametrize(
+    "words", [["report"], ["run"], ["trace"], ["run", "false-sharing", "--plot"], ["run", "false-sharing", "--sweep"], []]
+)
+def test_a_name_says_nothing_to_the_terminal_and_stays_on_its_line(capsys, words, name):
+    assert main([*words, name]) == 2
+    told = capsys.readouterr().err
+    assert told.endswith("\n") and told[:-1].isprintable() and name.encode("unicode_escape").decode() in told
+
+
 def test_a_program_that_fails_ends_with_1_and_one_line(capsys):
     status, out, err = called(capsys, "run", "false-sharing", "--set", "stride=12", "threads=6", "iterations=9", "atomic=true", "--alone")
     assert (status, out) == (1, "")
