@@ -63,3 +63,22 @@ def test_the_site_builds_without_a_warning(tmp_path):
     assert len(pages) > len(list(DOCS.rglob("*.md"))) - 1
     for page in pages:
         assert "fonts.googleapis" not in page.read_text(), "asks no network"
+
+
+COMPARISON = (DOCS / "comparison.md").read_text()
+
+
+def test_each_statement_on_another_tool_has_its_source():
+    said, _, sources = COMPARISON.partition("## Sources")
+    cited = {int(n) for group in re.findall(r"\[([\d, ]+)\]", said) for n in group.split(",")}
+    assert cited == {int(n) for n in re.findall(r"^(\d+)\. ", sources, re.M)}
+    tools = [row for row in said.splitlines() if row.startswith("| ") and not row.startswith(("| tool", "| ---"))]
+    assert len(tools) == 7 and all(re.search(r"\[\d", row) for row in tools)
+
+
+def test_the_costs_of_the_comparison_are_those_of_the_benchmarks_run():
+    """hwmem's, pycachesim's and cachegrind's columns of one `hwmem bench`, here as rows."""
+    run = re.findall(r"^S\d .*", (DOCS / "benchmarks.md").read_text(), re.M)[:5]
+    columns = list(zip(*(row.split()[-5:-1] for row in run)))
+    rows = [tuple(row.split()[-6:-1]) for row in COMPARISON.splitlines() if row.startswith(("hwmem,", "pycachesim 0", "cachegrind ("))]
+    assert rows == columns

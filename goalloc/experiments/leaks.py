@@ -25,7 +25,7 @@ def judge_leaks(table):
     leaks = [row for row in rows if row["bytes left"] >= least[row["leak"]] and row["kept by"] == LEAKS[row["leak"]].root]
     stays = [row for row in rows if row["mended"] > least[row["leak"]] / 8]
     return verdict(
-        (len(leaks) == len(rows), f"{len(leaks)} of {len(rows)} programs grow after every collection, each by what the root said leads to"),
+        (len(leaks) == len(rows), f"{len(leaks)} of {len(rows)} programs have grown, each by what the root said leads to"),
         (not stays, f"{len(stays)} of their mended twins"),
     )
 

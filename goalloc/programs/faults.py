@@ -133,26 +133,26 @@ FAULTS = {
         "prevented: what a pointer leads to is not freed",
     ),
     "dangling-pointer-large": Fault(
-        "the same of a block that was a mapping of its own",
+        "a block that was a mapping of its own is used after it was freed",
         'long *a = malloc(200000); free(a);\nprintf("reads %ld\\n", *a);',
         dangling_unmapped,
-        "prevented, as above",
+        "prevented: what a pointer leads to is not freed",
     ),
     "double-free": Fault(
         "a block is freed twice", "void *a = malloc(24); free(a); free(a);", free_twice, "prevented: the program frees nothing"
     ),
     "double-free-large": Fault(
-        "the same of a block too large for the thread's cache",
+        "a block too large for the thread's cache is freed twice",
         "void *a = malloc(2000); malloc(24); free(a); free(a);",
         free_twice_large,
-        "prevented, as above",
+        "prevented: the program frees nothing",
     ),
     "double-free-unseen": Fault(
         "a, b and a again: a fastbin only looks at its first chunk",
         "void *x[9];\nfor (int i = 0; i < 9; i++) x[i] = malloc(24);\nfor (int i = 0; i < 9; i++) free(x[i]);\nfree(x[7]);\n"
         'for (int i = 0; i < 7; i++) malloc(24);\nvoid *a = malloc(24); malloc(24);\nprintf("same: %d\\n", a == malloc(24));',
         free_twice_hidden,
-        "prevented, as above",
+        "prevented: the program frees nothing",
     ),
     "free-other-address": Fault(
         "what is freed is not what malloc gave",
@@ -167,16 +167,16 @@ FAULTS = {
         "not its work: Go checks every index against the length",
     ),
     "overflow-into-top": Fault(
-        "the same where nothing was allocated behind it",
+        "a write behind a block's end, over the size of what was never given out",
         "char *a = malloc(24); *(long *)(a + 24) = 0x1000001; malloc(2000);",
         overflow_top,
-        "not its work, as above",
+        "not its work: Go checks every index against the length",
     ),
     "overflow-unseen": Fault(
         "a write over the next block's contents, behind its header",
         'char *a = malloc(20), *b = malloc(20);\n*(long *)(a + 32) = 42; printf("reads %ld\\n", *(long *)b);',
         overflow_unseen,
-        "not its work, as above",
+        "not its work: Go checks every index against the length",
     ),
     "external-fragmentation": Fault(
         "much is free, in pieces too small for a request",

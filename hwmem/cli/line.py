@@ -21,7 +21,7 @@ from hwmem import __version__
 from hwmem.cli.colour import coloured, wanted
 from hwmem.cli.interruption import INTERRUPTED, heard, listening
 from hwmem.errors import Interrupted, LitmusError, MachineError, ResultError, TraceError, WorkloadError
-from hwmem.printable import printable
+from hwmem.printable import one_line, printable
 
 FAILED, USAGE = 1, 2
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments: --([\w.-]+)[ =]?([\w.-]+)?")
@@ -85,7 +85,7 @@ def carry_out(top, words):
         close_stdout()
     except MemoryError:
         message, status = "this host has not enough memory for that", USAGE
-    print(f"{top.prog}: {printable(str(message))}", file=sys.stderr, flush=True)
+    print(f"{top.prog}: {(one_line if status == USAGE else printable)(str(message))}", file=sys.stderr, flush=True)
     if running():  # a kernel, or the compiler, goes on that nobody waits for
         os._exit(status)
     return status
