@@ -8,11 +8,11 @@ from mutator import Mutator
 import goalloc
 from hwmem import MachineConfig
 
-MOST_PS, MOST_STEPS = 8, 40
+MOST_PS, MOST_STEPS = 8, 24
 GARBAGE = [8192] * 64  # of a call: a cycle begins every second time
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     gomaxprocs=st.integers(1, MOST_PS),
     ordering=st.sampled_from(ORDERINGS),
