@@ -167,7 +167,7 @@ def run_with_a_mistake(capsys, tmp_path, line, wrong):
     [
         (2, "import nothing_of_that_name", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
         (2, "def f(:", "SyntaxError: invalid syntax"),
-        (5, "    1 // 0", "ZeroDivisionError: integer division or modulo by zero"),
+        (5, "    1 // 0", "ZeroDivisionError: "),
         (6, "@hwmem.workload('broken', '', setup=3)", "TypeError: broken.setup: takes a function, not int"),
         (8, "    next_thread(m, m)", "next_thread takes (m), not 2 arguments"),
         (8, "    next_thread()", "next_thread takes (m), not 0 arguments"),
