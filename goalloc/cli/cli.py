@@ -168,6 +168,7 @@ def show_report(arguments):
     from goalloc.cli.report import report
     from goalloc.observe.pprof import heap_profile
     from hwmem.runs.result import load_result
+    from hwmem.whole_file import write_whole
 
     with line.refusing():
         result = load_result(arguments.file)
@@ -176,8 +177,7 @@ def show_report(arguments):
             if "memprofile" not in result.values:
                 raise ValueError(f"{result.workload} ran without --memprofile")
             profile = result.values["memprofile"]
-            with open(arguments.output, "wb") as f:
-                f.write(heap_profile(profile["records"], profile["rate"]))
+            write_whole(arguments.output, heap_profile(profile["records"], profile["rate"]))
     if arguments.json:
         line.print_json(
             {name: result.values[name] for name in ("memstats", "sizes", "gc", "turns", "trace", "memprofile") if name in result.values}
