@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -372,6 +373,13 @@ def test_a_sections_json_is_that_section(capsys, tmp_path):
     assert lines and set(lines[0]) >= {"address", "hitm", "sharing", "offsets"}
     tlb = json.loads(called(capsys, "report", tmp_path / "r.hwm", "tlb", "--json")[1])["cores"][0]
     assert "dtlb.hits" in tlb and "l1d.hits" not in tlb
+
+
+@pytest.mark.parametrize("words", [["--sweep", "threads=1,2"], ["--sweep", "threads=1,2", "--cluster", "127.0.0.1:9"]])
+def test_an_extra_that_is_missing_is_one_line_that_names_it(capsys, monkeypatch, words):
+    monkeypatch.setitem(sys.modules, "distributed" if "--cluster" in words else "joblib", None)
+    assert main(["run", "false-sharing", *words]) == 2
+    assert re.fullmatch(r"hwmem: a \w+ needs \w+: pip install 'hwmem\[\w+\]'\n", capsys.readouterr().err)
 
 
 def test_a_sweep_is_a_table_a_file_and_a_document(capsys, tmp_path):

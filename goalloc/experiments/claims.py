@@ -1,11 +1,11 @@
 """The experiments on Go's memory by name, in the order in which the documents make their claims; and the tables without one."""
 
-from goalloc.experiments import allocation, allocators, between, collection, collectors, design, faults, gallery, leaks
+from goalloc.experiments import allocation, allocators, between, collection, collectors, design, escaping, faults, gallery, leaks
 from hwmem.experiments.claims import in_order
 
 ORDER = (
     # 内存管理: allocation
-    "alloc-storm", "object-kinds", "tiny-allocator", "return-memory", "rss-above-heap", "stack-growth",
+    "alloc-storm", "object-kinds", "tiny-allocator", "return-memory", "rss-above-heap", "stack-growth", "escaping-variables",
     # ... collection
     "stop-the-world", "leaks", "write-barrier", "goroutine-stacks", "barrier-batches", "gc-goal", "gogc-curve", "memory-limit", "limit-too-low", "assists",
     "memory-returns", "limiter-rescue",
@@ -28,5 +28,6 @@ EXPERIMENTS = in_order(
     allocators.EXPERIMENTS,
     leaks.EXPERIMENTS,
     faults.EXPERIMENTS,
+    escaping.EXPERIMENTS,
 )
 TABLES = design.EXPERIMENTS | gallery.TABLES

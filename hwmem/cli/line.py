@@ -53,12 +53,12 @@ def told(error):
 
 @contextmanager
 def refusing():
-    """Within this context errors from Python or the host's files are reported as bad input."""
+    """Within this context errors from Python or the host's files, and extras that are not installed, are reported as bad input."""
     try:
         yield
     except OSError as error:
         raise Refused(told(error)) from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ImportError) as error:
         raise Refused(str(error)) from None
 
 
@@ -233,11 +233,8 @@ def picture(path):
 def draw_plot(what, arguments):
     """Draw the picture of a Result, a Sweep or an Outcome, if requested."""
     if arguments.plot:
-        try:
-            with refusing():
-                what.plot(arguments.plot)
-        except ImportError as error:
-            raise Refused(str(error)) from None
+        with refusing():
+            what.plot(arguments.plot)
 
 
 def integers(text):
