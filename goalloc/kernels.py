@@ -9,7 +9,7 @@ read_pointer(m, t, slot)
 makechan  chansend  chanrecv  closechan  selectnbsend  selectnbrecv                                     sched/chan.py
 selectgo                                                                                                sched/select.py
 mutex_lock  mutex_unlock  waitgroup_add  waitgroup_wait                                                 sched/sync.py
-go  gosched  goexit  sleep  newtimer  stoptimer  resettimer                                             here
+go  gosched  goexit  sleep  newtimer  stoptimer  resettimer  gc                                         here
 """
 
 from hwmem._jit import call_door, kernel
@@ -58,6 +58,7 @@ __all__ = [
     "newtimer",
     "stoptimer",
     "resettimer",
+    "gc",
 ]
 
 
@@ -115,3 +116,9 @@ def stoptimer(m, t, timer):
 def resettimer(m, t, timer, cycles):
     """timer.Reset(cycles): whether it would still have run."""
     return call_door(m, P.DOOR_PROC, t, RESETTIMER, timer, cycles)
+
+
+@kernel
+def gc(m, t):
+    """runtime.GC() of the running goroutine: DONE, or to be called again when it runs again."""
+    return call_door(m, P.DOOR_CYCLE, t, P.GC_CALL, 1, 0)

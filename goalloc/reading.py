@@ -23,7 +23,7 @@ READING = (
     "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.compare", "goalloc.cli.leak", "goalloc.cli.page", "goalloc.cli.report",
     # Experiments on the design
     "goalloc.experiments", "goalloc.experiments.claims", "goalloc.experiments.allocators", "goalloc.experiments.allocation", "goalloc.experiments.collection", "goalloc.experiments.between",
-    "goalloc.experiments.collectors", "goalloc.experiments.leaks", "goalloc.experiments.gallery", "goalloc.experiments.lab", "goalloc.experiments.design",
+    "goalloc.experiments.collectors", "goalloc.experiments.leaks", "goalloc.experiments.faults", "goalloc.experiments.escaping", "goalloc.experiments.gallery", "goalloc.experiments.lab", "goalloc.experiments.design",
     "goalloc.experiments.publication", "goalloc.experiments.barriers",
     # What escapes: the compiler's passes, last to first
     "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.syntax_expr", "goalloc.escape.pkginit", "goalloc.escape.staticinit",
@@ -58,7 +58,7 @@ READING = (
     "goalloc.baselines.tcmalloc_layout", "goalloc.baselines.glibc",
     "goalloc.baselines.buddy", "goalloc.baselines.freelist", "goalloc.baselines.bump", "goalloc.baselines.system",
     # What Python reads of it
-    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.retention", "goalloc.observe.dominators", "goalloc.observe.snapshot", "goalloc.observe.pprof", "goalloc.observe.memprofile", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
+    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.retention", "goalloc.observe.dominators", "goalloc.observe.snapshot", "goalloc.observe.pprof", "goalloc.observe.memprofile", "goalloc.observe.goroutines", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
     "goalloc.observe.check", "goalloc.observe.check_marks", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",

@@ -3,6 +3,9 @@
 A randomised test's seed comes from its name, so that two runs of the suite test the same. HWMEM_TEST_SEED=fresh asks for
 new ones, hypothesis's examples too; HWMEM_TEST_SEED=<number> repeats with a seed that a failure printed.
 
+Before tests run in several processes, all doors are compiled, on all idle cores: each process would compile for itself what the others are
+about to. Bytecode is kept, for tests start many processes.
+
 What `slow` is, slow.txt says: a function of which a case takes more than SLOW_SECONDS once compiled. HWMEM_UPDATE_SLOW=1 measures
 those that run and writes it anew (the second of two runs, so that nothing is compiled). `oracle` and `live` stand in their files.
 """
@@ -10,6 +13,7 @@ those that run and writes it anew (the second of two runs, so that nothing is co
 import os
 import pathlib
 import random
+import subprocess
 import sys
 import zlib
 
@@ -22,6 +26,12 @@ ROOT = TESTS.parent
 for folder in (TESTS, ROOT):  # models.py, kernels_under_test.py; hwmem of this tree
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+
+if sys.dont_write_bytecode:  # beside the sources: but elsewhere it may be
+    folder = os.environ.get("NUMBA_CACHE_DIR") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "hwmem")
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = os.path.join(folder, "bytecode")
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 SLOW, SLOW_SECONDS = TESTS / "slow.txt", 2.0
 MEASURED: dict = {}  # function: seconds of its slowest case
@@ -47,6 +57,14 @@ def seed(request):
 def function_of(nodeid):
     """A test's name without its case."""
     return nodeid.partition("[")[0]
+
+
+def pytest_sessionstart(session):
+    """Of the whole suite in several processes, in the one that starts the others."""
+    config = session.config
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.collectonly
+    if whole and getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        subprocess.run([sys.executable, "-m", "tests.doors"], cwd=ROOT, check=True)
 
 
 def pytest_collection_modifyitems(items):

@@ -1,4 +1,4 @@
-"""A short mixed run whose every number is returned: what is run here, in another process, unjitted and with bounds checks.
+"""A short mixed run whose every number is returned: what is run here, in another process, unjitted and checked.
 
 python mixture.py N SEED        prints the numbers of `mixtures` as JSON
 """

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -166,7 +167,7 @@ def run_with_a_mistake(capsys, tmp_path, line, wrong):
     [
         (2, "import nothing_of_that_name", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
         (2, "def f(:", "SyntaxError: invalid syntax"),
-        (5, "    1 // 0", "ZeroDivisionError: integer division or modulo by zero"),
+        (5, "    1 // 0", "ZeroDivisionError: "),
         (6, "@hwmem.workload('broken', '', setup=3)", "TypeError: broken.setup: takes a function, not int"),
         (8, "    next_thread(m, m)", "next_thread takes (m), not 2 arguments"),
         (8, "    next_thread()", "next_thread takes (m), not 0 arguments"),
@@ -262,6 +263,16 @@ def test_a_malformed_trace_is_refused_where_it_is_malformed(capsys, tmp_path):
     (tmp_path / "x.lackey").write_text(" L 1000,8\n S 1008,8\n X 10,8\n")
     status, out, err = called(capsys, "trace", tmp_path / "x.lackey")
     assert (status, out) == (2, "") and err.startswith(f"hwmem: {tmp_path}/x.lackey:3: ")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\u2028b", "\x1b[31mred", "\u202egnp.exe", "\x9b31m", "half \udcff"])
+@pytest.mark.parametrize(
+    "words", [["report"], ["run"], ["trace"], ["run", "false-sharing", "--plot"], ["run", "false-sharing", "--sweep"], []]
+)
+def test_a_name_says_nothing_to_the_terminal_and_stays_on_its_line(capsys, words, name):
+    assert main([*words, name]) == 2
+    told = capsys.readouterr().err
+    assert told.endswith("\n") and told[:-1].isprintable() and name.encode("unicode_escape").decode() in told
 
 
 def test_a_program_that_fails_ends_with_1_and_one_line(capsys):
@@ -362,6 +373,13 @@ def test_a_sections_json_is_that_section(capsys, tmp_path):
     assert lines and set(lines[0]) >= {"address", "hitm", "sharing", "offsets"}
     tlb = json.loads(called(capsys, "report", tmp_path / "r.hwm", "tlb", "--json")[1])["cores"][0]
     assert "dtlb.hits" in tlb and "l1d.hits" not in tlb
+
+
+@pytest.mark.parametrize("words", [["--sweep", "threads=1,2"], ["--sweep", "threads=1,2", "--cluster", "127.0.0.1:9"]])
+def test_an_extra_that_is_missing_is_one_line_that_names_it(capsys, monkeypatch, words):
+    monkeypatch.setitem(sys.modules, "distributed" if "--cluster" in words else "joblib", None)
+    assert main(["run", "false-sharing", *words]) == 2
+    assert re.fullmatch(r"hwmem: a \w+ needs \w+: pip install 'hwmem\[\w+\]'\n", capsys.readouterr().err)
 
 
 def test_a_sweep_is_a_table_a_file_and_a_document(capsys, tmp_path):

@@ -1,10 +1,8 @@
-"""The documents as a site: every page has its place, what pages say of files, functions and tests is there; it builds where mkdocs is."""
+"""The documents as a site: every page has its place, what pages say of files, functions and tests is there. (That it
+builds, and can be used: page/test_docs_site.py.)"""
 
 import ast
 import re
-import subprocess
-import sys
-from importlib.util import find_spec
 
 import pytest
 from documents import ROOT
@@ -45,21 +43,26 @@ def test_what_a_row_of_fidelity_runs_is_there(command):
 
 def test_everything_that_is_compared_with_something_real_has_a_row():
     named = {ROOT / word for command in COMMAND.findall(FIDELITY) for word in command.split()}
-    real = {
-        f for f in (ROOT / "tests").rglob("test_*.py") if re.search(r"mark\.(oracle|live)\b", f.read_text()) and f.name != "test_site.py"
-    }
+    real = {f for f in (ROOT / "tests").rglob("test_*.py") if re.search(r"mark\.(oracle|live)\b", f.read_text())}
     held = {f for f in real if f in named or f.parent in named}
-    assert real - held - {ROOT / "tests" / "experiments" / "test_claims.py"} == set()
+    own = {ROOT / "tests" / name for name in ("experiments/test_claims.py", "page/test_docs_site.py")}  # of what is ours
+    assert real - held - own == set()
 
 
-@pytest.mark.live
-def test_the_site_builds_without_a_warning(tmp_path):
-    if find_spec("mkdocs") is None or find_spec("material") is None:
-        pytest.skip("mkdocs-material is not installed (pip install 'hwmem[docs]')")
-    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(CONFIG), "-d", str(tmp_path / "site")]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr + done.stdout
-    pages = list((tmp_path / "site").rglob("*.html"))
-    assert len(pages) > len(list(DOCS.rglob("*.md"))) - 1
-    for page in pages:
-        assert "fonts.googleapis" not in page.read_text(), "asks no network"
+COMPARISON = (DOCS / "comparison.md").read_text()
+
+
+def test_each_statement_on_another_tool_has_its_source():
+    said, _, sources = COMPARISON.partition("## Sources")
+    cited = {int(n) for group in re.findall(r"\[([\d, ]+)\]", said) for n in group.split(",")}
+    assert cited == {int(n) for n in re.findall(r"^(\d+)\. ", sources, re.M)}
+    tools = [row for row in said.splitlines() if row.startswith("| ") and not row.startswith(("| tool", "| ---"))]
+    assert len(tools) == 7 and all(re.search(r"\[\d", row) for row in tools)
+
+
+def test_the_costs_of_the_comparison_are_those_of_the_benchmarks_run():
+    """hwmem's, pycachesim's and cachegrind's columns of one `hwmem bench`, here as rows."""
+    run = re.findall(r"^S\d .*", (DOCS / "benchmarks.md").read_text(), re.M)[:5]
+    columns = list(zip(*(row.split()[-5:-1] for row in run)))
+    rows = [tuple(row.split()[-6:-1]) for row in COMPARISON.splitlines() if row.startswith(("hwmem,", "pycachesim 0", "cachegrind ("))]
+    assert rows == columns

@@ -25,6 +25,20 @@ def parser():
     sub.add_argument("workload", metavar="WORKLOAD", nargs="?", help="only this one, parameter by parameter")
     line.json_option(sub)
 
+    run_command(command)
+    report_commands(command)
+    experiment_commands(command, room)
+    compare_command(command)
+    leak_command(command)
+    faults_command(command)
+    escape_command(command)
+    command(warm_up, "warmup", "compile now what later runs need")
+    sub = command(show_classes, "sizes", "the size classes")
+    line.json_option(sub)
+    return top
+
+
+def run_command(command):
     sub = line.run_command(command, run_program, programs, "a Go program")
     sub.add_argument("--gomaxprocs", type=int, metavar="N", help="Ps, one a core")
     sub.add_argument(
@@ -44,6 +58,8 @@ def parser():
     line.output_option(sub, "R.hwm", "keep the result, for `goalloc report` and `hwmem report`")
     line.json_option(sub)
 
+
+def report_commands(command):
     sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")
     sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` has kept")
     sub.add_argument(
@@ -62,11 +78,8 @@ def parser():
     sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` has kept")
     line.output_option(sub, "R.html", "the file to write", required=True)
 
-    experiment_commands(command, room)
-    compare_command(command)
-    leak_command(command)
-    faults_command(command)
 
+def escape_command(command):
     sub = command(
         show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m tells it"
     )
@@ -76,11 +89,6 @@ def parser():
     sub.add_argument("--cost", metavar="F", help="run what the function F allocates on the machine, on the heap and on the stack")
     sub.add_argument("--runs", type=int, default=1000, metavar="N", help="of --cost: how often the function is called (default 1000)")
     line.json_option(sub)
-
-    command(warm_up, "warmup", "compile now what later runs need")
-    sub = command(show_classes, "sizes", "the size classes")
-    line.json_option(sub)
-    return top
 
 
 def percent(text):
@@ -155,6 +163,7 @@ def show_report(arguments):
     from goalloc.cli.report import report
     from goalloc.observe.pprof import heap_profile
     from hwmem.runs.result import load_result
+    from hwmem.whole_file import write_whole
 
     with line.refusing():
         result = load_result(arguments.file)
@@ -163,8 +172,7 @@ def show_report(arguments):
             if "memprofile" not in result.values:
                 raise ValueError(f"{result.workload} ran without --memprofile")
             profile = result.values["memprofile"]
-            with open(arguments.output, "wb") as f:
-                f.write(heap_profile(profile["records"], profile["rate"]))
+            write_whole(arguments.output, heap_profile(profile["records"], profile["rate"]))
     if arguments.json:
         line.print_json(
             {name: result.values[name] for name in ("memstats", "sizes", "gc", "turns", "trace", "memprofile") if name in result.values}

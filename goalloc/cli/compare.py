@@ -60,7 +60,7 @@ def compare_allocators(arguments):
 
 def collector_options(sub):
     sub.add_argument("--program", nargs="+", action="extend", default=[], metavar="P", help="programs (default: all)")
-    sub.add_argument("--collector", nargs="+", action="extend", default=[], metavar="C", help="collectors (default: all but go)")
+    sub.add_argument("--collector", nargs="+", action="extend", default=[], metavar="C", help="collectors (default: all)")
     sub.add_argument(
         "--heap", nargs="+", type=float, action="extend", default=[], metavar="F", help="heaps, as times what lives (default: 1.2 2 3 6)"
     )
@@ -70,14 +70,14 @@ def compare_collectors(arguments):
     from goalloc.programs import criteria
 
     programs = chosen("--program", arguments.program, criteria.PROGRAMS)
-    collectors = chosen("--collector", arguments.collector, criteria.ALL) if arguments.collector else tuple(criteria.COLLECTORS)
+    collectors = chosen("--collector", arguments.collector, criteria.ALL)
     factors = arguments.heap or criteria.FACTORS
     for factor in factors:
         if not 1 <= factor <= 100:
             raise line.Refused(f"--heap: takes 1 to 100 times what lives, got {factor:g}")
-    found = {}
-    with bar("compare", "run", len(programs) * len(factors) * len(collectors)) as ticks:
-        for program, collector, factor in criteria.runs(programs, collectors, factors):
+    found, runs = {}, criteria.runs(programs, collectors, factors, arguments.seed)
+    with bar("compare", "run", len(runs)) as ticks:
+        for program, collector, factor in runs:
             found.setdefault(program, []).append(criteria.compare(program, collector, factor, arguments.seed))
             if ticks is not None:
                 ticks.update()

@@ -4,19 +4,28 @@
 
 from hwmem.cli import line
 from hwmem.report.table import table
+from hwmem.whole_file import write_whole
+
+KINDS = ("heap", "goroutine", "threadcreate")  # of profiles: programs/leaks.py Measured.file
 
 
 def leak_command(command):
     """Add `leak`."""
     sub = command(show_leaks, "leak", "leaks that a collector does not save from, each measured beside its mended twin")
     sub.add_argument("name", metavar="NAME", nargs="?", help="show this one's cause, evidence and remedy (default: list them)")
+    line.output_option(sub, "heap.pb.gz", "write a profile of the leaking program, for `go tool pprof`")
+    sub.add_argument("--base", type=line.new_file, metavar="base.pb.gz", help="... and of its mended twin, for `go tool pprof -base`")
+    sub.add_argument(
+        "--profile", choices=KINDS, help=f"which: {', '.join(KINDS)} (default heap); of the last two a file named *.txt gets the text"
+    )
     line.json_option(sub)
 
 
 def show_leaks(arguments):
     from goalloc.programs.leaks import LEAKS, measure
 
-    name = arguments.name
+    name, kind = arguments.name, arguments.profile or "heap"
+    files = files_of(arguments, kind)
     if name is None:
         if arguments.json:
             line.print_json({name: leak.cause for name, leak in LEAKS.items()})
@@ -25,16 +34,38 @@ def show_leaks(arguments):
         return
     line.one_of("NAME", name, LEAKS)
     leaking, mended = (measure(name, mended) for mended in (False, True))
+    for path, measured in zip(files, (leaking, mended)):
+        if path:
+            with line.refusing():
+                write_whole(path, measured.file(kind, path.endswith(".txt")))
     if arguments.json:
         line.print_json({"cause": LEAKS[name].cause, "remedy": LEAKS[name].remedy, "leaking": plain(leaking), "mended": plain(mended)})
     else:
         line.say(text(name, LEAKS[name], leaking, mended))
 
 
+def files_of(arguments, kind):
+    """The files that are to be written, or None, of the leaking and of the mended program. Raises Refused."""
+    files = {"-o": arguments.output, "--base": arguments.base}
+    wanted = {option: path for option, path in files.items() if path}
+    if wanted and arguments.name is None:
+        raise line.Refused("-o, --base: go with NAME, the leak")
+    if arguments.profile and not wanted:
+        raise line.Refused("--profile: goes with -o or --base, the file to write")
+    if len(set(wanted.values())) < len(wanted):
+        raise line.Refused("--base: is another file than -o")
+    for option, path in wanted.items():
+        if kind == "heap" and path.endswith(".txt"):
+            raise line.Refused(f"{option}: the heap's profile has no text, only the format of `go tool pprof`")
+    return files.values()
+
+
 def plain(measured):
-    """What was measured, as JSON has it."""
+    """What was measured, as JSON has it: the heap's profile by sites."""
     path = measured.path and {**measured.path._asdict(), "steps": [step._asdict() for step in measured.path.steps]}
-    return measured._asdict() | {"path": path}
+    found = measured._asdict() | {"path": path, "profile": measured.profile}
+    del found["heap"]
+    return found
 
 
 def text(name, leak, leaking, mended):
@@ -50,6 +81,7 @@ def text(name, leak, leaking, mended):
         "after FreeOSMemory\n" + table(["", *leaking.returned], returned),
         "in use by site (heap profile)\n"
         + table(["site", "leaking", "mended"], [[site, leaking.profile.get(site, 0), mended.profile.get(site, 0)] for site in sites]),
+        "goroutines (goroutine profile)\n" + table(["at", "in", "leaking", "mended"], goroutines(leaking, mended)),
         f"what keeps the last one alive\n{leaking.path}\n... in the mended program\n{mended.path or 'nothing: it has been freed'}",
         "what retains most: bytes that would be freed without this one\n"
         + table(
@@ -60,7 +92,17 @@ def text(name, leak, leaking, mended):
             ],
         ),
     ]
-    return "\n\n".join(part for part in parts if not part.endswith("(heap profile)\n"))
+    return "\n\n".join(part for part in parts if not part.endswith(" profile)\n"))
+
+
+def goroutines(*measured):
+    """A row for each place where the programs have different numbers of goroutines."""
+    counts = [{(r["frames"], r["state"]): r["count"] for r in one.goroutines} for one in measured]
+    rows = [
+        [frames[-1], state, *(one.get((frames, state), 0) for one in counts)]
+        for frames, state in sorted(counts[0].keys() | counts[1].keys())
+    ]
+    return [row for row in rows if row[2] != row[3]]
 
 
 def varies(figure, *measured):

@@ -37,9 +37,11 @@ from goalloc.collectors.model import (
     TOP,
     WORD,
     begin_pause,
+    begin_tracing,
     clear,
     end_of_roots,
     end_pause,
+    end_tracing,
     enter,
     exhausted,
     first_root,
@@ -212,8 +214,8 @@ def scan_cards(m, t, h, end):
 @cold
 def collect_all(m, t, h):
     """Mark, and slide old and young to the lower end; then all are old."""
-    start, registers = begin_pause(m, t), guest(m, t)
-    before, living = registers[P.TRACED], registers[P.OBJECTS] - registers[P.FREED]
+    start, before = begin_tracing(m, t)
+    registers = guest(m, t)
     mark(m, t, h)
     thread_roots(m, t, h)
     first, old, nursery, top = get64(m, t, h + START), get64(m, t, h + OTHER), get64(m, t, h + NURSERY), get64(m, t, h + TOP)
@@ -222,8 +224,6 @@ def collect_all(m, t, h):
     put64(m, t, h + TABLE_TOP, get64(m, t, h + TABLE))
     if registers[P.HEAP_BARRIERS] & CARDS:
         cards.renew(m, t, h)
-    registers[P.FREED] += living - (registers[P.TRACED] - before)
     registers[P.NOT_YOUNG] = registers[P.OBJECTS]
     put64(m, t, h + HAVE, place_nursery(m, t, h))
-    end_pause(m, t, start)
-    return 1
+    return end_tracing(m, t, start, before)

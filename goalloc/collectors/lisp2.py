@@ -17,9 +17,9 @@ from goalloc.collectors.model import (
     START,
     TOP,
     WORD,
-    begin_pause,
+    begin_tracing,
     end_of_roots,
-    end_pause,
+    end_tracing,
     first_root,
     guest,
     refs_of,
@@ -36,16 +36,13 @@ def lisp2(m, t, operation, a, b):
 
 @cold
 def collect(m, t, h):
-    start, registers = begin_pause(m, t), guest(m, t)
-    before, living = registers[P.TRACED], registers[P.OBJECTS] - registers[P.FREED]
+    start, before = begin_tracing(m, t)
     mark(m, t, h)
     compute_locations(m, t, h)
     update_roots(m, t, h)
     update_references(m, t, h)
     relocate(m, t, h)
-    registers[P.FREED] += living - (registers[P.TRACED] - before)
-    end_pause(m, t, start)
-    return 1
+    return end_tracing(m, t, start, before)
 
 
 @kernel

@@ -167,6 +167,21 @@ def end_pause(m, t, start):
     note_pause(m, t, start)
 
 
+@kernel
+def begin_tracing(m, t):
+    """begin_pause: (the cycle, how many objects have ever been traced)."""
+    return begin_pause(m, t), guest(m, t)[P.TRACED]
+
+
+@kernel
+def end_tracing(m, t, start, before):
+    """All that lives has been traced since, and the rest is freed: end_pause. What a door answers."""
+    registers = guest(m, t)
+    registers[P.FREED] = registers[P.OBJECTS] - (registers[P.TRACED] - before)
+    end_pause(m, t, start)
+    return 1
+
+
 @cold
 def note_pause(m, t, start):
     """It ends now. Into the log, which is the host's."""

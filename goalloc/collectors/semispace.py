@@ -20,9 +20,9 @@ from goalloc.collectors.model import (
     START,
     TOP,
     WORD,
-    begin_pause,
+    begin_tracing,
     end_of_roots,
-    end_pause,
+    end_tracing,
     first_root,
     guest,
     refs_of,
@@ -39,9 +39,8 @@ def semispace(m, t, operation, a, b):
 
 @cold
 def collect(m, t, h):
-    start, registers = begin_pause(m, t), guest(m, t)
-    before, space = registers[P.TRACED], get64(m, t, h + OTHER)
-    living = registers[P.OBJECTS] - registers[P.FREED]
+    start, before = begin_tracing(m, t)
+    space = get64(m, t, h + OTHER)
     flip(m, t, h, space)
     top = copy_roots(m, t, h, space)
     scan = space
@@ -51,9 +50,7 @@ def collect(m, t, h):
             top = forward(m, t, scan + WORD * i, top)
         scan += WORD * words_of(header)
     put64(m, t, h + TOP, top)
-    registers[P.FREED] += living - (registers[P.TRACED] - before)
-    end_pause(m, t, start)
-    return 1
+    return end_tracing(m, t, start, before)
 
 
 @kernel

@@ -20,9 +20,9 @@ from goalloc.collectors.model import (
     START,
     TOP,
     WORD,
-    begin_pause,
+    begin_tracing,
     end_of_roots,
-    end_pause,
+    end_tracing,
     first_root,
     guest,
     refs_of,
@@ -39,18 +39,16 @@ def threaded(m, t, operation, a, b):
 
 @cold
 def collect(m, t, h):
-    start, registers = begin_pause(m, t), guest(m, t)
-    before, living = registers[P.TRACED], registers[P.OBJECTS] - registers[P.FREED]
+    start, before = begin_tracing(m, t)
     mark(m, t, h)
     thread_roots(m, t, h)
     first, top = get64(m, t, h + START), get64(m, t, h + TOP)
     update_forward(m, t, first, top, first)
     top = update_backward(m, t, first, top, first)
     put64(m, t, h + TOP, top)
+    registers = guest(m, t)
     registers[P.MOST_LIVE] = max(registers[P.MOST_LIVE], top - first)
-    registers[P.FREED] += living - (registers[P.TRACED] - before)
-    end_pause(m, t, start)
-    return 1
+    return end_tracing(m, t, start, before)
 
 
 @kernel

@@ -121,9 +121,9 @@ def on_stack(m, t, frame, size, count):
     return core.cycles - start
 
 
-def measure(found: list[Allocation], runs: int) -> list[list[Any]]:
-    """A row an allocation, as COLUMNS names them; cycles are those of one run."""
-    rt: Any = Runtime(gomaxprocs=1)
+def measure(found: list[Allocation], runs: int, rt: Any = None) -> list[list[Any]]:
+    """A row an allocation, as COLUMNS names them; cycles are those of one run. `rt`: the Runtime, None: one of its own."""
+    rt = rt or Runtime(gomaxprocs=1)
     rows: list[list[Any]] = []
     for a in found:
         head = [a.text, a.at, a.size if a.size is not None else "?"]

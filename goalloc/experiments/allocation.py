@@ -247,6 +247,7 @@ EXPERIMENTS = [
         judge_kinds,
         "none: which span an object lies in is exact",
         options={"pointers": parameter(False, "whether objects have pointers")},
+        figure=Figure("bytes", ("slot",), "bytes of its slot", log=True, shape="bars"),
     ),
     Experiment(
         "return-memory",

@@ -272,6 +272,7 @@ EXPERIMENTS = [
         judge_cycles,
         "none: objects are counted",
         options={"closed": parameter(True, "the last object refers to the first")},
+        figure=Figure("collector", ("left of a list", "left of a cycle"), "objects that are left"),
     ),
     Experiment(
         "counting-burden",
@@ -293,6 +294,7 @@ EXPERIMENTS = [
         judge_shared,
         "twice the cycles and a line a store at least, for a store counts two objects; a tenth of a line where objects are not shared, from the beginning",
         options={"threads": parameter(4, "threads; thread i runs on core i", 1, 16)},
+        figure=Figure("objects", ("cycles a store", "lines a store"), "cycles a store; lines from another core a store"),
     ),
     Experiment(
         "young-garbage",

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hwmem._jit import call_door, kernel
+from hwmem._jit import kernel
 from hwmem.config.machine import MachineConfig
 from hwmem.core.access import load32, load64
 from hwmem.core.fence import lfence
@@ -27,7 +27,7 @@ from goalloc import params as P
 from goalloc.errors import FatalError
 from goalloc.experiments.barriers import NODE, OBLET, OBLETS
 from goalloc.heap.malloc import mallocgc
-from goalloc.kernels import write_pointer
+from goalloc.kernels import gc, write_pointer
 from goalloc.layout import variables as V
 from goalloc.runtime.runtime import Runtime
 from goalloc.types import array, pointer
@@ -113,7 +113,7 @@ def hide(m, threads, other, x, typ, acquires):
     """P 0 begins a cycle and allocates, which is black; P 1, whose only pointer to x is on its stack, puts it there. That object's address."""
     a, b = threads[0], threads[1]
     load32(m, b, V.writeBarrier)  # P 1 has the flag's line
-    call_door(m, P.DOOR_CYCLE, a, P.GC_CALL, 1, 0)
+    gc(m, a)
     black = mallocgc(m, a, NODE_BYTES, typ)
     write_pointer(m, a, other, black)
     drain_all(m, m.thread[a].core)

@@ -10,7 +10,7 @@ Called by the worker or assist that finds nothing left to mark. Go: mgc.go gcMar
 from hwmem._jit import call_door, cold, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.lock import lock, unlock
-from goalloc.base.nanotime import cycles_of, nanotime
+from goalloc.base.nanotime import nanotime
 from goalloc.errors import throw
 from goalloc.gc.mgc_ready import injectglist, ready
 from goalloc.gc.mgc_stats import accumulate_cpu, pause_cpu
@@ -18,7 +18,7 @@ from goalloc.gc.mgc_world import p_at, startTheWorld, stopTheWorld, thread_of, w
 from goalloc.gc.mgclimit import finishGCTransition, startGCTransition
 from goalloc.gc.mgcmark_credit import gcWakeAllAssists
 from goalloc.gc.mgcpacer import endCycle, resetLive
-from goalloc.gc.mgcpacer_commit import gcControllerCommit
+from goalloc.gc.mgcpacer_commit import gcControllerCommit, set_force_time
 from goalloc.gc.mgcpacer_goal import heapGoal
 from goalloc.gc.mgcwork import FULL, dispose, gcMarkWorkAvailable, is_empty, prepareFreeWorkbufs
 from goalloc.gc.mwbbuf import reset, wbBufFlush1
@@ -250,11 +250,10 @@ def note_pauses(m, t, now):
     pause = get64(m, t, PAUSE_NS) + now - get64(m, t, PAUSE_START)
     put64(m, t, PAUSE_NS, pause)
     put64(m, t, WORK + workType.tEnd, now)
-    guest = m.process[m.thread[t].process].guest
-    guest[P.FORCE_AT] = m.core[m.thread[t].core].cycles + cycles_of(m, t, P.FORCE_PERIOD_NS)
     i = get32(m, t, V.memstats + mstats.numgc) % PAUSES_KEPT
     put64(m, t, V.memstats + mstats.last_gc_unix, now)
     put64(m, t, V.memstats + mstats.last_gc_nanotime, now)
+    set_force_time(m, t, now)
     put64(m, t, V.memstats + mstats.pause_ns + 8 * i, pause)
     put64(m, t, V.memstats + mstats.pause_end + 8 * i, now)
     put64(m, t, V.memstats + mstats.pause_total_ns, get64(m, t, V.memstats + mstats.pause_total_ns) + pause)

@@ -10,6 +10,7 @@ from goalloc import constants as K, params as P
 from goalloc.base.float64 import below, put_float, to_int64, to_uint64
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mstats import heapRetained
+from goalloc.base.nanotime import cycles_of
 from goalloc.gc.mgcpacer import LAST_HEAP_GOAL, revise
 from goalloc.gc.mgcpacer_goal import HEAP_LIVE, MAPPED_READY, MEMORY_LIMIT, commit, setGCPercent, setMemoryLimit, trigger
 from goalloc.layout import mheap, mstats, scavenge, sweepdata, variables as V
@@ -67,12 +68,22 @@ def gcPaceScavenger(m, t, goal, last_goal):
     put64(m, t, PERCENT_GOAL, retain)
 
 
+@kernel
+def set_force_time(m, t, last):
+    """A collection is due when more than two minutes have passed since the time of the last one, 0: none. Go: sysmon, gcTriggerTime."""
+    if last:
+        guest = m.process[m.thread[t].process].guest
+        guest[P.FORCE_AT] = cycles_of(m, t, last + P.FORCE_PERIOD_NS + 1) + 1
+
+
 @cold
 def set_gc_percent(m, t, percent):
     """debug.SetGCPercent; the old value."""
     lock(m, t, HEAP_LOCK)
     out = setGCPercent(m, t, percent)
     gcControllerCommit(m, t)
+    if percent >= 0:
+        set_force_time(m, t, get64(m, t, V.memstats + mstats.last_gc_nanotime))
     unlock(m, t, HEAP_LOCK)
     return out
 

@@ -6,6 +6,8 @@
 What a program has itself, it names: hchan.qcount, mutex.state of a channel or lock are named by channel() and by structure().
 """
 
+import functools
+
 from goalloc.observe.check import all_spans, arenas
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import (
@@ -75,8 +77,9 @@ def structure(prefix, start, space):
     return found
 
 
+@functools.cache
 def variables():
-    """The runtime's global variables."""
+    """The runtime's global variables, which lie at the same addresses in every program."""
     found = [(name, start, size, size) for name, start, size in SYMBOLS if name not in WHOLE]
     found += [s for s in structure("mheap_", V.mheap_, mheap) if s[0] != "mheap_.central"]
     for spanclass in range(numSpanClasses):
@@ -92,7 +95,7 @@ def variables():
     for k in range(ROOTS):
         found += structure(f"semtable[{k}]", V.semtable + k * ROOT_STRIDE, semaRoot)
     found += [(f"stackpool[{k}]", V.stackpool + k * STACKPOOL_STRIDE, STACKPOOL_STRIDE, STACKPOOL_STRIDE) for k in range(numStackOrders)]
-    return found
+    return tuple(found)
 
 
 def set_blocks(look):
@@ -157,7 +160,7 @@ def channel(name, look, c):
 
 def symbols(rt):
     """(name, start, size, element) of all that the runtime has: its variables, and what exists now on the heap's side."""
-    look, found = Inspector(rt.process), variables()
+    look, found = Inspector(rt.process), [*variables()]
     for i, pp in enumerate(rt.ps):
         found += structure(f"p{i}", pp, p_) + structure(f"mcache{i}", look.word(pp + p_.mcache), mcache)
         if i:

@@ -15,7 +15,7 @@ from goalloc import params as P
 from goalloc.base.nanotime import nanotime
 from goalloc.gc.door import SET_FINALIZER
 from goalloc.heap.stack import CALL
-from goalloc.kernels import DONE, chanrecv, go, gosched, makechan, mallocgc, sleep, write_pointer
+from goalloc.kernels import DONE, chanrecv, gc, go, gosched, makechan, mallocgc, sleep, write_pointer
 from goalloc.sched.proc import ENTRY_BYTES
 from goalloc.programs.goroutines import MAIN, go_on, main_returns, next_goroutine, variable, where
 from goalloc.programs.process import BACKGROUND, OVERLAPPED, start_collected_main
@@ -204,7 +204,7 @@ def explicit_gc(m, w):
                 go_on(m, t, gp, COLLECT)
         elif w.done == w.cycles:
             end_main(m, t, w)
-        elif call_door(m, P.DOOR_CYCLE, t, P.GC_CALL, 1, 0) == DONE:
+        elif gc(m, t) == DONE:
             w.done += 1
 
 
@@ -310,7 +310,7 @@ def finalizers(m, w):
             else:
                 drop_finalized(m, t, w)
         elif place == COLLECT:
-            if call_door(m, P.DOOR_CYCLE, t, P.GC_CALL, 1, 0) == DONE:
+            if gc(m, t) == DONE:
                 go_on(m, t, gp, WAIT)
                 sleep(m, t, ROUND_MS * m.process[m.thread[t].process].guest[P.MILLISECOND])
         elif m.process[m.thread[t].process].guest[P.FINALIZED] < w.done:

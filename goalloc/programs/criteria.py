@@ -6,11 +6,14 @@
     locality       of the program after a collection: misses of the L1 and of the first TLB in a thousand loads of a walk over what lives
 
 A heap is so many times what lives: the most that a whole collection leaves, measured by compacting often (the `threaded` collector). It counts what
-objects alone need, with their one header word; the collector's tables, mark stack, other half and prefixes are its own affair.
+objects alone need, with their one header word; the collector's tables, mark stack, other half and prefixes are its own affair. Go's collections are
+1 MiB of allocation apart at least (mgcpacer.go sweepMinHeapDistance): in place of smaller heaps it gets the smallest that it can keep to.
 Minimum mutator utilisation: Cheng, Blelloch 2001; GC Handbook 1.5 (criteria), figure 1.2.
 """
 
 import functools
+import math
+from operator import itemgetter
 
 import numpy as np
 
@@ -25,6 +28,7 @@ from goalloc.programs.mutators import MUTATORS
 PROGRAMS = ("binary-trees", "lists", "lru", "gcbench", "graph")
 ALL = (*COLLECTORS, *GO)
 FACTORS = (1.2, 2.0, 3.0, 6.0)
+SWEEP_DISTANCE = 1 << 20  # bytes
 WINDOWS = (10, 100, 1000)  # microseconds
 PROBED_HEAP, PROBED_EVERY = "16MiB", 500  # steps between two collections that measure what lives
 FIGURES = {  # key: what a column of the table is called
@@ -109,6 +113,18 @@ def compare(program, collector, factor, seed=0, config=None, **parameters):
     return found | {"heap": factor}
 
 
-def runs(programs=PROGRAMS, collectors=tuple(COLLECTORS), factors=FACTORS):
+def runs(programs=PROGRAMS, collectors=ALL, factors=FACTORS, seed=0):
     """(program, collector, factor) of each run, in the tables' order."""
-    return [(p, c, f) for p in programs for f in factors for c in collectors]
+    found = []
+    for program in programs:
+        pairs = [(factor, collector) for collector in collectors for factor in heaps_of(collector, program, factors, seed)]
+        found += [(program, collector, factor) for factor, collector in sorted(pairs, key=itemgetter(0))]
+    return found
+
+
+def heaps_of(collector, program, factors, seed=0):
+    """The factors that a collector can keep to, of those asked for; of Go the least that it can in place of smaller ones."""
+    if collector not in GO:
+        return list(factors)
+    least = math.ceil(10 * (1 + SWEEP_DISTANCE / live_bytes(program, seed))) / 10
+    return list(dict.fromkeys(max(factor, least) for factor in factors))

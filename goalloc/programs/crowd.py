@@ -9,11 +9,10 @@ They begin as a small Go process does (process.py). A step is one allocation, on
 
 import numpy as np
 
-from hwmem._jit import call_door
 from hwmem.kernels import is_over, kernel, load64, store64
 from hwmem.programs.registry import parameter
 from goalloc import params as P
-from goalloc.kernels import DONE, go, goexit, gosched, mallocgc, sleep, waitgroup_add, waitgroup_wait, write_pointer
+from goalloc.kernels import DONE, gc, go, goexit, gosched, mallocgc, sleep, waitgroup_add, waitgroup_wait, write_pointer
 from goalloc.layout import gcControllerState, variables as V
 from goalloc.programs.collected import CHURN, COLLECT, ENDED, FILL, WAIT, end_main, fill_slot, make_slots, place, read_steady
 from goalloc.programs.goroutines import MAIN, go_on, next_goroutine, place_waitgroup, variable, where
@@ -61,7 +60,7 @@ def parallel_marking(m, w):
             fill_slot(m, t, w, w.done)
         elif w.forced == w.cycles:
             end_main(m, t, w)
-        elif call_door(m, P.DOOR_CYCLE, t, P.GC_CALL, 1, 0) == DONE:
+        elif gc(m, t) == DONE:
             w.forced += 1
 
 
@@ -188,7 +187,7 @@ def idle_after_spike(m, w):
             else:
                 fill_and_touch(m, t, w)
         elif step == COLLECT:
-            if call_door(m, P.DOOR_CYCLE, t, P.GC_CALL, 1, 0) == DONE:
+            if gc(m, t) == DONE:
                 w.forced += 1
                 if w.forced == w.collections:
                     go_on(m, t, gp, CHURN)

@@ -120,41 +120,41 @@ FAULTS = {
         leak,
         "prevented: what nothing refers to is freed. What is referred to and not needed is not (goalloc leak)",
     ),
-    "wild pointer": Fault(
+    "wild-pointer": Fault(
         "a pointer that was never set is used",
         f"int *p = (int *){WILD:#x}; *p = 1;",
         wild,
         "not its work: in Go every variable begins as zero, and a nil pointer's use is a panic",
     ),
-    "dangling pointer": Fault(
+    "dangling-pointer": Fault(
         "a block is used after it was freed, and is somebody else's by then",
         'long *a = malloc(24); free(a);\nlong *b = malloc(24); *b = 42;\nprintf("same: %d, reads %ld\\n", a == b, *a);',
         dangling_read,
         "prevented: what a pointer leads to is not freed",
     ),
-    "dangling pointer, large": Fault(
-        "the same of a block that was a mapping of its own",
+    "dangling-pointer-large": Fault(
+        "a block that was a mapping of its own is used after it was freed",
         'long *a = malloc(200000); free(a);\nprintf("reads %ld\\n", *a);',
         dangling_unmapped,
-        "prevented, as above",
+        "prevented: what a pointer leads to is not freed",
     ),
-    "double free": Fault(
+    "double-free": Fault(
         "a block is freed twice", "void *a = malloc(24); free(a); free(a);", free_twice, "prevented: the program frees nothing"
     ),
-    "double free, large": Fault(
-        "the same of a block too large for the thread's cache",
+    "double-free-large": Fault(
+        "a block too large for the thread's cache is freed twice",
         "void *a = malloc(2000); malloc(24); free(a); free(a);",
         free_twice_large,
-        "prevented, as above",
+        "prevented: the program frees nothing",
     ),
-    "double free, unseen": Fault(
+    "double-free-unseen": Fault(
         "a, b and a again: a fastbin only looks at its first chunk",
         "void *x[9];\nfor (int i = 0; i < 9; i++) x[i] = malloc(24);\nfor (int i = 0; i < 9; i++) free(x[i]);\nfree(x[7]);\n"
         'for (int i = 0; i < 7; i++) malloc(24);\nvoid *a = malloc(24); malloc(24);\nprintf("same: %d\\n", a == malloc(24));',
         free_twice_hidden,
-        "prevented, as above",
+        "prevented: the program frees nothing",
     ),
-    "free of another address": Fault(
+    "free-other-address": Fault(
         "what is freed is not what malloc gave",
         "char *a = malloc(100); free(a + 8);",
         free_other,
@@ -166,19 +166,19 @@ FAULTS = {
         overflow,
         "not its work: Go checks every index against the length",
     ),
-    "overflow into top": Fault(
-        "the same where nothing was allocated behind it",
+    "overflow-into-top": Fault(
+        "a write behind a block's end, over the size of what was never given out",
         "char *a = malloc(24); *(long *)(a + 24) = 0x1000001; malloc(2000);",
         overflow_top,
-        "not its work, as above",
+        "not its work: Go checks every index against the length",
     ),
-    "overflow, unseen": Fault(
+    "overflow-unseen": Fault(
         "a write over the next block's contents, behind its header",
         'char *a = malloc(20), *b = malloc(20);\n*(long *)(a + 32) = 42; printf("reads %ld\\n", *(long *)b);',
         overflow_unseen,
-        "not its work, as above",
+        "not its work: Go checks every index against the length",
     ),
-    "external fragmentation": Fault(
+    "external-fragmentation": Fault(
         "much is free, in pieces too small for a request",
         f"void *x[{PIECES}];\nfor (int i = 0; i < {PIECES}; i++) x[i] = malloc({PIECE});\nfor (int i = 0; i < {PIECES}; i += 2) free(x[i]);\n"
         "struct mallinfo2 before = mallinfo2(); malloc(100000);\n"
@@ -186,7 +186,7 @@ FAULTS = {
         external,
         "only by one that moves objects; Go's does not (goalloc compare collectors)",
     ),
-    "internal fragmentation": Fault(
+    "internal-fragmentation": Fault(
         "a block is larger than what was asked for: usable sizes for 1, 25, 41, 1025 and 200000 bytes",
         "size_t n[] = {1, 25, 41, 1025, 200000};\n"
         "for (int i = 0; i < 5; i++) printf(\"%zu%c\", malloc_usable_size(malloc(n[i])), i < 4 ? ' ' : '\\n');",

@@ -15,7 +15,7 @@ from goalloc.kernels import CLOSED, DONE, chanrecv, chansend, closechan, go, goe
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import WaitGroup, g_, m_
 from goalloc.sched.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
-from goalloc.programs.start import GOMAXPROCS, RANK, next_of_m, outcome, start
+from goalloc.programs.start import GOMAXPROCS, RANK, force_in_time, next_of_m, outcome, start
 from goalloc.heap.stack import HI
 from goalloc.observe.symbols import channel, structure
 from goalloc.types import int64, pointer
@@ -36,20 +36,26 @@ def next_goroutine(m, w):
             finish(m, t)
         else:
             gp = load64(m, t, load64(m, t, m.thread[t].guest[P.G] + g_.m) + m_.curg)
-            if m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM):
-                gp = beside_collector(m, t, gp)
-            elif gp == 0:
-                gp = call_door(m, P.DOOR_PROC, t, SCHEDULE, 0, 0)
+            if gp == 0:
+                gp = scheduled(m, t)
+            else:
+                force_in_time(m, t)
+                if m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM):
+                    gp = 0 if call_door(m, P.DOOR_CYCLE, t, P.TURN_OF_THREAD, 0, 0) else gp
     return t, gp
 
 
 @kernel
-def beside_collector(m, t, gp):
-    """The goroutine that runs, or is scheduled now, as long as that is none of the collector's and has not to wait; else 0."""
-    if gp:
-        return 0 if call_door(m, P.DOOR_CYCLE, t, P.TURN_OF_THREAD, 0, 0) else gp
+def scheduled(m, t):
+    """The goroutine that the scheduler says, if it is the program's; else 0. One of the collector's comes also where nothing was due before:
+    a cycle that two minutes force begins in the scheduler, and the finalizers' goroutine is made by the program."""
     gp = call_door(m, P.DOOR_PROC, t, SCHEDULE, 0, 0)
-    return gp if gp and where(m, t, gp) >= 0 else 0
+    guest = m.process[m.thread[t].process].guest
+    if gp == 0 or guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM | P.READY) == 0 or where(m, t, gp) >= 0:
+        return gp
+    if guest[P.COLLECTOR] & P.MARKING == 0:
+        guest[P.COLLECTOR] |= P.SYSTEM
+    return 0
 
 
 @kernel

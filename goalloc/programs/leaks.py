@@ -5,7 +5,7 @@
 
 A collector frees what cannot be reached. A leak is what can be reached and is not needed: a root of the program or of the runtime
 leads to it still. Every program does the same work in both forms. Each allocates in the heap's profile, a sample an object, so that paths
-and sites have names.
+and sites have names; Measured.file is that profile, or the goroutines' or threads', for `go tool pprof`.
 
 threads: nothing here calls C. What is there is the memory of an M for a thread that a call of C blocks: m, g0 and the signal stack from the
 runtime, 8 MiB of address space for pthread_create's stack, of which two pages are used. Go: proc.go newm, allocm, os_linux.go mpreinit.
@@ -20,6 +20,7 @@ from goalloc import params as P
 from goalloc.heap.stack import HI, STACKALLOC
 from goalloc.layout import g_, m_, p_, slice_, timer, variables as V
 from goalloc.observe.inspect import Inspector
+from goalloc.observe.pprof import count_profile, count_text, heap_profile
 from goalloc.runtime.collect import run_others
 from goalloc.runtime.runtime import G_TYPE, M_TYPE, Runtime
 from goalloc.runtime.slice import Slice
@@ -46,6 +47,7 @@ class World:
 
     def __init__(self, mended, config=None):
         self.rt = Runtime(config or MachineConfig().replace(cores=1), gomaxprocs=1, gogc="off", godebug="memprofilerate=1")
+        self.rt.places[PLACE] = "ask.func1"
         self.mended, self.threads, self.object = mended, 1, 0
 
     def figures(self):
@@ -61,7 +63,7 @@ class World:
 
 class Leak(NamedTuple):
     """`cause`, `shows` (the figure that grows, and who finds it) and `remedy` in words; `units`: of work a round; `per`: bytes of the heap that
-    a unit leaves at least; `root`: the kind of root that keeps it."""
+    a unit leaves at least; `root`: the kind of root that keeps it; `once`: one unit alone leaves them."""
 
     cause: str
     shows: str
@@ -70,6 +72,11 @@ class Leak(NamedTuple):
     units: int
     per: int
     root: str
+    once: bool = False
+
+    def least(self, rounds):
+        """Bytes that it leaves at least from the end of the first round to that of the last."""
+        return self.per * (1 if self.once else self.units * (rounds - 1))
 
 
 def global_reference(world):
@@ -139,7 +146,7 @@ def small_slice(world):
         rt.process.write(data.array, TEXT)
         header = data.array
         if world.mended:
-            with rt.call_site("append([]byte(nil), data[:16]...)"):
+            with rt.call_site("bytes.Clone"):
                 header = rt.append(rt.make_slice(uint8, 0), *rt.process.read(header, KEPT_BYTES)).array
         return (header, KEPT_BYTES, KEPT_BYTES if world.mended else FILE_BYTES), header
 
@@ -189,9 +196,11 @@ def map_never_shrinks(world):
         """Fifty keys; in the second round, for a while, two thousand."""
         nonlocal counts
         round = next(numbers)
-        counts.assign(few, [round] * len(few))
+        with rt.call_site("count"):
+            counts.assign(few, [round] * len(few))
         if round == 1:
-            counts.assign(many, many)
+            with rt.call_site("count"):
+                counts.assign(many, many)
             for key in many:
                 counts.discard(key)
             if world.mended:
@@ -281,9 +290,9 @@ LEAKS = {
     ),
     "map": Leak(
         "a map has been large once: deletion frees no buckets, and a map never shrinks",
-        "HeapAlloc stays up after the deletion, with a length as before",
+        "HeapAlloc stays up after the deletion, with a length as before; the heap's profile: the line that assigns",
         "make a new map and copy what is left into it",
-        map_never_shrinks, 1, 0, "global",
+        map_never_shrinks, 1, 48 << 10, "global", True,
     ),
     "finalizer": Leak(
         "an object with a finalizer is part of a cycle: what it points to lives, and that points to it, so that the finalizer never runs",
@@ -302,13 +311,33 @@ LEAKS = {
 
 class Measured(NamedTuple):
     """`rounds`: FIGURES after a collection, a dict a round; `returned`: "HeapAlloc", "HeapReleased", "HeapIdle", "Sys", "RSS" after FreeOSMemory;
-    `path`: what keeps the object of the last unit of work (retention.py Path, or None); `retained`: what retains most; `profile`: {site: bytes in use}."""
+    `path`: what keeps the object of the last unit of work (retention.py Path, or None); `retained`: what retains most; `heap`: mem_profile's
+    records; `goroutines`: goroutine_profile's; `threads`: Ms."""
 
     rounds: list
     returned: dict
     path: object
     retained: list
-    profile: dict
+    heap: list
+    goroutines: list
+    threads: int
+
+    @property
+    def profile(self):
+        """{site: bytes in use}"""
+        found = {}
+        for record in self.heap:
+            if record["site"]:
+                found[record["site"]] = found.get(record["site"], 0) + record["AllocBytes"] - record["FreeBytes"]
+        return {site: n for site, n in found.items() if n}
+
+    def file(self, kind, text=False):
+        """The profile "heap", "goroutine" or "threadcreate" as a file for `go tool pprof`, bytes; of the last two as `text`, too. Threads have no
+        stacks, as in Go: the runtime makes them on its own."""
+        if kind == "heap":
+            return heap_profile(self.heap, 1)
+        records = self.goroutines if kind == "goroutine" else [{"count": self.threads, "frames": ()}]
+        return count_text(kind, records).encode() if text else count_profile(kind, records)
 
 
 def measure(name, mended, rounds=ROUNDS, config=None):
@@ -325,8 +354,5 @@ def measure(name, mended, rounds=ROUNDS, config=None):
     stats = rt.memstats()
     returned = {key: stats[key] for key in ("HeapAlloc", "HeapReleased", "HeapIdle", "Sys")} | {"RSS": world.figures()["RSS"]}
     path = rt.why_live(world.object) if rt.is_live(world.object) else None
-    profile = {}
-    for record in rt.mem_profile(inuse_zero=False):
-        if record["site"]:
-            profile[record["site"]] = profile.get(record["site"], 0) + record["AllocBytes"] - record["FreeBytes"]
-    return Measured(found, returned, path, rt.retained(5), profile)
+    heap = rt.mem_profile()
+    return Measured(found, returned, path, rt.retained(5), heap, rt.goroutine_profile(), world.threads)

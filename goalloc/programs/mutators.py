@@ -62,7 +62,7 @@ def read(w, space):
     return {
         "operations": w.steps,
         "sum": w.sum,
-        "pauses": space.heap.pauses().tolist(),
+        "pauses": space.heap.pauses(),
         "walk": dict(zip(("cycles", "loads", "l1d", "l2", "dtlb", "walks"), (w.walk[1] - w.walk[0]).tolist())),
         "rss": int(space.process.smaps_rollup()["Rss"]),
         "most_live": 0 if space.heap.kind is KINDS["go"] else int(space.process.record.guest[P.MOST_LIVE]),

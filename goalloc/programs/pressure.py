@@ -13,7 +13,7 @@ from hwmem.kernels import kernel, load64, store64
 from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.heap.stack import CALL, SP
-from goalloc.kernels import DONE, mallocgc, write_pointer
+from goalloc.kernels import DONE, gc, mallocgc, write_pointer
 from goalloc.layout import DECLARED, pointer_words
 from goalloc.programs.collected import CHURN, COLLECT, FILL, NOSCAN, SIZE, draw, end_main, fill_slot, make_slots, place, read_steady
 from goalloc.programs.goroutines import MAIN, go_on, next_goroutine, variable, where
@@ -152,7 +152,7 @@ def allocation_burst(m, w):
             if w.done == w.nodes:
                 go_on(m, t, gp, COLLECT)
         elif step == COLLECT:
-            if call_door(m, P.DOOR_CYCLE, t, P.GC_CALL, 1, 0) == DONE:
+            if gc(m, t) == DONE:
                 go_on(m, t, gp, FILL)
         elif step == FILL:
             make_slots(m, t, w, w.burst)

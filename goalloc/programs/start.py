@@ -12,6 +12,7 @@ from hwmem._jit import call_door, kernel
 from hwmem.kernels import finish, next_thread
 from hwmem.programs.registry import parameter
 from goalloc import params as P
+from goalloc.heap.malloc import FORCE
 from goalloc.layout import gcControllerState, variables as V
 from goalloc.runtime.arguments import check_godebug, check_gogc, check_limit
 from goalloc.runtime.runtime import Runtime
@@ -102,11 +103,21 @@ def next_m(m, w):
     """The thread whose step it is, as the M of its P; -1 when all have finished. While a collection is about something, a P's next step may
     be the collector's."""
     t = next_of_m(m, w)
+    if t >= 0:
+        force_in_time(m, t)
     while t >= 0 and m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM):
         if not call_door(m, P.DOOR_CYCLE, t, P.TURN_OF_THREAD, 0, 0):
             break
         t = next_of_m(m, w)
     return t
+
+
+@kernel
+def force_in_time(m, t):
+    """Two minutes after the last collection the next one begins, also where the program neither allocates nor waits. Go: sysmon."""
+    guest = m.process[m.thread[t].process].guest
+    if 0 < guest[P.FORCE_AT] <= m.core[m.thread[t].core].cycles and guest[P.COLLECTOR] & (P.ENABLED | P.ALONE) == P.ENABLED:
+        call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
 
 
 @kernel

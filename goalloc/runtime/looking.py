@@ -102,6 +102,13 @@ class Looking:
 
         return mem_profile(self, inuse_zero)
 
+    def goroutine_profile(self):
+        """Where goroutines are, a dict a place, most first: "count", "state" ("chan send"), "frames" (observe/goroutines.py). Places of the program
+        have the names that `rt.places`, {place: name}, gives them."""
+        from goalloc.observe.goroutines import goroutine_profile
+
+        return goroutine_profile(self)
+
     def call_site(self, name):
         """`with rt.call_site("parse"): ...`: for the profile, what is allocated meanwhile was allocated there."""
         from goalloc.observe.memprofile import call_site

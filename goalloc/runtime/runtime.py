@@ -132,6 +132,7 @@ class Runtime(Values, Collecting, Looking):
         self._random = np.random.default_rng(seed)  # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS
         self.type_names, self.types, self.sites = {}, {}, {}
+        self.places = {}  # where goroutines are: what the goroutine profile calls it
         self._global_names = {}  # address: (its end, name)
         self.finalizers, self.pins, self.free_pins = {}, {}, []  # number: callback; address: variables that hold it
         self._register, self.main = 0, None  # main: the goroutine of a program that was recorded

@@ -2,6 +2,7 @@
 
     stamp.py         which files a kernel's code depends on, as one hash
     cache.py         compiled kernels on disk: checked, and no error of the disk stops a run
+    alone.py         of several processes one compiles a kernel, the others wait for it
     compiler.py      numba's compiler, bent: what a kernel calls is linked into it and optimised once
     decorators.py    @kernel, @cold, @apart, @hot
     doors.py         kernels that are called through the machine record, bound at their first call

@@ -26,7 +26,7 @@ from numba.core.serialize import dumps
 from hwmem._jit.stamp import source_stamp
 
 SWITCHES = ("HWMEM_CHECK", "NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE")
-LEFT_OVER_SECONDS = 600  # a temporary file of this age is a killed process's
+LEFT_OVER_SECONDS = 600  # a temporary file or lock of this age is a killed process's
 _said = False
 
 
@@ -45,9 +45,6 @@ class KernelCache(FunctionCache):
         self._cache_path = str(cache_folder() / f"{source.parent.name}_{_short(str(source.parent))}")
         self.prefix = f"{source.stem}.{py_func.__qualname__}-{py_func.__code__.co_firstlineno}".replace("<", "").replace(">", "")[:120]
         self.enable()
-
-    def __contains__(self, signature_and_codegen):
-        return os.path.exists(self.path(*signature_and_codegen))
 
     def path(self, signature, codegen):
         """The file of the kernel compiled for `signature`."""
@@ -109,7 +106,7 @@ def _write(path, data):
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    for left in folder.glob("*.tmp"):
+    for left in (*folder.glob("*.tmp"), *folder.glob("*.lock")):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > LEFT_OVER_SECONDS:
                 left.unlink()

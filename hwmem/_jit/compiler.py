@@ -28,6 +28,7 @@ from numba.core.typed_passes import NativeLowering
 from numba.cpython import numbers
 from numba.np import arrayobj, numpy_support
 
+from hwmem._jit.alone import alone
 from hwmem._jit.cache import KernelCache
 from hwmem._jit.progress import name_of, progress
 from hwmem._jit.stamp import PROJECT_PACKAGES
@@ -316,8 +317,9 @@ class KernelDispatcher(CPUDispatcher):
         if slow:
             progress.begin(name_of(self.py_func.__module__))
         try:
-            with none_lost() if self.whole else contextlib.nullcontext():
-                return super().compile(sig)
+            with self._alone(sig) if slow and self.cached else contextlib.nullcontext():
+                with none_lost() if self.whole else contextlib.nullcontext():
+                    return super().compile(sig)
         finally:
             gc.set_threshold(*thresholds)
             if slow:
@@ -325,8 +327,15 @@ class KernelDispatcher(CPUDispatcher):
 
     def is_cached(self, signature):
         """Whether its code for `signature` lies in the cache."""
+        return os.path.exists(self._path(signature))
+
+    def _alone(self, signature):
+        """A context in which no other process compiles it for `signature`."""
+        return alone(self._path(signature))
+
+    def _path(self, signature):
         cache = self._cache if isinstance(self._cache, KernelCache) else KernelCache(self.py_func)
-        return (signature, cpu_target.target_context.codegen()) in cache
+        return cache.path(signature, cpu_target.target_context.codegen())
 
     def add_overload(self, compiled):
         if not self.whole:

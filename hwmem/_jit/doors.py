@@ -81,7 +81,7 @@ class Doors:
         """These doors will be needed: the ones that are not in the cache are compiled from now on, by idle cores as well."""
         if JIT_DISABLED:
             return
-        missing = [n for n in numbers if self._addresses[n] == 0 and not self._is_cached(n, record_type)]
+        missing = [n for n in numbers if self._addresses[n] == 0 and not self.is_cached(n, record_type)]
         if missing:
             self._crew = self._crew or Crew()
             self._crew.add({n: self.files[n] for n in missing}, idle_cores())
@@ -136,7 +136,8 @@ class Doors:
             self._dispatchers[number] = kernel(self.function(number))
         return self._dispatchers[number]
 
-    def _is_cached(self, number, record_type):
+    def is_cached(self, number, record_type):
+        """Whether the code of door `number` lies in the cache."""
         return self._dispatcher(number).is_cached(_door_signature(record_type))
 
 

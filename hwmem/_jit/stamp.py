@@ -26,6 +26,8 @@ _contents, _imports_of, _stamps = {}, {}, {}
 def source_stamp(path):
     """SHA-256, in hexadecimal, over `path` and every file that it reaches by imports."""
     path = pathlib.Path(path)
+    if path in _stamps and is_project(path):  # which imports this project's files only, and those do not change
+        return _stamps[path][1]
     seen, todo = {}, [path]
     while todo:
         here = todo.pop()

@@ -21,7 +21,7 @@ from hwmem import __version__
 from hwmem.cli.colour import coloured, wanted
 from hwmem.cli.interruption import INTERRUPTED, heard, listening
 from hwmem.errors import Interrupted, LitmusError, MachineError, ResultError, TraceError, WorkloadError
-from hwmem.printable import printable
+from hwmem.printable import one_line, printable
 
 FAILED, USAGE = 1, 2
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments: --([\w.-]+)[ =]?([\w.-]+)?")
@@ -53,12 +53,12 @@ def told(error):
 
 @contextmanager
 def refusing():
-    """Within this context errors from Python or the host's files are reported as bad input."""
+    """Within this context errors from Python or the host's files, and extras that are not installed, are reported as bad input."""
     try:
         yield
     except OSError as error:
         raise Refused(told(error)) from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ImportError) as error:
         raise Refused(str(error)) from None
 
 
@@ -85,7 +85,7 @@ def carry_out(top, words):
         close_stdout()
     except MemoryError:
         message, status = "this host has not enough memory for that", USAGE
-    print(f"{top.prog}: {printable(str(message))}", file=sys.stderr, flush=True)
+    print(f"{top.prog}: {(one_line if status == USAGE else printable)(str(message))}", file=sys.stderr, flush=True)
     if running():  # a kernel, or the compiler, goes on that nobody waits for
         os._exit(status)
     return status
@@ -233,11 +233,8 @@ def picture(path):
 def draw_plot(what, arguments):
     """Draw the picture of a Result, a Sweep or an Outcome, if requested."""
     if arguments.plot:
-        try:
-            with refusing():
-                what.plot(arguments.plot)
-        except ImportError as error:
-            raise Refused(str(error)) from None
+        with refusing():
+            what.plot(arguments.plot)
 
 
 def integers(text):
@@ -249,9 +246,9 @@ def integers(text):
 
 
 def one_of(option, word, names):
-    """`word`, which must be one of `names`; Refused. Names that have commas are shown in quotes."""
+    """`word`, which must be one of `names`; Refused."""
     if word not in names:
-        raise Refused(f"{option}: {word!r:.60} is none of {', '.join(repr(name) if ',' in name else name for name in names)}")
+        raise Refused(f"{option}: {word!r:.60} is none of {', '.join(names)}")
     return word
 
 

@@ -39,10 +39,10 @@ def carry_out(steps):
 
 
 def bind(numbers):
-    """Compile the doors among `numbers` that the tables name."""
+    """Compile the doors among `numbers` that the tables name, but those whose code lies in the cache."""
     from hwmem.machine.machine import RECORD
 
-    numbers = [n for n in numbers if n in P.DOOR_FILES]
+    numbers = [n for n in numbers if n in P.DOOR_FILES and not DOORS.is_cached(n, RECORD)]
     DOORS.prepare(numbers, RECORD)
     for n in numbers:
         DOORS.compile(n, RECORD)

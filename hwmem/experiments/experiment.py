@@ -43,14 +43,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture of a table: its column `x` against `ys`. Bars where x is words, else lines; `along` with a "; " has the unit of each of `ys`,
-    which then have a panel each."""
+    """A picture of a table: its column `x` against `ys`. `shape`: bars, lines, spans (`ys` are where each begins and ends, in bytes), or "": bars
+    where x is words, else lines; `along` with a "; " has the unit of each of `ys`, which then have a panel each."""
 
     x: str
     ys: tuple
     along: str
     log: bool = False  # the vertical axis
     by: str = ""  # a column: a line for each of its values, of the one column in `ys`
+    shape: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ class Outcome:
             raise ValueError(f"{self.experiment.name}: nothing to draw")
         x, units = self.table.column(figure.x), figure.along.split("; ")
         panels = [((name,), unit) for name, unit in zip(figure.ys, units)] if len(units) > 1 else [(figure.ys, figure.along)]
-        shape = plot.bars if any(isinstance(value, str) for value in x) else plot.lines
+        words = any(isinstance(value, str) for value in x)
+        shape = getattr(plot, figure.shape) if figure.shape else plot.bars if words else plot.lines
         painters = [partial(shape, series=self.series(names), across=figure.x, along=unit, log=figure.log) for names, unit in panels]
         return look.figure(painters, path, f"{self.experiment.name}: {self.decided}")
 

@@ -229,6 +229,7 @@ EXPERIMENTS = [
         "24 bytes: the block's header counts and its size is rounded up, so that 131,049 bytes are 128 KiB already",
         "24 bytes",
         options={"threshold": parameter(0, "M_MMAP_THRESHOLD, bytes; 0: as it is", 0, 32 << 20)},
+        figure=Figure("bytes", ("mapped",), "bytes mapped for the block", shape="bars"),
     ),
     Experiment(
         "madvise-return",
@@ -250,6 +251,7 @@ EXPERIMENTS = [
         judge_space,
         "none: addresses and signals are exact",
         options={"layout": parameter("linux-i386", "the process's", choices=tuple(LAYOUTS))},
+        figure=Figure("region", ("from", "to"), "address", shape="spans"),
     ),
     Experiment(
         "memory-limit",

@@ -13,26 +13,39 @@ from hwmem.report.look import svg
 from hwmem.whole_file import write_whole
 
 INDEX = "index.html"
+KINDS = (
+    lambda one: bool(one.verdict.holds),
+    lambda one: bool(one.verdict.holds and one.experiment.within),
+    lambda one: one.verdict.holds is False,
+    lambda one: one.verdict.holds is None,
+)
 
 
 def outcome_page(outcome, links=()):
     """The HTML as text. The picture is left out where matplotlib is missing."""
     one = outcome.experiment
-    tone = {True: "good", False: "bad"}.get(outcome.verdict.holds, "")
     return document(
         one.name,
         [
-            section("answer", "The answer", [tiles([tile("the claim", outcome.decided, one.claim, tone)]), words(outcome.verdict.says)]),
+            section("answer", "The answer", [tiles([tile("this claim", outcome.decided, sentence(outcome.verdict.says), tone(outcome))])]),
             section("table", "Measured", [table(columns(outcome.table), outcome.table.rows, sort=False), drawn(outcome)]),
-            section("tolerance", "What is let pass, and why", [words(one.tolerance)]),
+            section("tolerance", "What is let pass, and why", [words(sentence(one.tolerance))]),
             section("commands", "What repeats it", [listing("Each run by itself", "\n".join(outcome.commands), opened=True)]),
         ],
-        subtitle=one.claim,
         command=command(outcome),
-        headline=f"{outcome.decided[0].upper()}{outcome.decided[1:]}: {outcome.verdict.says}.",
+        headline=one.claim,
         about=[("document", one.source[0]), ("heading", one.source[1]), ("seed", outcome.seed)],
         links=links,
     )
+
+
+def tone(outcome):
+    """Whether a page says it as good or as bad news."""
+    return {True: "good", False: "bad"}.get(outcome.verdict.holds, "")
+
+
+def sentence(text):
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def command(outcome):
@@ -64,21 +77,35 @@ def drawn(outcome):
 
 def index_page(outcomes, program):
     """The page that names them all."""
-    held = sum(bool(one.verdict.holds) for one in outcomes)
+    held, within, failed, unmeasured = (sum(is_so(one) for one in outcomes) for is_so in KINDS)
+    counted = (
+        ("hold", held, f"{within} of them within a stated error" if within else "", "good"),
+        ("do not hold", failed, "on this machine, with these parameters", "bad"),
+        ("not measured", unmeasured, "this host lacks what they take", ""),
+    )
     documents = list(dict.fromkeys(one.experiment.source[0] for one in outcomes))
     return document(
         f"{program}: claims and experiments",
         [
-            section("answer", "The answer", [tiles([tile("claims that hold", f"{held} of {len(outcomes)}", "each measured just now")])]),
+            section(
+                "answer",
+                "The answer",
+                [tiles([tile(words, f"{n} of {len(outcomes)}", says, good) for words, n, says, good in counted if n])],
+            ),
             *(
                 section(
                     f"document-{k}",
                     title,
                     [
                         table(
-                            ["experiment", "claim", "verdict", "measured"],
+                            [("experiment", "link"), "claim", ("verdict", "tone"), "measured"],
                             [
-                                [one.experiment.name, one.experiment.claim, one.decided, one.verdict.says]
+                                [
+                                    [one.experiment.name, address(one.experiment)],
+                                    one.experiment.claim,
+                                    [one.decided, tone(one)],
+                                    one.verdict.says,
+                                ]
                                 for one in outcomes
                                 if one.experiment.source[0] == title
                             ],
@@ -89,10 +116,23 @@ def index_page(outcomes, program):
                 for k, title in enumerate(documents)
             ),
         ],
-        subtitle="What the documents say of memory, measured on the emulated machine",
+        headline=f"{held} of {len(outcomes)} claims hold.",
+        subtitle="What the documents say of memory, each measured just now on the emulated machine",
         command=f"{program} experiments --all",
-        links=[(one.experiment.name, f"{one.experiment.name}.html") for one in outcomes],
     )
+
+
+def address(experiment):
+    """Its page, from beside it."""
+    return f"{experiment.name}.html"
+
+
+def around(experiments, name):
+    """Links from an experiment's page: the index, the one before, the one after."""
+    names = list(experiments)
+    at = names.index(name)
+    beside = [(f"{arrow} {names[k]}", address(experiments[names[k]])) for arrow, k in (("←", at - 1), ("→", at + 1)) if 0 <= k < len(names)]
+    return [("all experiments", INDEX), *beside]
 
 
 def site(experiments, lab, folder, begun):
@@ -104,6 +144,6 @@ def site(experiments, lab, folder, begun):
     for name, one in experiments.items():
         begun(name)
         outcomes.append(perform_if_possible(one, lab))
-        write_whole(folder / f"{name}.html", outcome_page(outcomes[-1], [("all experiments", INDEX)]).encode())
+        write_whole(folder / address(one), outcome_page(outcomes[-1], around(experiments, name)).encode())
     write_whole(folder / INDEX, index_page(outcomes, lab.program).encode())
     return outcomes

@@ -11,7 +11,7 @@ mmap_base). The program is file 0: what the loader maps of it is read from there
 """
 
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import DOORS, kernel
 from hwmem.linux.group import uncharge_frames
 from hwmem.linux.page_table import new_table
 from hwmem.linux.shmem import get_file
@@ -22,6 +22,11 @@ TEXT_PAGES, RODATA_PAGES, DATA_PAGES, BSS_PAGES = 8, 4, 2, 2
 PROGRAM_PAGES = TEXT_PAGES + RODATA_PAGES + DATA_PAGES
 STACK_PAGES = 33  # what execve sets up: 128 KiB and the arguments' page (setup_arg_pages)
 VVAR_PAGES, VDSO_PAGES = 4, 2
+
+
+@DOORS.door(P.DOOR_SPAWN)
+def spawn_call(m, t, call, layout, b):
+    return spawn(m, t, layout)
 
 
 @kernel

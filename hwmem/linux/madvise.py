@@ -18,7 +18,6 @@ from hwmem.linux.exec import task_end
 from hwmem.linux.filemap import cached_at
 from hwmem.linux.huge import split_page
 from hwmem.linux.lru import lru_move
-from hwmem.linux.mapping import may_part, modify_mapping, range_end, round_up
 from hwmem.linux.page_table import frame_at, free_leaf_tables, is_mapped, is_swapped, look_up, next_entry, read_entry, write_entry
 from hwmem.linux.pages import is_single, put_swap, zap_range
 from hwmem.linux.populate import populate_for
@@ -27,6 +26,8 @@ from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.swap import cached_frame, leave_swap_cache, slot_at
 from hwmem.linux.swapin import read_ahead_range
 from hwmem.linux.vma_tree import find_vma, vma_at
+from hwmem.linux.ranges import range_end, round_up
+from hwmem.linux.unmap import may_part, modify_mapping
 
 HUGE_MASK = P.HUGE_PAGE - 1
 KEPT = P.VM_LOCKED | P.VM_SPECIAL  # VMAs that pages are not taken from

@@ -10,9 +10,10 @@ RLIMIT_MEMLOCK binds an ordinary user's process and not root's (process.privileg
 from hwmem import params as P
 from hwmem._jit import DOORS, kernel
 from hwmem.linux.exec import task_end
-from hwmem.linux.mapping import mapped_in, modify_mapping, range_end
 from hwmem.linux.populate import lock_pages, mark_frames, mark_locked, populate
 from hwmem.linux.vma_tree import find_vma
+from hwmem.linux.ranges import range_end
+from hwmem.linux.unmap import mapped_in, modify_mapping
 
 LOCK_FLAGS = P.VM_LOCKED | P.VM_LOCKONFAULT
 ALL_FLAGS = P.MCL_CURRENT | P.MCL_FUTURE | P.MCL_ONFAULT

@@ -9,19 +9,7 @@ from hwmem._jit import DOORS, cold, kernel
 from hwmem.linux.commit import charge
 from hwmem.linux.exec import task_end
 from hwmem.linux.populate import lock_pages
-from hwmem.linux.mapping import (
-    LAST_PAGE,
-    has_records,
-    is_below,
-    is_free,
-    may_expand,
-    may_lock,
-    may_part,
-    place,
-    round_up,
-    sys_munmap,
-    unmap,
-)
+from hwmem.linux.mapping import sys_munmap
 from hwmem.linux.page_table import (
     HUGE_ABOVE,
     deposit_table,
@@ -42,6 +30,10 @@ from hwmem.linux.shmem import count_users
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma import copy_vma, extend_vma
 from hwmem.linux.vma_tree import find_vma, vma_at
+from hwmem.linux.limits import has_records, may_expand, may_lock
+from hwmem.linux.placement import is_free, place
+from hwmem.linux.ranges import LAST_PAGE, is_below, round_up
+from hwmem.linux.unmap import may_part, unmap
 
 HUGE_MASK = P.HUGE_PAGE - 1
 NEW_ADDRESS = P.MREMAP_FIXED | P.MREMAP_DONTUNMAP  # the fifth argument counts
@@ -55,7 +47,7 @@ def mremap_call(m, t, call, a, b):
 
 @kernel
 def sys_mremap(m, t, old, old_length, new_length, flags):
-    """mremap(2); the new address of MREMAP_FIXED is m.sys[4]. The mapping's address, or -errno."""
+    """mremap(2); flags are m.sys[3], too, the new address of MREMAP_FIXED is m.sys[4]. The mapping's address, or -errno."""
     p = m.thread[t].process
     if flags & ~(P.MREMAP_MAYMOVE | P.MREMAP_FIXED | P.MREMAP_DONTUNMAP) or old & P.PAGE - 1:
         return -P.EINVAL
@@ -83,7 +75,7 @@ def sys_mremap(m, t, old, old_length, new_length, flags):
         return -P.EINVAL
     if min(old_length, new_length) > m.vma[v].end - old:
         return -P.EFAULT
-    return grow_or_move(m, t, v, old, old_length, new_length, flags)
+    return grow_or_move(m, t, old, old_length, new_length, flags)
 
 
 @kernel
@@ -112,7 +104,7 @@ def move_all(m, t, start, end, new, flags):
         at = max(at, m.vma[v].start)
         length = whole_pages(m, v, min(end, m.vma[v].end) - at)
         m.sys[4] = new + at - start
-        result = grow_or_move(m, t, v, at, length, length, flags)
+        result = grow_or_move(m, t, at, length, length, flags)
         if result < 0:
             return result
         at += length
@@ -121,8 +113,10 @@ def move_all(m, t, start, end, new, flags):
 
 
 @kernel
-def grow_or_move(m, t, v, old, old_length, new_length, flags):
+def grow_or_move(m, t, old, old_length, new_length, flags):
+    """[old, old + old_length), within one VMA, is `new_length` long from now on, there or elsewhere; its address, or -errno."""
     p = m.thread[t].process
+    v = vma_at(m, p, old)
     vm_flags = m.vma[v].vm_flags
     more = max(0, new_length - old_length >> P.PAGE_SHIFT)
     stays = flags & P.MREMAP_DONTUNMAP
@@ -140,10 +134,10 @@ def grow_or_move(m, t, v, old, old_length, new_length, flags):
             return grow(m, t, v, old, end, more)
         if not flags & P.MREMAP_MAYMOVE:
             return -P.ENOMEM
-    new = clear_place(m, t, v, old, old_length, new_length, flags)
-    return (
-        new if new < 0 else move(m, t, old, min(old_length, new_length) if flags & P.MREMAP_FIXED else old_length, new, new_length, stays)
-    )
+    new = clear_place(m, t, old, old_length, new_length, flags)
+    if new < 0:
+        return new
+    return move(m, t, old, min(old_length, new_length) if flags & P.MREMAP_FIXED else old_length, new, new_length)
 
 
 @kernel
@@ -162,10 +156,11 @@ def may_move_hugetlb(m, v, old, length, flags):
 
 
 @kernel
-def clear_place(m, t, v, old, old_length, new_length, flags):
-    """Where VMA `v`'s [old, old + old_length) goes, `new_length` long: an address with nothing there any more, or -errno.
+def clear_place(m, t, old, old_length, new_length, flags):
+    """Where [old, old + old_length), within one VMA, goes, `new_length` long: an address with nothing there any more, or -errno.
     The part that a shrinking mapping leaves behind is unmapped. Linux: mremap_to, vrm_set_new_addr."""
     p = m.thread[t].process
+    v = vma_at(m, p, old)
     wanted = m.sys[4] if flags & NEW_ADDRESS else 0
     map_flags = P.MAP_SHARED if m.vma[v].vm_flags & P.VM_SHARED else P.MAP_PRIVATE
     if flags & P.MREMAP_FIXED:
@@ -200,10 +195,10 @@ def grow(m, t, v, old, end, more):
 
 
 @kernel
-def move(m, t, old, old_length, new, new_length, stays):
+def move(m, t, old, old_length, new, new_length):
     """[old, old + old_length), within one VMA, goes to `new`, where nothing is, and is `new_length` long there. The old mapping
-    goes, or `stays`, empty (MREMAP_DONTUNMAP)."""
-    p, c = m.thread[t].process, m.thread[t].core
+    goes, or stays, empty, if the call's flags have MREMAP_DONTUNMAP."""
+    p, c, stays = m.thread[t].process, m.thread[t].core, m.sys[3] & P.MREMAP_DONTUNMAP
     vma = m.vma[vma_at(m, p, old)]
     pages = new_length >> P.PAGE_SHIFT
     promised = 0 if stays else old_length >> P.PAGE_SHIFT  # the old mapping's, which goes over to the new one

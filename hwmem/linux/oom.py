@@ -11,12 +11,13 @@ Source: mm/oom_kill.c (oom_badness, select_bad_process, __oom_kill_process).
 """
 
 from hwmem import params as P
-from hwmem._jit import cold, kernel
+from hwmem._jit import call_door, cold, kernel
 from hwmem.linux.exit import release_address_space
 from hwmem.linux.group import ON_KILL, ON_KILL_ALL
 from hwmem.sched.block import dequeue
 
 NEVER_KILLED = -1000  # oom_score_adj
+BURY = -1  # what DOOR_TASK (tasks.py) is asked beside system calls: so page faults and calls do not each compile how a process ends
 
 
 @cold
@@ -95,5 +96,5 @@ def bury(m, t):
     p = m.mm.dying - 1
     m.mm.dying = 0
     if m.process[p].alive:
-        release_address_space(m, m.thread[t].core, p)
+        call_door(m, P.DOOR_TASK, t, BURY, p, 0)
     return p == m.thread[t].process

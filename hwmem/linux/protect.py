@@ -13,8 +13,10 @@ from hwmem.linux.page_table import frame_at, is_mapped, next_entry, read_entry, 
 from hwmem.linux.pages import split_huge_entry
 from hwmem.linux.populate import lock_pages
 from hwmem.linux.shootdown import finish_stores, shoot_down
-from hwmem.linux.mapping import may_expand, may_part, modify_mapping, range_end
 from hwmem.linux.vma_tree import find_vma
+from hwmem.linux.limits import may_expand
+from hwmem.linux.ranges import range_end
+from hwmem.linux.unmap import may_part, modify_mapping
 
 HUGE_MASK = P.HUGE_PAGE - 1
 

@@ -10,7 +10,8 @@ behind the door of the file that has it, so that a program compiles the calls it
                                                           ├─> madvise.py    madvise, mincore; advice.py: its rare ones
                                                           ├─> clear_refs.py     a write to /proc/PID/clear_refs
                                                           ├─> files.py      msync, fsync, ftruncate, pread
-                                                          ├─> tasks.py      fork, _exit, and what starts a program
+                                                          ├─> tasks.py      fork, _exit
+                                                          ├─> exec.py       what starts a program
                                                           └─> here          futex
 
 A new call is a row here, its number in call_numbers.py, and a file with a door, or a line in one that has its like.
@@ -34,7 +35,8 @@ CALLS = {
     P.DOOR_MADVISE: (P.SYS_MADVISE, P.SYS_MINCORE),
     P.DOOR_CLEAR_REFS: (P.SYS_CLEAR_REFS,),
     P.DOOR_FILE: (P.SYS_MSYNC, P.SYS_FSYNC, P.SYS_FTRUNCATE, P.SYS_PREAD),
-    P.DOOR_TASK: (P.SYS_FORK, P.SYS_EXIT, P.SYS_SPAWN),
+    P.DOOR_TASK: (P.SYS_FORK, P.SYS_EXIT),
+    P.DOOR_SPAWN: (P.SYS_SPAWN,),
 }
 
 DOOR_OF = np.zeros(P.SYSTEM_CALLS, np.int64)

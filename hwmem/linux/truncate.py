@@ -9,7 +9,7 @@ Source: mm/truncate.c (truncate_pagecache), mm/memory.c (unmap_mapping_range), m
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.linux.frames import give_frame
-from hwmem.linux.mapping import is_file, range_end
+from hwmem.linux.mapping import is_file
 from hwmem.linux.page_cache import find_page, leave_cache, mark_dirty
 from hwmem.linux.pages import zap_range
 from hwmem.linux.readahead import await_page, pages_in
@@ -17,6 +17,7 @@ from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma_tree import find_vma
 from hwmem.linux.writeback import clear_bytes, sync_range
 from hwmem.memory.ram import disk_page, poke8, release_host
+from hwmem.linux.ranges import range_end
 
 LONGEST_FILE = (1 << 44) - P.PAGE  # ext4's, with blocks of 4 KiB
 MS_ALL = P.MS_ASYNC | P.MS_INVALIDATE | P.MS_SYNC

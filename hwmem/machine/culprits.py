@@ -12,14 +12,11 @@ import numpy as np
 from hwmem._jit import cold, hot, kernel
 from hwmem.layout.rules import record
 from hwmem.machine.records import (
-    ADDRESS_SHIFT,
     FILTER_BITS,
     GRANULE_SHIFT,
-    KIND_BITS,
-    KIND_MASK,
-    SIZE_MASK,
     find_word,
     hashed,
+    parts,
     put_word,
     seen,
     store_number,
@@ -50,8 +47,9 @@ def is_shared(w, va):
 
 
 @cold
-def note_culprit(w, culprits, places, va, size, thread, at):
-    """The last access, of record `at` in the buffers, missed with what `places` says."""
+def note_culprit(w, culprits, places, thread, at):
+    """The last access, record `at` in the buffers, missed with what `places` says."""
+    _, va, size = parts(word(w.what, at))
     n = row_of(culprits, va >> LINE_SHIFT, word(w.pcs, at), thread)
     if n < 0:
         culprits.dropped += places.misses
@@ -95,9 +93,9 @@ def row_of(culprits, line, instruction, thread):
 @kernel
 def see(w, digest, what, thread, pos):
     """The digest of strand `thread` after its record `pos`, `what`, an access to a shared line."""
-    address, kind = what >> ADDRESS_SHIFT, what & KIND_MASK
+    kind, address, size = parts(what)
     granule = address >> GRANULE_SHIFT
-    while granule <= address + (what >> KIND_BITS & SIZE_MASK) >> GRANULE_SHIFT:
+    while granule <= address + size - 1 >> GRANULE_SHIFT:
         there, place = find_word(w.granules, w.granules_size, granule)
         if there:
             slot = word(w.slots, place)

@@ -180,7 +180,7 @@ class Process(Calls, Accesses, Segments):
         if start % P.PAGE or end < start:
             raise ValueError(f"start, end: {start:#x} to {end:#x} is no range that begins with a page")
         masks = [check_count(mask) for mask in (required, any_of, inverted, returned)]
-        return pagemap.scan(self, start, end, *masks, most if most is None else check_count(most))
+        return pagemap.scan(self, start, end, masks, most if most is None else check_count(most))
 
     def physical(self, address):
         """Physical address of a virtual one. Raises ValueError if its page is not mapped."""

@@ -76,6 +76,12 @@ def find_word(base, n, key):
         place = place + 1 & n - 1
 
 
+@hot
+def parts(what):
+    """A reference's (kind, address, size in bytes)."""
+    return what & KIND_MASK, what >> ADDRESS_SHIFT, (what >> KIND_BITS & SIZE_MASK) + 1
+
+
 @kernel
 def writes(kind):
     return kind & 1 == STORE or kind == ATOMIC

@@ -20,19 +20,7 @@ from hwmem.cache.hit_filter import is_hot
 from hwmem.layout.rules import record
 from hwmem.machine.culprits import is_shared, note_culprit, see
 from hwmem.machine.enter import place_thread
-from hwmem.machine.records import (
-    ADDRESS_SHIFT,
-    ATOMIC,
-    CALL,
-    FILTER_BITS,
-    FREE,
-    KIND_BITS,
-    KIND_MASK,
-    SIZE_MASK,
-    TAKE,
-    put_word,
-    word,
-)
+from hwmem.machine.records import ATOMIC, CALL, FILTER_BITS, FREE, TAKE, parts, put_word, word
 from hwmem.machine.replay import count_hit, phantom, touch
 from hwmem.machine.where import after_access, before_access, note
 
@@ -199,7 +187,7 @@ def run(m, w, k, bound, limit, places, culprits):
     why = ALL_OVER
     while i < bound:
         reference = word(w.what, i + shift)
-        kind, va, size = reference & KIND_MASK, reference >> ADDRESS_SHIFT, (reference >> KIND_BITS & SIZE_MASK) + 1
+        kind, va, size = parts(reference)
         if kind == CALL:
             if word(w.acts, va):
                 why = CALLED
@@ -210,7 +198,7 @@ def run(m, w, k, bound, limit, places, culprits):
         if kind < ATOMIC and is_hot(core, va, size, write):
             count_hit(core, write)
         else:
-            slow(m, w, k, va, size | kind << P.KIND_SHIFT, i + shift, places, culprits)
+            slow(m, w, k, i + shift, places, culprits)
             if m.thread[t].state == P.KILLED:
                 break
         if w.checking and i >= s.check_from and (is_shared(w, va) or is_shared(w, va + size - 1)):
@@ -231,12 +219,12 @@ def run(m, w, k, bound, limit, places, culprits):
 
 
 @apart
-def slow(m, w, k, va, what, at, places, culprits):
-    """An access that the hit filter does not know, of record `at` in the buffers; its misses are noted. `what`: size, and the record's kind."""
+def slow(m, w, k, at, places, culprits):
+    """An access that the hit filter does not know, record `at` in the buffers; its misses are noted."""
     t = w.strands[k].thread
     core = m.core[w.strands[k].core]
     before_access(places, core)
-    kind, size = what >> P.KIND_SHIFT, what & P.SIZE_MASK
+    kind, va, size = parts(word(w.what, at))
     if kind != ATOMIC:
         touch(m, t, va, size | phantom(kind & 1) << P.KIND_SHIFT)
     else:
@@ -245,7 +233,7 @@ def slow(m, w, k, va, what, at, places, culprits):
         if places.on:
             note(places, va, size, k + 1, word(w.pcs, at))
         if places.misses and is_shared(w, va):
-            note_culprit(w, culprits, places, va, size, k + 1, at)
+            note_culprit(w, culprits, places, k + 1, at)
 
 
 @hot

@@ -2,7 +2,8 @@
 
     section(id, title, blocks, lead)      those that are None are left out, and a section without blocks is None
     tiles([tile(...)])                    figures, the answer first
-    table(columns, rows)                  column: name or (name, kind); kind: text code int num pct bytes bar strip address
+    table(columns, rows)                  column: name or (name, kind); kind: text code int num pct bytes bar strip address, link (text, to),
+                                          tone (text, "good" "bad" "")
     bars(rows, parts)                     a stacked bar a row
     chart(x, panels)                      lines over one axis that zooms, one below the other; lanes(...): activity by row
     picture(svg_or_png, says)             what matplotlib drew

@@ -23,6 +23,7 @@
   const el = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
   const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
   const put = (where, ...children) => { where.replaceChildren(...children.flat(9).filter(c => c !== null && c !== undefined)); return where; };
+  const beside = ([text, to]) => el("a", { href: `./${encodeURIComponent(to)}` }, text);   // a page in the same folder, whatever its name is
   const swatch = name => el("span", { class: `swatch fill ${name}`, "aria-hidden": "true" });
   const colour = k => `c${k % 8}`;
   const widths = [];      // what is drawn anew when its width has changed
@@ -84,6 +85,8 @@
         el("i", { "left%": value < 0 ? 50 + 50 * value : 50, "width%": 50 * Math.abs(value) })), el("span", { class: "hidden" }, value < 0 ? "less" : "more"));
     if (kind === "strip") return el("td", {}, strip(value));
     if (kind === "stack") return el("td", {}, stack(value));
+    if (kind === "link") return el("td", {}, beside(value));
+    if (kind === "tone") return el("td", { class: `tone ${value[1]}` }, value[0]);
     if (NUMERIC.includes(kind)) return el("td", { class: "number" }, SHOW[kind](value));
     return el("td", { class: kind === "text" ? "words" : kind }, (SHOW[kind] || String)(value));
   }
@@ -110,7 +113,8 @@
     let order = null, down = true, wanted = "", most = block.rows.length > 30 ? 20 : Infinity;
     const more = el("button", { type: "button", click: () => { most = Infinity; draw(); } });
     const body = el("tbody"), heads = [];
-    const shown = row => row.map((v, k) => (SHOW[block.columns[k].kind] || String)(v ?? "")).join(" ").toLowerCase();
+    const worded = (v, kind) => (kind === "link" || kind === "tone" ? v[0] : v);
+    const shown = row => row.map((v, k) => (SHOW[block.columns[k].kind] || String)(worded(v, block.columns[k].kind) ?? "")).join(" ").toLowerCase();
     function draw() {
       let rows = block.rows.slice();
       if (wanted) rows = rows.filter(row => shown(row).includes(wanted));
@@ -119,6 +123,7 @@
       more.textContent = `Show all ${int(rows.length)} rows`;
       put(body, rows.slice(0, most).map(row => el("tr", {}, row.map((value, k) => {
         const kind = block.columns[k].kind;
+        if (k === 0 && kind === "link") return el("th", { scope: "row", class: "words" }, beside(value));
         if (k === 0 && !NUMERIC.includes(kind) && kind !== "address") return el("th", { scope: "row", class: "words" }, String(value));
         return cell(value, kind);
       }))), rows.length ? null : el("tr", {}, el("td", { colspan: block.columns.length }, "nothing matches")));
@@ -544,7 +549,7 @@
   }
   const head = el("header", {}, el("h1", {}, data.title), data.headline ? el("p", { class: "headline" }, data.headline) : null, data.subtitle ? el("p", { class: "subtitle" }, data.subtitle) : null,
     data.command ? el("p", { class: "command" }, el("code", {}, data.command), copying(data.command)) : null,
-    data.links.length ? el("p", {}, data.links.map(([text, to], k) => [k ? " · " : "", el("a", { href: to }, text)])) : null);
+    data.links.length ? el("p", {}, data.links.map((link, k) => [k ? " · " : "", beside(link)])) : null);
   const links = data.sections.map(s => el("a", { href: `#${s.id}` }, s.title));
   const nav = data.sections.length > 1 ? el("nav", { "aria-label": "sections" }, el("ul", {}, links.map(link => el("li", {}, link)))) : null;
   const main = el("main", {}, data.sections.map(s => el("section", { id: s.id, "aria-labelledby": `h-${s.id}` }, el("h2", { id: `h-${s.id}` }, s.title),

@@ -127,9 +127,11 @@ class Region(NamedTuple):
     categories: int
 
 
-def scan(process, start, end, required, any_of, inverted, returned, most):
-    """The list of Region in [start, end): pages of mappings whose categories, with those in `inverted` negated, include all of `required`
-    and one of `any_of` (0: no condition). Only the categories in `returned` are reported. `most` pages at most, None: all."""
+def scan(process, start, end, masks, most):
+    """The list of Region in [start, end). `masks`: (required, any_of, inverted, returned): pages of mappings whose categories, with those in
+    `inverted` negated, include all of `required` and one of `any_of` (0: no condition). Only the categories in `returned` are reported.
+    `most` pages at most, None: all."""
+    required, any_of, inverted, returned = masks
     known = P.PAGE_IS_ANY
     for name, mask in (("required", required), ("any_of", any_of), ("inverted", inverted), ("returned", returned)):
         if mask & ~known:

@@ -105,7 +105,7 @@ class Workload:
         numbers = {n: kinds[n].names.index(v) if isinstance(kinds.get(n), Choice) else v for n, v in fields.items()}
         shaped = {n: as_field(n, v) for n, v in numbers.items()}
         if JIT_DISABLED:  # a record's own attributes would hide fields such as `size`
-            return SimpleNamespace(**{n: v.item() if v.ndim == 0 else v for n, v in shaped.items()})
+            return SimpleNamespace(**{n: v.item() if v.ndim == 0 else v.copy() for n, v in shaped.items()})
         w = np.zeros(1, np.dtype([(n, v.dtype, v.shape) for n, v in shaped.items()], align=True)).view(np.recarray)[0]
         for name, value in shaped.items():
             w[name] = value
@@ -113,11 +113,11 @@ class Workload:
 
 
 def as_field(name, value):
-    """A number or an array of numbers as an array of float64 or int64. Raises TypeError."""
+    """A number or an array of numbers as an array of float64 or int64, the same one if it is one. Raises TypeError."""
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"w.{name}: takes a number or an array of numbers, not {type(value).__name__}")
-    return array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
+    return array.astype(np.float64 if array.dtype.kind == "f" else np.int64, copy=False)
 
 
 def as_values_sees(w):

@@ -31,6 +31,12 @@ STYLE = {
     "savefig.dpi": 150,
     "svg.hashsalt": "hwmem",
 }
+GROUNDS = "#figure_1 > #patch_1 path, [id^=axes_] > [id^=patch_]:first-child path"  # as matplotlib names them
+DARK = f"""@media screen and (prefers-color-scheme: dark) {{
+  {GROUNDS} {{ fill: #1a1d22 !important; }}
+  [style*="fill: {INK}"] {{ fill: #e7e9ec !important; }} [style*="fill: {SOFT}"] {{ fill: #a3abb6 !important; }}
+  [style*="stroke: {SOFT}"] {{ stroke: #a3abb6 !important; }} [style*="stroke: {FAINT}"] {{ stroke: #31363d !important; }}
+}}"""
 MISSING = "plots need matplotlib: pip install 'hwmem[plot]'"
 
 
@@ -75,8 +81,8 @@ def drawn(made, kind):
 
 
 def svg(axes):
-    """The figure that has these axes, as SVG."""
-    return drawn(axes.figure, "svg").decode()
+    """The figure that has these axes, as SVG, which is dark where the page around it is."""
+    return drawn(axes.figure, "svg").decode().replace("<defs>", f"<style>{DARK}</style>\n<defs>", 1)
 
 
 def shown(text, most=110):

@@ -9,6 +9,7 @@
 A result has those for which it has the figures.
 """
 
+import re
 from functools import partial
 
 from hwmem.params import PAGE
@@ -16,6 +17,10 @@ from hwmem.report import mutator, plot
 from hwmem.report.look import figure
 
 NAMES = ("comparison", "figures", "memory", "pauses", "mmu")
+SIZE = re.compile(r"([\d,.]+)(%|B|[KMG](?:iB)?)")
+SCALE = {"B": 1 / 1024, "K": 1, "M": 1 << 10, "G": 1 << 20}
+ANY, PARTS, KIB = "any", "parts of one", "KiB"  # units of a table's cells; "": a number
+ORDER = (KIB, "", PARTS)  # of panels
 NONE = 1 << 62  # a heap's goal from here on is none
 VAST = 4  # address space that is so many times what is resident is no line beside it
 HEAP = (("heap_live", "heap live"), ("heap_goal", "heap goal"), ("heap_released", "heap returned"))
@@ -55,21 +60,62 @@ def comparison(result):
 
 def figures(result):
     grid = result.values.get("grid")
-    if not grid or not all(isinstance(v, (int, float)) for cells in grid["cells"] for v in cells):
+    if not grid:
         return []
-    rows, columns, cells, across = grid["rows"], grid["columns"], grid["cells"], grid["row"] or ""
-    if grid["column"] is not None and len(columns) > 3:
-        return [partial(plot.mountain, rows=rows, columns=columns, cells=cells, across=grid["column"], along=across, title=grid["title"])]
-    series = {name: [(row, values[k]) for row, values in zip(rows, cells)] for k, name in enumerate(told_apart(columns))}
-    parts = {name for name, points in series.items() if max((y for _, y in points), default=0) <= 1}
-    shape = plot.lines if len(rows) > 4 else plot.bars
+    cells = [[number(cell) for cell in row] for row in grid["cells"]]
+    columns, across, title = list(map(str, grid["columns"])), grid["row"] or "", grid["title"]
+    if grid["column"] is not None and len(columns) > 3 and all(unit == "" for row in cells for unit, _ in row):
+        numbers = [[value for _, value in row] for row in cells]
+        return [partial(plot.mountain, rows=grid["rows"], columns=columns, cells=numbers, across=grid["column"], along=across, title=title)]
+    rows = named(grid["rows"], grid["cells"])
+    by_unit: dict[str, dict] = {}  # {unit: {column: points}}
+    for k, name in enumerate(told_apart(columns)):
+        unit = unit_of([row[k] for row in cells])
+        if unit is not None:
+            by_unit.setdefault(unit, {})[name] = [(row, found[k][1]) for row, found in zip(rows, cells)]
     painters = []
-    for kept, along in (([n for n in series if n not in parts], ""), ([n for n in series if n in parts], "parts of one")):
-        if kept:
-            most = [y for name in kept for _, y in series[name] if y > 0] or [1]
-            log, title = max(most) > 50 * min(most), grid["title"] if not painters else ""
-            painters.append(partial(shape, series={n: series[n] for n in kept}, across=across, along=along, title=title, log=log))
+    for unit, series in sorted(by_unit.items(), key=lambda one: ORDER.index(one[0])):
+        most = [y for points in series.values() for _, y in points if y] or [1]
+        log, shape = unit != PARTS and max(most) > 50 * min(most), plot.lines if len(rows) > 4 and are_amounts(rows) else plot.bars
+        painters.append(partial(shape, series=series, across=across, along=unit, title="" if painters else title, log=log))
     return painters
+
+
+def number(cell):
+    """(unit, value) of a table's cell: a number, a size as KiB, a percentage as a part of one; (None, None) for words, (any, None) for
+    nothing."""
+    if cell is None:
+        return ANY, None
+    if isinstance(cell, (int, float)) and not isinstance(cell, bool):
+        return "", cell
+    match = SIZE.fullmatch(cell) if isinstance(cell, str) else None
+    if match is None:
+        return None, None
+    value = float(match[1].replace(",", ""))
+    return (PARTS, value / 100) if match[2] == "%" else (KIB, value * SCALE[match[2][0]])
+
+
+def unit_of(column):
+    """Of numbers of one unit, which it is; None of a column with words, or with nothing."""
+    units = {unit for unit, _ in column} - {ANY}
+    if units == {""} and max(value or 0 for _, value in column) <= 1:
+        return PARTS
+    return units.pop() if len(units) == 1 else None
+
+
+def are_amounts(rows):
+    """Whether rows are numbers or sizes, between which there is something, so that a line may join them."""
+    return all(not isinstance(row, str) or SIZE.fullmatch(row) or row.replace(",", "").replace(".", "").isdigit() for row in rows)
+
+
+def named(rows, cells):
+    """Labels of rows; those that several rows have, with the words beside them."""
+    if len(set(rows)) == len(rows):
+        return rows
+    return [
+        ", ".join([str(row), *(cell for cell in own if cell and isinstance(cell, str) and number(cell)[0] is None)])
+        for row, own in zip(rows, cells)
+    ]
 
 
 def told_apart(names):

@@ -2,21 +2,24 @@
 
     lines, bars      figures over settings                mountain     a colour for each value of a grid
     steps            what changes over time               histogram    how often which duration
+    spans            from which address to which
 
 Words on an axis are set out evenly; numbers that grow by a factor stand on a logarithmic axis.
 """
 
 from math import ceil, log2
 
-from hwmem.report.look import COLOURS, SCALE, dress, label, legend, shown, ways
+from hwmem.report.look import COLOURS, SCALE, SOFT, dress, label, legend, shown, ways
 
 BARS = 0.8  # of the room of a group
-MOST_LABELS = 70  # characters beside one another
+MOST_LABELS = 60  # characters beside one another
 UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 FACTOR, DECADES = (
     1.4,
     16,
 )  # numbers grow by a factor if each is this much more than the one before, and the last one that much than the first
+MOST_BARS = 16  # beside which a legend has room
+NARROWEST = 200  # bars of spans that would fit beside one another
 BINS, WIDE = 24, 50  # of a histogram; how many times the least the most is where its axis is logarithmic
 TICKS, MOST_TICKS = 6, 12  # about as many as an axis of bytes has; at most as many where each point has one
 
@@ -65,12 +68,12 @@ def ground(axes, log):
     tell(axes.yaxis, count)
 
 
-def binary(axes):
+def binary(axis):
     """Ticks at multiples of a power of two."""
     from matplotlib.ticker import MultipleLocator
 
-    top = axes.get_ylim()[1]
-    axes.yaxis.set_major_locator(MultipleLocator(2 ** ceil(log2(top / TICKS)) if top > TICKS else 1))
+    top = axis.get_view_interval()[1]
+    axis.set_major_locator(MultipleLocator(2 ** ceil(log2(top / TICKS)) if top > TICKS else 1))
 
 
 def lines(axes, series, across, along, title="", log=False):
@@ -105,10 +108,36 @@ def bars(axes, series, across, along, title="", log=False):
     for k, (name, points) in enumerate(series.items()):
         at = [i + (k - (len(series) - 1) / 2) * wide for i in range(len(points))]
         axes.bar(at, [y if y is not None else 0 for _, y in points], wide, label=label(name), color=COLOURS[k % len(COLOURS)])
-    turn(axes, [shown(str(x), 24) for x, _ in next(iter(series.values()))])
+    turn(axes, [shown(x if isinstance(x, str) else count(x), 24) for x, _ in next(iter(series.values()))])
     ground(axes, log)
     dress(axes, across, along, title, "y")
-    legend(axes, len(series))
+    legend(axes, len(series), beside=sum(map(len, series.values())) > MOST_BARS)
+
+
+def spans(axes, series, across, along, title="", log=False):
+    """For each x of two `series`, the first address and the one after the last, as numbers or in hexadecimal: a bar between them, the first x at
+    the top; what would be narrower than can be seen is drawn wider."""
+    names = [shown(str(x), 24) for x, _ in next(iter(series.values()))]
+    begins, ends = ([int(y, 16) if isinstance(y, str) else y for _, y in points] for points in series.values())
+    least = (max(ends) - min(0, *begins)) / NARROWEST
+    for row, (name, begin, end) in enumerate(zip(names, begins, ends)):
+        axes.barh(row, max(end - begin, least), left=begin, height=BARS, color=COLOURS[row % len(COLOURS)])
+        right = begin < max(ends) / 2
+        axes.text(
+            max(end, begin + least) if right else begin,
+            row,
+            f" {begin:#x} ",
+            va="center",
+            ha="left" if right else "right",
+            fontsize=8,
+            color=SOFT,
+        )
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, max(ends))
+    binary(axes.xaxis)
+    tell(axes.xaxis, size)
+    dress(axes, along, across, title, "x")
 
 
 def mountain(axes, rows, columns, cells, across, along, title=""):
@@ -140,7 +169,7 @@ def steps(axes, seconds, series, along, title="", format=size, spans=()):
         axes.axvspan(begin, end, color=COLOURS[5], alpha=0.25, linewidth=0)
     ground(axes, False)
     if format is size:
-        binary(axes)
+        binary(axes.yaxis)
     tell(axes.yaxis, format)
     tell(axes.xaxis, duration)
     dress(axes, "time", along, title)

@@ -35,6 +35,7 @@ from hwmem.sched.block import enqueue
 MAX_CYCLES = Integer(1, 10**18)
 VALUES_SECONDS = 0.3  # for what an interrupted program has computed
 RECORDING = "threads"  # the format
+JSON_TYPES = frozenset((int, float, str, bool, type(None)))
 TOP, KEPT = 10, 200  # rows of a table of where misses are: shown, and kept in the result
 START_SPREAD_CYCLES = 1000  # no two threads of a real program start in the same cycle; what the seed decides
 
@@ -330,7 +331,7 @@ def accesses(m):
 def plain(value):
     """A value as JSON has it: numpy's numbers and arrays become Python's."""
     if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
+        return {str(k): v if type(v) in JSON_TYPES else plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):  # Go's programs have some ten thousand symbols
+        return [v if type(v) in JSON_TYPES else plain(v) for v in value]
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value

@@ -196,10 +196,27 @@ class Units:
         return rows[i][2] if i >= 0 and pc < rows[i][1] else None
 
     def ranges(self):
+        """(starts, [(low, high, unit)]), ascending. Only units that .debug_aranges does not list are parsed for it."""
         if self._ranges is None:
-            rows = sorted(((low, high, unit) for unit in self.units for low, high in code_ranges(unit.get_top_DIE())), key=lambda r: r[:2])
+            listed = listed_ranges(self.dwarf)
+            ranges = ((unit, listed.get(unit.cu_offset) or code_ranges(unit.get_top_DIE())) for unit in self.units)
+            rows = sorted(((low, high, unit) for unit, of in ranges for low, high in of), key=lambda r: r[:2])
             self._ranges = [row[0] for row in rows], rows
         return self._ranges
+
+
+def listed_ranges(dwarf):
+    """{offset of a unit: [(low, high)]} of the units in .debug_aranges, which has all code of a unit that it has; {} if it cannot be read.
+    The C library has two thousand units, which take seconds to parse."""
+    found: dict[int, list] = {}
+    try:
+        table = dwarf.get_aranges()
+        for entry in table.entries if table else ():
+            if entry.begin_addr > 0 < entry.length:  # functions that the linker dropped are at 0
+                found.setdefault(entry.info_offset, []).append((entry.begin_addr, entry.begin_addr + entry.length))
+    except Exception:  # whatever damaged bytes lead to: the units themselves are asked
+        return {}
+    return found
 
 
 def code_ranges(die):

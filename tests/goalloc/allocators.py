@@ -1,7 +1,8 @@
 """Random programs for allocators, held against plain lists: `python -m tests.goalloc.allocators [OPERATIONS]` runs long ones on each.
 
 Each thread has slots with blocks; an operation mallocs, frees or reallocs one of them. Every block's first and last words hold what its
-slot says, and are looked at before it goes; between bursts no two blocks may overlap, and the allocator's own invariants hold.
+slot says, and are looked at before it goes; between bursts no two blocks may overlap, and the allocator's own invariants hold. Now and then
+two seconds pass, so that what is returned by time is.
 """
 
 import sys
@@ -13,10 +14,12 @@ from hwmem._jit import kernel
 from hwmem.config.machine import MachineConfig
 from hwmem.core.access import load64, store64
 from hwmem.core.service import drain_all
+from hwmem.sched.thread import compute
 from goalloc.baselines import NAMES, Allocator
 from goalloc.baselines.malloc import free, malloc, realloc, usable_size
 
 CORES, SLOTS = 4, 160
+PAUSE = 6_000_000_000  # cycles
 BLOCK, SIZE, TAG = range(3)  # columns of a slot
 LOST, MISALIGNED, SHORT, SPOILT = range(1, 5)  # what a burst may return
 
@@ -41,9 +44,10 @@ def is_marked(m, t, slot, n, moved):
 
 
 @kernel
-def burst(m, t, slots, draws):
-    """An operation for each row of draws: slot, what, size, tag. 0, or what is wrong. Then all stores are in memory."""
+def burst(m, t, slots, draws, pause):
+    """An operation for each row of draws: slot, what, size, tag. 0, or what is wrong. Then all stores are in memory, and `pause` cycles pass."""
     wrong = operations(m, t, slots, draws)
+    compute(m, t, pause)
     drain_all(m, m.thread[t].core)
     return wrong
 
@@ -96,7 +100,7 @@ def hammer(name, operations, seed=0, burst_length=500, largest=20_000):
         if i % 16 == 15:  # blocks go from thread to thread
             slots = np.roll(slots, SLOTS, 0)
         some = draws(random, burst_length, (300, 3_000, largest, 40 * largest)[i // 4 % 4 if i % 7 else 3])
-        wrong = allocator.process._run(core, burst, slots[core * SLOTS : (core + 1) * SLOTS], some)
+        wrong = allocator.process._run(core, burst, slots[core * SLOTS : (core + 1) * SLOTS], some, PAUSE if i % 16 == 14 else 0)
         assert wrong == 0, (name, i, wrong)
         live = slots[slots[:, BLOCK] != 0]
         assert not overlapping(live[:, BLOCK], live[:, SIZE]), (name, i)

@@ -1,7 +1,7 @@
 """Memory that a program has after it has filled its heap, dropped nearly all of it, and asked for all that can go back: RSS in KiB above the start.
 
-As a program of its own it does so with the library that is preloaded (argument: what to ask it with); `emulated` does the same with an
-allocator of goalloc's.
+As a program of its own it does so with the library that is preloaded (arguments: what to ask it with; one size in place of many, and how many
+blocks); `emulated` in test_allocators_live.py does the same with an allocator of goalloc's.
 """
 
 import ctypes
@@ -12,8 +12,10 @@ import sys
 BLOCKS, KEPT = 20_000, 20  # one in twenty stays
 
 
-def sizes():
-    """The same for both: 16 bytes to 4 KiB, small ones more often."""
+def sizes(size=0, blocks=BLOCKS):
+    """The same for both: 16 bytes to 4 KiB, small ones more often; or `blocks` of one size."""
+    if size:
+        return [size] * blocks
     x, found = 12345, []
     for _ in range(BLOCKS):
         x = (x * 1103515245 + 12345) & 0x7FFFFFFF
@@ -35,8 +37,8 @@ def main():
     library, how = ctypes.CDLL(None), sys.argv[1]
     library.malloc.restype, library.malloc.argtypes, library.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
     library.prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE
-    wanted = sizes()
-    blocks = (ctypes.c_void_p * BLOCKS)()
+    wanted = sizes(*map(int, sys.argv[2:]))
+    blocks = (ctypes.c_void_p * len(wanted))()
     ctypes.memset(blocks, 0, ctypes.sizeof(blocks))
     rows = [resident()]
     for i, n in enumerate(wanted):
@@ -44,7 +46,7 @@ def main():
         for offset in range(0, n, 4096):
             ctypes.memset(blocks[i] + offset, 1, 8)
     rows.append(resident())
-    for i in range(BLOCKS):
+    for i in range(len(wanted)):
         if i % KEPT:
             library.free(blocks[i])
     rows.append(resident())

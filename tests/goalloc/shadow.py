@@ -6,15 +6,19 @@ The model: a list of slots and a dict of objects, {id: Node(refs, data words)}; 
 collection (and at the end): the graphs from the roots are the same, object by object and reference by reference, whatever their addresses are; each object
 has its id, and its other words are what they were; nothing that lives is outside; and what does not live is gone.
 
+A heap may turn out to be too small: then what the collector had to keep must leave no room indeed, and the same script runs on one of twice the size.
+
 Run as a script: 1,000 random mutators for each collector, `python -m tests.goalloc.shadow [MUTATORS [COLLECTOR ...]]`.
 """
 
+import re
 import sys
 
 import numpy as np
 
 from goalloc.collectors.heap import Heap
 from goalloc.collectors.kinds import COLLECTORS
+from goalloc.errors import FatalError
 from goalloc.collectors.script import CLEAR, COLLECT, DROP, LOAD, NEW, POP, SET, STORE, script
 
 SLOTS, LARGEST = 32, 8
@@ -126,7 +130,11 @@ def hold(heap, rows, check=check_heap):
     model, row, compared = Model(), 0, 0
     while row < len(rows):
         before = heap.statistics()["collections"]
-        after = heap.run(rows, row, True)
+        try:
+            after = heap.run(rows, row, True)
+        except FatalError as error:
+            is_exhausted(heap, model, rows[row:], str(error))
+            raise
         for r in rows[row:after]:
             model.apply(r)
         last, row = rows[after - 1], after
@@ -141,18 +149,52 @@ def hold(heap, rows, check=check_heap):
     return compared + 1
 
 
+def is_exhausted(heap, model, rows, words):
+    """A fatal error says so: after a collection the graph is the model's, nothing dead is left, and there is no room for the next object."""
+    wanted = int(re.search(r"heap exhausted: no (\d+) bytes free", words)[1])
+    made = heap.statistics()["objects"]
+    for row in rows:
+        if row[0] == NEW and len(model.nodes) == made:
+            break
+        model.apply(row)
+    check_heap(heap, model)
+    prefix = 8 * heap.kind.prefix
+    used = sum(8 * (1 + len(refs) + len(data)) + prefix for refs, data in heap.objects().values())
+    if heap.kind.nursery:
+        assert used + 2 * wanted + 16 > heap.size  # half of what is free is for copies
+    elif heap.kind.free_lists:
+        assert used + wanted > heap.size / 2  # the free blocks are small ones
+    else:
+        assert used + wanted + prefix + 8 > (heap.size / 2 if heap.kind.halves else heap.size)
+
+
+def hold_in_a_heap(machine, name, size, rows):
+    """`hold`, in a heap of `size` bytes or the next that is large enough. (How often it was compared, how many were too small.)"""
+    small = 0
+    while True:
+        process = machine.spawn()
+        try:
+            return hold(Heap(process, name, size << small), rows), small
+        except FatalError:
+            small += 1
+        finally:
+            process.exit()
+
+
 def main(mutators=1000, *names):
     from hwmem.machine.machine import Machine
 
     machine = Machine()
     for name in names or COLLECTORS:
-        compared = 0
+        compared = small = 0
         for seed in range(mutators):
-            process = machine.spawn()
             rng = np.random.default_rng((seed, COLLECTORS[name].door))
-            compared += hold(Heap(process, name, int(rng.integers(9, 14)) << 10), random_script(rng, 600))
-            process.exit()
-        print(f"{name}: {mutators:,} random mutators, the graphs were equal at {compared:,} collections", flush=True)
+            found = hold_in_a_heap(machine, name, int(rng.integers(9, 14)) << 10, random_script(rng, 600))
+            compared, small = compared + found[0], small + found[1]
+        print(
+            f"{name}: {mutators:,} random mutators, the graphs were equal at {compared:,} collections; {small} heaps were too small",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

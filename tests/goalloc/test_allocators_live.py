@@ -82,9 +82,9 @@ def drop(m, t, blocks):
     drain_all(m, m.thread[t].core)
 
 
-def emulated(name):
+def emulated(name, *one_size):
     process = hwmem.Machine(MachineConfig().replace(cores=1, memory="256MiB")).spawn()
-    allocator, wanted = Allocator(process, name), np.array(sizes())
+    allocator, wanted = Allocator(process, name), np.array(sizes(*one_size))
     blocks, rows = np.zeros(len(wanted), np.int64), [process.smaps_rollup()["Rss"]]
     process._run(0, fill, wanted, blocks)
     rows.append(process.smaps_rollup()["Rss"])
@@ -102,4 +102,13 @@ def test_resident_memory_after_fill_drop_and_purge_is_the_librarys_within_ten_pe
     if name == "glibc" and platform.libc_ver() != ("glibc", "2.36"):
         pytest.skip("the C library is not glibc 2.36")
     real, ours = child("fill_drop_purge", library, name), emulated(name)
+    assert ours == pytest.approx(real, rel=0.1), (real, ours)
+
+
+@pytest.mark.parametrize("size", [1024, 1152, 6144])
+def test_where_spans_are_as_long_debians_tcmalloc_keeps_as_much_memory_as_googles(size):
+    """gperftools caches by thread. In most other classes its blocks, or its spans, have other sizes."""
+    one_size = size, (64 << 20) // size
+    real = child("fill_drop_purge", "gperftools", "gperftools", *map(str, one_size))
+    ours = emulated("tcmalloc-threads", *one_size)
     assert ours == pytest.approx(real, rel=0.1), (real, ours)

@@ -203,6 +203,11 @@ def test_two_minutes_without_a_collection_force_one_but_not_before_the_first():
     assert pass_and_allocate() == 2
     assert rt.memstats()["NumForcedGC"] == 1, "MemStats counts those that runtime.GC() asked for"
     assert "GC forced" in rt.trace_lines()
+    rt.set_gc_percent(-1)
+    assert pass_and_allocate() == 2, "none while GOGC is off"
+    rt.set_gc_percent(100)
+    rt.malloc_many([8192] * 20)
+    assert rt.memstats()["NumGC"] == 3, "but the time has gone on"
 
 
 def test_runtime_gc_brings_the_heaps_profile_up_to_date():

@@ -20,7 +20,9 @@ import pytest
 import swept
 import users
 from one_p import OneP
+from pprof import traces
 from recorded import scenarios
+from test_goroutine_profile import WAITING
 
 from goalloc import answers
 from goalloc.sched.chan import CHANRECV
@@ -73,7 +75,7 @@ def programs(environment, tmp_path_factory):
     """A folder with the real side's programs, built: live (live/main.go), order, maps and thousand (live/*/main.go)."""
     folder = tmp_path_factory.mktemp("live")
     subprocess.run(
-        ["go", "build", "-o", f"{folder}/", ".", "./order", "./maps", "./thousand", "./collect", "./swept", "./users"],
+        ["go", "build", "-o", f"{folder}/", ".", "./order", "./maps", "./thousand", "./collect", "./swept", "./users", "./waiting"],
         cwd=LIVE,
         env=environment,
         check=True,
@@ -371,3 +373,10 @@ def test_fresh_programs_with_collections_lie_and_are_freed_as_on_the_real_heap(p
 def test_what_users_try_is_what_was_recorded(programs):
     for name, recorded in users.recorded().items():
         assert users.theirs(programs / "users", name) == recorded, name
+
+
+def test_goroutines_wait_in_the_frames_of_the_real_profile(programs, tmp_path):
+    path = tmp_path / "goroutine.pb.gz"
+    path.write_bytes(subprocess.run([programs / "waiting"], capture_output=True, check=True).stdout)
+    found = {frames: n for frames, n in traces(path).items() if "runtime.main" not in frames}
+    assert found == WAITING

@@ -1,6 +1,7 @@
 """The heap's profile: exact where every object is sampled, right on average where not; freed objects count where they were allocated."""
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -150,11 +151,18 @@ def test_estimates_are_pprofs():
 
 def test_the_command_prints_the_profile_after_the_run_and_keeps_it(capsys, tmp_path):
     from goalloc.cli.cli import main
+    from goalloc.observe.pprof import heap_profile
+    from hwmem.runs.result import load_result
 
     kept = str(tmp_path / "r.hwm")
     assert main(["run", "binary-trees", "--alone", "--gomaxprocs", "1", "--memprofile", "1", "-o", kept]) == 0
     table = capsys.readouterr().out.split("alloc_space")[1].splitlines()
     assert table[1].split()[:3] == ["flat", "flat%", "sum%"] and any(row.endswith("24  node") for row in table)
     assert main(["report", kept, "profile"]) == 0 and capsys.readouterr().out.split("alloc_space")[1].splitlines() == table
+    file = tmp_path / "heap.pb.gz"
+    file.write_bytes(b"of an earlier run")
+    assert main(["report", kept, "profile", "-o", str(file)]) == 0
+    stored = load_result(kept).values["memprofile"]
+    assert file.read_bytes() == heap_profile(stored["records"], 1) and sorted(os.listdir(tmp_path)) == ["heap.pb.gz", "r.hwm"]
     assert main(["run", "binary-trees", "--memprofile", "-3"]) == 2
     assert "memprofile" in capsys.readouterr().err

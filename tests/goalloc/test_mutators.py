@@ -114,6 +114,15 @@ def test_what_lives_is_what_a_compaction_leaves_and_a_copying_heap_needs_twice_a
     assert criteria.compare("binary-trees", "semispace", 1.2, **SMALL["binary-trees"])["cycles"] is None
 
 
+def test_go_runs_in_no_smaller_heap_than_it_can_keep_to():
+    """Go: mgcpacer.go sweepMinHeapDistance, 1 MiB above what was marked."""
+    runs = criteria.runs(("lists",), ("go", "counts"), (3.0, 1.2, 30.0))
+    (least,) = [factor for _, collector, factor in runs if collector == "go" and factor != 30.0]
+    assert runs == [("lists", c, f) for c, f in (("counts", 1.2), ("counts", 3.0), ("go", least), ("go", 30.0), ("counts", 30.0))]
+    above = (least - 1) * criteria.live_bytes("lists")
+    assert 1 << 20 <= above < (1 << 20) + criteria.live_bytes("lists") / 10
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_utilisation_is_the_least_of_all_windows(seed):
     rng = np.random.default_rng(seed)

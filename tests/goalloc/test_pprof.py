@@ -1,26 +1,10 @@
 """The heap profile's file says to the real `go tool pprof` what the records say."""
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from pprof import PPROF, top
 
 from goalloc.observe.memprofile import scaleHeapSample
 from goalloc.observe.pprof import heap_profile, varint
-
-
-def go():
-    """The go command with its pprof, or None."""
-    tool = shutil.which("go") or str(Path(sys.executable).with_name("go"))
-    try:
-        done = subprocess.run([tool, "tool", "pprof", "-h"], capture_output=True, text=True, timeout=60)
-    except OSError:
-        return None
-    return tool if "pprof" in done.stderr + done.stdout else None
 
 
 def record(site, typ, size, allocs, frees, m=0):
@@ -38,17 +22,7 @@ RECORDS = [
 ]
 
 
-def top(tool, path, *options):
-    """{function: bytes or objects} that `pprof -top` shows."""
-    env = {**os.environ, "PPROF_TMPDIR": str(path.parent)}
-    words = [tool, "tool", "pprof", "-top", "-unit=B", "-nodecount=100", "-nodefraction=0", *options, str(path)]
-    done = subprocess.run(words, capture_output=True, text=True, env=env)
-    assert done.returncode == 0, done.stderr
-    rows = re.findall(r"^\s*(-?\d+)B?\s+\S+%\s+\S+%\s+-?\d+B?\s+\S+%\s+(.*)$", done.stdout, re.M)
-    return {name.strip(): int(flat) for flat, name in rows}
-
-
-live = pytest.mark.skipif(go() is None, reason="needs Go: pip install '.[go]'")
+live = pytest.mark.skipif(PPROF is None, reason="needs Go: pip install '.[go]'")
 
 
 @pytest.mark.live
@@ -56,9 +30,9 @@ live = pytest.mark.skipif(go() is None, reason="needs Go: pip install '.[go]'")
 def test_pprof_shows_what_is_in_use_and_what_was_allocated(tmp_path):
     path = tmp_path / "heap.pb.gz"
     path.write_bytes(heap_profile(RECORDS, 1))
-    assert top(go(), path) == {"main.parse": 600 * 48 + 10 * 1024, "main.cache": 10 * 4096, "Leaf": 800}
-    assert top(go(), path, "-alloc_space") == {"main.parse": 1000 * 48 + 10 * 1024, "main.cache": 100 * 4096, "Leaf": 800}
-    assert top(go(), path, "-inuse_objects") == {"main.parse": 610, "main.cache": 10, "Leaf": 50}
+    assert top(path) == {"main.parse": 600 * 48 + 10 * 1024, "main.cache": 10 * 4096, "Leaf": 800}
+    assert top(path, "-alloc_space") == {"main.parse": 1000 * 48 + 10 * 1024, "main.cache": 100 * 4096, "Leaf": 800}
+    assert top(path, "-inuse_objects") == {"main.parse": 610, "main.cache": 10, "Leaf": 50}
 
 
 @pytest.mark.live
@@ -67,7 +41,7 @@ def test_pprof_subtracts_a_profile_from_a_later_one(tmp_path):
     before, after = tmp_path / "before.pb.gz", tmp_path / "after.pb.gz"
     before.write_bytes(heap_profile(RECORDS[:2], 1))
     after.write_bytes(heap_profile(RECORDS, 1))
-    assert {name: n for name, n in top(go(), after, f"-base={before}").items() if n} == {"main.cache": 10 * 4096, "Leaf": 800}
+    assert {name: n for name, n in top(after, f"-base={before}").items() if n} == {"main.cache": 10 * 4096, "Leaf": 800}
 
 
 @pytest.mark.live
@@ -75,7 +49,7 @@ def test_pprof_subtracts_a_profile_from_a_later_one(tmp_path):
 def test_samples_are_scaled_as_go_scales_them(tmp_path):
     path = tmp_path / "heap.pb.gz"
     path.write_bytes(heap_profile(RECORDS[2:4], 4096))
-    assert top(go(), path) == {"main.cache": scaleHeapSample(10, 10 * 4096, 4096)[1]}
+    assert top(path) == {"main.cache": scaleHeapSample(10, 10 * 4096, 4096)[1]}
 
 
 def test_varints_are_protobufs():

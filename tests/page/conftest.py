@@ -30,6 +30,9 @@ class Browser:
         """Show the page `text`, which is HTML."""
         file = self.folder / "page.html"
         file.write_text(text, encoding="utf-8")
+        self.show(file.as_uri(), width, dark, media)
+
+    def show(self, address, width=1280, dark=False, media="screen"):
         scheme = [
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
             {"name": "prefers-reduced-motion", "value": "reduce"},
@@ -39,7 +42,15 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.driver.get("about:blank")
         self.driver.get_log("browser")
-        self.driver.get(file.as_uri())
+        self.driver.get(address)
+
+    def violations(self, axe):
+        """What axe-core, its text `axe`, finds on the page, in words."""
+        self.script(axe)
+        return self.driver.execute_async_script(
+            "const done = arguments[0]; setTimeout(() => axe.run({resultTypes: ['violations']}).then(r => done(r.violations.map(v =>"
+            " `${v.id}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(' | ')}`))), 100)"
+        )
 
     def script(self, text, *arguments):
         return self.driver.execute_script(text, *arguments)

@@ -96,12 +96,44 @@ def test_a_grid_of_sizes_and_strides_is_a_mountain_with_its_numbers():
     mixed = grid | {
         "column": None,
         "columns": ["in order", "read", "at random", "read"],
-        "rows": list("abcdef"),
+        "rows": ["64KiB", "1MiB", "1.5MiB", "2MiB", "4MiB", "8MiB"],
         "cells": [[50.0, 0.5, 9.0, 1]] * 6,
     }
     cycles, parts = drawn(result(values={"grid": mixed}).plot(what="figures"))
     assert [line.get_label() for line in cycles.lines] == ["in order", "at random"]
     assert [line.get_label() for line in parts.lines] == ["in order: read", "at random: read"]
+
+
+def test_a_table_of_sizes_words_and_parts_has_a_panel_for_each_unit():
+    pytest.importorskip("matplotlib", reason="plots need matplotlib")
+    grid = {
+        "title": "memory given back",
+        "row": "way",
+        "rows": ["DONTNEED", "FREE", "FREE"],
+        "column": None,
+        "columns": ["how", "RSS", "after", "faults", "waste", "cycles"],
+        "cells": [
+            ["", "16,384K", "0K", 4096, "12.5%", None],
+            ["idle", "2MiB", "512B", 0, "0.0%", 71.9],
+            ["short", "1K", "1.5M", 3, "100.0%", 24.2],
+        ],
+    }
+    sizes, counts, parts = drawn(result(values={"grid": grid}, samples=0, comparison=None).plot())
+    heights = [[[bar.get_height() for bar in group] for group in axes.containers] for axes in (sizes, counts, parts)]
+    assert heights == [[[16384, 2048, 1], [0, 0.5, 1536]], [[4096, 0, 3], [0, 71.9, 24.2]], [[0.125, 0, 1]]]
+    assert [axes.get_ylabel() for axes in (sizes, counts, parts)] == ["KiB", "", "parts of one"]
+    assert [label.get_text() for label in sizes.get_xticklabels()] == ["DONTNEED", "FREE, idle", "FREE, short"]
+
+
+@pytest.mark.parametrize("address", [int, hex], ids=["numbers", "text"])
+def test_spans_lie_where_they_are_and_the_smallest_can_be_seen(address):
+    pytest.importorskip("matplotlib", reason="plots need matplotlib")
+    one = EXPERIMENTS["address-space"]
+    rows = [["text", address(0x8048000), address(0x8050000), "-"], ["kernel space", address(0xC0000000), address(1 << 32), "-"]]
+    (axes,) = drawn(Outcome(one, Table(one.columns, rows), Verdict(True, "so"), 0, (), (), "hwmem").plot())
+    (text,), (kernel,) = axes.containers
+    assert (kernel.get_x(), kernel.get_width()) == (0xC0000000, 1 << 30) and text.get_x() == 0x8048000 and text.get_width() > 1 << 23
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["text", "kernel space"]
 
 
 @pytest.mark.parametrize("name", [*EXPERIMENTS, *OF_GO])
@@ -113,7 +145,8 @@ def test_every_experiments_figure_can_be_drawn(name):
     rows = [[f"way {k % 2}" if column == one.figure.by else k for column in one.columns] for k in range(1, 5)]
     panels = drawn(Outcome(one, Table(one.columns, rows), Verdict(True, "so"), 0, (), (), "hwmem").plot())
     expected = 2 if one.figure.by else len(one.figure.ys)
-    assert sum(len(axes.lines) for axes in panels) == expected and len(panels) == 1 + one.figure.along.count("; ")
+    shapes = {"": lambda axes: len(axes.lines), "bars": lambda axes: len(axes.containers), "spans": lambda axes: len(axes.containers) // 2}
+    assert sum(map(shapes[one.figure.shape], panels)) == expected and len(panels) == 1 + one.figure.along.count("; ")
 
 
 def test_names_are_no_markup_no_tex_and_no_commands(tmp_path):

@@ -70,3 +70,28 @@ def test_a_stripped_program_has_what_its_dynamic_symbols_say(tmp_path):
     run("strip", program)
     found = names_of(program).code(start + 4)
     assert (found.function, found.source) == ("within", "")
+
+
+@pytest.mark.parametrize("source", ["told.c", "told.cpp"])
+def test_units_lie_where_the_list_of_their_ranges_says_and_where_they_say_themselves(tmp_path, source, monkeypatch):
+    """With .debug_aranges no unit is parsed to find out where its code is; without it each is, and says the same."""
+    from elftools.dwarf.compileunit import CompileUnit
+
+    from hwmem.symbols.dies import Units, listed_ranges
+
+    program = build(tmp_path, source)
+    run("objcopy", "--remove-section", ".debug_aranges", program, tmp_path / "bare")
+    rows = []
+    for path in (program, tmp_path / "bare"):
+        units, parsed = Units(dwarf_of(path)), []
+        monkeypatch.setattr(CompileUnit, "get_top_DIE", lambda unit, parse=CompileUnit.get_top_DIE: [parse(unit), parsed.append(unit)][0])
+        rows.append([(low, high, unit.cu_offset) for low, high, unit in units.ranges()[1]])
+        monkeypatch.undo()
+        assert bool(parsed) == (listed_ranges(units.dwarf) == {}) == (path.name == "bare")
+    assert rows[0] == rows[1] != []
+
+
+def dwarf_of(path):
+    from elftools.elf.elffile import ELFFile
+
+    return ELFFile.load_from_path(str(path)).get_dwarf_info()
