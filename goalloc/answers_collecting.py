@@ -78,9 +78,18 @@ class GCProgram:
         self.known = {(row[0], row[1], row[3] if row[2] == 1 else -1) for row in start["spans"]}
         self.address, self.allocated_in, self.alive, self.ran = {}, {}, {}, []
         self.cycle, self.addresses, self.waiting = 0, [], None
+        self.touch_resident()
         self.before = self.stats()
         self.schedticks = {c["op"]: c.get("schedtick") for c in program["collections"]}
         self.traced = any("madvise" in c for c in program["collections"])
+
+    def touch_resident(self):
+        """The kernel holds free pages from before the start, which the start does not name, but the recording's first look, before any collection."""
+        collected = [i for i, (name, *_) in enumerate(self.program["ops"]) if name in ("gc", "free_os_memory", "gc_start")]
+        looks = [c for c in self.program["collections"] if "resident" in c and c["op"] < min(collected, default=len(self.program["ops"]))]
+        for first, n in looks[0]["resident"] if looks else ():
+            for page in range(first, first + n):
+                self.rt.process.store(FIRST_ARENA + page * H.PAGE, 0)
 
     def answer(self):
         collections = []

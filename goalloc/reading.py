@@ -45,7 +45,7 @@ READING = (
     "goalloc.collectors.mark_sweep", "goalloc.collectors.lisp2", "goalloc.collectors.shading", "goalloc.collectors.counts", "goalloc.collectors.generational", "goalloc.collectors.cards", "goalloc.collectors.threaded", "goalloc.collectors.semispace",
     "goalloc.collectors.mark", "goalloc.collectors.sweep", "goalloc.collectors.freelist", "goalloc.collectors.bump", "goalloc.collectors.model",
     # A Go program from Python
-    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.values", "goalloc.runtime.collecting", "goalloc.runtime.looking", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
+    "goalloc.runtime", "goalloc.runtime.runtime", "goalloc.runtime.values", "goalloc.runtime.collecting", "goalloc.runtime.pinner", "goalloc.runtime.looking", "goalloc.runtime.collect", "goalloc.runtime.start_swept", "goalloc.runtime.start",
     "goalloc.runtime.goroutine", "goalloc.runtime.map", "goalloc.runtime.arena", "goalloc.runtime.pacing", "goalloc.runtime.log",
     "goalloc.runtime.arguments", "goalloc.runtime.slice",
     "goalloc.runtime.entries",

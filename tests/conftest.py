@@ -16,6 +16,7 @@ import random
 import subprocess
 import sys
 import zlib
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -67,11 +68,16 @@ def pytest_sessionstart(session):
         subprocess.run([sys.executable, "-m", "tests.doors"], cwd=ROOT, check=True)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     slow = set(SLOW.read_text().split())
     for item in items:
         if function_of(item.nodeid) in slow:
             item.add_marker(pytest.mark.slow)
+    if hasattr(config, "workerinput"):  # whole files go to processes in this order: the longest first, so that none is left at the end
+        seconds = Counter()
+        for item in items:
+            seconds[item.path] += SLOW_SECONDS if item.get_closest_marker("slow") else SLOW_SECONDS / 20
+        items.sort(key=lambda item: -seconds[item.path])
 
 
 def pytest_runtest_logreport(report):

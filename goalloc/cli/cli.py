@@ -4,6 +4,7 @@ Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one 
 """
 
 import sys
+from types import SimpleNamespace
 
 from hwmem.cli import line
 from hwmem.cli.experiments import Room, experiment_commands
@@ -98,6 +99,7 @@ def percent(text):
 
 def warm_up(arguments):
     """The runtime's doors, the programs' kernels and those of experiments. `hwmem warmup` comes here, too."""
+    from goalloc.escape.cost import measure
     from goalloc.experiments.claims import EXPERIMENTS
     from goalloc.experiments.lab import GoLab
     from goalloc.programs import PROGRAMS
@@ -105,8 +107,11 @@ def warm_up(arguments):
     from hwmem.cli.warmup import bind, carry_out, those_without_workloads
     from hwmem.runs.job import Job
 
-    programs = [(name, lambda program=program: Job(program).set_up()) for name, program in PROGRAMS.items()]
-    carry_out([("doors", lambda: bind(range(params.GUEST_DOORS, params.DOORS))), *programs, *those_without_workloads(EXPERIMENTS, GoLab())])
+    steps = [(name, lambda program=program: Job(program).set_up()) for name, program in PROGRAMS.items()]
+    steps.insert(0, ("doors", lambda: bind(range(params.GUEST_DOORS, params.DOORS))))
+    steps.append(("run", lambda: Job(PROGRAMS.find("alloc-storm"), parameters={"allocations": 100}).run()))
+    steps.append(("escape", lambda: measure([SimpleNamespace(text="", at="", size=16, escapes=True, pointers=[False, False])], 1)))
+    carry_out([*steps, *those_without_workloads(EXPERIMENTS, GoLab())])
 
 
 def list_programs(arguments):

@@ -160,7 +160,7 @@ EXPERIMENTS = [
             "cached": parameter("tcmalloc-threads", "the allocator with caches", choices=NAMES),
             "locked": parameter("first-fit", "the one with a lock", choices=NAMES),
         },
-        figure=Figure("threads", ("cycles each",), "cycles a call", log=True),
+        figure=Figure("threads", ("cycles each",), "cycles a call", log=True, by="allocator"),
     ),
     Experiment(
         "allocator-sharing",

@@ -77,7 +77,7 @@ def cycle_door(m, t, operation, a, b):
     if operation == P.TURN:
         return turn(m, t, a != 0)
     if operation == P.TURN_OF_THREAD:
-        return turn_of_thread(m, t)
+        return turn_of_thread(m, t, a)
     if operation == P.RUN_SYSTEM:
         return run_system(m, t, a)
     revise(m, t)

@@ -265,7 +265,7 @@ def note_pauses(m, t, now):
 
 @kernel
 def prepare_all(m, t):
-    """Every P flushes its mcache, at its next step; those of idle ones give their page cache back too."""
+    """Every P flushes its mcache and forgets its pinner, at its next step; those of idle ones give their page cache back too."""
     for i in range(get32(m, t, V.gomaxprocs)):
         pp, other = p_at(m, t, i), thread_of(m, t, i)
         idle = get32(m, t, pp + p_.status) == P.Pidle
@@ -274,6 +274,7 @@ def prepare_all(m, t):
             lock(m, t, LOCK)
             pages_door(m, t, PAGES, CACHE_FLUSH, pp + p_.pcache, 0)
             unlock(m, t, LOCK)
+        put64(m, t if other < 0 else other, pp + p_.pinnerCache, 0)
         wait_for_core(m, t, i)
 
 

@@ -12,7 +12,7 @@ from goalloc import constants as C, errors as E, params as P
 from goalloc.base.lock import lock, unlock
 from goalloc.errors import throw
 from goalloc.gc.mgcmark_credit import gcFlushBgCredit
-from goalloc.gc.mgcmark_scan import grey_pointer, is_noscan, scan_pointers, scanobject
+from goalloc.gc.mgcmark_scan import GROUP_BYTES, grey_pointer, is_noscan, scan_pointers, scanblock, scanobject
 from goalloc.gc.mgcmark_stack import scan_registers, scanstack
 from goalloc.heap.mheap_grow import H
 from goalloc.heap.stack import HI, LO, STACKFREE, stack_door
@@ -50,7 +50,13 @@ DATA_ROOTS = (
     V.userArenaState + userArenaState.fault,
 )
 DATA_ROOT_BYTES = 8 * len(DATA_ROOTS)
+MASK, MASKED = (
+    17,
+    18,
+)  # of a process's words (params.py): the address of its globals' pointer masks, data's and bss's; how many bytes they are for
 INITIALISED_BYTES = 16_400  # the data segment of a small program, as the linker prints it; bss has the rest of its 205 KB
+
+DATA_MASK_BYTES = -(-INITIALISED_BYTES // GROUP_BYTES)
 
 
 @kernel
@@ -124,9 +130,13 @@ def markroot(m, t, w, i, flushBgCredit):
 
 @kernel
 def mark_globals(m, t, w, first, n):
-    """Of the program's globals `n` bytes from byte `first` on, or as many as there are."""
-    n = min(globals_bytes(m, t) - first, n)
-    scan_pointers(m, t, GLOBALS + first, n, w)
+    """Of the program's globals `n` bytes from byte `first` on, or as many as there are: those with a mask by it, the others as pointers."""
+    n, guest = min(globals_bytes(m, t) - first, n), m.process[m.thread[t].process].guest
+    masked = min(max(guest[MASKED] - first, 0), n)
+    if masked:
+        section = guest[MASK] if first < INITIALISED_BYTES else guest[MASK] + DATA_MASK_BYTES + (first - INITIALISED_BYTES) // GROUP_BYTES
+        scanblock(m, t, GLOBALS + first, masked, section, w)
+    scan_pointers(m, t, GLOBALS + first + masked, n - masked, w)
     return n
 
 

@@ -1,7 +1,7 @@
 """Scanning: from words that are pointers to the objects they point to, which become grey.
 
     scanobject   a grey object's pointer words (the arena's bitmap); more than 128 KiB in oblets
-    scanblock    a piece of memory with a pointer mask, or one of pointers alone       scanConservative  words that may be anything
+    scanblock    a piece of memory with a pointer mask        scan_pointers  one of pointers alone        scanConservative  words that may be anything
     greyobject   mark bit set ── without pointers: black ── else: grey, into the P's work
 
 An object is white while its mark bit is clear, grey while it waits in a buffer, then black. `w` is the address of the P's gcWork.
@@ -22,6 +22,7 @@ from goalloc.words import NONE, ONE, ctz64, low_bits, shl, shr
 
 SPAN_WORDS = 64 * 8
 WORD_CYCLES = 6  # a pointer word's instructions: heapBits.nextFast, the tests. With its load 3 ns, as on the recorded machine
+GROUP_BYTES, GROUP_CYCLES = 64, 2  # of eight words: what the loop over the mask's bytes adds to its load
 CLOBBERED = C.clobberdeadPtr - (1 << 64)
 
 
@@ -218,6 +219,22 @@ def scan_pointers(m, t, base, n, w):
         va = get64(m, t, slot)
         if va:
             grey_pointer(m, t, va, base, slot - base, w)
+
+
+@apart
+def scanblock(m, t, base, n, ptrmask, w):
+    """`n` bytes of which a mask says which words are pointers: a bit a word, a byte for eight of them. Where it is 0, all eight are passed over."""
+    words = 0
+    for group in range(0, n, GROUP_BYTES):
+        bits = get8(m, t, ptrmask + group // GROUP_BYTES)
+        for i in range(8 if bits else 0):
+            offset = group + 8 * i
+            if bits >> i & 1 and offset < n:
+                words += 1
+                va = get64(m, t, base + offset)
+                if va:
+                    grey_pointer(m, t, va, base, offset, w)
+    compute(m, t, WORD_CYCLES * words + GROUP_CYCLES * (n // GROUP_BYTES))
 
 
 @apart

@@ -27,6 +27,7 @@ SPANS_LOCK, FREE = V.work + workType.wbufSpans, V.work + workType.wbufSpans + 8
 BUSY = FREE + mSpanList.sizeof
 NOBJ, OBJ = workbuf.sizeof - 8 * C.workbufObjects - 8, workbuf.sizeof - 8 * C.workbufObjects
 CAPACITY, SPANS_AT_ONCE, ENLIST_TRIES = C.workbufObjects, 64, 5
+LOOK_AT = 7  # a thread's register (params.py): the cycle at which it looks again whether its goroutine has to leave the P (system.py)
 
 
 # Buffers
@@ -184,9 +185,12 @@ def enlist(m, t):
     own = get32(m, t, current_p(m, t) + p_.id)
     for _ in range(ENLIST_TRIES):
         i = fastrandn(m, t, n - 1)
-        pp = get64(m, t, get64(m, t, V.allp) + 8 * (i + (i >= own)))
+        i += i >= own
+        pp = get64(m, t, get64(m, t, V.allp) + 8 * i)
         if get32(m, t, pp + p_.status) == P.Prunning:
             put8(m, t, pp + p_.preempt, 1)
+            if m.core[i].current:
+                m.thread[m.core[i].current - 1].guest[LOOK_AT] = 0
             return
 
 

@@ -21,7 +21,7 @@ from goalloc.gc.mgcmark_credit import gcParkAssist
 from goalloc.gc.mgcscavenge_goroutine import G as SCAVENGER_G, SCAVENGER, TIMER, run_scavenger
 from goalloc.gc.mgcpacer_commit import isSweepDone
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, sweepone
-from goalloc.gc.mgcwork import freeSomeWbufs
+from goalloc.gc.mgcwork import LOOK_AT, freeSomeWbufs
 from goalloc.gc.trace import SWEEP, log_turn
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, p_, sweepdata, timer, variables as V
@@ -37,6 +37,7 @@ BATCH = 10
 WAIT_REASON_SWEEP = 22
 SCHEDWHEN, SCHEDTICK = p_.sysmontick + 8, p_.sysmontick
 NAP_NS = 20_000  # of an M that waits, between two looks for work (osyield, usleep)
+LOOK_NS = 20_000  # between two of sysmon's looks at a P
 RAN, WAITED, IDLE = range(3)
 
 
@@ -131,33 +132,47 @@ def new_tick(m, t, pp):
     put32(m, t, pp + p_.schedtick, get32(m, t, pp + p_.schedtick) + 1)
 
 
+@kernel
+def looked_at(m, t):
+    """`retake`, when sysmon comes by or another P has asked. Between two looks the program's core has nothing to do with them."""
+    guest, core = m.thread[t].guest, m.core[m.thread[t].core]
+    if core.cycles < guest[LOOK_AT]:
+        return False
+    guest[LOOK_AT] = core.cycles + cycles_of(m, t, LOOK_NS)
+    return retake(m, t, current_p(m, t))
+
+
 @cold
 def turn(m, t, idle):
     """What thread `t` does before a step of the program: RAN, a step of the collector's instead; WAITED, the program waits and there is
     nothing else; IDLE: nothing, the program goes on. `idle`: there is no program on the P."""
-    pp, gp = current_p(m, t), m.thread[t].guest[P.G]
+    gp = m.thread[t].guest[P.G]
     if m_of_g0(m, t, gp) == 0:
-        return turn_of_goroutine(m, t, pp, gp)
-    return turn_of_g0(m, t, pp, gp, idle)
+        return turn_of_goroutine(m, t, gp)
+    return turn_of_g0(m, t, current_p(m, t), gp, idle)
 
 
 @kernel
 def pays_debt(m, t, gp):
     """Whether what the program owes the collector makes it wait."""
-    if get32(m, t, V.gcBlackenEnabled) == 0 or get64(m, t, gp + g_.gcAssistBytes) >= 0:
+    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING == 0 or get64(m, t, gp + g_.gcAssistBytes) >= 0:
+        return False
+    if get32(m, t, V.gcBlackenEnabled) == 0:
         return False
     gcAssistAlloc(m, t, gp)
     return get64(m, t, gp + g_.gcAssistBytes) < 0 and gcParkAssist(m, t, gp)
 
 
 @kernel
-def turn_of_goroutine(m, t, pp, gp):
+def turn_of_goroutine(m, t, gp):
+    """`turn` of a goroutine, the program's or the collector's. What stops the world takes it from its P itself (gcstopm)."""
+    taken = looked_at(m, t)
     if get64(m, t, gp + PC) < 0:
-        if retake(m, t, pp):
+        if taken:
             put8(m, t, gp + g_.preempt, 1)
         run_system(m, t, gp)
         return RAN
-    if retake(m, t, pp):
+    if taken:
         lock(m, t, SCHED_LOCK)
         preempt_to_global(m, t)
         unlock(m, t, SCHED_LOCK)
@@ -212,9 +227,10 @@ def find_system(m, t, pp):
 
 
 @cold
-def turn_of_thread(m, t):
-    """`turn` of a thread of the machine's: whether the step is over. One that has nothing to do sleeps for a while."""
-    done = turn(m, t, False)
+def turn_of_thread(m, t, gp):
+    """`turn` of a thread of the machine's, which runs goroutine `gp`, 0 if it is between two: whether the step is over. One that has nothing to
+    do sleeps for a while."""
+    done = turn_of_goroutine(m, t, gp) if gp else turn(m, t, False)
     if done == WAITED:
         core = m.core[m.thread[t].core]
         sleep_until(m, t, core.cycles + max(cycles_of(m, t, NAP_NS), 1))

@@ -15,7 +15,7 @@ from goalloc.heap.lfstack import lfstack_pop, lfstack_push
 from goalloc.base.lock import lock, unlock
 from goalloc.pages.mranges import move_words
 from goalloc.base.malloc_persistent import persistentalloc
-from goalloc.words import add64, cas64, get64, put64
+from goalloc.words import add64, cas64, get64, put64, swap64
 
 GC_MISC = V.memstats + mstats.gcMiscSys
 LOW = 0xFFFF_FFFF
@@ -67,9 +67,8 @@ def spanSet_reset(m, t, b):
             put64(m, t, place, 0)
             put64(m, t, block + spanSetBlock.popped, 0)
             lfstack_push(m, t, V.spanSetBlockPool, block)
-    if index:
-        put64(m, t, b + spanSet.index, 0)
-        put64(m, t, b + spanSet.spineLen, 0)
+    swap64(m, t, b + spanSet.index, 0)  # two atomic stores, also of a set that was never used: for all classes most of a short pause
+    swap64(m, t, b + spanSet.spineLen, 0)
 
 
 @cold

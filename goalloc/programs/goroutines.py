@@ -41,7 +41,7 @@ def next_goroutine(m, w):
             else:
                 force_in_time(m, t)
                 if m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM):
-                    gp = 0 if call_door(m, P.DOOR_CYCLE, t, P.TURN_OF_THREAD, 0, 0) else gp
+                    gp = 0 if call_door(m, P.DOOR_CYCLE, t, P.TURN_OF_THREAD, gp, 0) else gp
     return t, gp
 
 

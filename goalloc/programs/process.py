@@ -1,6 +1,6 @@
 """The initial state of a garbage-collected program: that of a small real Go process when main began (recorded, linux/amd64).
 
-    global variables    205,384 bytes, which every cycle scans
+    global variables    205,384 bytes, which every cycle scans; of their words two in five are pointers, as the linker's masks say
     stacks              42,152 bytes, nearly all of it main's
     the heap            57 objects, 20,240 bytes, 16,376 of them scanned: here the runtime's own, and what these miss
 
@@ -10,9 +10,10 @@ nobody (real-time priority, one core), so that who allocates does all the markin
 
 from hwmem.programs.registry import parameter
 from goalloc import params as P
-from goalloc.gc.mgcmark_roots import DATA_ROOT_BYTES, INITIALISED_BYTES
+from goalloc.gc.mgcmark_roots import DATA_MASK_BYTES, DATA_ROOT_BYTES, INITIALISED_BYTES, MASK, MASKED
+from goalloc.gc.mgcmark_scan import GROUP_BYTES
 from goalloc.heap.stack import CALL
-from goalloc.layout import GLOBALS, p_
+from goalloc.layout import GLOBALS, mstats, p_, variables as V
 from goalloc.programs.goroutines import start_main
 from goalloc.programs.start import start
 from goalloc.types import Type
@@ -24,6 +25,9 @@ SCANNED_BYTES, PLAIN_BYTES = 5_656, 2_304  # of objects, beside the runtime's ow
 WAITING = 2  # goroutines of the runtime's, beside those that the first collection makes
 STARTED = (48, 80, 96, 112, 144, 160, 176, 208, 224, 240)  # sizes of which a span has been begun: 26 are, with those of others
 WORD = 8
+# Of eight words of a small program's data and bss, how many are pointers: groups with 0, 1, 2, ... 8 (firstmoduledata's gcdatamask and gcbssmask)
+DATA_GROUPS = (0, 2, 31, 65, 88, 1, 3, 2, 65)
+BSS_GROUPS = (1196, 537, 159, 9, 8, 2, 0, 1, 1028)
 
 
 def start_collected_main(w, space):
@@ -48,9 +52,25 @@ def fill_process(w, space, gp):
     rt.malloc_many(STARTED)
     rt.globals(INITIALISED_BYTES // WORD)  # which point to nothing in the heap
     roots = rt.globals(2)
-    rt.globals((GLOBALS_BYTES - DATA_ROOT_BYTES - (roots + 3 * WORD - GLOBALS)) // WORD)
+    rest = (GLOBALS_BYTES - DATA_ROOT_BYTES - (roots + 3 * WORD - GLOBALS)) // WORD
+    set_masks(rt, rt.globals(rest) + WORD * rest - GLOBALS)
     for root, size, pointers in ((roots, SCANNED_BYTES, (SCANNED_BYTES - WORD,)), (roots + WORD, PLAIN_BYTES, ())):
         rt.write_pointer(root, rt.mallocgc(size, type=Type(f"{size} bytes", size, WORD, pointers)))
     rt.call(0, P.DOOR_STACK, CALL, gp, STACK_BYTES)
     if w.background == "off":
         space.process.machine.state.process[space.process.number].guest[P.COLLECTOR] |= P.ALONE
+
+
+def set_masks(rt, nbytes):
+    """Pointer masks, in memory outside the heap, of the first `nbytes` of the program's globals. The full groups are first: the roots are there."""
+    bss = -(-(nbytes - INITIALISED_BYTES) // GROUP_BYTES)
+    mask = mask_of(DATA_GROUPS, DATA_MASK_BYTES) + mask_of(BSS_GROUPS, bss)
+    address = rt.call(0, P.DOOR_PERSISTENTALLOC, len(mask), 1, V.memstats + mstats.buckhash_sys)
+    rt.process.write(address, mask)
+    guest = rt.machine.state.process[rt.process.number].guest
+    guest[MASK], guest[MASKED] = address, nbytes
+
+
+def mask_of(groups, nbytes):
+    mask = b"".join(bytes([(1 << pointers) - 1]) * groups[pointers] for pointers in range(8, -1, -1))
+    return (mask + bytes(nbytes))[:nbytes]

@@ -67,6 +67,12 @@ class Collecting:
 
         pin(self, address, False, check_core(core, self.gomaxprocs))
 
+    def pinner(self, core=0):
+        """A runtime.Pinner: pin(address) as often as wanted, unpin() for all; drop(): the variable is gone."""
+        from goalloc.runtime.pinner import Pinner
+
+        return Pinner(self, check_core(core, self.gomaxprocs))
+
     def is_live(self, address):
         """Whether an address points into an object that is allocated."""
         from goalloc.runtime.collect import is_live

@@ -60,7 +60,6 @@ MAIN, FIRST_HOLDER, SWEEPER_G, WORKER_G, FINALIZERS_G = 0, 1, 5, 6, 7
 GOROUTINES = 8
 MAIN_STACK_PAGES, STACKS_OF_SPAN = 8, 9
 ROOTS = 256
-SHORTEST_STACKS, LONGEST_HOLE = 3, 8
 
 
 def rebuild_swept(rt, start):
@@ -75,7 +74,6 @@ def rebuild_swept(rt, start):
     for spanclass, pages in start["full"].items():
         spans = np.array([span_at(Inspector(p), address(page)) for page in pages] + [0], np.int64)
         run(rt, order_full, int(spanclass), spans)
-    touch_holes(rt, start)
     pin_all(rt, rows)
     add_goroutines(rt, rows)
 
@@ -201,16 +199,6 @@ def set_counters(rt, start, rows):
     p.store(f + fixalloc.list, 0)
     p.store(f + fixalloc.chunk, block)
     p.store(f + fixalloc.nchunk, room, size=4)
-
-
-def touch_holes(rt, start):
-    """The kernel holds what small spans and stacks have left in short runs of free pages. (What longer ones have left was not recorded.)"""
-    fresh = {first for first, _ in start["free_scavenged_pages"]}
-    for first, count in start["free_pages"]:
-        if count <= LONGEST_HOLE and first not in fresh:
-            step = P.pageSize if count < SHORTEST_STACKS else P.physPageSize
-            for va in range(address(first), address(first + count), step):
-                rt.process.store(va, 0)
 
 
 def pin_all(rt, rows):

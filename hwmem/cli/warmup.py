@@ -1,9 +1,10 @@
 """`hwmem warmup`: compile what any later command needs, by doing a little of each. `goalloc warmup` is the other half, a process
 of its own that this one starts, since hwmem knows nothing of Go.
 
-Left out, and compiled when first used: kernels of the user's own, calls of a machine at Python's prompt that no experiment makes.
+Left out, and compiled when first used: kernels of the user's own, and the rarer calls of a machine at Python's prompt.
 """
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from hwmem import params as P
 from hwmem._jit import DOORS, JIT_DISABLED
 
-LEFT_OUT = "left out, and compiled when first used: kernels of your own, most calls of a machine at Python's prompt"
+LEFT_OUT = "left out, and compiled when first used: kernels of your own, the rarer calls of a machine at Python's prompt"
 TRACE = "I  04001000,3\n L 1ffeffe7e0,8\n S 1ffeffe7e0,8\n"
 LITMUS = "X86 SB\n{ x=0; y=0; }\n P0 | P1 ;\n MOV [x],$1 | MOV [y],$1 ;\n MOV EAX,[y] | MOV EAX,[x] ;\nexists (0:EAX=0 /\\ 1:EAX=0)\n"
 
@@ -25,9 +26,9 @@ def warm_up(arguments):
         print("hwmem: NUMBA_DISABLE_JIT is set: there is nothing to compile", file=sys.stderr)
         return
     other = [] if find_spec("goalloc") is None else [("goalloc", other_half)]
-    carry_out(
-        [("doors", lambda: bind(range(P.GUEST_DOORS))), *workloads(), ("trace", replay_traces), ("litmus", explore), *experiments(), *other]
-    )
+    steps = [("doors", lambda: bind(range(P.GUEST_DOORS))), *workloads(), ("run", run_one), ("trace", replay_traces)]
+    steps += [("litmus", explore), ("prompt", at_the_prompt)]
+    carry_out([*steps, *experiments(), *other])
     print(f"hwmem: {LEFT_OUT}", file=sys.stderr)
 
 
@@ -55,8 +56,18 @@ def workloads():
     return [(name, lambda workload=workload: Job(workload).set_up()) for name, workload in WORKLOADS.items()]
 
 
+def run_one():
+    """A workload from its start to its end, watched in every way."""
+    from hwmem.programs import find
+    from hwmem.runs.job import Job
+    from hwmem.runs.watch import Watch
+
+    Job(find("false-sharing"), parameters={"iterations": 10}).run(watch=Watch(True, True, 10, True))
+
+
 def replay_traces():
-    """A trace on one core, and two on two. One kernel reads every format (trace/parse.py)."""
+    """A trace on one core, and two on two; a trace at the prompt. One kernel reads every format (trace/parse.py)."""
+    from hwmem.machine.machine import Machine
     from hwmem.runs.job import replay
     from hwmem.trace import open_trace
 
@@ -66,6 +77,24 @@ def replay_traces():
             file.write(TRACE)
         replay(open_trace(path))
         replay([open_trace(path), open_trace(path)])
+        Machine().replay(open_trace(path))
+
+
+def at_the_prompt():
+    """What the documents do in Python: a struct, a process's memory, a machine's check of itself."""
+    from hwmem.machine.machine import Machine
+    from hwmem.runs.struct import struct
+
+    pair = type("Pair", (ctypes.Structure,), {"_fields_": [("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]})
+    struct(pair, writes={"a": 0, "b": 1}, iterations=10)
+    machine = Machine()
+    process = machine.spawn()
+    page = process.mmap(0, P.PAGE)
+    process.store(page, 1)
+    process.fetch_add(page, process.load(page))
+    process.write(page, process.read(page, 16))
+    process.load_many([page])
+    machine.check()
 
 
 def experiments():
@@ -84,9 +113,10 @@ def those_without_workloads(found, lab):
 
 def explore():
     from hwmem.litmus import parse
-    from hwmem.litmus.text import results_of
+    from hwmem.litmus.text import report, results_of
 
-    results_of(parse(LITMUS), "tso", runs=1)
+    test = parse(LITMUS)
+    report(test, results_of(test, "tso", runs=1))
 
 
 def other_half():

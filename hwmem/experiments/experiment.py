@@ -112,25 +112,33 @@ class Outcome:
     def plot(self, path=None):
         """The experiment's figure, drawn into `path` if given; matplotlib's Axes. Raises ImportError where matplotlib is missing,
         ValueError for an experiment without one."""
-        from hwmem.report import look, plot
+        from hwmem.report import look, pictures, plot
 
         figure = self.experiment.figure
         if figure is None or not self.table.rows:
             raise ValueError(f"{self.experiment.name}: nothing to draw")
         x, units = self.table.column(figure.x), figure.along.split("; ")
+        labels = x if figure.by else pictures.named(x, [[cell for cell in row if cell != own] for row, own in zip(self.table.rows, x)])
         panels = [((name,), unit) for name, unit in zip(figure.ys, units)] if len(units) > 1 else [(figure.ys, figure.along)]
         words = any(isinstance(value, str) for value in x)
         shape = getattr(plot, figure.shape) if figure.shape else plot.bars if words else plot.lines
-        painters = [partial(shape, series=self.series(names), across=figure.x, along=unit, log=figure.log) for names, unit in panels]
+        painters = [
+            partial(shape, series=self.series(names, labels), across=figure.x, along=unit, log=figure.log) for names, unit in panels
+        ]
         return look.figure(painters, path, f"{self.experiment.name}: {self.decided}")
 
-    def series(self, names):
-        """{name: [(x, y)]} of columns of the table; a line for each value of the column `by`, if the figure has one."""
+    def series(self, names, labels):
+        """{name: [(x, y)]} of columns of the table, `labels` the x of each row; a line for each value of the column `by`, if the figure has one."""
         figure, rows = self.experiment.figure, self.table.named()
         if not figure.by:
-            return {name: [(row[figure.x], row[name]) for row in rows] for name in names}
+            return {name: [(label, row[name]) for label, row in zip(labels, rows)] for name in names}
         values = dict.fromkeys(self.table.column(figure.by))
-        return {str(value): [(row[figure.x], row[names[0]]) for row in rows if row[figure.by] == value] for value in values}
+        return {
+            f"{figure.by}: {value}" if isinstance(value, bool) else str(value): [
+                (x, row[names[0]]) for x, row in zip(labels, rows) if row[figure.by] == value
+            ]
+            for value in values
+        }
 
     def _repr_html_(self):
         """What a notebook shows of it: the claim, the verdict, the table, and the picture where there is one."""

@@ -217,7 +217,7 @@ EXPERIMENTS = [
         judge_calls,
         "twice for 256-byte objects, where a call is some hundred cycles and the object's share of a fault as much; 10 % for 1 MiB, of which a call is nothing",
         workloads=("brk-mmap",),
-        figure=Figure("object", ("cycles an object",), "cycles an object", log=True),
+        figure=Figure("object", ("cycles an object",), "cycles an object", log=True, by="from"),
     ),
     Experiment(
         "mmap-threshold",

@@ -56,7 +56,7 @@ EXPERIMENTS = [
         judge_reordering,
         "any time at all without the barrier, for one is an error in a program; none with it",
         workloads=("mutual-exclusion", "message-passing", "double-checked-locking"),
-        figure=Figure("what goes wrong", ("wrong",), "times that it went wrong"),
+        figure=Figure("what goes wrong", ("wrong",), "times that it went wrong", by="barrier"),
     ),
     Experiment(
         "fence-costs",

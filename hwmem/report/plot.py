@@ -18,7 +18,6 @@ FACTOR, DECADES = (
     1.4,
     16,
 )  # numbers grow by a factor if each is this much more than the one before, and the last one that much than the first
-MOST_BARS = 16  # beside which a legend has room
 NARROWEST = 200  # bars of spans that would fit beside one another
 BINS, WIDE = 24, 50  # of a histogram; how many times the least the most is where its axis is logarithmic
 TICKS, MOST_TICKS = 6, 12  # about as many as an axis of bytes has; at most as many where each point has one
@@ -46,7 +45,7 @@ def duration(seconds, _=None):
 
 def grow_by_a_factor(values):
     numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
-    if len(numbers) < len(values) or len(numbers) < 4 or min(numbers) <= 0:
+    if len(numbers) < len(values) or len(numbers) < 3 or min(numbers) <= 0:
         return False
     return numbers[-1] >= DECADES * numbers[0] and all(b >= FACTOR * a for a, b in zip(numbers, numbers[1:]))
 
@@ -108,10 +107,10 @@ def bars(axes, series, across, along, title="", log=False):
     for k, (name, points) in enumerate(series.items()):
         at = [i + (k - (len(series) - 1) / 2) * wide for i in range(len(points))]
         axes.bar(at, [y if y is not None else 0 for _, y in points], wide, label=label(name), color=COLOURS[k % len(COLOURS)])
-    turn(axes, [shown(x if isinstance(x, str) else count(x), 24) for x, _ in next(iter(series.values()))])
+    turn(axes, [shown(x if isinstance(x, str) else count(x), 32) for x, _ in next(iter(series.values()))])
     ground(axes, log)
     dress(axes, across, along, title, "y")
-    legend(axes, len(series), beside=sum(map(len, series.values())) > MOST_BARS)
+    legend(axes, len(series), beside=True)
 
 
 def spans(axes, series, across, along, title="", log=False):

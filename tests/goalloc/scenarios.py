@@ -43,30 +43,28 @@ CYCLE, MARKED, NEXT_GOAL, TRIGGER = range(4)  # columns of the recorded rows; SC
 SCANNED, NEAR, WIDER, FACTOR = 8, 0.03, 0.2, 2
 FIRST_STACKS = "a span of 8 KiB is begun earlier than by the real one, before the goal and not behind it: 8 % more are marked"
 CLEARING = "memory is cleared by 8 bytes here, a line at a time from beyond the caches: the program itself takes several times as long"
-LINES = "272 lists are looked at, each on lines that the program has driven from the L1: their misses do not overlap here"
-COLD = "no instructions are fetched here: after a sleep, or beyond the caches, the real code of a pause is cold"
-SHORT = "a worker that is only begun, for the initialised globals, costs hardly anything here; the real one is woken and scheduled"
+LINES = "272 lists are emptied by two atomic stores each, here on lines that the program has driven from the L1 and that nothing prefetches"
+COLD = "no instructions are fetched here: after a sleep the real code of pauses and workers is cold"
 SECOND_P = (
     "the second P's thread is stopped by a signal and waits for its turn on a virtual machine with other load; here it stops after its step"
 )
 PACE = "an object of 16 bytes is marked in 29 ns here and in 18 there, beside as much time of allocating: cons/mark is 2.3 for 2.6"
 NOT_MET = {  # (configuration, scenario, figure): why
     ("P1_fifo", "binary_trees", "cycles"): PACE,
-    ("P1", "explicit_gc", "processors"): SHORT,
-    ("P1", "finalizers", "processors"): SHORT,
-    ("P1", "finalizers", "pause"): COLD,
+    ("P1", "finalizers", "processors"): COLD,
+    ("P1", "finalizers", "pause"): COLD,  # at the bound: 6.0 for 12.0
     ("P1", "large_churn", "processors"): CLEARING,
     ("P1", "large_churn", "pause"): LINES,
     ("P1", "noscan_churn", "pause"): LINES,
     ("P1", "scan_churn", "pause"): LINES,
-    ("P1", "memlimit_exceeded", "pause"): COLD,
     ("P2", "explicit_gc", "processors"): SECOND_P,
     ("P2", "explicit_gc", "pause"): SECOND_P,
-    ("P2", "finalizers", "pause"): SECOND_P,
     ("P2", "large_churn", "cycles"): SECOND_P,
     ("P2", "large_churn", "pause"): SECOND_P,
     ("P2", "noscan_churn", "cycles"): SECOND_P,
     ("P2", "noscan_churn", "pause"): SECOND_P,
+    ("P2", "scan_churn", "cycles"): SECOND_P,
+    ("P2", "scan_churn", "pause"): SECOND_P,
 }
 
 

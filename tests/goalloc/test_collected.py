@@ -2,6 +2,7 @@
 done by who allocates (GOMAXPROCS=1, real-time priority, one core)."""
 
 import json
+import re
 
 import pytest
 import scenarios
@@ -96,6 +97,15 @@ def test_trees_and_lists_survive_and_the_rest_does_not():
     assert len(r.gc) > 0 and all(kept < c["heap_marked"] for c in r.gc) and r.values["memstats"]["Frees"] > 50_000
     r = run("linked-list", nodes=20_000, garbage=20_000)
     assert len(r.gc) > 2 and r.values["sum"] == sum(range(20_000)) and all(c["heap_marked"] > 0 for c in r.gc)
+
+
+def test_contended_lines_of_the_collector_are_named_by_structure_and_field():
+    """What workers fight for: the lists of grey objects, the next root, mark bits (which sweeping has made allocation bits since)."""
+    r = goalloc.run("parallel-marking", gomaxprocs=4, objects=8_000, cycles=2, c2c=True)
+    names = {row["symbol"] for row in r.c2c()} | {o["symbol"] for row in r.c2c() for o in row["offsets"]}
+    assert {"work.full", "work.empty", "work.bytesMarked", "work.markrootNext", "gcBgMarkWorkerPool"} <= names
+    for form in (r"p\d\.gcw\.wbuf1", r"mspan\(0x\w+\)\.gcmarkBits", r"mspan\(0x\w+\)\.allocBits\[\]\[\d+\]"):
+        assert any(re.fullmatch(form, name) for name in names), form
 
 
 def test_the_command_traces_and_reports_collections(capsys, tmp_path):

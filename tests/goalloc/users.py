@@ -54,6 +54,8 @@ SOURCES = {  # of golang/go, unless it says so
     "map-that-was-emptied": "20135: a map does not shrink",
     "address-in-an-integer": "unsafe.Pointer's rules: a uintptr keeps nothing",
     "goroutine-that-waits": "19702: what a goroutine that waits for ever keeps",
+    "pinner": "46787: runtime.Pinner, from a pinner of its own and from its P's",
+    "pinner-forgotten": "46787: a Pinner that goes without Unpin",
     "ballast": "23044: 64 MiB that nobody writes make collections rare",
     "ring-of-pauses": "MemStats: PauseNs and PauseEnd are rings of 256",
     "forced-and-counted": "MemStats: NumForcedGC",
@@ -324,6 +326,26 @@ def goroutine_that_waits(u):
     u.note(len(u.ran))
 
 
+def pin(u, pinner, n):
+    for i in range(n):
+        pinner.pin(u.fresh(i))
+
+
+def pinner(u):
+    p = u.rt.pinner()
+    for n in (100, 5):
+        pin(u, p, n), u.read()
+        u.rt.gc(), u.read()
+        p.unpin()
+        u.rt.gc(), u.read()
+
+
+def pinner_forgotten(u):
+    p = u.rt.pinner()
+    pin(u, p, 1), p.drop()
+    u.rt.gc(), u.rt.gc()
+
+
 def ballast(u):
     large(u, 64 * MIB)
     u.rt.set_gc_percent(100)
@@ -357,7 +379,7 @@ SCENARIOS = {
         resurrection, freed_after_finalizer, finalizer_again, pointer_to_itself, chain_of_finalizers, tiny_finalizers, finalizer_taken_away,
         keep_alive, gc_percent_values, gc_percent_moves_the_goal, goal_at_zero_percent, memory_limit_values, off_with_a_limit,
         off_without_a_limit, free_os_memory, gc_alone_returns_nothing, counts_of_allocations, part_of_a_large_object, map_that_was_emptied,
-        address_in_an_integer, goroutine_that_waits, ballast, ring_of_pauses, forced_and_counted, finalizer_inside_an_object,
+        address_in_an_integer, goroutine_that_waits, pinner, pinner_forgotten, ballast, ring_of_pauses, forced_and_counted, finalizer_inside_an_object,
     )
 } | {
     "ring-of-two-finalizers": lambda u: u.ring(True, True),

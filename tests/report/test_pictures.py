@@ -125,6 +125,23 @@ def test_a_table_of_sizes_words_and_parts_has_a_panel_for_each_unit():
     assert [label.get_text() for label in sizes.get_xticklabels()] == ["DONTNEED", "FREE, idle", "FREE, short"]
 
 
+@pytest.mark.parametrize("name", ["fork-storm", "brk-mmap", "reordering", "allocator-sharing", "thread-caches"])
+def test_rows_of_one_name_have_places_of_their_own(name):
+    """Where rows have one x, a word beside it tells them apart: the column `by`, or any."""
+    pytest.importorskip("matplotlib", reason="plots need matplotlib")
+    one = (EXPERIMENTS if name in EXPERIMENTS else OF_GO)[name]
+    rows = [
+        [
+            "same" if c == one.figure.x else f"way {k % 2}" if c == one.figure.by else f"word {k}" if c not in one.figure.ys else k + 1
+            for c in one.columns
+        ]
+        for k in range(2)
+    ]
+    axes, *_ = drawn(Outcome(one, Table(one.columns, rows), Verdict(True, "so"), 0, (), (), "hwmem").plot())
+    assert len(axes.containers) * len(axes.get_xticks()) == 2 * (1 if one.figure.by or one.figure.along.count("; ") else len(one.figure.ys))
+    assert len({label.get_text() for label in axes.get_xticklabels()}) == len(axes.get_xticks())
+
+
 @pytest.mark.parametrize("address", [int, hex], ids=["numbers", "text"])
 def test_spans_lie_where_they_are_and_the_smallest_can_be_seen(address):
     pytest.importorskip("matplotlib", reason="plots need matplotlib")

@@ -30,6 +30,7 @@ var (
 	nNotes           int
 	before, now      runtime.MemStats
 	parked           = make(chan bool)
+	pinner           runtime.Pinner
 	ringFinalizer    = func(p *node) { ran[nRan] = p.tag; nRan++ }
 	saveFinalizer    = func(p *node) { ran[nRan] = p.tag; nRan++; saved = p }
 	byteFinalizer    = func(p *byte) { nRan++ }
@@ -114,6 +115,13 @@ func chain() {
 func itself() {
 	p := finalized(1, ringFinalizer)
 	p.next = p
+}
+
+//go:noinline
+func pin(n int) {
+	for i := 0; i < n; i++ {
+		pinner.Pin(fresh(int64(i)))
+	}
 }
 
 //go:noinline
@@ -339,6 +347,23 @@ var scenarios = map[string]func(){
 		settle()
 		gc()
 		note(int64(nRan))
+	},
+	"pinner": func() {
+		for _, n := range []int{100, 5} {
+			pin(n)
+			read()
+			gc()
+			read()
+			pinner.Unpin()
+			gc()
+			read()
+		}
+	},
+	"pinner-forgotten": func() {
+		pin(1)
+		pinner = runtime.Pinner{}
+		gc()
+		gc()
 	},
 	"ballast": func() {
 		bytes = make([]byte, 64<<20)
