@@ -20,8 +20,8 @@ an observer, a line crossing, a huge page, a policy other than LRU) reaches the 
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import apart, call_door, hot
-from hwmem.cache.hit_filter import LAST, hot_host, is_hot, note_frame, note_line
+from hwmem._jit import apart, hot
+from hwmem.cache.hit_filter import LAST, hot_host, note_frame, note_line
 from hwmem.cache.private import HIT
 from hwmem.cache.sets import index_of, touch_entry
 from hwmem.core.access import is_known, load_else, peek_sized
