@@ -15,10 +15,11 @@ The requested sizes are counted by the emulator (count_asked), not by Go, and co
 
 import numpy as np
 
-from hwmem._jit import call_door, cold, kernel
+from hwmem._jit import call_door, cold, hot, kernel
 from hwmem.bits import ctz64
-from hwmem.core.access import load, load8, load64, store, store32, store64
+from hwmem.core.access import store, store32, store64
 from hwmem.core.fence import sfence
+from hwmem.core.near import load_near
 from goalloc import params as P
 from goalloc.layout import g_, gcControllerState, m_, mcache, mspan, p_, type_, variables as V
 from goalloc.heap.mbitmap import heapBitsSetType
@@ -29,6 +30,16 @@ LEAST_TRIGGER = 45  # 64ths of the goal
 FORCE = 6  # DOOR_GC: two minutes have passed without a collection
 LARGE, TINY = 0, P.tinySpanClass >> 1  # size classes
 ASSIST, MARK_NEW, TRIGGER = range(3)  # DOOR_GC: before so many bytes; an object, its span (bytes asked for in the register SIZE); test it
+
+
+@hot
+def load64(m, t, va):
+    return load_near(m, t, va, 8)
+
+
+@hot
+def load8(m, t, va):
+    return load_near(m, t, va, 1)
 
 
 @kernel
@@ -91,7 +102,7 @@ def nextFreeFast(m, t, s):
     shifted = np.uint64(np.int64(cache)) >> np.uint64(theBit)
     store64(m, t, s + mspan.allocCache, np.int64(shifted >> np.uint64(1)))
     store64(m, t, s + mspan.freeindex, freeidx)
-    store(m, t, s + mspan.allocCount, 2, load(m, t, s + mspan.allocCount, 2) + 1)
+    store(m, t, s + mspan.allocCount, 2, load_near(m, t, s + mspan.allocCount, 2) + 1)
     return result * load64(m, t, s + mspan.elemsize) + load64(m, t, s + mspan.startAddr)
 
 
@@ -149,7 +160,7 @@ def small(m, t, c, size, typ, needzero):
     return x
 
 
-@kernel
+@hot
 def next_object(m, t, c, spanclass):
     """(address of a free object or 0 after a fatal error, its span)."""
     s = load64(m, t, c + mcache.alloc + spanclass * 8)
@@ -193,7 +204,7 @@ def count_asked(m, t, sizeclass, size):
     m.process[m.thread[t].process].asked[sizeclass] += size
 
 
-@kernel
+@hot
 def publish(m, t, x, s, size):
     """The publication barrier, then the index up to which the collector may look. While it marks, the object is black."""
     if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.UNPUBLISHED == 0:

@@ -17,7 +17,7 @@ DATA_TYPES = (("mheap_", "mheap"), ("memstats", "mstats"), ("gcController", "gcC
               ("globalAlloc", "[3]uintptr"), ("persistentChunks", "uintptr"), ("stackpool", "[numStackOrders]stackpool"),
               ("stackLarge", "stackLarge"), ("startingStackSize", "uint32"), ("allp", "[]*p"), ("gomaxprocs", "int32"),
               ("gcphase", "uint32"), ("gcBlackenEnabled", "uint32"), ("writeBarrier", "[2]uint64"), ("sweep", "sweepdata"),
-              ("work", "workType"), ("sched", "schedt"), ("m0", "m"), ("g0", "g"), ("mcache0", "*mcache"),
+              ("work", "workType"), ("sched", "schedt"), ("mcache0", "*mcache"), ("m0", "m"), ("g0", "g"),
               ("MemProfileRate", "int"), ("debug", "[30]uint32"), ("staticuint64s", "[256]uint64"), ("semtable", "[semTabSize]semtable"),
               ("typelinks", "[8]uintptr"), ("allgs", "[]*g"), ("allglen", "uintptr"), ("allglock", "mutex"),
               ("mbuckets", "*bucket"), ("buckhash", "uintptr"), ("mProfCycle", "atomic.Uint32"), ("profInsertLock", "mutex"),

@@ -38,11 +38,16 @@ FRAME = (1 << 63) - P.PAGE  # of what is known of a page: its frame
 @kernel
 def is_hot(core, va, size, store):
     """Whether the filter lets the access to [va, va + size) go ahead (`store` 0/1)."""
-    line = va >> P.LINE_SHIFT
-    hot = core.hot[np.uint64(line & core.hot_mask)]
+    return is_line_hot(core, va, store) and (va & LAST) + size <= P.LINE
+
+
+@hot
+def is_line_hot(core, va, store):
+    """The same, of an access that does not leave its line."""
+    hot = core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)]
     allowed = hot.store if store else hot.line
     known = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)].page
-    return allowed == (va | LAST) and known == (va | core.page_last) and (va & LAST) + size <= P.LINE
+    return allowed == (va | LAST) and known == (va | core.page_last)
 
 
 @kernel

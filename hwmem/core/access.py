@@ -7,15 +7,26 @@
 """
 
 from hwmem import params as P
-from hwmem._jit import call_door, hot, kernel
-from hwmem.cache.hit_filter import hot_host, is_hot
-from hwmem.core.in_flight import meet_stores, retire
+from hwmem._jit import apart, call_door, hot, kernel
+from hwmem.cache.hit_filter import hot_host, is_hot, is_line_hot
+from hwmem.core.in_flight import may_meet, meet_stores, retire, word_of, words_of
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
 
 
-@kernel
+@hot
 def load(m, t, va, size):
     """`size` (1, 2, 4, 8) bytes at `va`, zero-extended below 8, as int64."""
+    core = m.core[m.thread[t].core]
+    if not is_known(core, va, size, 0) or may_meet(core, va):
+        return load_else(m, t, va, size)
+    core.loads += 1
+    core.cycles += core.hit_cycles
+    return peek_sized(hot_host(core, va), size)
+
+
+@apart
+def load_else(m, t, va, size):
+    """A load that the hit filter does not answer, or that may meet a store in flight, or is not aligned."""
     core = m.core[m.thread[t].core]
     if not is_hot(core, va, size, 0):
         return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
@@ -25,6 +36,12 @@ def load(m, t, va, size):
     if core.sb_free_at > now:
         core.cycles += meet_stores(m, core, host, size, now)
     return peek_sized(host, size)
+
+
+@hot
+def is_known(core, va, size, store):
+    """Whether the access is of up to 8 bytes, aligned (so it stays within a word), and the hit filter lets it go ahead."""
+    return 0 < size <= 8 and va & size - 1 == 0 and is_line_hot(core, va, store)
 
 
 @hot
@@ -39,16 +56,35 @@ def peek_sized(host, size):
     return peek8(host)
 
 
-@kernel
+@hot
 def store(m, t, va, size, value):
     """Write the low `size` (1, 2, 4, 8) bytes of `value` at `va`."""
+    core = m.core[m.thread[t].core]
+    if not is_known(core, va, size, 1):
+        store_else(m, t, va, size, value)
+        return
+    core.stores += 1
+    host = hot_host(core, va)
+    retire(core, host, size, word_of(va))
+    poke_sized(host, size, value)
+
+
+@apart
+def store_else(m, t, va, size, value):
+    """A store that the hit filter does not let go ahead, or that is not aligned."""
     core = m.core[m.thread[t].core]
     if not is_hot(core, va, size, 1):
         call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
         return
     core.stores += 1
     host = hot_host(core, va)
-    retire(core, host, size)
+    retire(core, host, size, words_of(host, size))
+    poke_sized(host, size, value)
+
+
+@hot
+def poke_sized(host, size, value):
+    """Write the low `size` (1, 2, 4, 8) bytes of `value` at a host address."""
     if size == 8:
         poke64(host, value)
     elif size == 4:
@@ -59,37 +95,37 @@ def store(m, t, va, size, value):
         poke8(host, value)
 
 
-@kernel
+@hot
 def load64(m, t, va):
     """The 8 bytes at `va`, as int64."""
     return load(m, t, va, 8)
 
 
-@kernel
+@hot
 def load32(m, t, va):
     """The 4 bytes at `va`, zero-extended."""
     return load(m, t, va, 4)
 
 
-@kernel
+@hot
 def load8(m, t, va):
     """The byte at `va`, 0 to 255."""
     return load(m, t, va, 1)
 
 
-@kernel
+@hot
 def store64(m, t, va, value):
     """Write 8 bytes at `va`."""
     store(m, t, va, 8, value)
 
 
-@kernel
+@hot
 def store32(m, t, va, value):
     """Write the low 4 bytes of `value` at `va`."""
     store(m, t, va, 4, value)
 
 
-@kernel
+@hot
 def store8(m, t, va, value):
     """Write the low byte of `value` at `va`."""
     store(m, t, va, 1, value)

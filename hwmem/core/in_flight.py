@@ -18,6 +18,9 @@ A load that meets a store, waiting (store_buffer.py) or in flight:
     it overlaps none, but the low 12 bits of one    an alias: `alias` more than otherwise (the whole address is compared late)
     its line is under way for one                   until it is there
 
+Most loads meet none, and `recent_words` says so at once: a bit for each word, modulo 64, that stores since the last quiet moment have
+written (all bits when a store had to wait).
+
 A store takes the same time whether others wait or not, and so does a load that meets it. (Machines whose buffer or delay is too large for
 this record put every store into the buffer: config/build.py.)
 
@@ -28,21 +31,43 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
+from hwmem.bits import ONE
 
 RECENT = 8  # places; a power of two
 SLOTS = 64  # of the buffer's ring
 SIZE_BITS = 4
+NO_WORDS, ALL_WORDS = np.uint64(0), np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 APART, COVERED, OVERLAPS, ALIAS = range(4)
 
 
 @hot
-def retire(core, host, size):
-    """A store of `size` bytes at `host` that goes straight into the L1: charge it, and record it for later loads to meet."""
+def retire(core, host, size, words):
+    """A store of `size` bytes at `host`, of so many `words` (words_of), that goes straight into the L1: charge it, and record it for later
+    loads to meet."""
     place = np.uint64(core.cycles & RECENT - 1)
     core.recent[place] = host << SIZE_BITS | size
     core.recent_at[place] = core.cycles
+    core.recent_words = words | (core.recent_words if core.sb_free_at > core.cycles else NO_WORDS)
     core.sb_free_at = core.cycles + core.sb_passage
     core.cycles += core.store_cycles
+
+
+@hot
+def word_of(address):
+    """The bit of an aligned access of up to 8 bytes in `recent_words`."""
+    return ONE << np.uint64(address >> 3 & 63)
+
+
+@hot
+def words_of(address, size):
+    """The bits of any access."""
+    return word_of(address) if (address & 7) + size <= 8 else ALL_WORDS
+
+
+@hot
+def may_meet(core, address):
+    """Whether an aligned load of up to 8 bytes can meet a store: if it cannot, it costs a hit."""
+    return core.sb_free_at > core.cycles and core.recent_words & word_of(address) != NO_WORDS
 
 
 @kernel
@@ -72,7 +97,7 @@ def relation(at, n, host, size):
 @apart
 def meet_stores(m, core, host, size, now):
     """Extra cycles of a load that hits the L1 at cycle `now`, for the stores that it meets."""
-    alias = meets_waiting(m, core, host, size)
+    alias = core.sb_count > 0 and meets_waiting(m, core, host, size)
     for k in range(1, core.sb_passage):
         place = now - k & RECENT - 1
         if core.recent_at[place] == now - k:
@@ -80,13 +105,15 @@ def meet_stores(m, core, host, size, now):
             if how == COVERED or how == OVERLAPS:
                 return meet(m, core, how, core.sb_passage - k)
             alias |= how == ALIAS
-    for k in range(min(core.sb_leaving, core.sb_free_at - now)):
-        slot = (core.sb_head - 1 - k) % SLOTS
-        how = relation(m.ram_base + core.sb_pa[slot], core.sb_size[slot], host, size)
-        if how == COVERED or how == OVERLAPS:
-            return meet(m, core, how, core.sb_free_at - k - now)
-        alias |= how == ALIAS
-    more = max(0, line_comes(m, core, host - m.ram_base >> P.LINE_SHIFT) - now - core.hit_cycles)
+    more = 0
+    if core.sb_leaving > 0 or m.ordering == P.RELAXED:
+        for k in range(min(core.sb_leaving, core.sb_free_at - now)):
+            slot = (core.sb_head - 1 - k) % SLOTS
+            how = relation(m.ram_base + core.sb_pa[slot], core.sb_size[slot], host, size)
+            if how == COVERED or how == OVERLAPS:
+                return meet(m, core, how, core.sb_free_at - k - now)
+            alias |= how == ALIAS
+        more = max(0, line_comes(m, core, host - m.ram_base >> P.LINE_SHIFT) - now - core.hit_cycles)
     if alias and m.cost.alias > 0:
         core.store_buffer_aliases += 1
         more += m.cost.alias

@@ -23,7 +23,7 @@ from hwmem.cache.hit_filter import LAST, cool, note_line
 from hwmem.cache.invalidations import held_value, oldest, process_all, process_due, process_lines
 from hwmem.cache.private import HIT, access_line
 from hwmem.cache.sets import index_of
-from hwmem.core.in_flight import meet_stores, retire
+from hwmem.core.in_flight import meet_stores, retire, words_of
 from hwmem.core.place import LAST_PLACE, NOT_KNOWN, count_access, find_place, is_write, known_place
 from hwmem.core.signal import kill
 from hwmem.core.store_buffer import (
@@ -138,7 +138,7 @@ def store_line(m, t, va, pa, what, value):
     perform(m, t, va, pa, what)
     if m.ordering != P.SC:
         core.cycles = now
-        retire(core, m.ram_base + pa, what & P.SIZE_MASK)
+        retire(core, m.ram_base + pa, what & P.SIZE_MASK, words_of(pa, what & P.SIZE_MASK))
     write_bytes(m.ram_base + pa, what & P.SIZE_MASK, value)
     return 0
 

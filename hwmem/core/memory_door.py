@@ -14,7 +14,7 @@ from hwmem._jit import DOORS, cold, hot
 from hwmem.cache.hit_filter import LAST, note_line
 from hwmem.cache.private import HIT, hit_line, take_miss
 from hwmem.cache.sets import row_of
-from hwmem.core.in_flight import meet_stores, retire
+from hwmem.core.in_flight import meet_stores, retire, words_of
 from hwmem.core.long_way import access
 from hwmem.core.physical import serve
 from hwmem.core.place import NOT_KNOWN, count_access, is_write, known_place, place_of
@@ -82,7 +82,7 @@ def behind_stores(m, core, pa, what, now):
     kind = what >> P.KIND_SHIFT
     if kind == P.STORE:
         core.cycles, core.sb_leaving = now, 0
-        retire(core, m.ram_base + pa, what & P.SIZE_MASK)
+        retire(core, m.ram_base + pa, what & P.SIZE_MASK, words_of(pa, what & P.SIZE_MASK))
     elif core.sb_free_at > now and kind == P.LOAD:
         core.cycles += meet_stores(m, core, m.ram_base + pa, what & P.SIZE_MASK, now)
 

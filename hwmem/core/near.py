@@ -20,12 +20,12 @@ an observer, a line crossing, a huge page, a policy other than LRU) reaches the 
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import apart, call_door, hot
-from hwmem.cache.hit_filter import LAST, hot_host, is_hot, note_frame, note_line
+from hwmem._jit import apart, hot
+from hwmem.cache.hit_filter import LAST, hot_host, note_frame, note_line
 from hwmem.cache.private import HIT
 from hwmem.cache.sets import index_of, touch_entry
-from hwmem.core.access import peek_sized
-from hwmem.core.in_flight import meet_stores
+from hwmem.core.access import is_known, load_else, peek_sized
+from hwmem.core.in_flight import may_meet, meet_stores
 from hwmem.mmu.tlb import key_4k
 from hwmem.mmu.translate import is_user_address
 
@@ -36,24 +36,30 @@ NOT_NEAR = -1
 def load_near(m, t, va, size):
     """`size` (1, 2, 4, 8) bytes at `va`, as access.load gives them."""
     core = m.core[m.thread[t].core]
-    if is_hot(core, va, size, 0):
-        core.loads += 1
-        now, host = core.cycles, hot_host(core, va)
-        core.cycles = now + core.hit_cycles
-        if core.sb_free_at > now:
-            core.cycles += meet_stores(m, core, host, size, now)
-    else:
-        host = near(m, core, va, size)
-        if host == NOT_NEAR:
-            return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
-    return peek_sized(host, size)
+    if not is_known(core, va, size, 0):
+        return load_near_else(m, t, va, size)
+    if may_meet(core, va):
+        return load_else(m, t, va, size)
+    core.loads += 1
+    core.cycles += core.hit_cycles
+    return peek_sized(hot_host(core, va), size)
 
 
 @apart
+def load_near_else(m, t, va, size):
+    """A load that the hit filter does not answer, or that is not aligned."""
+    if va & size - 1 == 0:
+        host = near(m, m.core[m.thread[t].core], va, size)
+        if host != NOT_NEAR:
+            return peek_sized(host, size)
+    return load_else(m, t, va, size)
+
+
+@hot
 def near(m, core, va, size):
     """Perform a load that hits in the first-level TLB and the L1, with no store waiting and no observer on: the bytes' host address. For
     any other load NOT_NEAR, with nothing changed."""
-    if core.plain == 0 or (va & LAST) + size > P.LINE:
+    if core.plain == 0 or size > 8:
         return NOT_NEAR
     if not is_where_seen(m, core, va) and not look(m, core, va):
         return NOT_NEAR

@@ -32,7 +32,7 @@ from hwmem.cache.hit_filter import cool, forget_stores
 from hwmem.cache.sets import index_of
 from hwmem.cache.invalidations import process_lines
 from hwmem.cache.past import write_past
-from hwmem.core.in_flight import SLOTS, in_flight
+from hwmem.core.in_flight import ALL_WORDS, SLOTS, in_flight
 from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.observers.hooks import access_seen
 
@@ -59,7 +59,7 @@ def push(m, t, va, pa, what, value):
     core.store_buffer_stores += 1
     cool(core, pa >> P.LINE_SHIFT)
     if core.sb_count == 1:
-        core.plain = 0
+        core.plain, core.recent_words = 0, ALL_WORDS
         forget_stores(core)
         core.sb_next = max(core.sb_due[slot], core.sb_free_at)
     elif core.sb_due[slot] < core.sb_due[core.sb_head]:

@@ -76,7 +76,7 @@ CORE = record(
     ("pml4e", SETS), ("pdpte", SETS), ("pde", SETS),
     # invalidation queue (cache/invalidations.py), oldest first: lines, until when they wait, their words
     "iq_count", "iq_random", ("iq_line", "i8", 64), ("iq_due", "i8", 64), ("iq_word", "i8", 512),
-    ("pad", "i8", 1))               # keeps the row on lines of the host's cache and off a multiple of 4096
+    ("recent_words", "u8"))         # of stores in flight (core/in_flight.py); here, for speed hangs on where the fields above lie
 
 DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "putx", "memory_fills", "make_unique", "hits", "misses",
                    "back_invalidations", "remote_requests")
