@@ -6,11 +6,11 @@ import pytest
 from recorded import oracle
 
 from goalloc.cli.cli import main
-from goalloc.experiments.design import EXPERIMENTS
+from goalloc.experiments.claims import TABLES
 
 
 def rows(name):
-    columns, found = EXPERIMENTS[name]()
+    columns, found = TABLES[name]()
     return [dict(zip(columns, row, strict=True)) for row in found]
 
 
