@@ -67,12 +67,12 @@ def leave(status):
     memory the system takes back at once."""
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         return
+    atexit._run_exitfuncs()
     try:
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()
     except (OSError, ValueError):  # closed: the interpreter says what it says then
         return
-    atexit._run_exitfuncs()
     os._exit(status or 0)
 
 
