@@ -14,7 +14,7 @@ is why Linux stands above it. tests/test_reading_order.py holds the files to thi
 HEADERS = (
     "hwmem",                        # the names that users import
     "hwmem.params", "hwmem.layout", "hwmem.layout.state", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
-    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable", "hwmem.ctrl_c",
+    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable", "hwmem.protobuf", "hwmem.ctrl_c",
     "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.crew", "hwmem._jit.decorators", "hwmem._jit.compiler",
     "hwmem._jit.progress", "hwmem._jit.cache", "hwmem._jit.alone", "hwmem._jit.stamp",
 )
@@ -56,7 +56,7 @@ READING = (
     "hwmem.report.notebook", "hwmem.report", "hwmem.report.overview", "hwmem.report.sections", "hwmem.report.where", "hwmem.report.lines", "hwmem.report.program",
     "hwmem.report.history", "hwmem.report.pictures", "hwmem.report.mutator", "hwmem.report.plot", "hwmem.report.look", "hwmem.report.table",
     # Names of a recorded program's code and data
-    "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.blame", "hwmem.symbols.callgrind", "hwmem.symbols.names", "hwmem.symbols.heap", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
+    "hwmem.symbols", "hwmem.symbols.label", "hwmem.symbols.blame", "hwmem.symbols.pprof", "hwmem.symbols.callgrind", "hwmem.symbols.names", "hwmem.symbols.heap", "hwmem.symbols.objects", "hwmem.symbols.variables", "hwmem.symbols.code",
     "hwmem.symbols.lines", "hwmem.symbols.fields", "hwmem.symbols.dies", "hwmem.symbols.elf", "hwmem.symbols.decode", "hwmem.symbols.demangle",
     # Recorded programs
     "hwmem.trace", "hwmem.trace.recorder", "hwmem.trace.trace", "hwmem.trace.order", "hwmem.trace.words", "hwmem.trace.uses", "hwmem.trace.shared",

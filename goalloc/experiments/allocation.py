@@ -34,11 +34,11 @@ def judge_levels(table):
     own, shared = ([row for row in table.named() if row["caches"] == way] for way in CACHES)
     grown, waited = (rows[-1]["cycles each"] / rows[0]["cycles each"] for rows in (own, shared))
     return verdict(
-        (grown <= 1.5, f"with a cache each an allocation of {own[-1]['Ps']} Ps takes {grown:.1f} times as long as of one"),
-        (waited >= 5, f"from one locked heap {waited:.1f} times"),
+        (grown <= 1.5, f"with a cache each, an allocation on {own[-1]['Ps']} Ps takes {grown:.1f} times as long as on one"),
+        (waited >= 5, f"with one locked heap {waited:.1f} times"),
         (
             own[-1]["waited, each"] <= 0.01 * shared[-1]["waited, each"],
-            f"there each waits {shared[-1]['waited, each']:,.0f} cycles for the lock, with caches {own[-1]['waited, each']:,.0f}",
+            f"there it waits {shared[-1]['waited, each']:,.0f} cycles for the lock, with caches {own[-1]['waited, each']:,.0f}",
         ),
     )
 
@@ -100,7 +100,7 @@ def measure_classes(lab):
 def judge_classes(table):
     most, classes = max(table.column("wasted")), size_classes()
     return verdict(
-        (most <= 0.15, f"of any range of sizes at most {most:.1%} is lost to rounding up to the {len(classes)} classes"),
+        (most <= 0.15, f"in each range of sizes at most {most:.1%} is lost to rounding up to one of the {len(classes)} classes"),
         (len(classes) == 67 and classes[-1]["bytes"] == 32 * KIB, f"the largest is {classes[-1]['bytes']:,} bytes"),
     )
 
@@ -129,7 +129,7 @@ def judge_stack(table):
     return verdict(
         (sizes[0] == P.fixedStack, f"it begins with {sizes[0]:,} bytes"),
         (sizes[-1] >= 8 * sizes[0], f"grows to {sizes[-1]:,}"),
-        (powers and tight, "by doubling, and never is four times what is in use" if powers and tight else "is not doubled"),
+        (powers and tight, "by doubling, and is never more than four times what is in use" if powers and tight else "but not by doubling"),
     )
 
 
@@ -204,7 +204,7 @@ def judge_rss(table):
     idle = collected["HeapIdle"] - collected["HeapReleased"]
     unused = start["HeapIdle"] - start["HeapReleased"]
     return verdict(
-        (collected["HeapAlloc"] <= 1.5 * start["HeapAlloc"], f"after the collection {collected['HeapAlloc']:,} KiB live"),
+        (collected["HeapAlloc"] <= 1.5 * start["HeapAlloc"], f"after the collection {collected['HeapAlloc']:,} KiB are live"),
         (gap >= 0.9 * (full["RSS"] - start["RSS"]), f"RSS stays {gap:,} KiB above what it was"),
         (near(idle - unused, gap, 0.1), f"{idle - unused:,} KiB are idle spans that the heap has not given back"),
         (freed["RSS"] <= start["RSS"] + 0.1 * gap, f"after FreeOSMemory RSS is {freed['RSS'] - start['RSS']:,} KiB above"),
@@ -219,8 +219,8 @@ EXPERIMENTS = [
         ("caches", "Ps", "cycles each", "lock waits", "waited, each"),
         measure_levels,
         judge_levels,
-        "1.5 times for four Ps that share nothing but mheap's lock, once a span; five times for a lock that four take at every allocation, since "
-        "each waits for the three others and the line's transfer",
+        "1.5 times for four Ps that share only mheap's lock, taken once a span; five times for a lock that four take at every allocation, since "
+        "each waits for the three others and for the line's transfer",
         workloads=("alloc-storm",),
         figure=Figure("Ps", ("cycles each",), "cycles an allocation", True, "caches"),
     ),
@@ -231,7 +231,7 @@ EXPERIMENTS = [
         ("tiny allocator", "objects of a span", "span bytes", "lines", "cycles each"),
         measure_tiny,
         judge_tiny,
-        "a quarter of the blocks: for sizes spread evenly over 1 to 15 two objects in five find room in a block that is open",
+        "a quarter of the blocks: with sizes spread evenly over 1 to 15, two objects in five find room in the current block",
         options={
             "smallest": parameter(1, "bytes of the smallest object", 1, P.maxSmallSize),
             "largest": parameter(P.maxTinySize - 1, "bytes of the largest", 1, P.maxSmallSize),
@@ -245,7 +245,7 @@ EXPERIMENTS = [
         ("bytes", "claimed", "allocated as", "slot", "pages of its span"),
         measure_kinds,
         judge_kinds,
-        "none: which span an object lies in is exact",
+        "none: the span that an object lies in is exact",
         options={"pointers": parameter(False, "whether objects have pointers")},
         figure=Figure("bytes", ("slot",), "bytes of its slot", log=True, shape="bars"),
     ),
@@ -257,7 +257,7 @@ EXPERIMENTS = [
         measure_returning,
         judge_returning,
         "a tenth of the 8 MiB: the runtime's own structures grow too, and spans that are in use stay; KiB above the start",
-        options={"madvdontneed": parameter(-1, "of both; -1: each its own", -1, 1)},
+        options={"madvdontneed": parameter(-1, "for both rows; -1: each its own", -1, 1)},
         figure=Figure("GODEBUG", ("full", "collected", "FreeOSMemory"), "KiB resident above the start"),
     ),
     Experiment(
@@ -273,12 +273,12 @@ EXPERIMENTS = [
     ),
     Experiment(
         "stack-growth",
-        "A goroutine's stack begins at 2 KiB and doubles when a call needs more, by being copied.",
+        "A goroutine's stack starts at 2 KiB and is copied to one twice as large when a call needs more.",
         (MANAGEMENT, "go语言的堆栈和传统上的堆栈的区别"),
         ("calls", "in use", "stack", "cycles a call"),
         measure_stack,
         judge_stack,
-        "sizes are exact; a stack of twice what is in use and the guard of 928 bytes is less than four times, once it has grown",
+        "sizes are exact; a stack that has grown is twice what was in use and the guard of 928 bytes, so less than four times what is in use",
         options={"calls": parameter(128, "calls at most", 0, 1_000)},
         figure=Figure("calls", ("in use", "stack"), "bytes"),
     ),
@@ -289,8 +289,9 @@ EXPERIMENTS = [
         ("sizes", "classes", "requested", "in slots", "wasted"),
         measure_classes,
         judge_classes,
-        "15 %: the classes are an eighth apart at most above 128 bytes (mksizeclasses.go), so that half a step is lost on average, and 16 bytes below",
+        "15 %: above 128 bytes the classes are at most an eighth apart (mksizeclasses.go), so half a step is lost on average; below, they are 16 "
+        "bytes apart",
         options={"size": parameter(0, "bytes of every object; 0: spread", 0, P.maxSmallSize)},
-        figure=Figure("sizes", ("wasted",), "part of slots that nobody asked for"),
+        figure=Figure("sizes", ("wasted",), "part of the slots' bytes that nobody requested"),
     ),
 ]

@@ -1,4 +1,4 @@
-"""What kinds of allocators there are, and what each costs: the claims on bump and free-list allocators, and on caches of threads.
+"""The kinds of allocators, and what each costs: the claims on bump and free-list allocators, and on thread caches.
 
 The programs are those of `goalloc compare allocators` (programs/requests.py); options choose other allocators.
 """
@@ -34,7 +34,7 @@ def judge_reuse(table):
     return verdict(
         (
             linear["RSS KiB"] >= 4 * most,
-            f"blocks that are freed at once take {linear['RSS KiB']:,} KiB from a pointer, {most:,} from lists",
+            f"blocks that are soon freed take {linear['RSS KiB']:,} KiB with a bump pointer, {most:,} with free lists",
         ),
         (linear["faults"] > max(one["faults"] for one in lists), f"and {linear['faults']:,} page faults"),
     )
@@ -51,7 +51,7 @@ def measure_fits(lab):
 def judge_fits(table):
     first, next_, best, segregated = table.named()
     return verdict(
-        (best["RSS KiB"] <= first["RSS KiB"] <= next_["RSS KiB"], "best fit takes least memory, next fit most"),
+        (best["RSS KiB"] <= first["RSS KiB"] <= next_["RSS KiB"], "best fit takes the least memory, next fit the most"),
         (best["cycles each"] >= 2 * first["cycles each"], f"looking at all blocks costs {best['cycles each']:,.0f} cycles a call"),
         (
             segregated["cycles each"] <= 1.1 * first["cycles each"] and segregated["RSS KiB"] <= 1.02 * best["RSS KiB"],
@@ -74,9 +74,9 @@ def judge_caches(table):
     cached, locked = rows[: len(THREADS)], rows[len(THREADS) :]
     grown, waited = (part[-1]["cycles each"] / part[0]["cycles each"] for part in (cached, locked))
     return verdict(
-        (grown <= 2, f"with a cache for each thread a call of {THREADS[-1]} threads takes {grown:.1f} times as long as of one"),
+        (grown <= 2, f"with a cache for each thread, a call with {THREADS[-1]} threads takes {grown:.1f} times as long as with one"),
         (waited >= 5, f"with one list under one lock {waited:.1f} times"),
-        (cached[-1]["lock waits"] <= 0.02 * locked[-1]["lock waits"], f"{locked[-1]['lock waits']:,} calls wait for the lock there"),
+        (cached[-1]["lock waits"] <= 0.02 * locked[-1]["lock waits"], f"where {locked[-1]['lock waits']:,} calls wait for the lock"),
     )
 
 
@@ -95,10 +95,10 @@ def judge_sharing(table):
     return verdict(
         (
             all(one["active"] > 0 for one in thrash[:-1]),
-            f"from one place {thrash[0]['active']} and {thrash[1]['active']} blocks are put beside another thread's",
+            f"allocators that serve all from one place put {thrash[0]['active']} and {thrash[1]['active']} blocks beside another thread's",
         ),
-        (own[0]["active"] == 0, "from a thread's own slabs none"),
-        (own[1]["passive"] > 0, f"but {own[1]['passive']} that a program has passed on stay beside each other"),
+        (own[0]["active"] == 0, "with slabs for each thread there are none"),
+        (own[1]["passive"] > 0, f"but {own[1]['passive']} blocks that the program has passed on stay side by side"),
     )
 
 
@@ -115,12 +115,12 @@ def judge_decay(table):
     return verdict(
         (
             glibc["rested"] >= 0.9,
-            f"of what was resident at the top {glibc['rested']:.0%} is so when 95 % has been freed, for as long as nobody asks",
+            f"with glibc {glibc['rested']:.0%} of the RSS at the top is still resident with 95 % freed, until the program asks for it",
         ),
         (glibc["trimmed"] <= 0.6, f"malloc_trim leaves {glibc['trimmed']:.0%}"),
         (
             other["dropped"] >= 0.9 and other["rested"] <= 0.6,
-            f"pages that decay: {other['dropped']:.0%}, then by themselves {other['rested']:.0%}",
+            f"with pages that decay it is {other['dropped']:.0%} at first and {other['rested']:.0%} later, without a request",
         ),
     )
 
@@ -128,23 +128,23 @@ def judge_decay(table):
 EXPERIMENTS = [
     Experiment(
         "linear-allocator",
-        "A bump allocator only moves its pointer on: what is freed is never used again; a free list uses it again.",
+        "A bump allocator only advances its pointer, so freed memory is never reused; a free list reuses it.",
         (MANAGEMENT, "分配方法: 线性分配, 空闲链表分配"),
         ("allocator", "RSS KiB", "faults", "cycles each"),
         measure_reuse,
         judge_reuse,
-        "four times the memory: the program has a block or two at a time, so that lists need a few pages, a pointer what was ever asked for",
-        options={"linear": parameter("bump", "the allocator that is to have no lists", choices=NAMES)},
+        "four times the memory: the program has a block or two at a time, so lists need a few pages, a bump pointer all that was ever requested",
+        options={"linear": parameter("bump", "the allocator without free lists", choices=NAMES)},
         figure=Figure("allocator", ("RSS KiB",), "KiB resident"),
     ),
     Experiment(
         "fits",
-        "First, next and best fit trade time for memory; lists segregated by size need little of both, which is why industry uses them.",
+        "First, next and best fit trade time for memory; lists segregated by size need little of either, which is why industry uses them.",
         (MODEL, "Free List Allocator: First-Fit, Next-Fit, Best-Fit, Segregated-Fit"),
         ("allocator", "cycles each", "RSS KiB", "RSS/live"),
         measure_fits,
         judge_fits,
-        "twice the time for best fit, a tenth over first fit and 2 % over best fit's memory for segregated lists: orders, on one program",
+        "twice the time for best fit; for segregated lists a tenth over first fit's time and 2 % over best fit's memory: only the order, on one program",
         options={"program": parameter("sawtooth", "of goalloc compare allocators", choices=("sawtooth", "threadtest", "larson"))},
         figure=Figure("allocator", ("cycles each", "RSS KiB"), "cycles, KiB", log=True),
     ),
@@ -155,7 +155,7 @@ EXPERIMENTS = [
         ("allocator", "threads", "cycles each", "lock waits", "lines each"),
         measure_caches,
         judge_caches,
-        "twice for eight threads, which share transfer caches and spans when a batch is moved; five times for a lock that each takes at every call",
+        "twice for eight threads, which share transfer caches and spans whenever a batch moves; five times for a lock that each takes at every call",
         options={
             "cached": parameter("tcmalloc-threads", "the allocator with caches", choices=NAMES),
             "locked": parameter("first-fit", "the one with a lock", choices=NAMES),
@@ -164,7 +164,7 @@ EXPERIMENTS = [
     ),
     Experiment(
         "allocator-sharing",
-        "An allocator that serves all threads from one place puts them on one line; one that gives each its own does not.",
+        "An allocator that serves all threads from one place puts their blocks on the same lines; one that gives each thread its own does not.",
         (MANAGEMENT, "分级分配: 线程缓存"),
         ("allocator", "program", "active", "passive", "lines each"),
         measure_sharing,
@@ -175,12 +175,12 @@ EXPERIMENTS = [
     ),
     Experiment(
         "decay",
-        "RSS does not fall when memory is freed: glibc keeps what little pins, jemalloc's free pages go back after ten seconds.",
+        "RSS does not fall when memory is freed: with glibc a few live blocks pin the rest; jemalloc's free pages go back after ten seconds.",
         (MANAGEMENT, "归还内存"),
         ("allocator", "RSS KiB", "dropped", "rested", "trimmed"),
         measure_decay,
         judge_decay,
-        "a tenth kept or not, and six tenths: a kept block in twenty pins its page, and of small ones most pages have one",
+        "nine tenths kept, and six tenths left: one block in twenty is kept and pins its page, and most pages of small blocks have one",
         options={"decaying": parameter("jemalloc", "the allocator whose pages decay", choices=NAMES)},
         figure=Figure("allocator", ("dropped", "rested", "trimmed"), "part of the RSS at the top"),
     ),

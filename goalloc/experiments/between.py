@@ -34,7 +34,10 @@ def measure_return(lab):
 def judge_return(table):
     before, since = table.named()
     return verdict(
-        (since["half of it after, s"] <= SECONDS, f"in the background half of it has gone back within {since['half of it after, s']} s"),
+        (
+            since["half of it after, s"] <= SECONDS,
+            f"with the background scavenger half of it has gone back within {since['half of it after, s']} s",
+        ),
         (
             300 <= before["half of it after, s"] <= 480,
             f"with a look every two and a half minutes after {before['half of it after, s']} s, five minutes after it was free",
@@ -71,7 +74,7 @@ def judge_limiter(table):
 EXPERIMENTS = [
     Experiment(
         "memory-returns",
-        "Since Go 1.13 idle memory goes back within seconds; before, what had been free for five minutes did.",
+        "Since Go 1.13 idle memory goes back within seconds; before that, only what had been free for five minutes.",
         (MANAGEMENT, RETURN),
         ("scavenger", "after 30 s, KiB", "at the end, KiB", "half of it after, s"),
         measure_return,
@@ -83,13 +86,13 @@ EXPERIMENTS = [
     ),
     Experiment(
         "limiter-rescue",
-        "Under a memory limit below what lives collecting would take all of the time; the CPU limiter keeps it at half.",
+        "With a memory limit below the live heap, collecting would take all of the time; the CPU limiter keeps it to half.",
         (MANAGEMENT, "触发垃圾回收的时机: GOMEMLIMIT 死亡螺旋"),
         ("bucket", "collections", "collecting", "mapped, MiB"),
         measure_limiter,
         judge_limiter,
-        "half, and six per cent for pauses and for the time until the bucket is full; less than half where the quarter that is set aside for workers "
-        "is not used, for it fills the bucket, too",
+        "half, and six per cent for pauses and for the time until the bucket is full; less than half where the workers do not use their quarter, "
+        "which fills the bucket all the same",
         workloads=("steady",),
         options={"memory_limit": setting(Text(), "GOMEMLIMIT", "3MiB")},
         figure=Figure("bucket", ("collecting",), "part of the processor's time"),

@@ -1,4 +1,4 @@
-"""The collector: what its barriers keep, when it starts, how long it stops the world, who pays for marking, what a limit does."""
+"""The collector: what its barriers keep, when it starts, how long it stops the world, who pays for marking, what a memory limit does."""
 
 from goalloc.constants import defaultHeapMinimum
 from goalloc.experiments import barriers
@@ -28,7 +28,7 @@ def judge_barrier(table):
     without, barred = table.column("without a barrier"), table.column("with one")
     return verdict(
         (set(without) == {"lost"}, f"without a barrier {without.count('lost')} of {len(without)} ways to hide an object lose it"),
-        (set(barred) == {"kept"}, f"with one {barred.count('lost')}"),
+        (set(barred) == {"kept"}, f"with one {barred.count('lost')} do"),
     )
 
 
@@ -46,11 +46,11 @@ def judge_batches(table):
     return verdict(
         (
             near(batches["no collection"], none["no collection"], 0.1),
-            f"while nothing marks a store takes {batches['no collection']:.1f} cycles with the barrier, {none['no collection']:.1f} without",
+            f"between collections a store takes {batches['no collection']:.1f} cycles with the barrier, {none['no collection']:.1f} without",
         ),
         (
             none["marking"] < batches["marking"] <= 0.95 * at_once["marking"],
-            f"while something does {batches['marking']:.1f} in batches, {at_once['marking']:.1f} if each is coloured at once",
+            f"during marking {batches['marking']:.1f} in batches, {at_once['marking']:.1f} if each object is coloured at once",
         ),
     )
 
@@ -88,7 +88,7 @@ def judge_pauses(table):
         (longer <= 2, f"the world is stopped {longer:.1f} times as long"),
         (
             last["stopped, us"] <= 0.2 * stopped,
-            f"for {last['stopped, us']:.0f} us; marking with the world stopped it would be {stopped:.0f}",
+            f"for {last['stopped, us']:.0f} us; if it marked with the world stopped, for {stopped:.0f}",
         ),
     )
 
@@ -112,7 +112,7 @@ def judge_goal(table):
     over = max((row["end / goal"] for row in rows), default=0)
     return verdict(
         (len(rows) >= 2, f"{len(rows)} collections"),
-        (off <= 0.001, f"their goals are what GOGC makes of the last one's live heap, but for {off:.2%}"),
+        (off <= 0.001, f"their goals follow from GOGC and the live heap that the last one found, within {off:.2%}"),
         (0.69 <= least <= most <= 0.96, f"they begin {least:.0%} to {most:.0%} of the way there"),
         (over <= 1.05, f"and end at {over:.2f} of the goal at most"),
     )
@@ -135,7 +135,7 @@ def judge_assists(table):
     free, alone = table.named()
     return verdict(
         (free["assists"] <= 1 / 3, f"with free processors {free['assists']:.0%} of marking are assists"),
-        (alone["assists"] >= 0.9, f"with nobody beside who allocates {alone['assists']:.0%}"),
+        (alone["assists"] >= 0.9, f"without workers {alone['assists']:.0%}"),
         (max(table.column("end / goal")) <= 1.125, f"the heap ends at {max(table.column('end / goal')):.2f} of its goal at most"),
     )
 
@@ -158,7 +158,7 @@ def judge_gogc(table):
     return verdict(
         (
             all(abs(row["collections"] - row["6 / GOGC"]) <= 1 + 0.25 * row["6 / GOGC"] for row in rows),
-            f"collections for six times the live heap of garbage: {', '.join(str(row['collections']) for row in rows)}",
+            f"collections for garbage of six times the live heap: {', '.join(str(row['collections']) for row in rows)}",
         ),
         (
             all(row["peak, MiB"] >= 0.8 * row["live (1 + GOGC)"] for row in rows) and rows[-1]["peak, MiB"] >= 2 * rows[0]["peak, MiB"],
@@ -189,7 +189,7 @@ def judge_limit(table):
     over = max(row["mapped, MiB"] / float(row["limit"].removesuffix("MiB")) for row in rows)
     counts = table.column("collections")
     return verdict(
-        (over <= 1.125, f"memory stays within {over:.0%} of the limit"),
+        (over <= 1.125, f"memory reaches at most {over:.0%} of the limit"),
         (off["mapped, MiB"] > 14, f"without one it is {off['mapped, MiB']:.1f} MiB"),
         (counts == sorted(counts) and counts[-1] > counts[0], f"the price is collections: {', '.join(map(str, counts))}"),
     )
@@ -207,7 +207,7 @@ def judge_too_low(table):
     off, low = table.named()
     return verdict(
         (low["collections"] >= 5 * off["collections"], f"{low['collections']} collections, {off['collections']} without the limit"),
-        (near(low["goal, MiB"], low["live, MiB"], 0.1), f"the goal is {low['goal, MiB']:.1f} MiB where {low['live, MiB']:.1f} live"),
+        (near(low["goal, MiB"], low["live, MiB"], 0.1), f"the goal is {low['goal, MiB']:.1f} MiB, with {low['live, MiB']:.1f} live"),
         (low["mapped, MiB"] > 6, f"and memory is {low['mapped, MiB']:.1f} MiB all the same"),
     )
 
@@ -246,7 +246,7 @@ STEADY = ("limit", "collections", "mapped, MiB", "live, MiB", "goal, MiB", "proc
 EXPERIMENTS = [
     Experiment(
         "write-barrier",
-        "While a collection marks beside the program, an object that the program moves is lost, unless a write barrier tells the collector.",
+        "While a collection marks concurrently, an object that the program moves is lost, unless a write barrier tells the collector.",
         (MANAGEMENT, "屏障技术: 三色不变性, 混合写屏障"),
         ("the object is", "without a barrier", "with one"),
         measure_barrier,
@@ -256,37 +256,37 @@ EXPERIMENTS = [
     ),
     Experiment(
         "barrier-batches",
-        "The write barrier costs nothing while nothing marks, and writing pointers to a buffer is cheaper than colouring each at once.",
+        "The write barrier costs nothing between collections, and writing pointers to a buffer is cheaper than colouring each object at once.",
         (MANAGEMENT, "批量写屏障机制"),
         ("barrier", "no collection", "marking"),
         measure_batches,
         judge_batches,
-        "10 % while nothing marks, where a flag is read that lies in the cache; 5 % saved at least, since colouring is most of the cost and only its "
-        "order is better; the stores with no collection come first and meet cold lines",
+        "10 % between collections, when only a flag is read, which is in the cache; 5 % saved at least, since colouring is most of the cost and only "
+        "its order is better; the stores without a collection come first and meet cold lines",
         options=BARRIER,
         figure=Figure("barrier", ("no collection", "marking"), "cycles a pointer's store"),
     ),
     Experiment(
         "stop-the-world",
-        "Marking beside the program keeps pauses short, whatever there is to mark; a collector that marks with the world stopped pauses for all of it.",
+        "Concurrent marking keeps pauses short, however much there is to mark; a collector that marks with the world stopped pauses for all of it.",
         (MANAGEMENT, "三色标记: STW, 并发垃圾收集"),
         ("objects", "live, KiB", "marking, us", "longest pause, us", "stopped, us"),
         measure_pauses,
         judge_pauses,
-        "pauses twice as long for a hundred times the objects: a pause ends when the last P has made its step; marking four times as long at least, for the "
-        "globals of a small process are marked too",
+        "pauses twice as long for a hundred times the objects: a pause ends when the last P has made its step; marking at least four times as long, "
+        "since the globals of a small process are marked too",
         workloads=("explicit-gc",),
         figure=Figure("objects", ("marking, us", "stopped, us"), "microseconds a collection"),
     ),
     Experiment(
         "gc-goal",
-        "A collection starts before the heap reaches its goal, and the goal is what GOGC makes of what the last collection found alive.",
+        "A collection starts before the heap reaches its goal, which follows from GOGC and what the last collection found alive.",
         (MANAGEMENT, "触发垃圾回收的时机"),
         ("gc", "live, KiB", "stacks, globals", "formula", "goal", "trigger", "end / goal"),
         measure_goal,
         judge_goal,
-        "a thousandth of the goal, for rounding; triggers from 70 to 95 % of the way (mgcpacer.go), a percent more for where the object that starts "
-        "it ends; 5 % above the goal, which assists aim at and do not promise",
+        "a thousandth of the goal, for rounding; triggers from 70 to 95 % of the way (mgcpacer.go), and a percent for the object whose allocation "
+        "starts it; 5 % above the goal, which assists aim at and do not promise",
         "0.1 %",
         workloads=("steady",),
         options={"gogc": parameter(100, "GOGC", 1, 10_000), **LIMIT},
@@ -294,25 +294,25 @@ EXPERIMENTS = [
     ),
     Experiment(
         "assists",
-        "Who allocates faster than workers mark has to mark: assists keep the heap at its goal.",
+        "A goroutine that allocates faster than the workers mark has to mark itself: assists keep the heap at its goal.",
         (MANAGEMENT, "内存分配速度超过了标记清除的速度怎么办"),
-        ("who marks beside", "collections", "workers, us", "assists, us", "assists", "end / goal"),
+        ("who else marks", "collections", "workers, us", "assists, us", "assists", "end / goal"),
         measure_assists,
         judge_assists,
-        "a third of the marking with free processors: the first moments of a cycle are assists before workers run; nine tenths with nobody; an "
-        "eighth above the goal, by which the real one was seen to pass its limit",
+        "a third of the marking with free processors: a cycle's first moments are assists, before workers run; nine tenths without workers; an "
+        "eighth above the goal, by which the real runtime was seen to exceed its limit",
         workloads=("steady",),
-        figure=Figure("who marks beside", ("workers, us", "assists, us"), "microseconds of marking"),
+        figure=Figure("who else marks", ("workers, us", "assists, us"), "microseconds of marking"),
     ),
     Experiment(
         "gogc-curve",
-        "GOGC trades memory for processor time: twice the garbage a cycle means half the collections.",
+        "GOGC trades memory for processor time: twice the garbage per cycle means half the collections.",
         (MANAGEMENT, "触发垃圾回收的时机"),
         ("GOGC", "collections", "6 / GOGC", "peak, MiB", "live (1 + GOGC)", "processors"),
         measure_gogc,
         judge_gogc,
-        "a collection, and a quarter, for cycles begin before the goal and what is allocated while they mark lives to the next; a peak of four fifths at least, "
-        "for the same reasons, and twice as much at 400 as at 50",
+        "a collection, and a quarter, since cycles begin before the goal and what is allocated while they mark lives until the next; a peak of at least "
+        "four fifths, for the same reasons, and twice as much at 400 as at 50",
         "25 %",
         workloads=("steady",),
         options=LIMIT,
@@ -320,36 +320,36 @@ EXPERIMENTS = [
     ),
     Experiment(
         "memory-limit",
-        "A memory limit bounds what the program has, by collecting more often as it comes near.",
+        "A memory limit bounds the program's memory by collecting more often as it comes near.",
         (MANAGEMENT, "触发垃圾回收的时机"),
         STEADY,
         measure_limit,
         judge_limit,
-        "an eighth above: the limit is a soft one, and the real one was seen to be passed by as much",
+        "an eighth above: the limit is a soft one, and the real runtime was seen to exceed it by as much",
         "an eighth",
         workloads=("steady",),
         figure=Figure("limit", ("collections", "mapped, MiB"), "collections; MiB"),
     ),
     Experiment(
         "limit-too-low",
-        "A memory limit below what lives makes collections follow each other, and is passed all the same.",
+        "A memory limit below the live heap makes collections follow one another, and is exceeded all the same.",
         (MANAGEMENT, "触发垃圾回收的时机"),
         STEADY,
         measure_too_low,
         judge_too_low,
-        "five times as many collections: as many as find time; the goal within a tenth of what lives, for that changes while it marks",
+        "five times as many collections: as many as find time; the goal within a tenth of the live heap, which changes during marking",
         workloads=("steady",),
         figure=Figure("limit", ("collections",), "collections"),
     ),
     Experiment(
         "goroutine-stacks",
-        "Goroutines' stacks are roots: more of them make marking longer, and pauses hardly, since stacks are scanned beside the program.",
+        "Goroutines' stacks are roots: more of them make marking longer, but hardly the pauses, since stacks are scanned concurrently.",
         (MANAGEMENT, "根对象是什么"),
         ("goroutines", "collections", "stacks, KiB", "marking, us", "longest pause, us", "assists, us"),
         measure_stacks,
         judge_stacks,
-        "twice the pause for a hundred times the goroutines, where the real one was seen to take 3 to 25 us for a thousand to a hundred thousand; "
-        "three times the stacks, for main's own count too",
+        "twice the pause for a hundred times the goroutines, where the real runtime was seen to take 3 to 25 us for a thousand to a hundred thousand; "
+        "three times the stacks, since main's own counts too",
         workloads=("goroutine-stacks",),
         figure=Figure("goroutines", ("marking, us", "longest pause, us"), "microseconds"),
     ),

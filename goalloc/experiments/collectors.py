@@ -1,4 +1,4 @@
-"""The ways to collect, side by side: what moves, what each costs and whom, and what the criteria say of them (goalloc.collectors)."""
+"""The collectors side by side: what moves, what each costs, who pays, and how they do by each criterion (goalloc.collectors)."""
 
 from goalloc.collectors.heap import Heap
 from goalloc.collectors.script import COLLECT, NEW, POP, SET, STORE, script
@@ -68,9 +68,9 @@ def judge_moving(table):
     moved = [name for name in found if found[name]["moved by"]]
     broken = [name for name in found if found[name]["the address kept is"] != "the object"]
     return verdict(
-        (moved == list(MOVING), f"the object has moved with {', '.join(moved)}"),
-        (broken == moved, f"the address in the program's variable is something else's with {', '.join(broken) or 'none'}"),
-        (all(row["through the root"] == SECRET for row in found.values()), "the root has it always"),
+        (moved == list(MOVING), f"the object has moved under {', '.join(moved)}"),
+        (broken == moved, f"the address in the program's variable is something else's under {', '.join(broken) or 'none'}"),
+        (all(row["through the root"] == SECRET for row in found.values()), "the root always leads to it"),
     )
 
 
@@ -93,7 +93,7 @@ def judge_copying(table):
     first, *_, last = table.named()
     sweep, copy = (last[name] / first[name] for name in ("mark-sweep", "semispace"))
     return verdict(
-        (sweep >= 8, f"in a heap of 16 times the size mark-sweep takes {sweep:.1f} times as long for the same objects"),
+        (sweep >= 8, f"in a heap 16 times as large mark-sweep takes {sweep:.1f} times as long for the same objects"),
         (copy <= 1.25, f"copying {copy:.2f} times"),
     )
 
@@ -123,9 +123,9 @@ def judge_cycles(table):
     left = {row["collector"]: row["left of a cycle"] for row in rows}
     lost = [name for name in left if left[name]]
     return verdict(
-        (all(row["left of a list"] == 0 for row in rows), f"of a list of {OBJECTS} objects that is dropped nothing is left with any"),
-        (lost == ["counts", "deferred"], f"of a cycle everything with {', '.join(lost) or 'none'}"),
-        (set(left.values()) <= {0, OBJECTS}, "and nothing where a trace or a marking looks at the roots"),
+        (all(row["left of a list"] == 0 for row in rows), f"of a dropped list of {OBJECTS} objects no collector leaves anything"),
+        (lost == ["counts", "deferred"], f"a cycle stays whole under {', '.join(lost) or 'none'}"),
+        (set(left.values()) <= {0, OBJECTS}, "and is freed wherever the roots are traced"),
     )
 
 
@@ -146,7 +146,7 @@ def judge_counting(table):
         ),
         (
             counted["longest, us"] <= 0.1 * traced["longest, us"],
-            f"the longest pause is {counted['longest, us']:.1f} us, of mark-sweep {traced['longest, us']:.1f}",
+            f"the longest pause is {counted['longest, us']:.1f} us, with mark-sweep {traced['longest, us']:.1f}",
         ),
         (deferred["longest, us"] > counted["longest, us"], f"with a zero-count table {deferred['longest, us']:.1f}"),
     )
@@ -168,11 +168,11 @@ def judge_generations(table):
         (young["cycles a step"] < min(steps), f"a step takes {young['cycles a step']:,} cycles, with the others {min(steps):,} at least"),
         (
             young["median, us"] <= 0.25 * copied["median, us"],
-            f"half of the pauses are below {young['median, us']:.1f} us, of copying everything {copied['median, us']:.1f}",
+            f"half of the pauses are below {young['median, us']:.1f} us, when everything is copied {copied['median, us']:.1f}",
         ),
         (
             young["longest, us"] > copied["longest, us"],
-            f"the longest, when old objects are collected too, is {young['longest, us']:.0f} us, of copying {copied['longest, us']:.0f}",
+            f"the longest, when old objects are collected too, is {young['longest, us']:.0f} us, with copying {copied['longest, us']:.0f}",
         ),
     )
 
@@ -191,7 +191,7 @@ def judge_heaps(table):
     said = "; ".join(f"{name} {column[0]} to {column[-1]} %" for name, column in shares.items())
     return verdict(
         (falls, f"the larger the heap, the less time goes to collecting: {said}"),
-        (all(column[-1] <= 0.67 * column[0] for column in shares.values()), "by a third at least"),
+        (all(column[-1] <= 0.67 * column[0] for column in shares.values()), "less by a third at least"),
         (table.column("semispace")[0] is None, "copying needs twice what lives"),
     )
 
@@ -210,7 +210,7 @@ def judge_locality(table):
     return verdict(
         (
             sweep >= 10 and most <= 0.2 * sweep,
-            f"after mark-sweep {sweep} of a thousand loads miss the TLB, after compacting or copying {most} at most",
+            f"after mark-sweep {sweep} in a thousand loads miss the TLB, after compacting or copying at most {most}",
         ),
     )
 
@@ -243,8 +243,8 @@ def judge_shared(table):
 EXPERIMENTS = [
     Experiment(
         "moving-objects",
-        "Mark-sweep does not move objects, so that languages with raw pointers can use it; compacting and copying do, and an address that C has kept "
-        "is then another object's.",
+        "Mark-sweep does not move objects, so languages with raw pointers can use it; compacting and copying do, and an address that C has kept "
+        "then belongs to another object.",
         (LEARNING, ALGORITHMS),
         ("collector", "moved by", "through the root", "the address kept is"),
         measure_moving,
@@ -254,12 +254,12 @@ EXPERIMENTS = [
     ),
     Experiment(
         "copying-cost",
-        "Copying costs what lives, whatever the heap's size; mark-sweep reads all of the heap.",
+        "The cost of copying follows the live data, whatever the heap's size; mark-sweep reads all of the heap.",
         (LEARNING, ALGORITHMS),
         ("heap, KiB", "mark-sweep", "semispace"),
         measure_copying,
         judge_copying,
-        "half of the heap's growth for mark-sweep, whose marking does not grow; a quarter for copying, whose other half is farther away",
+        "half of the heap's growth for mark-sweep, whose marking does not grow; a quarter for copying, whose other half is then farther away",
         options={"live": parameter(20, "objects of 32 bytes that live", 1, 500)},
         figure=Figure("heap, KiB", ("mark-sweep", "semispace"), "cycles a collection", log=True),
     ),
@@ -271,17 +271,17 @@ EXPERIMENTS = [
         measure_cycles,
         judge_cycles,
         "none: objects are counted",
-        options={"closed": parameter(True, "the last object refers to the first")},
+        options={"closed": parameter(True, "whether the last object refers to the first")},
         figure=Figure("collector", ("left of a list", "left of a cycle"), "objects that are left"),
     ),
     Experiment(
         "counting-burden",
-        "Reference counting burdens the program, which counts at every store, and in return hardly stops it.",
+        "Reference counting burdens the program, which counts at every store, but hardly ever stops it.",
         (LEARNING, ALGORITHMS),
         ("collector", "cycles a step", "GC %", "99 %, us", "longest, us", "MMU 100 us"),
         measure_counting,
         judge_counting,
-        "a fifth more cycles a step; pauses of a tenth: a store frees what it alone held, which is a node here, and is a list elsewhere",
+        "a fifth more cycles a step; a tenth of the pause: a store frees what it alone held, which is a node here and could be a whole list",
         options={"program": program("graph"), "heap": HEAP},
         figure=Figure("collector", ("longest, us",), "microseconds", log=True),
     ),
@@ -292,42 +292,42 @@ EXPERIMENTS = [
         ("objects", "cycles a store", "lines a store"),
         measure_shared,
         judge_shared,
-        "twice the cycles and a line a store at least, for a store counts two objects; a tenth of a line where objects are not shared, from the beginning",
+        "at least twice the cycles and a line a store, since a store counts two objects; a tenth of a line where objects are not shared, from the start",
         options={"threads": parameter(4, "threads; thread i runs on core i", 1, 16)},
         figure=Figure("objects", ("cycles a store", "lines a store"), "cycles a store; lines from another core a store"),
     ),
     Experiment(
         "young-garbage",
-        "Most objects die young: who looks at the new ones alone takes less time, and its usual pause is short; its longest is not.",
+        "Most objects die young: a collector that looks at new ones alone takes less time, and its usual pause is short; its longest is not.",
         (LEARNING, CRITERIA),
         ("collector", "cycles a step", "GC %", "GCs", "median, us", "longest, us"),
         measure_generations,
         judge_generations,
-        "only the order for cycles, since how much is saved is the program's affair; a quarter of the pause; cards are shown beside and cost more here, where "
-        "little is old",
+        "only the order for cycles, since how much is saved depends on the program; a quarter of the pause; cards are shown for comparison and cost "
+        "more here, where little is old",
         options={"program": program("binary-trees"), "heap": HEAP},
         figure=Figure("collector", ("cycles a step",), "cycles"),
     ),
     Experiment(
         "heap-size",
-        "Memory buys throughput: the larger the heap, the smaller the collector's part of the time.",
+        "Memory buys throughput: the larger the heap, the smaller the collector's share of the time.",
         (LEARNING, CRITERIA),
         ("heap / live", "mark-sweep", "threaded", "semispace"),
         measure_heaps,
         judge_heaps,
-        "a third less at least from the smallest heap that suffices to 6 times what lives; not where the heap outgrows a cache (binary-trees): then each "
-        "collection costs more",
+        "at least a third less from the smallest heap that suffices to 6 times the live data; not where the heap outgrows a cache (binary-trees): "
+        "there each collection costs more",
         options={"program": program("lists")},
         figure=Figure("heap / live", ("mark-sweep", "threaded", "semispace"), "percent of the time"),
     ),
     Experiment(
         "compaction",
-        "Compacting and copying bring what lives together, so that the program misses fewer pages afterwards; mark-sweep leaves it where it was.",
+        "Compacting and copying bring live objects together, so the program misses the TLB less afterwards; mark-sweep leaves them where they were.",
         (LEARNING, CRITERIA),
         ("collector", "L1 misses", "TLB misses"),
         measure_locality,
         judge_locality,
-        "a fifth of mark-sweep's misses at most, and ten in a thousand loads to begin with",
+        "at most a fifth of mark-sweep's misses, which are ten in a thousand loads or more",
         options={"program": program("graph"), "heap": HEAP},
         figure=Figure("collector", ("TLB misses",), "of a thousand loads"),
     ),

@@ -1,4 +1,4 @@
-"""What it costs that a variable leaves the stack: the same variable as the compiler places it if it escapes, and if not (escape/cost.py)."""
+"""What it costs when a variable leaves the stack: the same variable where the compiler puts it if it escapes, and if not (escape/cost.py)."""
 
 from typing import NamedTuple
 
@@ -38,20 +38,20 @@ def judge_escaping(table):
     return verdict(
         (min(ratios) >= 2, f"on the heap it costs {min(ratios):.1f} to {max(ratios):.1f} times as much"),
         (not again, "on the stack each call writes the same lines"),
-        (min(new) >= 100, f"on the heap {min(new):.0f} times as many at least"),
+        (min(new) >= 100, f"on the heap at least {min(new):.0f} times as many"),
     )
 
 
 EXPERIMENTS = [
     Experiment(
         "escaping-variables",
-        "A variable that does not escape costs its stores, on lines that the stack has used before; one that does is allocated each time, on new "
-        "ones.",
+        "A variable that does not escape costs only its stores, to lines that the stack has used before; one that does is allocated each time, on "
+        "new lines.",
         ("内存管理", "go语言的堆栈和传统上的堆栈的区别"),
         ("bytes", "on the stack", "on the heap", "lines, stack", "lines, heap"),
         measure_escaping,
         judge_escaping,
-        "twice the cycles at least; of a thousand calls a hundred times the lines, for objects share lines; without what the collector does later",
+        "at least twice the cycles; a hundred times the lines for a thousand calls, since objects share lines; the collector's later work is not counted",
         options={"calls": parameter(1000, "calls of the function", 1, 100_000)},
         figure=Figure("bytes", ("on the stack", "on the heap"), "cycles a call", log=True),
     )

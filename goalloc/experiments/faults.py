@@ -89,7 +89,7 @@ def judge_faults(table):
     unseen = [row["fault"] for row in rows if row["noticed by"] == "nobody"]
     prevented = [row["fault"] for row in rows if row["by a collector"] == "prevented"]
     return verdict(
-        (len(unseen) == len(IN_GO) - 1, f"{len(unseen)} of {len(rows)} are noticed by nobody when they happen"),
+        (len(unseen) == len(IN_GO) - 1, f"{len(unseen)} of {len(rows)} go unnoticed when they happen"),
         (tuple(sorted(prevented)) == tuple(sorted(PREVENTED)), f"a collector prevents {', '.join(prevented) or 'none'}"),
     )
 
@@ -97,13 +97,13 @@ def judge_faults(table):
 EXPERIMENTS = [
     Experiment(
         "common-faults",
-        "Of the common faults of C programs most go unnoticed when they happen; a collector prevents leaks and dangling pointers, but not wild "
-        "pointers, overflows and external fragmentation.",
+        "Most of the common faults of C programs go unnoticed when they happen; a collector prevents leaks and dangling pointers, but not wild "
+        "pointers, overflows or external fragmentation.",
         ("Linux系统内存", "内存管理中的一些常见问题"),
         ("fault", "noticed by", "in C", "in Go", "by a collector"),
         measure_faults,
         judge_faults,
         "an eighth of what leaks in C",
-        options={"collect": parameter(True, "the collector runs")},
+        options={"collect": parameter(True, "whether the collector runs")},
     )
 ]

@@ -25,21 +25,21 @@ def judge_leaks(table):
     leaks = [row for row in rows if row["bytes left"] >= least[row["leak"]] and row["kept by"] == LEAKS[row["leak"]].root]
     stays = [row for row in rows if row["mended"] > least[row["leak"]] / 8]
     return verdict(
-        (len(leaks) == len(rows), f"{len(leaks)} of {len(rows)} programs have grown, each by what the root said leads to"),
-        (not stays, f"{len(stays)} of their mended twins"),
+        (len(leaks) == len(rows), f"{len(leaks)} of {len(rows)} programs have grown, each by what its stated root leads to"),
+        (not stays, f"of their mended twins {len(stays)}"),
     )
 
 
 EXPERIMENTS = [
     Experiment(
         "leaks",
-        "Memory leaks in spite of the collector where a root, or a goroutine that waits for ever, refers to what nobody needs.",
+        "Memory leaks in spite of the collector where a root, or a goroutine that waits forever, refers to what is no longer needed.",
         ("内存管理", "有了垃圾回收为什么会发生内存泄漏"),
         ("leak", "bytes left", "kept by", "mended", "then kept by"),
         measure_leaks,
         judge_leaks,
-        "an eighth of it in the mended twins: copies of the little that is kept, tables that have grown",
-        options={"mended": parameter(False, "both programs are the mended one")},
+        "an eighth of the leak in the mended twins: copies of the little that is kept, tables that have grown",
+        options={"mended": parameter(False, "whether both programs are the mended one")},
         figure=Figure("leak", ("bytes left", "mended"), "bytes", log=True),
     )
 ]

@@ -13,38 +13,10 @@ allocated. The size of the objects is the label "bytes", the type the label "typ
 import gzip
 import itertools
 
+from hwmem.protobuf import Strings, message, number, varint
 from goalloc.observe.memprofile import scaleHeapSample
 
 SAMPLE_VALUES = (("alloc_objects", "count"), ("alloc_space", "bytes"), ("inuse_objects", "count"), ("inuse_space", "bytes"))
-
-
-def varint(n):
-    """A protobuf varint; negative numbers as 64-bit two's complement."""
-    n &= (1 << 64) - 1
-    out = bytearray()
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def number(field, n):
-    return varint(field << 3) + varint(n) if n else b""
-
-
-def message(field, body):
-    return varint(field << 3 | 2) + varint(len(body)) + body
-
-
-class Strings:
-    """The string table: a string's place, the empty one first."""
-
-    def __init__(self):
-        self.places = {"": 0}
-
-    def __call__(self, text):
-        return self.places.setdefault(text, len(self.places))
 
 
 def heap_profile(records, rate):

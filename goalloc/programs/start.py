@@ -10,6 +10,7 @@ import numpy as np
 
 from hwmem._jit import call_door, kernel
 from hwmem.kernels import finish, next_thread
+from hwmem.params import MAX_CORES
 from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.heap.malloc import FORCE
@@ -51,7 +52,8 @@ def start(w, space, collects=False):
     for name, field in PROBES.items():
         space.probe(name, V.gcController + field)
     w.threads = w.gomaxprocs
-    w.g = np.array(space.runtime.gs + [0], np.int64)  # never an array of one, which would be a number
+    w.g = np.zeros(MAX_CORES, np.int64)  # of one length for any number of Ps: another length is another type, and compiled anew
+    w.g[: w.gomaxprocs] = space.runtime.gs
     return space.runtime
 
 

@@ -10,6 +10,7 @@ strings         s += "x": each string is a new one, with the old one's bytes cop
 import numpy as np
 
 from hwmem.kernels import finish, kernel, load64, store64
+from hwmem.params import MAX_CORES
 from hwmem.programs.registry import parameter
 from goalloc.kernels import concatstrings, growslice, mallocgc, read_pointer, write_pointer
 from goalloc.values.map import mapassign
@@ -179,13 +180,14 @@ def slices(m, w):
 
 def place_maps(w, space):
     rt = start(w, space)
-    w.maps = np.array([rt.make_map(core=i).address for i in range(w.gomaxprocs)] + [0])
+    w.maps = np.zeros(MAX_CORES, np.int64)
+    w.maps[: w.gomaxprocs] = [rt.make_map(core=i).address for i in range(w.gomaxprocs)]
     w.maptype = rt.maptype()
     w.drawn = space.random.permutation(w.keys)
 
 
 def read_maps(w, space):
-    held = [space.load(h) for h in w.maps[:-1].tolist()]
+    held = [space.load(h) for h in w.maps[: w.gomaxprocs].tolist()]
     return outcome(w, space, w.gomaxprocs * w.keys) | {"held": sum(held)}
 
 

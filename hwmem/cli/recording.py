@@ -52,6 +52,7 @@ def recording_options(sub):
         help="replay it also with these parts of variables, as a report names them, on cache lines of their own, and tell what that is worth",
     )
     group.add_argument("--callgrind", metavar="OUT", help="write a profile that KCachegrind opens: misses, HITMs and cycles by line")
+    group.add_argument("--pprof", metavar="OUT", help="write the same as a profile that `go tool pprof` opens")
 
 
 def address_range(text):
@@ -69,7 +70,7 @@ def address_range(text):
 def wishes_of(arguments, traces):
     """What the options say of a recording; None for other traces, which must not have them. Raises Refused."""
     if not any(trace.format == "threads" for trace in traces):
-        for name in ("order", "symbols", "stores", "apart", "callgrind"):
+        for name in ("order", "symbols", "stores", "apart", "callgrind", "pprof"):
             if getattr(arguments, name) is not None:
                 raise Refused(f"--{name} takes a recording of threads (hwmem record), not a trace of {traces[0].format}")
         return None
@@ -82,4 +83,4 @@ def wishes_of(arguments, traces):
     apart = tuple(split(arguments.apart)) if arguments.apart is not None else ()
     if arguments.apart is not None and not apart:
         raise Refused("--apart takes parts of variables, such as 'counters[0],counters[1]'")
-    return Wishes(arguments.order or ORDERS[0], arguments.symbols, arguments.stores, not given, apart, arguments.callgrind)
+    return Wishes(arguments.order or ORDERS[0], arguments.symbols, arguments.stores, not given, apart, arguments.callgrind, arguments.pprof)

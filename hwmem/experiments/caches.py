@@ -23,7 +23,7 @@ def judge_levels(table):
     return verdict(
         (l1d < l2 < llc < dram, f"a load takes {l1d:.1f}, {l2:.1f}, {llc:.1f} and {dram:.0f} cycles as the working set grows"),
         *(
-            (p is not None and near(cycles, p, 0.1), f"{level} answers in {cycles:.1f} cycles, {p} are its latency")
+            (p is not None and near(cycles, p, 0.1), f"{level} answers in {cycles:.1f} cycles, its latency is {p}")
             for level, cycles, p in zip(("L1D", "L2", "LLC"), (l1d, l2, llc), promised)
         ),
     )
@@ -42,10 +42,10 @@ def measure_false_sharing(lab):
 def judge_false_sharing(table):
     alone, *_, most = table.named()
     return verdict(
-        (near(alone["slowdown"], 1, 0.05), f"alone, {alone['slowdown']:.2f} times as long on one line as apart"),
+        (near(alone["slowdown"], 1, 0.05), f"one thread takes {alone['slowdown']:.2f} times as long on one line as apart"),
         (
             most["slowdown"] >= 1.5,
-            f"{most['threads']} threads take {most['slowdown']:.1f} times as long for an increment on one line as apart",
+            f"with {most['threads']} threads an increment takes {most['slowdown']:.1f} times as long on one line as apart",
         ),
         (most["false"] >= 0.99 * most["HITMs"] > 0, f"{most['false']:,} of {most['HITMs']:,} HITMs are false sharing"),
     )
@@ -65,8 +65,8 @@ def judge_true_sharing(table):
     ratio = most["atomic: cycles"] / alone["atomic: cycles"]
     return verdict(
         (not any(table.column("lost")), f"atomic increments lose {sum(table.column('lost')):,}"),
-        (most["plain: lost"] > 0, f"plain ones of {most['threads']} threads lose {most['plain: lost']:,}"),
-        (ratio >= 2, f"an atomic one of {most['threads']} threads takes {ratio:.1f} times as long as one alone"),
+        (most["plain: lost"] > 0, f"plain ones by {most['threads']} threads lose {most['plain: lost']:,}"),
+        (ratio >= 2, f"an atomic one takes {ratio:.1f} times as long with {most['threads']} threads as with one"),
     )
 
 
@@ -85,13 +85,13 @@ def judge_ping_pong(table):
     *shared, alone = table.named()
     return verdict(
         *(
-            (row["HITMs a turn"] >= 0.9, f"{row['word']}: the line moves {row['HITMs a turn']:.1f} times a turn from core to core")
+            (row["HITMs a turn"] >= 0.9, f"{row['word']}: the line moves from core to core {row['HITMs a turn']:.1f} times a turn")
             for row in shared
         ),
         *(
             (
                 row["cycles a turn"] >= max(row["a transfer"], 2 * alone["cycles a turn"]),
-                f"{row['word']}: {row['cycles a turn']:.0f} cycles a turn, {alone['cycles a turn']:.0f} where nobody else has the word",
+                f"{row['word']}: {row['cycles a turn']:.0f} cycles a turn, {alone['cycles a turn']:.0f} where no other core uses the word",
             )
             for row in shared
         ),
@@ -99,8 +99,8 @@ def judge_ping_pong(table):
 
 
 def measure_protocols(lab):
-    """Data of one core that its cache does not hold; two words that one writes and three read, without an LLC, so that what is not
-    answered by a cache is memory's."""
+    """Data of one core that does not fit its cache; two words that one thread writes and three read, without an LLC, so that memory answers
+    whatever no cache does."""
     rows = []
     for protocol in ("msi", "mesi", "moesi", "mesif"):
         own = lab.run("matrix-multiply", machine={"protocol": protocol, "l2": None}, n=48)
@@ -120,19 +120,19 @@ def judge_protocols(table):
             f"E saves {msi[asked] - mesi[asked]} of {msi[asked]} upgrades of own data",
         ),
         (mesi[writes] >= 100 > 10 * moesi[writes], f"O saves {mesi[writes] - moesi[writes]:,} of {mesi[writes]:,} writes to memory"),
-        (mesi[reads] >= 100 > 10 * mesif[reads], f"F saves {mesi[reads] - mesif[reads]:,} of {mesi[reads]:,} reads of it"),
+        (mesi[reads] >= 100 > 10 * mesif[reads], f"F saves {mesi[reads] - mesif[reads]:,} of {mesi[reads]:,} reads from memory"),
     )
 
 
 EXPERIMENTS = [
     Experiment(
         "pointer-chase",
-        "Memory is a hierarchy: a load takes longer, level by level, as the data it goes round in grows.",
+        "Memory is a hierarchy: a load takes longer, level by level, as the working set grows.",
         (MODEL, "现代计算机的多级存储结构"),
         ("level", "working set", "cycles a load", "of its level"),
         measure_levels,
         judge_levels,
-        "10 % of a cache's latency: a random cycle meets a few conflicts, and the first loads are cold; DRAM only has to be last, since "
+        "10 % of a cache's latency: a random cycle has a few conflicts, and the first loads are cold; DRAM only has to be slowest, since "
         "rows that stay open make it faster than its latency says",
         "10 %",
         workloads=("pointer-chase",),
@@ -145,31 +145,31 @@ EXPERIMENTS = [
         ("threads", "atomic: cycles", "lost", "plain: cycles", "plain: lost"),
         measure_true_sharing,
         judge_true_sharing,
-        "lost increments: none with atomics, any number without, since how many depends on who meets whom; twice the time of one thread, "
+        "lost increments: none with atomics, any number without, since it depends on which threads collide; twice the time of one thread, "
         "where published counters take 4 to 25 times (LMAX Disruptor; centrifugo 77)",
         workloads=("true-sharing",),
         figure=Figure("threads", ("atomic: cycles", "plain: cycles"), "cycles an increment"),
     ),
     Experiment(
         "ping-pong",
-        "MESI keeps one word right on many cores by moving its line: each time the other core writes, the line goes from cache to cache.",
+        "MESI keeps one word coherent on many cores by moving its line: each time the other core writes, the line goes from cache to cache.",
         (MODEL, "单变量: MESI"),
         ("word", "cycles a turn", "HITMs a turn", "a transfer"),
         measure_ping_pong,
         judge_ping_pong,
-        "nine turns in ten move the line, for the first ones find it elsewhere; a turn takes a transfer (interconnect.forward) at least, and "
-        "more where the one that waits takes the line back meanwhile",
+        "nine turns in ten move the line, since the first ones find it elsewhere; a turn takes at least a transfer (interconnect.forward), and "
+        "more where the waiting thread takes the line back meanwhile",
         workloads=("ping-pong", "false-sharing"),
         figure=Figure("word", ("cycles a turn",), "cycles a turn"),
     ),
     Experiment(
         "protocols",
-        "Each state beyond M, S and I saves traffic: E asking twice for one's own data, O writing memory when others read, F reading it.",
+        "Each state beyond M, S and I saves traffic: E a second request for one's own data, O writing memory when others read, F reading it.",
         (MODEL, "单变量: MESI"),
         ("protocol", "upgrades of own data", "memory reads", "memory writes", "cycles a read"),
         measure_protocols,
         judge_protocols,
-        "fewer than ten where there were a hundred and more: lines that a walk has read too are S in every protocol",
+        "fewer than ten where there were a hundred or more: lines that a page walk has also read are S in every protocol",
         workloads=("matrix-multiply", "reader-writer"),
         figure=Figure("protocol", ("upgrades of own data", "memory reads", "memory writes"), "requests"),
     ),
@@ -180,8 +180,8 @@ EXPERIMENTS = [
         ("threads", "on one line", "a line each", "slowdown", "HITMs", "false"),
         measure_false_sharing,
         judge_false_sharing,
-        "half as long again at least with four threads: published repairs gain from 1.1 to 9 times (Huron, PLDI'19; Sheriff, OOPSLA'11), by how "
-        "often a program writes, and this one does nothing else; of a hundred HITMs one may be the kernel's or a walk's",
+        "half as long again at least with four threads: published repairs gain from 1.1 to 9 times (Huron, PLDI'19; Sheriff, OOPSLA'11), depending on "
+        "how often a program writes, and this one does nothing else; one HITM in a hundred may be the kernel's or a walk's",
         workloads=("false-sharing",),
         figure=Figure("threads", ("on one line", "a line each"), "cycles an increment"),
     ),

@@ -40,7 +40,7 @@ def judge_returning(table):
         (all(row["faults"] == pages for row in gone), f"{min(row['faults'] for row in gone):,} of {pages:,} pages fault again"),
         (free["after"] == free["LazyFree"] == free["RSS"], f"after FREE {free['after']:,} KiB stay, as LazyFree"),
         (free["faults"] == 0, f"{free['faults']:,} of them fault"),
-        (pressed["later"] < 0.5 * free["RSS"], f"when memory was short {pressed['later']:,} KiB of them are left"),
+        (pressed["later"] < 0.5 * free["RSS"], f"under memory pressure {pressed['later']:,} KiB of them are left"),
     )
 
 
@@ -60,7 +60,7 @@ def judge_calls(table):
     return verdict(
         (
             each["cycles an object"] >= 2 * ahead["cycles an object"],
-            f"256 bytes cost {each['cycles an object'] / ahead['cycles an object']:.1f} times as much with a call for each as 128 KiB ahead",
+            f"256 bytes cost {each['cycles an object'] / ahead['cycles an object']:.1f} times as much with a call for each object as with 128 KiB at once",
         ),
         (
             mapped["RSS, KiB"] == 16 * ahead["RSS, KiB"],
@@ -98,7 +98,7 @@ def judge_threshold(table):
         (
             not wrong,
             f"of {len(rows)} blocks those of up to {max(heap, default=0):,} bytes lie in the heap that brk extends, "
-            f"those from {min(mapped, default=0):,} on in a mapping each",
+            f"those of {min(mapped, default=0):,} and more in a mapping each",
         ),
     )
 
@@ -140,10 +140,10 @@ def judge_space(table):
     writable = [row for row in rows if row["region"] in ("data", "heap", "mapping", "stack")]
     user = max(int(row["to"], 16) for row in rows[:-1])
     return verdict(
-        (starts == sorted(starts) and user <= KERNEL_SPACE, f"text, data, heap, mappings and stack lie in this order below {user:#x}"),
+        (starts == sorted(starts) and user <= KERNEL_SPACE, f"text, data, heap, mappings and stack lie below {user:#x}, in this order"),
         (
             all(row["a write"] == "written" for row in writable),
-            f"{sum(row['a write'] == 'written' for row in writable)} of {len(writable)} take writes",
+            f"{sum(row['a write'] == 'written' for row in writable)} of {len(writable)} writable ones take a write",
         ),
         (kernel["a write"].startswith("SIGSEGV"), f"a write at {KERNEL_SPACE:#x}: {kernel['a write']}"),
     )
@@ -168,7 +168,7 @@ def judge_isolation(table):
     kept = table.column("stored") == table.column("loaded")
     return verdict(
         (kept, "each finds what it stored" if kept else "one finds what the other stored"),
-        (len(frames) == 2, f"one virtual address is {len(frames)} physical address{'es' * (len(frames) != 1)}"),
+        (len(frames) == 2, f"one virtual address maps to {len(frames)} physical address{'es' * (len(frames) != 1)}"),
     )
 
 
@@ -193,7 +193,7 @@ def judge_limit(table):
         (read["end"] == "lives" and read["touched"] >= 1.9 * read["limit"], f"a file of {read['touched']:,} KiB: {read['end']}"),
         (
             shared["end"] == "killed" and shared["RSS"] < 0.1 * shared["limit"],
-            f"shared memory that is not mapped any more: {shared['end']} with an RSS of {shared['RSS']} KiB",
+            f"shared memory no longer mapped: {shared['end']} with an RSS of {shared['RSS']} KiB",
         ),
     )
 
@@ -201,7 +201,7 @@ def judge_limit(table):
 EXPERIMENTS = [
     Experiment(
         "isolation",
-        "Virtual memory keeps processes apart: the same address is another place in each.",
+        "Virtual memory keeps processes apart: the same address is a different place in each.",
         ("go内存管理", "虚拟内存和物理内存"),
         ("process", "virtual", "physical", "stored", "loaded"),
         measure_isolation,
@@ -210,12 +210,12 @@ EXPERIMENTS = [
     ),
     Experiment(
         "brk-mmap",
-        "A call to the kernel for each small object costs more than the memory: allocators take much at once and hand it out.",
+        "A system call for each small object costs more than the memory itself, so allocators take much at once and hand it out.",
         ("内存管理", "为什么要内存管理"),
         ("object", "from", "calls", "faults", "RSS, KiB", "cycles an object"),
         measure_calls,
         judge_calls,
-        "twice for 256-byte objects, where a call is some hundred cycles and the object's share of a fault as much; 10 % for 1 MiB, of which a call is nothing",
+        "twice for 256-byte objects, where a call takes some hundred cycles and the object's share of a fault as much; 10 % for 1 MiB, beside which a call is nothing",
         workloads=("brk-mmap",),
         figure=Figure("object", ("cycles an object",), "cycles an object", log=True, by="from"),
     ),
@@ -226,7 +226,7 @@ EXPERIMENTS = [
         ("bytes", "lies in", "mapped"),
         measure_threshold,
         judge_threshold,
-        "24 bytes: the block's header counts and its size is rounded up, so that 131,049 bytes are 128 KiB already",
+        "24 bytes: the block's header counts and its size is rounded up, so 131,049 bytes already make 128 KiB",
         "24 bytes",
         options={"threshold": parameter(0, "M_MMAP_THRESHOLD, bytes; 0: as it is", 0, 32 << 20)},
         figure=Figure("bytes", ("mapped",), "bytes mapped for the block", shape="bars"),
@@ -238,13 +238,13 @@ EXPERIMENTS = [
         ("way, pressure", "RSS", "after", "LazyFree", "later", "faults", "zeros"),
         measure_returning,
         judge_returning,
-        "counts are exact, in KiB and pages; under pressure half must go at least, for how much the kernel takes is its own affair",
+        "counts are exact, in KiB and pages; under pressure at least half must go, since how much the kernel takes is up to it",
         workloads=("madvise-return",),
         figure=Figure("way, pressure", ("RSS", "after", "later"), "KiB resident"),
     ),
     Experiment(
         "address-space",
-        "A 32-bit process has 3 GiB: text, data, heap, mappings and stack; the top 1 GiB is the kernel's, and a write there is a segmentation fault.",
+        "A 32-bit process has 3 GiB: text, data, heap, mappings and stack; the top 1 GiB belongs to the kernel, and a write there is a segmentation fault.",
         (LINUX, "进程的内存"),
         ("region", "from", "to", "a write"),
         measure_space,
@@ -255,7 +255,7 @@ EXPERIMENTS = [
     ),
     Experiment(
         "memory-limit",
-        "A group of processes is killed at its memory limit by what cannot be given up; page cache can, and RSS does not tell how near it is.",
+        "A control group is killed at its memory limit for memory that cannot be reclaimed; page cache can, and RSS does not show how near the limit is.",
         (LINUX, "内存管理中的一些常见问题: 内存泄漏"),
         ("memory", "end", "limit", "touched", "RSS", "charged", "working set"),
         measure_limit,

@@ -66,13 +66,16 @@ def judge_swap(table):
     slower = over[0]["in order: cycles"] / fits[0]["in order: cycles"]
     off = max(abs(row["at random: read"] - row["does not fit"]) for row in over)
     return verdict(
-        (all(row["right"] for row in rows), f"{sum(row['right'] for row in rows)} of {len(rows)} working sets come out right"),
+        (all(row["right"] for row in rows), f"with {sum(row['right'] for row in rows)} of {len(rows)} working sets the sums are right"),
         (
             not any(row["in order: read"] + row["at random: read"] for row in fits),
-            f"what fits reads {sum(row['in order: read'] + row['at random: read'] for row in fits):.2f} pages an access",
+            f"working sets that fit read {sum(row['in order: read'] + row['at random: read'] for row in fits):.2f} pages an access",
         ),
-        (all(near(row["in order: read"], 1, KEPT) for row in over), f"a working set beyond RAM {over[0]['in order: read']:.2f} in order"),
-        (off <= KEPT, f"at random what does not fit, but for {off:.2f}"),
+        (
+            all(near(row["in order: read"], 1, KEPT) for row in over),
+            f"a working set beyond RAM {over[0]['in order: read']:.2f} when accessed in order",
+        ),
+        (off <= KEPT, f"at random the part that does not fit, within {off:.2f}"),
         (slower >= 300, f"an access in order takes {slower:.0f} times as long beyond RAM"),
     )
 
@@ -93,13 +96,13 @@ def judge_segments(table):
     return verdict(
         (
             least >= 0.25 > pages["external"] == 0,
-            f"in holes of no use lies {least:.0%} of free memory and more with segments, {pages['external']:.0%} with pages",
+            f"with segments at least {least:.0%} of free memory lies in useless holes, with pages {pages['external']:.0%}",
         ),
         (
             min(row["compactions"] for row in segments) > 0 == pages["compactions"],
-            f"segments are moved together {min(row['compactions'] for row in segments)} times and more, pages {pages['compactions']} times",
+            f"segments are compacted at least {min(row['compactions'] for row in segments)} times, pages {pages['compactions']} times",
         ),
-        (pages["internal"] <= 0.25, f"the ends of last pages are {pages['internal']:.1%} of what pages take"),
+        (pages["internal"] <= 0.25, f"the unused ends of last pages are {pages['internal']:.1%} of the pages' memory"),
     )
 
 
@@ -150,7 +153,7 @@ def judge_reach(table):
     return verdict(
         (
             off <= 0.05 and last["4 KiB: walks"] > 0,
-            f"the part of loads that walk is that of the pages beyond the TLBs' reach, but for {off:.3f}",
+            f"the share of loads that walk is that of the pages beyond the TLBs' reach, within {off:.3f}",
         ),
         (most == 0, f"with 2 MiB pages {most:.1%} walk"),
         (
@@ -188,12 +191,12 @@ def judge_forks(table):
 EXPERIMENTS = [
     Experiment(
         "page-faults",
-        "Memory that was asked for is not there until it is touched: the first touch of a page is a fault, and what it costs depends on its kind.",
+        "Requested memory is not there until it is touched: the first touch of a page is a fault, whose cost depends on its kind.",
         (VIRTUAL, "虚拟内存和物理内存"),
         ("first access", "minor", "major", "cycles a page", "cycles a fault"),
         measure_faults,
         judge_faults,
-        "counts are exact; a disk's page costs twenty zeroed ones at least, far below the ratio of any disk's latency to a microsecond",
+        "counts are exact; a page from the disk costs at least twenty zeroed ones, far below the ratio of any disk's latency to a microsecond",
         workloads=("page-faults",),
         figure=Figure("first access", ("cycles a page",), "cycles a page", log=True),
     ),
@@ -204,13 +207,13 @@ EXPERIMENTS = [
         ("parent", "child", "pages", "copied", "fork, cycles", "copying, cycles"),
         measure_forks,
         judge_forks,
-        "counts are exact; copying takes twenty times the fork at least, since a page is 64 lines and its entry in a page table 8 bytes",
+        "counts are exact; copying takes at least twenty times as long as the fork, since a page is 64 lines and its page-table entry 8 bytes",
         workloads=("fork-storm",),
         figure=Figure("parent", ("fork, cycles", "copying, cycles"), "cycles", log=True),
     ),
     Experiment(
         "tlb-reach",
-        "Translation costs nothing within the TLBs' reach; beyond it loads walk page tables, and huge pages move that far away.",
+        "Translation costs nothing within the TLBs' reach; beyond it loads walk page tables, and huge pages push that limit far out.",
         (VIRTUAL, "虚拟内存和物理内存: 段页表"),
         ("size", "4 KiB: walks", "4 KiB: cycles", "beyond reach", "2 MiB: walks", "2 MiB: cycles"),
         measure_reach,
@@ -222,7 +225,7 @@ EXPERIMENTS = [
     ),
     Experiment(
         "oversubscription",
-        "With swap a program may be larger than memory and still be right, at the price of a disk access for what does not fit.",
+        "With swap a program may be larger than memory and still run correctly, at the price of a disk access for what does not fit.",
         (VIRTUAL, "虚拟内存和物理内存: swap"),
         (
             "working set / RAM",
@@ -235,7 +238,7 @@ EXPERIMENTS = [
         ),
         measure_swap,
         judge_swap,
-        "a tenth of the accesses, for the kernel keeps some percent of RAM; 300 times as long, where a disk's latency is a thousand of DRAM's",
+        "a tenth of the accesses, since the kernel keeps a few percent of RAM; 300 times as long, where a disk's latency is a thousand times DRAM's",
         "10 % of the accesses",
         workloads=("oversubscription",),
         figure=Figure("working set / RAM", ("in order: cycles", "at random: cycles"), "cycles an access", log=True),
@@ -247,19 +250,19 @@ EXPERIMENTS = [
         ("memory in", "refused", "compactions", "moved, KiB", "external", "internal"),
         measure_segments,
         judge_segments,
-        "a quarter of free memory lost at least: Knuth's fifty-percent rule has half as many holes as segments; a quarter inside pages at most, "
-        "for half a page of requests of some 12 KiB on average is a sixth",
+        "at least a quarter of free memory lost: by Knuth's fifty-percent rule there are half as many holes as segments; at most a quarter inside "
+        "pages, since half a page is a sixth of requests that average some 12 KiB",
         workloads=("segments-pages",),
         figure=Figure("memory in", ("external", "internal"), "part of free, of taken memory"),
     ),
     Experiment(
         "overlay",
-        "Virtual memory replaces overlays: the program is not cut by hand, and what is read is what is touched.",
+        "Virtual memory replaces overlays: nobody cuts the program up by hand, and only what is touched is read.",
         (LINUX, "虚拟内存技术: overlay"),
         ("way", "modules loaded", "from disk, KiB", "major faults", "cycles a call", "sum"),
         measure_overlay,
         judge_overlay,
-        "half as many bytes again at least: a module is read whole, of which a call uses a part",
+        "at least half as many bytes again: a module is read whole, and a call uses a part of it",
         workloads=("overlay",),
         figure=Figure("way", ("from disk, KiB",), "KiB from the disk"),
     ),

@@ -1,4 +1,4 @@
-"""In which order others see what a core writes: the claims on reordering and on memory barriers."""
+"""The order in which other cores see a core's writes: the claims on reordering and on memory barriers."""
 
 from hwmem.experiments.experiment import Experiment, Figure, verdict
 
@@ -24,7 +24,7 @@ def judge_reordering(table):
     pairs = list(zip(rows[::2], rows[1::2]))
     return verdict(
         *((without["wrong"] > 0, f"{without['what goes wrong']}, {without['wrong']:,} times in {without['of']:,}") for without, _ in pairs),
-        (not any(barred["wrong"] for _, barred in pairs), f"with a barrier {sum(barred['wrong'] for _, barred in pairs)} times"),
+        (not any(barred["wrong"] for _, barred in pairs), f"with barriers, {sum(barred['wrong'] for _, barred in pairs)} times"),
     )
 
 
@@ -49,24 +49,24 @@ def judge_fences(table):
 EXPERIMENTS = [
     Experiment(
         "reordering",
-        "Several variables are seen by other cores in another order than they were written in, unless a memory barrier stands between them.",
+        "Other cores may see several variables in another order than they were written in, unless a memory barrier stands between the writes.",
         (MODEL, "多变量: 内存重排, Memory barrier"),
         ("what goes wrong", "barrier", "of", "wrong"),
         measure_reordering,
         judge_reordering,
-        "any time at all without the barrier, for one is an error in a program; none with it",
+        "any number but zero without the barrier, since once is an error in a program; none with it",
         workloads=("mutual-exclusion", "message-passing", "double-checked-locking"),
         figure=Figure("what goes wrong", ("wrong",), "times that it went wrong", by="barrier"),
     ),
     Experiment(
         "fence-costs",
-        "A memory barrier costs what it waits for: a full one, until every store before it has been made.",
+        "A memory barrier costs what it waits for: a full one waits until every earlier store is visible.",
         (MODEL, "多变量: Memory barrier"),
         ("operation", "after none", "after one", "after a full buffer"),
         measure_fences,
         judge_fences,
-        "twice as long after one store to another core's line, which is a transfer between caches at least; a store in a buffer with room "
-        "costs a tenth of a fence at most (Fog's tables: 1 against some 33 cycles)",
+        "twice as long after one store to another core's line, which takes at least a transfer between caches; a store into a buffer with room "
+        "costs at most a tenth of a fence (Fog's tables: 1 against some 33 cycles)",
         workloads=("fence-costs",),
         figure=Figure("operation", ("after none", "after one"), "cycles", log=True),
     ),

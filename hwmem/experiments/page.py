@@ -29,8 +29,8 @@ def outcome_page(outcome, links=()):
         [
             section("answer", "The answer", [tiles([tile("this claim", outcome.decided, sentence(outcome.verdict.says), tone(outcome))])]),
             section("table", "Measured", [table(columns(outcome.table), outcome.table.rows, sort=False), drawn(outcome)]),
-            section("tolerance", "What is let pass, and why", [words(sentence(one.tolerance))]),
-            section("commands", "What repeats it", [listing("Each run by itself", "\n".join(outcome.commands), opened=True)]),
+            section("tolerance", "Tolerance, and why", [words(sentence(one.tolerance))]),
+            section("commands", "Commands that repeat it", [listing("Each run by itself", "\n".join(outcome.commands), opened=True)]),
         ],
         command=command(outcome),
         headline=one.claim,

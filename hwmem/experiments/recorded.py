@@ -1,10 +1,10 @@
-"""A real program: compiled, recorded as it runs, its false sharing found by name, mended, and recorded anew.
+"""A real program: compiled, recorded as it runs, its false sharing found by name, mended, and recorded again.
 
     neighbours.c ── gcc ──┬── as written ── hwmem record ── replay        the report: which variables share a line
-                          │                     └── with those apart      what padding them is foretold to be worth
-                          └── padded ────── hwmem record ── replay        what it is worth
+                          │                     └── with those apart      the predicted gain of padding them
+                          └── padded ────── hwmem record ── replay        the gain
 
-It takes gcc and Valgrind, and the extra `symbols` for names; where they are missing the experiment cannot be made, and says so.
+It needs gcc and Valgrind, and the extra `symbols` for names; where they are missing the experiment cannot run, and says so.
 """
 
 import contextlib
@@ -30,12 +30,12 @@ CLOSE = 0.15  # of the gain that is foretold: addresses of all else change with 
 
 
 def ready():
-    """Raises Unmeasured, one line, if something is missing that the experiment takes."""
+    """Raises Unmeasured, one line, if something that the experiment needs is missing."""
     for tool, package in (("gcc", "apt install gcc"), ("valgrind", "apt install valgrind")):
         if shutil.which(tool) is None:
-            raise Unmeasured(f"recorded-program takes {tool}, which is not installed ({package})")
+            raise Unmeasured(f"recorded-program needs {tool}, which is not installed ({package})")
     if find_spec("elftools") is None:
-        raise Unmeasured("recorded-program takes names of variables: pip install 'hwmem[symbols]'")
+        raise Unmeasured("recorded-program needs the names of variables: pip install 'hwmem[symbols]'")
 
 
 def built(folder, name, *flags):
@@ -81,8 +81,8 @@ def measure_recorded(lab):
         mended = replayed(lab, recorded(folder, built(folder, "padded", PADDED), lab.seed))
     return [
         [*row("as written", written), named, 1.0],
-        [*row("counters apart, foretold", foretold), named, written.cycles / foretold.cycles],
-        [*row("padded, recorded anew", mended), named, written.cycles / mended.cycles],
+        [*row("counters apart, predicted", foretold), named, written.cycles / foretold.cycles],
+        [*row("padded, recorded again", mended), named, written.cycles / mended.cycles],
     ]
 
 
@@ -96,22 +96,23 @@ def judge_recorded(table):
         ),
         (mended["HITMs"] <= 0.05 * written["HITMs"], f"padded it has {mended['HITMs']:,}"),
         (mended["times as fast"] >= 1.5, f"and runs {mended['times as fast']:.1f} times as fast"),
-        (near(foretold["times as fast"], mended["times as fast"], CLOSE), f"{foretold['times as fast']:.1f} times were foretold"),
+        (near(foretold["times as fast"], mended["times as fast"], CLOSE), f"{foretold['times as fast']:.1f} times was predicted"),
     )
 
 
 EXPERIMENTS = [
     Experiment(
         "recorded-program",
-        "A real program's recording says which of its variables share a line falsely, and what padding them is worth; padded, it is so much faster.",
+        "A real program's recording says which of its variables falsely share a line, and what padding them would gain; padded, the program gains that.",
         (MODEL, "false sharing"),
         ("program", "cycles", "HITMs", "false", "found by name", "times as fast"),
         measure_recorded,
         judge_recorded,
-        "half as long again at least, as for false sharing alone; nine HITMs in ten false, for the barrier at the start may lie on the line too; of a "
-        "hundred five may be left, for the start and the end of threads; the gain within 15 % of what was foretold, since in the padded program everything else lies elsewhere too",
+        "half as long again at least, as for false sharing alone; nine HITMs in ten false, since the barrier at the start may lie on the line too; five "
+        "in a hundred may be left, for the start and end of threads; the gain within 15 % of the prediction, since in the padded program everything "
+        "else has moved too",
         "15 %",
-        options={"padded": parameter(False, "whether it is padded from the beginning")},
+        options={"padded": parameter(False, "whether it is padded from the start")},
         figure=Figure("program", ("cycles", "HITMs"), "cycles; HITMs"),
     )
 ]

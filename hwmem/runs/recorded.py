@@ -20,7 +20,7 @@ from hwmem.runs.result import Result
 from hwmem.runs.strands import Replay
 from hwmem.runs.watch import UNWATCHED
 from hwmem.symbols.blame import by_allocation, by_source
-from hwmem.symbols.callgrind import profile
+from hwmem.symbols import callgrind, pprof
 from hwmem.symbols.label import label
 from hwmem.symbols.names import Names
 from hwmem.trace.order import CLOCK, Order
@@ -32,8 +32,8 @@ KEPT = 200  # rows of a table of where misses are
 class Wishes(NamedTuple):
     """How a recording is replayed. `order`: one of trace/order.ORDERS; `symbols`: a folder to search for its objects, or None; `stores`:
     (start, end) of addresses whose stores are listed, or None; `cores_follow`: whether a machine with fewer cores than threads gets as
-    many; `apart`: parts of variables that get lines of their own (runs/apart.py); `callgrind`: the file that gets a profile of it
-    (symbols/callgrind.py), or None."""
+    many; `apart`: parts of variables that get lines of their own (runs/apart.py); `callgrind`, `pprof`: the file that gets a profile
+    of it (symbols/callgrind.py, symbols/pprof.py), or None."""
 
     order: str = CLOCK
     symbols: str | None = None
@@ -41,6 +41,7 @@ class Wishes(NamedTuple):
     cores_follow: bool = True
     apart: tuple = ()
     callgrind: str | None = None
+    pprof: str | None = None
 
 
 def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes()):  # noqa: B008
@@ -55,16 +56,17 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
     names = Names(recording.program, [wishes.symbols] if wishes.symbols else [])
     apart = Apart(names, wishes.apart) if wishes.apart else None
     compared = as_recorded(recording, order, config, wishes.apart) if apart else None
-    machine, places = Machine(config), new_places(top > 0 or wishes.callgrind is not None, in_detail=True)
+    machine, places = Machine(config), new_places(top > 0 or bool(wishes.callgrind or wishes.pprof), in_detail=True)
     alone = len(recording.threads) == 1 and config.mmu
     memory = memory_of(recording, order, config) if alone else None
     replay = Replay(machine, recording, order, places, wishes.stores, apart, names.own_code, stand_in=alone)
     wall, counters, stopped = watch.over(machine, replay.machine_threads, replay.run)
     program = label(replay.program if memory is None else with_memory(replay.program, memory), names)
     if wishes.callgrind:
-        write_whole(
-            wishes.callgrind, profile(names, rows_of(places, INSTRUCTIONS), program.command, __version__).encode("utf-8", "replace")
-        )
+        text = callgrind.profile(names, rows_of(places, INSTRUCTIONS), program.command, __version__)
+        write_whole(wishes.callgrind, text.encode("utf-8", "replace"))
+    if wishes.pprof:
+        write_whole(wishes.pprof, pprof.profile(names, rows_of(places, INSTRUCTIONS)))
     cores = sorted(set(replay.cores))
     each = [counters["cores"][c] for c in cores]
     cycles = max(one["cycles"] for one in each)

@@ -2,6 +2,7 @@
 
 label.py      the names that a report shows, put into a Program
 callgrind.py  a replay as a profile that KCachegrind opens
+pprof.py      ... that go tool pprof opens
 blame.py      misses, TLB misses and faults by source line and by allocation
 names.py      Names: an address of the process to its name, and back
 heap.py       heap blocks by address

@@ -15,6 +15,7 @@ from goalloc.programs import PROGRAMS
 from goalloc.cli.report import SECTIONS as REPORT_SECTIONS
 from goalloc.errors import TEXTS
 from hwmem.config.machine import MachineConfig
+from hwmem.runs.job import Job
 from hwmem.errors import MachineError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -148,6 +149,17 @@ def test_a_program_that_takes_more_than_there_is_ends_with_one_line():
     small = MachineConfig().replace(memory="64MiB")
     with pytest.raises(MachineError, match="Out of memory: Killed process"):
         goalloc.run("alloc-storm", small, gomaxprocs=1, allocations=20_000, size=65536)
+
+
+@pytest.mark.parametrize("name", ["alloc-storm", "maps"])
+def test_a_program_is_compiled_once_for_any_number_of_ps(name):
+    """Numba compiles a kernel for each type of its record, and an array's length is part of that."""
+    types = set()
+    for ps in (1, 2, 4):
+        job = Job(PROGRAMS.find(name), parameters={"gomaxprocs": ps})
+        job.set_up()
+        types.add(str(job.w.dtype))
+    assert len(types) == 1
 
 
 def test_the_command_lists_runs_and_refuses(capsys):

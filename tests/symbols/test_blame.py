@@ -3,6 +3,8 @@
 import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from built import BIAS, build, names_of, run
 
 from hwmem.machine.where import ROW
 from hwmem.symbols.blame import MOST, OTHERS, by_allocation, by_source
+from hwmem.symbols import pprof
 from hwmem.symbols.callgrind import profile
 from hwmem.trace.program import Block, MemoryCall
 
@@ -88,3 +91,23 @@ def test_callgrind_annotate_reads_the_profile(built, tmp_path):
     ).stdout
     assert re.search(r"571 .*400 .*PROGRAM TOTALS", said)
     assert re.search(r"500 .*400 .*told\.c:within", said) and re.search(r"70 .*told\.c:main", said)
+
+
+@pytest.mark.live
+def test_go_tool_pprof_reads_the_profile(built, tmp_path):
+    go = shutil.which("go") or str(Path(sys.executable).with_name("go"))
+    if not Path(go).exists():
+        pytest.skip("not installed: go")
+    names, main, within = names_of(built, BIAS), code_of(built, "main") + BIAS, code_of(built, "within") + BIAS
+    costs = rows((within + 8, 500, 400, 3, 2, 9000), (main + 4, 70, 0, 1, 1, 600), (0x77, 1, 0, 0, 0, 5))
+    file = tmp_path / "cpu.pb.gz"
+    file.write_bytes(pprof.profile(names, costs))
+    asked = [go, "tool", "pprof", "-top", "-nodefraction=0"]
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PPROF_TMPDIR": str(tmp_path)}
+    for kind, of_main, of_within, every in (("cycles", 600, 9000, 9605), ("hitms", 0, 400, 400)):
+        done = subprocess.run([*asked, f"-sample_index={kind}", file], capture_output=True, text=True, env=env)
+        assert done.returncode == 0, done.stderr
+        flat = {line.split()[-1]: int(line.split()[0]) for line in done.stdout.splitlines() if line.strip()[:1].isdigit() and "%" in line}
+        assert flat.get("within", 0) == of_within and flat.get("main", 0) == of_main and sum(flat.values()) == every
+    done = subprocess.run([go, "tool", "pprof", "-raw", file], capture_output=True, text=True, env=env)
+    assert "told.c" in done.stdout and f"{within + 8:#x}" in done.stdout

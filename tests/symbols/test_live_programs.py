@@ -1,6 +1,7 @@
 """Programs built and recorded here: false sharing found where it is, and what padding is worth, which a recording of the padded program confirms."""
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -46,13 +47,16 @@ def test_the_gain_that_apart_foretells_is_that_of_the_padded_program(counters, t
     assert worst["source"][0].startswith("counters.c:") and worst["apart"] == ["counters[0]", "counters[1]"]
     line = (HERE / "counters.c").read_text().split("\n")[int(worst["source"][0].partition(":")[2]) - 1]
     assert "mine->value +=" in line
-    told = answer("trace", near, "--json", "--apart", ",".join(worst["apart"]), "--callgrind", tmp_path / "out")
+    told = answer(
+        "trace", near, "--json", "--apart", ",".join(worst["apart"]), "--callgrind", tmp_path / "out", "--pprof", tmp_path / "out.pb.gz"
+    )
     before, after = told["comparison"]["cells"][0]
     assert before == plain["cycles"] and after == told["cycles"]
     assert all("counters" not in (one["symbol"] or "") for one in told["program"]["lines"] if one["hitm"] > 20)
     gain = plain["cycles"] / answer("trace", padded, "--json")["cycles"]
     assert before / after == pytest.approx(gain, rel=CLOSE) and gain > 1.5
     assert "mine" not in (tmp_path / "out").read_text() and "fn=" in (tmp_path / "out").read_text()
+    assert b"counters.c" in gzip.decompress((tmp_path / "out.pb.gz").read_bytes())
 
 
 @pytest.mark.live
