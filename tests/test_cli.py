@@ -312,6 +312,20 @@ def test_the_module_is_the_command_and_a_closed_pipe_is_no_error():
     assert command("--version").communicate()[0] == f"hwmem {hwmem.__version__}\n"
 
 
+@pytest.mark.parametrize("seconds, last", [(0, "at the end\n"), (5, "of a thread\nat the end\n")])
+def test_a_process_ends_at_once_but_not_before_what_is_left_for_the_end(tmp_path, seconds, last):
+    """Functions of atexit and what they print; a thread that goes on for longer than the run."""
+    (tmp_path / "late.py").write_text(
+        "import atexit, threading, time, hwmem\n"
+        "atexit.register(print, 'at the end')\n"
+        f"threading.Thread(target=lambda: (time.sleep({seconds}), print('of a thread'))).start()\n"
+        "@hwmem.workload('late', '')\ndef late(m, w): pass\n"
+    )
+    command = [sys.executable, "-m", "hwmem", "run", str(tmp_path / "late.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.endswith(last)
+
+
 def test_help_and_refusals_do_not_wait_for_the_compiler():
     for words in (["--help"], ["run"], ["report", "nowhere.hwm"], ["config"]):
         code = f"import sys; from hwmem.cli.cli import main\ntry: main({words})\nexcept SystemExit: pass\nprint('numba' in sys.modules)"

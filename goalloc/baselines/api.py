@@ -58,7 +58,7 @@ class Allocator:
         if name == "glibc":
             Malloc(process)
         place = process.mmap(0, S.BYTES)
-        guest[P.DATA] = place + (S.DATA_SET - place // H.PAGE) % 16 * H.PAGE
+        guest[P.DATA] = place + (S.DATA_SET - place // H.PAGE) % 16 * H.PAGE + S.DATA_SKEW
         guest[P.MILLISECOND] = int(self.machine.config.frequency_ghz * 1e6)
         guest[P.ALLOCATOR], guest[P.POLICY] = self.kind.door, self.kind.policy
         self._call(0, S.INIT, 0, 0)

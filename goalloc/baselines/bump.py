@@ -35,6 +35,7 @@ from goalloc.baselines.system import (
 
 NEXT, END, START, BITS = 24, 32, 40, 48  # the allocator's variables
 GROWTH, LARGEST_HEAP = 1 << 20, 8 << 30
+BITS_SKEW = 0x5C0  # where in their first page the bits begin
 GRANULE = 4  # blocks are of so many bytes, as a power of two
 
 
@@ -52,7 +53,7 @@ def bump_door(m, t, operation, a, b):
         start = move_break(m, t, 0) + 15 & ~15
         for field in (NEXT, END, START):
             store64(m, t, data(m, t) + field, start)
-        store64(m, t, data(m, t) + BITS, map_memory(m, t, LARGEST_HEAP >> GRANULE + 3))
+        store64(m, t, data(m, t) + BITS, map_memory(m, t, (LARGEST_HEAP >> GRANULE + 3) + BITS_SKEW) + BITS_SKEW)
     return 0
 
 

@@ -20,9 +20,14 @@ from goalloc.base.memclr import memmove
 INIT, MALLOC, FREE, REALLOC, USABLE_SIZE, TICK, END_THREAD = range(7)  # a door's operations
 ANONYMOUS = H.MAP_ANONYMOUS | H.MAP_PRIVATE
 DATA_BYTES = 1 << 20
-LOCAL_BYTES, LOCAL_SKEW = 2 * H.PAGE, 0x4C0  # where in its pages a thread's variables begin: not on lines that all else begins with
-DATA_SET, LOCAL_SET = 5, 8  # the pages' numbers modulo 16, so that in most TLBs the two do not stand in each other's way
-BYTES = DATA_BYTES + 2 * 16 * H.PAGE + H.MAX_THREADS * LOCAL_BYTES
+DATA_SKEW, LOCAL_SKEW = (
+    0x940,
+    0x4C0,
+)  # where in their pages the variables begin: not on lines that all else begins with, nor have a library's
+LOCAL_BYTES = 2 * H.PAGE
+DATA_SET, LOCAL_SET = 5, 13  # the pages' numbers modulo 16, so that in most TLBs the two do not stand in each other's way
+LOCAL = DATA_BYTES - DATA_SKEW + (LOCAL_SET - DATA_SET) * H.PAGE + LOCAL_SKEW  # from the shared variables to the first thread's
+BYTES = DATA_BYTES + (2 * 16 + 1) * H.PAGE + H.MAX_THREADS * LOCAL_BYTES
 LARGEST = 1 << 46  # a request from here on cannot be met
 HEADER = 8  # in front of a block
 LOCK, OWNER = 0, 16  # of the variables: the one lock, where there is one; the only thread that has called, plus one; SEVERAL
@@ -36,7 +41,7 @@ def data(m, t):
 
 @kernel
 def local(m, t):
-    return data(m, t) + DATA_BYTES + (LOCAL_SET - DATA_SET) * H.PAGE + t * LOCAL_BYTES + LOCAL_SKEW
+    return data(m, t) + LOCAL + t * LOCAL_BYTES
 
 
 @kernel

@@ -5,7 +5,7 @@ import numpy as np
 
 from goalloc.baselines import jemalloc_layout as L
 from goalloc.baselines.jemalloc_extents import quantized
-from goalloc.baselines.system import DATA_BYTES, DATA_SET, LOCAL_BYTES, LOCAL_SET, LOCAL_SKEW
+from goalloc.baselines.system import LOCAL, LOCAL_BYTES
 from goalloc.baselines.walking import data_of, holds, totals
 from goalloc.observe.inspect import Inspector
 
@@ -54,7 +54,7 @@ def find_extents(look, data):
 def cached_blocks(look, allocator, data):
     """(class, address) of all blocks in tcaches."""
     for t in range(allocator.machine.state.threads):
-        mine = data + DATA_BYTES + (LOCAL_SET - DATA_SET) * L.PAGE + t * LOCAL_BYTES + LOCAL_SKEW
+        mine = data + LOCAL + t * LOCAL_BYTES
         if not look.word(mine + L.READY, 1):
             continue
         for c in range(L.CACHED_BINS):

@@ -31,7 +31,7 @@ FREE_LIST = BSS + 0x610  # arenas without a thread
 NEXT_TO_USE = BSS + 0x618  # the arena that is shared next when there may be no more
 ARENAS, ARENA_LIMIT = BSS + 0x620, BSS + 0x628
 HEAP_AREA = BSS + 0x630  # an aligned place for the next heap, 0: none
-TLS = 3 * P.PAGE
+TLS = 3 * P.PAGE + 0x6C0  # in its page where glibc's variables lie below the thread's pointer (fs), as a process has it
 TLS_BYTES = P.PAGE
 BYTES = TLS + P.MAX_THREADS * TLS_BYTES
 

@@ -26,6 +26,9 @@ from hwmem.observers.contended import HITM_HERE, HITM_REMOTE, OTHER_LOADS, READS
 SERVED_BY = {"l1": (P.FROM_L1,), "l2": (P.FROM_L2,), "llc": (P.FROM_LLC, P.FROM_CLEAN), "upgrade": (P.FROM_UPGRADE,),
              "lcl_hitm": (P.FROM_HITM,), "rmt_hitm": (P.FROM_REMOTE_HITM,), "rmt_llc": (P.FROM_REMOTE_LLC, P.FROM_REMOTE_CLEAN),
              "lcl_dram": (P.FROM_DRAM,), "rmt_dram": (P.FROM_REMOTE_DRAM,)}
+COUNTS = ("records", "hitm", "lcl_hitm", "rmt_hitm", "load_hitm", "loads", "stores", "atomics", "store_l1_hit", "store_l1_miss", "lcl_dram",
+          "rmt_dram", "llc_ld_miss", "load_l1_hit", "load_l2_hit", "load_llc_hit", "load_rmt_llc_hit", "upgrades", "atomic_upgrades")
+HITMS = COUNTS.index("hitm")
 LINE_BYTES = ~(P.LINE - 1)
 
 
@@ -43,7 +46,6 @@ class Cell(NamedTuple):
     wrote: int
     atomics: int
     cycles: list
-    served: list
 
 
 def snapshot(machine):
@@ -71,35 +73,41 @@ def table(cells, symbols=()):
 def rows_and_cells(cells, symbols):
     """The table's rows, each with the Cells of its line."""
     names = Names(symbols)
-    found = [(line_row(line, names), line) for line in by_line(cells) if is_contended(line)]
+    found = [(line_row(line, figures, names), line) for line, figures in contended_lines(cells)]
     total = sum(row["hitm"] for row, _ in found)
     for row, _ in found:
         row["hitm_percent"] = 100 * row["hitm"] / total if total else 0.0
     return sorted(found, key=lambda pair: (-pair[0]["hitm"], -pair[0]["records"], pair[0]["address"], pair[0]["physical"]))
 
 
-def by_line(cells):
-    """The cells of each line, a list of Cells, in the order of offset and thread."""
-    whole = sorted(map(Cell._make, zip(*(cells[field].tolist() for field in Cell._fields))))
-    return [list(group) for _, group in groupby(whole, key=lambda cell: (cell.line, cell.use))]
+def contended_lines(cells):
+    """Of each line that two cores touched and one wrote its Cells, in the order of offset and thread, and for each of them its `counts`."""
+    cells = cells[np.lexsort([cells[field] for field in ("process", "va", "thread", "offset", "use", "line")])]
+    starts = np.flatnonzero(np.append(True, (np.diff(cells["line"]) != 0) | (np.diff(cells["use"]) != 0))[:len(cells)])
+    if not len(starts):
+        return
+    cores, wrote = (np.bitwise_or.reduceat(cells[field], starts) for field in ("cores", "wrote"))
+    ends = np.append(starts[1:], len(cells))
+    kept = (cores & cores - np.uint64(1) != 0) & (wrote != 0)
+    cells = cells[np.repeat(kept, ends - starts)]
+    whole, figures = list(map(Cell._make, zip(*(cells[field].tolist() for field in Cell._fields)))), counts(cells)
+    at = 0
+    for n in (ends - starts)[kept].tolist():
+        yield whole[at:at + n], figures[at:at + n]
+        at += n
 
 
-def is_contended(line):
-    cores = wrote = 0
-    for cell in line:
-        cores, wrote = cores | cell.cores, wrote | cell.wrote
-    return cores.bit_count() > 1 and wrote != 0
-
-
-def line_row(line, names):
+def line_row(line, figures, names):
+    """`figures`: `counts` of its Cells, of which its own are the sums."""
     communicated, wrote = communicated_bytes(line), bytes_written(line)
-    offsets = [offset_row(cell, communicated, names) | split_hitms(cell, wrote) for cell in line]
+    offsets = [offset_row(cell, dict(zip(COUNTS, own)), communicated, names) | split_hitms(cell, own[HITMS], wrote)
+               for cell, own in zip(line, figures)]
     address = line[0].va & LINE_BYTES
     return {"address": address, "physical": line[0].line << P.LINE_SHIFT,
             "symbol": names.of(address, address + P.LINE),
             "sharing": "true" if communicated else "false",
             "threads": sorted({o["thread"] for o in offsets}), "cores": sorted({c for o in offsets for c in o["cores"]}),
-            **counts([[sum(by) for by in zip(*kind)] for kind in zip(*(cell.served for cell in line))], sum(cell.atomics for cell in line)),
+            **dict(zip(COUNTS, map(sum, zip(*figures)))),
             **{kind: sum(o[kind] for o in offsets) for kind in ("hitm_true", "hitm_false")}, "offsets": offsets}
 
 
@@ -111,9 +119,8 @@ def bytes_written(line):
     return wrote
 
 
-def split_hitms(cell, wrote):
+def split_hitms(cell, hitm, wrote):
     """The cell's HITMs by whether another thread writes what it touches."""
-    hitm = sum(by[P.FROM_HITM] + by[P.FROM_REMOTE_HITM] for by in cell.served)
     others = any(mask & (cell.read | cell.wrote) for thread, mask in wrote.items() if thread != cell.thread)
     return {"hitm_true": hitm if others else 0, "hitm_false": 0 if others else hitm}
 
@@ -148,34 +155,43 @@ def communicated_bytes(line):
     return both & wrote
 
 
-def offset_row(cell, communicated, names):
-    """What one thread did at one offset."""
-    count = counts(cell.served, cell.atomics)
+def offset_row(cell, count, communicated, names):
+    """What one thread did at one offset; `count`: its `counts` by name."""
     loads = count["loads"] + count["atomics"] - count["load_hitm"]
     return {"offset": cell.offset, "thread": cell.thread, "process": cell.process,
             "symbol": names.of(cell.va, cell.va + 1),
             "sharing": "true" if communicated & (cell.read | cell.wrote) else "false",
-            "cores": [c for c in range(P.MAX_CORES) if cell.cores >> c & 1], **count,
+            "cores": list(bits(cell.cores)), **count,
             "lcl_hitm_cycles": mean(cell.cycles[HITM_HERE], count["lcl_hitm"]),
             "rmt_hitm_cycles": mean(cell.cycles[HITM_REMOTE], count["rmt_hitm"]),
             "load_cycles": mean(cell.cycles[OTHER_LOADS], loads)}
 
 
-def counts(served, atomics):
-    """perf's columns from accesses by kind and source, and atomics. loads + atomics = l1 + l2 + llc + rmt_llc + upgrade +
-    load_hitm + dram."""
-    by = {name: [sum(kind[source] for source in sources) for kind in served] for name, sources in SERVED_BY.items()}
-    loads = {name: n[READS] for name, n in by.items()}
-    reads, stores = sum(served[READS]), sum(served[WRITES])
-    lcl, rmt = sum(by["lcl_hitm"]), sum(by["rmt_hitm"])
-    return {"records": reads + stores, "hitm": lcl + rmt, "lcl_hitm": lcl, "rmt_hitm": rmt,
-            "load_hitm": loads["lcl_hitm"] + loads["rmt_hitm"],
-            "loads": reads - atomics, "stores": stores, "atomics": atomics,
-            "store_l1_hit": by["l1"][WRITES], "store_l1_miss": stores - by["l1"][WRITES],
-            "lcl_dram": loads["lcl_dram"], "rmt_dram": loads["rmt_dram"],
-            "llc_ld_miss": loads["lcl_dram"] + loads["rmt_dram"] + loads["rmt_hitm"] + loads["rmt_llc"],
-            "load_l1_hit": loads["l1"], "load_l2_hit": loads["l2"], "load_llc_hit": loads["llc"],
-            "load_rmt_llc_hit": loads["rmt_llc"], "upgrades": sum(by["upgrade"]), "atomic_upgrades": loads["upgrade"]}
+def counts(cells):
+    """perf's columns, COUNTS, of each cell, from its accesses by kind and source and its atomics; lists. All are sums of those, so that a line's
+    are the sums of its cells'. loads + atomics = l1 + l2 + llc + rmt_llc + upgrade + load_hitm + dram."""
+    served, atomics = cells["served"], cells["atomics"]
+    by = {name: served[:, :, list(sources)].sum(axis=2) for name, sources in SERVED_BY.items()}
+    loads, stores_of = ({name: n[:, kind] for name, n in by.items()} for kind in (READS, WRITES))
+    reads, stores = served[:, READS].sum(axis=1), served[:, WRITES].sum(axis=1)
+    lcl, rmt = (by[name].sum(axis=1) for name in ("lcl_hitm", "rmt_hitm"))
+    found = {"records": reads + stores, "hitm": lcl + rmt, "lcl_hitm": lcl, "rmt_hitm": rmt,
+             "load_hitm": loads["lcl_hitm"] + loads["rmt_hitm"],
+             "loads": reads - atomics, "stores": stores, "atomics": atomics,
+             "store_l1_hit": stores_of["l1"], "store_l1_miss": stores - stores_of["l1"],
+             "lcl_dram": loads["lcl_dram"], "rmt_dram": loads["rmt_dram"],
+             "llc_ld_miss": loads["lcl_dram"] + loads["rmt_dram"] + loads["rmt_hitm"] + loads["rmt_llc"],
+             "load_l1_hit": loads["l1"], "load_l2_hit": loads["l2"], "load_llc_hit": loads["llc"],
+             "load_rmt_llc_hit": loads["rmt_llc"], "upgrades": by["upgrade"].sum(axis=1), "atomic_upgrades": loads["upgrade"]}
+    return np.stack([found[name] for name in COUNTS], axis=1).tolist()
+
+
+def bits(mask):
+    """Numbers of the bits that are set, in order."""
+    while mask:
+        least = mask & -mask
+        yield least.bit_length() - 1
+        mask ^= least
 
 
 def mean(total, n):

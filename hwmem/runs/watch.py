@@ -95,7 +95,7 @@ def owners(cells, rank):
         for mask in masks.values():
             by_one, by_several = by_one | mask, by_several | by_one & mask
         for thread, mask in masks.items():
-            for byte in range(P.LINE):
-                if mask >> byte & 1:
-                    found[byte] = SEVERAL if by_several >> byte & 1 else rank.get(thread, thread)
+            own = rank.get(thread, thread)
+            for byte in c2c.bits(mask):
+                found[byte] = SEVERAL if by_several >> byte & 1 else own
     return found
