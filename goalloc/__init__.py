@@ -1,7 +1,7 @@
-"""goalloc: the memory allocator of Go 1.21, on a machine of hwmem's.
+"""goalloc: the memory allocator of Go 1.21, on a hwmem machine.
 
 Its spans, bitmaps, caches and lock words lie at emulated addresses, at Go's sizes and offsets, and are read and written by
-the machine's loads and stores, like user data; its memory comes from the emulated kernel. In the order in which one
+the machine's loads and stores, like user data; its memory comes from the emulated kernel. In the order in which a user
 meets them:
 
     Runtime, Slice                                          a Go program's memory, started
@@ -11,7 +11,7 @@ meets them:
     run, workloads, workload, parameter                     Go programs on the machine, and what came of them; your own
     FatalError                                              how Go ends a program
 
-Kernels import their operations from goalloc.kernels. Files have the names of Go's, so that a reader of its source finds
+Kernels import their operations from goalloc.kernels. Files are named as Go's are, so that a reader of its source finds
 the way; reading.py has their order. Names are loaded when they are first used.
 """
 

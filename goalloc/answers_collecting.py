@@ -1,10 +1,10 @@
-"""A recorded program of heap operations with its collections, made on the machine: where objects lie, what each collection frees, what it
+"""A recorded program of heap operations and collections, run on the machine: where objects lie, what each collection frees, and what it
 leaves of the heap.
 
     gc_program(program, start)      a program of gc_programs.json.gz and the heap that it begins with
 
-The program's main goroutine is made step by step from here; whenever it waits or yields, the scheduler picks the next goroutine. What is
-told after an operation is read as a debugger reads.
+The program's main goroutine is driven step by step from here; whenever it waits or yields, the scheduler picks the next goroutine. What is
+reported after an operation is read as a debugger reads.
 """
 
 import copy

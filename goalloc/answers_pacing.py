@@ -1,4 +1,4 @@
-"""The pacer's and the CPU limiter's answers to recorded questions, a case each; answers.py has the others.
+"""The pacer's and the CPU limiter's answers to recorded questions, one case at a time; answers.py has the others.
 
 The kernels are the collector's own (gc/), on the variables of a process that runs nothing. Where the recorder's stand-in for a cycle
 does something of its own (Go: export_test.go GCController), so does this.

@@ -1,4 +1,4 @@
-"""Fatal errors of the emulated Go program: numbered, so that kernels can raise them; worded as the runtime words them.
+"""Fatal errors of the emulated Go program: numbered, so that kernels can raise them, and in the runtime's words.
 
 A kernel calls `throw` and returns; the thread is dead (hwmem/core/signal.py), and the front end raises FatalError with the
 text. The machine goes on. What the emulated kernel refuses or a bad access stays a SegmentationFault.

@@ -1,7 +1,7 @@
-"""Locks of the runtime that are held within one step: words that hold the cycle at which they were let go.
+"""Locks of the runtime that are held within one step: words that hold the cycle at which they were released.
 
-Taking one is an atomic on the word, so it costs what its line costs. A release later than the taker's clock is contention:
-the taker waits until then, and the wait is counted. Letting go is an exchange too, as Go's unlock is (lock_futex.go).
+Taking one is an atomic operation on the word, so it costs what its line costs. A release later than the taker's clock is contention:
+the taker waits until then, and the wait is counted. Releasing is an atomic exchange, as Go's unlock is (lock_futex.go).
 """
 
 from hwmem._jit import cold

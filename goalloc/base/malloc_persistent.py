@@ -1,4 +1,4 @@
-"""persistentalloc: memory that is never freed, from chunks of 256 KiB, for the runtime's own structures.
+"""persistentalloc: memory that is never freed, cut from chunks of 256 KiB, for the runtime's own structures.
 
 A P has a chunk of its own (p.palloc); before there are Ps the global one is used, under its lock. Blocks of 64 KiB and
 more come straight from the system. Chunks count as other_sys until they are handed out. Reached through a door: the

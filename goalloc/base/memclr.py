@@ -1,4 +1,4 @@
-"""memclr and memmove: stretches of memory cleared and copied by words of 8 bytes, the rest by bytes; pointers that the runtime stores.
+"""memclr and memmove: memory is cleared and copied in words of 8 bytes, the rest in bytes; also pointers that the runtime stores.
 
 A real processor would use wider stores; lines and pages touched are the same. Go: memclr_amd64.s, memmove_amd64.s.
 """

@@ -1,8 +1,8 @@
-"""What a P does that the CPU limiter must know of before it is over: idle, an idle mark worker, an assist, a scavenge assist.
+"""What a P does that the CPU limiter must know about before it ends: idling, an idle mark worker, an assist, a scavenge assist.
 
     p.limiterEvent     what 3 | since when, nanoseconds 61             0: nothing
 
-The limiter takes what has passed whenever it is updated (consume), the P the rest at the end. Go: mgclimit.go limiterEvent.
+The limiter counts the time so far whenever it is updated (consume), the P counts the rest at the end. Go: mgclimit.go limiterEvent.
 """
 
 from hwmem._jit import cold, kernel

@@ -1,8 +1,8 @@
-"""Counters of memory: where they lie and how allocation writes them; what a program reads is observe/memstats.py.
+"""Counters of memory: where they lie and how allocation writes them; observe/memstats.py is what a program reads.
 
 memstats.heapStats is three deltas; a P writes one of them (its number `gen` modulo 3) between acquire and release, which
 bump the P's sequence number, so that a reader can rotate them without a lock. gcController has the totals that the pacer
-needs at once, each an atomic. Go: mstats.go consistentHeapStats, mgcpacer.go.
+needs at once, each updated atomically. Go: mstats.go consistentHeapStats, mgcpacer.go.
 """
 
 from hwmem._jit import call_door, cold, kernel

@@ -1,6 +1,6 @@
-"""nanotime(): the clock of the thread's core in nanoseconds, which is what the collector's times are in.
+"""nanotime(): the clock of the thread's core in nanoseconds, the unit of the collector's times.
 
-How many cycles of its machine a millisecond has, the process's MILLISECOND says (runtime.py).
+The process's MILLISECOND (runtime.py) says how many cycles of its machine a millisecond has.
 """
 
 from hwmem._jit import kernel

@@ -1,8 +1,8 @@
 """The allocators that Go's is compared with, as programs of the emulated process (docs/allocators.md).
 
-    api.py          Allocator(process, name): from Python; NAMES: which there are
+    api.py          Allocator(process, name): from Python; NAMES: all of them
     malloc.py       malloc, free, realloc, usable_size, tick, end_of_thread: from kernels, whichever allocator the process has
-    walk.py         the invariants of each, and what it holds, read without an access; walk_tcmalloc.py, walk_jemalloc.py; walking.py: what they share
+    walk.py         the invariants of each, and what it holds, read without an access; walk_tcmalloc.py, walk_jemalloc.py; walking.py: what these share
     jemalloc.py     its front end; jemalloc_arena.py: bins, slabs, large blocks; jemalloc_extents.py: pages, and how they decay
     tcmalloc.py     Google's: its front end; tcmalloc_central.py: transfer caches and spans; tcmalloc_pages.py: the page heap
     glibc.py        the C library's, hwmem.libc
@@ -11,7 +11,7 @@
     bump.py         a pointer that only moves on
     system.py       where an allocator's data lies; memory from the kernel and back to it
 
-Each is a door: (operation, a, b) -> answer, so that a program is compiled once and calls any of them. What an allocator knows lies in
+Each is a door: (operation, a, b) -> answer, so that a program is compiled once and calls any of them. An allocator's state lies in
 emulated memory and is read and written by the machine's loads and stores; instructions that touch no memory cost nothing.
 """
 

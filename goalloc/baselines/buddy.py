@@ -5,8 +5,8 @@
     | order·taken | usable ...        16 bytes in front of what the user gets
     | order       | next | previous   free, in the list of its order
 
-Requests that a region is too small for are mappings of their own, given back when they are freed. A region that is free as a whole is
-given back if another such one is kept. One lock.
+Requests too large for a region are mappings of their own, given back when they are freed. A region that is wholly free is given back if
+another free one is kept. One lock.
 Source: Knowlton, 1965; Knuth, The Art of Computer Programming 1, 2.5, algorithms R and S.
 """
 

@@ -1,8 +1,8 @@
-"""A bump allocator: a pointer that only moves on, by which the break follows a mebibyte at a time.
+"""A bump allocator: a pointer that only advances, followed by the break a mebibyte at a time.
 
-    malloc      fetch-and-add on the pointer (a load and a store while there is one thread), one compare with the end, a bit that says where
+    malloc      fetch-and-add on the pointer (a load and a store while there is one thread), a comparison with the end, a bit that says where
                 the block begins
-    free        nothing: what was given out is never used again
+    free        nothing: what was given out is never reused
 
     start | block | block | block    next ──>        end, where the break is
     bits    1     . 1     1 . .                      one for each 16 bytes, in a mapping of their own; a block ends where the next begins

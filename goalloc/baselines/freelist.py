@@ -1,12 +1,12 @@
 """Explicit free lists with boundary tags: first fit, next fit, best fit, and segregated fit.
 
-    | size·a | block ...                    | size·a |      a: 1, somebody's
+    | size·a | block ...                    | size·a |      a: 1, in use
     | size·0 | next | previous |   ...      | size·0 |      free, in a list
 
-Every block has its size at both ends (Knuth's boundary tags), so that a freed one finds its neighbours at once and is joined with
-those that are free. The heap is the break's, between two words that say "somebody's, 0 bytes". What is free at its end is given back
-from TRIM bytes on. One lock; one list, last in, first out, or, segregated, one for each of 128 ranges of sizes (four a power of two)
-and a word of bits for each 64 that says which are not empty.
+Every block has its size at both ends (Knuth's boundary tags), so a freed one finds its neighbours at once and is joined with those that
+are free. The heap grows by the break and lies between two words that say "in use, 0 bytes". Free memory at its end is given back from
+TRIM bytes on. One lock; one list, last in, first out, or, segregated, one for each of 128 ranges of sizes (four per power of two) and,
+for each 64, a word of bits that says which are not empty.
 
     first        the first block of the list that is large enough
     next         the same, from where the last search ended

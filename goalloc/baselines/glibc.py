@@ -1,7 +1,7 @@
 """glibc's malloc (hwmem.libc) behind the door that all allocators have here.
 
-`tick` is malloc_trim(0) where all is to go back, and nothing else: the library does nothing by itself. Its system calls are not
-counted one by one: counted are calls after which the process has other memory than before.
+`tick` is malloc_trim(0) if everything is to go back, and otherwise nothing: the library does nothing by itself. Its system calls are not
+counted one by one; what is counted are calls that change the process's memory.
 """
 
 from hwmem._jit import DOORS, kernel

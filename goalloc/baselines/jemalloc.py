@@ -1,17 +1,17 @@
 """jemalloc 5.3: arenas, slabs with bitmaps, thread caches, and pages that decay.
 
-    malloc ── class of the size ── the thread's bin has one ──> block                      nothing that is shared
+    malloc ── class of the size ── the thread's bin has one ──> block                      nothing shared
                                    └─ empty ──> its arena: a bin's slabs, or an extent     jemalloc_arena.py
                                                            └─> extents by age and size     jemalloc_extents.py
     free   ── the radix tree says the class ── the thread's bin has room ──> done
                                                └─ full ──> half of it goes to the arenas it came from
 
-A thread has an arena, one of four a core, and a tcache for blocks of up to 32 KiB: a stack of pointers for each class. Every 64 KiB that it
-has allocated or freed it looks at one of the bins: of what was not needed since the last time, three quarters go (incremental GC).
+A thread has an arena (there are four per core) and a tcache for blocks of up to 32 KiB: a stack of pointers for each class. After every
+64 KiB allocated or freed it looks at one of the bins: three quarters of what was not needed since the last time go (incremental GC).
 
-Left as it is by default: cache-oblivious large blocks, no background threads (so that nothing happens to a program that does not call), no
-profiling. Simplified: bins are not sharded, large blocks grow only by moving, those of 8 MiB and more have no arena of their own but are
-purged at once when they are freed; the tree's cache has no second level.
+As by default: cache-oblivious large blocks, no background threads (so nothing happens while a program makes no calls), no profiling.
+Simplified: bins are not sharded, large blocks grow only by moving, those of 8 MiB and more have no arena of their own but are purged at
+once when they are freed; the tree's cache has no second level.
 Source: jemalloc 5.3.0 src/jemalloc.c, tcache.c, thread_event.c, cache_bin.h.
 """
 

@@ -1,9 +1,9 @@
 """jemalloc's arenas: for each small class a bin with slabs of regions, and large blocks as extents of their own.
 
     bin: lock | the current slab | those with free regions, oldest and lowest first, in a heap       full ones are in no list
-    slab: whole pages of regions of one size, a bit each in its edata says which are free; the lowest goes first
+    slab: whole pages of regions of one size; a bit for each in its edata says which are free; the lowest goes first
 
-A thread fills and flushes its tcache here, a bin's lock held once for many regions. A slab all of whose regions are free is given to the
+A thread fills and flushes its tcache here and takes a bin's lock once for many regions. A slab whose regions are all free goes to the
 extents at once.
 Source: jemalloc 5.3.0 src/arena.c, large.c, bin_info.c.
 """

@@ -1,14 +1,14 @@
-"""jemalloc's extents: which there are, free ones by age and size, and how they go back to the kernel by time.
+"""jemalloc's extents: all of them, free ones by age and size, and how they go back to the kernel over time.
 
     take_extent ── dirty ── muzzy ── retained ── mmap of the next larger series          the oldest, lowest that is large enough; the rest stays
-    give_extent ──> dirty ── time ──> (muzzy, MADV_FREE) ── time ──> MADV_DONTNEED, retained         addresses are kept for ever
+    give_extent ──> dirty ── time ──> (muzzy, MADV_FREE) ── time ──> MADV_DONTNEED, retained         addresses are kept forever
 
-A radix tree leads from every extent's first and last page (a slab's: from all) to its edata, and says class and state. Extents of a state
-are in pairing heaps, one for each psz, ordered by serial number, then address; and in a list by age. Dirty ones below 16 KiB are joined with
-neighbours only when they are purged; those of 8 MiB and more are purged at once.
+A radix tree leads from every extent's first and last page (for a slab, from all pages) to its edata, and gives its class and state. Extents
+of a state are in pairing heaps, one for each psz, ordered by serial number, then address; and in a list by age. Dirty ones below 16 KiB are
+joined with neighbours only when they are purged; those of 8 MiB and more are purged at once.
 
-Decay: every 1/200 of 10 s the number of pages that became dirty is noted; a smooth step says how many of an epoch's may be left, and what
-is more is purged, oldest first. Time is the core's clock. The clock is looked at every 1,000 ticks (fills, flushes, large blocks); the
+Decay: every 1/200 of 10 s the number of pages that became dirty is noted; a smooth step says how many of each epoch's pages may be left,
+and the excess is purged, oldest first. Time is the core's clock. The clock is read every 1,000 ticks (fills, flushes, large blocks); the
 real library draws that number at random, and the deadline with some jitter.
 Source: jemalloc 5.3.0 src/extent.c, eset.c, pac.c, decay.c, emap.c, ph.h.
 """

@@ -5,8 +5,8 @@
         radix tree's root, arenas' addresses          its arena, caches of the tree         leaves of the tree,
         class of a size, size of a class              a bin of the tcache for each class    the tcache's stacks
 
-Size classes are four a power of two from 64 on, and 8, 16, 32, 48 (sc.h). Those below 16 KiB are small: a slab holds as many regions as make
-it whole pages. Page-multiple classes (psz) sort extents.
+Size classes are 8, 16, 32, 48, and four per power of two from 64 on (sc.h). Those below 16 KiB are small: a slab holds as many regions as
+fill whole pages. Page-multiple classes (psz) sort extents.
 """
 
 import numpy as np

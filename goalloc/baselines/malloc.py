@@ -2,7 +2,7 @@
 
     malloc(m, t, n) ── the process's door ──> bump.py, freelist.py, buddy.py, glibc.py, tcmalloc.py, jemalloc.py
 
-One call through an address, as a program's of a shared library is; what lies behind it is the allocator's own.
+One call through an address, like a program's call into a shared library; what lies behind it is the allocator's own.
 """
 
 from hwmem._jit import call_door, kernel

@@ -1,7 +1,7 @@
 """What every allocator here stands on: where its data lies, memory from the kernel and back to it, blocks that move.
 
     data(m, t)      the allocator's own variables, which all threads share: DATA_BYTES of a mapping     (a program's .data)
-    local(m, t)     the thread's own, in two pages behind them                                          (a program's TLS)
+    local(m, t)     the thread's own, in the two pages after them                                       (a program's TLS)
 
 Locks are goalloc/base/lock.py's, held within a call. The allocators with one lock do not take it while only one thread has called them
 (`is_alone`), as glibc does.

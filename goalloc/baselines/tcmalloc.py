@@ -1,14 +1,14 @@
 """tcmalloc, as google/tcmalloc's design document has it: front, middle and back end.
 
-    malloc ── class of the size ── CPU's (or thread's) cache has one ──> object               nothing that is shared
+    malloc ── class of the size ── CPU's (or thread's) cache has one ──> object               nothing shared
                                    └─ empty ──> transfer cache, central free list             tcmalloc_central.py
                                                                         └─> page heap         tcmalloc_pages.py
     free   ── class of the page ── the cache has room ──> done
 
-Two modes. Per CPU: a slab of 256 KiB for each core, in it an array of pointers for each class with its current, end and begin, changed by a
+Two modes. Per CPU: each core has a slab of 256 KiB with an array of pointers for each class and its current, end and begin, changed by a
 restartable sequence (here: a step, which nothing interrupts). A class's capacity grows when it over- or underflows, as long as the
-core's 1.5 MiB allow, else it takes capacity from other classes. Per thread: a list for each class, linked through the objects, whose
-length grows slowly; a thread may keep 512 KiB and more, 32 MiB in all threads together.
+core's 1.5 MiB allow it; after that it takes capacity from other classes. Per thread: a list for each class, linked through the objects,
+whose length grows slowly; a thread may keep 512 KiB and more, all threads together 32 MiB.
 
 Simplified: capacities are not moved between cores, no sampling, no "cold" classes, no hints.
 Source: google/tcmalloc docs/design.md, cpu_cache.h, percpu_tcmalloc.h, thread_cache.cc, tcmalloc.cc.

@@ -3,13 +3,13 @@
     front end ── a batch of objects ──> transfer cache: an array of pointers
                                         └─ empty, or full ──> central free list: spans that have free objects ──> page heap
 
-Batches are pointers in the thread's `BATCH` (a real one's are on its stack). Spans with free objects are in eight lists by how many of
-their objects are allocated; objects come from the fullest. A span's free objects are
+Batches are pointers in the thread's `BATCH` (the real library's are on the stack). Spans with free objects are in eight lists by how many
+of their objects are allocated; objects come from the fullest. A span's free objects are recorded as
 
-    of less than 128 bytes    four indexes in the span, then objects that hold each other's indexes, two bytes each, an unrolled list
-    of 128 bytes and more     a bit each in the span
+    below 128 bytes           four indexes in the span, then objects that hold others' indexes, two bytes each: an unrolled list
+    128 bytes and more        a bit each in the span
 
-Simplified: a transfer cache's capacity stays as it is at first, 16 batches; it is not divided among cache domains.
+Simplified: a transfer cache's capacity stays at its initial 16 batches; it is not divided among cache domains.
 Source: google/tcmalloc transfer_cache_internals.h, central_freelist.h, span.h.
 """
 

@@ -7,8 +7,8 @@
         page map's root, filler's lists, huge ranges                                        transfer caches' slots
 
 A page here is 8 KiB, a hugepage 256 of them. Size classes are the table of google/tcmalloc for pages of 8 KiB and an alignment of 16
-(size_classes.cc, second table, of 2026): (bytes, bytes of a span, objects of a batch). Google's tcmalloc, not gperftools', which Debian
-has under the name and whose classes are others.
+(size_classes.cc, second table, of 2026): (bytes, bytes of a span, objects of a batch). This is Google's tcmalloc, not gperftools', which
+Debian ships under that name with other classes.
 """
 
 import numpy as np

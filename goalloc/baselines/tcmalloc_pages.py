@@ -1,11 +1,11 @@
 """tcmalloc's back end: the hugepage-aware page heap, spans, and the page map.
 
-    new_span(pages) ── fewer than a hugepage has ──> filler: hugepages of which a part is used; the one whose longest free range is
-                    │                                the shortest that is long enough, of those the one with most allocations
+    new_span(pages) ── fewer than a hugepage has ──> filler: partly used hugepages; the one whose longest free range is the shortest
+                    │                                that is long enough, of those the one with most allocations
                     └─ more ──> whole hugepages; what is left of the last one goes to the filler
 
-A hugepage of which nothing is used goes to the cache of hugepages, which keeps CACHE_LIMIT of them backed and gives the others back
-(MADV_DONTNEED); their addresses are used again before more is asked for: a gibibyte reserved, then hugepage by hugepage mprotected.
+An unused hugepage goes to the cache of hugepages, which keeps CACHE_LIMIT of them backed and gives the others back (MADV_DONTNEED); their
+addresses are reused before more is requested: a gibibyte is reserved, then mprotected hugepage by hugepage.
 `release` is ReleaseMemoryToSystem: the cache, then the free pages of the filler's hugepages ("subrelease").
 
 All of it is under one lock (the callers'). Simplified: one density of spans, no HugeRegion (spans of a little more than a hugepage get

@@ -1,6 +1,6 @@
-"""What each allocator holds, and that it is as it must be, read without an access (goalloc/observe/inspect.py).
+"""What each allocator holds, and whether it is consistent, read without an access (goalloc/observe/inspect.py).
 
-A walk goes over every block there is, in the order of addresses, and over every list, and holds one against the other. It returns
+A walk goes over every block, in the order of addresses, and over every list, and compares the two. It returns
 {"mapped", "blocks", "used", "free", "other"}: bytes from the kernel; blocks given to users, and their usable bytes; usable bytes kept
 for later; headers, tables and what is lost between blocks. mapped = used + free + other. Raises MachineError.
 """

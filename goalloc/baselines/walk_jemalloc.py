@@ -1,5 +1,5 @@
-"""What jemalloc holds, and that it is as it must be: extents lie side by side and the radix tree knows them all; each that is free is in the
-heap and the list of its state, once; slabs' bits agree with their counts, cached blocks are taken regions. Read without an access."""
+"""What jemalloc holds, and whether it is consistent: extents lie side by side and the radix tree knows them all; each free one is in the heap
+and the list of its state, once; slabs' bits agree with their counts, cached blocks are taken regions. Read without an access."""
 
 import numpy as np
 

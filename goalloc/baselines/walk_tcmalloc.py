@@ -1,5 +1,5 @@
-"""What tcmalloc holds, and that it is as it must be: every object that is cached lies in a span of its class, once; spans and the page
-map agree; the filler's bits are the spans' pages. Read without an access."""
+"""What tcmalloc holds, and whether it is consistent: every cached object lies in a span of its class, once; spans and the page map agree;
+the filler's bits are the spans' pages. Read without an access."""
 
 from goalloc import params as P
 from goalloc.baselines import tcmalloc_layout as L

@@ -1,4 +1,4 @@
-"""The command `goalloc`: Go programs on the emulated machine. What hwmem's command does for its own, with the same words.
+"""The command `goalloc`: Go programs on the emulated machine. It does what hwmem's command does for its programs, with the same words.
 
 Exit status: 0 done, 1 the emulated program failed, 2 wrong usage or input; one line says what.
 """

@@ -1,4 +1,4 @@
-"""`goalloc leak`: the leaks that there are; `goalloc leak NAME`: cause, evidence and remedy of one, measured beside its mended twin.
+"""`goalloc leak`: a list of the leaks; `goalloc leak NAME`: cause, evidence and remedy of one, measured beside its mended twin.
 `goalloc faults [NAME]`: what becomes of the common faults of C programs.
 """
 

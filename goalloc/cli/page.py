@@ -1,4 +1,4 @@
-"""The page of a Go program's run: `goalloc html R.hwm`. What hwmem's page has, and before it the heap and its collections.
+"""The page of a Go program's run: `goalloc html R.hwm`. First the heap and its collections, then what hwmem's page has.
 
 tiles, collections     result.gc                  over time     result.series' probes, marking and pauses shaded
 the Ps                 values["turns"]            ... and a lane a P of what the collector did there

@@ -1,7 +1,7 @@
-"""What a kept result says of the heap: `goalloc report R.hwm heap`, `spans`, `profile`. The figures are those of the program's end.
+"""What a kept result says about the heap: `goalloc report R.hwm heap`, `spans`, `profile`. The figures are those at the program's end.
 
-heap    runtime.MemStats in bytes, and what one thing of it is a part of
-spans   a row a size class: what it has allocated, and what of its spans' bytes nobody asked for: inside of objects, free, at the ends
+heap    runtime.MemStats in bytes, and which figures are parts of which
+spans   a row a size class: what it has allocated, and which of its spans' bytes nobody requested: inside objects, free, at the ends
 gc      a row a collection: what started it, what it found, what it cost
 scavenger   what went back to the kernel, in scavtrace's lines, and what the heap keeps of it
 profile what was allocated where, estimated from samples, in the form of `pprof -top -alloc_space`

@@ -1,4 +1,4 @@
-"""Sequential allocation: the next object lies behind the last one. The collectors that move objects allocate so. GC Handbook 7.1.
+"""Sequential allocation: the next object lies right after the last one. The collectors that move objects allocate this way. GC Handbook 7.1.
 
 x = new_object(m, t, refs, data)    when memory is used up, after a collection; the thread ends if that did not help
 """

@@ -1,11 +1,11 @@
-"""Reference counting: an object's header says how many references there are to it, and at none it is freed, and with it what only it held.
+"""Reference counting: an object's header says how many references there are to it; at zero it is freed, and with it what only it held.
 
     at once       roots count as fields do: every store adds one and takes one away. A pause is what one store frees
     ATOMIC        ... by atomic additions, as threads that share objects need; the counts' lines go from core to core
-    DEFERRED      fields alone count. Who has none may still be a root's: it waits in the zero-count table (KEPT) until a collection looks at the roots
-    TRACED        what counting never frees, cycles, a marking from the roots finds when memory is used up: the backup trace
+    DEFERRED      only fields count. An object at zero may still be a root's: it waits in the zero-count table (KEPT) until a collection looks at the roots
+    TRACED        cycles, which counting never frees, are found by a marking from the roots when memory is used up: the backup trace
 
-    zero-count table   | x | y | ... TABLE_TOP ... TABLE_END      a collection: roots' objects +1; who is in it with none is freed; roots' objects -1
+    zero-count table   | x | y | ... TABLE_TOP ... TABLE_END      a collection: roots' objects +1; those in it at zero are freed; roots' objects -1
 
 GC Handbook 5.1 (algorithm 5.1), 5.3 (deferred, algorithms 5.2 and 5.3), 5.5 (cyclic: backup tracing), 5.2 (atomicity); Deutsch and Bobrow 1976.
 Simplified: a count has 28 bits and is not sticky; blocks are joined when nothing fits, or by the trace.

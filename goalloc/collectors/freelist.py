@@ -1,12 +1,12 @@
-"""Free blocks by size: what the collectors that leave objects where they are allocate from. GC Handbook 7.4 (segregated fits).
+"""Free blocks by size, from which the collectors that do not move objects allocate. GC Handbook 7.4 (segregated fits).
 
     bin 2 ... 62    blocks of exactly so many words          bin 63    all that are longer, first fit
     HAVE            bit b: bin b is not empty
 
     a block   | FREE, words | next block of its bin | ...      two words at least
 
-A block that is longer than what is asked for is split; a rest of one word would be no block, so such a block is passed over. Neighbours
-are joined by the sweep alone.
+A block longer than the request is split; a remainder of one word would be no block, so such a block is passed over. Only the sweep joins
+neighbours.
 """
 
 from hwmem._jit import cold, kernel

@@ -1,4 +1,4 @@
-"""Two generations: objects are made in a nursery, whose survivors are copied behind the old ones; all is compacted when that leaves too little.
+"""Two generations: objects are made in a nursery, whose survivors are copied to the end of the old ones; all is compacted when too little is left.
 
     START          OTHER                  NURSERY   TOP       END = LIMIT
       | old objects  |  free              | young   |         |         free is never less than the nursery, so a copy always finds room
@@ -8,8 +8,8 @@ A minor collection looks at roots, at old objects that may refer to young ones, 
     a remembered set   the barrier enters an old object once (KEPT) when a reference to a young one is stored into it
     CARDS              the barrier marks the 512 bytes in which the object begins, whatever is stored; a byte a card, and MAP has the first object of each
 
-Then the nursery has half of what is free (Appel's), LARGEST at most. When that is less than half of what a whole collection left, all is marked and slid
-to the heap's lower end (threaded.py), young objects too. A survivor is old at once. GC Handbook 9.4 (promotion en masse), 9.6 (Appel), 9.7 and
+Then the nursery gets half of the free memory (Appel's), LARGEST at most. When that is less than half of what a full collection left, everything is
+marked and slid to the heap's lower end (threaded.py), young objects too. A survivor is old at once. GC Handbook 9.4 (promotion en masse), 9.6 (Appel), 9.7 and
 11.8 (remembered sets, cards, crossing maps); Appel 1989, Ungar 1984.
 """
 

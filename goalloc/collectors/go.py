@@ -1,4 +1,4 @@
-"""Go's collector for the mutator of this room: its calls, made of Go's own. The same programs, with the same allocations in the same order.
+"""Go's collector behind this package's mutator: its calls, made of Go's own. The same programs, with the same allocations in the same order.
 
     new         mallocgc, with a type of its shape: which words are references      a store    Go's write barrier, then the store
     collect     nothing: cycles begin as Go's pacer says, and run beside the program, step by step (programs/start.py next_m)

@@ -1,4 +1,4 @@
-"""A Go program's heap as the programs on any collector have one (heap.py): a runtime of one P, with what they need beside it.
+"""A Go program's heap in the form that the programs for any collector use (heap.py): a runtime of one P, with what else they need.
 
 `size`, bytes, is what Go's heap has as its least goal in place of 4 MiB * GOGC / 100, and GOGC is as low as it may be, so that the heap is near it: cycles lie
 1 MiB of allocation apart at least, whatever the goal is (mgcpacer.go), and so a small heap grows beyond `size`.

@@ -6,7 +6,7 @@
     heap.statistics(), heap.pauses()
 
 The memory: the heap's variables; the roots and a shadow stack a thread; the heap itself, `size` bytes; and what the collector needs beside it
-(a mark stack, tables), which is mapped, and is memory only as far as it is used.
+(a mark stack, tables), which is mapped, and takes memory only as far as it is used.
 """
 
 import numpy as np

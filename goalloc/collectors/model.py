@@ -1,8 +1,8 @@
-"""The object model that all collectors of this room share, and where a heap's own variables lie. All of it is emulated memory.
+"""The object model that all collectors here share, and where a heap's own variables lie. All of it is emulated memory.
 
     x ─> header | reference 0 ... reference refs-1 | data ...          8 bytes each; x is a multiple of 8
 
-A header is odd, an address is even: what stands in its place may be where the object has gone (semispace.py), or a chain of slots
+A header is odd, an address is even: in a header's place may stand the object's new address (semispace.py), or a chain of slots
 (threaded.py).
 
     | count 28 | words 16 | refs 12 | flags 8 |     words: the whole object with its header, two at least
@@ -10,8 +10,8 @@ A header is odd, an address is even: what stands in its place may be where the o
                                                     a free block: words 44 (63..20), FREE set
 
 A heap's variables lie at the address in its process's register HEAP, each 8 bytes. The roots: GLOBALS references of the program's, then a
-shadow stack a thread, whose top is a register of the thread. No collector looks for references anywhere else, so whoever keeps an
-address in a variable of the kernel across an allocation or a collection may find another object there, or none.
+shadow stack a thread, whose top is a register of the thread. No collector looks for references anywhere else, so a kernel that keeps an
+address in a variable across an allocation or a collection may find another object there, or none.
 Source: Jones, Hosking, Moss, The Garbage Collection Handbook (2nd ed., 2023), 1.7 (terms), 7.8 (headers), 11.2 (roots).
 """
 

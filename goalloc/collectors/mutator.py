@@ -7,9 +7,9 @@ push(m, t, y)  pop(m, t, n)         the thread's shadow stack                   
 global_ref(m, t, i)  set_global     the program's global references
 collect(m, t)                       a whole collection now
 
-An address that was loaded is good until the next `new` or `collect`, for a collector may move the object; and if no root and no field has it any
-more, until the next store of a reference, for counts may free it. Its slot of the shadow stack still has it: read it again. A collector's work
-lies behind its door (P.HEAP_DOOR), so a program is compiled once for all of them, and a store that no collector waits for is a store.
+A loaded address is valid until the next `new` or `collect`, since a collector may move the object; and if no root and no field holds it any
+more, until the next store of a reference, since counting may free it. Its slot of the shadow stack stays right: read it again. A collector's
+work lies behind its door (P.HEAP_DOOR), so a program is compiled once for all of them, and without a barrier a store is just a store.
 GC Handbook, 1.7: New, Read, Write of the mutator.
 """
 

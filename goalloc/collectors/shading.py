@@ -1,7 +1,7 @@
-"""The barriers of collectors that mark beside the program, alone: a store makes objects grey, and they are never scanned.
+"""The barriers of concurrent collectors, by themselves: a store makes objects grey, and they are never scanned.
 
-    the flag     LARGEST: something marks; a store looks at it first
-    grey         MARK in the header, and a place in a table; who is grey already costs a look at the header
+    the flag     LARGEST: a marking is under way; a store looks at it first
+    grey         MARK in the header, and a place in a table; an object that is grey already costs a look at the header
 
     Dijkstra   the object that is stored      Yuasa   the one that is overwritten      hybrid   both
 

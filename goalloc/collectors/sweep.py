@@ -1,6 +1,6 @@
 """Sweeping: every header of the heap is read, and what is free becomes blocks again, joined with its neighbours. GC Handbook 2.3.
 
-The lists are made anew, so a block lies in front of those with lower addresses.
+The lists are rebuilt, so a block comes before those with lower addresses.
 """
 
 from hwmem._jit import cold

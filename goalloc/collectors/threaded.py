@@ -5,7 +5,7 @@
 
 When the pass reaches x its new address is known: that is written into every slot of the chain, and the header is restored. The first pass
 does so for references from lower addresses and roots, the second for those from higher ones, and moves the object.
-An address is even and a header odd, so that the chain's end shows. GC Handbook 3.3, algorithm 3.3; Jonkers 1979, Morris 1978.
+An address is even and a header odd, which marks the chain's end. GC Handbook 3.3, algorithm 3.3; Jonkers 1979, Morris 1978.
 """
 
 from hwmem._jit import DOORS, cold, kernel
