@@ -23,7 +23,7 @@ READING = (
     "goalloc.cli", "goalloc.cli.cli", "goalloc.cli.compare", "goalloc.cli.leak", "goalloc.cli.page", "goalloc.cli.report",
     # Experiments on the design
     "goalloc.experiments", "goalloc.experiments.claims", "goalloc.experiments.allocators", "goalloc.experiments.allocation", "goalloc.experiments.collection", "goalloc.experiments.between",
-    "goalloc.experiments.collectors", "goalloc.experiments.leaks", "goalloc.experiments.faults", "goalloc.experiments.escaping", "goalloc.experiments.gallery", "goalloc.experiments.lab", "goalloc.experiments.design",
+    "goalloc.experiments.collectors", "goalloc.experiments.leaks", "goalloc.experiments.faults", "goalloc.experiments.escaping", "goalloc.experiments.gallery", "goalloc.experiments.marking", "goalloc.experiments.lab", "goalloc.experiments.design",
     "goalloc.experiments.publication", "goalloc.experiments.barriers",
     # What escapes: the compiler's passes, last to first
     "goalloc.escape", "goalloc.escape.cost", "goalloc.escape.driver", "goalloc.escape.syntax", "goalloc.escape.syntax_expr", "goalloc.escape.pkginit", "goalloc.escape.staticinit",

@@ -51,7 +51,7 @@ def run_command(command):
         type=int,
         default=0,
         metavar="BYTES",
-        help="sample an object in so many bytes (Go's default: 524288) and show what was allocated where",
+        help="sample one object per so many bytes (Go's default: 524288) and show what was allocated where",
     )
     sub.add_argument("--godebug", default="", metavar="WORDS", help="GODEBUG, such as madvdontneed=0 or periodicscavenge=1 (docs/go.md)")
     sub.add_argument("--gctrace", action="store_true", help="a line on stderr for every collection, as GODEBUG=gctrace=1 prints it")
@@ -70,25 +70,23 @@ def report_commands(command):
         choices=SECTIONS,
         help=f"{', '.join(SECTIONS)} (default: all; gc, scavenger: of runs that collected; profile: of runs with --memprofile)",
     )
-    line.output_option(sub, "heap.pb.gz", "of a run with --memprofile: its heap profile as a file for `go tool pprof`")
+    line.output_option(sub, "heap.pb.gz", "the heap profile of a run with --memprofile, as a file for `go tool pprof`")
     line.json_option(sub)
 
-    sub = command(
-        write_page, "html", "a kept result as one HTML file that needs nothing beside itself: the heap, the collections, the caches"
-    )
+    sub = command(write_page, "html", "a kept result as one self-contained HTML file: the heap, the collections, the caches")
     sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` has kept")
     line.output_option(sub, "R.html", "the file to write", required=True)
 
 
 def escape_command(command):
     sub = command(
-        show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m tells it"
+        show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m reports it"
     )
     sub.add_argument("file", metavar="FILE.go")
-    sub.add_argument("-m", action="store_true", help="the compiler's messages (this is what it prints without an option, too)")
+    sub.add_argument("-m", action="store_true", help="the compiler's messages (the default)")
     sub.add_argument("-l", action="store_true", help="without inlining, as -gcflags='-m -l'")
-    sub.add_argument("--cost", metavar="F", help="run what the function F allocates on the machine, on the heap and on the stack")
-    sub.add_argument("--runs", type=int, default=1000, metavar="N", help="of --cost: how often the function is called (default 1000)")
+    sub.add_argument("--cost", metavar="F", help="run the allocations of the function F on the machine, on the heap and on the stack")
+    sub.add_argument("--runs", type=int, default=1000, metavar="N", help="with --cost: how often the function is called (default 1000)")
     line.json_option(sub)
 
 

@@ -62,7 +62,13 @@ def collector_options(sub):
     sub.add_argument("--program", nargs="+", action="extend", default=[], metavar="P", help="programs (default: all)")
     sub.add_argument("--collector", nargs="+", action="extend", default=[], metavar="C", help="collectors (default: all)")
     sub.add_argument(
-        "--heap", nargs="+", type=float, action="extend", default=[], metavar="F", help="heaps, as times what lives (default: 1.2 2 3 6)"
+        "--heap",
+        nargs="+",
+        type=float,
+        action="extend",
+        default=[],
+        metavar="F",
+        help="heap sizes, as multiples of the live data (default: 1.2 2 3 6)",
     )
 
 
@@ -74,7 +80,7 @@ def compare_collectors(arguments):
     factors = arguments.heap or criteria.FACTORS
     for factor in factors:
         if not 1 <= factor <= 100:
-            raise line.Refused(f"--heap: takes 1 to 100 times what lives, got {factor:g}")
+            raise line.Refused(f"--heap: takes 1 to 100 times the live data, got {factor:g}")
     found, runs = {}, criteria.runs(programs, collectors, factors, arguments.seed)
     with bar("compare", "run", len(runs)) as ticks:
         for program, collector, factor in runs:
@@ -87,7 +93,7 @@ def compare_collectors(arguments):
     for program, rows in found.items():
         live = criteria.live_bytes(program, arguments.seed)
         shown = [[one[key] if one[key] is not None else "-" for key in criteria.FIGURES] for one in rows]
-        line.say(f"{program}: at most {live:,} bytes live\n" + table(list(criteria.FIGURES.values()), shown) + "\n")
+        line.say(f"{program}: at most {live:,} bytes are live\n" + table(list(criteria.FIGURES.values()), shown) + "\n")
     line.say("-: the heap was exhausted; L1, TLB: misses in a thousand loads of a walk after a collection")
 
 

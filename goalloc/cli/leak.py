@@ -11,12 +11,14 @@ KINDS = ("heap", "goroutine", "threadcreate")  # of profiles: programs/leaks.py 
 
 def leak_command(command):
     """Add `leak`."""
-    sub = command(show_leaks, "leak", "leaks that a collector does not save from, each measured beside its mended twin")
+    sub = command(show_leaks, "leak", "leaks that a collector does not prevent, each measured beside its mended twin")
     sub.add_argument("name", metavar="NAME", nargs="?", help="show this one's cause, evidence and remedy (default: list them)")
     line.output_option(sub, "heap.pb.gz", "write a profile of the leaking program, for `go tool pprof`")
     sub.add_argument("--base", type=line.new_file, metavar="base.pb.gz", help="... and of its mended twin, for `go tool pprof -base`")
     sub.add_argument(
-        "--profile", choices=KINDS, help=f"which: {', '.join(KINDS)} (default heap); of the last two a file named *.txt gets the text"
+        "--profile",
+        choices=KINDS,
+        help=f"the profile's kind: {', '.join(KINDS)} (default heap); the last two as text if the file is named *.txt",
     )
     line.json_option(sub)
 
@@ -53,7 +55,7 @@ def files_of(arguments, kind):
     if arguments.profile and not wanted:
         raise line.Refused("--profile: goes with -o or --base, the file to write")
     if len(set(wanted.values())) < len(wanted):
-        raise line.Refused("--base: is another file than -o")
+        raise line.Refused("--base: must be another file than -o")
     for option, path in wanted.items():
         if kind == "heap" and path.endswith(".txt"):
             raise line.Refused(f"{option}: the heap's profile has no text, only the format of `go tool pprof`")

@@ -1,6 +1,6 @@
 """The experiments on Go's memory by name, in the order in which the documents make their claims; and the tables without one."""
 
-from goalloc.experiments import allocation, allocators, between, collection, collectors, design, escaping, faults, gallery, leaks
+from goalloc.experiments import allocation, allocators, between, collection, collectors, design, escaping, faults, gallery, leaks, marking
 from hwmem.experiments.claims import in_order
 
 ORDER = (
@@ -30,4 +30,4 @@ EXPERIMENTS = in_order(
     faults.EXPERIMENTS,
     escaping.EXPERIMENTS,
 )
-TABLES = design.EXPERIMENTS | gallery.TABLES
+TABLES = design.EXPERIMENTS | gallery.TABLES | marking.TABLES

@@ -115,19 +115,19 @@ def internal(p, heap):
 
 FAULTS = {
     "leak": Fault(
-        "memory is not freed that nobody uses any more",
+        "memory that nobody uses any more is not freed",
         'for (int i = 0; i < 1000; i++) malloc(1000);\nprintf("%zu bytes in use\\n", mallinfo2().uordblks);',
         leak,
-        "prevented: what nothing refers to is freed. What is referred to and not needed is not (goalloc leak)",
+        "prevented: unreachable memory is freed. Memory that is reachable and not needed is not (goalloc leak)",
     ),
     "wild-pointer": Fault(
         "a pointer that was never set is used",
         f"int *p = (int *){WILD:#x}; *p = 1;",
         wild,
-        "not its work: in Go every variable begins as zero, and a nil pointer's use is a panic",
+        "not its work: in Go every variable starts as zero, and using a nil pointer is a panic",
     ),
     "dangling-pointer": Fault(
-        "a block is used after it was freed, and is somebody else's by then",
+        "a block is used after it was freed, when it already belongs to somebody else",
         'long *a = malloc(24); free(a);\nlong *b = malloc(24); *b = 42;\nprintf("same: %d, reads %ld\\n", a == b, *a);',
         dangling_read,
         "prevented: what a pointer leads to is not freed",
@@ -161,13 +161,13 @@ FAULTS = {
         "prevented: pointers into an object keep it",
     ),
     "overflow": Fault(
-        "a write behind a block's end, over the size of the next chunk",
+        "a write past a block's end, over the size of the next chunk",
         "char *a = malloc(24), *b = malloc(2000); malloc(24);\n*(long *)(a + 24) = 0x4141414141414141; free(b);",
         overflow,
         "not its work: Go checks every index against the length",
     ),
     "overflow-into-top": Fault(
-        "a write behind a block's end, over the size of what was never given out",
+        "a write past a block's end, over the size of the top chunk",
         "char *a = malloc(24); *(long *)(a + 24) = 0x1000001; malloc(2000);",
         overflow_top,
         "not its work: Go checks every index against the length",

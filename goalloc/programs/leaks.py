@@ -259,19 +259,19 @@ def threads(world):
 
 LEAKS = {
     "global": Leak(
-        "a global variable refers to what nobody will ask for again: a cache, a registry, a slice that is only appended to",
+        "a global variable refers to what is never needed again: a cache, a registry, a slice that is only appended to",
         "HeapAlloc after each collection; the heap's profile, inuse_space: the site that allocated it",
         "delete what is done with, or bound it: here a ring of the last 8",
         global_reference, 20, BODY_BYTES, "global",
     ),
     "goroutine": Leak(
-        "a goroutine sends on a channel that nobody receives from any more: it waits for ever, with its stack and what that refers to",
+        "a goroutine sends on a channel that nobody receives from any more: it waits forever, with its stack and what that refers to",
         "the number of goroutines; the goroutine profile: many at one line, in `chan send`",
         "room for one answer in the channel (make(chan T, 1)), or a select with ctx.Done()",
         goroutine, 20, BODY_BYTES, "stack",
     ),
     "slice": Leak(
-        "a small slice of a large array is kept: it points into the array, so that all of that lives",
+        "a small slice of a large array is kept: it points into the array, so the whole array lives",
         "HeapAlloc grows by the file, though 16 bytes of each are kept; the heap's profile names who read the file",
         "keep a copy: append([]byte(nil), data[:16]...), bytes.Clone, slices.Clone",
         small_slice, 5, FILE_BYTES, "global",
@@ -289,21 +289,21 @@ LEAKS = {
         ticker, 20, 176, "runtime",
     ),
     "map": Leak(
-        "a map has been large once: deletion frees no buckets, and a map never shrinks",
-        "HeapAlloc stays up after the deletion, with a length as before; the heap's profile: the line that assigns",
+        "a map was large once: deletion frees no buckets, and a map never shrinks",
+        "HeapAlloc stays high after the deletion, though len(m) is as before; the heap's profile: the line that assigns",
         "make a new map and copy what is left into it",
         map_never_shrinks, 1, 48 << 10, "global", True,
     ),
     "finalizer": Leak(
-        "an object with a finalizer is part of a cycle: what it points to lives, and that points to it, so that the finalizer never runs",
+        "an object with a finalizer is part of a cycle: what it points to lives and points back to it, so the finalizer never runs",
         "HeapAlloc; finalizers that never run",
         "put the finalizer on an object of its own that points to nothing of the cycle, or close explicitly",
         finalizer_cycle, 20, 2 * NODE.size, "special",
     ),
     "threads": Leak(
-        "calls of C block, each on a thread of its own; the runtime keeps the threads when they have returned",
+        "calls to C block, each on a thread of its own; the runtime keeps the threads when the calls have returned",
         "the number of threads (/proc/PID/status, the threadcreate profile); RSS, while HeapAlloc hardly grows",
-        "bound the calls that are made at once: a channel of tokens",
+        "bound the number of concurrent calls: a channel of tokens",
         threads, 5, M_TYPE.size, "global",
     ),
 }  # fmt: skip

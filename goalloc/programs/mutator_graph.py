@@ -96,9 +96,9 @@ def place_shared(w, space):
     "threads store references to objects that they share",
     place_shared,
     threads=parameter(4, "threads; thread i runs on core i", 1, 16),
-    stores=parameter(2000, "of each thread", 1),
-    objects=parameter(8, "that are referred to", 1, 4000),
-    own=parameter(False, "each thread refers to objects of its own"),
+    stores=parameter(2000, "stores of each thread", 1),
+    objects=parameter(8, "objects that are referred to", 1, 4000),
+    own=parameter(False, "whether each thread refers to objects of its own"),
 )
 def shared(m, w):
     while True:

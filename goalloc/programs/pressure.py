@@ -85,9 +85,9 @@ def next_tree(w, depth):
     machine=OVERLAPPED,
     gomaxprocs=GOMAXPROCS,
     kept=parameter(12, "levels above the leaves of the tree that is kept", 0, 22),
-    least=parameter(4, "of the first trees that are dropped", 0, 22),
-    step=parameter(4, "more of those after them", 1, 22),
-    deepest=parameter(12, "at most", 0, 22),
+    least=parameter(4, "levels of the smallest trees that are dropped", 0, 22),
+    step=parameter(4, "levels more from one size of tree to the next", 1, 22),
+    deepest=parameter(12, "levels of a tree at most", 0, 22),
     background=BACKGROUND,
 )
 def recursive_trees(m, w):

@@ -18,7 +18,7 @@ from goalloc.programs.goroutines import start_main
 from goalloc.programs.start import start
 from goalloc.types import Type
 
-BACKGROUND = parameter("go", "who marks beside who allocates: workers, as in Go, or, off, nobody", choices=("go", "off"))
+BACKGROUND = parameter("go", "go: workers mark in the background, as in Go; off: only goroutines that allocate mark", choices=("go", "off"))
 OVERLAPPED = {"l1d": {"latency": 1}}  # the machine of these programs: a processor overlaps loads that hit; allocating is mostly such
 GLOBALS_BYTES, STACK_BYTES = 205_384, 41_944
 SCANNED_BYTES, PLAIN_BYTES = 5_656, 2_304  # of objects, beside the runtime's own

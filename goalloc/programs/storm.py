@@ -48,7 +48,7 @@ def read_storm(w, space):
     size=parameter(16, "bytes of one", 1, 1 << 26),
     noscan=parameter(True, "whether objects are without pointers"),
     write=parameter(True, "whether the first word is written"),
-    caches=parameter("per-p", "whose spans", choices=CACHES),
+    caches=parameter("per-p", "whose cache allocations come from", choices=CACHES),
 )
 def alloc_storm(m, w):
     while True:

@@ -98,11 +98,11 @@ def parser():
         "files",
         metavar="FILE",
         nargs="+",
-        help="what `hwmem record` made, or lackey, din, xdin, data, cores, rw, memtrace or champsim; plain, gzip or xz. Of several files each runs on a core of its own",
+        help="what `hwmem record` made, or lackey, din, xdin, data, cores, rw, memtrace or champsim; plain, gzip or xz. Of several files, each runs on its own core",
     )
     sub.add_argument("--format", metavar="F", help="its format (default: what its first lines look like)")
     machine_options(sub)
-    sub.add_argument("--core", type=int, metavar="N", help="the core that makes all accesses (default: a core a thread, from 0 on)")
+    sub.add_argument("--core", type=int, metavar="N", help="the core that makes all accesses (default: a core per thread, from 0)")
     sub.add_argument(
         "--top", type=int, default=10, metavar="N", help="show the N lines, pages, ... with the most misses (default 10; 0: none)"
     )
@@ -118,7 +118,7 @@ def parser():
     plot_option(sub, "draw it")
     json_option(sub)
 
-    sub = command(write_page, "html", "a kept result as one HTML file that needs nothing beside itself")
+    sub = command(write_page, "html", "a kept result as one self-contained HTML file")
     sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     output_option(sub, "R.html", "the file to write", required=True)
 
@@ -128,7 +128,7 @@ def parser():
     ordering_commands(command)
     machine_options(command(show_config, "config", "print a machine's configuration as the file that --config reads"))
     command(warm_up, "warmup", "compile now what later commands need")
-    command(None, BENCH, "how fast it is here, beside C and other simulators (hwmem bench --help)")
+    command(None, BENCH, "how fast it is here, compared with C and other simulators (hwmem bench --help)")
     return top
 
 

@@ -21,7 +21,7 @@ class Room(NamedTuple):
 def experiment_commands(command, room):
     """Add both subcommands. `room`: a function that gives the Room."""
     sub = command(list_or_make, "experiments", "the claims about memory that can be measured here, in the documents' order")
-    sub.add_argument("--all", action="store_true", help="make them all and say which hold")
+    sub.add_argument("--all", action="store_true", help="measure them all and say which hold")
     sub.add_argument("-o", "--output", metavar="DIR", help="with --all: write a page of each, and an index, into a folder")
     settings(sub)
     sub.set_defaults(room=room)
@@ -31,7 +31,12 @@ def experiment_commands(command, room):
     plot_option(sub, "draw it")
     sub.add_argument("--html", type=new_file, metavar="F", help="write it as a page")
     sub.add_argument(
-        "--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="parameters of its runs, instead of its own"
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PARAMETER=VALUE",
+        help="parameters of its runs, in place of the experiment's",
     )
     settings(sub)
     sub.set_defaults(room=room)

@@ -139,7 +139,7 @@ class HelpWithParameters(argparse.Action):
     """--help behind a program's name: its parameters as well."""
 
     def __init__(self, option_strings, dest, registry, **_):
-        super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, help="what can be said here, and with WORKLOAD its parameters")
+        super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, help="show this help; with WORKLOAD, its parameters too")
         self.registry = registry
 
     def __call__(self, parser, namespace, values, option_string=None):

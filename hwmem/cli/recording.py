@@ -13,7 +13,7 @@ def record_command(command):
     sub = command(record_program, "record", "run a program under Valgrind and keep what its threads do, for `hwmem trace`")
     sub.usage = "hwmem record [-o F] [--heap] [--children] -- PROG [ARGS ...]"
     sub.add_argument("-o", "--output", type=new_file, metavar="F", help="the recording (default: PROG.trace)")
-    sub.add_argument("--heap", action="store_true", help="tell heap blocks by the call that allocated them (needs a C compiler)")
+    sub.add_argument("--heap", action="store_true", help="name heap blocks by the call that allocated them (needs a C compiler)")
     sub.add_argument("--children", action="store_true", help="record child processes too, each in a file F.PID")
     sub.add_argument("command", metavar="PROG", nargs=argparse.REMAINDER, help="the program and its arguments")
 
@@ -39,17 +39,17 @@ def recording_options(sub):
     group.add_argument(
         "--order",
         choices=ORDERS,
-        help="who goes on next: clock: whose core's clock is least, held by starts, waits and conflicts (default); conflict: so that also critical "
-        "sections keep their order, and every load reads what it read; recorded: as recorded",
+        help="which thread goes on next: clock: the one with the lowest clock, held back by starts, waits and conflicts (default); conflict: the same, "
+        "but critical sections keep their order too, and every load reads what it read; recorded: as recorded",
     )
-    group.add_argument("--symbols", metavar="DIR", help="where the program's files are looked for by name, if they are not where they were")
+    group.add_argument("--symbols", metavar="DIR", help="a folder to look for the program's files in, by name, if they have moved")
     group.add_argument(
-        "--stores", type=address_range, metavar="START:END", help="tell every store to these addresses, in the order made (--json)"
+        "--stores", type=address_range, metavar="START:END", help="list every store to these addresses, in the order made (--json)"
     )
     group.add_argument(
         "--apart",
         metavar="PART,PART",
-        help="replay it also with these parts of variables, as a report names them, on cache lines of their own, and tell what that is worth",
+        help="also replay it with these parts of variables, named as in a report, on cache lines of their own, and show the gain",
     )
     group.add_argument("--callgrind", metavar="OUT", help="write a profile that KCachegrind opens: misses, HITMs and cycles by line")
     group.add_argument("--pprof", metavar="OUT", help="write the same as a profile that `go tool pprof` opens")

@@ -64,7 +64,7 @@ def part(word, values_of):
 
 
 def diff_command(command):
-    sub = command(show_difference, "diff", "two results side by side: what was set otherwise, what came out otherwise")
+    sub = command(show_difference, "diff", "two results side by side: the settings and the figures that differ")
     sub.add_argument("first", metavar="A.hwm")
     sub.add_argument("second", metavar="B.hwm")
     sub.add_argument("--html", type=new_file, metavar="F.html", help="write it as a page")

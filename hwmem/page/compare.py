@@ -1,4 +1,4 @@
-"""The page of two runs side by side: what was set otherwise, what came out otherwise, both over time."""
+"""The page of two runs side by side: the settings and figures that differ, both over time."""
 
 from math import log10
 
@@ -18,8 +18,8 @@ def comparison(a, b, found, names=("a", "b")):
         f"{names[0]} and {names[1]}",
         [
             section("answer", "The answer", [tiles(figures(a, b, found))]),
-            section("settings", "Set otherwise", [settings(found, names)]),
-            section("outcome", "Came out otherwise", [outcome(found, names)], "Bars to the right: more in the second run."),
+            section("settings", "Settings that differ", [settings(found, names)]),
+            section("outcome", "Figures that differ", [outcome(found, names)], "Bars to the right: more in the second run."),
             section("time", "Over time", [over_time(a, b, names)]),
             *(section(f"lines-{k}", f"Contended lines of {name}", [coherence.lines(r)]) for k, (name, r) in enumerate(zip(names, (a, b)))),
             section("same", "The same", [words("Nothing differs.")]) if not found["settings"] and not found["figures"] else None,

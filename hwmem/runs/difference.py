@@ -1,4 +1,4 @@
-"""Two results side by side: what was set otherwise, and what came out otherwise.
+"""Two results side by side: the settings and the figures that differ.
 
     difference(a, b) ── settings     name, of a, of b          parameters, configuration, seed, version
                      └─ figures      name, of a, of b, b / a   cycles, cost, computed values, counters of all cores together
@@ -65,11 +65,11 @@ def difference_text(a, b, names=("a", "b"), most=40):
         return "Nothing differs."
     parts = []
     if found["settings"]:
-        parts.append(table(["set otherwise", *names], [[row["name"], shown(row["a"]), shown(row["b"])] for row in found["settings"]]))
+        parts.append(table(["setting", *names], [[row["name"], shown(row["a"]), shown(row["b"])] for row in found["settings"]]))
     if found["figures"]:
         parts.append(
             table(
-                ["came out otherwise", *names, "ratio"],
+                ["figure", *names, "ratio"],
                 [
                     [row["name"], row["a"], row["b"], "-" if row["ratio"] is None else f"{row['ratio']:.2f}x"]
                     for row in found["figures"][:most]

@@ -6,11 +6,11 @@ import pytest
 from recorded import oracle
 
 from goalloc.cli.cli import main
-from goalloc.experiments.design import EXPERIMENTS
+from goalloc.experiments.claims import TABLES
 
 
 def rows(name):
-    columns, found = EXPERIMENTS[name]()
+    columns, found = TABLES[name]()
     return [dict(zip(columns, row, strict=True)) for row in found]
 
 
@@ -54,6 +54,13 @@ def test_caches_of_their_own_let_ps_allocate_beside_one_another():
     waits = [found["shared", ps]["cycles waited, each"] for ps in (1, 2, 4, 8, 16)]
     assert waits[0] == 0 and waits == sorted(waits)
     assert all(found["shared", ps]["lines"] > 4 * found["per-p", ps]["lines"] for ps in (2, 4, 8, 16))
+
+
+def test_more_ps_make_pauses_longer_and_share_mark_bits_falsely():
+    alone, *several = rows("marking")
+    assert [alone[name] for name in ("lines: mark bits", "lists", "all else")] == [0, 0, 0]
+    assert all(row["stopped, us"] > 2 * alone["stopped, us"] and row["marking, us"] < alone["marking, us"] for row in several)
+    assert all(0 < row["lines: mark bits"] < row["lists"] < row["all else"] for row in several)
 
 
 def test_the_command_shows_them_and_refuses_others(capsys):

@@ -43,7 +43,7 @@ def read(w, space):
     values=read,
     operation="critical section",
     against=("fence", (True, False)),
-    algorithm=parameter("peterson", "whose", choices=ALGORITHMS),
+    algorithm=parameter("peterson", "the algorithm", choices=ALGORITHMS),
     fence=parameter(True, "an mfence after raising the flag"),
     iterations=parameter(2_000, "critical sections of a thread"),
 )

@@ -51,7 +51,7 @@ def read(w, space):
     operation="read or write",
     against=("kind", KINDS),
     rules=(ANYBODY,),
-    kind=parameter("rwlock", "how they keep apart", choices=KINDS),
+    kind=parameter("rwlock", "what keeps them apart", choices=KINDS),
     readers=parameter(3, "threads that read", 0, 63),
     writers=parameter(1, "threads that write", 0, 63),
     iterations=parameter(5_000, "reads or writes of a thread"),

@@ -1,0 +1,38 @@
+"""What more processors do to a collection, one table: `goalloc experiment marking`.
+
+The program parallel-marking collects a table of objects of 16 bytes while its Ps are free to mark. Microseconds: of both pauses together, and of marking
+between them (medians of the cycles but the first). Lines: that a core took from another's cache, where they had been written, for 1,000 objects marked; of
+mark bits, of which 512 lie on one line (false sharing: the workers mark different objects), of the lists of grey objects, and of all else (objects that
+main wrote among them). A pause asks every P, and resets span lists whose lines whoever swept has.
+"""
+
+import re
+import statistics
+
+from goalloc.programs import PROGRAMS, run
+
+PS, CYCLES = (1, 2, 4, 8), 4
+MARK_BITS = re.compile(r"mspan\(0x\w+\)\.\w+Bits\[\]|gcBits")  # those of the cycle before are allocation bits now
+LISTS = re.compile(r"work\.|workbufs\(|p\d+\.gcw\.")
+
+
+def lines_of(result):
+    """(mark bits, lists, all else): lines taken, for 1,000 objects marked."""
+    found, marked = [0, 0, 0], sum(c["objects_marked"] for c in result.gc)
+    for row in result.c2c():
+        found[0 if MARK_BITS.match(row["symbol"]) else 1 if LISTS.match(row["symbol"]) else 2] += row["hitm"]
+    return [round(n * 1000 / marked, 1) for n in found]
+
+
+def marking(seed=0, objects=6_000):
+    config, rows = PROGRAMS["parallel-marking"].config().replace(cores=max(PS)), []
+    for ps in PS:
+        result = run("parallel-marking", config, seed, c2c=True, gomaxprocs=ps, objects=objects, cycles=CYCLES)
+        cycles = result.gc[1:]
+        stopped = statistics.median(sum(c["pauses_ns"]) for c in cycles) / 1e3
+        between = statistics.median(c["at_ns"][2] - c["at_ns"][1] for c in cycles) / 1e3
+        rows.append([ps, round(stopped, 1), round(between, 1), *lines_of(result)])
+    return ["Ps", "stopped, us", "marking, us", "lines: mark bits", "lists", "all else"], rows
+
+
+TABLES = {"marking": marking}
