@@ -58,7 +58,7 @@ READING = (
     "goalloc.baselines.tcmalloc_layout", "goalloc.baselines.glibc",
     "goalloc.baselines.buddy", "goalloc.baselines.freelist", "goalloc.baselines.bump", "goalloc.baselines.system",
     # What Python reads of it
-    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.retention", "goalloc.observe.dominators", "goalloc.observe.snapshot", "goalloc.observe.pprof", "goalloc.observe.memprofile", "goalloc.observe.goroutines", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
+    "goalloc.observe", "goalloc.observe.symbols", "goalloc.observe.retention", "goalloc.observe.dominators", "goalloc.observe.snapshot", "goalloc.observe.pprof", "goalloc.observe.memprofile", "goalloc.observe.cpuprofile", "goalloc.observe.goroutines", "goalloc.observe.sizestats", "goalloc.observe.pagemap",
     "goalloc.observe.check", "goalloc.observe.check_marks", "goalloc.observe.gctrace", "goalloc.observe.metrics", "goalloc.observe.memstats", "goalloc.observe.inspect",
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",

@@ -25,15 +25,19 @@ def start_profile(rt, rate):
 
 @contextmanager
 def call_site(rt, name):
-    """Inside, what is allocated from Python counts as allocated at the place `name` of the program."""
+    """Inside, what is allocated from Python counts as allocated at the place `name` of the program, and cycles as spent there."""
     number = rt.sites.setdefault(name, len(rt.sites) + 1)
     guests = [rt.machine.state.thread[rt.process.thread_on(core)].guest for core in range(rt.gomaxprocs)]
     before = [int(guest[P.SITE]) for guest in guests]
     for guest in guests:
         guest[P.SITE] = number
+    rt.spent.charge(rt)
+    rt.spent.frames = (name, *rt.spent.frames)
     try:
         yield
     finally:
+        rt.spent.charge(rt)
+        rt.spent.frames = rt.spent.frames[1:]
         for guest, site in zip(guests, before):
             guest[P.SITE] = site
 

@@ -3,6 +3,7 @@
     heap_profile(records, rate)     of mem_profile's records                        WriteHeapProfile
     count_profile(name, records)    of goroutine_profile's, or of threads           Lookup(name).WriteTo(w, 0)
     count_text(name, records)       the same as text                                Lookup(name).WriteTo(w, 1)
+    cycles_profile(records)         of cpu_profile's                                StartCPUProfile
 
 Allocations here have no stacks of calls, so a sample of the heap has one frame: the call site, or where none is set the type that was
 allocated. The size of the objects is the label "bytes", the type the label "type". Values are scaled as Go scales them.
@@ -44,6 +45,15 @@ def count_profile(name, records):
     for r in records:
         out += sample(frames, r["frames"], (r["count"],))
     return packed(out, frames, strings, (name, "count"), 1)
+
+
+def cycles_profile(records):
+    """The file's bytes of a CPU profile: dicts with "frames", the innermost first, "cycles" and "ns". Nothing is sampled: each cycle counts."""
+    strings, frames = Strings(), {}
+    out = message(1, value_type(strings, "cycles", "count")) + message(1, value_type(strings, "cpu", "nanoseconds"))
+    for r in records:
+        out += sample(frames, r["frames"] or ("outside of call sites",), (r["cycles"], r["ns"]))
+    return packed(out, frames, strings, ("cpu", "nanoseconds"), 1)
 
 
 def count_text(name, records):

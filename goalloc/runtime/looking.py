@@ -9,6 +9,7 @@ from goalloc.heap.malloc_init import FLUSH_MCACHE
 from goalloc.heap.stack import CACHE_CLEAR
 from goalloc.layout import p_
 from goalloc.observe.check import check_heap, span_at
+from goalloc.observe.cpuprofile import cpu_profile
 from goalloc.observe.gctrace import cycles, lines
 from goalloc.observe.inspect import Inspector
 from goalloc.observe.memstats import STATES, read_memstats, read_span
@@ -110,10 +111,21 @@ class Looking:
         return goroutine_profile(self)
 
     def call_site(self, name):
-        """`with rt.call_site("parse"): ...`: for the profile, what is allocated meanwhile was allocated there."""
+        """`with rt.call_site("parse"): ...`: for the profiles, what is allocated meanwhile was allocated there, and cycles were spent there."""
         from goalloc.observe.memprofile import call_site
 
         return call_site(self, name)
+
+    def cpu_profile(self, path=None):
+        """Where the cycles of the runtime's cores went, a dict a call site, most first: "frames" (the innermost first), "cycles", "ns".
+        `path`: also written there as a CPU profile for `go tool pprof`."""
+        from goalloc.observe.pprof import cycles_profile
+        from hwmem.whole_file import write_whole
+
+        records = cpu_profile(self)
+        if path is not None:
+            write_whole(path, cycles_profile(records))
+        return records
 
     def cycles_of(self, operation):
         """{"count", "cycles", "each"} of an operation: "mallocgc" (by new, mallocgc, make_slice, malloc_many), "lock" (the waiting)."""

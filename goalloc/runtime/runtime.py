@@ -63,6 +63,7 @@ from goalloc.runtime.log import start_log
 from goalloc.runtime.pacing import add_globals, init_controller
 from goalloc.sched.proc import NEWG
 from goalloc.sizeclasses import class_to_allocnpages, class_to_divmagic, class_to_size, size_class, size_to_class8, size_to_class128
+from goalloc.observe.cpuprofile import Spent
 from goalloc.observe.sizestats import assume_asked
 from goalloc.runtime.collecting import Collecting
 from goalloc.runtime.looking import Looking
@@ -155,6 +156,7 @@ class Runtime(Values, Collecting, Looking):
             from goalloc.observe.memprofile import start_profile
 
             start_profile(self, self.memprofilerate)
+        self.spent = Spent(self)
 
     # Starting
 
