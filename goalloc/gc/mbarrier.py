@@ -1,4 +1,4 @@
-"""The write barrier: what happens beside a pointer's store while a cycle marks.
+"""The write barrier: what a pointer's store does in addition while a cycle marks.
 
     hybrid     the old value and the new one become grey: a goroutine's stack need not be scanned twice          (Go since 1.8)
     Dijkstra   the new one: an object that only a stack knows, scanned already, may be lost

@@ -3,7 +3,7 @@
     SetFinalizer ── a special of the object's span          swept and not marked ── queued (mfinal_queue.py)
     the finalizers' goroutine takes all that are queued, the newest block first, each from its end; one a step
 
-The function is a number that the program knows, `fn`; `ot` is, if not 0, the address of a variable that the finalizer stores the object in
+The function is a number that the program knows, `fn`; `ot`, if not 0, is the address of a variable that the finalizer stores the object in
 (resurrection). Go: mfinal.go SetFinalizer, runfinq; mheap.go addfinalizer.
 """
 

@@ -1,4 +1,4 @@
-"""Queued finalizers: blocks of 101, which are never freed but used again.
+"""Queued finalizers: blocks of 101, which are reused and never freed.
 
     finq ─> the block being filled ─> older ones            finc ─> empty blocks            allfin: all of them, roots of every cycle
 

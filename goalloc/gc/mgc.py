@@ -1,4 +1,4 @@
-"""The collector: cycles of concurrent mark and sweep, without moving anything.
+"""The collector: concurrent mark-and-sweep cycles that move nothing.
 
         off ── gcStart ──────────────> mark ───────────── gcMarkDone ──> mark termination ──> off: the heap is swept meanwhile
                what was left is swept   workers, assists, barriers          world stopped

@@ -1,7 +1,7 @@
-"""Who waits for the collector: goroutines in queues, which it makes ready.
+"""Goroutines that wait for the collector: in queues, from which it makes them ready.
 
 A list is linked by g.schedlink. Programs that have no goroutines run on the g0 of their Ms; such a g0 waits where it is and is in no
-run queue. Three of its M's fields that are not used otherwise say how it stands. Go: proc.go ready, injectglist, gQueue.
+run queue. Three fields of its M that are otherwise unused hold its state. Go: proc.go ready, injectglist, gQueue.
 """
 
 from hwmem._jit import cold, kernel

@@ -1,6 +1,6 @@
 """What collecting has cost the processors: work.cpuStats, and the share of it that MemStats calls GCCPUFraction.
 
-    pause_cpu       both pauses count for all Ps, also those that stand idle
+    pause_cpu       both pauses count for all Ps, idle ones too
     accumulate      at the end of a cycle: its assists, workers and scavenging join the totals; total time is Ps times elapsed
 
 Times are nanoseconds. Go: mgc.go gcStart, gcMarkTermination; mstats.go cpuStats.accumulate.

@@ -3,8 +3,8 @@
     gcBgMarkWorkerPool ── popped by who schedules ──> runs in steps (gcDrain) ── nothing left: the last one ends marking ──> pool
                                                               └─ its turn is over ──> pool
 
-A worker's stack: | node | whether it has begun | scan work until it looks whether it should stop | whether the limiter knows |. Its node lies outside
-the heap. Go: mgc.go gcBgMarkWorker, mgcpacer.go findRunnableGCWorker.
+A worker's stack: | node | whether it has begun | scan work until it checks whether to stop | whether the limiter knows |. Its node lies outside the
+heap. Go: mgc.go gcBgMarkWorker, mgcpacer.go findRunnableGCWorker.
 """
 
 from hwmem._jit import call_door, cold, kernel

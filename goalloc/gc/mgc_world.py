@@ -6,8 +6,8 @@
                      └ pauseStart                    pauseNS ┘
 
 A step is never interrupted, so between steps the others have stopped already; what their stopping costs (the flag's line, sched.lock) is
-done as their Ms, on their cores, and the stopper's clock moves to where the last step of the others ends. Idle Ps stay where they are.
-A P that only has to do something on behalf of the collector (forEachP) does that the same way. Go: proc.go stopTheWorldWithSema,
+charged to their Ms, on their cores, and the stopper's clock moves to the end of the others' last step. Idle Ps stay where they are.
+A P that only has to do something on behalf of the collector (forEachP) does it the same way. Go: proc.go stopTheWorldWithSema,
 startTheWorldWithSema, gcstopm, forEachP.
 """
 

@@ -2,10 +2,10 @@
 
         program's time, idle time left out ── drains ──┐
     bucket [ fill / one second a P ]  <── fills ── assists, the background workers' quarter, both pauses
-        full: limiting; assists do nothing, so the heap passes its goal or limit rather than the program standing still
+        full: limiting; assists do nothing, so the heap exceeds its goal or limit, but the program does not stand still
 
-Updated every 10 ms by who schedules or assists, and at the cycle's four transitions; who is busy in between lets its P's limiterEvent
-tell since when (mgclimit_event.py). Times are nanoseconds. The lock is held within a step. Go: mgclimit.go.
+Updated every 10 ms by a P that schedules or assists, and at the cycle's four transitions; a P that is busy in between has in its
+limiterEvent since when (mgclimit_event.py). Times are nanoseconds. The lock is held within a step. Go: mgclimit.go.
 """
 
 from hwmem._jit import cold, kernel

@@ -1,8 +1,8 @@
-"""Assists: who allocates while a cycle marks owes scan work, so that marking is done before the heap reaches its goal.
+"""Assists: a goroutine that allocates while a cycle marks owes scan work, so that marking ends before the heap reaches its goal.
 
     mallocgc ── gcAssistBytes -= size ── below 0: steal credit ── not enough: mark (gcDrainN) ── nothing to mark: wait for credit
 
-A call cannot stop in the middle here, so who has to wait does so before its next step (gc/system.py), after the allocation.
+A call cannot stop in the middle here, so a goroutine that has to wait does so before its next step (gc/system.py), after the allocation.
 Go: mgcmark.go gcAssistAlloc, gcAssistAlloc1.
 """
 

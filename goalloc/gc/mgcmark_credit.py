@@ -1,4 +1,4 @@
-"""Credit: scan work that workers have done beforehand, for allocations to come; and who waits for it.
+"""Credit: scan work that workers have done in advance, for allocations to come; and the goroutines that wait for it.
 
     worker ── gcFlushBgCredit ──> goroutines in work.assistQueue, oldest first, until their debt is paid
                                └─> the rest: bgScanCredit, which assists take from before they work themselves

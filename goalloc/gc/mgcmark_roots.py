@@ -2,8 +2,8 @@
 
     0  queued finalizers | 1  stacks of dead goroutines, which are freed | data | bss | spans, 512 pages a job | stacks | registers
 
-data, bss: the program's globals, 256 KiB a job, of which the first are initialised ones; the runtime's variables that point into the heap
-are bss. Workers look after each job whether they have to leave: a fractional one that has scanned the data leaves the bss to an idle one.
+data, bss: the program's globals, 256 KiB a job, the initialised ones first; the runtime's variables that point into the heap are bss.
+Workers check after each job whether they have to leave: a fractional one that has scanned the data leaves the bss to an idle one.
 spans: what objects with a finalizer point to lives, though they need not live themselves. Go: mgcmark.go gcMarkRootPrepare, markroot.
 """
 

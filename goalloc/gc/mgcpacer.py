@@ -1,11 +1,11 @@
-"""The pacer: how much marking there is to do in a cycle, who does it, and what it has cost, for the next one.
+"""The pacer: how much a cycle has to mark, who does it, and what it cost, which paces the next one.
 
-    startCycle ── how many workers have a P to themselves (a quarter of the Ps), and what is left for fractional ones
-    revise     ── scan work that is left / allocation that is left to the goal: what an assist owes a byte allocated
-    endCycle   ── cons/mark: bytes allocated a byte scanned while both had all CPUs (the largest of five cycles)
+    startCycle ── how many workers get a P to themselves (a quarter of the Ps), and what is left for fractional ones
+    revise     ── scan work left / allocation left to the goal: what an assist owes per byte allocated
+    endCycle   ── cons/mark: bytes allocated per byte scanned, as if each had all CPUs (the largest of five cycles)
     resetLive  ── what was marked is what lives
 
-Called with the world stopped (startCycle, endCycle, resetLive); revise at each refill while marking, and now and then by who marks.
+Called with the world stopped (startCycle, endCycle, resetLive); revise at each refill during marking, and now and then by a marker.
 The state is gcController (mgcpacer_goal.py has goals and triggers, mgcpacer_workers.py who works). Times are nanoseconds, work is bytes.
 Go: mgcpacer.go.
 """

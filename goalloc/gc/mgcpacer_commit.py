@@ -1,4 +1,4 @@
-"""When what the goal depends on has changed: goal, assist ratio, sweeping's pace and the scavenger's goals follow.
+"""What follows when something that the goal depends on changes: goal, assist ratio, sweeping's pace and the scavenger's goals.
 
 Called under the heap's lock or with the world stopped: at the end of marking, when sweeping is over, by SetGCPercent and
 SetMemoryLimit, which change the goal at once and collect nothing. Go: mgcpacer.go gcControllerCommit, setGCPercent,

@@ -1,7 +1,7 @@
 """Who marks: how many workers of each kind a cycle wants, and has.
 
     dedicated    a quarter of the Ps, each whole                    dedicatedMarkWorkersNeeded: still to be started
-    fractional   what that misses, a part of every P's time         fractionalUtilizationGoal
+    fractional   what is missing then, a part of every P's time     fractionalUtilizationGoal
     idle         Ps with nothing else to do                         idleMarkWorkers: running 32 | at most 32
 
 The scheduler calls worker_mode while marking, once there is work and a worker to run it. Go: mgcpacer.go

@@ -4,7 +4,7 @@
        └── sweeping is over ─────────────^                                                       │
                                          └──── worked / sleepRatio later, by its timer ──────────┘
 
-How long it sleeps, a PI controller sets from the share of time that it took; one that runs away (sleeps of hours) begins anew and rests
+A PI controller sets how long it sleeps from the share of time that it took; one that runs away (sleeps of hours) starts over and rests
 for 5 s. Its goals are mgcpacer_commit.py's, its steps mgcscavenge_goroutine.py's. Go: mgcscavenge.go.
 """
 

@@ -1,7 +1,7 @@
-"""How memory went back before Go 1.13: every two and a half minutes, what had been free for five (GODEBUG's periodicscavenge=1 here).
+"""How memory went back before Go 1.13: every two and a half minutes, if it had been free for five (GODEBUG's periodicscavenge=1 here).
 
-Go 1.12's page heap kept free spans, each with the time at which it had last been freed or joined. Ours has bitmaps, so a chunk of 4 MiB counts:
-one of which no page has been taken or freed over two looks gives all its free pages back. The looks are turns of the scavenger's goroutine,
+Go 1.12's page heap kept free spans, each with the time at which it had last been freed or joined. Here there are bitmaps, so chunks of 4 MiB
+count: one of which no page has been taken or freed over two looks gives all its free pages back. The looks are turns of the scavenger's goroutine,
 which sleeps in between; its variables, on its stack: | where it is | address of the rows | how many | asleep since |.
 
     row of a chunk:  its bitmap of pages in use at the last look, 64 bytes | looks since it changed

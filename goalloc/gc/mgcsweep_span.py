@@ -3,7 +3,7 @@
     sweepgen of a span, against the heap's sg     sg - 2 to be swept | sg - 1 being swept | sg swept | sg + 1 cached since before, to be
                                                   swept | sg + 3 swept, then cached
 
-Unmarked objects with a finalizer live for once more: the finalizer is queued, with all others of the object; else their specials are
+Unmarked objects with a finalizer live once more: the finalizer is queued, with all others of the object; else their specials are
 freed. A span in which nothing lives goes back to the page heap. Go: mgcsweep.go sweep, tryAcquire; mheap.go freeSpecial.
 """
 

@@ -1,9 +1,9 @@
 """Grey objects: what is marked and not scanned yet, in buffers of 253 addresses.
 
     P: gcWork   wbuf1 (put and got here first), wbuf2 ── full / empty ──> work.full, work.empty: lock-free stacks for all Ps
-                bytesMarked, heapScanWork: counted here, and moved to all's counters now and then
+                bytesMarked, heapScanWork: counted here, and moved to the shared counters now and then
 
-Two buffers, so that going to and fro at the edge of one touches no list. Buffers are cut from spans of 32 KiB (work.wbufSpans: busy
+Two buffers, so that going back and forth at the edge of one touches no list. Buffers are cut from spans of 32 KiB (work.wbufSpans: busy
 while a cycle runs, then free, which the sweeper gives back). `w` is the address of a gcWork, `b` of a workbuf. Go: mgcwork.go.
 """
 

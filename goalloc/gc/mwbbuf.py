@@ -1,4 +1,4 @@
-"""The write barrier's buffer: 512 addresses a P, that become grey together when it is full or a cycle wants to end.
+"""The write barrier's buffer: 512 addresses a P, which become grey together when it is full or a cycle wants to end.
 
     next ─> end                          a store puts the pointer that it overwrites and the one that it writes, and goes on
 

@@ -1,4 +1,4 @@
-"""Pinned objects: two bits an object, pinned and pinned more than once, which a count in a special then has.
+"""Pinned objects: two bits an object: pinned, and pinned more than once; a special then has the count.
 
 Pinning promises foreign code that an object does not move; the Pinner keeps it alive. Go: pinner.go.
 """

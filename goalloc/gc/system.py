@@ -1,9 +1,8 @@
-"""The collector's own goroutines, step by step: the sweeper, a P's mark worker, the finalizers'. And when they have a turn on a P.
+"""The collector's own goroutines, step by step: the sweeper, a P's mark worker, the finalizers'. And when they get a turn on a P.
 
 A goroutine's place in its program is a number; theirs are negative. Programs that run goroutines come to them by the scheduler.
 Programs on the g0s of their Ms ask before each of their steps (turn), while there may be something to do: a worker that the pacer wants,
-a goroutine in a queue when the program has had its 10 ms (sysmon's retake) or waits. A goroutine that yields lets the program have
-its turn. Go: mgcsweep.go bgsweep, proc.go schedule, retake.
+a goroutine in a queue when the program has had its 10 ms (sysmon's retake) or waits. A goroutine that yields gives the program its turn. Go: mgcsweep.go bgsweep, proc.go schedule, retake.
 """
 
 from hwmem._jit import call_door, cold, kernel

@@ -7,9 +7,9 @@ Behind its rows lies a second log, of turns: what the collector did on a P, from
 
     P 0's last turn | P 1's | ... 64 | kind, P, began, ended | ...        a turn that goes on where the P's last one ended is one with it
 
-The log is the host's, as a terminal is (runtime/log.py makes it; a process without one logs nothing), so that a program has the same
-memory whether somebody looks or not. What a row says is read as the trace reads it, from the runtime's variables.
-observe/gctrace.py makes lines of rows.
+The log belongs to the host, as a terminal does (runtime/log.py makes it; a process without one logs nothing), so that a program has the
+same memory whether somebody looks or not. A row's figures are read from the runtime's variables, as the trace reads them.
+observe/gctrace.py turns rows into lines.
 """
 
 from hwmem._jit import cold, kernel

@@ -1,4 +1,4 @@
-"""What every allocation asks: whether the heap's profile is on. The rest is behind a door, which a program without one never has.
+"""What every allocation asks: whether the heap's profile is on. The rest is behind a door, which a program without a profile never loads.
 
 DOOR_PROFILE: SAMPLE (object, its span; the type's address in the register SECOND), FREE (object, bytes), NEXT_CYCLE, FLUSH,
 MEM_PROFILE, START (rate), POST_SWEEP. Go: malloc.go mallocgc.

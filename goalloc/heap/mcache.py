@@ -1,4 +1,4 @@
-"""A P's own spans, one a class: where an allocation ends that finds a free object, without a lock or an atomic.
+"""A P's own spans, one a class: an allocation that finds a free object ends here, without a lock or an atomic operation.
 
     alloc[136]      the spans; emptymspan, which is full, where there is none yet
     tiny, tinyoffset    the 16-byte block that small objects without pointers share

@@ -1,6 +1,6 @@
 """A class's spans, shared by all Ps: those with free objects and those without, each as two sets, swept and not.
 
-    partial[2], full[2]     which is the swept one changes with every collection: sweepgen / 2 % 2
+    partial[2], full[2]     the swept one of the two changes with every collection: sweepgen / 2 % 2
 
 A P takes a span here when its own is full (mcache.py), and pushes the full one. `c` is the address of an mcentral.
 Go: mcentral.go.

@@ -1,11 +1,11 @@
 """When the heap itself gives pages back to the kernel, within an allocation or because the program asked for it.
 
-    an allocation   takes the program over its memory limit: as much, wherever it is free
-                    made the heap grow above the scavenger's goal: as much as it grew, but of chunks that are not dense
+    an allocation   takes the program over its memory limit: as much as that, from wherever it is free
+                    made the heap grow above the scavenger's goal: as much as it grew, but only from chunks that are not dense
     FreeOSMemory    all that is free
 
-The first two are the goroutine's time, which the CPU limiter counts as an assist; while it limits, the limit does not count and the
-other stops after one run of pages. The scavenger that runs beside the program is gc/mgcscavenge_background.py. Go: mheap.go allocSpan,
+The first two take the goroutine's time, which the CPU limiter counts as an assist; while it limits, the memory limit does not count and the
+second stops after one run of pages. The scavenger that runs beside the program is gc/mgcscavenge_background.py. Go: mheap.go allocSpan,
 scavengeAll, enableMetadataHugePages.
 """
 

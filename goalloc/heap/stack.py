@@ -3,9 +3,9 @@
     2, 4, 8, 16 KiB   the P's stackcache (a free list a size) ── stackpool: spans of 32 KiB cut into stacks, under a lock
     32 KiB and more   a span each, from the page heap and back to it
 
-      lo ........... stackguard0 = lo + 928 ........... sp <- frames -> hi         a call that would come below the guard grows
+      lo ........... stackguard0 = lo + 928 ........... sp <- frames -> hi         a call that would go below the guard grows it
 
-`gp` is the address of a g, `n` bytes. A stack that moves takes the words with it that point into it: the emulated program has
+`gp` is the address of a g, `n` bytes. When a stack moves, the words that point into it are adjusted: the emulated program has
 no stack maps, so every word between sp and hi that holds an address of the old stack counts as one. Reached through
 DOOR_STACK. Go: stack.go.
 """

@@ -1,7 +1,7 @@
 """The runtime's global variables, at fixed addresses, as the linker of a static binary would place them.
 
 Read-only tables come first, on pages of their own; each variable begins on a multiple of 64 bytes, so that none shares a line
-by chance. Those that the real binary has are as large as its (a type here is its type there); the last few are this project's.
+by chance. Those that the real binary has are as large as there (a type here is its type there); the last few are this project's.
 """
 from goalloc.layout import program                      # noqa: F401  (declares what is used here)
 from goalloc.layout.rules import align_up, layout_of, namespace

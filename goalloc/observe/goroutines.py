@@ -1,9 +1,9 @@
-"""The goroutine profile: how many wait where, as runtime/pprof's Lookup("goroutine") counts them.
+"""The goroutine profile: how many goroutines wait where, as runtime/pprof's Lookup("goroutine") counts them.
 
     goroutine ── g.waitreason ──> "chan send" and the frames of the runtime that it waits in     WAITS, as the real profile shows them
               └─ g.sched.pc ────> the place of its program, by the name that rt.places has for it
 
-The runtime's own goroutines, whose places are below 0, do not count, nor do dead ones. Who asks is main. Go: mprof.go goroutineProfileWithLabels,
+The runtime's own goroutines, whose places are below 0, do not count, nor do dead ones. The one that asks is main. Go: mprof.go goroutineProfileWithLabels,
 traceback.go isSystemGoroutine, runtime2.go waitReasonStrings.
 """
 

@@ -1,4 +1,4 @@
-"""runtime/metrics: its names, and what stands for each, of what is modelled. Read as a debugger reads: unlike MemStats it flushes nothing.
+"""runtime/metrics: the names of what is modelled, and the value of each. Read as a debugger reads: unlike MemStats it flushes nothing.
 
 A name ends with its unit. Left out: histograms of sizes and pauses, goroutines, scheduling and mutex latencies, cgo, GODEBUG's
 events. Go: metrics.go.

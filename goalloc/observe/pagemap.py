@@ -3,7 +3,7 @@
     arena      ┌ runs of pages of one kind ────────────────────────────────────────────────┐
                small objects | ... with pointers | large objects | stacks | free | returned     up to the last page that was ever used
 
-Free pages are told from returned ones (scavenged: their memory has gone back to the kernel) by the page allocator's bitmaps and those of the Ps' page caches
+The bitmaps of the page allocator and of the Ps' page caches tell free pages from returned ones (scavenged: their memory has gone back to the kernel)
 (Go: mpallocbits.go pallocData).
 """
 

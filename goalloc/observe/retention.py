@@ -3,9 +3,9 @@
     why_live(rt, a)     Path: a root, then one Step a pointer, the last one at the object             None: nothing leads to it
     retained(rt)        what would be freed if this one root or object were not there                  dominators.py
 
-Names of fields are known of the runtime's own structures, from their declarations, as far as they are reached by fields of declared
-types; of the program's objects with `memprofilerate=1`, for the heap's profile notes each object's type and call site. Elsewhere it is the
-offset.
+Fields of the runtime's own structures have names, from their declarations, as far as they are reached by fields of declared types; so do
+those of the program's objects with `memprofilerate=1`, since the heap's profile then notes each object's type and call site. Elsewhere a
+step shows the offset.
 """
 
 import re

@@ -3,7 +3,7 @@
     mheap_.lock, mheap_.central[5].partial[0].index, memstats.heapStats[0].smallAllocCount[2], gcController.heapLive,
     p1.statsSeq, p1.runq[17], m1.fastrand, sched.lock, g7.atomicstatus, mcache1.alloc[5], mspan(0xc000012000).allocCount, ...
 
-What a program has itself, it names: hchan.qcount, mutex.state of a channel or lock are named by channel() and by structure().
+A program names what it has itself: hchan.qcount and mutex.state of a channel or lock are named by channel() and by structure().
 """
 
 import functools

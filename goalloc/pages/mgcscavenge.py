@@ -2,8 +2,8 @@
 
     chunk's word:  inUse 16 | lastInUse 10 | flags 6 | gen 32          pages in use now, and at the end of the last generation
 
-The background scavenger leaves a chunk alone that was dense (496 of 512 pages in use) in this generation or the last; a
-forced one does not. The search addresses only fall, but for what is freed above them, which is stored negative ("marked")
+The background scavenger spares a chunk that was dense (496 of 512 pages in use) in this generation or the last; a forced
+one does not. The search addresses only fall, except for what is freed above them, which is stored negative ("marked")
 until the next search has seen it. `s` is the address of a scavengeIndex. Go: mgcscavenge.go.
 """
 

@@ -1,4 +1,4 @@
-"""How the page allocator takes over address space: summaries and bitmaps are mapped for it, and nothing more.
+"""How the page allocator takes over address space: only the summaries and bitmaps for it are mapped.
 
 A level's array is reserved whole, 600 MiB in all; of it, the pages that summaries of the heap's ranges lie on are mapped. Chunks'
 bitmaps come 8192 at a time. Go: mpagealloc.go init, grow; mpagealloc_64bit.go sysInit, sysGrow.

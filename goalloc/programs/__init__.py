@@ -1,4 +1,4 @@
-"""The Go programs that come with it: `goalloc list` shows them, `goalloc run` runs one.
+"""The Go programs that come with goalloc: `goalloc list` shows them, `goalloc run` runs one.
 
 registry.py     which file has which program
 start.py        a Go program's runtime as a workload's setup makes it
@@ -9,9 +9,9 @@ benchmarks.py   threadtest, larson
 sleepers.py     sleepers
 goroutines.py   channel, and what programs of goroutines are made of
 pressure.py     recursive-trees, allocation-burst, pointer-arrays, map-churn: what is expensive to mark
-crowd.py        parallel-marking, many-goroutines, idle-after-spike: what is beside collections, and between them
+crowd.py        parallel-marking, many-goroutines, idle-after-spike: what happens beside collections, and between them
 collected.py    steady, growth, garbage, explicit-gc, goroutine-stacks, finalizers: programs whose heap is collected
-process.py      how those begin
+process.py      how these begin
 """
 
 from hwmem.programs.registry import parameter

@@ -3,7 +3,7 @@
     threadtest    each allocates a batch of objects and drops it, again and again
     larson        a server: each replaces random objects of an array, and after some rounds hands the array to a new goroutine
 
-A dropped object is garbage that nothing collects yet: what is compared is allocation and its contention. A step is one object.
+A dropped object is garbage that nothing collects: what is compared is allocation and its contention. A step is one object.
 Sources: Berger, McKinley, Blumofe, Wilson, 2000 (threadtest); Larson, Krishnan, 1998 (larson 10 7 8 1000 10000 1 P).
 """
 

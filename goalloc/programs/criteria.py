@@ -1,13 +1,13 @@
 """Collectors by the four criteria, a row a run: `goalloc compare collectors`.
 
-    pause          the longest, percentiles, and the minimum mutator utilisation: the least part of any window of so many microseconds that was the program's
-    throughput     cycles a step of the program; the collector's part of them, which of counting is every count
-    efficiency     of the heap: how small it may be (a row says so if it is too small), and memory in RAM by what lives at most
-    locality       of the program after a collection: misses of the L1 and of the first TLB in a thousand loads of a walk over what lives
+    pause          the longest, percentiles, and the minimum mutator utilisation: the smallest share of any window of so many microseconds that the program got
+    throughput     cycles a step of the program; the collector's share of them, which for counting includes every count
+    efficiency     of the heap: how small it may be (a row says so if it is too small), and memory in RAM relative to the most that lives
+    locality       of the program after a collection: misses of the L1 and of the first TLB in a thousand loads of a walk over the live objects
 
-A heap is so many times what lives: the most that a whole collection leaves, measured by compacting often (the `threaded` collector). It counts what
-objects alone need, with their one header word; the collector's tables, mark stack, other half and prefixes are its own affair. Go's collections are
-1 MiB of allocation apart at least (mgcpacer.go sweepMinHeapDistance): in place of smaller heaps it gets the smallest that it can keep to.
+A heap's size is a multiple of the live data: the most that a full collection leaves, measured by compacting often (the `threaded` collector). It counts
+what objects alone need, with their one header word; tables, mark stack, other half and prefixes are the collector's overhead. Go's collections are
+at least 1 MiB of allocation apart (mgcpacer.go sweepMinHeapDistance): in place of smaller heaps it gets the smallest that it can keep to.
 Minimum mutator utilisation: Cheng, Blelloch 2001; GC Handbook 1.5 (criteria), figure 1.2.
 """
 

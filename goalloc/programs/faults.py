@@ -4,7 +4,7 @@
           ├─ run(p, heap) the same calls and accesses on the emulated machine (hwmem.libc): what the program then prints
           └─ collector    what a collector, or a language that has one, changes
 
-outcome(name) is what ends the program: glibc's last words before SIGABRT, SIGSEGV of the kernel, or what the program prints when nobody
+outcome(name) is what ends the program: glibc's last words before SIGABRT, the kernel's SIGSEGV, or what the program prints when nobody
 notices. Numbers are those of glibc 2.36 (docs/malloc.md).
 """
 

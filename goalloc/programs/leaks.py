@@ -1,10 +1,10 @@
-"""What a collector does not save from: programs that leak, each beside its mended twin, driven from Python.
+"""What a collector does not prevent: programs that leak, each beside its mended twin, driven from Python.
 
     Leak ── begin(world)   makes the program's variables; gives what one unit of its work is       world.mended: the twin
     measure(leak, mended)  rounds of work, a collection after each, figures; then FreeOSMemory
 
-A collector frees what cannot be reached. A leak is what can be reached and is not needed: a root of the program or of the runtime
-leads to it still. Every program does the same work in both forms. Each allocates in the heap's profile, a sample an object, so that paths
+A collector frees what cannot be reached. A leak is what is reachable but not needed: a root of the program or of the runtime still
+leads to it. Every program does the same work in both forms. Each allocates in the heap's profile, a sample an object, so that paths
 and sites have names; Measured.file is that profile, or the goroutines' or threads', for `go tool pprof`.
 
 threads: nothing here calls C. What is there is the memory of an M for a thread that a call of C blocks: m, g0 and the signal stack from the

@@ -1,7 +1,7 @@
 """Graphs on any collector.
 
-graph    nodes of four edges in a table: edges are moved at random, and now and then a node is replaced by a new one, which is another node's no longer
-         only when the last edge to the old one has moved. Full of cycles
+graph    nodes of four edges in a table: edges are moved at random, and now and then a node is replaced by a new one; the old one dies only when the
+         last edge to it has moved. Full of cycles
 shared   threads store references into objects of their own: to objects that they share, or each to its own. Where references are counted, the counts'
          lines go from core to core
 """

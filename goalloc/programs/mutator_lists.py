@@ -1,6 +1,6 @@
 """Lists on any collector.
 
-lists   as many lists as there are globals for, a node at the head of one after the other; a list that is full is dropped whole
+lists   a list for each global; nodes are put at the head of one list after the other, and a full list is dropped whole
 lru     a cache: a hash table with chains, a ring of entries from the most to the least recently used, a value each. A hit moves its entry to the
         front; a miss makes an entry and a value, and the last of a full cache goes
 """

@@ -1,4 +1,4 @@
-"""Programs on a collector of one's choice: how they begin, whose step it is, and how they end. `goalloc compare collectors` runs them.
+"""Programs on any collector: how they begin, whose step is next, and how they end. `goalloc compare collectors` runs them.
 
     mutator_trees.py    binary-trees, gcbench         mutator_lists.py    lists, lru         mutator_graph.py    graph, shared
 

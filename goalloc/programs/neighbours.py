@@ -1,9 +1,9 @@
-"""Which lines an allocator hands to two threads: counted exactly, from who has which bytes.
+"""Which lines an allocator hands to two threads: counted exactly, by which thread has which bytes.
 
-A line of 64 bytes is eight words; for each a byte says whose live block covers it (thread + 1), and a second whose free of another
-thread's block made it free. When a block is given out on a line where another thread has one, two threads share that line, and
+A line of 64 bytes is eight words; for each, one byte says whose live block covers it (thread + 1), and another which thread freed it there
+for another thread. When a block is given out on a line where another thread has one, two threads share that line, and the sharing is
 
-    passive    the thread got back what it had itself freed for another: the program moved the block there first
+    passive    if the thread got back what it had itself freed for another: the program moved the block there first
     active     otherwise: the allocator put them on one line by itself
 
 Only a block's first and last line can be shared. Source: Berger, McKinley, Blumofe, Wilson, "Hoard", ASPLOS 2000, 2.2.

@@ -8,8 +8,8 @@
                                 TRIM    the allocator gives back all that it can
                                 MARK    note what the process has: row n of w.marks
 
-A slot is a word of emulated memory with the block's address, 0: none. Who frees a slot that has no block yet, or fills one that still
-has one, waits for the other thread and looks again in the next step: so blocks are handed from thread to thread. A step is one request,
+A slot is a word of emulated memory with the block's address, 0: none. A thread that frees a slot that has no block yet, or fills one that
+still has one, waits for the other thread and looks again in the next step: so blocks are handed from thread to thread. A step is one request,
 of WRITE one byte. A request is one int64, kind | slot << 4 | n << 24; each thread's are one stretch of w.requests.
 """
 

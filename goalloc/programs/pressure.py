@@ -1,9 +1,9 @@
-"""Programs that press on the collector: main makes what is expensive to mark, or makes it faster than it can be marked.
+"""Programs that stress the collector: main makes what is expensive to mark, or makes it faster than it can be marked.
 
     recursive-trees     complete binary trees, built from the leaves up: many short lives of small objects beside one that stays
     allocation-burst    a list that is kept, and then a slice of objects, as fast as main can: assists decide
     pointer-arrays      arrays of pointers of any length: long ones are scanned in oblets, by whoever is free
-    map-churn           maps that grow and are dropped: buckets have no pointers, what they overflow into is kept aside
+    map-churn           maps that grow and are dropped: buckets have no pointers, so overflow buckets are kept alive by a slice
 
 They begin as a small Go process does (process.py); a step is one allocation, one assignment, or one turn of a call that waits.
 """

@@ -2,10 +2,10 @@
 
     global variables    205,384 bytes, which every cycle scans; of their words two in five are pointers, as the linker's masks say
     stacks              42,152 bytes, nearly all of it main's
-    the heap            57 objects, 20,240 bytes, 16,376 of them scanned: here the runtime's own, and what these miss
+    the heap            57 objects, 20,240 bytes, 16,376 of them scanned: here the runtime's own objects, and the rest to that sum
 
 Where the heap is small, this decides when it is collected. `background="off"`: the process is alone on a processor and gives it to
-nobody (real-time priority, one core), so that who allocates does all the marking; workers get what it waits.
+nobody (real-time priority, one core), so that goroutines that allocate do all the marking; workers get the time in which it waits.
 """
 
 from hwmem.programs.registry import parameter

@@ -1,4 +1,4 @@
-"""What the programs that compare allocators ask for: a stream of requests for each thread (play.py).
+"""The requests of the programs that compare allocators: a stream for each thread (play.py).
 
     larson              a server: random objects of an array are replaced; after a while another thread goes on with the array
     threadtest          each thread allocates a batch of objects and frees it, again and again

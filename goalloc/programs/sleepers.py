@@ -1,7 +1,7 @@
 """sleepers: goroutines that sleep for random times, again and again, on whichever P they are.
 
-The timer of a goroutine lies with the P on which it went to sleep; a P without work sleeps until the first timer of all. How late
-a goroutine goes on, after its time has come, is what waking and scheduling cost.
+A goroutine's timer lies with the P on which it went to sleep; a P without work sleeps until the first timer of all. How late
+a goroutine goes on after its time has come is the cost of waking and scheduling.
 """
 
 from hwmem.kernels import is_over, kernel, load64, store64

@@ -3,7 +3,7 @@
 w.g[i]      the g of thread i, which its first step puts into the thread's register
 w.threads   gomaxprocs
 
-t = next_m(m, w)                    whose step it is, in the loop of every program: ... count_step(m, t, how many) ends a step
+t = next_m(m, w)                    which thread's step is next, in the loop of every program: ... count_step(m, t, how many) ends a step
 """
 
 import numpy as np

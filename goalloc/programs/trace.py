@@ -3,7 +3,7 @@
     + BLOCK BYTES     a slot that is free gets a block          - BLOCK      the slot's is freed, by whichever thread
     = OLD NEW BYTES   realloc                                   what was allocated before the recording began is left out
 
-With it comes one of perl, which counts words (4 KiB of a script): trace.json.gz, [[kind, slot, bytes], ...].
+A trace of perl counting words (a script of 4 KiB) comes with it: trace.json.gz, [[kind, slot, bytes], ...].
 """
 
 import gzip

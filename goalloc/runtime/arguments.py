@@ -1,4 +1,4 @@
-"""What users give a Runtime, checked: one line that names the argument. TypeError for another kind, ValueError for another value."""
+"""What users give a Runtime, checked: one line that names the argument. TypeError for a wrong type, ValueError for a wrong value."""
 
 import numpy as np
 

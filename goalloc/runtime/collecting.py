@@ -1,4 +1,4 @@
-"""The collector as a program asks for it. A part of Runtime (runtime.py); what it takes is imported when it is first asked (collect.py)."""
+"""The collector as a program uses it. A part of Runtime (runtime.py); what it takes is imported when it is first asked (collect.py)."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""The log of a Go program's collector (gc/trace.py): memory of the host, which the process knows the address of."""
+"""The log of a Go program's collector (gc/trace.py): host memory whose address the process knows."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A heap that begins as another was recorded: its spans page by page, its page cache, tiny block and statistics.
+"""A heap that begins in a recorded state: its spans page by page, its page cache, tiny block and statistics.
 
     start = {"heap_map_before_[page,npages,state(1 inuse,2 manual),spanclass,freeindex,alloccount,nelems]": rows,
              "before": {"pcache_base", "pcache_bits", "pcache_scav", "tiny", "tinyoffset", "curArena"},

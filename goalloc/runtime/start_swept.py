@@ -1,4 +1,4 @@
-"""A heap that begins as another was recorded that has been collected: page by page, with every span full.
+"""A heap that begins in a recorded state after collections: page by page, with every span full.
 
     start = {"spans": rows [page, npages, state, spanclass, freeindex, allocCount, nelems, ...], "full": {spanclass: pages in order},
              "page_cache": [page, free bits, scavenged bits], "free_pages", "free_scavenged_pages": runs [page, count],

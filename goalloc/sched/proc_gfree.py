@@ -1,6 +1,6 @@
 """Dead goroutines, kept with their stacks to be used again: a list a P, and one for all where a P has 64.
 
-A stack is kept if it has the starting size. Where there is none, a new g is made and listed with all others in allgs. Go: proc.go
+A stack is kept if it has the starting size. If no g is left, a new one is made and listed with all others in allgs. Go: proc.go
 gfput, gfget, malg, allgadd.
 """
 

@@ -1,4 +1,4 @@
-"""Who waits: goroutines that are parked and made ready, Ps without work, and their Ms that sleep.
+"""Waiting: goroutines that are parked and made ready, Ps without work, and their Ms that sleep.
 
     gopark   running -> waiting; the M is free for another                  goready   waiting -> runnable, next on this P
     goyield  running -> runnable, last on this P                            poll_until  one M sleeps until the first timer of all

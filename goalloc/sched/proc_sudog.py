@@ -1,4 +1,4 @@
-"""sudogs: who waits for what. A P keeps up to 128 for use again and shares them with the others by halves.
+"""sudogs: who waits for what. A P keeps up to 128 for reuse and exchanges half of them with the others at a time.
 
 A goroutine that waits has its sudogs in g.waiting. Go: proc.go acquireSudog, releaseSudog.
 """

@@ -1,11 +1,11 @@
-"""Semaphores: what goroutines wait for that want a sync.Mutex or a sync.WaitGroup.
+"""Semaphores: what goroutines wait on for a sync.Mutex or a sync.WaitGroup.
 
     semtable[va >> 3 % 251]    a root: lock, treap, how many wait
         treap   a sudog an address, ordered by address (prev < next), and by random tickets from the root down
         list    behind each, by waitlink, the others that wait for the same address; the first knows the last (waittail)
 
-Releasing a semaphore makes its first waiter ready, which takes it, if no other goroutine was faster, or else waits again where it
-would have at first. With `handoff` the waiter has it already, and the releaser yields. What semacquire1 has in local variables
+Releasing a semaphore makes its first waiter ready, which takes it unless another goroutine was faster; then it queues again as it did
+at first. With `handoff` the waiter has it already, and the releaser yields. What semacquire1 has in local variables
 while it waits lies in fields that only profiles use. Go: sema.go.
 """
 

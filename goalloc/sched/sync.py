@@ -3,8 +3,8 @@
     Mutex       state: waiters << 3 | starving 4 | woken 2 | locked 1;  sema             8 bytes
     WaitGroup   state: counter << 32 | waiters;  sema                                   12 bytes
 
-Normal mode: who unlocks wakes the goroutine that waited longest, which competes with those that come. One that has waited a
-millisecond makes the mutex starving: it is handed over, and who comes queues at the end. Goroutines do not spin before they wait,
+Normal mode: unlocking wakes the goroutine that waited longest, which competes with newcomers. One that has waited a
+millisecond makes the mutex starving: it is handed over, and newcomers queue at the end. Goroutines do not spin before they wait,
 as Go's do on several Ps. Calls end with PARKED or DONE, as channels' do, through DOOR_SYNC; an unlock that hands the mutex over
 ends with YIELDED: it is done, and the goroutine runs again after the others of its P. Go: sync/mutex.go, sync/waitgroup.go.
 """

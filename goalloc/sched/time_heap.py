@@ -4,8 +4,8 @@
          1      2      3      4     say how many there are, when the root's time comes, and whether an earlier one is noted
       5 6 7 8  ...
 
-Of a timer that is Deleted, ModifiedEarlier or ModifiedLater something is noted that is done when it is met at the root (cleantimers),
-or for all (time_timers.py). `tm` is the address of a timer. Go: time.go doaddtimer, dodeltimer, cleantimers, siftupTimer, siftdownTimer.
+A change to a timer (Deleted, ModifiedEarlier, ModifiedLater) is only noted; it is carried out when the timer comes to the root
+(cleantimers), or for all (time_timers.py). `tm` is the address of a timer. Go: time.go doaddtimer, dodeltimer, cleantimers, siftupTimer, siftdownTimer.
 """
 
 from hwmem._jit import cold, kernel
