@@ -140,7 +140,7 @@ def run_program(arguments):
     config = line.configuration(arguments)
     words = arguments.set + ([f"gomaxprocs={arguments.gomaxprocs}"] if arguments.gomaxprocs is not None else [])
     if arguments.memprofile < 0:
-        raise line.Refused("--memprofile: takes bytes a sample, 1 for every object")
+        raise line.Refused("--memprofile: takes bytes per sample, 1 for every object")
     name = workload_name(arguments.workload, PROGRAMS)
     with line.refusing():
         program = PROGRAMS.find(name)

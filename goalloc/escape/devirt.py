@@ -26,7 +26,7 @@ def _call(unit: Unit, call: Node) -> None:
     sel = call.x
     source = static_value(sel.x)
     if source.op == "NAME" and source.known_inside:
-        raise Refused((call.pos.line, call.pos.col), "calls a method of what a library function gave")
+        raise Refused((call.pos.line, call.pos.col), "calls a method of a library function's result")
     if source.op != "CONVIFACE" or T.is_interface(source.x.type):
         return
     typ = source.x.type

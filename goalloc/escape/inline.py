@@ -153,7 +153,7 @@ class Inliner:
         """The function that a callee expression is known to be."""
         x = static_value(x)
         if x.op == "NAME" and x.known_inside:
-            raise Refused((x.pos.line, x.pos.col), "calls a function that a library function gave")
+            raise Refused((x.pos.line, x.pos.col), "calls a function that a library function returned")
         if x.op == "METHEXPR":  # not where a wrapper changes the receiver
             return x.func if x.func is not None and T.identical(x.func.object.recv, x.x.type) else None
         if x.op == "NAME" and x.cls == "FUNC":

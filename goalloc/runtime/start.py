@@ -114,7 +114,7 @@ def place(rt, page, row, stack_size=None):
     else:
         at = s = min(rt.call(0, P.DOOR_NEXT_FREE, rt.process.load(V.mcache0), spanclass, 0) for _ in range(count))
     if at != FIRST_ARENA + page * P.pageSize:
-        raise ValueError(f"start: the span at page {page} comes to lie at {at:#x}; a heap that a collection has swept cannot be rebuilt")
+        raise ValueError(f"start: the span at page {page} would lie at {at:#x}; a heap that a collection has swept cannot be rebuilt")
     return s
 
 

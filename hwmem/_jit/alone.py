@@ -2,9 +2,9 @@
 
     a kernel that is not in the cache ── alone(path) ── another compiles it: wait ── is it there now? load it, else compile it
 
-The lock is a file beside the code's own, held by flock, which the kernel of the host lets go when its holder dies. Whoever has waited for
-PATIENCE, for a process that was stopped, say, goes on without; and where no lock can be had, everybody compiles for himself: that costs time
-and nothing else.
+The lock is a file beside the code's own, held by flock, which the host's kernel releases when its holder dies. A process that has waited for
+PATIENCE (for one that was stopped, say) goes on without it; and where no lock can be had, each compiles for itself, which costs time and
+nothing else.
 """
 
 import contextlib

@@ -3,8 +3,8 @@
     compiling, once (kept in ~/.cache/hwmem): 3 of 7, core.memory_door, about 14 s left     rewritten twice a second
 
 A line that changes on a terminal; elsewhere plain lines, one at the start and one every few seconds. A thread of its own
-draws it, since the compiler does not come by. Estimates are the table of doors' (params.py), scaled by how long the parts took
-that are done.
+draws it, since the compiler calls nothing back. Estimates come from the table of doors (params.py), scaled by how long the finished
+parts took.
 """
 
 import os

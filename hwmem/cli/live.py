@@ -6,8 +6,8 @@
     ...
     hottest lines  counters[0..3]  1,204,511 HITM
 
-What it reads it reads of the machine while that runs: counts of one moment, give or take some accesses. It changes nothing, and what the run
-gives does not depend on whether somebody looks.
+It reads the machine while that runs: counts are of one moment, give or take some accesses. It changes nothing, so a run's result does not
+depend on whether somebody looks.
 """
 
 import shutil

@@ -24,7 +24,7 @@ def record_program(arguments):
 
     words = arguments.command[arguments.command[:1] == ["--"] :]
     if not words:
-        raise Refused("record takes a program: hwmem record -- ./prog args")
+        raise Refused("record needs a program: hwmem record -- ./prog args")
     output = arguments.output
     with refusing():
         output = output or new_file(f"{os.path.basename(words[0])}.trace")

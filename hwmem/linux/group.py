@@ -4,7 +4,7 @@ Every frame that a process of a group is given is charged to the group: its own 
 shared memory, its page tables. Freeing the frame gives the charge back. So a group's usage is more than the RSS of its processes
 (proc/group.py has its parts).
 
-    usage above max     the process that allocates reclaims from the group's own pages (reclaim.py); if nothing is to be had a
+    usage above max     the process that allocates reclaims from the group's own pages (reclaim.py); if that yields nothing a
                         process of the group is killed (oom.py), or all of them
     usage above high    it reclaims too, and waits, the longer the further above
     swap above swap_max no page of it goes to the swap device any more

@@ -1,4 +1,4 @@
-"""mmap with MAP_HUGETLB, where no huge page is in the pool: of the flags' page size, and refused as Linux refuses it.
+"""mmap with MAP_HUGETLB and an empty pool of huge pages: the page size comes from the flags, and the call is refused as Linux refuses it.
 Source: mm/mmap.c (ksys_mmap_pgoff), mm/hugetlb.c (hugetlb_get_unmapped_area), fs/hugetlbfs/inode.c (hugetlbfs_file_mmap).
 """
 

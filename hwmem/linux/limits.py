@@ -1,5 +1,5 @@
-"""What a process may have: memory that is locked (RLIMIT_MEMLOCK), addresses (RLIMIT_AS), private writable memory (RLIMIT_DATA), and the
-records that the emulator keeps of it. Source: mm/mmap.c (mlock_future_ok, may_expand_vm).
+"""A process's limits: locked memory (RLIMIT_MEMLOCK), addresses (RLIMIT_AS), private writable memory (RLIMIT_DATA), and the records that the
+emulator keeps for it. Source: mm/mmap.c (mlock_future_ok, may_expand_vm).
 """
 
 from hwmem import params as P

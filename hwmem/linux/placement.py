@@ -1,4 +1,4 @@
-"""Where a mapping goes: with MAP_FIXED where it is told, else at the hint where there is room, else in the highest gap below mmap_base;
+"""Where a mapping goes: with MAP_FIXED to the given address, else to the hint if there is room, else into the highest gap below mmap_base;
 an anonymous mapping of whole 2 MiB units is aligned to them (thp_get_unmapped_area). Source: mm/mmap.c (__get_unmapped_area,
 generic_get_unmapped_area_topdown), mm/huge_memory.c.
 """

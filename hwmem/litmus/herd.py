@@ -233,7 +233,7 @@ class Herd(Words):
             return self.named(register)
         register = register.lstrip("%").upper()
         if register[1:] == "H" and register in PARTS:
-            raise ValueError(f"{word!r:.40}: of a register's parts the high byte cannot be asked for")
+            raise ValueError(f"{word!r:.40}: a register's high byte cannot be asked for")
         return f"{thread.lstrip('P')}:{register_of(register)[0] if register_of(register) else register}"
 
     def width_of(self, word):

@@ -175,7 +175,7 @@ def summed(test, ordering, mode, ways, x, allowed=None):
     """The Outcomes of final states with their counts. Raises ValueError if there is none, for the loops go on."""
     outcomes = {}
     if not ways:
-        raise ValueError(f"{test.name}: no run comes to its end within {test.rounds} rounds of a loop")
+        raise ValueError(f"{test.name}: no run ends within {test.rounds} rounds of a loop")
     ways = {state: count for state, count in ways.items() if passes(test, state)}
     for state, count in sorted(ways.items()):
         outcomes[state[: len(test.observed)]] = outcomes.get(state[: len(test.observed)], 0) + count

@@ -23,7 +23,7 @@ def check_address(address):
 def check_count(n):
     """A number of bytes."""
     if to_int64("n", n) < 0:
-        raise ValueError(f"n: {n} is no number of bytes")
+        raise ValueError(f"n: {n} is not a number of bytes")
     return int(n)
 
 

@@ -4,7 +4,7 @@ load reads what it read in the recording.
     an access that missed ── its line shared? ── a row of (line, instruction, thread) gets it
     any access            ── its line shared? ── the digest of what its thread reads (trace/order.py) goes on
 
-`is_shared` is a filter of 2^15 bytes, then a hash table; a negative answer, the common one, costs a load of the host's.
+`is_shared` is a filter of 2^15 bytes, then a hash table; a negative answer, the common one, costs one load of the host.
 """
 
 import numpy as np

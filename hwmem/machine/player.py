@@ -135,7 +135,7 @@ class Player:
         """Trace n on core n. Raises ValueError for more traces than cores, or cores that are named."""
         cores = self.machine.config.cores
         if self.core is not None:
-            raise ValueError("core: several traces run on a core each; none is to be named")
+            raise ValueError("core: several traces run on a core each; name none")
         if len(traces) > cores:
             raise ValueError(f"trace: {len(traces)} traces need as many cores, and the machine has {cores}")
         queue = Queue(traces, self.places.on)

@@ -7,7 +7,7 @@ A miss is the program's own look-up that the L1 did not have (an upgrade counts,
 kernel look up is not. The rows are those of one hash table; beyond ROWS they are counted in `dropped`. In detail, of recorded programs, an
 access that only missed the DTLB is noted as well, and rows have DTLB misses and the cycles that noted accesses took.
 
-Invariant: the misses of all rows of a kind, and those dropped, are the program's l1d.misses (instructions: of what has one).
+Invariant: the misses of all rows of a kind, and those dropped, are the program's l1d.misses (by instruction: of accesses that have one).
 """
 
 import functools

@@ -107,7 +107,7 @@ class Number(int):
 def check_machine(machine):
     """Raise MachineError, with the values, if any invariant of the machine is broken."""
     if machine.state.outside:
-        raise MachineError(f"{machine.state.outside} host addresses were asked for that the machine does not have (memory/ram.py)")
+        raise MachineError(f"{machine.state.outside} host addresses outside the machine's memory were asked for (memory/ram.py)")
     m = machine.state
     found = np.zeros(8, np.int64)
     frames = max(1, int(m.frames.fresh))

@@ -7,7 +7,7 @@
     page(result)          a run                        comparison(a, b, difference)      two
     document(...)         whatever else becomes a page, of tiles, tables, charts and pictures
 
-A block that has nothing to show is not made: a page promises nothing that it has not.
+A block with nothing to show is not made: a page has no empty sections.
 """
 
 from hwmem.page.compare import comparison

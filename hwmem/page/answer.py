@@ -1,4 +1,4 @@
-"""What a run says, first: a sentence, and a few figures each with its own.
+"""What a run says, first: a sentence, and a few figures, each with a sentence of its own.
 
     false sharing costs 2.1 times: counters[0..3] lie on one line; pad each to 64 bytes
 

@@ -5,8 +5,8 @@
     data      JSON, in which < > & and all that is not ASCII are escaped: no name ends the element it stands in
     script    page.js, which makes elements and text of the data, and never markup
 
-Names come from files, and files from anybody: what would turn the reading direction round, or a terminal's colours, is spelt out
-(hwmem/printable.py) before it gets here.
+Names come from files, and files from anybody: characters that would reverse the reading direction or set a terminal's colours are spelt out
+(hwmem/printable.py) before they get here.
 """
 
 import base64

@@ -135,7 +135,7 @@ def scan(process, start, end, masks, most):
     known = P.PAGE_IS_ANY
     for name, mask in (("required", required), ("any_of", any_of), ("inverted", inverted), ("returned", returned)):
         if mask & ~known:
-            raise ValueError(f"{name}: {mask:#x} has bits that are no PAGE_IS_*")
+            raise ValueError(f"{name}: {mask:#x} has bits that are not PAGE_IS_*")
     flags = pages(process, start, end - start)[:, 0]
     found = np.full(len(flags), P.PAGE_IS_WRITTEN, np.int64)  # not write-protected by userfaultfd, which there is not
     for category, of in CATEGORIES:

@@ -36,7 +36,7 @@ def check_probe(name, address, probes):
     if len(probes) == PROBES:
         raise ValueError(f"probe: there are {PROBES} words at most, and {name!r:.60} is one more")
     if not isinstance(name, str) or not name or name in SERIES_NAMES or name in {probe.name for probe in probes}:
-        raise ValueError(f"probe: {name!r:.60} is no name, or one that is taken")
+        raise ValueError(f"probe: {name!r:.60} is not a name, or is taken")
     if address % PAGE > PAGE - 8:
         raise ValueError(f"probe: the 8 bytes at {address:#x} lie in two pages")
 

@@ -4,8 +4,8 @@
     a memory call                  at the recorded address, by the thread that made it, on its core; the result is compared
     a page that nothing explains   mapped where it is: an object whose file is not here, or what Valgrind itself mapped
 
-What the kernel does for it costs its cycles, and goes not through the caches (as in any trace: machine/replay.py), so that the first-level
-misses are the program's own. Files are in the page cache before: a page of theirs is a minor fault.
+The kernel's work for it costs cycles but does not go through the caches (as in any trace: machine/replay.py), so that the first-level
+misses are the program's own. Files are in the page cache from the start: the first touch of their pages is a minor fault.
 """
 
 from hwmem import params as P

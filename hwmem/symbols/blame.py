@@ -3,8 +3,8 @@
     rows by instruction ── Names.code ── one row a source line          adjacent.c:14   work
     rows by line        ── what lies on it ── one row an allocation     counters; 256 bytes (allocated at main, linreg.c:34); heap; stack of thread 2
 
-Only the worst MOST rows of the machine's tables are named; what is beyond is in the row "(others)". A line on which several variables lie is
-theirs together: which of them missed, a line does not tell.
+Only the worst MOST rows of the machine's tables are named; what is beyond is in the row "(others)". A line on which several variables lie
+counts for them together, since it does not tell which of them missed.
 """
 
 from collections import defaultdict

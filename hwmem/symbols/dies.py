@@ -55,7 +55,7 @@ def scan(info, unit):
     """The Tree of pyelftools' `unit` of the section's bytes `info`. Raises Unreadable, or what damaged bytes lead to."""
     at, end = unit.cu_die_offset, unit.cu_offset + unit["unit_length"] + unit.structs.initial_length_field_size()
     if end > len(info):
-        raise Unreadable("a unit goes on behind the section's end")
+        raise Unreadable("a unit extends past the section's end")
     if end - at > MOST_BYTES:
         raise Unreadable(f"a unit of {end - at:,} bytes")
     tree, plans, open_dies, parent = Tree(), {}, [], -1

@@ -77,7 +77,7 @@ def run(program):
     first, operands = header["opcode_base"], header["standard_opcode_lengths"]
     at, end, sequences, left = program.program_start_offset, program.program_end_offset, [], MOST_ROWS
     if not wide or end > len(code):
-        raise Unreadable("a line table that goes on behind its section's end")
+        raise Unreadable("a line table that extends past its section's end")
     address, file, line, rows = 0, 1, 1, ([], [], [])
     while at < end:
         op = code[at]

@@ -2,8 +2,8 @@
 
     Objects(program.objects) ── at(address) ── Loaded(path, bias, image, code, variables)
 
-A file that is not there, is damaged, or is not the one that was recorded has no names, and `limits` says so once. Whether it is the one,
-the mappings tell: each shows the file from some offset on, and a segment of the file must lie there and nowhere else.
+A file that is not there, is damaged, or is not the one that was recorded has no names, and `limits` says so once. The mappings tell
+whether it is the one: each shows the file from some offset on, and a segment of the file must lie there and nowhere else.
 """
 
 import os

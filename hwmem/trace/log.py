@@ -1,6 +1,6 @@
-"""The lines of a recording that are no references: threads, system calls, objects, heap blocks, the end.
+"""The lines of a recording that are not references: threads, system calls, objects, heap blocks, the end.
 
-recording.py gives every such line to `Log.line`, in order, and asks `Log.current` whose the references after it are.
+recording.py gives every such line to `Log.line`, in order, and asks `Log.current` which thread makes the references after it.
 
     --P--   SCHED[T]:  acquired lock (...)                      whose they are; a new thread at (thread_wrapper...)
     SYSCALL[P,T](NR) sys_mmap ( ... ) --> [pre-success] Success(0x483a000)
@@ -144,7 +144,7 @@ class Log:
         mark = text[:2]
         number, found, said = text[2:].partition(mark)
         if not found or not number.isascii() or not number.isdigit():
-            raise Refused("Valgrind's own words have no process number")
+            raise Refused("Valgrind's own messages have no process number")
         if self.process is None:
             self.process = number
         if number != self.process:
@@ -213,7 +213,7 @@ class Log:
             self._adopt(slot)
             self.current = 0
         elif not said.startswith(("entering VG_(scheduler)", "exiting VG_(scheduler)")):
-            raise Refused("not a line of Valgrind's scheduler that is known here")
+            raise Refused("an unknown line of Valgrind's scheduler")
 
     def _start(self, slot):
         if slot in self.slots:
@@ -253,7 +253,7 @@ class Log:
         if done := DONE.match(text):
             call = self._pending.pop(slot, None)
             if call is None or call.number != number:
-                raise Refused("the result of a system call that was not begun")
+                raise Refused("the result of a system call that never began")
             self._finish(call, done)
             return
         self._unfinished[slot] = thread, number, text
@@ -271,7 +271,7 @@ class Log:
         elif not self.threads:
             self.begins_in_mid_thread()  # the fork's result
         elif not self._inherited:
-            raise Refused("the result of a system call that was not begun")
+            raise Refused("the result of a system call that never began")
 
     def _try(self, slot):
         """The unfinished call of a slot, if its lines so far are whole, or it is one that has no result."""

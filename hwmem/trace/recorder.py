@@ -4,7 +4,7 @@
        └─ the program, with the terminal's or the shell's own stdin, stdout, stderr and signals
 
 With children each process writes a file of its own, since two that share a pipe mix within lines; they are compressed when all have ended. A
-recording has its name once it is whole: Ctrl-C and a crash end the program, and what it did until then is whole; a full disk leaves nothing.
+recording gets its name once it is complete: after Ctrl-C or a crash of the program it has what was done until then; a full disk leaves nothing.
 
 Which switches, and why: docs/traces.md. Heap blocks are reported by a preloaded library (heapnotes.c), built once.
 """

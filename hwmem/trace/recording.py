@@ -6,7 +6,7 @@
 `Recording.read` makes one pass. It yields the records (spill.py), a CALL record where a system call was begun or a thread ended, so that
 every call has a place among its thread's records; the calls with their results; and `program`, a Program without what only a replay knows.
 
-Memory is a chunk of text, a filling of records, and what is said once for each call and each instruction that modifies.
+Memory in use: a chunk of text, a filling of records, and an entry for each call and each instruction that modifies.
 """
 
 import os
@@ -84,7 +84,7 @@ class Recording:
     def _first_records(self, c):
         """References while no thread runs."""
         if self.threads:
-            raise TraceError(f"{self.path}:{c.line + 1}: references of no thread: none has the lock (recording)")
+            raise TraceError(f"{self.path}:{c.line + 1}: references of no thread: no thread has the lock (recording)")
         self.log.begins_in_mid_thread()
 
     def _other_line(self, c, text):
@@ -127,7 +127,7 @@ class Recording:
         thread, n = thread or self.log.current, int(c.records)
         if n:
             if not thread:
-                raise TraceError(f"{self.path}:{c.line + 1}: references of no thread: none has the lock (recording)")
+                raise TraceError(f"{self.path}:{c.line + 1}: references of no thread: no thread has the lock (recording)")
             self._remember(thread, n)
             self.spill.add(thread, self._what[:n], self._pcs[:n])
             self._done += n

@@ -9,7 +9,7 @@
 A record is two words, `what` (machine/records.py) and the program counter.
 
 Invariant: `records` of the cursor is how many places of the arrays are filled; an instruction's references are never divided
-between two fillings, but by its having more than SLACK of them.
+between two fillings, unless it has more than SLACK of them.
 Cost: some 20 ns a line.
 """
 

@@ -7,7 +7,7 @@
     guard      words that are only touched inside the critical sections of one free lock, between its first taking and last freeing
 
 Three passes over the uses (uses.py) in the recorded order, for `--order clock` alone. Mutual exclusion holds where the recorded order of critical
-sections is dropped: who takes a free lock waits while another thread has it in the replay (machine/weave.py).
+sections is dropped: a thread that takes a free lock waits while another has it in the replay (machine/weave.py).
 """
 
 import numpy as np

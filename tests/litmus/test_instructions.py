@@ -270,7 +270,7 @@ def test_a_loop_is_gone_round_a_bounded_number_of_times(capsys, tmp_path):
     assert "which go round a loop more than 8 times" in capsys.readouterr().out
     spin.write_text(herd(["L0: jmp L0"], condition="exists (x=0)"))
     assert main(["litmus", str(spin)]) == 2
-    assert capsys.readouterr().err == "hwmem: t: no run comes to its end within 8 rounds of a loop\n"
+    assert capsys.readouterr().err == "hwmem: t: no run ends within 8 rounds of a loop\n"
 
 
 def byte_model(threads, places, registers):

@@ -182,7 +182,7 @@ def test_a_full_disk_is_one_line(tmp_path):
     assert pathlib.Path("/dev/full").is_char_device()
 
 
-@pytest.mark.parametrize("words, said", [([], "record takes a program"), (["./nothing"], "no such program")])
+@pytest.mark.parametrize("words, said", [([], "record needs a program"), (["./nothing"], "no such program")])
 def test_what_cannot_be_recorded_is_one_line(words, said, capsys):
     assert main(["record", "--", *words]) == 2
     assert said in capsys.readouterr().err
