@@ -1,4 +1,4 @@
-"""Protocol buffers' wire format, as much of it as profile.proto takes: what `go tool pprof` opens.
+"""Protocol buffers' wire format, as far as profile.proto needs it: what `go tool pprof` opens.
 
 message(2, number(1, 7) + text)      a field's number, its kind, its bytes
 Strings()("main.work")               the place of a string in a profile's table, of which "" is the first

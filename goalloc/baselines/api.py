@@ -43,7 +43,7 @@ class Allocator:
     """The allocator `name` (NAMES) in `process`, of layout linux-x86_64 on a machine with an MMU, else ValueError.
 
     Calls raise OSError (ENOMEM) without memory. `core` is the core that makes the call; each core's is a thread of its own. Workload
-    kernels call goalloc.baselines.malloc's functions in a process for which an Allocator was made. A process has one for ever.
+    kernels call goalloc.baselines.malloc's functions in a process for which an Allocator was made. A process keeps its allocator forever.
     """
 
     def __init__(self, process, name):

@@ -267,7 +267,7 @@ EXPERIMENTS = [
         ("moment", "HeapAlloc", "HeapInuse", "HeapIdle", "HeapReleased", "RSS"),
         measure_rss,
         judge_rss,
-        "a tenth of what was allocated, for the runtime's own structures; KiB",
+        "a tenth of what was allocated, for the runtime's own structures; in KiB",
         options={"collect": parameter(True, "whether anything is collected")},
         figure=Figure("moment", ("HeapAlloc", "HeapIdle", "RSS"), "KiB"),
     ),

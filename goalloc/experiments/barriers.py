@@ -3,8 +3,8 @@
 Three ways to hide an object from the marker, which has scanned one place and not yet the other:
 
     moved     from a slot that is not scanned yet to one that is                           any barrier keeps it
-    loaded    from a slot that is not scanned yet to a stack that is, the slot cleared     kept by who shades what is overwritten
-    hidden    from a stack that is not scanned yet into a black object                     kept by who shades what is written
+    loaded    from a slot that is not scanned yet to a stack that is, the slot cleared     kept by barriers that shade what is overwritten
+    hidden    from a stack that is not scanned yet into a black object                     kept by barriers that shade what is written
 
 Each function of EXPERIMENTS returns (columns, rows).
 """
@@ -94,7 +94,7 @@ def lost_objects(seed=0):
 
 @kernel
 def store_many(m, t, slots, values):
-    """*slots[i] = values[i]; the cycles that took."""
+    """*slots[i] = values[i]; how many cycles that took."""
     core = m.core[m.thread[t].core]
     start = core.cycles
     for i in range(len(slots)):

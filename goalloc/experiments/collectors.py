@@ -14,7 +14,7 @@ MOVING = ("lisp2", "threaded", "semispace", "generational")
 STAYING = ("mark-sweep", "counts-traced")
 WHOLE = ("mark-sweep", "threaded", "semispace")  # which look at the whole heap each time
 SECRET, OBJECTS, STORES = 7, 100, 2_000
-HEAP = parameter(300, "percent of what lives", 100, 10_000)
+HEAP = parameter(300, "size of the heap, percent of the live data", 100, 10_000)
 
 
 def program(default):

@@ -1,9 +1,9 @@
-"""What more processors do to a collection, one table: `goalloc experiment marking`.
+"""How a collection scales with processors, one table: `goalloc experiment marking`.
 
-The program parallel-marking collects a table of objects of 16 bytes while its Ps are free to mark. Microseconds: of both pauses together, and of marking
-between them (medians of the cycles but the first). Lines: that a core took from another's cache, where they had been written, for 1,000 objects marked; of
-mark bits, of which 512 lie on one line (false sharing: the workers mark different objects), of the lists of grey objects, and of all else (objects that
-main wrote among them). A pause asks every P, and resets span lists whose lines whoever swept has.
+The program parallel-marking collects a table of objects of 16 bytes while its Ps are free to mark. Microseconds: both pauses together, and the marking
+between them (medians of all cycles but the first). Lines: those that a core took, modified, from another core's cache, per 1,000 objects marked: of mark
+bits, 512 of which lie on one line (false sharing: the workers mark different objects), of the lists of grey objects, and of all else (among them objects
+that main wrote). A pause asks every P, and resets span lists whose lines are with the cores that swept.
 """
 
 import re

@@ -1,6 +1,6 @@
 """The goroutines that mark in the background: a P has one, which runs when the pacer wants a worker there, or the P has nothing else.
 
-    gcBgMarkWorkerPool ── popped by who schedules ──> runs in steps (gcDrain) ── nothing left: the last one ends marking ──> pool
+    gcBgMarkWorkerPool ── popped by the scheduler ──> runs in steps (gcDrain) ── nothing left: the last one ends marking ──> pool
                                                               └─ its turn is over ──> pool
 
 A worker's stack: | node | whether it has begun | scan work until it checks whether to stop | whether the limiter knows |. Its node lies outside the

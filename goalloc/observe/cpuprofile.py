@@ -1,7 +1,7 @@
-"""Where a Runtime's cycles go, by call site: what a CPU profile is where nothing needs to be sampled.
+"""Where a Runtime's cycles go, by call site: a CPU profile without sampling.
 
-`with rt.call_site(name)` (memprofile.py) charges what its cores' clocks have gained since the last change of place to the sites that are
-entered. Waiting counts, too: a clock goes on while its core waits for another. `rt.cpu_profile(path)` writes the file (pprof.py).
+`with rt.call_site(name)` (memprofile.py) charges the cycles that the cores' clocks have gained since the last change of site to the sites that
+were entered. Waiting counts, too: a clock goes on while its core waits for another. `rt.cpu_profile(path)` writes the file (pprof.py).
 """
 
 

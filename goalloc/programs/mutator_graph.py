@@ -29,7 +29,7 @@ def place_graph(w, space):
     "graph",
     "a graph full of cycles whose edges move and whose nodes are replaced",
     place_graph,
-    nodes=parameter(2000, "in the table", 1, 4000),
+    nodes=parameter(2000, "nodes in the table", 1, 4000),
     steps=parameter(40_000, "moves of an edge and new nodes", 1),
 )
 def graph(m, w):

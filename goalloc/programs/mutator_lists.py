@@ -78,8 +78,8 @@ def place_lru(w, space):
     "lru",
     "a cache that forgets what was not used for longest",
     place_lru,
-    entries=parameter(1000, "that it holds", 1, 8000),
-    lookups=parameter(20_000, "of keys of which a few are asked for often", 1),
+    entries=parameter(1000, "entries that it holds", 1, 8000),
+    lookups=parameter(20_000, "lookups; a few keys are asked for often", 1),
 )
 def lru(m, w):
     while True:

@@ -28,7 +28,7 @@ CYCLES, LOADS, L1D, L2, DTLB, WALKS = range(6)  # columns of w.walk
 COMMON = {
     "collector": parameter("mark-sweep", "which", choices=tuple(KINDS)),
     "heap": parameter("1MiB", "bytes of the heap", 512, 1 << 30),
-    "every": parameter(0, "collect after so many steps, too; 0: only when memory is used up", 0),
+    "every": parameter(0, "also collect after so many steps; 0: only when memory is used up", 0),
 }
 
 

@@ -3,7 +3,7 @@
     variable ──> pinner, 64 bytes: | refs: array, len, cap | refStore: five pointers |        refs has its place in refStore, then in slices
                                         └─> the objects that are pinned                       of its own that grow as append's do
 
-A pinner has a finalizer, which ends the program where objects are pinned still; one that has unpinned all is kept by its P for the next Pinner, up to the next
+A pinner has a finalizer, which ends the program if objects are still pinned; one that has unpinned all is kept by its P for the next Pinner, until the next
 collection.
 Go: pinner.go.
 """

@@ -5,7 +5,7 @@
              "curArena": bytes from the first arena, "searchAddr", "scavenge_goal", "stats": MemStats}
 
 Spans come by the allocator itself in address order, before there is a P (start.py). The pages between them are allocated too and then
-freed; which of those are scavenged, and which the P's cache has, is written into the bitmaps. The objects of the spans live for ever:
+freed; which of those are scavenged, and which the P's cache has, is written into the bitmaps. The objects of the spans live forever:
 global variables point to them. There are main, which runs, four goroutines that wait with eight pointers in their frames, and those of
 the collector: sweeper, worker, finalizers. No object says where they are, so their g's are the first ones of their class.
 """

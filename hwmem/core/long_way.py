@@ -215,7 +215,7 @@ def perform(m, t, va, pa, what):
 def both_places(m, t, va, pa, head, kind):
     """Physical addresses of both parts, `pa` being known already; the second -1 after a fault. A fault may move or reclaim the other part's
     page; then both are translated again, as a processor restarts the instruction, until both are present. Meanwhile reclaim leaves the
-    first page alone, or a very small machine would loop for ever."""
+    first page alone, or a very small machine would loop forever."""
     core = m.core[m.thread[t].core]
     for _ in range(TRIES):
         faults = core.faults_minor + core.faults_major

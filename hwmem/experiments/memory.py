@@ -245,7 +245,7 @@ EXPERIMENTS = [
     ),
     Experiment(
         "segments-pages",
-        "Pages have no external fragmentation, where segments lose much of what is free to holes; the waste inside last pages is bounded.",
+        "Pages have no external fragmentation, while segments lose much of the free memory to holes; the waste inside last pages is bounded.",
         (VIRTUAL, "分页管理"),
         ("memory in", "refused", "compactions", "moved, KiB", "external", "internal"),
         measure_segments,

@@ -2,8 +2,8 @@
 
     sample types: misses hitms tlbs faults cycles      a sample for each instruction that missed, with the address, function, file and line
 
-Cycles are those of the accesses that missed. Functions that the compiler has put into others are frames of their own, the innermost first;
-there are no calls otherwise: a trace has none. Source: github.com/google/pprof, proto/profile.proto.
+Cycles are those of the accesses that missed. Inlined functions are frames of their own, the innermost first; there are no other calls, since
+a trace has none. Source: github.com/google/pprof, proto/profile.proto.
 
     Profile.sample_type 1, .sample 2, .location 4, .function 5, .string_table 6, .period_type 11, .period 12, .default_sample_type 14
 """
