@@ -82,8 +82,8 @@ def go_tiles(result):
         pauses = sum(ns for c in result.gc for ns in c["pauses_ns"])
         found += [
             tile("collections", str(len(result.gc)), f"{forced} of them forced"),
-            tile("longest pause", duration(longest(result) / 1e9), f"{duration(pauses / 1e9)} in all, the world stopped"),
-            tile("processors' time", f"{100 * stats['GCCPUFraction']:.2f}%", "of the program's was the collector's"),
+            tile("longest pause", duration(longest(result) / 1e9), f"{duration(pauses / 1e9)} in all with the world stopped"),
+            tile("processors' time", f"{100 * stats['GCCPUFraction']:.2f}%", "of the program's, spent by the collector"),
         ]
     return found
 
@@ -95,7 +95,7 @@ def collections(result):
     work = bars(
         [(f"gc {c['n']}", [c[name] for name in WORK] + [pause]) for c, pause in zip(result.gc, stopped)],
         ["dedicated", "fractional", "idle", "assists", "world stopped"],
-        "Who marked, and how long the world stood",
+        "Who marked, and how long the world was stopped",
         "ns",
         of="collection",
     )
@@ -143,7 +143,7 @@ def by_p(result):
         rows.append((f"P {p}", [round(v) for v in (max(0.0, 1e9 * result.seconds - sum(own)), *own)]))
     parts = ["the program, or nothing to do", *TURNS.values(), "world stopped"]
     return bars(
-        rows, parts, "What each P's time went to", "ns", "A P that has nothing to run is not told from one that runs the program.", "P"
+        rows, parts, "What each P's time went to", "ns", "A P with nothing to run is not distinguished from one that runs the program.", "P"
     )
 
 

@@ -30,9 +30,7 @@ BYTES = (
     ("OtherSys", "Sys"),
 )
 SPANS = ("class", "size", "asked", "mallocs", "frees", "live", "spans", "span bytes", "share", "inside", "free", "ends")
-UNUSED = (
-    "asked: bytes of a request, on average. Bytes of the spans that nobody uses lie inside of objects, in free slots, at the spans' ends."
-)
+UNUSED = "asked: bytes of a request, on average. Unused bytes of the spans lie inside objects, in free slots and at the spans' ends."
 COUNTS = ("Mallocs", "Frees", "HeapObjects", "TotalAlloc", "NextGC", "NumGC")
 
 

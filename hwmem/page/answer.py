@@ -31,7 +31,7 @@ def headline(result):
     slower = factor(result)
     if every and (FEW * every > sum(map(accesses, result.counters["cores"])) or slower and slower[0] >= 1.05):
         return sharing(result)
-    lines = f"{every:,} HITMs are too few to matter" if every else "no line was contended for"
+    lines = f"{every:,} HITMs are too few to matter" if every else "no line was contended"
     return f"{text(result.cycles)} cycles, {duration(result.seconds)}; {lines}."
 
 

@@ -113,5 +113,5 @@ def events_table(result):
 def races_text(result):
     """The data races, if the run looked for any."""
     if result.races is None:
-        return "Nobody looked for data races (hwmem run --races)."
+        return "Data races were not looked for (hwmem run --races)."
     return race_report.text(result.races, result.symbol) or "No data races."

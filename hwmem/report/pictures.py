@@ -163,9 +163,7 @@ def mmu(result):
 
 
 def paint_mmu(axes, points):
-    plot.lines(
-        axes, {"MMU": points}, "window", "part of it that the program had", "minimum mutator utilisation: the worst window of each length"
-    )
+    plot.lines(axes, {"MMU": points}, "window", "the program's share of it", "minimum mutator utilisation: the worst window of each length")
     for line in axes.lines:
         line.set_marker("")
     axes.set_xscale("log")

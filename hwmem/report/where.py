@@ -18,7 +18,7 @@ ADDRESSES = ("line", "page", "instruction")
 def where(result):
     """The tables of result.where, as many rows as it was asked for; misses are the program's own look-ups in its L1."""
     if not result.where:
-        return "Nobody looked where a trace misses (hwmem trace FILE --top N)."
+        return "Where the trace misses was not recorded (hwmem trace FILE --top N)."
     parts = [one(kind, result.where[kind], result.where["top"]) for kind in TITLES if kind in result.where]
     return "\n\n".join(parts) or "The trace missed nothing."
 

@@ -145,7 +145,7 @@ class Image:
         if len(self.differences) > MOST_DIFFERENCES:
             told.append(f"{len(self.differences) - MOST_DIFFERENCES} more memory calls gave another result than in the recording.")
         if self.unexplained:
-            told.append(f"{self.unexplained} pages were touched that neither a file that is here nor a memory call explains.")
+            told.append(f"{self.unexplained} pages were touched that neither a file found here nor a memory call explains.")
         return told
 
 

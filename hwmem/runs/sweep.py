@@ -205,7 +205,7 @@ def values_of(text):
         except ValueError:
             raise ValueError(f"{piece!r:.40}: a range is FIRST..LAST, or FIRST..LAST*FACTOR, of integers") from None
         if low > high or (factor is not None and (factor < 2 or low < 1)):
-            raise ValueError(f"{piece!r:.40}: a range ascends, by 1 or by a factor from 2 on")
+            raise ValueError(f"{piece!r:.40}: a range ascends, by 1 or by a factor of 2 or more")
         if factor is None and high - low >= MOST_STEPS:
             raise ValueError(f"{piece!r:.40}: a range has at most {MOST_STEPS:,} values")
         while low <= high:
