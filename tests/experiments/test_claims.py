@@ -76,7 +76,7 @@ def test_an_experiment_is_named_as_the_workload_that_it_runs():
 def test_what_this_host_lacks_is_one_line_and_the_others_are_made(tool, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("hwmem.experiments.recorded.shutil.which", lambda name: None if name == tool else f"/usr/bin/{name}")
     assert main(["experiment", "recorded-program"]) == 2
-    assert f"takes {tool}, which is not installed" in capsys.readouterr().err
+    assert f"needs {tool}, which is not installed" in capsys.readouterr().err
     outcome = perform_if_possible(EXPERIMENTS["recorded-program"], Lab(0))
     assert outcome.decided == "not measured" and outcome.to_dict()["holds"] is None and outcome.table.rows == []
     monkeypatch.setattr("hwmem.experiments.claims.EXPERIMENTS", {n: EXPERIMENTS[n] for n in ("address-space", "recorded-program")})

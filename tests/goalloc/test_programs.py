@@ -12,6 +12,7 @@ import goalloc
 import hwmem
 from goalloc.cli.cli import SECTIONS, main
 from goalloc.programs import PROGRAMS
+from goalloc.programs.registry import HOMES
 from goalloc.cli.report import SECTIONS as REPORT_SECTIONS
 from goalloc.errors import TEXTS
 from hwmem.config.machine import MachineConfig
@@ -48,7 +49,7 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", [name for names in HOMES.values() for name in names])
 def test_a_program_runs_on_four_ps_and_counts_its_operations(name):
     r = goalloc.run(name, gomaxprocs=4, **SMALL[name])
     assert r.cost > 0 and r.values["Mallocs"] > 0

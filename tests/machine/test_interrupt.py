@@ -159,7 +159,7 @@ def test_a_long_step_ends_as_well(what):
     package, name, named = LONG_STEPS[what]
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", pytest.PytestUnraisableExceptionWarning)  # heard in a callback, and raised again after it
-    package.run(name, max_cycles=1)  # compiled
+    package.run(name, max_cycles=1 << 18)  # compiled, with the doors that its steps call
     assert interrupted_run(name, package, **named).result.stopped == "interrupted"
 
 
