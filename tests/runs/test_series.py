@@ -124,7 +124,7 @@ def test_a_probe_shows_a_word_of_the_program(monkeypatch):
 
 @pytest.mark.parametrize(
     "name, address, said",
-    [("cycle", 4096, "is taken"), ("x", 4090, "lie in two pages"), ("", 4096, "no name"), ("a", 4096, "is taken")],
+    [("cycle", 4096, "is taken"), ("x", 4090, "lie in two pages"), ("", 4096, "is not a name"), ("a", 4096, "is taken")],
 )
 def test_a_probe_that_cannot_be_is_refused(name, address, said):
     space = hwmem.programs.Space(hwmem.Machine().spawn(), None)
