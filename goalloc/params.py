@@ -130,12 +130,14 @@ GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
 G, SECOND, SIZE, SITE, CALLBACK = range(5)
 CPU = 5                                 # of another allocator: the core whose cache the thread knows, plus one
 HELD = 6                                # an object that only a call of the runtime's knows, while it allocates others
+LOOK_AT = 7                             # the cycle at which it looks again whether its goroutine has to leave the P (gc/system.py)
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
 # whether an allocation has taken a new span; the cycle at which a collection is due, 0 for none
 GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
+GLOBALS_MASK, GLOBALS_MASKED = 17, 18   # the address of its globals' pointer masks, data's and bss's; how many bytes they are for
 LIMITER_NS = 16                         # the CPU limiter's bucket for each P, 0 for the runtime's own second
 # of a process with another allocator (baselines): its door, where its data lies, its policy
 ALLOCATOR, DATA, POLICY = range(13, 16)

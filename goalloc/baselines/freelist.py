@@ -45,7 +45,7 @@ FIRST, NEXT, BEST, SEGREGATED = range(4)  # policies
 START, END, ROVER, MAP, LISTS = 64, 72, 80, 128, 192  # the allocator's variables
 RANGES, WORDS = 128, 2
 TAG, LEAST = 8, 32
-GROWTH, TRIM = 132 << 10, 132 << 10
+GROWTH, TRIM = 132 << 10, 132 << 10  # what glibc asks for at first
 
 
 @DOORS.door(P.DOOR_FREELIST)

@@ -20,10 +20,7 @@ from goalloc.base.memclr import memmove
 INIT, MALLOC, FREE, REALLOC, USABLE_SIZE, TICK, END_THREAD = range(7)  # a door's operations
 ANONYMOUS = H.MAP_ANONYMOUS | H.MAP_PRIVATE
 DATA_BYTES = 1 << 20
-DATA_SKEW, LOCAL_SKEW = (
-    0x940,
-    0x4C0,
-)  # where in their pages the variables begin: not on lines that all else begins with, nor have a library's
+DATA_SKEW, LOCAL_SKEW = 0x940, 0x4C0  # where in their pages the variables begin: not on the lines with which mappings begin
 LOCAL_BYTES = 2 * H.PAGE
 DATA_SET, LOCAL_SET = 5, 13  # the pages' numbers modulo 16, so that in most TLBs the two do not stand in each other's way
 LOCAL = DATA_BYTES - DATA_SKEW + (LOCAL_SET - DATA_SET) * H.PAGE + LOCAL_SKEW  # from the shared variables to the first thread's

@@ -50,10 +50,6 @@ DATA_ROOTS = (
     V.userArenaState + userArenaState.fault,
 )
 DATA_ROOT_BYTES = 8 * len(DATA_ROOTS)
-MASK, MASKED = (
-    17,
-    18,
-)  # of a process's words (params.py): the address of its globals' pointer masks, data's and bss's; how many bytes they are for
 INITIALISED_BYTES = 16_400  # the data segment of a small program, as the linker prints it; bss has the rest of its 205 KB
 
 DATA_MASK_BYTES = -(-INITIALISED_BYTES // GROUP_BYTES)
@@ -132,9 +128,13 @@ def markroot(m, t, w, i, flushBgCredit):
 def mark_globals(m, t, w, first, n):
     """Of the program's globals `n` bytes from byte `first` on, or as many as there are: those with a mask by it, the others as pointers."""
     n, guest = min(globals_bytes(m, t) - first, n), m.process[m.thread[t].process].guest
-    masked = min(max(guest[MASKED] - first, 0), n)
+    masked = min(max(guest[P.GLOBALS_MASKED] - first, 0), n)
     if masked:
-        section = guest[MASK] if first < INITIALISED_BYTES else guest[MASK] + DATA_MASK_BYTES + (first - INITIALISED_BYTES) // GROUP_BYTES
+        section = (
+            guest[P.GLOBALS_MASK]
+            if first < INITIALISED_BYTES
+            else guest[P.GLOBALS_MASK] + DATA_MASK_BYTES + (first - INITIALISED_BYTES) // GROUP_BYTES
+        )
         scanblock(m, t, GLOBALS + first, masked, section, w)
     scan_pointers(m, t, GLOBALS + first + masked, n - masked, w)
     return n

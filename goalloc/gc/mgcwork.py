@@ -27,7 +27,6 @@ SPANS_LOCK, FREE = V.work + workType.wbufSpans, V.work + workType.wbufSpans + 8
 BUSY = FREE + mSpanList.sizeof
 NOBJ, OBJ = workbuf.sizeof - 8 * C.workbufObjects - 8, workbuf.sizeof - 8 * C.workbufObjects
 CAPACITY, SPANS_AT_ONCE, ENLIST_TRIES = C.workbufObjects, 64, 5
-LOOK_AT = 7  # a thread's register (params.py): the cycle at which it looks again whether its goroutine has to leave the P (system.py)
 
 
 # Buffers
@@ -190,7 +189,7 @@ def enlist(m, t):
         if get32(m, t, pp + p_.status) == P.Prunning:
             put8(m, t, pp + p_.preempt, 1)
             if m.core[i].current:
-                m.thread[m.core[i].current - 1].guest[LOOK_AT] = 0
+                m.thread[m.core[i].current - 1].guest[P.LOOK_AT] = 0
             return
 
 

@@ -20,7 +20,7 @@ from goalloc.gc.mgcmark_credit import gcParkAssist
 from goalloc.gc.mgcscavenge_goroutine import G as SCAVENGER_G, SCAVENGER, TIMER, run_scavenger
 from goalloc.gc.mgcpacer_commit import isSweepDone
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, sweepone
-from goalloc.gc.mgcwork import LOOK_AT, freeSomeWbufs
+from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.gc.trace import SWEEP, log_turn
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, p_, sweepdata, timer, variables as V
@@ -135,9 +135,9 @@ def new_tick(m, t, pp):
 def looked_at(m, t):
     """`retake`, when sysmon comes by or another P has asked. Between two looks the program's core has nothing to do with them."""
     guest, core = m.thread[t].guest, m.core[m.thread[t].core]
-    if core.cycles < guest[LOOK_AT]:
+    if core.cycles < guest[P.LOOK_AT]:
         return False
-    guest[LOOK_AT] = core.cycles + cycles_of(m, t, LOOK_NS)
+    guest[P.LOOK_AT] = core.cycles + cycles_of(m, t, LOOK_NS)
     return retake(m, t, current_p(m, t))
 
 

@@ -19,7 +19,7 @@ from hwmem._jit import call_door, cold, hot, kernel
 from hwmem.bits import ctz64
 from hwmem.core.access import store, store32, store64
 from hwmem.core.fence import sfence
-from hwmem.core.near import load_near
+from hwmem.core.near import load_near, load_near8, load_near64
 from goalloc import params as P
 from goalloc.layout import g_, gcControllerState, m_, mcache, mspan, p_, type_, variables as V
 from goalloc.heap.mbitmap import heapBitsSetType
@@ -32,16 +32,6 @@ LARGE, TINY = 0, P.tinySpanClass >> 1  # size classes
 ASSIST, MARK_NEW, TRIGGER = range(3)  # DOOR_GC: before so many bytes; an object, its span (bytes asked for in the register SIZE); test it
 
 
-@hot
-def load64(m, t, va):
-    return load_near(m, t, va, 8)
-
-
-@hot
-def load8(m, t, va):
-    return load_near(m, t, va, 1)
-
-
 @kernel
 def mallocgc(m, t, size, typ, needzero=True):
     """Address of `size` bytes; 0 after a fatal error, which ends the thread."""
@@ -49,8 +39,8 @@ def mallocgc(m, t, size, typ, needzero=True):
         return V.zerobase
     if is_marking(m, t):
         call_door(m, P.DOOR_GC, t, ASSIST, size, 0)
-    mp = load64(m, t, m.thread[t].guest[P.G] + g_.m)
-    c = load64(m, t, load64(m, t, mp + m_.p) + p_.mcache)
+    mp = load_near64(m, t, m.thread[t].guest[P.G] + g_.m)
+    c = load_near64(m, t, load_near64(m, t, mp + m_.p) + p_.mcache)
     store32(m, t, mp + m_.mallocing, 1)
     if typ == 0 and size < P.maxTinySize:
         x = tiny(m, t, c, size)
@@ -72,14 +62,20 @@ def help_collector(m, t):
     guest[P.HELP] = 0
     if guest[P.COLLECTOR] & P.ENABLED == 0:
         return
-    if 0 < guest[P.FORCE_AT] <= m.core[m.thread[t].core].cycles:
+    if is_due(m, t):
         call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
     live, goal = (
-        load64(m, t, V.gcController + gcControllerState.heapLive),
-        load64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal),
+        load_near64(m, t, V.gcController + gcControllerState.heapLive),
+        load_near64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal),
     )
-    if load64(m, t, V.gcController + gcControllerState.memoryLimit) < P.maxInt64 or 0 <= goal // 64 * LEAST_TRIGGER <= live:
+    if load_near64(m, t, V.gcController + gcControllerState.memoryLimit) < P.maxInt64 or 0 <= goal // 64 * LEAST_TRIGGER <= live:
         call_door(m, P.DOOR_GC, t, TRIGGER, 0, 0)
+
+
+@kernel
+def is_due(m, t):
+    """Whether two minutes have passed since the last collection."""
+    return 0 < m.process[m.thread[t].process].guest[P.FORCE_AT] <= m.core[m.thread[t].core].cycles
 
 
 @kernel
@@ -90,12 +86,12 @@ def is_marking(m, t):
 @kernel
 def nextFreeFast(m, t, s):
     """A free object of the span, if the cached bits have one and it is not the last of them; else 0."""
-    cache = load64(m, t, s + mspan.allocCache)
+    cache = load_near64(m, t, s + mspan.allocCache)
     theBit = ctz64(np.uint64(np.int64(cache)))
     if theBit == 64:
         return 0
-    nelems = load64(m, t, s + mspan.nelems)
-    result = load64(m, t, s + mspan.freeindex) + theBit
+    nelems = load_near64(m, t, s + mspan.nelems)
+    result = load_near64(m, t, s + mspan.freeindex) + theBit
     freeidx = result + 1
     if result >= nelems or (freeidx & 63 == 0 and freeidx != nelems):
         return 0
@@ -103,13 +99,13 @@ def nextFreeFast(m, t, s):
     store64(m, t, s + mspan.allocCache, np.int64(shifted >> np.uint64(1)))
     store64(m, t, s + mspan.freeindex, freeidx)
     store(m, t, s + mspan.allocCount, 2, load_near(m, t, s + mspan.allocCount, 2) + 1)
-    return result * load64(m, t, s + mspan.elemsize) + load64(m, t, s + mspan.startAddr)
+    return result * load_near64(m, t, s + mspan.elemsize) + load_near64(m, t, s + mspan.startAddr)
 
 
 @kernel
 def tiny(m, t, c, size):
     """A piece of the P's tiny block, aligned as its size allows."""
-    block, off = load64(m, t, c + mcache.tiny), load64(m, t, c + mcache.tinyoffset)
+    block, off = load_near64(m, t, c + mcache.tiny), load_near64(m, t, c + mcache.tinyoffset)
     if size & 7 == 0:
         off = (off + 7) & ~7
     elif size & 3 == 0:
@@ -119,7 +115,7 @@ def tiny(m, t, c, size):
     count_asked(m, t, TINY, size)
     if off + size <= P.maxTinySize and block:
         store64(m, t, c + mcache.tinyoffset, off + size)
-        store64(m, t, c + mcache.tinyAllocs, load64(m, t, c + mcache.tinyAllocs) + 1)
+        store64(m, t, c + mcache.tinyAllocs, load_near64(m, t, c + mcache.tinyAllocs) + 1)
         return block + off
     return new_tiny_block(m, t, c, size)
 
@@ -132,7 +128,7 @@ def new_tiny_block(m, t, c, size):
         return 0
     store64(m, t, x, 0)
     store64(m, t, x + 8, 0)
-    if size < load64(m, t, c + mcache.tinyoffset) or load64(m, t, c + mcache.tiny) == 0:
+    if size < load_near64(m, t, c + mcache.tinyoffset) or load_near64(m, t, c + mcache.tiny) == 0:
         store64(m, t, c + mcache.tiny, x)
         store64(m, t, c + mcache.tinyoffset, size)
     publish(m, t, x, s, size)
@@ -143,18 +139,18 @@ def new_tiny_block(m, t, c, size):
 @kernel
 def small(m, t, c, size, typ, needzero):
     if size <= P.smallSizeMax - 8:
-        sizeclass = load8(m, t, V.size_to_class8 + (size + 7) // 8)
+        sizeclass = load_near8(m, t, V.size_to_class8 + (size + 7) // 8)
     else:
-        sizeclass = load8(m, t, V.size_to_class128 + (size - P.smallSizeMax + 127) // 128)
+        sizeclass = load_near8(m, t, V.size_to_class128 + (size - P.smallSizeMax + 127) // 128)
     spanclass = sizeclass << 1 | (typ == 0)
     x, s = next_object(m, t, c, spanclass)
     if x == 0:
         return 0
     count_asked(m, t, sizeclass, size)
-    if needzero and load8(m, t, s + mspan.needzero):
-        memclr(m, t, x, load64(m, t, s + mspan.elemsize))
+    if needzero and load_near8(m, t, s + mspan.needzero):
+        memclr(m, t, x, load_near64(m, t, s + mspan.elemsize))
     if typ:
-        note_pointers(m, t, c, x, load64(m, t, s + mspan.elemsize), size, typ)
+        note_pointers(m, t, c, x, load_near64(m, t, s + mspan.elemsize), size, typ)
     publish(m, t, x, s, size)
     profile(m, t, x, s, typ)
     return x
@@ -163,11 +159,11 @@ def small(m, t, c, size, typ, needzero):
 @hot
 def next_object(m, t, c, spanclass):
     """(address of a free object or 0 after a fatal error, its span)."""
-    s = load64(m, t, c + mcache.alloc + spanclass * 8)
+    s = load_near64(m, t, c + mcache.alloc + spanclass * 8)
     x = nextFreeFast(m, t, s)
     if x == 0:
         x = call_door(m, P.DOOR_NEXT_FREE, t, c, spanclass, 0)
-        s = load64(m, t, c + mcache.alloc + spanclass * 8)
+        s = load_near64(m, t, c + mcache.alloc + spanclass * 8)
     return x, s
 
 
@@ -177,8 +173,8 @@ def large(m, t, c, size, typ, needzero):
     if s == 0:
         return 0
     count_asked(m, t, LARGE, size)
-    x, elemsize = load64(m, t, s + mspan.startAddr), load64(m, t, s + mspan.elemsize)
-    dirty = needzero and load8(m, t, s + mspan.needzero)
+    x, elemsize = load_near64(m, t, s + mspan.startAddr), load_near64(m, t, s + mspan.elemsize)
+    dirty = needzero and load_near8(m, t, s + mspan.needzero)
     if dirty and typ:
         memclr(m, t, x, elemsize)
     if typ:
@@ -194,8 +190,8 @@ def large(m, t, c, size, typ, needzero):
 def note_pointers(m, t, c, x, elemsize, size, typ):
     """Pointer bits, and how much of the object the collector has to scan."""
     heapBitsSetType(m, t, x, elemsize, size, typ)
-    last, ptrs = load64(m, t, typ + type_.Size_), load64(m, t, typ + type_.PtrBytes)
-    store64(m, t, c + mcache.scanAlloc, load64(m, t, c + mcache.scanAlloc) + (size - last if size > last else 0) + ptrs)
+    last, ptrs = load_near64(m, t, typ + type_.Size_), load_near64(m, t, typ + type_.PtrBytes)
+    store64(m, t, c + mcache.scanAlloc, load_near64(m, t, c + mcache.scanAlloc) + (size - last if size > last else 0) + ptrs)
 
 
 @kernel
@@ -209,7 +205,7 @@ def publish(m, t, x, s, size):
     """The publication barrier, then the index up to which the collector may look. While it marks, the object is black."""
     if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.UNPUBLISHED == 0:
         sfence(m, t)
-    store64(m, t, s + mspan.freeIndexForScan, load64(m, t, s + mspan.freeindex))
+    store64(m, t, s + mspan.freeIndexForScan, load_near64(m, t, s + mspan.freeindex))
     if is_marking(m, t):
         m.thread[t].guest[P.SIZE] = size
         call_door(m, P.DOOR_GC, t, MARK_NEW, x, s)

@@ -10,7 +10,7 @@ nobody (real-time priority, one core), so that goroutines that allocate do all t
 
 from hwmem.programs.registry import parameter
 from goalloc import params as P
-from goalloc.gc.mgcmark_roots import DATA_MASK_BYTES, DATA_ROOT_BYTES, INITIALISED_BYTES, MASK, MASKED
+from goalloc.gc.mgcmark_roots import DATA_MASK_BYTES, DATA_ROOT_BYTES, INITIALISED_BYTES
 from goalloc.gc.mgcmark_scan import GROUP_BYTES
 from goalloc.heap.stack import CALL
 from goalloc.layout import GLOBALS, mstats, p_, variables as V
@@ -68,7 +68,7 @@ def set_masks(rt, nbytes):
     address = rt.call(0, P.DOOR_PERSISTENTALLOC, len(mask), 1, V.memstats + mstats.buckhash_sys)
     rt.process.write(address, mask)
     guest = rt.machine.state.process[rt.process.number].guest
-    guest[MASK], guest[MASKED] = address, nbytes
+    guest[P.GLOBALS_MASK], guest[P.GLOBALS_MASKED] = address, nbytes
 
 
 def mask_of(groups, nbytes):

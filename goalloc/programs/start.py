@@ -13,7 +13,7 @@ from hwmem.kernels import finish, next_thread
 from hwmem.params import MAX_CORES
 from hwmem.programs.registry import parameter
 from goalloc import params as P
-from goalloc.heap.malloc import FORCE
+from goalloc.heap.malloc import FORCE, is_due
 from goalloc.layout import gcControllerState, variables as V
 from goalloc.runtime.arguments import check_godebug, check_gogc, check_limit
 from goalloc.runtime.runtime import Runtime
@@ -117,8 +117,7 @@ def next_m(m, w):
 @kernel
 def force_in_time(m, t):
     """Two minutes after the last collection the next one begins, also where the program neither allocates nor waits. Go: sysmon."""
-    guest = m.process[m.thread[t].process].guest
-    if 0 < guest[P.FORCE_AT] <= m.core[m.thread[t].core].cycles and guest[P.COLLECTOR] & (P.ENABLED | P.ALONE) == P.ENABLED:
+    if is_due(m, t) and m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.ENABLED | P.ALONE) == P.ENABLED:
         call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
 
 

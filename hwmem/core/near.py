@@ -45,6 +45,18 @@ def load_near(m, t, va, size):
     return peek_sized(hot_host(core, va), size)
 
 
+@hot
+def load_near64(m, t, va):
+    """The 8 bytes at `va`, as int64."""
+    return load_near(m, t, va, 8)
+
+
+@hot
+def load_near8(m, t, va):
+    """The byte at `va`, 0 to 255."""
+    return load_near(m, t, va, 1)
+
+
 @apart
 def load_near_else(m, t, va, size):
     """A load that the hit filter does not answer, or that is not aligned."""
