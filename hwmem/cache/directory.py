@@ -68,7 +68,7 @@ def request(m, c, line, how):
     return state, i
 
 
-@apart
+@hot
 def request_again(m, c, line, write, had):
     """request, of any core for any line: `c` holds it in `had` (I: not at all)."""
     llc = m.llc[m.core[c].socket]

@@ -28,8 +28,15 @@ def load(m, t, va, size):
 def load_else(m, t, va, size):
     """A load that the hit filter does not answer, or that may meet a store in flight, or is not aligned."""
     core = m.core[m.thread[t].core]
-    if not is_hot(core, va, size, 0):
-        return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
+    if (may_meet(core, va) or va & size - 1) and is_hot(core, va, size, 0):
+        return load_meeting(m, t, va, size)
+    return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
+
+
+@apart
+def load_meeting(m, t, va, size):
+    """A load that the hit filter answers, and that may meet a store in flight."""
+    core = m.core[m.thread[t].core]
     core.loads += 1
     now, host = core.cycles, hot_host(core, va)
     core.cycles = now + core.hit_cycles
@@ -72,10 +79,16 @@ def store(m, t, va, size, value):
 @apart
 def store_else(m, t, va, size, value):
     """A store that the hit filter does not let go ahead, or that is not aligned."""
-    core = m.core[m.thread[t].core]
-    if not is_hot(core, va, size, 1):
-        call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
+    if va & size - 1 and is_hot(m.core[m.thread[t].core], va, size, 1):
+        store_unaligned(m, t, va, size, value)
         return
+    call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
+
+
+@apart
+def store_unaligned(m, t, va, size, value):
+    """A store that the hit filter lets go ahead."""
+    core = m.core[m.thread[t].core]
     core.stores += 1
     host = hot_host(core, va)
     retire(core, host, size, words_of(host, size))

@@ -30,7 +30,7 @@ from hwmem.core.store_buffer import (
     drain_all,
     drain_due,
     drain_overlap,
-    forwarded,
+    forward,
     forwards,
     push,
     read_bytes,
@@ -48,18 +48,11 @@ TRIES = 8  # of an access that crosses pages, while its faults take each other's
 
 @apart
 def access(m, t, va, what, value):
-    """Returns what the memory door does."""
-    c = m.thread[t].core
-    core, kind = m.core[c], what >> P.KIND_SHIFT
-    count_access(core, kind)
-    begin(m, core, kind)
-    pa = known_place(m, t, core, va, what)
-    if pa == NOT_KNOWN:
-        pa = find_place(m, t, c, va, kind)
+    """Any access but an atomic. Returns what the memory door does."""
+    core, kind = m.core[m.thread[t].core], what >> P.KIND_SHIFT
+    pa = begin_at(m, t, core, va, what, value)
     if pa < 0:
-        return -1 if kind == P.ATOMIC else 0
-    if m.observe.races:
-        tell_races(m, t, va, pa, what, value)
+        return 0
     if (va & LAST) + (what & P.SIZE_MASK) > P.LINE:
         if what & P.SIZE_MASK > P.LINE:
             kill(m, t, va, is_write(kind), P.BAD_SIZE)
@@ -69,9 +62,33 @@ def access(m, t, va, what, value):
         return load_line(m, core, t, va, pa, what)
     if kind == P.STORE:
         return store_line(m, t, va, pa, what, value)
-    if kind == P.ATOMIC:
-        return atomic_line(m, core, t, va, pa, what)
     return stream_line(m, t, va, pa, what, value) if kind == P.STREAM_STORE else phantom_line(m, t, va, pa, what)
+
+
+@apart
+def access_atomic(m, t, va, size, expected):
+    """An atomic. Returns what the memory door does."""
+    core, what = m.core[m.thread[t].core], size | P.ATOMIC << P.KIND_SHIFT
+    pa = begin_at(m, t, core, va, what, expected)
+    if pa < 0:
+        return -1
+    if (va & LAST) + size > P.LINE:
+        return kill(m, t, va, 1, P.BUS_ADRALN if size <= P.LINE else P.BAD_SIZE)
+    return atomic_line(m, core, t, va, pa, what)
+
+
+@hot
+def begin_at(m, t, core, va, what, value):
+    """The first two steps; the physical address, or -1 after a fault."""
+    kind = what >> P.KIND_SHIFT
+    count_access(core, kind)
+    begin(m, core, kind)
+    pa = known_place(m, t, core, va, what)
+    if pa == NOT_KNOWN:
+        pa = find_place(m, t, core.id, va, kind)
+    if pa >= 0 and m.observe.races:
+        tell_races(m, t, va, pa, what, value)
+    return pa
 
 
 @hot
@@ -106,9 +123,7 @@ def load_line(m, core, t, va, pa, what):
     if core.sb_count > 0:
         slot = youngest_overlap(core, pa, size)
         if slot >= 0 and forwards(core, slot, pa, size):
-            core.store_buffer_forwards += 1
-            core.cycles += core.forward_cycles
-            return forwarded(core, slot, pa, size)
+            return forward(core, slot, pa, size)
         if slot >= 0:
             core.store_buffer_blocked += 1
             drain_overlap(m, core, pa, size)
@@ -235,8 +250,6 @@ def both_places(m, t, va, pa, head, kind):
 def access_split(m, t, va, pa, what, value):
     """Both halves of an access that crosses a line. Returns what the memory door does."""
     core, size, kind = m.core[m.thread[t].core], what & P.SIZE_MASK, what >> P.KIND_SHIFT
-    if kind == P.ATOMIC:
-        return kill(m, t, va, 1, P.BUS_ADRALN)
     if kind == P.STREAM_STORE:
         kind = P.STORE
     head = P.LINE - (va & LAST)

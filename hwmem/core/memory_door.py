@@ -3,6 +3,7 @@
 access.py calls it with the thread, the address, size and kind in one word, and the value of a store.
 
     no store waits, nobody watches:   short_way   translate ── L1, L2, directory, DRAM ── hit filter ── bytes
+    only they concern the access:     behind_stores    it joins them, or one of them feeds it
     else                              access      the same with store buffer, early loads, observers (long_way.py)
     by physical address               serve       the kernel's accesses, drains (physical.py)
 
@@ -11,17 +12,15 @@ Returns what was loaded; 0 for a store; for an atomic the host address of the wo
 
 from hwmem import params as P
 from hwmem._jit import DOORS, cold, hot
-from hwmem.cache.hit_filter import LAST, note_line
+from hwmem.cache.hit_filter import LAST, known_frame, note_line
 from hwmem.cache.private import HIT, hit_line, take_miss
 from hwmem.cache.sets import row_of
 from hwmem.core.in_flight import meet_stores, retire, words_of
-from hwmem.core.long_way import access
+from hwmem.core.long_way import access, access_atomic
 from hwmem.core.physical import serve
 from hwmem.core.place import NOT_KNOWN, count_access, is_write, known_place, place_of
-from hwmem.core.store_buffer import push, read_bytes, write_bytes
+from hwmem.core.store_buffer import forward, forwards, push, read_bytes, write_bytes, youngest_overlap
 from hwmem.memory.ram import peek64
-
-LONG_WAY = (1 << P.ATOMIC) | (1 << P.STREAM_STORE)
 
 
 @DOORS.door(P.DOOR_MEMORY)
@@ -29,9 +28,12 @@ def memory_door(m, t, va, what, value):
     kind = what >> P.KIND_SHIFT
     if kind > P.PHANTOM_STORE:
         return compare(m, t, va, what, value) if kind == P.COMPARE else serve(m, t, va, what & P.SIZE_MASK, kind)
+    if kind == P.ATOMIC:
+        return access_atomic(m, t, va, what & P.SIZE_MASK, value)
     c = m.thread[t].core
     if takes_long_way(m, m.core[c], va, what):
-        return access(m, t, va, what, value)
+        done, found = behind_stores(m, t, m.core[c], va, what, value)
+        return found if done else access(m, t, va, what, value)
     return short_way(m, t, c, va, what, value)
 
 
@@ -40,10 +42,36 @@ def takes_long_way(m, core, va, what):
     kind = what >> P.KIND_SHIFT
     return (
         core.plain == 0
-        or LONG_WAY >> kind & 1
+        or kind == P.STREAM_STORE
         or (kind == P.STORE and m.store_buffer_always)
         or (va & LAST) + (what & P.SIZE_MASK) > P.LINE
     )
+
+
+@hot
+def behind_stores(m, t, core, va, what, value):
+    """Whether the access is one that only waiting stores concern: a store that joins them or a load that one of them feeds; and its result.
+    If not, nothing has changed."""
+    size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
+    if core.sb_count == 0 or core.sb_next <= core.cycles or core.iq_count > 0 or m.observe.races or not m.mmu:
+        return False, 0
+    if (kind != P.LOAD and kind != P.STORE) or (va & LAST) + size > P.LINE:
+        return False, 0
+    frame = known_frame(core, va, is_write(kind))
+    if frame < 0:
+        return False, 0
+    pa = frame + (va & P.PAGE - 1)
+    if kind == P.STORE:
+        count_access(core, kind)
+        core.dtlb.hits += 1
+        push(m, t, va, pa, what, value)
+        return True, 0
+    slot = youngest_overlap(core, pa, size)
+    if slot < 0 or not forwards(core, slot, pa, size):
+        return False, 0
+    count_access(core, kind)
+    core.dtlb.hits += 1
+    return True, forward(core, slot, pa, size)
 
 
 @hot
@@ -64,7 +92,7 @@ def short_way(m, t, c, va, what, value):
         return 0
     i = hit_line(m, c, row, line, write)
     if i == HIT:
-        behind_stores(m, core, pa, what, now)
+        after_hit(m, core, pa, what, now)
     else:
         if kind == P.STORE and m.ordering != P.SC:
             push(m, t, va, pa, what, value)
@@ -77,7 +105,7 @@ def short_way(m, t, c, va, what, value):
 
 
 @hot
-def behind_stores(m, core, pa, what, now):
+def after_hit(m, core, pa, what, now):
     """After an L1 hit of an access that began at cycle `now`: a store is now in flight, or a load may have met one."""
     kind = what >> P.KIND_SHIFT
     if kind == P.STORE:
@@ -102,6 +130,6 @@ def move_bytes(host, what, value):
 def compare(m, t, va, what, expected):
     """A compare-and-swap: an atomic, of which the race detector learns whether it will succeed."""
     m.observe.ordered = P.COMPARES
-    host = access(m, t, va, what & P.SIZE_MASK | P.ATOMIC << P.KIND_SHIFT, expected)
+    host = access_atomic(m, t, va, what & P.SIZE_MASK, expected)
     m.observe.ordered = 0
     return host

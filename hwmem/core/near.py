@@ -24,7 +24,7 @@ from hwmem._jit import apart, hot
 from hwmem.cache.hit_filter import LAST, hot_host, note_frame, note_line
 from hwmem.cache.private import HIT
 from hwmem.cache.sets import index_of, touch_entry
-from hwmem.core.access import is_known, load_else, peek_sized
+from hwmem.core.access import is_known, load_else, load_meeting, peek_sized
 from hwmem.core.in_flight import may_meet, meet_stores
 from hwmem.mmu.tlb import key_4k
 from hwmem.mmu.translate import is_user_address
@@ -39,7 +39,7 @@ def load_near(m, t, va, size):
     if not is_known(core, va, size, 0):
         return load_near_else(m, t, va, size)
     if may_meet(core, va):
-        return load_else(m, t, va, size)
+        return load_meeting(m, t, va, size)
     core.loads += 1
     core.cycles += core.hit_cycles
     return peek_sized(hot_host(core, va), size)

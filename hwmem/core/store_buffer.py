@@ -325,7 +325,10 @@ def forwards(core, slot, pa, size):
 
 
 @kernel
-def forwarded(core, slot, pa, size):
+def forward(core, slot, pa, size):
+    """A load that the entry feeds: charge it; its value."""
+    core.store_buffer_forwards += 1
+    core.cycles += core.forward_cycles
     value = core.sb_value[slot] >> 8 * (pa - core.sb_pa[slot])
     return value if size == 8 else value & ((1 << 8 * size) - 1)
 
