@@ -1,24 +1,43 @@
-/* Nanoseconds of a malloc and a free, a best of several rounds: pairs.py runs it, with another library preloaded. With the argument "bump" or
-   "list" it is one of the two written here, which do what goalloc/baselines/bump.py and freelist.py (first fit) do. */
+/* Nanoseconds of a malloc and a free, a best of several rounds: allocators.py runs it, with another library preloaded. With an argument it
+   is one of the two written here, which do what goalloc/baselines/bump.py and freelist.py (first fit) do: "bump", "list"; and "alone": bump
+   without the writes to its blocks. Every round of bump begins with pages that are not there, as in the emulated one. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { BATCH = 8, BYTES = 64, ROUNDS = 20, PAIRS = 400000 };
-static uint64_t next, end, start, bits, lock, head;
+enum { BATCH = 8, BYTES = 64, ROUNDS = 20, PAIRS = 400000, GROWTH = 1 << 20, UPPER = 47 };
+static const uint64_t ADDRESS = (1ull << UPPER) - 1, OWNER = 1, TABLE = 1ull << 44, AREA = 1ull << 30;
+static uint64_t next, end, start, lock, head;
 #define WORD(a) (*(volatile uint64_t *)(a))
 
 static void *bump_malloc(size_t n) {
-    uint64_t size = (n + 15) & ~15ull, here = WORD(&next), granule;
-    if (WORD(&lock) != 0 || here + size > WORD(&end))
+    uint64_t size = (n + 15) & ~15ull, limit = WORD(&end), word = WORD(&next), here = word & ADDRESS;
+    if (limit >> UPPER != OWNER)
         abort();
-    WORD(&next) = here + size;
-    granule = (here - WORD(&start)) >> 4;
-    WORD(WORD(&bits) + (granule >> 6) * 8) |= 1ull << (granule & 63);
+    if (here + size > (limit & ADDRESS)) {
+        uint64_t to = (here + size + GROWTH - 1) & -(uint64_t)GROWTH;
+        if (brk((void *)to))
+            abort();
+        WORD(&end) = OWNER << UPPER | to;
+    }
+    word = (word + size) | 1ull << (UPPER + (here >> 4 & 15));
+    if ((here ^ (here + size)) >> 8) {
+        *(volatile uint16_t *)(TABLE + (here >> 8 << 1)) = word >> UPPER;
+        word &= ADDRESS;
+    }
+    WORD(&next) = word;
     return (void *)here;
+}
+
+static void bump_anew(void) {
+    if (brk((void *)start))
+        abort();
+    next = start, end = OWNER << UPPER | start;
+    madvise((void *)((TABLE + (start >> 7)) & -4096ull), AREA >> 7, MADV_DONTNEED);
 }
 
 static void unlink_block(uint64_t p) {
@@ -63,28 +82,29 @@ static void nothing(void *block) { (void)block; }
 int main(int argc, char **argv) {
     void *(*take)(size_t) = malloc, *blocks[BATCH];
     void (*give)(void *) = free;
-    if (argc > 1) {
-        size_t area = 1ull << 30;
-        start = (uint64_t)mmap(0, area, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        bits = (uint64_t)mmap(0, area >> 7, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        next = start, end = start + area;
-        if (!strcmp(argv[1], "list")) {
-            WORD(start) = 1, WORD(start + area - 8) = 1;
-            link_block(start + 8, area - 16);
-        }
-        take = strcmp(argv[1], "bump") ? list_malloc : bump_malloc;
-        give = strcmp(argv[1], "bump") ? list_free : nothing;
+    int written = 1;
+    if (argc > 1 && !strcmp(argv[1], "list")) {
+        start = (uint64_t)mmap(0, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        WORD(start) = 1, WORD(start + AREA - 8) = 1;
+        link_block(start + 8, AREA - 16);
+        take = list_malloc, give = list_free;
+    } else if (argc > 1) {
+        start = ((uint64_t)sbrk(0) + 15) & ~15ull;
+        uint64_t table = (TABLE + (start >> 7)) & -4096ull;
+        if (mmap((void *)table, AREA >> 6, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+            abort();
+        take = bump_malloc, give = nothing, written = !strcmp(argv[1], "bump");
     }
     double best = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
         struct timespec a, b;
         if (take == bump_malloc)
-            next = start; /* the bits' pages are there */
+            bump_anew();
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
         for (int i = 0; i < PAIRS / BATCH; i++) {
             for (int k = 0; k < BATCH; k++) {
                 blocks[k] = take(BYTES);
-                if (take != bump_malloc) WORD(blocks[k]) = k;
+                if (written) WORD(blocks[k]) = k;
             }
             for (int k = 0; k < BATCH; k++) give(blocks[k]);
         }

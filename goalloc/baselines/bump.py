@@ -1,11 +1,19 @@
 """A bump allocator: a pointer that only advances, followed by the break a mebibyte at a time.
 
-    malloc      fetch-and-add on the pointer (a load and a store while there is one thread), a comparison with the end, a bit that says where
-                the block begins
+    malloc      advance the pointer unless it reaches the end; note where the block begins
     free        nothing: what was given out is never reused
 
     start | block | block | block    next ──>        end, where the break is
-    bits    1     . 1     1 . .                      one for each 16 bytes, in a mapping of their own; a block ends where the next begins
+    bits    1     . 1     1 . .                      one for each 16 bytes; a block ends where the next begins
+
+Two words are all that most calls use:
+
+    63     47                         0
+     | bits | where the next block is |             the bits of its 256 bytes, so far
+     | owner|        the end          |             the only thread that has called, plus one; 0: none has; SEVERAL
+
+The owner stores the bits of 256 bytes together, when the pointer leaves them. Several threads advance the pointer and set bits with
+fetch-and-add. The bits for address a are a/128 bytes behind a fixed place (as in AddressSanitizer's shadow memory).
 
 All threads share the pointer, so its line moves at each call, and adjacent blocks of one line go to whichever thread allocates next. Blocks
 have no headers, so that none of their lines is touched.
@@ -13,12 +21,15 @@ have no headers, so that none of their lines is touched.
 
 import numpy as np
 
-from hwmem._jit import DOORS, cold, kernel
-from hwmem.core.access import fetch_add64, load64, store64
+from hwmem._jit import DOORS, apart, cold, hot, kernel
+from hwmem.core.access import fetch_add64, load64, store, store64
+from hwmem.core.service import membarrier
 from goalloc import params as P
 from goalloc.base.lock import lock, unlock
-from goalloc.words import ctz64, get64, get_mask, low_bits
+from goalloc.base.mem import PROT_RW, mmap
+from goalloc.words import add64, ctz64, get64, get_mask, low_bits, put16, put64
 from goalloc.baselines.system import (
+    ANONYMOUS,
     FREE,
     INIT,
     LARGEST,
@@ -28,15 +39,15 @@ from goalloc.baselines.system import (
     USABLE_SIZE,
     copy_block,
     data,
-    is_alone,
-    map_memory,
     move_break,
 )
 
-NEXT, END, START, BITS = 24, 32, 40, 48  # the allocator's variables
+NEXT, END, START = 24, 32, 40  # the allocator's variables
+UPPER, SEVERAL = 47, 0x7FFF  # where owner and bits begin in their words
+ADDRESS = (1 << UPPER) - 1
 GROWTH, LARGEST_HEAP = 1 << 20, 8 << 30
-BITS_SKEW = 0x5C0  # where in their first page the bits begin
-GRANULE = 4  # blocks are of so many bytes, as a power of two
+GRANULE, GROUP = 4, 8  # 16 bytes, of which blocks have a whole number, and 256
+BITS = -(LARGEST_HEAP + (1 << 30) >> 7)  # of address 0, from the variables on: for a heap that begins in the first gibibyte
 
 
 @DOORS.door(P.DOOR_BUMP)
@@ -50,60 +61,109 @@ def bump_door(m, t, operation, a, b):
     if operation == USABLE_SIZE:
         return usable(m, t, a)
     if operation == INIT:
-        start = move_break(m, t, 0) + 15 & ~15
-        for field in (NEXT, END, START):
-            store64(m, t, data(m, t) + field, start)
-        store64(m, t, data(m, t) + BITS, map_memory(m, t, (LARGEST_HEAP >> GRANULE + 3) + BITS_SKEW) + BITS_SKEW)
+        begin(m, t)
     return 0
 
 
+@cold
+def begin(m, t):
+    start = move_break(m, t, 0) + 15 & ~15
+    for field in (NEXT, END, START):
+        store64(m, t, data(m, t) + field, start)
+    first = word_of(m, t, start) & -4096
+    mmap(m, t, first, (LARGEST_HEAP >> 7) + 4096, PROT_RW, ANONYMOUS)
+
+
 @kernel
+def word_of(m, t, block):
+    """Where a block's bit is: it is number block >> GRANULE & 63 of this word."""
+    return data(m, t) + BITS + (block >> GRANULE + 6 << 3)
+
+
+@hot
 def take(m, t, n):
     """The address of `n` bytes, a multiple of 16, or 0."""
     if not 0 <= n < LARGEST:
         return 0
     d, size = data(m, t), max(n + 15 & ~15, 16)
-    alone = is_alone(m, t)
-    here = load64(m, t, d + NEXT) if alone else fetch_add64(m, t, d + NEXT, size)
-    if here + size > load64(m, t, d + END) and not grow(m, t, here + size):
-        if not alone:
-            fetch_add64(m, t, d + NEXT, -size)
+    end = load64(m, t, d + END)
+    if end >> UPPER != t + 1:
+        if end >> UPPER:
+            return take_shared(m, t, size)
+        end = fetch_add64(m, t, d + END, t + 1 << UPPER)
+    next_ = load64(m, t, d + NEXT)
+    here = next_ & ADDRESS
+    if here + size > end & ADDRESS and not grow(m, t, here + size):
         return 0
-    if alone:
-        store64(m, t, d + NEXT, here + size)
-    granule = here - load64(m, t, d + START) >> GRANULE
-    word = load64(m, t, d + BITS) + (granule >> 6) * 8
-    if alone:
-        store64(m, t, word, load64(m, t, word) | 1 << (granule & 63))
-    else:
-        fetch_add64(m, t, word, 1 << (granule & 63))
+    next_ = next_ + size | 1 << UPPER + (here >> GRANULE & 15)
+    if (here ^ here + size) >> GROUP:
+        store(m, t, d + BITS + (here >> GROUP << 1), 2, next_ >> UPPER)
+        next_ &= ADDRESS
+    store64(m, t, d + NEXT, next_)
+    return here
+
+
+@apart
+def take_shared(m, t, size):
+    """The same for one of several threads."""
+    d = data(m, t)
+    end = load64(m, t, d + END)
+    if end >> UPPER != SEVERAL:
+        share(m, t, end >> UPPER)
+    here = fetch_add64(m, t, d + NEXT, size)
+    if here + size > end & ADDRESS and not grow(m, t, here + size):
+        fetch_add64(m, t, d + NEXT, -size)
+        return 0
+    fetch_add64(m, t, word_of(m, t, here), 1 << (here >> GRANULE & 63))
     return here
 
 
 @cold
-def grow(m, t, end):
-    """Move the break to `end` or beyond; whether it is there."""
+def share(m, t, owner):
+    """The second thread's first call. What the owner has written is there before this one goes on, and the owner will know of it: in a
+    real process one of them has created the other."""
+    membarrier(m, m.thread[t].core)
+    d = data(m, t)
+    next_ = get64(m, t, d + NEXT)
+    if next_ >> UPPER:
+        put16(m, t, d + BITS + ((next_ & ADDRESS) >> GROUP << 1), next_ >> UPPER)
+        put64(m, t, d + NEXT, next_ & ADDRESS)
+    add64(m, t, d + END, SEVERAL - owner << UPPER)
+
+
+@cold
+def grow(m, t, wanted):
+    """Move the break to `wanted` or beyond; whether it is there."""
     lock(m, t, data(m, t) + LOCK)
-    now = load64(m, t, data(m, t) + END)
-    if now < end <= load64(m, t, data(m, t) + START) + LARGEST_HEAP:
-        now = move_break(m, t, end + GROWTH - 1 & -GROWTH)
-        store64(m, t, data(m, t) + END, now)
+    now = get64(m, t, data(m, t) + END) & ADDRESS
+    if now < wanted <= get64(m, t, data(m, t) + START) + LARGEST_HEAP:
+        end = move_break(m, t, wanted + GROWTH - 1 & -GROWTH)
+        add64(m, t, data(m, t) + END, end - now)
+        now = end
     unlock(m, t, data(m, t) + LOCK)
-    return now >= end
+    return now >= wanted
 
 
 @cold
 def usable(m, t, block):
     """Up to where the next block begins, or the pointer stands."""
-    start, bits = get64(m, t, data(m, t) + START), get64(m, t, data(m, t) + BITS)
-    here, last = (block - start >> GRANULE) + 1, get64(m, t, data(m, t) + NEXT) - start >> GRANULE
-    while here < last:
-        mask = get_mask(m, t, bits + (here >> 6) * 8) & ~low_bits(here & 63)
+    next_, here = get64(m, t, data(m, t) + NEXT), block + (1 << GRANULE)
+    while here < next_ & ADDRESS:
+        mask = bits_from(m, t, here, next_)
+        here &= -64 << GRANULE
         if mask != np.uint64(0):
-            here = (here & ~63) + ctz64(mask)
-            break
-        here = (here & ~63) + 64
-    return start + (min(here, last) << GRANULE) - block
+            return here + (ctz64(mask) << GRANULE) - block
+        here += 64 << GRANULE
+    return (next_ & ADDRESS) - block
+
+
+@kernel
+def bits_from(m, t, here, next_):
+    """The bits from `here` to the end of their word; some may still be beside the pointer."""
+    mask = get_mask(m, t, word_of(m, t, here))
+    if word_of(m, t, here) == word_of(m, t, next_ & ADDRESS):
+        mask |= np.uint64(next_ >> UPPER) << np.uint64((next_ >> GROUP & 3) * 16)
+    return mask & ~low_bits(here >> GRANULE & 63)
 
 
 @cold

@@ -16,13 +16,16 @@ from goalloc.baselines.walking import data_of, holds, totals
 
 def bump(allocator):
     look, data = Inspector(allocator.process), data_of(allocator)
-    start, end, limit, bits = (look.word(data + field) for field in (U.START, U.NEXT, U.END, U.BITS))
+    start, pointer, limit = look.word(data + U.START), look.word(data + U.NEXT), look.word(data + U.END) & U.ADDRESS
+    end = pointer & U.ADDRESS
     holds(start <= end <= limit, "bump: the pointer", end, "is beyond the end", limit)
-    granules = end - start >> U.GRANULE
-    words = look.words(bits, granules + 64 >> 6)
-    holds(not granules or words[0] & 1, "bump: no block begins at", start)
-    holds(words[-1] >> (granules & 63) == 0, "bump: a block begins behind", end)
-    return totals(limit - start, sum(word.bit_count() for word in words), end - start, limit - end)
+    first, granules = data + U.BITS + (start >> U.GRANULE + 6 << 3), end - start >> U.GRANULE
+    bits = int.from_bytes(look.read(first, (granules + 127 >> 6) * 8), "little")
+    bits |= (pointer >> U.UPPER) << (end >> U.GROUP << U.GROUP - U.GRANULE) - (start >> U.GRANULE & ~63)
+    bits >>= start >> U.GRANULE & 63
+    holds(not granules or bits & 1, "bump: no block begins at", start)
+    holds(bits >> granules == 0, "bump: a block begins behind", end)
+    return totals(limit - start, bits.bit_count(), end - start, limit - end)
 
 
 def freelist(allocator):

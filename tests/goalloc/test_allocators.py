@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import random
 
 import pytest
 
@@ -32,6 +33,15 @@ def test_a_bump_allocator_cannot_reuse():
     again = [heap.malloc(64) for _ in range(100)]
     assert min(again) > max(first)
     assert heap.check()["used"] >= 200 * 64
+
+
+def test_a_bump_allocator_knows_where_every_block_begins_for_one_thread_and_for_several():
+    heap, blocks = allocator("bump"), []
+    for i, n in enumerate(random.Random(0).choices((1, 16, 40, 64, 200, 256, 900, 5_000), k=300)):
+        blocks.append((heap.malloc(n, core=i % 2 if i > 150 else 0), n))
+        assert heap.check()["blocks"] == i + 1
+        some = blocks if i in (149, 151, 299) else blocks[-2:]
+        assert [heap.usable_size(block, core=1) for block, _ in some] == [-(-n // 16) * 16 for _, n in some]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "bump"])
