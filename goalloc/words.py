@@ -16,8 +16,7 @@ import numpy as np
 from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ONE, ctz64, popcount64, test_bit
 from hwmem.cache.invalidations import process_all
-from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, store
-from hwmem.core.near import load_near
+from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
 
 __all__ = [
     "get8",
@@ -60,7 +59,7 @@ def load_now(m, t, va, size):
     core = m.core[m.thread[t].core]
     if core.iq_count > 0:
         process_all(core)
-    return load_near(m, t, va, size)
+    return load(m, t, va, size)
 
 
 @cold

@@ -17,9 +17,8 @@ import numpy as np
 
 from hwmem._jit import call_door, cold, hot, kernel
 from hwmem.bits import ctz64
-from hwmem.core.access import store, store32, store64
+from hwmem.core.access import load, load8, load64, store, store32, store64
 from hwmem.core.fence import sfence
-from hwmem.core.near import load_near, load_near8, load_near64
 from goalloc import params as P
 from goalloc.layout import g_, gcControllerState, m_, mcache, mspan, p_, type_, variables as V
 from goalloc.heap.mbitmap import heapBitsSetType
@@ -39,8 +38,8 @@ def mallocgc(m, t, size, typ, needzero=True):
         return V.zerobase
     if is_marking(m, t):
         call_door(m, P.DOOR_GC, t, ASSIST, size, 0)
-    mp = load_near64(m, t, m.thread[t].guest[P.G] + g_.m)
-    c = load_near64(m, t, load_near64(m, t, mp + m_.p) + p_.mcache)
+    mp = load64(m, t, m.thread[t].guest[P.G] + g_.m)
+    c = load64(m, t, load64(m, t, mp + m_.p) + p_.mcache)
     store32(m, t, mp + m_.mallocing, 1)
     if typ == 0 and size < P.maxTinySize:
         x = tiny(m, t, c, size)
@@ -65,10 +64,10 @@ def help_collector(m, t):
     if is_due(m, t):
         call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
     live, goal = (
-        load_near64(m, t, V.gcController + gcControllerState.heapLive),
-        load_near64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal),
+        load64(m, t, V.gcController + gcControllerState.heapLive),
+        load64(m, t, V.gcController + gcControllerState.gcPercentHeapGoal),
     )
-    if load_near64(m, t, V.gcController + gcControllerState.memoryLimit) < P.maxInt64 or 0 <= goal // 64 * LEAST_TRIGGER <= live:
+    if load64(m, t, V.gcController + gcControllerState.memoryLimit) < P.maxInt64 or 0 <= goal // 64 * LEAST_TRIGGER <= live:
         call_door(m, P.DOOR_GC, t, TRIGGER, 0, 0)
 
 
@@ -86,26 +85,26 @@ def is_marking(m, t):
 @kernel
 def nextFreeFast(m, t, s):
     """A free object of the span, if the cached bits have one and it is not the last of them; else 0."""
-    cache = load_near64(m, t, s + mspan.allocCache)
+    cache = load64(m, t, s + mspan.allocCache)
     theBit = ctz64(np.uint64(np.int64(cache)))
     if theBit == 64:
         return 0
-    nelems = load_near64(m, t, s + mspan.nelems)
-    result = load_near64(m, t, s + mspan.freeindex) + theBit
+    nelems = load64(m, t, s + mspan.nelems)
+    result = load64(m, t, s + mspan.freeindex) + theBit
     freeidx = result + 1
     if result >= nelems or (freeidx & 63 == 0 and freeidx != nelems):
         return 0
     shifted = np.uint64(np.int64(cache)) >> np.uint64(theBit)
     store64(m, t, s + mspan.allocCache, np.int64(shifted >> np.uint64(1)))
     store64(m, t, s + mspan.freeindex, freeidx)
-    store(m, t, s + mspan.allocCount, 2, load_near(m, t, s + mspan.allocCount, 2) + 1)
-    return result * load_near64(m, t, s + mspan.elemsize) + load_near64(m, t, s + mspan.startAddr)
+    store(m, t, s + mspan.allocCount, 2, load(m, t, s + mspan.allocCount, 2) + 1)
+    return result * load64(m, t, s + mspan.elemsize) + load64(m, t, s + mspan.startAddr)
 
 
 @kernel
 def tiny(m, t, c, size):
     """A piece of the P's tiny block, aligned as its size allows."""
-    block, off = load_near64(m, t, c + mcache.tiny), load_near64(m, t, c + mcache.tinyoffset)
+    block, off = load64(m, t, c + mcache.tiny), load64(m, t, c + mcache.tinyoffset)
     if size & 7 == 0:
         off = (off + 7) & ~7
     elif size & 3 == 0:
@@ -115,7 +114,7 @@ def tiny(m, t, c, size):
     count_asked(m, t, TINY, size)
     if off + size <= P.maxTinySize and block:
         store64(m, t, c + mcache.tinyoffset, off + size)
-        store64(m, t, c + mcache.tinyAllocs, load_near64(m, t, c + mcache.tinyAllocs) + 1)
+        store64(m, t, c + mcache.tinyAllocs, load64(m, t, c + mcache.tinyAllocs) + 1)
         return block + off
     return new_tiny_block(m, t, c, size)
 
@@ -128,7 +127,7 @@ def new_tiny_block(m, t, c, size):
         return 0
     store64(m, t, x, 0)
     store64(m, t, x + 8, 0)
-    if size < load_near64(m, t, c + mcache.tinyoffset) or load_near64(m, t, c + mcache.tiny) == 0:
+    if size < load64(m, t, c + mcache.tinyoffset) or load64(m, t, c + mcache.tiny) == 0:
         store64(m, t, c + mcache.tiny, x)
         store64(m, t, c + mcache.tinyoffset, size)
     publish(m, t, x, s, size)
@@ -139,18 +138,18 @@ def new_tiny_block(m, t, c, size):
 @kernel
 def small(m, t, c, size, typ, needzero):
     if size <= P.smallSizeMax - 8:
-        sizeclass = load_near8(m, t, V.size_to_class8 + (size + 7) // 8)
+        sizeclass = load8(m, t, V.size_to_class8 + (size + 7) // 8)
     else:
-        sizeclass = load_near8(m, t, V.size_to_class128 + (size - P.smallSizeMax + 127) // 128)
+        sizeclass = load8(m, t, V.size_to_class128 + (size - P.smallSizeMax + 127) // 128)
     spanclass = sizeclass << 1 | (typ == 0)
     x, s = next_object(m, t, c, spanclass)
     if x == 0:
         return 0
     count_asked(m, t, sizeclass, size)
-    if needzero and load_near8(m, t, s + mspan.needzero):
-        memclr(m, t, x, load_near64(m, t, s + mspan.elemsize))
+    if needzero and load8(m, t, s + mspan.needzero):
+        memclr(m, t, x, load64(m, t, s + mspan.elemsize))
     if typ:
-        note_pointers(m, t, c, x, load_near64(m, t, s + mspan.elemsize), size, typ)
+        note_pointers(m, t, c, x, load64(m, t, s + mspan.elemsize), size, typ)
     publish(m, t, x, s, size)
     profile(m, t, x, s, typ)
     return x
@@ -159,11 +158,11 @@ def small(m, t, c, size, typ, needzero):
 @hot
 def next_object(m, t, c, spanclass):
     """(address of a free object or 0 after a fatal error, its span)."""
-    s = load_near64(m, t, c + mcache.alloc + spanclass * 8)
+    s = load64(m, t, c + mcache.alloc + spanclass * 8)
     x = nextFreeFast(m, t, s)
     if x == 0:
         x = call_door(m, P.DOOR_NEXT_FREE, t, c, spanclass, 0)
-        s = load_near64(m, t, c + mcache.alloc + spanclass * 8)
+        s = load64(m, t, c + mcache.alloc + spanclass * 8)
     return x, s
 
 
@@ -173,8 +172,8 @@ def large(m, t, c, size, typ, needzero):
     if s == 0:
         return 0
     count_asked(m, t, LARGE, size)
-    x, elemsize = load_near64(m, t, s + mspan.startAddr), load_near64(m, t, s + mspan.elemsize)
-    dirty = needzero and load_near8(m, t, s + mspan.needzero)
+    x, elemsize = load64(m, t, s + mspan.startAddr), load64(m, t, s + mspan.elemsize)
+    dirty = needzero and load8(m, t, s + mspan.needzero)
     if dirty and typ:
         memclr(m, t, x, elemsize)
     if typ:
@@ -190,8 +189,8 @@ def large(m, t, c, size, typ, needzero):
 def note_pointers(m, t, c, x, elemsize, size, typ):
     """Pointer bits, and how much of the object the collector has to scan."""
     heapBitsSetType(m, t, x, elemsize, size, typ)
-    last, ptrs = load_near64(m, t, typ + type_.Size_), load_near64(m, t, typ + type_.PtrBytes)
-    store64(m, t, c + mcache.scanAlloc, load_near64(m, t, c + mcache.scanAlloc) + (size - last if size > last else 0) + ptrs)
+    last, ptrs = load64(m, t, typ + type_.Size_), load64(m, t, typ + type_.PtrBytes)
+    store64(m, t, c + mcache.scanAlloc, load64(m, t, c + mcache.scanAlloc) + (size - last if size > last else 0) + ptrs)
 
 
 @kernel
@@ -205,7 +204,7 @@ def publish(m, t, x, s, size):
     """The publication barrier, then the index up to which the collector may look. While it marks, the object is black."""
     if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.UNPUBLISHED == 0:
         sfence(m, t)
-    store64(m, t, s + mspan.freeIndexForScan, load_near64(m, t, s + mspan.freeindex))
+    store64(m, t, s + mspan.freeIndexForScan, load64(m, t, s + mspan.freeindex))
     if is_marking(m, t):
         m.thread[t].guest[P.SIZE] = size
         call_door(m, P.DOOR_GC, t, MARK_NEW, x, s)

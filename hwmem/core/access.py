@@ -1,7 +1,8 @@
 """Loads, stores and atomics: what every front end calls, and nothing else reaches memory.
 
     load64(m, t, va) ── hit filter ──> bytes          inlined, a few dozen instructions (cache/hit_filter.py)
-                   └── memory door ──> all the rest   (memory_door.py), one call
+                   ├── near ──> bytes                 a load that hits the first-level TLB and the L1 (near.py), one call
+                   └── memory door ──> all the rest   (memory_door.py)
 
 `m` is the machine, `t` the thread. A bad access ends the thread with a signal (linux/fault.py) and reads 0.
 """
@@ -10,6 +11,7 @@ from hwmem import params as P
 from hwmem._jit import apart, call_door, hot, kernel
 from hwmem.cache.hit_filter import hot_host, is_hot, is_line_hot
 from hwmem.core.in_flight import may_meet, meet_stores, retire, word_of, words_of
+from hwmem.core.near import NOT_NEAR, near
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
 
 
@@ -17,8 +19,10 @@ from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke3
 def load(m, t, va, size):
     """`size` (1, 2, 4, 8) bytes at `va`, zero-extended below 8, as int64."""
     core = m.core[m.thread[t].core]
-    if not is_known(core, va, size, 0) or may_meet(core, va):
+    if not is_known(core, va, size, 0):
         return load_else(m, t, va, size)
+    if may_meet(core, va):
+        return load_meeting(m, t, va, size)
     core.loads += 1
     core.cycles += core.hit_cycles
     return peek_sized(hot_host(core, va), size)
@@ -26,10 +30,13 @@ def load(m, t, va, size):
 
 @apart
 def load_else(m, t, va, size):
-    """A load that the hit filter does not answer, or that may meet a store in flight, or is not aligned."""
+    """A load that the hit filter does not answer, or that is not aligned."""
     core = m.core[m.thread[t].core]
-    if (may_meet(core, va) or va & size - 1) and is_hot(core, va, size, 0):
+    if va & size - 1 and is_hot(core, va, size, 0):
         return load_meeting(m, t, va, size)
+    host = near(m, core, va, size)
+    if host != NOT_NEAR:
+        return peek_sized(host, size)
     return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
 
 

@@ -1,11 +1,11 @@
-"""Loads that mostly hit, from code that uses more lines than the hit filter holds: the TLB and the L1 are tried before the door.
+"""Loads that hit the first-level TLB and the L1, but not the hit filter: they are tried here before the memory door is called.
 
-    load_near(m, t, va, size) ── hit filter ──> bytes                     inlined, as load64
-                             └── near ──> bytes                           one call, half of the door's time
-                                   └── memory door ──> all the rest
+    load64 ── hit filter ──> bytes        inlined
+          └── near ──> bytes              in the same call that else goes to the door, in half of its time
+                └── memory door ──> all the rest
 
-A runtime's marker reads a dozen lines for each object, in as many pages: two that share a set of the L1 or of the TLB push each
-other out of the filter, time and again. `near` remembers where it found a line, and looks there first:
+Programs use more lines than the filter holds: two that share a set of the L1 or of the TLB push each other out of it, time and again.
+`near` remembers where it found a line, and looks there first:
 
     seen[va >> 6 & 255].line          va | 63, 0: none        .pa   the line's physical address
                        .entry         its entry in the L1     .page_entry   its page's, in the first-level TLB
@@ -21,11 +21,10 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot
-from hwmem.cache.hit_filter import LAST, hot_host, note_frame, note_line
+from hwmem.cache.hit_filter import LAST, note_frame, note_line
 from hwmem.cache.private import HIT
 from hwmem.cache.sets import index_of, touch_entry
-from hwmem.core.access import is_known, load_else, load_meeting, peek_sized
-from hwmem.core.in_flight import may_meet, meet_stores
+from hwmem.core.in_flight import meet_stores
 from hwmem.mmu.tlb import key_4k
 from hwmem.mmu.translate import is_user_address
 
@@ -33,45 +32,10 @@ NOT_NEAR = -1
 
 
 @hot
-def load_near(m, t, va, size):
-    """`size` (1, 2, 4, 8) bytes at `va`, as access.load gives them."""
-    core = m.core[m.thread[t].core]
-    if not is_known(core, va, size, 0):
-        return load_near_else(m, t, va, size)
-    if may_meet(core, va):
-        return load_meeting(m, t, va, size)
-    core.loads += 1
-    core.cycles += core.hit_cycles
-    return peek_sized(hot_host(core, va), size)
-
-
-@hot
-def load_near64(m, t, va):
-    """The 8 bytes at `va`, as int64."""
-    return load_near(m, t, va, 8)
-
-
-@hot
-def load_near8(m, t, va):
-    """The byte at `va`, 0 to 255."""
-    return load_near(m, t, va, 1)
-
-
-@apart
-def load_near_else(m, t, va, size):
-    """A load that the hit filter does not answer, or that is not aligned."""
-    if va & size - 1 == 0:
-        host = near(m, m.core[m.thread[t].core], va, size)
-        if host != NOT_NEAR:
-            return peek_sized(host, size)
-    return load_else(m, t, va, size)
-
-
-@hot
 def near(m, core, va, size):
     """Perform a load that hits in the first-level TLB and the L1, with no store waiting and no observer on: the bytes' host address. For
     any other load NOT_NEAR, with nothing changed."""
-    if core.plain == 0 or size > 8:
+    if core.plain == 0 or size > 8 or (va & LAST) + size > P.LINE:
         return NOT_NEAR
     if not is_where_seen(m, core, va) and not look(m, core, va):
         return NOT_NEAR

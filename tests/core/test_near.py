@@ -5,10 +5,9 @@ import pytest
 
 import hwmem
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import call_door, kernel
 from hwmem.config.machine import CacheConfig, MachineConfig, TlbConfig
 from hwmem.core.access import fetch_add64, load, store64
-from hwmem.core.near import load_near
 from hwmem.machine.machine import Machine
 from kernels_under_test import threads_of
 
@@ -36,9 +35,9 @@ def mixture(m, threads, script, near, results):
         elif script[i, 1] == ADD:
             results[i] = fetch_add64(m, t, va & ~7, i)
         elif near:
-            results[i] = load_near(m, t, va, size)
-        else:
             results[i] = load(m, t, va, size)
+        else:
+            results[i] = call_door(m, P.DOOR_MEMORY, t, va, size | P.LOAD << P.KIND_SHIFT, 0)
 
 
 def script_of(base, rng):
