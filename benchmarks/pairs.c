@@ -11,7 +11,7 @@
 
 enum { BATCH = 8, BYTES = 64, ROUNDS = 20, PAIRS = 400000, GROWTH = 1 << 20, UPPER = 47 };
 static const uint64_t ADDRESS = (1ull << UPPER) - 1, OWNER = 1, TABLE = 1ull << 44, AREA = 1ull << 30;
-static uint64_t next, end, start, lock, head;
+static uint64_t next, end, start, alone, head;
 #define WORD(a) (*(volatile uint64_t *)(a))
 
 static void *bump_malloc(size_t n) {
@@ -42,39 +42,61 @@ static void bump_anew(void) {
 
 static void unlink_block(uint64_t p) {
     uint64_t after = WORD(p + 8), before = WORD(p + 16);
-    if (before) WORD(before + 8) = after; else head = after;
+    if (before) WORD(before + 8) = after; else WORD(&head) = after;
     if (after) WORD(after + 16) = before;
 }
 
-static void link_block(uint64_t p, uint64_t size) {
-    WORD(p) = WORD(p + size - 8) = size;
-    WORD(p + 8) = head, WORD(p + 16) = 0;
-    if (head) WORD(head + 16) = p;
-    head = p;
-}
+static void set_tags(uint64_t p, uint64_t size, uint64_t state) { WORD(p) = WORD(p + size - 8) = size | state; }
 
 static void *list_malloc(size_t n) {
-    if (WORD(&lock)) /* one thread: it is not taken */
+    uint64_t size = (n + 31) & ~15ull, p, has = 0, rest;
+    if (WORD(&alone) != OWNER) /* one thread: the lock is not taken */
         abort();
-    uint64_t size = (n + 31) & ~15ull, p = head;
-    while (p && WORD(p) < size)
-        p = WORD(p + 8);
+    for (p = WORD(&head); p; p = WORD(p + 8))
+        if ((has = WORD(p) & ~1ull) >= size)
+            break;
     if (!p)
         abort();
-    uint64_t has = WORD(p);
-    unlink_block(p);
-    if (has - size >= 32) link_block(p + size, has - size); else size = has;
-    WORD(p) = WORD(p + size - 8) = size | 1;
+    if (has - size < 32) {
+        unlink_block(p);
+        set_tags(p, has, 1);
+        return (void *)(p + 8);
+    }
+    uint64_t after = WORD(p + 8), before = WORD(p + 16);
+    rest = p + size;
+    WORD(rest + 8) = after, WORD(rest + 16) = before;
+    if (before) WORD(before + 8) = rest; else WORD(&head) = rest;
+    if (after) WORD(after + 16) = rest;
+    set_tags(rest, has - size, 0);
+    set_tags(p, size, 1);
     return (void *)(p + 8);
 }
 
 static void list_free(void *block) {
-    if (WORD(&lock))
+    uint64_t p = (uint64_t)block - 8, word, size, after, before, first, joined = 0;
+    if (WORD(&alone) != OWNER)
         abort();
-    uint64_t p = (uint64_t)block - 8, size = WORD(p) & ~1ull;
-    if (!(WORD(p + size) & 1)) { uint64_t more = WORD(p + size); unlink_block(p + size); size += more; }
-    if (!(WORD(p - 8) & 1)) { uint64_t more = WORD(p - 8); p -= more; unlink_block(p); size += more; }
-    link_block(p, size);
+    word = WORD(p), size = word & ~1ull;
+    if (word == size || WORD(p + size - 8) != word)
+        abort();
+    after = WORD(p + size), before = WORD(p - 8);
+    if (!(after & 1)) {
+        unlink_block(p + size);
+        size += after;
+        after = WORD(p + size);
+    }
+    if (!(before & 1))
+        p -= before, size += before, joined = 1;
+    set_tags(p, size, 0);
+    first = WORD(&head);
+    if (first != p) {
+        if (joined) unlink_block(p);
+        WORD(p + 8) = first, WORD(p + 16) = 0;
+        if (first) WORD(first + 16) = p;
+        WORD(&head) = p;
+    }
+    if (after == 1 && size > AREA)
+        abort();
 }
 
 static void nothing(void *block) { (void)block; }
@@ -86,7 +108,8 @@ int main(int argc, char **argv) {
     if (argc > 1 && !strcmp(argv[1], "list")) {
         start = (uint64_t)mmap(0, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         WORD(start) = 1, WORD(start + AREA - 8) = 1;
-        link_block(start + 8, AREA - 16);
+        head = start + 8, alone = OWNER;
+        set_tags(head, AREA - 16, 0);
         take = list_malloc, give = list_free;
     } else if (argc > 1) {
         start = ((uint64_t)sbrk(0) + 15) & ~15ull;

@@ -19,9 +19,9 @@ Source: Knuth, The Art of Computer Programming 1, 2.5, algorithms A to C; Wilson
 
 import numpy as np
 
-from hwmem._jit import DOORS, cold, kernel
+from hwmem._jit import DOORS, apart, cold, hot, kernel
 from hwmem.bits import ctz64
-from hwmem.core.access import load64
+from hwmem.core.access import load64, store64
 from goalloc import params as P
 from goalloc.words import ONE, clz64, get64, get_mask, low_bits, put64, put_mask
 from goalloc.baselines.system import (
@@ -92,10 +92,10 @@ def is_taken(m, t, p):
     return load64(m, t, p) & 1
 
 
-@cold
+@hot
 def set_tags(m, t, p, size, state):
-    put64(m, t, p, size | state)
-    put64(m, t, p + size - TAG, size | state)
+    store64(m, t, p, size | state)
+    store64(m, t, p + size - TAG, size | state)
 
 
 # Lists of free blocks
@@ -110,66 +110,69 @@ def range_of(m, t, size):
     return min(4 * (order - 5) + (size >> order - 2 & 3), RANGES - 1)
 
 
-@cold
-def link(m, t, p, size):
-    """Block `p` is the first of its list."""
-    r = range_of(m, t, size)
-    head = data(m, t) + LISTS + 8 * r
-    first = get64(m, t, head)
-    put64(m, t, p + 8, first)
-    put64(m, t, p + 16, 0)
+@kernel
+def head_of(m, t, r):
+    return data(m, t) + LISTS + 8 * r
+
+
+@hot
+def link(m, t, p, r, first):
+    """Block `p` is the first of list `r`, before the one that was."""
+    store64(m, t, p + 8, first)
+    store64(m, t, p + 16, 0)
     if first:
-        put64(m, t, first + 16, p)
+        store64(m, t, first + 16, p)
     elif policy(m, t) == SEGREGATED:
         word = data(m, t) + MAP + (r >> 6) * 8
         put_mask(m, t, word, get_mask(m, t, word) | ONE << np.uint64(r & 63))
-    put64(m, t, head, p)
+    store64(m, t, head_of(m, t, r), p)
 
 
-@cold
-def unlink(m, t, p):
-    """Block `p` is in no list."""
-    after, before, r = get64(m, t, p + 8), get64(m, t, p + 16), range_of(m, t, size_of(m, t, p))
+@apart
+def unlink(m, t, p, size):
+    """Block `p` of `size` bytes is in no list."""
+    after, before, r = load64(m, t, p + 8), load64(m, t, p + 16), range_of(m, t, size)
     if policy(m, t) == NEXT and get64(m, t, data(m, t) + ROVER) == p:
         put64(m, t, data(m, t) + ROVER, after)
     if before:
-        put64(m, t, before + 8, after)
+        store64(m, t, before + 8, after)
     else:
-        put64(m, t, data(m, t) + LISTS + 8 * r, after)
+        store64(m, t, head_of(m, t, r), after)
         if after == 0 and policy(m, t) == SEGREGATED:
             word = data(m, t) + MAP + (r >> 6) * 8
             put_mask(m, t, word, get_mask(m, t, word) & ~(ONE << np.uint64(r & 63)))
     if after:
-        put64(m, t, after + 16, before)
+        store64(m, t, after + 16, before)
 
 
-# Searches: a free block of `size` bytes or more, or 0
+# Searches: a free block of `size` bytes or more and how many it has; (0, _): there is none
 
 
 @kernel
 def search(m, t, size):
-    head = data(m, t) + LISTS
+    head = head_of(m, t, 0)
     if policy(m, t) == FIRST:
         return first_fit(m, t, load64(m, t, head), 0, size)
     if policy(m, t) == BEST:
         return best_fit(m, t, load64(m, t, head), size)
     if policy(m, t) == NEXT:
         rover = load64(m, t, data(m, t) + ROVER)
-        found = first_fit(m, t, rover, 0, size) if rover else 0
-        return found if found else first_fit(m, t, load64(m, t, head), rover, size)
+        found = first_fit(m, t, rover, 0, size) if rover else (0, 0)
+        return found if found[0] else first_fit(m, t, load64(m, t, head), rover, size)
     r = range_of(m, t, size)
-    found = first_fit(m, t, load64(m, t, head + 8 * r), 0, size)
-    return found if found else larger_range(m, t, r + 1)
+    found = first_fit(m, t, load64(m, t, head_of(m, t, r)), 0, size)
+    return found if found[0] else larger_range(m, t, r + 1)
 
 
-@cold
+@kernel
 def first_fit(m, t, p, until, size):
     """The first from `p` on, before `until`, that is large enough."""
     while p and p != until:
-        if size_of(m, t, p) >= size:
-            return p
+        has = size_of(m, t, p)
+        if has >= size:
+            return p, has
         p = load64(m, t, p + 8)
-    return 0
+    return 0, 0
 
 
 @cold
@@ -180,7 +183,7 @@ def best_fit(m, t, p, size):
         if size <= here < least:
             best, least = p, here
         p = load64(m, t, p + 8)
-    return best
+    return best, least
 
 
 @cold
@@ -189,9 +192,10 @@ def larger_range(m, t, r):
     while r < RANGES:
         mask = get_mask(m, t, data(m, t) + MAP + (r >> 6) * 8) & ~low_bits(r & 63)
         if mask:
-            return get64(m, t, data(m, t) + LISTS + 8 * ((r & ~63) + ctz64(mask)))
+            p = get64(m, t, head_of(m, t, (r & ~63) + ctz64(mask)))
+            return p, size_of(m, t, p)
         r = (r & ~63) + 64
-    return 0
+    return 0, 0
 
 
 # The operations, under the lock
@@ -209,67 +213,72 @@ def take(m, t, n):
     if not 0 <= n < LARGEST:
         return 0
     size = block_size(n)
-    p = search(m, t, size)
+    p, has = search(m, t, size)
     if p == 0:
         p = grow(m, t, size)
         if p == 0:
             return 0
-    has = size_of(m, t, p)
+        has = size_of(m, t, p)
     if has - size < LEAST:
-        unlink(m, t, p)
+        unlink(m, t, p, has)
         set_tags(m, t, p, has, 1)
     else:
         cut(m, t, p, has, size)
     return p + TAG
 
 
-@cold
+@hot
 def cut(m, t, p, has, size):
     """The first `size` of a free block's `has` bytes are somebody's; the rest takes its place in the list, or, segregated, goes to its own."""
     rest = p + size
     if policy(m, t) == SEGREGATED:
-        unlink(m, t, p)
-        set_tags(m, t, rest, has - size, 0)
-        link(m, t, rest, has - size)
+        unlink(m, t, p, has)
+        r = range_of(m, t, has - size)
+        link(m, t, rest, r, load64(m, t, head_of(m, t, r)))
     else:
-        after, before = get64(m, t, p + 8), get64(m, t, p + 16)
-        set_tags(m, t, rest, has - size, 0)
-        put64(m, t, rest + 8, after)
-        put64(m, t, rest + 16, before)
-        put64(m, t, before + 8 if before else data(m, t) + LISTS, rest)
+        after, before = load64(m, t, p + 8), load64(m, t, p + 16)
+        store64(m, t, rest + 8, after)
+        store64(m, t, rest + 16, before)
+        store64(m, t, before + 8 if before else head_of(m, t, 0), rest)
         if after:
-            put64(m, t, after + 16, rest)
+            store64(m, t, after + 16, rest)
         if policy(m, t) == NEXT:
             put64(m, t, data(m, t) + ROVER, rest)
+    set_tags(m, t, rest, has - size, 0)
     set_tags(m, t, p, size, 1)
 
 
-@cold
+@hot
 def give(m, t, p):
     """Free block `p`, and join it with its free neighbours."""
-    size = size_of(m, t, p)
-    if not is_taken(m, t, p) or get64(m, t, p + size - TAG) != size | 1:
+    word = load64(m, t, p)
+    size = word & ~1
+    if word == size or load64(m, t, p + size - TAG) != word:
         bad_free(m, t)
         return
-    p = join(m, t, p, size)
-    if p + size_of(m, t, p) == get64(m, t, data(m, t) + END) and size_of(m, t, p) >= TRIM:
+    if join(m, t, p, size):
         trim(m, t, 0)
 
 
-@cold
+@kernel
 def join(m, t, p, size):
-    """The free block that `p` of `size` bytes becomes with its neighbours, in its list."""
-    after = p + size
-    if not is_taken(m, t, after):
-        size += size_of(m, t, after)
-        unlink(m, t, after)
-    if not get64(m, t, p - TAG) & 1:
-        size += get64(m, t, p - TAG)
-        p -= get64(m, t, p - TAG)
-        unlink(m, t, p)
+    """Block `p` of `size` bytes is free, with its free neighbours one block in a list. Whether it is at the heap's end, and large."""
+    after, before = load64(m, t, p + size), load64(m, t, p - TAG)
+    if not after & 1:
+        unlink(m, t, p + size, after)
+        size += after
+        after = load64(m, t, p + size)
+    r, old = range_of(m, t, size), 0
+    if not before & 1:
+        p, size, old = p - before, size + before, before
+        r = range_of(m, t, size)
     set_tags(m, t, p, size, 0)
-    link(m, t, p, size)
-    return p
+    first = load64(m, t, head_of(m, t, r))
+    if first != p or policy(m, t) == NEXT:  # else it is where it should be
+        if old:
+            unlink(m, t, p, old)
+        link(m, t, p, r, load64(m, t, head_of(m, t, r)) if first == p else first)
+    return after == 1 and size >= TRIM  # where the heap ends there are no more bytes, in use
 
 
 @cold
@@ -283,7 +292,8 @@ def grow(m, t, size):
         return 0
     put64(m, t, end + more, 1)
     put64(m, t, data(m, t) + END, end + more)
-    return join(m, t, end, more)
+    join(m, t, end, more)
+    return end + more - (get64(m, t, end + more - TAG) & ~1)
 
 
 @cold
@@ -297,11 +307,12 @@ def trim(m, t, everything):
     if 0 < last - less < LEAST:
         less -= 4096
     p = end - last
-    unlink(m, t, p)
+    unlink(m, t, p, last)
     put64(m, t, p, 1)  # where less is all of it
     if last > less:
+        r = range_of(m, t, last - less)
         set_tags(m, t, p, last - less, 0)
-        link(m, t, p, last - less)
+        link(m, t, p, r, get64(m, t, head_of(m, t, r)))
         put64(m, t, end - less, 1)
     put64(m, t, data(m, t) + END, end - less)
     move_break(m, t, end - less + TAG)
@@ -318,8 +329,9 @@ def resize(m, t, block, n):
     has = size_of(m, t, p)
     after = p + has
     if has < size and not is_taken(m, t, after) and has + size_of(m, t, after) >= size:
-        unlink(m, t, after)
-        has += size_of(m, t, after)
+        more = size_of(m, t, after)
+        unlink(m, t, after, more)
+        has += more
     if has >= size:
         if has - size >= LEAST:
             set_tags(m, t, p, size, 1)

@@ -4,7 +4,7 @@
 counted one by one; what is counted are calls that change the process's memory.
 """
 
-from hwmem._jit import DOORS, kernel
+from hwmem._jit import DOORS, hot
 from hwmem.libc import malloc as libc
 from goalloc import params as P
 from goalloc.baselines.system import END_THREAD, FREE, MALLOC, REALLOC, TICK, USABLE_SIZE
@@ -20,7 +20,7 @@ def glibc_door(m, t, operation, a, b):
     return answer
 
 
-@kernel
+@hot
 def call(m, t, operation, a, b):
     if operation == MALLOC:
         return libc.malloc(m, t, a)

@@ -15,7 +15,7 @@ once when they are freed; the tree's cache has no second level.
 Source: jemalloc 5.3.0 src/jemalloc.c, tcache.c, thread_event.c, cache_bin.h.
 """
 
-from hwmem._jit import DOORS, cold, kernel
+from hwmem._jit import DOORS, cold, hot, kernel
 from hwmem.core.access import load, load8, load64, store, store64
 from goalloc import params as P
 from goalloc.words import clz64, get8, get16, get64, put8, put16, put64
@@ -34,6 +34,7 @@ from goalloc.baselines.system import (
     copy_block,
     data,
     local,
+    local_of,
     map_memory,
 )
 import numpy as np
@@ -60,12 +61,13 @@ def jemalloc_door(m, t, operation, a, b):
     return 0
 
 
-@kernel
+@hot
 def take(m, t, n):
     """The address of `n` bytes, or 0."""
     if not 0 <= n <= L.LOOKUP_MAX:
         return slow_take(m, t, n)
-    d, mine = data(m, t), local(m, t)
+    d = data(m, t)
+    mine = local_of(d, t)
     c = load8(m, t, d + L.SIZE2INDEX + (n + 7 >> 3))
     after = load64(m, t, mine + L.ALLOCATED) + load64(m, t, d + L.INDEX2SIZE + 8 * c)
     if after >= load64(m, t, mine + L.ALLOCATED_NEXT):
@@ -81,11 +83,11 @@ def take(m, t, n):
     return x
 
 
-@kernel
-def leaf_word(m, t, x):
+@hot
+def leaf_word(m, t, mine, x):
     """The radix tree's word for the page of `x`, by the thread's cache of leaves."""
     key = x >> L.LEAF_SHIFT
-    cached = local(m, t) + L.TREE_CACHE + 16 * (key & L.TREE_CACHED - 1)
+    cached = mine + L.TREE_CACHE + 16 * (key & L.TREE_CACHED - 1)
     if load64(m, t, cached) != key + 1:
         return find_leaf(m, t, x, cached)
     return load64(m, t, load64(m, t, cached + 8) + 8 * (x >> L.PAGE_SHIFT & (1 << L.TREE_BITS) - 1))
@@ -101,14 +103,16 @@ def find_leaf(m, t, x, cached):
     return 0
 
 
-@kernel
+@hot
 def give(m, t, x):
-    word, mine = leaf_word(m, t, x), local(m, t)
+    d = data(m, t)
+    mine = local_of(d, t)
+    word = leaf_word(m, t, mine, x)
     if not word & 1:  # no slab's
         slow_give(m, t, x, word)
         return
     c = word >> 48
-    after = load64(m, t, mine + L.FREED) + load64(m, t, data(m, t) + L.INDEX2SIZE + 8 * c)
+    after = load64(m, t, mine + L.FREED) + load64(m, t, d + L.INDEX2SIZE + 8 * c)
     place = mine + L.BINS + L.BIN_BYTES * c
     head = load64(m, t, place + L.HEAD)
     if after >= load64(m, t, mine + L.FREED_NEXT) or head & 0xFFFF == load(m, t, place + L.FULL, 2):
@@ -277,7 +281,7 @@ def collect(m, t):
 
 @cold
 def usable(m, t, x):
-    word = leaf_word(m, t, x)
+    word = leaf_word(m, t, local(m, t), x)
     return L.SIZE_OF[word >> 48] if word & L.EDATA_MASK and word >> 48 < L.NUM_SIZES else 0
 
 

@@ -49,7 +49,7 @@ ARENAS_PER_CORE = 4
 
 # A thread's
 ALLOCATED, ALLOCATED_NEXT, FREED, FREED_NEXT, ARENA, TICKS, RANDOM, NEXT_GC, READY = 0, 8, 16, 24, 32, 40, 48, 56, 60
-TREE_CACHE, TREE_CACHED = 64, 16  # (leaf's key, leaf)
+TREE_CACHE, TREE_CACHED = 1664, 16  # (leaf's key, leaf)
 BINS, BIN_BYTES = 320, 24
 HEAD, REQUESTS, LOW, FULL, EMPTY = 0, 8, 16, 18, 20  # of a bin; the last three are the low 16 bits of addresses in its stack
 FILL_DIV, REFILLED, SCRATCH = 1312, 1360, 2048

@@ -33,12 +33,18 @@ SEVERAL = -1
 
 @kernel
 def data(m, t):
-    return m.process[m.thread[t].process].guest[P.DATA]
+    return m.process[m.thread[t].process].guest[P.DATA] & -H.LINE  # it is a multiple of a line, which tells the compiler so
 
 
 @kernel
 def local(m, t):
-    return data(m, t) + LOCAL + t * LOCAL_BYTES
+    return local_of(data(m, t), t)
+
+
+@kernel
+def local_of(d, t):
+    """The same, with what `data` gives."""
+    return d + LOCAL + t * LOCAL_BYTES
 
 
 @kernel
@@ -100,6 +106,13 @@ def map_aligned(m, t, n, alignment):
     unmap(m, t, va, start - va)
     unmap(m, t, start + n, va + alignment - H.PAGE - start)
     return start
+
+
+@kernel
+def map_in_set(m, t, n, page_set):
+    """The same from a page on whose number modulo 16 is `page_set` (DATA_SET), or 0."""
+    va = map_memory(m, t, n + 15 * H.PAGE)
+    return va + (page_set - va // H.PAGE) % 16 * H.PAGE if va else 0
 
 
 @kernel

@@ -14,7 +14,7 @@ Simplified: capacities are not moved between cores, no sampling, no "cold" class
 Source: google/tcmalloc docs/design.md, cpu_cache.h, percpu_tcmalloc.h, thread_cache.cc, tcmalloc.cc.
 """
 
-from hwmem._jit import DOORS, cold, kernel
+from hwmem._jit import DOORS, cold, hot, kernel
 from hwmem.core.access import load, load8, load32, load64, store, store32, store64
 from goalloc import params as P
 from goalloc.base.lock import lock, unlock
@@ -32,7 +32,8 @@ from goalloc.baselines.system import (
     copy_block,
     data,
     local,
-    map_memory,
+    local_of,
+    map_in_set,
     policy,
 )
 from goalloc.baselines.tcmalloc_central import batch_at, batch_size, class_bytes, insert_range, large_span, plunder, remove_range
@@ -59,68 +60,89 @@ def tcmalloc_door(m, t, operation, a, b):
     return 0
 
 
-@kernel
+@hot
 def take(m, t, n):
     """The address of `n` bytes, or 0."""
     if not 0 <= n <= L.MAX_SIZE:
         return take_large(m, t, n)
-    c = load8(m, t, data(m, t) + L.CLASS_ARRAY + (n + 7 >> 3 if n <= L.LARGE_SIZE else n + 127 + (120 << 7) >> 7))
-    if policy(m, t) == L.PER_CPU:
-        slab = slab_of(m, t)
-        current = load(m, t, slab + 8 * c, 2)
-        x = load64(m, t, slab + 8 * (current - 1)) if current else 1
-        if x & 1:  # what lies before the first pointer is odd
-            return refill(m, t, c)
-        store(m, t, slab + 8 * c, 2, current - 1)
-        return x
-    place = local(m, t) + L.LISTS + L.LIST_BYTES * c
+    d, by_cpu = data(m, t), policy(m, t) == L.PER_CPU
+    c = load8(m, t, d + L.CLASS_ARRAY + (n + 7 >> 3 if n <= L.LARGE_SIZE else n + 127 + (120 << 7) >> 7))
+    return take_of_cpu(m, t, d, c) if by_cpu else take_of_thread(m, t, d, c)
+
+
+@hot
+def take_of_cpu(m, t, d, c):
+    slab = slab_in(m, t, d)
+    current = load(m, t, slab + 8 * c, 2)
+    x = load64(m, t, slab + 8 * (current - 1)) if current else 1
+    if x & 1:  # what lies before the first pointer is odd
+        return refill(m, t, c)
+    store(m, t, slab + 8 * c, 2, current - 1)
+    return x
+
+
+@hot
+def take_of_thread(m, t, d, c):
+    mine = local_of(d, t)
+    place = mine + L.LISTS + L.LIST_BYTES * c
     x = load64(m, t, place + L.HEAD)
     if x == 0:
         return fetch(m, t, c)
     store64(m, t, place + L.HEAD, load64(m, t, x))
-    length = load32(m, t, place + L.LENGTH) - 1
+    length, low = load32(m, t, place + L.LENGTH) - 1, load32(m, t, place + L.LOW)
     store32(m, t, place + L.LENGTH, length)
-    if length < load32(m, t, place + L.LOW):
+    if length < low:
         store32(m, t, place + L.LOW, length)
-    store64(m, t, local(m, t) + L.SIZE, load64(m, t, local(m, t) + L.SIZE) - load32(m, t, data(m, t) + L.CLASS_BYTES + 4 * c))
+    store64(m, t, mine + L.SIZE, load64(m, t, mine + L.SIZE) - load32(m, t, d + L.CLASS_BYTES + 4 * c))
     return x
 
 
-@kernel
-def class_of(m, t, x):
+@hot
+def class_of(m, t, d, x):
     """The class of the page of `x`; 0: it has none."""
     page = x >> L.PAGE_SHIFT
     if not 0 <= page < 1 << 35:
         return 0
-    node = load64(m, t, data(m, t) + L.ROOT + 8 * (page >> L.LEAF_BITS + L.MIDDLE_BITS))
+    node = load64(m, t, d + L.ROOT + 8 * (page >> L.LEAF_BITS + L.MIDDLE_BITS))
     leaf = load64(m, t, node + 8 * (page >> L.LEAF_BITS & (1 << L.MIDDLE_BITS) - 1)) if node else 0
     return load8(m, t, leaf + L.L_CLASS + (page & (1 << L.LEAF_BITS) - 1)) if leaf else 0
 
 
-@kernel
+@hot
 def give(m, t, x):
-    c = class_of(m, t, x)
+    d, by_cpu = data(m, t), policy(m, t) == L.PER_CPU
+    c = class_of(m, t, d, x)
     if c == 0:
         give_large(m, t, x)
-    elif policy(m, t) == L.PER_CPU:
-        slab = slab_of(m, t)
-        current = load(m, t, slab + 8 * c, 2)
-        if current >= load(m, t, slab + 8 * c + 2, 2):
-            overflow(m, t, c, x)
-            return
-        store64(m, t, slab + 8 * current, x)
-        store(m, t, slab + 8 * c, 2, current + 1)
+    elif by_cpu:
+        give_to_cpu(m, t, d, c, x)
     else:
-        mine = local(m, t)
-        place = mine + L.LISTS + L.LIST_BYTES * c
-        size = load64(m, t, mine + L.SIZE) + load32(m, t, data(m, t) + L.CLASS_BYTES + 4 * c)
-        store64(m, t, mine + L.SIZE, size)
-        store64(m, t, x, load64(m, t, place + L.HEAD))
-        store64(m, t, place + L.HEAD, x)
-        length = load32(m, t, place + L.LENGTH) + 1
-        store32(m, t, place + L.LENGTH, length)
-        if length > load32(m, t, place + L.MOST) or size >= load64(m, t, mine + L.MAX):
-            too_much(m, t, c)
+        give_to_thread(m, t, d, c, x)
+
+
+@hot
+def give_to_cpu(m, t, d, c, x):
+    slab = slab_in(m, t, d)
+    current = load(m, t, slab + 8 * c, 2)
+    if current >= load(m, t, slab + 8 * c + 2, 2):
+        overflow(m, t, c, x)
+        return
+    store64(m, t, slab + 8 * current, x)
+    store(m, t, slab + 8 * c, 2, current + 1)
+
+
+@hot
+def give_to_thread(m, t, d, c, x):
+    mine = local_of(d, t)
+    place = mine + L.LISTS + L.LIST_BYTES * c
+    size = load64(m, t, mine + L.SIZE) + load32(m, t, d + L.CLASS_BYTES + 4 * c)
+    store64(m, t, mine + L.SIZE, size)
+    store64(m, t, x, load64(m, t, place + L.HEAD))
+    store64(m, t, place + L.HEAD, x)
+    length = load32(m, t, place + L.LENGTH) + 1
+    store32(m, t, place + L.LENGTH, length)
+    if length > load32(m, t, place + L.MOST) or size >= load64(m, t, mine + L.MAX):
+        too_much(m, t, c)
 
 
 # Per CPU
@@ -128,8 +150,14 @@ def give(m, t, x):
 
 @kernel
 def slab_of(m, t):
-    """The slab of the CPU on which the thread runs; in the thread's variables, unless it has moved."""
-    slab = load64(m, t, local(m, t) + L.SLAB)
+    """The slab of the CPU on which the thread runs."""
+    return slab_in(m, t, data(m, t))
+
+
+@hot
+def slab_in(m, t, d):
+    """The same: it is in the thread's variables, unless the thread has moved."""
+    slab = load64(m, t, local_of(d, t) + L.SLAB)
     core = m.thread[t].core
     if slab == 0 or m.thread[t].guest[P.CPU] != core + 1:
         return find_slab(m, t)
@@ -390,7 +418,7 @@ def give_large(m, t, x):
 
 @cold
 def usable(m, t, x):
-    c = class_of(m, t, x)
+    c = class_of(m, t, data(m, t), x)
     if c:
         return class_bytes(m, t, c)
     span = large_span(m, t, x)
@@ -425,8 +453,12 @@ def tick(m, t, everything):
 
 @cold
 def begin(m, t):
-    """The size map, the transfer caches' capacities, the slabs' place."""
+    """The size map, the transfer caches' capacities, the slabs' place, memory of its own."""
     d = data(m, t)
+    own = map_in_set(m, t, L.META_GROWTH, L.META_SET)
+    if own:
+        put64(m, t, d + L.META, own)
+        put64(m, t, d + L.META_END, own + L.META_GROWTH)
     for c in range(1, L.NUM_CLASSES):
         size, batch = L.TABLE[c, 0], L.TABLE[c, 2]
         for n in range(L.TABLE[c - 1, 0] + (c > 1) * 8, size + 1, 8):
@@ -441,4 +473,4 @@ def begin(m, t):
         put64(m, t, cache + L.T_MOST, most)
     put64(m, t, d + L.UNCLAIMED, L.THREADS_BYTES)
     if policy(m, t) == L.PER_CPU:
-        put64(m, t, d + L.SLABS, map_memory(m, t, m.cores << L.SLAB_SHIFT))
+        put64(m, t, d + L.SLABS, map_in_set(m, t, m.cores << L.SLAB_SHIFT, L.SLAB_SET))

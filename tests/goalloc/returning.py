@@ -1,8 +1,13 @@
 """A program that fills 512 MiB, drops them, gives them back and fills them again, as the one whose memory and page faults were recorded
 (madvise.json.gz): objects of 1 KiB or 1 MiB, every page written, kept in a variable of 12 MiB that has been touched before."""
 
-from hwmem import MachineConfig
+import ctypes
+
+from hwmem import MachineConfig, params as P
+from hwmem._jit import DOORS
+from hwmem._jit.doors import _NATIVE_DOOR
 from hwmem.kernels import kernel, store64
+from hwmem.machine.machine import RECORD
 import goalloc
 from goalloc.kernels import mallocgc, write_pointer
 from goalloc.programs.process import GLOBALS_BYTES
@@ -28,13 +33,36 @@ def drop(m, t, keep, n):
         write_pointer(m, t, keep + 8 * i, 0)
 
 
+class SystemCalls:
+    """The memory calls of a machine's programs from now on, in `rows` and as the recording has them: call, rights or advice, bytes."""
+
+    NAMES = {
+        P.SYS_MMAP: ("mmap", {P.PROT_NONE: "PROT_NONE", P.PROT_READ | P.PROT_WRITE: "PROT_READ|PROT_WRITE"}),
+        P.SYS_MADVISE: ("madvise", {P.MADV_DONTNEED: "MADV_DONTNEED", P.MADV_FREE: "MADV_FREE"}),
+        P.SYS_MUNMAP: ("munmap", {}),
+    }
+
+    def __init__(self, machine):
+        self.rows, self.sys = [], machine.state.sys
+        self._door = _NATIVE_DOOR(DOORS.compile(P.DOOR_SYSCALL, RECORD))
+        self._stub = _NATIVE_DOOR(self._note)
+        machine.state.doors[P.DOOR_SYSCALL] = ctypes.cast(self._stub, ctypes.c_void_p).value
+
+    def _note(self, result, exception, m, t, call, *arguments):
+        if call in self.NAMES:
+            name, words = self.NAMES[call]
+            self.rows.append((name, words.get(int(self.sys[2]), ""), int(self.sys[1])))
+        return self._door(result, exception, m, t, call, *arguments)
+
+
 class Returning:
-    """`steps`: what was there after each step, as recorded."""
+    """`steps`: what was there after each step, as recorded; `calls`: the memory calls of each step."""
 
     def __init__(self, kind, madvdontneed):
         config = MachineConfig().replace(cores=1, memory="1GiB")
         self.rt = goalloc.Runtime(config=config, gomaxprocs=1, collects=True, godebug=f"madvdontneed={madvdontneed}")
-        self.size, self.steps = BYTES[kind], {}
+        self.size, self.steps, self.calls = BYTES[kind], {}, {}
+        self.system_calls = SystemCalls(self.rt.process.machine)
         self.keep = self.rt.globals(KEPT_BYTES // 16)
         self.rt.globals(KEPT_BYTES // 16)
         self.rt.globals(GLOBALS_BYTES // 8)
@@ -58,6 +86,7 @@ class Returning:
             **{name: stats[name] for name in ("HeapSys", "HeapIdle", "HeapInuse", "HeapReleased", "NumGC", "Sys", "NextGC")},
         }
         self.faults = faults
+        self.calls[step], self.system_calls.rows = self.system_calls.rows, []
 
     def run(self):
         rt = self.rt
