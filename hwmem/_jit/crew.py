@@ -1,4 +1,4 @@
-"""Other processes that compile doors into the cache on a first run, one for each idle core.
+"""Other processes that compile doors into the cache on a first run: one for each idle core, and one on a busy machine, too.
 
     doors to make, the longest first ──> helper 1, helper 2, ...      over their standard inputs, one at a time
                                     └──> this process: what it needs and no helper has begun
@@ -19,15 +19,16 @@ from hwmem._jit.stamp import ROOT
 WAIT_SECONDS = 0.2
 
 
-def idle_cores():
-    """Cores that are idle right now, this process's own not counted."""
+def helpers_wanted():
+    """One for each core that is idle right now, this process's own not counted; where all are busy one nevertheless, unless there is but
+    one core: a first run waits for nothing else."""
     cores = len(os.sched_getaffinity(0))
     try:
         with open("/proc/loadavg", encoding="ascii") as file:
             running = int(file.read().split()[3].partition("/")[0])
     except (OSError, ValueError, IndexError):
         running = round(os.getloadavg()[0]) + 1
-    return max(0, cores - max(1, running))
+    return max(min(1, cores - 1), cores - max(1, running))
 
 
 class Crew:
@@ -38,8 +39,8 @@ class Crew:
         self.parts, self.queue, self.busy, self.helpers = {}, [], set(), 0
 
     def add(self, parts, helpers):
-        """`parts`: {number: (module, seconds)} that are to be compiled, and are not in the cache. `helpers`: as many more processes
-        as there are idle cores, where none is at work already."""
+        """`parts`: {number: (module, seconds)} that are to be compiled, and are not in the cache. `helpers`: as many more processes,
+        where none is at work already."""
         with self.changed:
             new = sorted(parts.keys() - self.parts.keys(), key=lambda n: parts[n][1], reverse=True)
             self.parts |= parts

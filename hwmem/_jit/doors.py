@@ -27,7 +27,7 @@ from numba.extending import intrinsic, overload
 
 from hwmem import params as P
 from hwmem._jit.compiler import JIT_DISABLED, KernelDispatcher
-from hwmem._jit.crew import Crew, idle_cores
+from hwmem._jit.crew import Crew, helpers_wanted
 from hwmem._jit.decorators import KERNEL_OPTIONS, kernel
 from hwmem.errors import MachineError
 
@@ -78,13 +78,13 @@ class Doors:
         return [bound or ctypes.cast(stub, ctypes.c_void_p).value for bound, stub in zip(self._addresses, self._stubs)]
 
     def prepare(self, numbers, record_type):
-        """These doors will be needed: the ones that are not in the cache are compiled from now on, by idle cores as well."""
+        """These doors will be needed: the ones that are not in the cache are compiled from now on, by other cores as well."""
         if JIT_DISABLED:
             return
         missing = [n for n in numbers if self._addresses[n] == 0 and not self.is_cached(n, record_type)]
         if missing:
             self._crew = self._crew or Crew()
-            self._crew.add({n: self.files[n] for n in missing}, idle_cores())
+            self._crew.add({n: self.files[n] for n in missing}, helpers_wanted())
 
     def compile(self, number, record_type):
         """Compile door `number`, or load it from the cache; its address."""

@@ -20,7 +20,7 @@ HELPED = """
     from hwmem.machine.machine import RECORD
     numbers = P.DOOR_SCHEDULE, P.DOOR_PROTECT
     helpers = int(sys.argv[1])
-    doors.idle_cores = lambda: helpers
+    doors.helpers_wanted = lambda: helpers
     if sys.argv[2] == "dies":
         Crew._start = lambda self, start=Crew._start: [helper := start(self), helper.kill()][0]
     DOORS.prepare(numbers, RECORD)
