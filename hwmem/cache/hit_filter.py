@@ -32,6 +32,7 @@ from hwmem._jit import cold, hot, kernel
 LAST = P.LINE - 1
 STORE_NEEDS = P.PTE_RW | P.PTE_D  # of a page's leaf entry, so that a store may go ahead
 NOT_KNOWN = -1
+HIT = -2  # what hit_line returns where the L1 serves an access
 FRAME = (1 << 63) - P.PAGE  # of what is known of a page: its frame
 
 

@@ -23,7 +23,7 @@ that level, if that is valid.
 
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
-from hwmem.cache.hit_filter import cool
+from hwmem.cache.hit_filter import HIT, cool
 from hwmem.cache.sets import index_in, key_of, prefetch_row, put, refill, row_of, take_victim, touch_entry, touch_in
 from hwmem.cache.directory import put_back, request, request_again
 from hwmem.cache.shares import BY_WALKER
@@ -32,7 +32,6 @@ from hwmem.cache.protocol import PR_RD
 
 BELOW_SHIFT = 32  # in an L2 entry's word: the LLC entry's link above, the L1 entry below it
 LOW = (1 << BELOW_SHIFT) - 1
-HIT = -2
 DIRECT = 1  # of an eviction: the machine is known to be `direct`
 
 

@@ -94,7 +94,7 @@ def store_else(m, t, va, size, value):
 
 @apart
 def store_unaligned(m, t, va, size, value):
-    """A store that the hit filter lets go ahead."""
+    """A store that is not aligned, and that the hit filter lets go ahead."""
     core = m.core[m.thread[t].core]
     core.stores += 1
     host = hot_host(core, va)

@@ -19,9 +19,9 @@ refused with SIGBUS, as Linux's split-lock detection does.
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.directory import keep_line
-from hwmem.cache.hit_filter import LAST, cool, note_line
+from hwmem.cache.hit_filter import HIT, LAST, cool, note_line
 from hwmem.cache.invalidations import held_value, oldest, process_all, process_due, process_lines
-from hwmem.cache.private import HIT, access_line
+from hwmem.cache.private import access_line
 from hwmem.cache.sets import index_of
 from hwmem.core.in_flight import meet_stores, retire, words_of
 from hwmem.core.place import LAST_PLACE, NOT_KNOWN, count_access, find_place, is_write, known_place

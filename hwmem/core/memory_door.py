@@ -3,7 +3,7 @@
 access.py calls it with the thread, the address, size and kind in one word, and the value of a store.
 
     no store waits, nobody watches:   short_way   translate ── L1, L2, directory, DRAM ── hit filter ── bytes
-    only they concern the access:     behind_stores    it joins them, or one of them feeds it
+    stores wait, nothing else does:   behind_stores    a store joins them, a load takes its value from one
     else                              access      the same with store buffer, early loads, observers (long_way.py)
     by physical address               serve       the kernel's accesses, drains (physical.py)
 
@@ -12,8 +12,8 @@ Returns what was loaded; 0 for a store; for an atomic the host address of the wo
 
 from hwmem import params as P
 from hwmem._jit import DOORS, cold, hot
-from hwmem.cache.hit_filter import LAST, known_frame, note_line
-from hwmem.cache.private import HIT, hit_line, take_miss
+from hwmem.cache.hit_filter import HIT, LAST, known_frame, note_line
+from hwmem.cache.private import hit_line, take_miss
 from hwmem.cache.sets import row_of
 from hwmem.core.in_flight import meet_stores, retire, words_of
 from hwmem.core.long_way import access, access_atomic
@@ -50,8 +50,8 @@ def takes_long_way(m, core, va, what):
 
 @hot
 def behind_stores(m, t, core, va, what, value):
-    """Whether the access is one that only waiting stores concern: a store that joins them or a load that one of them feeds; and its result.
-    If not, nothing has changed."""
+    """Whether waiting stores are all that the access depends on (a store that joins them, a load that takes its value from one of them), and
+    its result. If not, nothing has changed."""
     size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
     if core.sb_count == 0 or core.sb_next <= core.cycles or core.iq_count > 0 or m.observe.races or not m.mmu:
         return False, 0

@@ -21,12 +21,10 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot
-from hwmem.cache.hit_filter import LAST, note_frame, note_line
-from hwmem.cache.private import HIT
+from hwmem.cache.hit_filter import HIT, LAST, note_frame, note_line
 from hwmem.cache.sets import index_of, touch_entry
 from hwmem.core.in_flight import meet_stores
-from hwmem.mmu.tlb import key_4k
-from hwmem.mmu.translate import is_user_address
+from hwmem.mmu.tlb import is_user_address, key_4k
 
 NOT_NEAR = -1
 

@@ -6,9 +6,10 @@ accesses do not come here: it stands beside the caches (mmu/walk.py).
 
 from hwmem import params as P
 from hwmem._jit import apart, cold
+from hwmem.cache.hit_filter import HIT
 from hwmem.cache.invalidations import process_everywhere
 from hwmem.cache.past import access_uncached, clear_uncached
-from hwmem.cache.private import HIT, look_up, take_miss
+from hwmem.cache.private import look_up, take_miss
 from hwmem.cache.shares import close_share, open_share
 from hwmem.core.store_buffer import drain_all, drain_due, drain_entry
 from hwmem.observers.hooks import physical_seen

@@ -19,6 +19,12 @@ HUGE_KEY = 1 << 50
 
 
 @kernel
+def is_user_address(core, va):
+    """Whether the tables can map `va` for a user: its lower half in canonical form; 32 bits in a 32-bit process."""
+    return va >> (47 if core.levels == 4 else 32) == 0
+
+
+@kernel
 def key_4k(core, va):
     return core.asid << 36 | va >> P.PAGE_SHIFT
 

@@ -5,10 +5,10 @@ table, and the access is retried when the handler says so.
 """
 
 from hwmem import params as P
-from hwmem._jit import call_door, cold, hot, kernel
+from hwmem._jit import call_door, cold, hot
 from hwmem.cache.hit_filter import forget_page
 from hwmem.cache.sets import row_of
-from hwmem.mmu.tlb import fill_first, fill_second, first_level, key_4k, second_level
+from hwmem.mmu.tlb import fill_first, fill_second, first_level, is_user_address, key_4k, second_level
 from hwmem.mmu.walk import NO_LEAF, walk
 
 HUGE_FRAME = P.PTE_FRAME & ~(P.HUGE_PAGE - 1)
@@ -38,12 +38,6 @@ def translate(m, t, c, va, write):
     if pte & P.PTE_PS:
         return pte & HUGE_FRAME | va & (P.HUGE_PAGE - 1)
     return pte & P.PTE_FRAME | va & (P.PAGE - 1)
-
-
-@kernel
-def is_user_address(core, va):
-    """Whether the tables can map `va` for a user: its lower half in canonical form; 32 bits in a 32-bit process."""
-    return va >> (47 if core.levels == 4 else 32) == 0
 
 
 @cold

@@ -19,8 +19,9 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
+from hwmem.cache.hit_filter import HIT
 from hwmem.cache.past import access_uncached
-from hwmem.cache.private import HIT, look_up, take_miss
+from hwmem.cache.private import look_up, take_miss
 from hwmem.cache.sets import index_in, install, row_of, touch_in
 from hwmem.cache.shares import BY_WALKER
 from hwmem.memory.ram import peek32, peek64, poke32, poke64
