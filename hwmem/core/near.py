@@ -5,7 +5,8 @@
                 └── memory door ──> all the rest
 
 Programs use more lines than the filter holds: two that share a set of the L1 or of the TLB push each other out of it, time and again.
-`near` remembers where it found a line, and looks there first:
+A line that comes for the second time is looked for in both, and `near` remembers where it was and looks there from then on (one that comes
+once, as in a long loop, would be looked for in vain):
 
     seen[va >> 6 & 255].line          va | 63, 0: none        .pa   the line's physical address
                        .entry         its entry in the L1     .page_entry   its page's, in the first-level TLB
@@ -27,6 +28,7 @@ from hwmem.core.in_flight import meet_stores
 from hwmem.mmu.tlb import is_user_address, key_4k
 
 NOT_NEAR = -1
+NOWHERE = -1  # the physical address of a line that was not looked for
 
 
 @hot
@@ -35,9 +37,12 @@ def near(m, core, va, size):
     any other load NOT_NEAR, with nothing changed."""
     if core.plain == 0 or size > 8 or (va & LAST) + size > P.LINE:
         return NOT_NEAR
+    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+    if seen.line != (va | LAST):
+        seen.line, seen.pa = va | LAST, NOWHERE
+        return NOT_NEAR
     if not is_where_seen(m, core, va) and not look(m, core, va):
         return NOT_NEAR
-    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
     slot = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
     pa = seen.pa | va & LAST
     if slot.page != (va | core.page_last):
@@ -53,10 +58,8 @@ def near(m, core, va, size):
 
 @hot
 def is_where_seen(m, core, va):
-    """Whether the line of `va` and its page are, with a right to load, where they were seen last."""
+    """Whether the line of `va`, which has come before, and its page are, with a right to load, where they were seen last."""
     seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
-    if seen.line != (va | LAST):
-        return False
     tag = m.tag[seen.entry]
     if tag & P.KEY_MASK != seen.pa | P.OCCUPIED or tag & P.STATE_MASK == P.I:
         return False
@@ -80,7 +83,7 @@ def look(m, core, va):
     if i < 0 or m.tag[i] & P.STATE_MASK == P.I:
         return False
     seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
-    seen.line, seen.pa, seen.entry, seen.page_entry = va | LAST, pa, i, j
+    seen.pa, seen.entry, seen.page_entry = pa, i, j
     return True
 
 
