@@ -54,7 +54,8 @@ READING = (
     # Other allocators, for comparison
     "goalloc.baselines", "goalloc.baselines.api", "goalloc.baselines.walk", "goalloc.baselines.walk_jemalloc", "goalloc.baselines.walk_tcmalloc", "goalloc.baselines.walking",
     "goalloc.baselines.malloc", "goalloc.baselines.jemalloc", "goalloc.baselines.jemalloc_arena", "goalloc.baselines.jemalloc_extents",
-    "goalloc.baselines.jemalloc_layout", "goalloc.baselines.tcmalloc", "goalloc.baselines.tcmalloc_central", "goalloc.baselines.tcmalloc_pages",
+    "goalloc.baselines.jemalloc_layout", "goalloc.baselines.tcmalloc", "goalloc.baselines.tcmalloc_cpu", "goalloc.baselines.tcmalloc_threads",
+    "goalloc.baselines.tcmalloc_central", "goalloc.baselines.tcmalloc_pages",
     "goalloc.baselines.tcmalloc_layout", "goalloc.baselines.glibc",
     "goalloc.baselines.buddy", "goalloc.baselines.freelist", "goalloc.baselines.bump", "goalloc.baselines.system",
     # What Python reads of it

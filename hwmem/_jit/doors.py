@@ -112,11 +112,11 @@ class Doors:
                     address = self._failure(failed, record_type) if failed else self.compile(number, record_type)
                     if not failed:
                         ctypes.c_int64.from_address(m + slot).value = address
-                    return _NATIVE_DOOR(address)(result, exception, m, *arguments)
+                    return NATIVE_DOOR(address)(result, exception, m, *arguments)
                 except BaseException as error:
                     failed = error if isinstance(error, MachineError | KeyboardInterrupt) else reported(number, error)
 
-        return _NATIVE_DOOR(first_call)
+        return NATIVE_DOOR(first_call)
 
     def _failure(self, error, record_type):
         """The address of a door that raises `error`, a MachineError or KeyboardInterrupt."""
@@ -146,7 +146,7 @@ def _door_signature(record_type):
 
 
 # numba's convention: status; where the result goes, where an exception goes, arguments
-_NATIVE_DOOR = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 4)
+NATIVE_DOOR = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 4)
 DOORS = Doors(P.DOORS, P.DOOR_FILES)
 
 

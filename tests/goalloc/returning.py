@@ -5,7 +5,7 @@ import ctypes
 
 from hwmem import MachineConfig, params as P
 from hwmem._jit import DOORS
-from hwmem._jit.doors import _NATIVE_DOOR
+from hwmem._jit.doors import NATIVE_DOOR
 from hwmem.kernels import kernel, store64
 from hwmem.machine.machine import RECORD
 import goalloc
@@ -44,8 +44,8 @@ class SystemCalls:
 
     def __init__(self, machine):
         self.rows, self.sys = [], machine.state.sys
-        self._door = _NATIVE_DOOR(DOORS.compile(P.DOOR_SYSCALL, RECORD))
-        self._stub = _NATIVE_DOOR(self._note)
+        self._door = NATIVE_DOOR(DOORS.compile(P.DOOR_SYSCALL, RECORD))
+        self._stub = NATIVE_DOOR(self._note)
         machine.state.doors[P.DOOR_SYSCALL] = ctypes.cast(self._stub, ctypes.c_void_p).value
 
     def _note(self, result, exception, m, t, call, *arguments):
