@@ -60,18 +60,17 @@ def behind_stores(m, t, core, va, what, value):
     frame = known_frame(core, va, is_write(kind))
     if frame < 0:
         return False, 0
-    pa = frame + (va & P.PAGE - 1)
-    if kind == P.STORE:
-        count_access(core, kind)
-        core.dtlb.hits += 1
-        push(m, t, va, pa, what, value)
-        return True, 0
-    slot = youngest_overlap(core, pa, size)
-    if slot < 0 or not forwards(core, slot, pa, size):
-        return False, 0
+    pa, slot = frame + (va & P.PAGE - 1), 0
+    if kind == P.LOAD:
+        slot = youngest_overlap(core, pa, size)
+        if slot < 0 or not forwards(core, slot, pa, size):
+            return False, 0
     count_access(core, kind)
     core.dtlb.hits += 1
-    return True, forward(core, slot, pa, size)
+    if kind == P.LOAD:
+        return True, forward(core, slot, pa, size)
+    push(m, t, va, pa, what, value)
+    return True, 0
 
 
 @hot
