@@ -31,41 +31,40 @@ def bump(allocator):
 def freelist(allocator):
     look, data = Inspector(allocator.process), data_of(allocator)
     policy = int(allocator.process.record.guest[P.POLICY])
-    start, end = look.word(data + F.START), look.word(data + F.END)
-    p, blocks, used, free, was_free = start, 0, 0, {}, False
-    while p < end:
+    start, end, top = look.word(data + F.START), look.word(data + F.END), look.word(data + F.TOP) & F.ADDRESS
+    p, blocks, used, free, taken_before = (start + 15 & ~15) + F.TAG, 0, 0, {}, F.BEFORE
+    while p < top:
         word = look.word(p)
-        size, taken = word & ~1, word & 1
-        holds(size >= F.LEAST and size % 16 == 0, "free list: a block of", size, "bytes at", p)
-        holds(look.word(p + size - F.TAG) == word, "free list: the tags of", p, "differ")
-        holds(taken or not was_free, "free list: two free neighbours at", p)
-        if taken:
-            blocks, used = blocks + 1, used + size - 2 * F.TAG
+        size = word & F.SIZE
+        holds(size >= F.LEAST and word & F.BEFORE == taken_before, "free list: the header of", p, "is", word)
+        if word & F.TAKEN:
+            blocks, used = blocks + 1, used + size - F.TAG
         else:
+            holds(look.word(p + size - F.TAG) == size, "free list: the tag of", p)
+            holds(taken_before, "free list: two free neighbours at", p)
             free[p] = size
-        p, was_free = p + size, not taken
-    holds(p == end and look.word(end) == 1, "free list: the last block ends at", p, "not at", end)
+        p, taken_before = p + size, F.BEFORE if word & F.TAKEN else 0
+    holds(p == top and taken_before, "free list: the last block ends at", p, "and the top begins at", top)
     listed = set()
-    for r in range(F.RANGES if policy == F.SEGREGATED else 1):
+    for r in range(1, F.RANGES) if policy == F.SEGREGATED else range(1):
         p, before = look.word(data + F.LISTS + 8 * r), 0
         if policy == F.SEGREGATED:
-            bit = look.word(data + F.MAP + (r >> 6) * 8) >> (r & 63) & 1
-            holds(bool(bit) == bool(p), "free list: the bit of list", r)
+            holds(look.word(data + F.LISTS) >> r & 1 == bool(p), "free list: the bit of list", r)
         while p:
             holds(p in free and p not in listed, "free list:", p, "is in a list")
-            holds(look.word(p + 16) == before, "free list: the link back from", p)
+            holds(before == 0 or look.word(p + 16) == before, "free list: the link back from", p)
             holds(policy != F.SEGREGATED or range_of(free[p]) == r, "free list:", p, "is in the wrong list")
             listed.add(p)
             p, before = look.word(p + 8), p
     holds(listed == set(free), "free list: a free block is in no list")
     rover = look.word(data + F.ROVER)
     holds(rover == 0 or rover in free, "free list: the search would go on at", rover)
-    return totals(end - start + 2 * F.TAG, blocks, used, sum(free.values()))
+    return totals(end - start, blocks, used, sum(free.values()) + max(end - top & ~15, 0))
 
 
 def range_of(size):
     order = size.bit_length() - 1
-    return min(4 * (order - 5) + (size >> order - 2 & 3), F.RANGES - 1)
+    return min(1 + 4 * (order - 5) + (size >> order - 2 & 3), F.RANGES - 1)
 
 
 def buddy(allocator):
