@@ -90,5 +90,5 @@ LEAST_THREAD_BYTES, THREADS_BYTES, STEAL, MOST_OVERAGES, MOST_LENGTH = 512 << 10
 # Page heap
 RESERVED = 1 << 30  # address space is reserved by
 META_GROWTH = 128 << 10
-META_SET, SLAB_SET = 7, 8  # where its own memory and the slabs begin, as system.DATA_SET
+META_SET, SLAB_SET = 7, 8  # where its own memory and the slabs begin, as system.DATA_SET: pages of other TLB sets than the variables
 CACHE_LIMIT = 10  # hugepages that are kept backed
