@@ -73,32 +73,33 @@ def buddy(allocator):
     regions = look.words(data + B.REGIONS, look.word(data + B.COUNT))
     blocks, used, free = 0, 0, {}
     for region in regions:
-        p = region
-        while p < region + (1 << B.REGION_ORDER):
-            word = look.word(p)
-            order = word & 255
-            holds(word & ~(255 | B.TAKEN) == 0 and B.LEAST_ORDER <= order <= B.REGION_ORDER, "buddy: the word at", p, "is", word)
+        states, p = look.read(region + B.REGION, B.STATES), region
+        while p < region + B.REGION:
+            state = states[p - region >> B.LEAST_ORDER]
+            order = state & B.ORDER
+            holds(state - order in (B.IS_FREE, B.TAKEN) and B.LEAST_ORDER <= order <= B.REGION_ORDER, "buddy: the state of", p, "is", state)
             holds((p - region) % (1 << order) == 0, "buddy: a block of order", order, "at", p)
-            if word & B.TAKEN:
-                blocks, used = blocks + 1, used + (1 << order) - B.FRONT
+            if state & B.TAKEN:
+                blocks, used = blocks + 1, used + (1 << order)
             else:
                 free[p] = order
             p += 1 << order
-        holds(p == region + (1 << B.REGION_ORDER), "buddy: blocks go over the end of", region)
+        holds(p == region + B.REGION, "buddy: blocks go over the end of", region)
     for p, order in free.items():
         holds(order == B.REGION_ORDER or free.get(p ^ 1 << order) != order, "buddy: two free buddies at", p)
     listed = set()
     for order in range(B.REGION_ORDER + 1):
-        p, before = look.word(data + B.LISTS + 8 * order), 0
+        masks = look.word(data + B.MASKS) >> order
+        p, before = look.word(data + B.LISTS + 8 * order) if masks & 1 else 0, 0
+        holds(masks & 1 or not masks >> B.SEVERAL & 1, "buddy: the bits of order", order)
         while p:
             holds(free.get(p) == order and p not in listed, "buddy:", p, "is in the list of order", order)
-            holds(look.word(p + 16) == before, "buddy: the link back from", p)
+            holds(before == 0 or look.word(p + 8) == before, "buddy: the link back from", p)
             listed.add(p)
-            p, before = look.word(p + 8), p
+            p, before = look.word(p) if masks >> B.SEVERAL & 1 else 0, p
+            holds(before and (p or look.word(data + B.LISTS + 8 * order) != before or not masks >> B.SEVERAL & 1), "buddy: one block in", order)
     holds(listed == set(free), "buddy: a free block is in no list")
-    empty = sum(order == B.REGION_ORDER for order in free.values())
-    holds(look.word(data + B.EMPTY) == empty, "buddy: the count of free regions")
-    return totals(len(regions) << B.REGION_ORDER, blocks, used, sum((1 << order) - B.FRONT for order in free.values()))
+    return totals(len(regions) * (B.REGION + B.STATES), blocks, used, sum(1 << order for order in free.values()))
 
 
 def glibc(allocator):
