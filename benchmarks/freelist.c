@@ -48,6 +48,24 @@ inlined void unlink_block(uint64_t p, int range, enum policy policy) {
         WORD(after + 16) = before;
 }
 
+inlined void relink_block(uint64_t p, int old, int range) {
+    uint64_t bits = WORD(&d.lists), after = WORD(p + 8), first = bits >> range & 1 ? WORD(&d.lists[range]) : 0, before;
+    if (WORD(&d.lists[old]) == p) {
+        WORD(&d.lists[old]) = after;
+        bits &= ~(after ? 0 : 1ull << old);
+    } else {
+        before = WORD(p + 16);
+        WORD(before + 8) = after;
+        if (after)
+            WORD(after + 16) = before;
+    }
+    WORD(p + 8) = first;
+    if (first)
+        WORD(first + 16) = p;
+    WORD(&d.lists[range]) = p;
+    WORD(&d.lists) = bits | 1ull << range;
+}
+
 inlined uint64_t fit(uint64_t p, uint64_t until, uint64_t size) {
     for (; p && p != until; p = WORD(p + 8))
         if ((WORD(p) & SIZE) >= size)
@@ -155,10 +173,8 @@ inlined void give(void *block, enum policy policy) {
     else {
         uint64_t old = WORD(p - 8);
         p -= old, size += old;
-        if (range_of(old, policy) != range_of(size, policy)) {
-            unlink_block(p, range_of(old, policy), policy);
-            link_block(p, range_of(size, policy), policy);
-        }
+        if (range_of(old, policy) != range_of(size, policy))
+            relink_block(p, range_of(old, policy), range_of(size, policy));
     }
     WORD(p) = size | BEFORE;
     WORD(p + size - 8) = size;

@@ -62,8 +62,8 @@ static const struct allocator *named(const char *name) {
 
 int main(int argc, char **argv) {
     const struct allocator *one = argc > 1 ? named(argv[1]) : &library;
-    void *(*volatile take)(size_t) = one->take, *blocks[BATCH];
-    void (*volatile give)(void *) = one->give;
+    void *(*take)(size_t) = one->take, *blocks[BATCH];
+    void (*give)(void *) = one->give;
     int written = one != &alone;
     one->begin();
     double best = 1e9;

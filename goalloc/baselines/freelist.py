@@ -160,6 +160,26 @@ def unlink(m, t, d, p, r):
         store64(m, t, after + 16, before)
 
 
+@apart
+def relink(m, t, d, p, old, r):
+    """Segregated: block `p` of list `old` is the first of list `r`. The word of bits is read and written once."""
+    bits, after = load64(m, t, d + LISTS), load64(m, t, p + 8)
+    first = load64(m, t, head_of(d, r)) if bits >> r & 1 else 0
+    if load64(m, t, head_of(d, old)) == p:
+        store64(m, t, head_of(d, old), after)
+        bits &= ~(0 if after else 1 << old)
+    else:
+        before = load64(m, t, p + 16)
+        store64(m, t, before + 8, after)
+        if after:
+            store64(m, t, after + 16, before)
+    store64(m, t, p + 8, first)
+    if first:
+        store64(m, t, first + 16, p)
+    store64(m, t, head_of(d, r), p)
+    store64(m, t, d + LISTS, bits | 1 << r)
+
+
 # Searches: a free block of `size` bytes or more and how many it has; (0, _): there is none. `first`: the first word of LISTS
 
 
@@ -304,8 +324,7 @@ def give(m, t, d, top, p):
         p, size = p - old, size + old
         r = range_of(m, t, size)
         if range_of(m, t, old) != r:
-            unlink(m, t, d, p, range_of(m, t, old))
-            link(m, t, d, p, r)
+            relink(m, t, d, p, range_of(m, t, old), r)
     store64(m, t, p, size | BEFORE)
     store64(m, t, p + size - TAG, size)
 

@@ -97,7 +97,11 @@ def buddy(allocator):
             holds(before == 0 or look.word(p + 8) == before, "buddy: the link back from", p)
             listed.add(p)
             p, before = look.word(p) if masks >> B.SEVERAL & 1 else 0, p
-            holds(before and (p or look.word(data + B.LISTS + 8 * order) != before or not masks >> B.SEVERAL & 1), "buddy: one block in", order)
+            holds(
+                before and (p or look.word(data + B.LISTS + 8 * order) != before or not masks >> B.SEVERAL & 1),
+                "buddy: one block in",
+                order,
+            )
     holds(listed == set(free), "buddy: a free block is in no list")
     return totals(len(regions) * (B.REGION + B.STATES), blocks, used, sum(1 << order for order in free.values()))
 
