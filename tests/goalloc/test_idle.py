@@ -24,7 +24,7 @@ def start(w, space):
 
 
 def seen(w, space):
-    return outcome(w, space, w.steps) | {"finalized": finalized(space)}
+    return outcome(w, space, w.steps) | {"finalized": finalized(space), "metrics": space.runtime.metrics()}
 
 
 @goalloc.workload(
@@ -81,6 +81,8 @@ def test_the_cycle_that_two_minutes_force_is_marked_at_once_while_all_sleep(goma
     assert r.values["trace"].count("GC forced") == 1 and not forced["forced"]
     assert 0 < began - asked["at_ns"][3] - 120 * SECOND_NS < 100_000
     assert ended - began < 1_000_000
+    idle, total = (r.values["metrics"][f"/cpu/classes/{name}:cpu-seconds"] for name in ("idle", "total"))
+    assert total == pytest.approx(120 * gomaxprocs, rel=1e-3) and idle == pytest.approx(total, rel=1e-4), "all Ps were idle"
     assert forced["assist_ns"] == 0 and forced["idle_ns"] + forced["dedicated_ns"] + forced["fractional_ns"] > 0
     assert r.cycles == pytest.approx(150.002 * r.config.frequency_ghz * 1e9, rel=1e-5), "and nobody woke main"
 
