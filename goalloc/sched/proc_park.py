@@ -88,7 +88,8 @@ def wakep(m, t):
 @kernel
 def sysmon_in_time(m, t):
     """sysmon looks, if it has been asked to wake the scavenger and it is time."""
-    if 0 < m.process[m.thread[t].process].guest[P.WAKE_AT] <= m.core[m.thread[t].core].cycles:
+    guest = m.process[m.thread[t].process].guest
+    if guest[P.COLLECTOR] & P.READY and 0 < guest[P.WAKE_AT] <= m.core[m.thread[t].core].cycles:
         call_door(m, P.DOOR_GC, t, SYSMON_LOOKS, 0, 0)
 
 
