@@ -1,5 +1,4 @@
 """Programs in processes of their own, and a copy of the package to edit."""
-
 import json
 import os
 import pathlib
@@ -31,7 +30,7 @@ def edit(path, old, new):
     assert old in text
     path.write_text(text.replace(old, new))
     stamp = path.stat()
-    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 1_000_000_000))  # Python's own cache sees the edit too
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 1_000_000_000))      # Python's own cache sees the edit too
 
 
 def copy_package(folder):
