@@ -97,6 +97,8 @@ def short_way(m, t, c, va, what, value):
             push(m, t, va, pa, what, value)
             return 0
         take_miss(m, c, row, line, write, i)
+        if kind == P.LOAD and core.sb_free_at > now:
+            core.cycles += meet_stores(m, core, m.ram_base + pa, what & P.SIZE_MASK, now)
         if i >= 0 and m.recency == P.PROCESSOR:
             i = HIT
     note_line(core, va, m.ram_base + pa, write and core.sb_leaving == 0, i)

@@ -1,4 +1,5 @@
 """Programs in processes of their own, and a copy of the package to edit."""
+
 import json
 import os
 import pathlib
@@ -30,7 +31,7 @@ def edit(path, old, new):
     assert old in text
     path.write_text(text.replace(old, new))
     stamp = path.stat()
-    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 1_000_000_000))      # Python's own cache sees the edit too
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 1_000_000_000))  # Python's own cache sees the edit too
 
 
 def copy_package(folder):
