@@ -16,7 +16,7 @@ marked and slid to the heap's lower end (threaded.py), young objects too. A surv
 from hwmem._jit import DOORS, cold, kernel
 from goalloc import params as P
 from goalloc.collectors import cards
-from goalloc.collectors.bump import bump, move
+from goalloc.collectors.bump import bump, evacuate
 from goalloc.collectors.mark import mark
 from goalloc.collectors.model import (
     CARDS,
@@ -166,15 +166,13 @@ def forward(m, t, h, slot):
     header = get64(m, t, x)
     if header & HEADER:
         copy = get64(m, t, h + OTHER)
-        put64(m, t, x, copy)
-        put64(m, t, copy, header)
-        move(m, t, x + WORD, copy + WORD, words_of(header) - 1)
+        evacuate(m, t, slot, x, header, copy)
         put64(m, t, h + OTHER, copy + WORD * words_of(header))
         if guest(m, t)[P.HEAP_BARRIERS] & CARDS:
             cards.note(m, t, h, copy)
         guest(m, t)[P.TRACED] += 1
-        header = copy
-    put64(m, t, slot, header)
+    else:
+        put64(m, t, slot, header)
 
 
 @kernel

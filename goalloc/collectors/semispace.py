@@ -9,8 +9,9 @@ GC Handbook 4.1 (semispace copying), algorithms 4.1 to 4.4; Cheney 1970.
 """
 
 from hwmem._jit import DOORS, cold, kernel
+from hwmem.core.access import load64, store64
 from goalloc import params as P
-from goalloc.collectors.bump import move, new_object
+from goalloc.collectors.bump import evacuate, new_object
 from goalloc.collectors.model import (
     END,
     HEADER,
@@ -45,7 +46,7 @@ def collect(m, t, h):
     top = copy_roots(m, t, h, space)
     scan = space
     while scan < top:
-        header = get64(m, t, scan)
+        header = load64(m, t, scan)
         for i in range(1, 1 + refs_of(header)):
             top = forward(m, t, scan + WORD * i, top)
         scan += WORD * words_of(header)
@@ -73,16 +74,13 @@ def copy_roots(m, t, h, top):
 @kernel
 def forward(m, t, slot, top):
     """*slot is to point to the copy, which is made at `top` if there is none yet; where the top is then."""
-    x = get64(m, t, slot)
+    x = load64(m, t, slot)
     if x == 0:
         return top
-    header = get64(m, t, x)
+    header = load64(m, t, x)
     if not header & HEADER:
-        put64(m, t, slot, header)
+        store64(m, t, slot, header)
         return top
-    put64(m, t, slot, top)
-    put64(m, t, x, top)
-    put64(m, t, top, header)
-    move(m, t, x + WORD, top + WORD, words_of(header) - 1)
+    evacuate(m, t, slot, x, header, top)
     guest(m, t)[P.TRACED] += 1
     return top + WORD * words_of(header)
