@@ -100,7 +100,7 @@ def door(number, file, seconds=1):
     return number
 
 
-DOOR_MEMORY = door(0, "hwmem.core.memory_door", 9)
+DOOR_MEMORY = door(0, "hwmem.core.memory_door", 8)
 DOOR_PAGE_FAULT = door(1, "hwmem.linux.fault", 1)
 DOOR_SCHEDULE = door(2, "hwmem.sched.scheduler")
 DOOR_SYSCALL = door(3, "hwmem.linux.syscall")
@@ -109,8 +109,8 @@ DOOR_RECLAIM = door(5, "hwmem.linux.reclaim", 5)
 DOOR_LIBC = door(6, "hwmem.libc.door", 4)
 DOOR_RACES = door(7, "hwmem.observers.races", 2)
 # ... what page faults and system calls go on to (linux/fault.py, linux/syscall.py)
-DOOR_HANDLE_FAULT = door(8, "hwmem.linux.fault", 5)
-DOOR_MAPPING = door(9, "hwmem.linux.mapping", 6)
+DOOR_HANDLE_FAULT = door(8, "hwmem.linux.fault", 3)
+DOOR_MAPPING = door(9, "hwmem.linux.mapping", 3)
 DOOR_PROTECT = door(10, "hwmem.linux.protect", 2)
 DOOR_MREMAP = door(11, "hwmem.linux.mremap", 3)
 DOOR_MADVISE = door(12, "hwmem.linux.madvise", 4)
@@ -122,6 +122,11 @@ DOOR_CLEAR_REFS = door(17, "hwmem.linux.clear_refs", 2)
 DOOR_KHUGEPAGED = door(18, "hwmem.linux.huge", 3)
 DOOR_SERIES = door(19, "hwmem.linux.series", 1)
 DOOR_SPAWN = door(20, "hwmem.linux.exec", 2)
+# ... and these in turn, where a program does more than map memory and touch it
+DOOR_BACKED_FAULT = door(21, "hwmem.linux.backed", 4)
+DOOR_HUGE_FAULT = door(22, "hwmem.linux.huge", 3)
+DOOR_UNMAP = door(23, "hwmem.linux.unmap", 4)
+DOOR_POPULATE = door(24, "hwmem.linux.populate", 1)
 
 # Where an access was served from (core.source)
 (FROM_L1, FROM_L2, FROM_LLC, FROM_CLEAN, FROM_HITM, FROM_REMOTE_LLC, FROM_REMOTE_CLEAN, FROM_REMOTE_HITM, FROM_DRAM, FROM_REMOTE_DRAM,

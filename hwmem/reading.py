@@ -16,7 +16,7 @@ HEADERS = (
     "hwmem.params", "hwmem.layout", "hwmem.layout.state", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
     "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable", "hwmem.protobuf", "hwmem.ctrl_c",
     "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.crew", "hwmem._jit.decorators", "hwmem._jit.compiler",
-    "hwmem._jit.progress", "hwmem._jit.cache", "hwmem._jit.alone", "hwmem._jit.stamp",
+    "hwmem._jit.sparing", "hwmem._jit.progress", "hwmem._jit.cache", "hwmem._jit.alone", "hwmem._jit.stamp",
 )
 
 READING = (
@@ -93,7 +93,7 @@ READING = (
     "hwmem.linux.direct", "hwmem.linux.madvise", "hwmem.linux.advice", "hwmem.linux.clear_refs", "hwmem.linux.mremap",
     "hwmem.linux.mlock", "hwmem.linux.protect", "hwmem.linux.mapping", "hwmem.linux.hugetlb", "hwmem.linux.placement", "hwmem.linux.mmap_flags",
     "hwmem.linux.unmap", "hwmem.linux.limits", "hwmem.linux.ranges", "hwmem.linux.tasks", "hwmem.linux.fork",
-    "hwmem.linux.fault", "hwmem.linux.populate", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
+    "hwmem.linux.fault", "hwmem.linux.backed", "hwmem.linux.populate", "hwmem.linux.reclaim", "hwmem.linux.oom", "hwmem.linux.balance", "hwmem.linux.evict",
     "hwmem.linux.exit", "hwmem.linux.exec", "hwmem.linux.huge", "hwmem.linux.series", "hwmem.linux.anon", "hwmem.linux.swapin",
     "hwmem.linux.filemap", "hwmem.linux.shmem", "hwmem.linux.writeback", "hwmem.linux.readahead", "hwmem.linux.commit",
     "hwmem.linux.aging", "hwmem.linux.workingset", "hwmem.linux.pages", "hwmem.linux.swap", "hwmem.linux.vma",

@@ -5,17 +5,15 @@ it, and optimised once. A kernel that another kernel calls is only lowered, to b
 every caller above it. The project's own kernels skip the passes that they have no use for, and index without Python's
 wrap-around of negative numbers.
 
-This rests on names of numba that are not its public interface; tests/test_jit.py lists them, and pyproject.toml has an upper bound.
+This rests on names of numba that are not its public interface; tests/jit/test_numba_names.py lists them, and pyproject.toml has an upper bound.
 """
 
 import contextlib
 import functools
 import gc
-import operator
 import os
 import threading
 
-import llvmlite.binding as llvm
 import numba
 from llvmlite.binding import Linkage, parse_assembly
 from numba import types
@@ -24,21 +22,21 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.sigutils import normalize_signature
 from numba.core.typed_passes import NativeLowering
 from numba.cpython import numbers
-from numba.np import arrayobj, numpy_support
+from numba.np import arrayobj
 
 from hwmem._jit.alone import alone
 from hwmem._jit.cache import KernelCache
 from hwmem._jit.progress import name_of, progress
-from hwmem._jit.stamp import PROJECT_PACKAGES
+from hwmem._jit.sparing import BarePasses, UncountedLower, compiling, is_own, once_a_tree, spare
 from hwmem.ctrl_c import none_lost
 from hwmem.errors import MachineError
 
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 CHECKED = os.environ.get("HWMEM_CHECK", "") not in ("", "0")
-OPERATORS = frozenset(of for of in vars(operator).values() if callable(of)) - {operator.pow, operator.ipow}  # whose exponents matter
-GARBAGE = 200_000  # objects made between two collections while compiling, which makes few that can go
+GARBAGE = 500_000  # objects made between two collections while compiling, which makes few that can go
 attributes = {}  # LLVM's, by function (decorators.py)
 
 
@@ -78,7 +76,7 @@ class _ForwardIndices:
     @contextlib.contextmanager
     def within(self, function):
         before = getattr(self.state, "on", False)
-        self.state.on = function.__module__.partition(".")[0] in PROJECT_PACKAGES
+        self.state.on = is_own(function)
         try:
             yield
         finally:
@@ -99,71 +97,8 @@ def plain_name(mangled):
 _forward_indices = _ForwardIndices() if not JIT_DISABLED else None
 
 
-def _remember_repr(record_class):
-    """numba writes a type out at every call it types; for the machine's record, thousands of fields, once is enough."""
-    write, written = record_class.__repr__, {}
-
-    def remembered(self):
-        if self not in written:
-            written[self] = write(self)
-        return written[self]
-
-    record_class.__repr__ = remembered
-
-
-def _remember_records():
-    """numba makes a record's type of its dtype, and the dtype of the type, anew at every use, field by field."""
-    to_type, to_dtype, types_of, dtypes_of = numpy_support.from_struct_dtype, numpy_support.as_struct_dtype, {}, {}
-
-    def from_struct_dtype(dtype):
-        if id(dtype) not in types_of:
-            types_of[id(dtype)] = to_type(dtype), dtype  # kept, so that its id stays its own
-        return types_of[id(dtype)][0]
-
-    def as_struct_dtype(record):
-        if record not in dtypes_of:
-            dtypes_of[record] = to_dtype(record)
-        return dtypes_of[record]
-
-    numpy_support.from_struct_dtype, numpy_support.as_struct_dtype = from_struct_dtype, as_struct_dtype
-
-
 if not JIT_DISABLED:
-    _remember_repr(types.Record)
-    _remember_repr(types.NestedArray)
-    _remember_records()
-
-
-def _remember_operators():
-    """numba looks through all versions of an operator at every use of it; for the same operands it finds the same."""
-    search, found = types.BaseFunction.get_call_type, {}
-
-    def remembered(self, context, args, kws):
-        if kws or self.typing_key not in OPERATORS:
-            return search(self, context, args, kws)
-        key = self, tuple(types.unliteral(a) if isinstance(a, types.IntegerLiteral) else a for a in args)
-        if not all(isinstance(a, types.Number | types.Boolean) for a in key[1]):
-            key = self, args
-        if key not in found:
-            signature = search(self, context, key[1], kws)
-            found[key] = signature, self._impl_keys[signature.args]
-        signature, self._impl_keys[signature.args] = found[key][0], found[key][1]
-        return signature
-
-    types.BaseFunction.get_call_type = remembered
-
-
-def _forget_lock_times():
-    """numba times every call of LLVM, for each kernel that is being compiled; the times are not needed."""
-    lock = getattr(llvm.ffi.lib, "_lock", None)
-    for pair in list(getattr(lock, "_cblist", ())):
-        if pair[0].__module__ == "numba.core.base":
-            llvm.ffi.unregister_lock_callback(*pair)
-
-
-if not JIT_DISABLED:
-    _remember_operators()
-    _forget_lock_times()
+    spare()
 
 
 class LinkOnlyLibrary(JITCodeLibrary):
@@ -204,7 +139,7 @@ class LinkOnlyLibrary(JITCodeLibrary):
 class LinkOnlyLowering(NativeLowering):
     """Lowering without wrappers, machine code or a callable: what a caller links needs none of them."""
 
-    _name = "link_only_lowering"
+    _name, lowering_class = "link_only_lowering", UncountedLower
 
     def run_pass(self, state):
         state.library = LinkOnlyLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
@@ -247,7 +182,7 @@ class WholeLibrary(JITCodeLibrary):
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class WholeLowering(NativeLowering):
-    _name = "whole_lowering"
+    _name, lowering_class = "whole_lowering", UncountedLower
 
     def run_pass(self, state):
         state.library = WholeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
@@ -275,16 +210,23 @@ UNNEEDED = {
 
 def _pipeline(lowering):
     """A compiler pipeline: numba's, with another lowering, and shorter for the project's own kernels."""
+    own = []
 
     class Pipeline(CompilerBase):
+        def __init__(self, *arguments):
+            with once_a_tree():
+                super().__init__(*arguments)
+
         def define_pipelines(self):
-            passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-            own = self.state.func_id.func.__module__.partition(".")[0] in PROJECT_PACKAGES
-            passes.passes = [
-                (lowering if p is NativeLowering else p, text) for p, text in passes.passes if not own or p.__name__ not in UNNEEDED
-            ]
-            passes.finalize()
-            return [passes]
+            if not is_own(self.state.func_id.func):
+                passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+                passes.passes = [(lowering if p is NativeLowering else p, text) for p, text in passes.passes]
+                passes.finalize()
+                return [passes]
+            if not own:
+                whole = DefaultPassBuilder.define_nopython_pipeline(self.state).passes
+                own.append(BarePasses([(lowering if p is NativeLowering else p, text) for p, text in whole if p.__name__ not in UNNEEDED]))
+            return own
 
     return Pipeline
 
@@ -309,6 +251,20 @@ class KernelDispatcher(CPUDispatcher):
         self.cached = True  # what only other kernels call needs no cache: it is made when compiled
 
     def compile(self, sig):
+        with compiling():
+            return self._compile_whole(sig) if self.whole else self._compile_linked(sig)
+
+    def _compile_linked(self, sig):
+        """As numba does it, but for times, events and a cache."""
+        if not is_own(self.py_func):
+            return super().compile(sig)
+        args, return_type = normalize_signature(sig)
+        if args not in self.overloads:
+            with self._compiling_counter:
+                self.add_overload(self._compiler.compile(args, return_type))
+        return self.overloads[args].entry_point
+
+    def _compile_whole(self, sig):
         if self.cached and not isinstance(self._cache, KernelCache):
             self._cache = KernelCache(self.py_func)
         thresholds = gc.get_threshold()

@@ -13,7 +13,6 @@ from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.core.service import kernel_access
 from hwmem.linux.disk import copy_frame
-from hwmem.linux.filemap import make_shared_writable
 from hwmem.linux.frames import take_frame, take_zeroed
 from hwmem.linux.page_table import frame_at, read_entry, write_entry
 from hwmem.linux.pages import USER_ENTRY, clean_mark, enter_anon, head_of, is_shared, leave_frame, make_droppable
@@ -45,12 +44,10 @@ def anonymous_fault(m, c, v, va, place, write):
 
 @kernel
 def write_fault(m, c, v, va, place):
-    """A write to a page whose entry, at `place`, is read-only though the VMA lets it be written. 0, or NO_FRAME."""
+    """A write to a page whose entry, at `place`, is read-only though the VMA, a private one, lets it be written. 0, or NO_FRAME."""
     p = m.vma[v].process
     entry = read_entry(m, p, place)
     frame = frame_at(entry)
-    if m.vma[v].vm_flags & P.VM_SHARED:
-        return make_shared_writable(m, c, v, va, place)
     if frame and can_reuse(m, frame):
         m.frame[frame].state |= P.FRAME_EXCLUSIVE
         write_entry(m, c, p, place, entry & ~P.PTE_CLEARED | P.PTE_RW | P.PTE_D | P.PTE_A)

@@ -4,9 +4,11 @@ Hardware comes here through a door (mmu/translate.py).
 
     VMA? ── none, but a stack that may grow: it grows      else SIGSEGV, MAPERR
       └─ rights? ── no: SIGSEGV, ACCERR
-           └─ entry of 2 MiB: huge.py ── leaf entry: empty       anon.py, filemap.py
-                                                    swapped out  swapin.py
-                                                    read-only    anon.py (copy on write)
+           └─ entry of 2 MiB: huge.py ── leaf entry: empty       anon.py, or backed.py: filemap.py
+                                                    swapped out  backed.py: swapin.py
+                                                    read-only    anon.py (copy on write), or backed.py
+
+huge.py and backed.py have doors of their own: a program of small anonymous pages compiles neither.
 
 A fault that reads a disk is major, any other minor. Zeroing, copying and the entries are real accesses; the kernel's own work is
 `kernel.page_fault` cycles. In memory that existed before the run (VM_EXISTED: a trace's) the first touch finds a frame of its own; clearing
@@ -19,17 +21,16 @@ from hwmem._jit import DOORS, call_door, kernel
 from hwmem.core.signal import kill
 from hwmem.linux.anon import anonymous_fault, write_fault
 from hwmem.linux.commit import charge
-from hwmem.linux.filemap import file_fault
 from hwmem.linux.frames import take_zeroed
 from hwmem.linux.group import uncharge_frames
-from hwmem.linux.huge import GO_ON, huge_fault, huge_write_fault, may_be_huge, wake_khugepaged
+from hwmem.linux.huge import GO_ON, may_be_huge, wake_khugepaged
 from hwmem.linux.oom import bury
 from hwmem.linux.populate import GUARDED, keep_page
-from hwmem.linux.page_table import drop_empty_leaf, find_place, make_place, read_entry
-from hwmem.linux.swapin import do_swap_page
+from hwmem.linux.page_table import find_place, make_place, read_entry
 from hwmem.linux.vma import prepare_anon, stretch
 from hwmem.linux.vma_tree import find_vma
 
+FRESH = 2  # beside a page's address and bit 0, a write: the fault is the first in its leaf table
 MINOR, MAJOR = 0, 1  # results of a fault; below zero: it failed, -ENOMEM, -EFAULT (beyond a file's end), or GUARDED
 
 
@@ -108,11 +109,11 @@ def huge_entry_fault(m, c, v, va, write):
             return -P.ENOMEM
     entry = read_entry(m, p, place)
     if entry == 0:
-        return huge_fault(m, c, v, va, place, write) if may_be_huge(m, v, va) else GO_ON
+        return call_door(m, P.DOOR_HUGE_FAULT, c, v, va | write, place) if may_be_huge(m, v, va) else GO_ON
     if not entry & P.PTE_PS:
         return GO_ON
     if write and not entry & P.PTE_RW:
-        return huge_write_fault(m, c, v, va, place)
+        return call_door(m, P.DOOR_HUGE_FAULT, c, v, va | write, place)
     return MINOR  # another core was here first
 
 
@@ -128,21 +129,19 @@ def small_fault(m, c, v, va, write):
     if entry == 0 and m.vma[v].file == 0:
         return anonymous_fault(m, c, v, va, place, write)
     if entry == 0:
-        fresh = m.process[p].table_pages > tables
-        result = file_fault(m, c, v, va, place, write, fresh)
-        if fresh and result < 0:
-            drop_empty_leaf(m, c, p, va)
-        return result
+        fresh = FRESH if m.process[p].table_pages > tables else 0
+        return call_door(m, P.DOOR_BACKED_FAULT, c, v, va | write | fresh, place)
     if entry == P.PTE_GUARD:
         return GUARDED
     major = MINOR
     if not entry & P.PTE_P:
-        major = do_swap_page(m, c, v, va, place, write)
+        major = call_door(m, P.DOOR_BACKED_FAULT, c, v, va | write, place)
         entry = read_entry(m, p, place)
         if major < 0 or not entry & P.PTE_P:
             return major
     if write and not entry & P.PTE_RW:
-        failed = write_fault(m, c, v, va, place)
+        shared = m.vma[v].vm_flags & P.VM_SHARED
+        failed = call_door(m, P.DOOR_BACKED_FAULT, c, v, va | write, place) if shared else write_fault(m, c, v, va, place)
         return failed if failed < 0 else major
     return major
 

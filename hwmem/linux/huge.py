@@ -54,6 +54,15 @@ def may_be_huge(m, v, va):
     return vma.start <= start and start + P.HUGE_PAGE <= vma.end
 
 
+@DOORS.door(P.DOOR_HUGE_FAULT)
+def huge_entry_fault(m, c, v, what, place):
+    """A fault at the 2 MiB entry `place`, which is empty, or read-only though written; `what`: the page's address, with bit 0 a write's."""
+    va, write = what & ~(P.PAGE - 1), what & 1
+    if read_entry(m, m.vma[v].process, place) == 0:
+        return huge_fault(m, c, v, va, place, write)
+    return huge_write_fault(m, c, v, va, place)
+
+
 @cold
 def huge_fault(m, c, v, va, place, write):
     """The 2 MiB entry at `place` is empty and may be huge. 0, GO_ON where no block is free, or -ENOMEM: no frame for the table

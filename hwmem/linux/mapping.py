@@ -6,20 +6,22 @@
               ├─ may_expand, may_lock  limits.py        is it allowed?
               └─ map_at ─── unmap, add_vma   unmap.py   what lay there goes, the mapping comes
 
+What takes pages away (unmap.py) or brings them in before they are touched (populate.py) is behind doors of its own, which programs that only
+map memory never open.
+
 Source: mm/mmap.c (do_mmap, ksys_mmap_pgoff, brk), mm/vma.c (do_vmi_munmap, do_brk_flags).
 """
 
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import DOORS, kernel
+from hwmem._jit import DOORS, call_door, kernel
 from hwmem.linux.commit import charge, uncharge
 from hwmem.linux.exec import task_end
 from hwmem.linux.hugetlb import map_hugetlb, may_be_hugetlb, whole_huge_pages
 from hwmem.linux.limits import has_records, may_expand, may_lock
 from hwmem.linux.mmap_flags import check_type, is_within, mapping_flags
 from hwmem.linux.placement import place
-from hwmem.linux.populate import lock_pages, populate
 from hwmem.linux.ranges import round_up
 from hwmem.linux.shmem import new_shmem
 from hwmem.linux.unmap import add_vma, cut_out, mapped_in, unmap
@@ -80,8 +82,7 @@ def is_file(m, file):
 def map_at(m, t, address, length, flags, file):
     """Map [address, address + length) with the call's m.sys[2] as its protection, replacing what is there. A refused call leaves the old mapping in place, split at the ends; but
     shared memory that overcommit refuses is refused after the old mapping has gone."""
-    p, c = m.thread[t].process, m.thread[t].core
-    pages = length >> P.PAGE_SHIFT
+    p, pages = m.thread[t].process, length >> P.PAGE_SHIFT
     vm_flags = mapping_flags(m, m.sys[2], flags, file) | m.process[p].lock_future
     wanted = vm_flags & P.VM_LOCKED or flags & (P.MAP_POPULATE | P.MAP_NONBLOCK) == P.MAP_POPULATE
     if vm_flags & P.VM_DROPPABLE:
@@ -93,7 +94,7 @@ def map_at(m, t, address, length, flags, file):
     promised = mapped_in(m, p, address, address + length, P.VM_ACCOUNT) if vm_flags & P.VM_ACCOUNT else 0
     more = pages - promised if vm_flags & P.VM_ACCOUNT else 0
     if not may_expand(m, p, vm_flags, pages - old) or (more and not charge(m, p, more)):
-        cut_out(m, c, p, address, address + length)
+        cut_out(m, t, address, address + length)
         return -P.ENOMEM
     failed = unmap(m, t, address, address + length)
     if failed:
@@ -111,9 +112,9 @@ def map_at(m, t, address, length, flags, file):
     add_vma(m, p, address, address + length, vm_flags, pgoff, file + 1)
     if vm_flags & P.VM_LOCKED:
         m.process[p].locked_vm += pages
-        lock_pages(m, c, p, address, address + length)
+        call_door(m, P.DOOR_POPULATE, t, address, address + length, 1)
     elif wanted:
-        populate(m, c, p, address, address + length, False)
+        call_door(m, P.DOOR_POPULATE, t, address, address + length, 0)
     return address
 
 
@@ -144,7 +145,7 @@ def sys_brk(m, t, address):
         return old
     process.brk = address
     if process.lock_future and new_end > old_end:
-        lock_pages(m, m.thread[t].core, p, old_end, new_end)
+        call_door(m, P.DOOR_POPULATE, t, old_end, new_end, 1)
     return address
 
 

@@ -7,7 +7,7 @@ unevictable list, where reclaim does not look. Source: mm/gup.c (populate_vma_pa
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import call_door, kernel
+from hwmem._jit import DOORS, call_door, kernel
 from hwmem.linux.lru import lru_move
 from hwmem.linux.page_cache import mark_accessed, mark_dirty
 from hwmem.linux.page_table import find_place, frame_at, is_mapped, look_up, next_entry, read_entry, write_entry
@@ -16,6 +16,13 @@ from hwmem.linux.vma_tree import find_vma, vma_at
 
 HUGE_MASK = P.HUGE_PAGE - 1
 GUARDED = -P.EACCES  # what a fault on a guard results in
+
+
+@DOORS.door(P.DOOR_POPULATE)
+def populate_call(m, t, start, end, locked):
+    """A new mapping [start, end) of thread `t`'s process, with MAP_POPULATE or (`locked`) under a lock: 0, or -errno."""
+    p, c = m.thread[t].process, m.thread[t].core
+    return lock_pages(m, c, p, start, end) if locked else populate(m, c, p, start, end, False)
 
 
 @kernel

@@ -1,13 +1,13 @@
 """Mappings and what is counted for them: made, parted, changed, taken away with their pages.
 
-    unmap ── the ends are cut ── pages and tables go (pages.py, page_table.py) ── TLBs shot down ── the VMAs go
+    unmap ── door ── the ends are cut ── pages and tables go (pages.py, page_table.py) ── TLBs shot down ── the VMAs go
 
 vma.py changes VMAs alone; here a file's users and the limits' counts change with them. Source: mm/vma.c (do_vmi_munmap,
 vms_gather_munmap_vmas, vma_adjust_trans_huge).
 """
 
 from hwmem import params as P
-from hwmem._jit import kernel
+from hwmem._jit import DOORS, call_door, kernel
 from hwmem.linux.commit import uncharge
 from hwmem.linux.page_table import find_place, free_tables, look_up
 from hwmem.linux.pages import split_huge_entry, zap_range
@@ -17,6 +17,8 @@ from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma import cut_vma, drop_vma, insert_vma, modify_vma, pages_of
 from hwmem.linux.vma_tree import find_vma
 from hwmem.observers.hooks import memory_gone
+
+UNMAP, CUT = 0, 1  # what the door is asked for
 
 
 @kernel
@@ -44,11 +46,32 @@ def mapped_in(m, p, start, end, vm_flags):
 
 @kernel
 def unmap(m, t, start, end):
-    """Take [start, end) out of every mapping; 0, or -ENOMEM where that would leave more VMAs than vm.max_map_count."""
-    p, c = m.thread[t].process, m.thread[t].core
-    v = find_vma(m, p, start)
+    """Take [start, end) out of every mapping of the thread's process; 0, or -ENOMEM where that would leave more VMAs than vm.max_map_count."""
+    v = find_vma(m, m.thread[t].process, start)
     if v < 0 or m.vma[v].start >= end:
         return 0
+    return call_door(m, P.DOOR_UNMAP, t, start, end, UNMAP)
+
+
+@kernel
+def cut_out(m, t, start, end):
+    """VMAs end at `start` and begin at `end`, if vm.max_map_count lets them. Linux: vms_gather_munmap_vmas, before the limits."""
+    call_door(m, P.DOOR_UNMAP, t, start, end, CUT)
+
+
+@DOORS.door(P.DOOR_UNMAP)
+def unmap_call(m, t, start, end, what):
+    v = find_vma(m, m.thread[t].process, start)
+    if what == UNMAP:
+        return take_away(m, t, v, start, end)
+    cut_ends(m, t, v, start, end)
+    return 0
+
+
+@kernel
+def take_away(m, t, v, start, end):
+    """unmap, where VMA `v` is the first of those in [start, end)."""
+    p, c = m.thread[t].process, m.thread[t].core
     if m.vma[v].start < start:
         if end < m.vma[v].end and m.process[p].vma_count >= P.MAX_MAP_COUNT:
             return -P.ENOMEM
@@ -117,9 +140,9 @@ def may_part(m, v, va):
 
 
 @kernel
-def cut_out(m, c, p, start, end):
-    """VMAs end at `start` and begin at `end`, if vm.max_map_count lets them. Linux: vms_gather_munmap_vmas, before the limits."""
-    v = find_vma(m, p, start)
+def cut_ends(m, t, v, start, end):
+    """cut_out, where VMA `v` is the first that ends beyond `start`, or -1."""
+    p, c = m.thread[t].process, m.thread[t].core
     if v < 0 or (m.vma[v].start < start and end < m.vma[v].end and m.process[p].vma_count >= P.MAX_MAP_COUNT):
         return
     for va in (start, end):
