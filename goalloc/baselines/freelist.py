@@ -35,13 +35,16 @@ from goalloc import params as P
 from goalloc.base.lock import lock, unlock
 from goalloc.words import NONE, ONE, add64, clz64, get64, get_mask, low_bits, put64, put_mask
 from goalloc.baselines.system import (
+    ADDRESS,
     FREE,
     INIT,
     LARGEST,
     LOCK,
     MALLOC,
     REALLOC,
+    SEVERAL,
     TICK,
+    UPPER,
     USABLE_SIZE,
     bad_free,
     copy_block,
@@ -52,8 +55,6 @@ from goalloc.baselines.system import (
 
 FIRST, NEXT, BEST, SEGREGATED = range(4)  # policies
 TOP, END, START, ROVER, LISTS = 64, 72, 80, 88, 128  # the allocator's variables
-UPPER, SEVERAL = 47, 0x7FFF  # where the owner begins
-ADDRESS = (1 << UPPER) - 1
 TAKEN, BEFORE = 1, 2  # of a header: the block is in use; the one before it is
 SIZE = -16
 RANGES = 64  # words of LISTS: the one list's head; segregated, 63 heads after the word of bits
