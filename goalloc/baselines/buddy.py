@@ -154,7 +154,7 @@ def push(m, t, d, p, masks, order):
 def give(m, t, p):
     """Free block `p`; it is merged as long as its buddy is free and whole."""
     if p & FRONT:
-        unmap(m, t, p - FRONT, get64(m, t, p - FRONT))
+        unmap_block(m, t, p - FRONT)
         return
     state = load8(m, t, state_of(p))
     order, whole = state & ORDER, p
@@ -200,6 +200,16 @@ def map_block(m, t, n):
         return 0
     put64(m, t, p, size)
     return p + FRONT
+
+
+@cold
+def unmap_block(m, t, p):
+    """A mapping of its own, which is whole pages."""
+    size = get64(m, t, p)
+    if (p | size) & 4095 or size <= REGION:
+        bad_free(m, t)
+    else:
+        unmap(m, t, p, size)
 
 
 @cold

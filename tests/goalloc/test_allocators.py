@@ -114,6 +114,10 @@ def test_what_was_freed_before_or_never_given_out_ends_the_program(name):
     heap.free(block)
     with pytest.raises(hwmem.Abort):
         heap.free(block)
+    for inside in (16, 32, 1_024):
+        heap = allocator(name)
+        with pytest.raises(hwmem.Abort):
+            heap.free(heap.malloc(4_000) + inside)
 
 
 def test_names_and_processes_that_cannot_have_one_are_refused():
