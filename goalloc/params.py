@@ -121,8 +121,8 @@ DOOR_SHADING = door(86, "goalloc.collectors.shading")
 DOOR_GO = door(87, "goalloc.collectors.go")
 
 # Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
-# and for a thread; a step of a goroutine of the collector's; the assist ratio anew
-GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE = range(5)
+# and for a thread; a step of a goroutine of the collector's; the assist ratio anew; FreeOSMemory's second half
+GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE, SCAVENGE_ALL = range(6)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
 # the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles;
@@ -137,6 +137,7 @@ LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, 
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
 # whether an allocation has taken a new span; the cycle at which a collection is due, 0 for none
 GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
+WAKE_AT = 19                            # if READY: the cycle at which sysmon wakes the scavenger, 0: nobody has asked it to
 GLOBALS_MASK, GLOBALS_MASKED = 17, 18   # the address of its globals' pointer masks, data's and bss's; how many bytes they are for
 LIMITER_NS = 16                         # the CPU limiter's bucket for each P, 0 for the runtime's own second
 # of a process with another allocator (baselines): its door, where its data lies, its policy

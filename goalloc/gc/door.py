@@ -1,6 +1,6 @@
 """The doors of the collector, by which the allocator, the scheduler and Python reach it.
 
-DOOR_GC        for allocations and the scheduler       DOOR_CYCLE   a cycle's begin, runtime.GC(), turns
+DOOR_GC        for allocations and the scheduler       DOOR_CYCLE   a cycle's begin, runtime.GC(), FreeOSMemory, turns
 DOOR_MARK      marking                                 DOOR_SWEEP   sweeping (heap/mcentral.py has its operations)
 DOOR_BARRIER   the write barrier                       DOOR_FINALIZER   finalizers, pinning
 """
@@ -17,18 +17,21 @@ from goalloc.gc.mgc_workers import findRunnableGCWorker, find_idle_worker
 from goalloc.gc.mgcmark_assist import gcAssistAlloc
 from goalloc.gc.mgcmark_scan import gcmarknewobject
 from goalloc.gc.mgcpacer import revise
+from goalloc.gc.mgcscavenge_goroutine import sysmon_wakes, wake
 from goalloc.gc.mgcsweep import deductSweepCredit, span_to_allocate, sweepone
 from goalloc.gc.mgcsweep_reclaim import reclaim
 from goalloc.gc.mgcsweep_span import sweep_span
 from goalloc.gc.mgcwork import freeSomeWbufs
 from goalloc.gc.mwbbuf import wbBufFlush1
-from goalloc.gc.trace import SWEEP, log_forced, log_turn
+from goalloc.gc.trace import SWEEP, log_forced, log_scavenged, log_turn
 from goalloc.gc.system import run_system, turn, turn_of_thread
 from goalloc.heap.malloc import ASSIST, FORCE, MARK_NEW, TRIGGER
 from goalloc.heap.mcentral import SOME_WBUFS, SWEEP_CREDIT, SWEEP_FOR_CLASS, SWEEP_ONE
 from goalloc.heap.mheap import SWEEP_RECLAIM
+from goalloc.heap.mheap_scavenge import scavengeAll
 from goalloc.layout import g_, mspan, p_
 from goalloc.sched.proc import ON_G0
+from goalloc.sched.proc_park import SYSMON_LOOKS, WAKE
 from goalloc.sched.proc_schedule import FIND_IDLE_WORKER, FIND_WORKER, WAKE_FINALIZERS
 from goalloc.words import get64, put64
 
@@ -48,6 +51,10 @@ def gc_door(m, t, operation, a, b):
         size, gp = get64(m, t, b + mspan.elemsize), m.thread[t].guest[P.G]
         gcmarknewobject(m, t, b, a, size, current_p(m, t) + p_.gcw)
         put64(m, t, gp + g_.gcAssistBytes, get64(m, t, gp + g_.gcAssistBytes) + m.thread[t].guest[P.SIZE] - size)
+    elif operation == WAKE:
+        wake(m, t)
+    elif operation == SYSMON_LOOKS:
+        sysmon_wakes(m, t)
     elif m.process[m.thread[t].process].guest[P.COLLECTOR] & ON_G0:
         if operation == ASSIST:
             gp = m.thread[t].guest[P.G]
@@ -80,6 +87,10 @@ def cycle_door(m, t, operation, a, b):
         return turn_of_thread(m, t, a)
     if operation == P.RUN_SYSTEM:
         return run_system(m, t, a)
+    if operation == P.SCAVENGE_ALL:
+        released = scavengeAll(m, t)
+        log_scavenged(m, t, 0, released, True, False)
+        return released
     revise(m, t)
     return 0
 

@@ -30,8 +30,8 @@ from goalloc.gc.mgcmark_roots import gcMarkRootPrepare
 from goalloc.gc.mgcmark_scan import grey_pointer
 from goalloc.gc.mgcpacer import startCycle
 from goalloc.gc.mgcpacer_commit import isSweepDone
-from goalloc.gc.mgcscavenge_goroutine import start_scavenger
-from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, sweepone
+from goalloc.gc.mgcscavenge_goroutine import start_scavenger, wake_early
+from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, NPAUSESWEEP, sweepone
 from goalloc.gc.mwbbuf import reset
 from goalloc.heap.malloc_sample import POST_SWEEP
 from goalloc.heap.mcentral import SWEEPGEN, central_of, fullUnswept, partialUnswept
@@ -129,14 +129,15 @@ def check_flushed(m, t):
 
 @kernel
 def finishsweep(m, t):
-    """What is not swept yet is swept now: mark bits of two cycles would mix."""
+    """What is not swept yet is swept now: mark bits of two cycles would mix. And there is something for the scavenger."""
     while sweepone(m, t) != NOTHING:
-        pass
+        put32(m, t, NPAUSESWEEP, get32(m, t, NPAUSESWEEP) + 1)
     sg = get32(m, t, SWEEPGEN)
     for spanclass in range(P.numSpanClasses):
         c = central_of(spanclass)
         spanSet_reset(m, t, partialUnswept(c, sg))
         spanSet_reset(m, t, fullUnswept(c, sg))
+    wake_early(m, t)
     nextMarkBitArenaEpoch(m, t)
 
 

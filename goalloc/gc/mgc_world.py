@@ -6,7 +6,8 @@
                      └ pauseStart                    pauseNS ┘
 
 A step is never interrupted, so between steps the others have stopped already; what their stopping costs (the flag's line, sched.lock) is
-charged to their Ms, on their cores, and the stopper's clock moves to the end of the others' last step. Idle Ps stay where they are.
+charged to their Ms, on their cores, and the stopper's clock moves to the end of the others' last step. Idle Ps are on no list until the
+restart, so that nobody wakes them.
 A P that only has to do something on behalf of the collector (forEachP) does it the same way. Go: proc.go stopTheWorldWithSema,
 startTheWorldWithSema, gcstopm, forEachP.
 """
@@ -22,7 +23,7 @@ from goalloc.heap.lfstack import lfstack_push
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, p_, schedt, variables as V
 from goalloc.sched.proc import PC, VARIABLES_BYTES
-from goalloc.sched.proc_park import current_m, dropg, wakep
+from goalloc.sched.proc_park import current_m, dropg, pidle_remove, pidleput, wakep
 from goalloc.sched.proc_runq import SCHED_LOCK, globrunqput
 from goalloc.words import add64, get8, get32, get64, put8, put32, put64
 
@@ -64,6 +65,9 @@ def stopTheWorld(m, t):
         pp = p_at(m, t, i)
         if pp != own and get32(m, t, pp + p_.status) == P.Prunning:
             put8(m, t, pp + p_.preempt, 1)
+        elif pp != own:
+            pidle_remove(m, t, pp)
+            put32(m, t, pp + p_.status, P.Pidle)
     unlock(m, t, SCHED_LOCK)
     for i in range(get32(m, t, V.gomaxprocs)):
         pp = p_at(m, t, i)
@@ -121,13 +125,15 @@ def startTheWorld(m, t):
     """All Ps go on."""
     lock(m, t, SCHED_LOCK)
     now = m.core[m.thread[t].core].cycles
-    for i in range(get32(m, t, V.gomaxprocs)):
+    for i in range(get32(m, t, V.gomaxprocs) - 1, -1, -1):
         pp = p_at(m, t, i)
         if get32(m, t, pp + p_.status) == C.Pgcstop:
             put32(m, t, pp + p_.status, P.Prunning)
             m.core[i].cycles = max(m.core[i].cycles, now)
             if i != m.thread[t].core:
                 clock_moved(m, i)
+        elif get32(m, t, pp + p_.status) == P.Pidle:
+            pidleput(m, t, pp)
     put8(m, t, GCWAITING, 0)
     unlock(m, t, SCHED_LOCK)
     wakep(m, t)

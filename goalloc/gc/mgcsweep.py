@@ -21,7 +21,7 @@ from goalloc.layout import gcControllerState, mheap, mspan, sweepdata, variables
 from goalloc.words import add64, get8, get32, get64, put32, put64
 
 ACTIVE, CENTRAL_INDEX = V.sweep + sweepdata.active, V.sweep + sweepdata.centralIndex
-NBGSWEEP = V.sweep + sweepdata.nbgsweep
+NBGSWEEP, NPAUSESWEEP = V.sweep + sweepdata.nbgsweep, V.sweep + sweepdata.npausesweep
 DRAINED = C.sweepDrainedMask
 NOTHING = -1  # sweepone: all is swept
 SPAN_BUDGET = 101  # spans that a class's allocation sweeps before it takes a new one

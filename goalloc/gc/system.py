@@ -25,7 +25,7 @@ from goalloc.gc.trace import SWEEP, log_turn
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, p_, sweepdata, timer, variables as V
 from goalloc.sched.proc import GOSCHED, PC, VARIABLES_BYTES
-from goalloc.sched.proc_park import NPIDLE, current_m, goready, gopark
+from goalloc.sched.proc_park import NPIDLE, current_m, goready, gopark, sysmon_in_time
 from goalloc.sched.proc_runq import SCHED_LOCK, SIZE, globrunqget, runqget
 from goalloc.sched.proc_schedule import execute
 from goalloc.sched.time_timers import check_timers
@@ -146,6 +146,7 @@ def turn(m, t, idle):
     """What thread `t` does before a step of the program: RAN, a step of the collector's instead; WAITED, the program waits and there is
     nothing else; IDLE: nothing, the program goes on. `idle`: there is no program on the P."""
     gp = m.thread[t].guest[P.G]
+    sysmon_in_time(m, t)
     if m_of_g0(m, t, gp) == 0:
         return turn_of_goroutine(m, t, gp)
     return turn_of_g0(m, t, current_p(m, t), gp, idle)

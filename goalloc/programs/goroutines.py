@@ -15,7 +15,7 @@ from goalloc.kernels import CLOSED, DONE, chanrecv, chansend, closechan, go, goe
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import WaitGroup, g_, m_
 from goalloc.sched.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
-from goalloc.programs.start import GOMAXPROCS, RANK, force_in_time, next_of_m, outcome, start
+from goalloc.programs.start import GOMAXPROCS, RANK, sysmon_when_due, next_of_m, outcome, start
 from goalloc.heap.stack import HI
 from goalloc.observe.symbols import channel, structure
 from goalloc.types import int64, pointer
@@ -39,7 +39,7 @@ def next_goroutine(m, w):
             if gp == 0:
                 gp = scheduled(m, t)
             else:
-                force_in_time(m, t)
+                sysmon_when_due(m, t)
                 if m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM):
                     gp = 0 if call_door(m, P.DOOR_CYCLE, t, P.TURN_OF_THREAD, gp, 0) else gp
     return t, gp

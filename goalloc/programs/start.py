@@ -15,6 +15,7 @@ from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.heap.malloc import FORCE, is_due
 from goalloc.layout import gcControllerState, variables as V
+from goalloc.sched.proc_park import sysmon_in_time
 from goalloc.runtime.arguments import check_godebug, check_gogc, check_limit
 from goalloc.runtime.runtime import Runtime
 from goalloc.observe.sizestats import size_stats
@@ -106,7 +107,7 @@ def next_m(m, w):
     be the collector's."""
     t = next_of_m(m, w)
     if t >= 0:
-        force_in_time(m, t)
+        sysmon_when_due(m, t)
     while t >= 0 and m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.MARKING | P.SYSTEM):
         if not call_door(m, P.DOOR_CYCLE, t, P.TURN_OF_THREAD, 0, 0):
             break
@@ -115,10 +116,12 @@ def next_m(m, w):
 
 
 @kernel
-def force_in_time(m, t):
-    """Two minutes after the last collection the next one begins, also where the program neither allocates nor waits. Go: sysmon."""
+def sysmon_when_due(m, t):
+    """Two minutes after the last collection the next one begins, also where the program neither allocates nor waits; and the scavenger is woken,
+    if somebody has asked for it. Go: sysmon."""
     if is_due(m, t) and m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.ENABLED | P.ALONE) == P.ENABLED:
         call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
+    sysmon_in_time(m, t)
 
 
 @kernel

@@ -17,10 +17,7 @@ from goalloc.layout import gcWork, p_, workType, variables as V, workbuf
 from goalloc.observe.check import span_at
 from goalloc.observe.inspect import Inspector
 from goalloc.observe.memstats import read_span
-from goalloc.pages.mgcscavenge_run import FORCE
-from goalloc.pages.mpagealloc import SCAVENGE
-from goalloc.runtime.start import pages_call
-from goalloc.sched.chan import DONE
+from goalloc.sched.chan import DONE, YIELDED
 from goalloc.sched.proc import SCHEDULE
 
 MAY_BE_TINY = 1  # of a finalizer: its object may lie inside a block
@@ -28,6 +25,13 @@ MAY_BE_TINY = 1  # of a finalizer: its object may lie inside a block
 
 def gc(rt, core=0):
     """runtime.GC(), called on a core; then the sweeper and the finalizers' goroutine have their turns, as if the caller slept."""
+    collect(rt, core)
+    if not rt.main:
+        settle(rt)
+
+
+def collect(rt, core):
+    """runtime.GC() alone."""
     for i in range(rt.gomaxprocs):
         rt.machine.state.thread[rt.process.thread_on(i)].local[:] = 0  # what Python did not store is dead here
     if rt.main:
@@ -38,7 +42,8 @@ def gc(rt, core=0):
     while done != DONE:
         run_until(rt, lambda: may_go_on(rt, core))
         done = rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0)
-    settle(rt)
+        if done == YIELDED:
+            step(rt, core, True)  # the sweeper's, most likely
 
 
 def may_go_on(rt, core):
@@ -104,9 +109,11 @@ def call_finalizer(rt, core):
 
 
 def free_os_memory(rt, core=0):
-    """debug.FreeOSMemory(): a collection, then every free page goes back to the kernel."""
-    gc(rt, core)
-    pages_call(rt, SCAVENGE, P.maxInt64, FORCE)
+    """debug.FreeOSMemory(): a collection, and at once every free page goes back to the kernel; then others have their turns."""
+    collect(rt, core)
+    rt.call(core, P.DOOR_CYCLE, P.SCAVENGE_ALL, 0, 0)
+    if not rt.main:
+        settle(rt)
 
 
 def set_finalizer(rt, x, callback, core=0):

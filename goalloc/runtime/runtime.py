@@ -349,7 +349,7 @@ class Runtime(Values, Collecting, Looking):
 
     def _call(self, core, operation, *arguments, many=False):
         core = check_core(core, self.gomaxprocs)
-        if self.turns and self.collector & (P.MARKING | P.SYSTEM):
+        if self.turns and self.others_are_due(core):
             from goalloc.runtime.collect import catch_up
 
             catch_up(self, core)
@@ -364,6 +364,11 @@ class Runtime(Values, Collecting, Looking):
     def collector(self):
         """What the collector is about: bits of params.py."""
         return int(self.machine.state.process[self.process.number].guest[P.COLLECTOR])
+
+    def others_are_due(self, core):
+        """Whether the collector's goroutines, or sysmon, may have something to do by now."""
+        asked = int(self.machine.state.process[self.process.number].guest[P.WAKE_AT])
+        return self.collector & (P.MARKING | P.SYSTEM) != 0 or 0 < asked <= self.machine.cycles(core)
 
     def in_register(self, core, x):
         """An address that a call has given is in one of its M's 16 registers, which keeps it from a collection that begins by itself

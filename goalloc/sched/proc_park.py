@@ -3,6 +3,7 @@
     gopark   running -> waiting; the M is free for another                  goready   waiting -> runnable, next on this P
     goyield  running -> runnable, last on this P                            poll_until  one M sleeps until the first timer of all
     pidle    the list of idle Ps (sched.pidle), under sched.lock            wakep     an idle P looks for work, if none does yet
+    sysmon_in_time   what sysmon was asked to do, when it looks
 
 An M stays with its P here (a P is not handed over while its M is in a system call), so an idle P is one whose M sleeps on its
 note, m.park: a futex, or until the first timer. Go: proc.go gopark, ready, wakep, startm, pidleput, pidleget;
@@ -10,18 +11,21 @@ lock_futex.go notesleep, notewakeup.
 """
 
 from hwmem import params as H
-from hwmem._jit import cold, kernel
+from hwmem._jit import call_door, cold, kernel
 from hwmem.sched.block import wake
 from hwmem.sched.scheduler import sleep_until
-from goalloc import params as P
+from goalloc import constants as K, params as P
 from goalloc.layout import g_, m_, p_, schedt, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import system_call
 from goalloc.base.malloc_persistent import current_p
+from goalloc.base.mgclimit_event import limiter_event_start, limiter_event_stop
+from goalloc.base.nanotime import nanotime
 from goalloc.sched.proc_runq import SCHED_LOCK, runqput
 from goalloc.words import add32_high, add64, get8, get32, get64, put8, put32, put64, swap64
 
 PIDLE, NPIDLE, NMSPINNING = V.sched + schedt.pidle, V.sched + schedt.npidle, V.sched + schedt.nmspinning
+WAKE, SYSMON_LOOKS = 7, 8  # DOOR_GC: the scavenger, when its timer says so; when sysmon does
 LASTPOLL, POLL_UNTIL, POLLER = V.sched + schedt.lastpoll, V.sched + schedt.pollUntil, V.sched + schedt.midle  # lastpoll 0: an M polls
 
 
@@ -82,11 +86,20 @@ def wakep(m, t):
 
 
 @kernel
+def sysmon_in_time(m, t):
+    """sysmon looks, if it has been asked to wake the scavenger and it is time."""
+    guest = m.process[m.thread[t].process].guest
+    if guest[P.COLLECTOR] & P.READY and 0 < guest[P.WAKE_AT] <= m.core[m.thread[t].core].cycles:
+        call_door(m, P.DOOR_GC, t, SYSMON_LOOKS, 0, 0)
+
+
+@kernel
 def pidleput(m, t, pp):
     put64(m, t, pp + p_.link, get64(m, t, PIDLE))
     put64(m, t, PIDLE, pp)
     put32(m, t, pp + p_.status, P.Pidle)
     add64(m, t, NPIDLE, 1)
+    limiter_event_start(m, t, pp, K.limiterEventIdle, nanotime(m, t))
 
 
 @cold
@@ -98,6 +111,7 @@ def pidle_remove(m, t, pp):
     put64(m, t, place, get64(m, t, pp + p_.link))
     put32(m, t, pp + p_.status, P.Prunning)
     add64(m, t, NPIDLE, -1)
+    limiter_event_stop(m, t, pp, K.limiterEventIdle, nanotime(m, t))
 
 
 @cold

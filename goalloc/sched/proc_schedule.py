@@ -16,7 +16,20 @@ from goalloc.base.fastrand import fastrand
 from goalloc.heap.malloc import FORCE
 from goalloc.layout import g_, m_, p_, variables as V
 from goalloc.base.lock import lock, unlock
-from goalloc.sched.proc_park import NMSPINNING, NPIDLE, current_m, end_poll, goready, notesleep, pidle_remove, pidleput, poll_until, wakep
+from goalloc.base.nanotime import cycles_of
+from goalloc.sched.proc_park import (
+    NMSPINNING,
+    NPIDLE,
+    current_m,
+    end_poll,
+    goready,
+    notesleep,
+    pidle_remove,
+    pidleput,
+    poll_until,
+    sysmon_in_time,
+    wakep,
+)
 from goalloc.base.malloc_persistent import current_p
 from goalloc.sched.proc_runq import SCHED_LOCK, SIZE, globrunqget, runqget, runqsteal
 from goalloc.sched.time_heap import LENGTH
@@ -41,6 +54,7 @@ def schedule(m, t):
         unlock(m, t, SCHED_LOCK)
     if force_time(m, t) <= m.core[m.thread[t].core].cycles:
         call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
+    sysmon_in_time(m, t)
     gp, inheritTime = findRunnable(m, t, mp, pp)
     if gp == 0:
         stop(m, t, mp, pp)
@@ -168,7 +182,7 @@ def stop(m, t, mp, pp):
     if checkdead(m, t):
         throw(m, t, E.DEADLOCK, 0, 0)
     else:
-        notesleep(m, t, mp, poll_until(m, t, mp, min(first_timer(m, t), force_time(m, t))))
+        notesleep(m, t, mp, poll_until(m, t, mp, min(first_timer(m, t), force_time(m, t), sysmon_time(m, t))))
 
 
 @kernel
@@ -176,6 +190,14 @@ def force_time(m, t):
     """The cycle at which two minutes have passed since the last collection, or NEVER. Go: sysmon, forcegcperiod."""
     guest = m.process[m.thread[t].process].guest
     return guest[P.FORCE_AT] if guest[P.FORCE_AT] and guest[P.COLLECTOR] & P.ENABLED else H.NEVER
+
+
+@kernel
+def sysmon_time(m, t):
+    """The cycle at which sysmon wakes the scavenger where all Ps are idle and no timer is due before, or NEVER: when it looks it goes to sleep for
+    a minute more."""
+    at = m.process[m.thread[t].process].guest[P.WAKE_AT]
+    return at + cycles_of(m, t, P.FORCE_PERIOD_NS // 2) if at else H.NEVER
 
 
 @cold

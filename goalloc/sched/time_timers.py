@@ -10,11 +10,12 @@ what adjusttimers moves is linked by nextwhen, where Go makes a slice. `tm` is t
 """
 
 from hwmem import params as H
-from hwmem._jit import cold, kernel
+from hwmem._jit import call_door, cold, kernel
+from goalloc import params as P
 from goalloc.sched.chan import selectnbsend
 from goalloc.layout import p_, timer
 from goalloc.base.lock import lock, unlock
-from goalloc.sched.proc_park import goready
+from goalloc.sched.proc_park import WAKE, goready
 from goalloc.base.malloc_persistent import current_p
 from goalloc.sched.time_heap import (
     LENGTH,
@@ -38,7 +39,7 @@ from goalloc.sched.time_heap import (
 )
 from goalloc.words import get32, get64, put32, put64
 
-GOROUTINE_READY, SEND_TIME = 1, 2  # a timer's `f`: what happens with its `arg`, a g or a channel
+GOROUTINE_READY, SEND_TIME, WAKE_SCAVENGER = 1, 2, 3  # a timer's `f`: what happens with its `arg`, a g or a channel or nothing
 ARG = timer.arg + 8  # the data word of the interface
 
 
@@ -195,6 +196,8 @@ def runtimer(m, t, pp, now):
     unlock(m, t, pp + p_.timersLock)
     if get64(m, t, tm + timer.f) == GOROUTINE_READY:
         goready(m, t, get64(m, t, tm + ARG))
+    elif get64(m, t, tm + timer.f) == WAKE_SCAVENGER:
+        call_door(m, P.DOOR_GC, t, WAKE, 0, 0)
     else:  # the time, one word here, passes through nextwhen
         put64(m, t, tm + timer.nextwhen, now)
         selectnbsend(m, t, get64(m, t, tm + ARG), tm + timer.nextwhen)

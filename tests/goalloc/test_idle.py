@@ -24,7 +24,7 @@ def start(w, space):
 
 
 def seen(w, space):
-    return outcome(w, space, w.steps) | {"finalized": finalized(space)}
+    return outcome(w, space, w.steps) | {"finalized": finalized(space), "metrics": space.runtime.metrics()}
 
 
 @goalloc.workload(
@@ -81,8 +81,17 @@ def test_the_cycle_that_two_minutes_force_is_marked_at_once_while_all_sleep(goma
     assert r.values["trace"].count("GC forced") == 1 and not forced["forced"]
     assert 0 < began - asked["at_ns"][3] - 120 * SECOND_NS < 100_000
     assert ended - began < 1_000_000
+    idle, total = (r.values["metrics"][f"/cpu/classes/{name}:cpu-seconds"] for name in ("idle", "total"))
+    assert total == pytest.approx(120 * gomaxprocs, rel=1e-3) and idle == pytest.approx(total, rel=1e-4), "all Ps were idle"
     assert forced["assist_ns"] == 0 and forced["idle_ns"] + forced["dedicated_ns"] + forced["fractional_ns"] > 0
     assert r.cycles == pytest.approx(150.002 * r.config.frequency_ghz * 1e9, rel=1e-5), "and nobody woke main"
+
+
+def test_while_all_ps_are_idle_sysmon_sleeps_too_and_wakes_the_scavenger_when_a_timer_is_due():
+    """strace saw the first madvise of such a program at one P 0.2 ms after main's sleep of 4 s, and none before."""
+    r = goalloc.run("idle-after-spike", gomaxprocs=1, slots=1_000, size=4_096, samples=2, interval=4_000)
+    asleep, awake, later = (released for _, released, _ in r.values["samples"])
+    assert awake - asleep < 128 << 10 and later - awake > 1_000 * 4_096 // 2
 
 
 def test_two_minutes_force_a_cycle_beside_a_goroutine_that_only_computes():

@@ -9,6 +9,9 @@ from goalloc.base.mstats import heapRetained
 from goalloc.gc.mgclimit import ENABLED
 from goalloc.gc.mgcscavenge_background import COOLDOWN, PRINT_RESET, SLEEP_RATIO, controller_next, scavenger_init, sleep_time, slept
 from goalloc.base.float64 import get_float
+from goalloc.base.nanotime import cycles_of, nanotime
+from goalloc.gc.mgcscavenge_background import PARKED
+from goalloc.gc.mgcscavenge_goroutine import SYSMON_WAKE, next_look
 from goalloc.heap.mheap_scavenge import ASSIST_TIME, PERCENT_GOAL, RELEASED_EAGER, enableMetadataHugePages, scavengeAll
 from goalloc.layout import mheap, p_, pageAlloc, pageCache, variables as V
 from goalloc.pages.mgcscavenge import index_nextGen
@@ -106,6 +109,45 @@ def test_metadata_becomes_huge_once_and_only_the_arena_map_holds_a_huge_page(run
     mapped = len(rt.process.maps())
     rt._call(0, enableMetadataHugePages)
     assert len(rt.process.maps()) == mapped and rt.process.load(V.mheap_ + mheap.arenasHugePages, size=1) == 1
+
+
+def looks(last):
+    """When sysmon has looked, up to `last`, nanoseconds: proc.go sysmon's loop, where it never takes a P from anybody."""
+    at = idle = delay = 0
+    while at <= last:
+        if idle == 0:
+            delay = 20
+        elif idle > 50:
+            delay *= 2
+        delay = min(delay, 10_000)
+        at += 1000 * delay
+        idle += 1
+        yield at
+
+
+def test_sysmon_looks_when_its_loop_says():
+    times = list(looks(95_000_000))
+    for before, at in zip([0, *times], times):
+        assert next_look.py_func(before) == next_look.py_func(at - 1) == at
+
+
+def test_the_end_of_sweeping_asks_sysmon_to_wake_the_scavenger_and_the_next_cycle_wakes_it(runtime):
+    """scavenger.ready sets sysmonWake, finishsweep_m calls scavenger.wake."""
+    rt = runtime(gomaxprocs=1, collects=True)
+    rt.gc()
+    core = rt.machine.state.core[0]
+    parked = lambda: rt.process.load(PARKED, size=1)  # noqa: E731
+    asked = lambda: rt.process.load(SYSMON_WAKE, size=4)  # noqa: E731
+    ns = int(rt._call(0, nanotime))
+    assert (parked(), asked()) == (1, 1)
+    core.cycles += int(rt._run(0, cycles_of, next(at for at in looks(ns) if at > ns) - ns - 1_000))
+    rt.mallocgc(16)
+    assert (parked(), asked()) == (1, 1), "a microsecond before sysmon looks"
+    core.cycles += int(rt._run(0, cycles_of, 2_000))
+    rt.mallocgc(16)
+    assert asked() == 0
+    rt.gc()
+    assert (parked(), asked()) == (1, 1), "it has run, found nothing and parked; the sweep's end asks again"
 
 
 @pytest.mark.parametrize("i", range(len(oracle("picontroller"))))
