@@ -30,7 +30,7 @@ from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ctz64
 from hwmem.cache.match import LANES, match8, prefetch_order, prefetch_tags
-from hwmem.cache.replacement import put_first, put_last, retire, rotate, touch
+from hwmem.cache.replacement import put_first, put_last, retire, rotate, to_front, touch
 
 
 @hot
@@ -102,6 +102,14 @@ def key_of(tag):
 def touch_entry(m, s, i):
     """Entry `i` becomes the most recently used of its set."""
     touch(m, s, i - s.first >> s.row_shift, i - s.first & (1 << s.row_shift) - 1)
+
+
+@hot
+def touch_lru(m, s, i):
+    """touch_entry, where the policy is known to be LRU."""
+    place = i - s.first
+    k = np.uint64(s.order_base + (place >> s.row_shift))
+    m.order[k] = to_front(m.order[k], np.uint64(place & (1 << s.row_shift) - 1))
 
 
 @hot

@@ -70,6 +70,14 @@ def may_meet(core, address):
     return core.sb_free_at > core.cycles and core.recent_words & word_of(address) != NO_WORDS
 
 
+@hot
+def meet_some(m, core, host, size, now):
+    """What meet_stores says of a load that begins at cycle `now`, which most often meets none."""
+    if core.sb_free_at <= now or core.recent_words & words_of(host, size) == NO_WORDS:
+        return 0
+    return meet_stores(m, core, host, size, now)
+
+
 @kernel
 def in_flight(core):
     """How many stores are in flight, at the core's clock."""

@@ -15,7 +15,7 @@ from hwmem._jit import DOORS, cold, hot
 from hwmem.cache.hit_filter import HIT, LAST, known_frame, note_line
 from hwmem.cache.private import hit_line, take_miss
 from hwmem.cache.sets import row_of
-from hwmem.core.in_flight import meet_stores, retire, words_of
+from hwmem.core.in_flight import meet_some, retire, words_of
 from hwmem.core.long_way import access, access_atomic
 from hwmem.core.physical import serve
 from hwmem.core.place import NOT_KNOWN, count_access, is_write, known_place, place_of
@@ -97,6 +97,8 @@ def short_way(m, t, c, va, what, value):
             push(m, t, va, pa, what, value)
             return 0
         take_miss(m, c, row, line, write, i)
+        if kind == P.LOAD:
+            core.cycles += meet_some(m, core, m.ram_base + pa, what & P.SIZE_MASK, now)
         if i >= 0 and m.recency == P.PROCESSOR:
             i = HIT
     note_line(core, va, m.ram_base + pa, write and core.sb_leaving == 0, i)
@@ -110,8 +112,8 @@ def after_hit(m, core, pa, what, now):
     if kind == P.STORE:
         core.cycles, core.sb_leaving = now, 0
         retire(core, m.ram_base + pa, what & P.SIZE_MASK, words_of(pa, what & P.SIZE_MASK))
-    elif core.sb_free_at > now and kind == P.LOAD:
-        core.cycles += meet_stores(m, core, m.ram_base + pa, what & P.SIZE_MASK, now)
+    elif kind == P.LOAD:
+        core.cycles += meet_some(m, core, m.ram_base + pa, what & P.SIZE_MASK, now)
 
 
 @hot

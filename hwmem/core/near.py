@@ -1,7 +1,7 @@
-"""Loads that hit the first-level TLB and the L1, but not the hit filter: they are tried here before the memory door is called.
+"""Accesses that hit the first-level TLB and the L1, but not the hit filter: they are tried here before the memory door is called.
 
-    load64 ── hit filter ──> bytes        inlined
-          └── near ──> bytes              in the same call that else goes to the door, in half of its time
+    load64, store64 ── hit filter ──> bytes         inlined
+        └── near, near_store ──> bytes              in the same call that else goes to the door, in half of its time
                 └── memory door ──> all the rest
 
 Programs use more lines than the filter holds: two that share a set of the L1 or of the TLB push each other out of it, time and again.
@@ -11,8 +11,8 @@ once, as in a long loop, would be looked for in vain):
     seen[va >> 6 & 255].line          va | 63, 0: none        .pa   the line's physical address
                        .entry         its entry in the L1     .page_entry   its page's, in the first-level TLB
 
-Its entries are hints, so it need not be notified of changes: both entries' tags, and the frame, are compared. It also lets later stores to
-a line that the core has in M go ahead, since a marker writes what it has just read.
+Its entries are hints, so it need not be notified of changes: both entries' tags, and the frame, are compared. A load also lets later stores
+to a line that the core has in M go ahead, since a marker writes what it has just read.
 
 What the full path would do is done, in its order: the same counts, ages and clocks. Any other access (not a hit in both, a waiting store,
 an observer, a line crossing, a huge page, a policy other than LRU) reaches the door with nothing changed.
@@ -22,9 +22,9 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot
-from hwmem.cache.hit_filter import HIT, LAST, note_frame, note_line
-from hwmem.cache.sets import index_of, touch_entry
-from hwmem.core.in_flight import meet_stores
+from hwmem.cache.hit_filter import HIT, LAST, STORE_NEEDS, note_frame, note_line
+from hwmem.cache.sets import index_of, touch_lru
+from hwmem.core.in_flight import meet_some, retire, words_of
 from hwmem.mmu.tlb import is_user_address, key_4k
 
 NOT_NEAR = -1
@@ -35,37 +35,70 @@ NOWHERE = -1  # the physical address of a line that was not looked for
 def near(m, core, va, size):
     """Perform a load that hits in the first-level TLB and the L1, with no store waiting and no observer on: the bytes' host address. For
     any other load NOT_NEAR, with nothing changed."""
-    if core.plain == 0 or size > 8 or (va & LAST) + size > P.LINE:
+    seen, page = seen_at(core, va), page_at(core, va)
+    if not is_near(m, core, va, size, seen, page):
         return NOT_NEAR
-    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
-    if seen.line != (va | LAST):
-        seen.line, seen.pa = va | LAST, NOWHERE
-        return NOT_NEAR
-    if not is_where_seen(m, core, va) and not look(m, core, va):
-        return NOT_NEAR
-    slot = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
-    pa = seen.pa | va & LAST
-    if slot.page != (va | core.page_last):
-        core.leaf = m.word[seen.page_entry]
-        touch_entry(m, core.dtlb, seen.page_entry)
-        note_frame(core, va, pa)
-    touch_entry(m, core.l1d, seen.entry)
-    may_store = m.tag[seen.entry] & P.STATE_MASK == P.M and slot.frame & 1 != 0 and core.sb_leaving == 0 and m.store_buffer_always == 0
-    note_line(core, va, m.ram_base + pa, may_store, HIT)
-    count_hit(m, core, m.ram_base + pa, size)
-    return m.ram_base + pa
+    entry, host = seen.entry, m.ram_base + (seen.pa | va & LAST)
+    use_both(m, core, va, seen, page)
+    may_store = m.tag[entry] & P.STATE_MASK == P.M and page.frame & 1 != 0 and core.sb_leaving == 0 and m.store_buffer_always == 0
+    note_line(core, va, host, may_store, HIT)
+    core.loads += 1
+    now = core.cycles
+    core.cycles = now + core.l1d.latency
+    core.cycles += meet_some(m, core, host, size, now)
+    return host
 
 
 @hot
-def is_where_seen(m, core, va):
+def near_store(m, core, va, size):
+    """The same of a store whose line the core has in E or M: the host address of the bytes to be written."""
+    seen, page = seen_at(core, va), page_at(core, va)
+    if m.store_buffer_always != 0 or not is_near(m, core, va, size, seen, page):
+        return NOT_NEAR
+    now, entry, host = core.cycles, seen.entry, m.ram_base + (seen.pa | va & LAST)
+    if m.tag[entry] & P.STATE_MASK < P.E or not may_write(m, core, va, seen, page):
+        return NOT_NEAR
+    if core.sb_free_at > now and core.sb_free_at >= now + core.sb_passage:
+        return NOT_NEAR  # it waits behind one that is longer on its way
+    use_both(m, core, va, seen, page)
+    m.tag[entry] |= P.M
+    core.stores += 1
+    core.sb_leaving = 0
+    note_line(core, va, host, 1, HIT)
+    retire(core, host, size, words_of(host, size))
+    return host
+
+
+@hot
+def seen_at(core, va):
+    return core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+
+
+@hot
+def page_at(core, va):
+    return core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
+
+
+@hot
+def is_near(m, core, va, size, seen, page):
+    """Whether nothing but the TLB and the L1 concerns the access, and both have what it needs to load; its line has come before."""
+    if core.plain == 0 or size > 8 or (va & LAST) + size > P.LINE:
+        return False
+    if seen.line != (va | LAST):
+        seen.line, seen.pa = va | LAST, NOWHERE
+        return False
+    return is_where_seen(m, core, va, seen, page) or look(m, core, va)
+
+
+@hot
+def is_where_seen(m, core, va, seen, page):
     """Whether the line of `va`, which has come before, and its page are, with a right to load, where they were seen last."""
-    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
     tag = m.tag[seen.entry]
     if tag & P.KEY_MASK != seen.pa | P.OCCUPIED or tag & P.STATE_MASK == P.I:
         return False
-    slot, frame = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)], seen.pa & -P.PAGE
-    if slot.page == (va | core.page_last):
-        return slot.frame & ~1 == frame
+    frame = seen.pa & -P.PAGE
+    if page.page == (va | core.page_last):
+        return page.frame & ~1 == frame
     j = seen.page_entry
     return m.tag[j] & P.KEY_MASK == key_4k(core, va) << P.TAG_SHIFT | P.OCCUPIED and m.word[j] & P.PTE_FRAME == frame
 
@@ -82,20 +115,28 @@ def look(m, core, va):
     i = index_of(m, core.l1d, pa >> P.LINE_SHIFT)
     if i < 0 or m.tag[i] & P.STATE_MASK == P.I:
         return False
-    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+    seen = seen_at(core, va)
     seen.pa, seen.entry, seen.page_entry = pa, i, j
     return True
 
 
 @hot
-def count_hit(m, core, host, size):
-    """What a load that both have answered counts and takes."""
+def may_write(m, core, va, seen, page):
+    """Whether the page of an access that is near allows stores."""
+    if page.page == (va | core.page_last):
+        return page.frame & 1 != 0
+    return m.word[seen.page_entry] & STORE_NEEDS == STORE_NEEDS
+
+
+@hot
+def use_both(m, core, va, seen, page):
+    """The page and the line of an access that is near are used."""
+    if page.page != (va | core.page_last):
+        core.leaf = m.word[seen.page_entry]
+        touch_lru(m, core.dtlb, seen.page_entry)
+        note_frame(core, va, seen.pa)
+    touch_lru(m, core.l1d, seen.entry)
     core.slow_accesses += 1
-    core.loads += 1
     core.dtlb.hits += 1
     core.l1d.hits += 1
     core.source = P.FROM_L1
-    now = core.cycles
-    core.cycles = now + core.l1d.latency
-    if core.sb_free_at > now:
-        core.cycles += meet_stores(m, core, host, size, now)

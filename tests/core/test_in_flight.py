@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 import hwmem
 from hwmem.config.machine import CacheConfig, MachineConfig
 from hwmem.machine.machine import Machine
+from hwmem.observe import switches
 from kernels_under_test import ADD, FENCE, LOAD, STORE, script_results
 
 L1, LLC, UPGRADE, MFENCE, ATOMIC, FORWARD, BLOCKED, ALIAS = 4, 60, 41, 33, 17, 6, 14, 9
@@ -188,6 +189,17 @@ def test_a_load_of_a_line_that_a_store_has_asked_for_waits_until_it_is_there():
         p = ready(m)
         assert cycles(m, p, [(STORE, FAR, 8, 1), *[(LOAD, NEAR + 192, 8, 0)] * 2]) == 1 + 2 * L1
         assert cycles(m, p, [(LOAD, FAR + 32, 8, 0)]) == 4 + LLC - (1 + 2 * L1), ordering
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_an_alias_is_met_before_it_is_known_whether_the_load_hits(watched):
+    m = machine()
+    p = ready(m)
+    switches.start(m, c2c=watched)
+    store = (STORE, NEAR + 64, 8, 1)
+    assert cycles(m, p, [store, (LOAD, FAR + 128, 8, 0)]) == 1 + LLC
+    assert cycles(m, p, [store, (LOAD, FAR + 64, 8, 0)]) == 1 + LLC + ALIAS
+    assert m.counters()["cores"][0]["store_buffer.aliases"] == 1
 
 
 @pytest.mark.parametrize("preset, threads", [("coffee-lake", 3), ("generic", 2), ("zen3", 4)])

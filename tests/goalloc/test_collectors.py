@@ -187,7 +187,7 @@ def test_a_copying_heap_holds_half_and_a_forwarding_word_costs_a_fifth(heap):
 def test_copying_costs_what_lives_and_sweeping_what_there_is(heap):
     def cost(collector, size):
         h = heap(collector, size)
-        h.run(script([*garbage(100), *chain(20)]))
+        h.run(script([*garbage(100), *chain(200)]))
         h.run(script([(COLLECT,)]))
         h.run(script(garbage(size // 2 // 64)))
         return cycles_of_collection(h)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from kernels_under_test import LOAD, STORE, script_results
 from observed import BASE, SMALL, machine, random_trace, replay
 
 import hwmem
@@ -39,6 +40,31 @@ def test_values_and_costs_of_a_process_are_the_same_with_and_without_observers()
             p.store(a + 4096 * (n % 3) + n % 61, n % 256, size=1, core=n % 3)
         m.check()
         results.append((p.read(a, 3 * 4096, core=3), without_causes(m.counters()), [m.cycles(c) for c in range(4)]))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("ordering", ["tso", "relaxed", "sc"])
+def test_loads_meet_stores_in_flight_at_the_same_cost_with_and_without_observers(ordering, seed):
+    """Stores and loads whose addresses share their low 12 bits, many of them misses."""
+    rng = np.random.default_rng(seed)
+    pages, places, sizes = 40, rng.integers(0, 64, 5) * 64, [1, 2, 4, 8]
+    steps = [
+        (
+            int(rng.integers(pages)) * 4096 + int(rng.choice(places)) + int(rng.integers(57)),
+            int(rng.choice(sizes)),
+            bool(rng.random() < 0.4),
+        )
+        for _ in range(1500)
+    ]
+    results = []
+    for observed in (False, True):
+        m = hwmem.Machine(hwmem.MachineConfig().replace(ordering=ordering))
+        p = m.spawn()
+        a = p.mmap(0, pages * 4096)
+        switches.start(m, classify=observed, c2c=observed)
+        loaded = script_results(p, [(0, STORE if store else LOAD, a + at, size, n, 0) for n, (at, size, store) in enumerate(steps)])
+        m.check()
+        results.append((list(loaded), without_causes(m.counters()), m.cycles(0)))
     assert results[0] == results[1]
 
 
