@@ -48,9 +48,7 @@ FIRST_STACKS = "a span of 8 KiB is begun earlier than by the real one, before th
 CLEARING = "memory is cleared by 8 bytes here, a line at a time from beyond the caches: the program itself takes several times as long"
 LINES = "272 lists are emptied by two atomic stores each, here on lines that the program has driven from the L1 and that nothing prefetches"
 COLD = "no instructions are fetched here: after a sleep the real code of pauses and workers is cold"
-WAKE = (
-    "a pause waits for a thread to be woken by a futex, 15 to 26 us on that virtual machine and 8 us of the waker's; here 500 cycles"
-)
+WAKE = "a pause waits for a thread to be woken by a futex, 15 to 26 us on that virtual machine and 8 us of the waker's; here 500 cycles"
 PACE = "an object of 16 bytes is marked in 29 ns here and in 18 there, beside as much time of allocating: cons/mark is 2.3 for 2.6"
 NOT_MET = {  # (configuration, scenario, figure): why
     ("P1_fifo", "binary_trees", "cycles"): PACE,
