@@ -34,7 +34,7 @@ if sys.dont_write_bytecode:  # beside the sources: but elsewhere it may be
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-SLOW, SLOW_SECONDS = TESTS / "slow.txt", 2.0
+SLOW, SLOW_SECONDS = TESTS / "slow.txt", 1.0
 MEASURED: dict = {}  # function: seconds of its slowest case
 SEED = os.environ.get("HWMEM_TEST_SEED", "")
 settings.register_profile(
@@ -76,7 +76,7 @@ def pytest_collection_modifyitems(config, items):
     if hasattr(config, "workerinput"):  # whole files go to processes in this order: the longest first, so that none is left at the end
         seconds = Counter()
         for item in items:
-            seconds[item.path] += SLOW_SECONDS if item.get_closest_marker("slow") else SLOW_SECONDS / 20
+            seconds[item.path] += SLOW_SECONDS if item.get_closest_marker("slow") else SLOW_SECONDS / 30
         items.sort(key=lambda item: -seconds[item.path])
 
 
