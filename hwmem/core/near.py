@@ -1,7 +1,7 @@
-"""Accesses that hit the first-level TLB and the L1, but not the hit filter: they are tried here before the memory door is called.
+"""Loads that hit the first-level TLB and the L1, but not the hit filter: they are tried here before the memory door is called.
 
-    load64, store64 ── hit filter ──> bytes         inlined
-        └── near, near_store ──> bytes              in the same call that else goes to the door, in half of its time
+    load64 ── hit filter ──> bytes        inlined
+          └── near ──> bytes              in the same call that else goes to the door, in half of its time
                 └── memory door ──> all the rest
 
 Programs use more lines than the filter holds: two that share a set of the L1 or of the TLB push each other out of it, time and again.
@@ -11,8 +11,9 @@ once, as in a long loop, would be looked for in vain):
     seen[va >> 6 & 255].line          va | 63, 0: none        .pa   the line's physical address
                        .entry         its entry in the L1     .page_entry   its page's, in the first-level TLB
 
-Its entries are hints, so it need not be notified of changes: both entries' tags, and the frame, are compared. A load also lets later stores
-to a line that the core has in M go ahead, since a marker writes what it has just read.
+Its entries are hints, so it need not be notified of changes: both entries' tags, and the frame, are compared. It also lets later stores to
+a line that the core has in M go ahead, since a marker writes what it has just read. (Stores that are not let go ahead take the door: to look
+for them here gains nothing, and costs those to lines that cores fight for.)
 
 What the full path would do is done, in its order: the same counts, ages and clocks. Any other access (not a hit in both, a waiting store,
 an observer, a line crossing, a huge page, a policy other than LRU) reaches the door with nothing changed.
@@ -22,9 +23,9 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot
-from hwmem.cache.hit_filter import HIT, LAST, STORE_NEEDS, note_frame, note_line
+from hwmem.cache.hit_filter import HIT, LAST, note_frame, note_line
 from hwmem.cache.sets import index_of, touch_lru
-from hwmem.core.in_flight import meet_some, retire, words_of
+from hwmem.core.in_flight import meet_some
 from hwmem.mmu.tlb import is_user_address, key_4k
 
 NOT_NEAR = -1
@@ -46,26 +47,6 @@ def near(m, core, va, size):
     now = core.cycles
     core.cycles = now + core.l1d.latency
     core.cycles += meet_some(m, core, host, size, now)
-    return host
-
-
-@hot
-def near_store(m, core, va, size):
-    """The same of a store whose line the core has in E or M: the host address of the bytes to be written."""
-    seen, page = seen_at(core, va), page_at(core, va)
-    if m.store_buffer_always != 0 or not is_near(m, core, va, size, seen, page):
-        return NOT_NEAR
-    now, entry, host = core.cycles, seen.entry, m.ram_base + (seen.pa | va & LAST)
-    if m.tag[entry] & P.STATE_MASK < P.E or not may_write(m, core, va, seen, page):
-        return NOT_NEAR
-    if core.sb_free_at > now and core.sb_free_at >= now + core.sb_passage:
-        return NOT_NEAR  # it waits behind one that is longer on its way
-    use_both(m, core, va, seen, page)
-    m.tag[entry] |= P.M
-    core.stores += 1
-    core.sb_leaving = 0
-    note_line(core, va, host, 1, HIT)
-    retire(core, host, size, words_of(host, size))
     return host
 
 
@@ -118,14 +99,6 @@ def look(m, core, va):
     seen = seen_at(core, va)
     seen.pa, seen.entry, seen.page_entry = pa, i, j
     return True
-
-
-@hot
-def may_write(m, core, va, seen, page):
-    """Whether the page of an access that is near allows stores."""
-    if page.page == (va | core.page_last):
-        return page.frame & 1 != 0
-    return m.word[seen.page_entry] & STORE_NEEDS == STORE_NEEDS
 
 
 @hot
