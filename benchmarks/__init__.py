@@ -7,7 +7,7 @@
                  ├─ recorded.py   recordings of threads: read, put in order, replayed, named; their memory
                  ├─ collector.py  objects marked and slots swept a second, cycles as the heap grows, binary trees beside the real Go's (trees.go)
                  ├─ malloc.py     an emulated mallocgc beside the real Go's (malloc.go)
-                 ├─ allocators.py a malloc and a free of every allocator beside the same natively (pairs.c)
+                 ├─ allocators.py a malloc and a free of every allocator beside the same natively (pairs.c, freelist.c, buddy.c)
                  └─ linux.py      faults, mmap and munmap, VMA look-ups a second; host memory taken and given back
     presets.py      not about speed: what false sharing costs on every preset (`python -m benchmarks.presets`)
 

@@ -1,8 +1,8 @@
-"""Part "allocators": host nanoseconds of one emulated malloc and free, beside the same pair natively (pairs.c).
+"""Part "allocators": host nanoseconds of one emulated malloc and free, beside the same pair natively (pairs.c, freelist.c, buddy.c).
 
 emulated    everything modelled; batches of eight blocks of 64 bytes, one thread, so that caches and lists answer
 native      the same loop in C: glibc's, Debian's libjemalloc2 and libtcmalloc-minimal4 where they are installed (gperftools', a relation of
-            Google's tcmalloc), and bump and first fit as they are written here
+            Google's tcmalloc); bump, the free lists and buddies as they are written here, word by word
 bump        gives out memory that was not there before, with its page faults, here and there
 bump-alone  malloc without a write to the block or a free
 """
@@ -27,7 +27,11 @@ ALONE = "bump-alone"
 NATIVE = {  # allocator: (what is preloaded, the argument)
     "bump": (None, "bump"),
     ALONE: (None, "alone"),
-    "first-fit": (None, "list"),
+    "first-fit": (None, "first_fit"),
+    "next-fit": (None, "next_fit"),
+    "best-fit": (None, "best_fit"),
+    "segregated": (None, "segregated"),
+    "buddy": (None, "buddy"),
     "glibc": (None, None),
     "tcmalloc": ("libtcmalloc_minimal.so.4", None),
     "tcmalloc-threads": ("libtcmalloc_minimal.so.4", None),
@@ -89,8 +93,8 @@ def measure(repeats):
     with tempfile.TemporaryDirectory() as folder:
         program = f"{folder}/pairs" if shutil.which("gcc") else None
         if program:
-            source = pathlib.Path(__file__).with_name("pairs.c")
-            subprocess.run(["gcc", "-O2", "-fno-builtin", "-o", program, source], check=True)
+            sources = [pathlib.Path(__file__).with_name(name) for name in ("pairs.c", "freelist.c", "buddy.c")]
+            subprocess.run(["gcc", "-O2", "-fno-builtin", "-o", program, *sources], check=True)
         names = [ALONE, *(name for name in NAMES if name != "jemalloc-muzzy")]
         for name in tqdm(names, desc="allocators", unit="allocator", disable=None):
             found[name] = {"pair": ours(name, repeats), "native": native(program, name)}

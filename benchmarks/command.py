@@ -11,7 +11,20 @@ import platform
 import sys
 from importlib import import_module
 
-PARTS = ("streams", "sharing", "ordering", "startup", "memory", "recorded", "linux", "malloc", "collector", "collectors", "allocators")
+PARTS = (
+    "streams",
+    "workloads",
+    "sharing",
+    "ordering",
+    "startup",
+    "memory",
+    "recorded",
+    "linux",
+    "malloc",
+    "collector",
+    "collectors",
+    "allocators",
+)
 REPEATS = 5
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -85,7 +98,8 @@ def show(results, as_json):
     print(", ".join(f"{name} {value}" for name, value in host().items()))
     for part, result in results.items():
         print(f"\n{modules[part].text(result)}")
-    print(f"\n{floors_table(floors)}")
+    if floors:
+        print(f"\n{floors_table(floors)}")
 
 
 def host():

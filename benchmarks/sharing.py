@@ -10,11 +10,9 @@ from tqdm import tqdm
 
 from benchmarks.floors import Floor
 from benchmarks.measure import best_in_turn
+from benchmarks.workloads import Workload
 from hwmem.config.machine import MachineConfig
-from hwmem.programs import find
 from hwmem.report.table import table
-from hwmem.runs.job import Job, accesses, start_thread
-from hwmem.runs.watch import Watch
 
 CORES = (2, 4, 8, 16)
 INCREMENTS = 2_000_000  # by all threads together
@@ -28,7 +26,7 @@ def measure(repeats):
     rates = {row: {} for row in ROWS}
     with tqdm(CORES, desc="false sharing", unit="machine", disable=None) as bar:
         for cores in bar:
-            jobs = {row: Contest(cores, *switches) for row, switches in ROWS.items()}
+            jobs = {row: contest(cores, *switches) for row, switches in ROWS.items()}
             seconds = best_in_turn(
                 {row: job.prepare for row, job in jobs.items()}, repeats, lambda row: bar.set_postfix_str(f"{cores} cores, {row}")
             )
@@ -37,30 +35,10 @@ def measure(repeats):
     return {"repeats": repeats, "increments": INCREMENTS, "rates": rates, "gem5": {c: r * 1e6 for c, r in GEM5.items()}}
 
 
-class Contest:
-    """`cores` threads with adjacent counters; `accesses` is how many the last run made."""
-
-    def __init__(self, cores, atomic, watched):
-        self.parameters = {"threads": cores, "stride": 8, "iterations": INCREMENTS // cores, "atomic": atomic}
-        self.config, self.watched, self.accesses = MachineConfig().replace(cores=cores), watched, 0
-
-    def prepare(self):
-        """A new machine, everything set up; the call that runs the kernel to its end."""
-        job = Job(find("false-sharing"), self.config, parameters=self.parameters)
-        job.set_up()
-        job.level_clocks()
-        m = job.machine.state
-        before = accesses(m)
-        if self.watched:
-            Watch(c2c=True).start(job.machine, job.threads)
-        for rank, t in enumerate(job.threads):
-            start_thread(m, t, rank)
-
-        def run():
-            job.workload.kernel(m, job.w)
-            self.accesses = accesses(m) - before
-
-        return run
+def contest(cores, atomic, watched):
+    """`cores` threads with adjacent counters."""
+    parameters = {"threads": cores, "stride": 8, "iterations": INCREMENTS // cores, "atomic": atomic}
+    return Workload("false-sharing", parameters, MachineConfig().replace(cores=cores), watched)
 
 
 def text(result):

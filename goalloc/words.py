@@ -14,7 +14,7 @@ Masks are uint64 (hwmem/bits.py) and shifts by 64 or more give no bits, as in Go
 import numpy as np
 
 from hwmem._jit import cold, hot, kernel
-from hwmem.bits import ONE, ctz64, popcount64, test_bit
+from hwmem.bits import ONE, clz64, ctz64, popcount64, test_bit
 from hwmem.cache.invalidations import process_all
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
 
@@ -161,14 +161,6 @@ def shr(mask, n):
 def low_bits(n):
     """The mask of the `n` lowest bits, n from 0 to 64."""
     return ALL >> np.uint64(64 - n) if n > 0 else NONE
-
-
-@kernel
-def clz64(mask):
-    """Number of zero bits above the highest one; 64 for 0."""
-    for shift in (1, 2, 4, 8, 16, 32):
-        mask |= mask >> np.uint64(shift)
-    return 64 - popcount64(mask)
 
 
 @kernel

@@ -21,7 +21,7 @@ def _unary(name, python):
         def generate(context, builder, signature, args):
             if name == "ctpop":
                 return builder.ctpop(args[0])
-            return builder.cttz(args[0], context.get_constant(types.boolean, False))
+            return getattr(builder, name)(args[0], context.get_constant(types.boolean, False))
 
         return types.int64(types.uint64), generate
 
@@ -30,6 +30,7 @@ def _unary(name, python):
 
 
 ctz64 = _unary("cttz", lambda mask: (mask & -mask).bit_length() - 1 if mask else 64)
+clz64 = _unary("ctlz", lambda mask: 64 - mask.bit_length())
 popcount64 = _unary("ctpop", lambda mask: bin(mask).count("1"))
 
 

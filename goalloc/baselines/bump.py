@@ -29,6 +29,7 @@ from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import PROT_RW, mmap
 from goalloc.words import add64, ctz64, get64, get_mask, low_bits, put16, put64
 from goalloc.baselines.system import (
+    ADDRESS,
     ANONYMOUS,
     FREE,
     INIT,
@@ -36,6 +37,8 @@ from goalloc.baselines.system import (
     LOCK,
     MALLOC,
     REALLOC,
+    SEVERAL,
+    UPPER,
     USABLE_SIZE,
     copy_block,
     data,
@@ -43,8 +46,6 @@ from goalloc.baselines.system import (
 )
 
 NEXT, END, START = 24, 32, 40  # the allocator's variables
-UPPER, SEVERAL = 47, 0x7FFF  # where owner and bits begin in their words
-ADDRESS = (1 << UPPER) - 1
 GROWTH, LARGEST_HEAP = 1 << 20, 8 << 30
 GRANULE, GROUP = 4, 8  # 16 bytes, of which blocks have a whole number, and 256
 BITS = -(LARGEST_HEAP + (1 << 30) >> 7)  # of address 0, from the variables on: for a heap that begins in the first gibibyte

@@ -28,7 +28,9 @@ BYTES = DATA_BYTES + (2 * 16 + 1) * H.PAGE + H.MAX_THREADS * LOCAL_BYTES
 LARGEST = 1 << 46  # a request from here on cannot be met
 HEADER = 8  # in front of a block
 LOCK, OWNER = 0, 16  # of the variables: the one lock, where there is one; the only thread that has called, plus one; SEVERAL
-SEVERAL = -1
+SEVERAL = 0x7FFF
+UPPER = 47  # where the owner begins in a word that has an address, too (bump.py, freelist.py)
+ADDRESS = (1 << UPPER) - 1
 
 
 @kernel

@@ -47,8 +47,10 @@ RESIZE, RESIZE_BYTES = 327_680, 512  # of a CPU: bytes that its cache may still 
 THREAD_NUMBERS = 393_216
 
 # Thread's variables
-SLAB, READY, SIZE, MAX, LISTS, LIST_BYTES, BATCH = 0, 8, 16, 24, 64, 24, 2048
-HEAD, LENGTH, LOW, MOST, OVER = 0, 8, 12, 16, 20  # of a thread's list
+SLAB, READY, SIZE, MAX, LISTS, LIST_BYTES, BATCH = 0, 8, 16, 24, 64, 16, 2048
+HEAD, STATE = 0, 8  # of a thread's list
+LENGTH, LOW, MOST, OVER, WORDS = 0, 14, 28, 42, 46  # where the fields of STATE begin (tcmalloc_threads.py)
+FIELD, OVERAGES = (1 << 14) - 1, (1 << 4) - 1  # their widths; WORDS has what is left
 
 # Transfer cache: low: the fewest there were since the last tick
 T_LOCK, T_USED, T_CAPACITY, T_SLOTS, T_MOST, T_LOW = 0, 8, 12, 16, 24, 32
@@ -88,5 +90,5 @@ LEAST_THREAD_BYTES, THREADS_BYTES, STEAL, MOST_OVERAGES, MOST_LENGTH = 512 << 10
 # Page heap
 RESERVED = 1 << 30  # address space is reserved by
 META_GROWTH = 128 << 10
-META_SET, SLAB_SET = 7, 8  # where its own memory and the slabs begin, as system.DATA_SET
+META_SET, SLAB_SET = 7, 8  # where its own memory and the slabs begin, as system.DATA_SET: pages of other TLB sets than the variables
 CACHE_LIMIT = 10  # hugepages that are kept backed

@@ -31,41 +31,40 @@ def bump(allocator):
 def freelist(allocator):
     look, data = Inspector(allocator.process), data_of(allocator)
     policy = int(allocator.process.record.guest[P.POLICY])
-    start, end = look.word(data + F.START), look.word(data + F.END)
-    p, blocks, used, free, was_free = start, 0, 0, {}, False
-    while p < end:
+    start, end, top = look.word(data + F.START), look.word(data + F.END), look.word(data + F.TOP) & F.ADDRESS
+    p, blocks, used, free, taken_before = (start + 15 & ~15) + F.TAG, 0, 0, {}, F.BEFORE
+    while p < top:
         word = look.word(p)
-        size, taken = word & ~1, word & 1
-        holds(size >= F.LEAST and size % 16 == 0, "free list: a block of", size, "bytes at", p)
-        holds(look.word(p + size - F.TAG) == word, "free list: the tags of", p, "differ")
-        holds(taken or not was_free, "free list: two free neighbours at", p)
-        if taken:
-            blocks, used = blocks + 1, used + size - 2 * F.TAG
+        size = word & F.SIZE
+        holds(size >= F.LEAST and word & F.BEFORE == taken_before, "free list: the header of", p, "is", word)
+        if word & F.TAKEN:
+            blocks, used = blocks + 1, used + size - F.TAG
         else:
+            holds(look.word(p + size - F.TAG) == size, "free list: the tag of", p)
+            holds(taken_before, "free list: two free neighbours at", p)
             free[p] = size
-        p, was_free = p + size, not taken
-    holds(p == end and look.word(end) == 1, "free list: the last block ends at", p, "not at", end)
+        p, taken_before = p + size, F.BEFORE if word & F.TAKEN else 0
+    holds(p == top and taken_before, "free list: the last block ends at", p, "and the top begins at", top)
     listed = set()
-    for r in range(F.RANGES if policy == F.SEGREGATED else 1):
+    for r in range(1, F.RANGES) if policy == F.SEGREGATED else range(1):
         p, before = look.word(data + F.LISTS + 8 * r), 0
         if policy == F.SEGREGATED:
-            bit = look.word(data + F.MAP + (r >> 6) * 8) >> (r & 63) & 1
-            holds(bool(bit) == bool(p), "free list: the bit of list", r)
+            holds(look.word(data + F.LISTS) >> r & 1 == bool(p), "free list: the bit of list", r)
         while p:
             holds(p in free and p not in listed, "free list:", p, "is in a list")
-            holds(look.word(p + 16) == before, "free list: the link back from", p)
+            holds(before == 0 or look.word(p + 16) == before, "free list: the link back from", p)
             holds(policy != F.SEGREGATED or range_of(free[p]) == r, "free list:", p, "is in the wrong list")
             listed.add(p)
             p, before = look.word(p + 8), p
     holds(listed == set(free), "free list: a free block is in no list")
     rover = look.word(data + F.ROVER)
     holds(rover == 0 or rover in free, "free list: the search would go on at", rover)
-    return totals(end - start + 2 * F.TAG, blocks, used, sum(free.values()))
+    return totals(end - start, blocks, used, sum(free.values()) + max(end - top & ~15, 0))
 
 
 def range_of(size):
     order = size.bit_length() - 1
-    return min(4 * (order - 5) + (size >> order - 2 & 3), F.RANGES - 1)
+    return min(1 + 4 * (order - 5) + (size >> order - 2 & 3), F.RANGES - 1)
 
 
 def buddy(allocator):
@@ -74,32 +73,37 @@ def buddy(allocator):
     regions = look.words(data + B.REGIONS, look.word(data + B.COUNT))
     blocks, used, free = 0, 0, {}
     for region in regions:
-        p = region
-        while p < region + (1 << B.REGION_ORDER):
-            word = look.word(p)
-            order = word & 255
-            holds(word & ~(255 | B.TAKEN) == 0 and B.LEAST_ORDER <= order <= B.REGION_ORDER, "buddy: the word at", p, "is", word)
+        states, p = look.read(region + B.REGION, B.STATES), region
+        while p < region + B.REGION:
+            state = states[p - region >> B.LEAST_ORDER]
+            order = state & B.ORDER
+            holds(state - order in (B.IS_FREE, B.TAKEN) and B.LEAST_ORDER <= order <= B.REGION_ORDER, "buddy: the state of", p, "is", state)
             holds((p - region) % (1 << order) == 0, "buddy: a block of order", order, "at", p)
-            if word & B.TAKEN:
-                blocks, used = blocks + 1, used + (1 << order) - B.FRONT
+            if state & B.TAKEN:
+                blocks, used = blocks + 1, used + (1 << order)
             else:
                 free[p] = order
             p += 1 << order
-        holds(p == region + (1 << B.REGION_ORDER), "buddy: blocks go over the end of", region)
+        holds(p == region + B.REGION, "buddy: blocks go over the end of", region)
     for p, order in free.items():
         holds(order == B.REGION_ORDER or free.get(p ^ 1 << order) != order, "buddy: two free buddies at", p)
     listed = set()
     for order in range(B.REGION_ORDER + 1):
-        p, before = look.word(data + B.LISTS + 8 * order), 0
+        masks = look.word(data + B.MASKS) >> order
+        p, before = look.word(data + B.LISTS + 8 * order) if masks & 1 else 0, 0
+        holds(masks & 1 or not masks >> B.SEVERAL & 1, "buddy: the bits of order", order)
         while p:
             holds(free.get(p) == order and p not in listed, "buddy:", p, "is in the list of order", order)
-            holds(look.word(p + 16) == before, "buddy: the link back from", p)
+            holds(before == 0 or look.word(p + 8) == before, "buddy: the link back from", p)
             listed.add(p)
-            p, before = look.word(p + 8), p
+            p, before = look.word(p) if masks >> B.SEVERAL & 1 else 0, p
+            holds(
+                before and (p or look.word(data + B.LISTS + 8 * order) != before or not masks >> B.SEVERAL & 1),
+                "buddy: one block in",
+                order,
+            )
     holds(listed == set(free), "buddy: a free block is in no list")
-    empty = sum(order == B.REGION_ORDER for order in free.values())
-    holds(look.word(data + B.EMPTY) == empty, "buddy: the count of free regions")
-    return totals(len(regions) << B.REGION_ORDER, blocks, used, sum((1 << order) - B.FRONT for order in free.values()))
+    return totals(len(regions) * (B.REGION + B.STATES), blocks, used, sum(1 << order for order in free.values()))
 
 
 def glibc(allocator):

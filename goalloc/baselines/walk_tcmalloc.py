@@ -73,7 +73,7 @@ def in_lists(look, mine):
         while x:
             yield c, x
             x, n = look.word(x), n + 1
-        holds(n == look.word(place + L.LENGTH, 4), "tcmalloc: the length of a thread's list of class", c)
+        holds(n == look.word(place + L.STATE) & L.FIELD, "tcmalloc: the length of a thread's list of class", c)
         size += n * L.CLASSES[c][0]
     holds(size == look.word(mine + L.SIZE), "tcmalloc: the size of a thread's cache")
 

@@ -10,6 +10,7 @@ Folder: NUMBA_CACHE_DIR if set, else the user's cache folder (XDG_CACHE_HOME or 
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import pathlib
@@ -18,12 +19,14 @@ import sys
 import time
 
 import llvmlite
+import llvmlite.binding as llvm
 import numba
 from numba.core.caching import FunctionCache
 from numba.core.compiler import CompileResult
+from numba.core.runtime import _nrt_python
 from numba.core.serialize import dumps
 
-from hwmem._jit.stamp import source_stamp
+from hwmem._jit.stamp import is_project, source_stamp
 
 SWITCHES = ("HWMEM_CHECK", "NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE")
 LEFT_OVER_SECONDS = 600  # a temporary file or lock of this age is a killed process's
@@ -69,6 +72,14 @@ class KernelCache(FunctionCache):
         for path in pathlib.Path(self._cache_path).glob(f"{self.prefix}-*.nbc"):
             path.unlink(missing_ok=True)
 
+    def load_overload(self, signature, target_context):
+        """numba's; but this project's own code, which calls nothing outside but numba's memory manager, is loaded without the tables by which
+        other code is made and without making that manager's own: 40 MB, and a part of a warm start."""
+        if not is_project(self.source):
+            return super().load_overload(signature, target_context)
+        _name_memory_manager()
+        return self._load_overload(signature, target_context)
+
     def _load_overload(self, signature, target_context):
         try:
             with open(self.path(signature, target_context.codegen()), "rb") as file:
@@ -92,6 +103,13 @@ class KernelCache(FunctionCache):
                     old.unlink(missing_ok=True)
         except OSError as error:
             _say_once(f"hwmem: compiled code cannot be kept in {self._cache_path}: {error.strerror}; the next run compiles it again")
+
+
+@functools.cache
+def _name_memory_manager():
+    """What numba's memory manager offers to compiled code, by the names under which that calls it. (numba: NRT's initialize)"""
+    for name, address in _nrt_python.c_helpers.items():
+        llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 
 def _write(path, data):

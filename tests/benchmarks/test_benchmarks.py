@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks import c_loop, cachegrind, floors, main, recorded, startup, streams
+from benchmarks import c_loop, cachegrind, floors, main, recorded, startup, streams, workloads
 from benchmarks.floors import UNDER, Floor, floors_table
 from benchmarks.measure import best_in_turn, run_child
 from benchmarks.traffic import LINE, SHAPES, STREAMS, Stream
@@ -147,6 +147,17 @@ def test_what_recordings_take_is_held_to_its_floors(names):
     assert [f.mark for f in found] == ["below", "pass", "below", "pass", *(["pass"] if names else [])]
     assert max(map(len, recorded.text(result).splitlines() + floors_table(found).splitlines())) <= WIDTH
     assert ("not installed" in recorded.text(result)) == (names is None)
+
+
+def test_a_program_is_run_whole_and_its_accesses_counted_without_the_set_up():
+    counted = workloads.Workload("false-sharing", {"threads": 2, "iterations": 1000})
+    for _ in range(2):
+        counted.prepare()()
+        assert counted.accesses == 2 * 1000 * 2  # a load and a store an increment
+    found = {name: {"accesses": 1 << 40, "seconds": 12345.0} for name in workloads.NAMES}
+    lines = workloads.text({"repeats": 5, "workloads": found}).splitlines()
+    assert len(lines) == 2 + len(found) and max(map(len, lines)) <= WIDTH
+    assert lines[-1].split() == ["treiber-stack", "1,099,511,627,776", "11.2"]
 
 
 def test_contenders_take_turns_and_the_best_counts():

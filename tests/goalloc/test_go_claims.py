@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from goalloc.baselines import system
 from goalloc.cli.cli import main
 from goalloc.experiments.claims import EXPERIMENTS, ORDER, TABLES
 from goalloc.experiments.lab import GoLab
@@ -66,6 +67,19 @@ def test_a_claim_holds(name, seed):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_claim_does_not_hold_where_it_is_not_true(name):
     assert not outcome(name, 0, FAILS[name]).verdict.holds
+
+
+@pytest.mark.parametrize("cached", ["tcmalloc", "jemalloc", "glibc"])
+def test_thread_caches_take_the_locks_out_whoever_has_them(cached):
+    found = outcome("thread-caches", 0, [f"cached={cached}"]).verdict
+    assert found.holds, found.says
+
+
+@pytest.mark.parametrize("place", [0, 9])
+def test_thread_caches_scale_wherever_the_variables_lie(place, monkeypatch):
+    monkeypatch.setattr(system, "DATA_SET", place)
+    found = outcome("thread-caches").verdict
+    assert found.holds, found.says
 
 
 def test_every_experiment_is_in_the_list_and_none_has_the_name_of_a_table():

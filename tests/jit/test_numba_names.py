@@ -52,6 +52,7 @@ NAMES = {
         "cpu_target.target_context.data_model_manager",
         "cpu_target.typing_context.refresh",
     ],
+    "numba.core.runtime._nrt_python": ["c_helpers"],
     "numba.core.serialize": ["dumps"],
     "numba.core.sigutils": ["normalize_signature"],
     "numba.core.transforms": ["canonicalize_cfg"],
