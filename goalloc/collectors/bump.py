@@ -53,8 +53,8 @@ def evacuate(m, t, slot, x, header, to):
     second = load64(m, t, x + WORD)
     third = load64(m, t, x + 2 * WORD) if words > 2 else 0
     fourth = load64(m, t, x + 3 * WORD) if words > 3 else 0
-    store64(m, t, slot, to)
     store64(m, t, x, to)
+    store64(m, t, slot, to)
     store64(m, t, to, header)
     store64(m, t, to + WORD, second)
     if words > 2:
