@@ -6,8 +6,9 @@ new ones, hypothesis's examples too; HWMEM_TEST_SEED=<number> repeats with a see
 Before tests run in several processes, all doors are compiled, on all idle cores: each process would compile for itself what the others are
 about to. Bytecode is kept, for tests start many processes.
 
-What `slow` is, slow.txt says: a function of which a case takes more than SLOW_SECONDS once compiled. HWMEM_UPDATE_SLOW=1 measures
-those that run and writes it anew (the second of two runs, so that nothing is compiled). `oracle` and `live` stand in their files.
+What `slow` is, slow.txt says: a function of which a case takes more than SLOW_SECONDS once compiled, and the seconds of all its cases, by
+which files are handed to processes: the longest first, so that none is left at the end. HWMEM_UPDATE_SLOW=1 measures those that run and
+writes it anew (the second of two runs, so that nothing is compiled). `oracle` and `live` stand in their files.
 """
 
 import os
@@ -34,8 +35,9 @@ if sys.dont_write_bytecode:  # beside the sources: but elsewhere it may be
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-SLOW, SLOW_SECONDS = TESTS / "slow.txt", 2.0
-MEASURED: dict = {}  # function: seconds of its slowest case
+SLOW, SLOW_SECONDS = TESTS / "slow.txt", 1.0
+MEASURED: dict = {}  # function: seconds of its slowest case, of all
+QUICK_SECONDS = 0.03  # what others take, on average
 SEED = os.environ.get("HWMEM_TEST_SEED", "")
 settings.register_profile(
     "hwmem",
@@ -60,6 +62,11 @@ def function_of(nodeid):
     return nodeid.partition("[")[0]
 
 
+def slow_tests():
+    """{function: seconds of all its cases}, as slow.txt has it."""
+    return {name: int(seconds) for name, seconds in map(str.split, SLOW.read_text().splitlines())}
+
+
 def pytest_sessionstart(session):
     """Of the whole suite in several processes, in the one that starts the others."""
     config = session.config
@@ -69,23 +76,27 @@ def pytest_sessionstart(session):
 
 
 def pytest_collection_modifyitems(config, items):
-    slow = set(SLOW.read_text().split())
+    slow = slow_tests()
     for item in items:
         if function_of(item.nodeid) in slow:
             item.add_marker(pytest.mark.slow)
-    if hasattr(config, "workerinput"):  # whole files go to processes in this order: the longest first, so that none is left at the end
+    if hasattr(config, "workerinput"):  # whole files go to processes in this order
         seconds = Counter()
         for item in items:
-            seconds[item.path] += SLOW_SECONDS if item.get_closest_marker("slow") else SLOW_SECONDS / 20
+            seconds[item.path] += QUICK_SECONDS
+        for name, path in {function_of(item.nodeid): item.path for item in items}.items():
+            seconds[path] += slow.get(name, 0)
         items.sort(key=lambda item: -seconds[item.path])
 
 
 def pytest_runtest_logreport(report):
     if report.when == "call":
-        MEASURED[function_of(report.nodeid)] = max(report.duration, MEASURED.get(function_of(report.nodeid), 0.0))
+        most, total = MEASURED.get(function_of(report.nodeid), (0.0, 0.0))
+        MEASURED[function_of(report.nodeid)] = max(report.duration, most), total + report.duration
 
 
 def pytest_sessionfinish(session):
     if os.environ.get("HWMEM_UPDATE_SLOW") and not hasattr(session.config, "workerinput"):
-        others = set(SLOW.read_text().split()) - MEASURED.keys()
-        SLOW.write_text("".join(f"{name}\n" for name in sorted(others | {n for n, s in MEASURED.items() if s > SLOW_SECONDS})))
+        slow = {name: seconds for name, seconds in slow_tests().items() if name not in MEASURED}
+        slow |= {name: max(1, round(total)) for name, (most, total) in MEASURED.items() if most > SLOW_SECONDS}
+        SLOW.write_text("".join(f"{name} {seconds}\n" for name, seconds in sorted(slow.items())))

@@ -12,10 +12,12 @@
 With HWMEM_UPDATE_DOCS=1 what consoles and outputs show is written anew, but where "..." stands.
 """
 
+import lzma
 import os
 import pathlib
 import re
 import shlex
+import shutil
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -44,6 +46,20 @@ def blocks(*kinds):
         for match in FENCE.finditer(text):
             found.append(Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2]))
     return [block for block in found if not kinds or block.kind in kinds]
+
+
+def fill(folder):
+    """Put the files that the documents speak of into `folder`."""
+    data = ROOT / "tests" / "trace" / "data"
+    for file in (data / "sort.lackey.xz", *(data / "counters").iterdir()):  # a recorded program, its source and its trace
+        shutil.copy(file, folder)
+    (folder / "counters").write_bytes(lzma.decompress((folder / "counters.xz").read_bytes()))
+    for block in blocks("toml"):
+        (folder / "box.toml").write_text(block.text)
+    for block in blocks("go"):
+        (folder / block.text.split()[1]).write_text(block.text)
+    for block in blocks("litmus"):
+        (folder / f"{block.text.split()[1]}.litmus").write_text(block.text)
 
 
 def sessions(text):

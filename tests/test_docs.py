@@ -2,13 +2,11 @@
 
 import contextlib
 import io
-import lzma
 import pathlib
 import re
-import shutil
 
 import pytest
-from documents import ANYTHING, KINDS, PAGES, ROOT, UPDATE, blocks, commands, replace, sessions, shows
+from documents import ANYTHING, KINDS, PAGES, UPDATE, blocks, commands, fill, replace, sessions, shows
 
 import goalloc.cli.cli
 from goalloc.programs import PROGRAMS
@@ -27,16 +25,7 @@ def desk(tmp_path, monkeypatch):
     """A folder with the files that the documents speak of, and a screen of 100 columns."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
-    shutil.copy(ROOT / "tests" / "trace" / "data" / "sort.lackey.xz", tmp_path)
-    for file in (ROOT / "tests" / "trace" / "data" / "counters").iterdir():  # a recorded program, its source and its trace
-        shutil.copy(file, tmp_path)
-    pathlib.Path("counters").write_bytes(lzma.decompress(pathlib.Path("counters.xz").read_bytes()))
-    for block in blocks("toml"):
-        pathlib.Path("box.toml").write_text(block.text)
-    for block in blocks("go"):
-        pathlib.Path(block.text.split()[1]).write_text(block.text)
-    for block in blocks("litmus"):
-        pathlib.Path(f"{block.text.split()[1]}.litmus").write_text(block.text)
+    fill(tmp_path)
     return tmp_path
 
 

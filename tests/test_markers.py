@@ -7,12 +7,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARED = importlib.util.spec_from_file_location("shared_conftest", ROOT / "tests" / "conftest.py")  # folders have a conftest each
 conftest = importlib.util.module_from_spec(SHARED)
 SHARED.loader.exec_module(conftest)
-SLOW, function_of = conftest.SLOW, conftest.function_of
+slow_tests, function_of = conftest.slow_tests, conftest.function_of
 
 
 def test_what_is_listed_as_slow_exists():
     wrong = []
-    for name in SLOW.read_text().split():
+    for name in slow_tests():
         path, *parts = name.split("::")
         file = ROOT / path
         if not file.is_file() or (parts[-1].startswith("test_") and f"def {parts[-1]}(" not in file.read_text()):

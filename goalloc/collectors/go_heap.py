@@ -14,6 +14,7 @@ from goalloc.collectors.kinds import KINDS
 from goalloc.layout import gcControllerState, variables as V
 from goalloc.types import Type
 
+header_of = getattr(M.header_of, "py_func", M.header_of)  # too short to compile for Python
 STACK_SLOTS = 1024  # references of the program's shadow stack
 
 
@@ -31,7 +32,7 @@ class GoHeap:
         for i, (refs, data) in enumerate(shapes):
             words = 1 + refs + data
             of = Type(f"object {refs} {data}", M.WORD * words, M.WORD, tuple(range(M.WORD, M.WORD * (1 + refs), M.WORD)))
-            process.store(self.table + SHAPE * i, M.header_of(refs, words))
+            process.store(self.table + SHAPE * i, header_of(refs, words))
             process.store(self.table + SHAPE * i + M.WORD, rt.type_address(of))
         for at, value in (
             (M.TABLE, self.table),

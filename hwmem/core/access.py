@@ -10,8 +10,8 @@
 from hwmem import params as P
 from hwmem._jit import apart, call_door, hot, kernel
 from hwmem.cache.hit_filter import hot_host, is_hot, is_line_hot
-from hwmem.core.in_flight import may_meet, meet_some, retire, word_of, words_of
-from hwmem.core.near import NOT_NEAR, near, near_store
+from hwmem.core.in_flight import may_meet, meet_stores, retire, word_of, words_of
+from hwmem.core.near import NOT_NEAR, near
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
 
 
@@ -47,7 +47,8 @@ def load_meeting(m, t, va, size):
     core.loads += 1
     now, host = core.cycles, hot_host(core, va)
     core.cycles = now + core.hit_cycles
-    core.cycles += meet_some(m, core, host, size, now)
+    if core.sb_free_at > now:
+        core.cycles += meet_stores(m, core, host, size, now)
     return peek_sized(host, size)
 
 
@@ -85,15 +86,10 @@ def store(m, t, va, size, value):
 @apart
 def store_else(m, t, va, size, value):
     """A store that the hit filter does not let go ahead, or that is not aligned."""
-    core = m.core[m.thread[t].core]
-    if va & size - 1 and is_hot(core, va, size, 1):
+    if va & size - 1 and is_hot(m.core[m.thread[t].core], va, size, 1):
         store_unaligned(m, t, va, size, value)
         return
-    host = near_store(m, core, va, size)
-    if host != NOT_NEAR:
-        poke_sized(host, size, value)
-    else:
-        call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
+    call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
 
 
 @apart

@@ -1,18 +1,19 @@
-"""Accesses that hit the first-level TLB and the L1, but not the hit filter: they are tried here before the memory door is called.
+"""Loads that hit the first-level TLB and the L1, but not the hit filter: they are tried here before the memory door is called.
 
-    load64, store64 ── hit filter ──> bytes         inlined
-        └── near, near_store ──> bytes              in the same call that else goes to the door, in half of its time
+    load64 ── hit filter ──> bytes        inlined
+          └── near ──> bytes              in the same call that else goes to the door, in half of its time
                 └── memory door ──> all the rest
 
 Programs use more lines than the filter holds: two that share a set of the L1 or of the TLB push each other out of it, time and again.
 A line that comes for the second time is looked for in both, and `near` remembers where it was and looks there from then on (one that comes
 once, as in a long loop, would be looked for in vain):
 
-    seen[va >> 6 & 255].line          va | 63, 0: none        .pa   the line's physical address
-                       .entry         its entry in the L1     .page_entry   its page's, in the first-level TLB
+    seen[va >> 6 & mask].line       va | 63, 0: none
+                        .entries    its page's entry in the first-level TLB << 32 | its own in the L1; NOWHERE: not looked for
 
-Its entries are hints, so it need not be notified of changes: both entries' tags, and the frame, are compared. A load also lets later stores
-to a line that the core has in M go ahead, since a marker writes what it has just read.
+Its entries are hints, so it need not be notified of changes: both entries' tags are compared. It also lets later stores to
+a line that the core has in M go ahead, since a marker writes what it has just read. (Stores that are not let go ahead take the door: to look
+for them here gains nothing, and costs those to lines that cores fight for.)
 
 What the full path would do is done, in its order: the same counts, ages and clocks. Any other access (not a hit in both, a waiting store,
 an observer, a line crossing, a huge page, a policy other than LRU) reaches the door with nothing changed.
@@ -22,24 +23,35 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot
-from hwmem.cache.hit_filter import HIT, LAST, STORE_NEEDS, note_frame, note_line
+from hwmem.cache.hit_filter import FRAME, HIT, LAST, note_frame, note_line
 from hwmem.cache.sets import index_of, touch_lru
-from hwmem.core.in_flight import meet_some, retire, words_of
+from hwmem.core.in_flight import meet_some
 from hwmem.mmu.tlb import is_user_address, key_4k
 
 NOT_NEAR = -1
-NOWHERE = -1  # the physical address of a line that was not looked for
+NO_FRAME = -1
+NOWHERE = -1  # the entries of a line that was not looked for
+PAGE_SHIFT, LOW = 32, (1 << 32) - 1  # in `entries`
 
 
 @hot
 def near(m, core, va, size):
     """Perform a load that hits in the first-level TLB and the L1, with no store waiting and no observer on: the bytes' host address. For
     any other load NOT_NEAR, with nothing changed."""
-    seen, page = seen_at(core, va), page_at(core, va)
-    if not is_near(m, core, va, size, seen, page):
+    if core.plain == 0 or size > 8 or (va & LAST) + size > P.LINE:
         return NOT_NEAR
-    entry, host = seen.entry, m.ram_base + (seen.pa | va & LAST)
-    use_both(m, core, va, seen, page)
+    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+    if seen.line != (va | LAST):
+        seen.line, seen.entries = va | LAST, NOWHERE
+        return NOT_NEAR
+    page = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
+    frame = frame_seen(m, core, va, seen, page)
+    if frame == NO_FRAME or not has_line(m, seen.entries & LOW, frame | va & P.PAGE - P.LINE):
+        frame = look(m, core, va)
+        if frame == NO_FRAME:
+            return NOT_NEAR
+    entry, host = seen.entries & LOW, m.ram_base + (frame | va & P.PAGE - 1)
+    use_both(m, core, va, frame, seen.entries, page)
     may_store = m.tag[entry] & P.STATE_MASK == P.M and page.frame & 1 != 0 and core.sb_leaving == 0 and m.store_buffer_always == 0
     note_line(core, va, host, may_store, HIT)
     core.loads += 1
@@ -50,92 +62,46 @@ def near(m, core, va, size):
 
 
 @hot
-def near_store(m, core, va, size):
-    """The same of a store whose line the core has in E or M: the host address of the bytes to be written."""
-    seen, page = seen_at(core, va), page_at(core, va)
-    if m.store_buffer_always != 0 or not is_near(m, core, va, size, seen, page):
-        return NOT_NEAR
-    now, entry, host = core.cycles, seen.entry, m.ram_base + (seen.pa | va & LAST)
-    if m.tag[entry] & P.STATE_MASK < P.E or not may_write(m, core, va, seen, page):
-        return NOT_NEAR
-    if core.sb_free_at > now and core.sb_free_at >= now + core.sb_passage:
-        return NOT_NEAR  # it waits behind one that is longer on its way
-    use_both(m, core, va, seen, page)
-    m.tag[entry] |= P.M
-    core.stores += 1
-    core.sb_leaving = 0
-    note_line(core, va, host, 1, HIT)
-    retire(core, host, size, words_of(host, size))
-    return host
-
-
-@hot
-def seen_at(core, va):
-    return core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
-
-
-@hot
-def page_at(core, va):
-    return core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
-
-
-@hot
-def is_near(m, core, va, size, seen, page):
-    """Whether nothing but the TLB and the L1 concerns the access, and both have what it needs to load; its line has come before."""
-    if core.plain == 0 or size > 8 or (va & LAST) + size > P.LINE:
-        return False
-    if seen.line != (va | LAST):
-        seen.line, seen.pa = va | LAST, NOWHERE
-        return False
-    return is_where_seen(m, core, va, seen, page) or look(m, core, va)
-
-
-@hot
-def is_where_seen(m, core, va, seen, page):
-    """Whether the line of `va`, which has come before, and its page are, with a right to load, where they were seen last."""
-    tag = m.tag[seen.entry]
-    if tag & P.KEY_MASK != seen.pa | P.OCCUPIED or tag & P.STATE_MASK == P.I:
-        return False
-    frame = seen.pa & -P.PAGE
+def frame_seen(m, core, va, seen, page):
+    """Physical address of the frame of `va`'s page, if the filter knows it or the page is where it was seen last; else NO_FRAME."""
+    if seen.entries == NOWHERE:
+        return NO_FRAME
     if page.page == (va | core.page_last):
-        return page.frame & ~1 == frame
-    j = seen.page_entry
-    return m.tag[j] & P.KEY_MASK == key_4k(core, va) << P.TAG_SHIFT | P.OCCUPIED and m.word[j] & P.PTE_FRAME == frame
+        return page.frame & FRAME
+    j = seen.entries >> PAGE_SHIFT
+    return m.word[j] & P.PTE_FRAME if m.tag[j] & P.KEY_MASK == key_4k(core, va) << P.TAG_SHIFT | P.OCCUPIED else NO_FRAME
+
+
+@hot
+def has_line(m, entry, pa):
+    """Whether an entry of the L1 has the line at `pa`, with a right to load."""
+    return m.tag[entry] & P.KEY_MASK == pa | P.OCCUPIED and m.tag[entry] & P.STATE_MASK != P.I
 
 
 @apart
 def look(m, core, va):
-    """The same, after a search of both; where they are is remembered."""
+    """The frame, after a search for page and line, or NO_FRAME; where they are is remembered."""
     if m.mmu == 0 or core.l1d.policy != P.LRU or core.dtlb.policy != P.LRU or not is_user_address(core, va):
-        return False
+        return NO_FRAME
     j = index_of(m, core.dtlb, key_4k(core, va))
     if j < 0:
-        return False
-    pa = m.word[j] & P.PTE_FRAME | va & P.PAGE - P.LINE
-    i = index_of(m, core.l1d, pa >> P.LINE_SHIFT)
+        return NO_FRAME
+    frame = m.word[j] & P.PTE_FRAME
+    i = index_of(m, core.l1d, (frame | va & P.PAGE - 1) >> P.LINE_SHIFT)
     if i < 0 or m.tag[i] & P.STATE_MASK == P.I:
-        return False
-    seen = seen_at(core, va)
-    seen.pa, seen.entry, seen.page_entry = pa, i, j
-    return True
+        return NO_FRAME
+    core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)].entries = j << PAGE_SHIFT | i
+    return frame
 
 
 @hot
-def may_write(m, core, va, seen, page):
-    """Whether the page of an access that is near allows stores."""
-    if page.page == (va | core.page_last):
-        return page.frame & 1 != 0
-    return m.word[seen.page_entry] & STORE_NEEDS == STORE_NEEDS
-
-
-@hot
-def use_both(m, core, va, seen, page):
-    """The page and the line of an access that is near are used."""
+def use_both(m, core, va, frame, entries, page):
+    """The page and the line of a load that is near are used."""
     if page.page != (va | core.page_last):
-        core.leaf = m.word[seen.page_entry]
-        touch_lru(m, core.dtlb, seen.page_entry)
-        note_frame(core, va, seen.pa)
-    touch_lru(m, core.l1d, seen.entry)
+        core.leaf = m.word[entries >> PAGE_SHIFT]
+        touch_lru(m, core.dtlb, entries >> PAGE_SHIFT)
+        note_frame(core, va, frame)
+    touch_lru(m, core.l1d, entries & LOW)
     core.slow_accesses += 1
     core.dtlb.hits += 1
     core.l1d.hits += 1

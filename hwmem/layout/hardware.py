@@ -31,7 +31,7 @@ FORESEEN = record("key", "table")       # the key plus one
 
 PAGE_SLOT = record("page", "frame")     # frame: physical address | 1 where stores may go ahead
 
-SEEN = record("line", "pa", "entry", "page_entry")
+SEEN = record("line", "entries")
 
 CORE = record(
     # hit filter (cache/hit_filter.py): what the next access may skip

@@ -9,7 +9,7 @@ handle_fault (fault.py) comes here through a door, so that programs of anonymous
 
 from hwmem import params as P
 from hwmem._jit import DOORS
-from hwmem.linux.filemap import file_fault, make_shared_writable
+from hwmem.linux.filemap import FRESH, WRITE, file_fault, make_shared_writable
 from hwmem.linux.page_table import drop_empty_leaf, read_entry
 from hwmem.linux.swapin import do_swap_page
 
@@ -18,15 +18,13 @@ from hwmem.linux.swapin import do_swap_page
 def backed_fault(m, c, v, what, place):
     """The fault on a page of VMA `v` whose entry is at `place`: 0 minor, 1 major, or -errno.
 
-    `what`: the page's address, with bit 0 a write's, and bit 1 (fault.FRESH) of the first in its leaf table, which goes if there is nothing to
-    map.
+    `what`: the page's address, with the bits WRITE and FRESH (filemap.py); a fresh leaf table goes again if there is nothing to map.
     """
-    p, va, write = m.vma[v].process, what & ~(P.PAGE - 1), what & 1
+    p, va, write = m.vma[v].process, what & ~(P.PAGE - 1), what & WRITE
     entry = read_entry(m, p, place)
     if entry == 0:
-        fresh = what & 2 != 0
-        result = file_fault(m, c, v, va, place, write, fresh)
-        if fresh and result < 0:
+        result = file_fault(m, c, v, what, place)
+        if what & FRESH and result < 0:
             drop_empty_leaf(m, c, p, va)
         return result
     if entry & P.PTE_P:

@@ -21,6 +21,7 @@ from hwmem._jit import DOORS, call_door, kernel
 from hwmem.core.signal import kill
 from hwmem.linux.anon import anonymous_fault, write_fault
 from hwmem.linux.commit import charge
+from hwmem.linux.filemap import FRESH
 from hwmem.linux.frames import take_zeroed
 from hwmem.linux.group import uncharge_frames
 from hwmem.linux.huge import GO_ON, may_be_huge, wake_khugepaged
@@ -30,7 +31,6 @@ from hwmem.linux.page_table import find_place, make_place, read_entry
 from hwmem.linux.vma import prepare_anon, stretch
 from hwmem.linux.vma_tree import find_vma
 
-FRESH = 2  # beside a page's address and bit 0, a write: the fault is the first in its leaf table
 MINOR, MAJOR = 0, 1  # results of a fault; below zero: it failed, -ENOMEM, -EFAULT (beyond a file's end), or GUARDED
 
 

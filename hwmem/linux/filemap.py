@@ -33,15 +33,17 @@ from hwmem.linux.writeback import page_dirtied, write_back
 FAULT_AROUND = 16  # pages: fault_around_bytes
 OWN_ENTRY = USER_ENTRY | P.PTE_RW | P.PTE_D
 SHARED_WRITE = P.VM_SHARED | P.VM_WRITE
+WRITE, FRESH = 1, 2  # of a fault, beside the page's address: it is a write's; it is the first in its leaf table
 KEPT = P.FRAME_LOCKED | P.FRAME_MLOCKED
 
 
 @kernel
-def file_fault(m, c, v, va, place, write, fresh):
-    """The entry at `place`, of the page `va` of VMA `v`, a mapping of a file, is empty. 0 minor, 1 major, -ENOMEM, -EFAULT.
+def file_fault(m, c, v, what, place):
+    """The entry at `place`, of a page of VMA `v`, a mapping of a file, is empty. 0 minor, 1 major, -ENOMEM, -EFAULT.
 
-    `fresh`: the fault is the first in its leaf table.
+    `what`: the page's address, with the bits WRITE and FRESH.
     """
+    va, write, fresh = what & ~(P.PAGE - 1), what & WRITE, what & FRESH != 0
     file = file_of(m, v)
     index = m.vma[v].pgoff + (va - m.vma[v].start >> P.PAGE_SHIFT)
     if not write and map_around(m, c, v, va, place, fresh):

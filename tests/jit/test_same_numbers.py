@@ -19,8 +19,8 @@ def test_another_seed_gives_other_numbers(seed):
 
 def test_unjitted_kernels_give_the_same_numbers(seed):
     """Everything in plain Python, without a word from numpy about overflow."""
-    unjitted, complaints = run(MIXTURE, 120, seed, NUMBA_DISABLE_JIT="1")
-    assert unjitted == mixtures(120, seed)
+    unjitted, complaints = run(MIXTURE, 60, seed, NUMBA_DISABLE_JIT="1")
+    assert unjitted == mixtures(60, seed)
     assert "Warning" not in complaints, complaints[-2000:]
 
 
