@@ -137,7 +137,6 @@ LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, 
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
 # whether an allocation has taken a new span; the cycle at which a collection is due, 0 for none
 GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
-# (words that collectors/ count in where Go's collector is behind them, too, are none of these: 13 to 15, OBJECTS, BYTES, BARRIERS)
 WAKE_AT = 23                            # if READY: the cycle at which sysmon wakes the scavenger, 0: nobody has asked it to
 GLOBALS_MASK, GLOBALS_MASKED = 20, 21   # the address of its globals' pointer masks, data's and bss's; how many bytes they are for
 LIMITER_NS = 16                         # the CPU limiter's bucket for each P, 0 for the runtime's own second
@@ -150,12 +149,12 @@ ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE, UNPUBLISHED = (1 << bit for bi
 TOGETHER, PERIODIC = 1 << 9, 1 << 10
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept, finalizers run so far
 LOG, LOG_ROWS, TRIGGERED, OBJECTS_MARKED, SPANS_SWEPT, FINALIZED, TURNS = range(24, 31)     # TURNS: rows of the log of turns so far
-# ... and a process with one of collectors/: the address of its heap's variables; the collector's door; which stores need it, and its variant; the log
+# ... and a process with one of collectors/, of which one is Go's: the address of its heap's variables; the collector's door; which stores need it, and its variant; the log
 # of pauses (host address, rows); objects and bytes allocated, objects freed, marked or copied, collections; objects that are not young; cycles
 # that were the collector's; stores that went through its door
-HEAP, HEAP_DOOR, HEAP_BARRIERS, PAUSES, PAUSE_ROWS, OBJECTS, BYTES, FREED, TRACED, COLLECTIONS, NOT_YOUNG = range(13, 24)
-COLLECTOR_CYCLES, BARRIERS = 30, 31
-MOST_LIVE = 24           # where Go has its log: bytes that a whole collection has left, at most
+HEAP, HEAP_DOOR, HEAP_BARRIERS, PAUSES, PAUSE_ROWS, OBJECTS, BYTES, FREED, TRACED, COLLECTIONS, NOT_YOUNG = range(32, 43)
+COLLECTOR_CYCLES, BARRIERS = 43, 44
+MOST_LIVE = 45           # bytes that a whole collection has left, at most
 
 # What a thread of such a process keeps in registers: its shadow stack's lower end, its top, and how far it may grow
 STACK_BASE, STACK_TOP, STACK_END = 8, 9, 10

@@ -25,7 +25,7 @@ PROCESS = record(                   # a task and its mm
     "max_fast",                         # its global_max_fast, plus one; 0: as it begins
     ("obituary", "i8", 5),              # what the OOM killer took, in pages: total_vm, anon, file, shared, table_pages
     ("segment_base", "i8", 6), ("segment_limit", "i8", 6), ("segment_rights", "i8", 6),
-    ("guest", "i8", 32),                # a language runtime's: counts of what no emulated memory holds
+    ("guest", "i8", 48),                # a language runtime's: counts of what no emulated memory holds
     ("asked", "i8", P.GUEST_CLASSES))   # and bytes asked of its allocator, by size class
 
 VMA = record(
