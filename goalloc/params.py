@@ -137,8 +137,9 @@ LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, 
 # the end of the program's globals; the write barrier of this run; what the collector is about, 0 before the first cycle: bits;
 # whether an allocation has taken a new span; the cycle at which a collection is due, 0 for none
 GLOBALS_END, BARRIER, COLLECTOR, HELP, FORCE_AT = range(8, 13)
+# (words that collectors/ count in where Go's collector is behind them, too, are none of these: 13 to 15, OBJECTS, BYTES, BARRIERS)
 WAKE_AT = 23                            # if READY: the cycle at which sysmon wakes the scavenger, 0: nobody has asked it to
-GLOBALS_MASK, GLOBALS_MASKED = 17, 18   # the address of its globals' pointer masks, data's and bss's; how many bytes they are for
+GLOBALS_MASK, GLOBALS_MASKED = 20, 21   # the address of its globals' pointer masks, data's and bss's; how many bytes they are for
 LIMITER_NS = 16                         # the CPU limiter's bucket for each P, 0 for the runtime's own second
 # of a process with another allocator (baselines): its door, where its data lies, its policy
 ALLOCATOR, DATA, POLICY = range(13, 16)

@@ -64,7 +64,7 @@ READING = (
     # The heap's profile
     "goalloc.prof", "goalloc.prof.malloc_profile", "goalloc.prof.mprof",
     # The collector: cycles, marking, sweeping, its pace
-    "goalloc.gc", "goalloc.gc.door", "goalloc.gc.system", "goalloc.gc.mgc", "goalloc.gc.mgc_trigger", "goalloc.gc.mgcmark_assist",
+    "goalloc.gc", "goalloc.gc.door", "goalloc.gc.system", "goalloc.gc.mgc", "goalloc.gc.mgc_trigger", "goalloc.gc.mgcmark_assist", "goalloc.gc.mgcmark_wait",
     "goalloc.gc.mgc_workers", "goalloc.gc.mgc_phases", "goalloc.gc.mgc_world", "goalloc.gc.mgcmark", "goalloc.gc.mgcmark_roots",
     "goalloc.gc.mgcmark_stack", "goalloc.gc.mgcmark_credit", "goalloc.gc.mfinal",
     "goalloc.gc.mgcsweep_reclaim", "goalloc.gc.mgcsweep", "goalloc.gc.mgcsweep_span", "goalloc.gc.mfinal_queue",

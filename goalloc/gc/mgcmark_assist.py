@@ -1,8 +1,7 @@
 """Assists: a goroutine that allocates while a cycle marks owes scan work, so that marking ends before the heap reaches its goal.
 
-    mallocgc ── gcAssistBytes -= size ── below 0: steal credit ── not enough: mark (gcDrainN) ── nothing to mark: wait for credit
+    mallocgc ── gcAssistBytes -= size ── below 0: steal credit ── not enough: mark (gcDrainN) ── nothing to mark: wait (mgcmark_wait.py)
 
-A call cannot stop in the middle here, so a goroutine that has to wait does so before its next step (gc/system.py), after the allocation.
 Go: mgcmark.go gcAssistAlloc, gcAssistAlloc1.
 """
 
@@ -17,6 +16,7 @@ from goalloc.gc.mgc_workers import NPROC, add_nwait
 from goalloc.gc.mgclimit import limiting, update as update_limiter
 from goalloc.gc.mgcmark import gcDrainN
 from goalloc.gc.mgcmark_credit import BG_CREDIT, BYTES_PER_WORK, WORK_PER_BYTE, work_to_bytes
+from goalloc.gc.mgcmark_wait import wait_for_marking
 from goalloc.gc.mgcwork import gcMarkWorkAvailable
 from goalloc.gc.trace import ASSIST, log_turn
 from goalloc.layout import g_, gcControllerState, p_, variables as V
@@ -28,6 +28,13 @@ ASSIST_TIME = V.gcController + gcControllerState.assistTime
 @cold
 def gcAssistAlloc(m, t, gp):
     """Pay the debt of `gp`, the running goroutine, as far as possible."""
+    pay(m, t, gp)
+    while get64(m, t, gp + g_.gcAssistBytes) < 0 and not limiting(m, t) and get32(m, t, V.gcBlackenEnabled) and wait_for_marking(m, t, gp):
+        pay(m, t, gp)
+
+
+@kernel
+def pay(m, t, gp):
     if limiting(m, t):
         return
     debt = -get64(m, t, gp + g_.gcAssistBytes)

@@ -6,6 +6,9 @@
               is equal, and trigger, marked bytes and next goal of each are within 3 % (8 % in the first two of `stacks`)
     P1, P2    workers mark: cycles within the recorded ones, 20 % more or less; GCCPUFraction and the pauses within a factor of 2 of the median
 
+P2 is held to P2_fifo where there is one: real-time priority on two cores. Recorded beside other load, the second P's thread waited for a core, in the
+middle of cycles, while the program went on allocating: scan_churn then has 16 to 35 cycles, and 68 to 70 where no thread waits.
+
 NOT_MET says what is not, and why.
 """
 
@@ -45,9 +48,7 @@ FIRST_STACKS = "a span of 8 KiB is begun earlier than by the real one, before th
 CLEARING = "memory is cleared by 8 bytes here, a line at a time from beyond the caches: the program itself takes several times as long"
 LINES = "272 lists are emptied by two atomic stores each, here on lines that the program has driven from the L1 and that nothing prefetches"
 COLD = "no instructions are fetched here: after a sleep the real code of pauses and workers is cold"
-SECOND_P = (
-    "the second P's thread is stopped by a signal and waits for its turn on a virtual machine with other load; here it stops after its step"
-)
+WAKE = "a pause waits for a thread to be woken by a futex, 15 to 26 us on that virtual machine and 8 us of the waker's; here 500 cycles"
 PACE = "an object of 16 bytes is marked in 29 ns here and in 18 there, beside as much time of allocating: cons/mark is 2.3 for 2.6"
 NOT_MET = {  # (configuration, scenario, figure): why
     ("P1_fifo", "binary_trees", "cycles"): PACE,
@@ -57,14 +58,13 @@ NOT_MET = {  # (configuration, scenario, figure): why
     ("P1", "large_churn", "pause"): LINES,
     ("P1", "noscan_churn", "pause"): LINES,
     ("P1", "scan_churn", "pause"): LINES,
-    ("P2", "explicit_gc", "processors"): SECOND_P,
-    ("P2", "explicit_gc", "pause"): SECOND_P,
-    ("P2", "large_churn", "cycles"): SECOND_P,
-    ("P2", "large_churn", "pause"): SECOND_P,
-    ("P2", "noscan_churn", "cycles"): SECOND_P,
-    ("P2", "noscan_churn", "pause"): SECOND_P,
-    ("P2", "scan_churn", "cycles"): SECOND_P,
-    ("P2", "scan_churn", "pause"): SECOND_P,
+    ("P2", "explicit_gc", "pause"): WAKE,
+    ("P2", "large_churn", "processors"): WAKE,
+    ("P2", "large_churn", "pause"): WAKE,
+    ("P2", "noscan_churn", "processors"): WAKE,  # pauses count for both Ps
+    ("P2", "noscan_churn", "pause"): WAKE,
+    ("P2", "scan_churn", "processors"): WAKE,
+    ("P2", "scan_churn", "pause"): WAKE,
 }
 
 
@@ -90,9 +90,15 @@ def figures(result):
     }
 
 
+def held_to(scenario, configuration):
+    """What was recorded of it."""
+    of = recorded()[scenario]
+    return of["P2_fifo"] if configuration == "P2" and "P2_fifo" in of else of[configuration]
+
+
 def missed(scenario, configuration, result):
     """What is not as it should be: (figure, ours, recorded)."""
-    real, ours = recorded()[scenario][configuration], figures(result)
+    real, ours = held_to(scenario, configuration), figures(result)
     least, _, most = real["cycles"]
     if configuration == "P1_fifo":
         if least == most:
@@ -133,7 +139,7 @@ def main(words=None):
     for configuration in arguments.configuration:
         for scenario in arguments.scenario:
             result = run(scenario, configuration)
-            ours, real = figures(result), recorded()[scenario][configuration]
+            ours, real = figures(result), held_to(scenario, configuration)
             bad = list(missed(scenario, configuration, result))
             unexplained += sum((configuration, scenario, figure.partition(" of ")[0]) not in NOT_MET for figure, *_ in bad)
             print(

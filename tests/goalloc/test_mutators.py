@@ -104,6 +104,12 @@ def test_a_heap_of_gos_is_made_without_compiling_anything_for_python():
     assert go_heap.header_of(3, 7) == model.HEADER | 3 << model.REFS_SHIFT | 7 << model.WORDS_SHIFT
 
 
+@pytest.mark.parametrize("program", ["lists", "lru"])
+def test_gos_own_collector_finds_the_roots_of_these_programs(program):
+    values, other = (run(program, collector, size).values for collector, size in (("go", "64KiB"), ("mark-sweep", "8MiB")))
+    assert values["collections"] > 0 and values["sum"] == other["sum"] and values["bytes"] == other["bytes"]
+
+
 def test_threads_that_share_objects_take_their_counts_from_each_other():
     def hitms(collector, own, threads=4):
         result = run("shared", collector, "64KiB", threads=threads, stores=300, own=own)
