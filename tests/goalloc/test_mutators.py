@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from goalloc.cli.cli import main
+from goalloc.collectors import go_heap, model
 from goalloc.collectors.kinds import COLLECTORS
 from goalloc.programs import criteria
 from goalloc.programs.criteria import MUTATORS, run, utilisation
@@ -95,6 +96,12 @@ def test_every_collector_gets_the_same_calls():
 def test_gos_own_collector_runs_the_same_programs(program):
     values, other = (run(program, collector, "64KiB", **SMALL[program]).values for collector in ("go", "mark-sweep"))
     assert values["sum"] == EXPECTED[program]() and values["objects"] == other["objects"] and values["bytes"] == other["bytes"]
+
+
+def test_a_heap_of_gos_is_made_without_compiling_anything_for_python():
+    """What `goalloc warmup` has compiled is all that `goalloc compare collectors` needs."""
+    assert not hasattr(go_heap.header_of, "compile")
+    assert go_heap.header_of(3, 7) == model.HEADER | 3 << model.REFS_SHIFT | 7 << model.WORDS_SHIFT
 
 
 @pytest.mark.parametrize("program", ["lists", "lru"])
