@@ -66,8 +66,9 @@ class Browser:
         return found
 
     def press(self, *keys):
-        """Keys to whatever has the focus."""
+        """Keys to whatever has the focus, and what they set off: a <details> opens first and says so in a task of its own."""
         self.driver.switch_to.active_element.send_keys(*keys)
+        self.driver.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => setTimeout(done))")
 
     def errors(self):
         """What the console has said since the page was opened."""
