@@ -13,6 +13,7 @@ The code that is made is the same. All of it rests on names that are not numba's
 """
 
 import contextlib
+import functools
 import operator
 import threading
 
@@ -54,31 +55,20 @@ def compiling():
 
 def _remember_repr(record_class):
     """numba writes a type out at every call it types; for the machine's record, thousands of fields, once is enough."""
-    write, written = record_class.__repr__, {}
-
-    def remembered(self):
-        if self not in written:
-            written[self] = write(self)
-        return written[self]
-
-    record_class.__repr__ = remembered
+    record_class.__repr__ = functools.cache(record_class.__repr__)
 
 
 def _remember_records():
     """numba makes a record's type of its dtype, and the dtype of the type, anew at every use, field by field."""
-    to_type, to_dtype, types_of, dtypes_of = numpy_support.from_struct_dtype, numpy_support.as_struct_dtype, {}, {}
+    to_type, types_of = numpy_support.from_struct_dtype, {}
 
     def from_struct_dtype(dtype):
         if id(dtype) not in types_of:
             types_of[id(dtype)] = to_type(dtype), dtype  # kept, so that its id stays its own
         return types_of[id(dtype)][0]
 
-    def as_struct_dtype(record):
-        if record not in dtypes_of:
-            dtypes_of[record] = to_dtype(record)
-        return dtypes_of[record]
-
-    numpy_support.from_struct_dtype, numpy_support.as_struct_dtype = from_struct_dtype, as_struct_dtype
+    numpy_support.from_struct_dtype = from_struct_dtype
+    numpy_support.as_struct_dtype = functools.cache(numpy_support.as_struct_dtype)
 
 
 def _remember_operators():
@@ -117,14 +107,7 @@ def _remember_attributes():
 
 def _remember_sizes(context):
     """The size of a value in memory, for which numba has LLVM read a text."""
-    measure, sizes = context.get_abi_sizeof, {}
-
-    def size(of_type):
-        if of_type not in sizes:
-            sizes[of_type] = measure(of_type)
-        return sizes[of_type]
-
-    context.get_abi_sizeof = size
+    context.get_abi_sizeof = functools.cache(context.get_abi_sizeof)
 
 
 def _forget_lock_times():
@@ -229,14 +212,10 @@ class UncountedLower(Lower):
             super().delvar(name)
 
 
-_owners = {}
-
-
+@functools.cache
 def owns_memory(context, of_type):
     """Whether a value of the type refers to memory that is counted."""
-    if of_type not in _owners:
-        _owners[of_type] = context.data_model_manager[of_type].contains_nrt_meminfo()
-    return _owners[of_type]
+    return context.data_model_manager[of_type].contains_nrt_meminfo()
 
 
 def spare():
