@@ -12,9 +12,8 @@ MANAGEMENT = "内存管理"
 MODEL = "Golang Rumtime-内存模型"
 FITS = ("first-fit", "next-fit", "best-fit", "segregated")
 THREADS = (1, 2, 4, 8)
-LONGER = (
-    12  # threadtest makes 50 rounds (Berger, McKinley, Blumofe, Wilson, 2000), a factor four; in the first few lists grow and pages fault
-)
+# threadtest makes 50 rounds (Berger, McKinley, Blumofe, Wilson, 2000), a factor four; in the first few lists grow and pages fault
+LONGER = 12
 
 
 def figures(lab, program, name, threads=1, factor=1):

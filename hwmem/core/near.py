@@ -23,15 +23,14 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot
-from hwmem.cache.hit_filter import FRAME, HIT, LAST, note_frame, note_line
+from hwmem.cache.hit_filter import HIT, LAST, NOT_KNOWN, known_frame, note_frame, note_line
 from hwmem.cache.sets import index_of, touch_lru
 from hwmem.core.in_flight import meet_some
 from hwmem.mmu.tlb import is_user_address, key_4k
 
 NOT_NEAR = -1
-NO_FRAME = -1
 NOWHERE = -1  # the entries of a line that was not looked for
-PAGE_SHIFT, LOW = 32, (1 << 32) - 1  # in `entries`
+PAGE_ENTRY, LINE_ENTRY = 32, (1 << 32) - 1  # in `entries`: where the page's begins; the bits of the line's
 
 
 @hot
@@ -45,12 +44,12 @@ def near(m, core, va, size):
         seen.line, seen.entries = va | LAST, NOWHERE
         return NOT_NEAR
     page = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
-    frame = frame_seen(m, core, va, seen, page)
-    if frame == NO_FRAME or not has_line(m, seen.entries & LOW, frame | va & P.PAGE - P.LINE):
+    frame = frame_seen(m, core, va, seen)
+    if frame == NOT_KNOWN or not has_line(m, seen.entries & LINE_ENTRY, frame | va & P.PAGE - P.LINE):
         frame = look(m, core, va)
-        if frame == NO_FRAME:
+        if frame == NOT_KNOWN:
             return NOT_NEAR
-    entry, host = seen.entries & LOW, m.ram_base + (frame | va & P.PAGE - 1)
+    entry, host = seen.entries & LINE_ENTRY, m.ram_base + (frame | va & P.PAGE - 1)
     use_both(m, core, va, frame, seen.entries, page)
     may_store = m.tag[entry] & P.STATE_MASK == P.M and page.frame & 1 != 0 and core.sb_leaving == 0 and m.store_buffer_always == 0
     note_line(core, va, host, may_store, HIT)
@@ -62,14 +61,15 @@ def near(m, core, va, size):
 
 
 @hot
-def frame_seen(m, core, va, seen, page):
-    """Physical address of the frame of `va`'s page, if the filter knows it or the page is where it was seen last; else NO_FRAME."""
+def frame_seen(m, core, va, seen):
+    """Physical address of the frame of `va`'s page, if the filter knows it or the page is where it was seen last; else NOT_KNOWN."""
     if seen.entries == NOWHERE:
-        return NO_FRAME
-    if page.page == (va | core.page_last):
-        return page.frame & FRAME
-    j = seen.entries >> PAGE_SHIFT
-    return m.word[j] & P.PTE_FRAME if m.tag[j] & P.KEY_MASK == key_4k(core, va) << P.TAG_SHIFT | P.OCCUPIED else NO_FRAME
+        return NOT_KNOWN
+    frame = known_frame(core, va, 0)
+    if frame != NOT_KNOWN:
+        return frame
+    j = seen.entries >> PAGE_ENTRY
+    return m.word[j] & P.PTE_FRAME if m.tag[j] & P.KEY_MASK == key_4k(core, va) << P.TAG_SHIFT | P.OCCUPIED else NOT_KNOWN
 
 
 @hot
@@ -80,17 +80,17 @@ def has_line(m, entry, pa):
 
 @apart
 def look(m, core, va):
-    """The frame, after a search for page and line, or NO_FRAME; where they are is remembered."""
+    """The frame, after a search for page and line, or NOT_KNOWN; where they are is remembered."""
     if m.mmu == 0 or core.l1d.policy != P.LRU or core.dtlb.policy != P.LRU or not is_user_address(core, va):
-        return NO_FRAME
+        return NOT_KNOWN
     j = index_of(m, core.dtlb, key_4k(core, va))
     if j < 0:
-        return NO_FRAME
+        return NOT_KNOWN
     frame = m.word[j] & P.PTE_FRAME
     i = index_of(m, core.l1d, (frame | va & P.PAGE - 1) >> P.LINE_SHIFT)
     if i < 0 or m.tag[i] & P.STATE_MASK == P.I:
-        return NO_FRAME
-    core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)].entries = j << PAGE_SHIFT | i
+        return NOT_KNOWN
+    core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)].entries = j << PAGE_ENTRY | i
     return frame
 
 
@@ -98,10 +98,10 @@ def look(m, core, va):
 def use_both(m, core, va, frame, entries, page):
     """The page and the line of a load that is near are used."""
     if page.page != (va | core.page_last):
-        core.leaf = m.word[entries >> PAGE_SHIFT]
-        touch_lru(m, core.dtlb, entries >> PAGE_SHIFT)
+        core.leaf = m.word[entries >> PAGE_ENTRY]
+        touch_lru(m, core.dtlb, entries >> PAGE_ENTRY)
         note_frame(core, va, frame)
-    touch_lru(m, core.l1d, entries & LOW)
+    touch_lru(m, core.l1d, entries & LINE_ENTRY)
     core.slow_accesses += 1
     core.dtlb.hits += 1
     core.l1d.hits += 1
