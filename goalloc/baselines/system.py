@@ -95,7 +95,7 @@ def map_memory(m, t, n):
 @kernel
 def unmap(m, t, va, n):
     if n > 0:
-        system_call(m, t, H.SYS_MUNMAP, va, n, 0, 0)
+        system_call(m, t, H.SYS_MUNMAP, va, n, 0)
 
 
 @kernel
@@ -120,7 +120,7 @@ def map_in_set(m, t, n, page_set):
 @kernel
 def move_break(m, t, to):
     """Ask for the break to be at `to` (0: only ask); where it is then."""
-    return system_call(m, t, H.SYS_BRK, to, 0, 0, 0)
+    return system_call(m, t, H.SYS_BRK, to, 0, 0)
 
 
 @kernel

@@ -150,7 +150,7 @@ def notesleep(m, t, mp, until):
     put64(m, t, mp + m_.procid, t)
     swap64(m, t, mp + m_.park, 0)
     if until == H.NEVER:
-        system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAIT, 0, 0)
+        system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAIT, 0)
     else:
         sleep_until(m, t, until)
 
@@ -160,7 +160,7 @@ def notewakeup(m, t, mp):
     swap64(m, t, mp + m_.park, 1)
     sleeper = get64(m, t, mp + m_.procid)
     if m.thread[sleeper].state != H.SLEEPING:
-        system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAKE, 1, 0)
+        system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAKE, 1)
     elif m.core[m.thread[sleeper].core].current == sleeper + 1:
         m.thread[sleeper].state = H.RUNNABLE  # it has not left its core yet
     else:  # in a futex with a time limit

@@ -10,7 +10,7 @@ SIGABRT; then, and without memory, the result is 0. Source: glibc 2.36 malloc/ma
 
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
-from hwmem.core.access import load8, load64
+from hwmem.core.access import load8, load64, store64
 from hwmem.libc import layout as L
 from hwmem.libc.chunk import ALIGN_MASK, FLAGS, HEADER, IS_MMAPPED, NON_MAIN_ARENA, head, heap_arena, request2size
 from hwmem.libc.layout import library, mp, tls
@@ -48,7 +48,8 @@ def free(m, t, mem):
         if 0 <= i < load64(m, t, mp(m, t) + L.TCACHE_BINS):
             key, count = load64(m, t, library(m, t) + L.TCACHE_KEY), cached(m, t, cache, i)
             if load64(m, t, mem + 8) != key and count < load64(m, t, mp(m, t) + L.TCACHE_COUNT):
-                push(m, t, cache, i, mem, key, count)
+                store64(m, t, mem + 8, key)
+                push(m, t, cache, i, mem, count)
                 return
     call_door(m, P.DOOR_LIBC, t, FREE, mem, 0)
 

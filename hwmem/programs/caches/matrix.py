@@ -27,6 +27,7 @@ def place(w, space):
     for matrix in (w.a, w.b):
         space.write(matrix, space.random.integers(-1000, 1000, (w.n, w.n)))
     w.blocks = -(-w.n // w.block)
+    w.depth = w.block if w.order == "blocked" else w.n
     w.steps = w.blocks * w.blocks * w.n * w.block if w.order == "blocked" else w.n * w.n
 
 
@@ -54,9 +55,9 @@ def matrix_multiply(m, w):
         r = m.thread[t].local
         outer, inner = r[STEP] // w.n, r[STEP] % w.n
         if w.order == IJK:
-            dot(m, t, w, outer, inner, 0, w.n)
+            dot(m, t, w, outer, inner, 0)
         elif w.order == JIK:
-            dot(m, t, w, inner, outer, 0, w.n)
+            dot(m, t, w, inner, outer, 0)
         elif w.order == JKI:
             column(m, t, w, outer, inner)
         elif w.order == KJI:
@@ -73,10 +74,10 @@ def matrix_multiply(m, w):
 
 
 @kernel
-def dot(m, t, w, i, j, k, end):
-    """C[i, j] += A[i, k:end] . B[k:end, j]"""
+def dot(m, t, w, i, j, k):
+    """C[i, j] += A[i, k:end] . B[k:end, j], as deep as a block is, or the matrix where there are no blocks."""
     total = 0
-    for x in range(k, end):
+    for x in range(k, min(k + w.depth, w.n)):
         total += load64(m, t, w.a + 8 * (i * w.n + x)) * load64(m, t, w.b + 8 * (x * w.n + j))
     c = w.c + 8 * (i * w.n + j)
     store64(m, t, c, load64(m, t, c) + total)
@@ -108,4 +109,4 @@ def block_step(m, t, w, step):
     k = step // w.blocks * w.block
     j += step % w.blocks * w.block
     if j < w.n:
-        dot(m, t, w, i, j, k, min(k + w.block, w.n))
+        dot(m, t, w, i, j, k)
