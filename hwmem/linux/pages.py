@@ -281,7 +281,9 @@ def free_tables(m, c, p, start, end):
     Linux: free_pgtables. All leaf entries of the range are empty already.
     """
     forget_cursor(m)
-    first, above = find_vma(m, p, start), find_vma(m, p, end)
+    first = above = find_vma(m, p, start)
+    while above >= 0 and m.vma[above].start < end:
+        above = m.vma[above].next - 1
     floor = m.vma[m.vma[first].prev - 1].end if first >= 0 and m.vma[first].prev else 0
     ceiling = m.vma[above].start if above >= 0 else 1 << 48
     freed = 0
