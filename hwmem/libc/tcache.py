@@ -8,7 +8,7 @@ takes 7 chunks of one size, 32 to 1040 bytes, last in, first out. The key says "
 has it is looked for there. Source: glibc 2.36 malloc/malloc.c tcache_put, tcache_get, and in _int_free.
 """
 
-from hwmem._jit import hot, kernel
+from hwmem._jit import kernel
 from hwmem.core.access import load, load64, store, store64
 from hwmem.libc import abort as A
 from hwmem.libc import layout as L
@@ -52,7 +52,18 @@ def cache_put(m, t, cache, i, p):
     push(m, t, cache, i, p + HEADER, count)
 
 
-@hot
+@kernel
+def cache_freed(m, t, cache, i, mem):
+    """Whether what is freed goes to bin `i`: there is room, and it has no key, so it is in no cache yet."""
+    key, count = load64(m, t, library(m, t) + L.TCACHE_KEY), cached(m, t, cache, i)
+    if load64(m, t, mem + 8) == key or count >= load64(m, t, mp(m, t) + L.TCACHE_COUNT):
+        return False
+    store64(m, t, mem + 8, key)
+    push(m, t, cache, i, mem, count)
+    return True
+
+
+@kernel
 def push(m, t, cache, i, mem, count):
     """The same, where the key is there and it is known how many the bin holds."""
     entry = cache + ENTRIES + 8 * i
