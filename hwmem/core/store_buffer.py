@@ -46,6 +46,20 @@ def push(m, t, va, pa, what, value):
     if core.sb_count + in_flight(core) >= m.store_buffer_entries:
         core.store_buffer_stalls += 1
         make_room(m, core)
+    slot = append(m, t, va, pa, what, value)
+    if core.sb_count == 1:
+        core.plain, core.recent_words = 0, ALL_WORDS
+        forget_stores(core)
+        core.sb_next = max(core.sb_due[slot], core.sb_free_at)
+    elif core.sb_due[slot] < core.sb_due[core.sb_head]:
+        core.sb_next = next_time(m, core)
+    return slot
+
+
+@hot
+def append(m, t, va, pa, what, value):
+    """The store becomes the buffer's last entry, which costs the core a cycle; its slot."""
+    core = m.core[m.thread[t].core]
     slot = slot_of(core, core.sb_count)
     core.sb_pa[slot] = pa
     core.sb_va[slot] = va
@@ -57,15 +71,16 @@ def push(m, t, va, pa, what, value):
     core.sb_kind[slot] = PLAIN
     core.sb_count += 1
     core.store_buffer_stores += 1
-    cool(core, pa >> P.LINE_SHIFT)
-    if core.sb_count == 1:
-        core.plain, core.recent_words = 0, ALL_WORDS
-        forget_stores(core)
-        core.sb_next = max(core.sb_due[slot], core.sb_free_at)
-    elif core.sb_due[slot] < core.sb_due[core.sb_head]:
-        core.sb_next = next_time(m, core)
     core.cycles += 1
+    cool(core, pa >> P.LINE_SHIFT)
     return slot
+
+
+@hot
+def goes_last(m, core):
+    """Whether there is room for one more store for certain, and those that wait already are due before it."""
+    most = core.sb_count + max(core.sb_leaving, core.sb_passage)  # in flight is at most so many (in_flight)
+    return most < m.store_buffer_entries and core.sb_due[core.sb_head] <= core.cycles + m.cost.store_drain
 
 
 @apart
