@@ -12,7 +12,7 @@ from hwmem import params as P
 from hwmem._jit import apart, call_door, hot, kernel
 from hwmem.cache.hit_filter import hot_host, is_hot, is_line_hot
 from hwmem.core.behind import load_behind, store_behind
-from hwmem.core.in_flight import may_meet, meet_stores, retire, word_of, words_of
+from hwmem.core.in_flight import is_last, may_meet, meet_stores, retire, word_of, words_of
 from hwmem.core.near import NOT_NEAR, near
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
 
@@ -48,7 +48,20 @@ def load_else(m, t, va, size):
 
 @apart
 def load_meeting(m, t, va, size):
-    """A load that the hit filter answers, and that may meet a store in flight."""
+    """A load that the hit filter answers, and that may meet a store in flight: most often the last one, as in x += 1."""
+    core = m.core[m.thread[t].core]
+    now, host = core.cycles, hot_host(core, va)
+    if core.sb_free_at > now and is_last(core, host, size, now):
+        core.loads += 1
+        core.forwards_in_flight += 1
+        core.cycles = now + core.forward_cycles
+        return peek_sized(host, size)
+    return load_meeting_another(m, t, va, size)
+
+
+@apart
+def load_meeting_another(m, t, va, size):
+    """load_meeting, of a load that does not read just what has been stored last."""
     core = m.core[m.thread[t].core]
     core.loads += 1
     now, host = core.cycles, hot_host(core, va)

@@ -10,8 +10,7 @@ filter does not know, a full buffer, an invalidation queued, the race detector o
 from hwmem import params as P
 from hwmem._jit import hot
 from hwmem.cache.hit_filter import LAST, known_frame
-from hwmem.core.place import count_access
-from hwmem.core.store_buffer import append, forward, forwards, goes_last, youngest_overlap
+from hwmem.core.ring import append, forward, forwards, goes_last, youngest_overlap
 
 
 @hot
@@ -39,7 +38,8 @@ def load_behind(m, core, va, size):
     slot = youngest_overlap(core, pa, size)
     if slot < 0 or not forwards(core, slot, pa, size):
         return False, 0
-    count_access(core, P.LOAD)
+    core.slow_accesses += 1
+    core.loads += 1
     core.dtlb.hits += 1
     return True, forward(core, slot, pa, size)
 
@@ -50,7 +50,8 @@ def store_behind(m, t, core, va, size, value):
     pa = place_behind(m, core, va, size, 1)
     if pa < 0 or not goes_last(m, core):
         return False
-    count_access(core, P.STORE)
+    core.slow_accesses += 1
+    core.stores += 1
     core.dtlb.hits += 1
     append(m, t, va, pa, size | P.STORE << P.KIND_SHIFT, value)
     return True

@@ -78,6 +78,13 @@ def meet_some(m, core, host, size, now):
     return meet_stores(m, core, host, size, now)
 
 
+@hot
+def is_last(core, host, size, now):
+    """Whether a load that begins at cycle `now` reads just what was stored in the cycle before."""
+    place = np.uint64(now - 1 & RECENT - 1)
+    return core.recent_at[place] == now - 1 and core.recent[place] == host << SIZE_BITS | size
+
+
 @kernel
 def in_flight(core):
     """How many stores are in flight, at the core's clock."""
@@ -105,9 +112,6 @@ def relation(at, n, host, size):
 @apart
 def meet_stores(m, core, host, size, now):
     """Extra cycles of a load that hits the L1 at cycle `now`, for the stores that it meets."""
-    last = now - 1 & RECENT - 1  # what was stored just now, as in x += 1
-    if core.sb_passage > 1 and core.recent_at[last] == now - 1 and core.recent[last] == host << SIZE_BITS | size:
-        return meet(m, core, COVERED, core.sb_passage - 1)
     alias = core.sb_count > 0 and meets_waiting(m, core, host, size)
     for k in range(1, core.sb_passage):
         place = now - k & RECENT - 1
