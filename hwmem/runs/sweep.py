@@ -30,7 +30,8 @@ CONNECT_SECONDS = 10
 MOST_STEPS = 100_000  # of one range, and of a grid
 JOBS = Integer(1, 1 << 16)
 INTERRUPTED = "interrupted"  # instead of a Result
-_numbers, _over = count(), set()  # of sweeps; of those that were interrupted
+_numbers = count()  # of sweeps
+_over: set = set()  # of those that were interrupted
 
 
 class Point(NamedTuple):
