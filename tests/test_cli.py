@@ -177,6 +177,11 @@ def run_with_a_mistake(capsys, tmp_path, line, wrong):
         (8, "    m.thread[0].locl[1] = 2", "m.thread[0] has no field 'locl'; did you mean local?"),
         (8, "    return m.threds", "m has no field 'threds'; did you mean threads?"),
         (8, "    return m.cores + 'x'", "TypingError: add(int64, "),
+        (
+            8,
+            "    hwmem.kernels.load(m, 0, 0, 3)",
+            "hwmem.kernels.load(m, 0, 0, 3): there are loads and stores of 1, 2, 4, 8 bytes, not of 3",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_python_file_is_told_with_its_line(capsys, tmp_path, line, wrong, said):
