@@ -29,9 +29,10 @@ for folder in (TESTS, ROOT):  # models.py, kernels_under_test.py; hwmem of this 
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+CACHE = os.environ.get("NUMBA_CACHE_DIR") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "hwmem")
+os.environ.setdefault("GOCACHE", os.path.join(CACHE, "go"))  # Go's packages are compiled once for all tests that build programs of Go
 if sys.dont_write_bytecode:  # beside the sources: but elsewhere it may be
-    folder = os.environ.get("NUMBA_CACHE_DIR") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "hwmem")
-    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = os.path.join(folder, "bytecode")
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = os.path.join(CACHE, "bytecode")
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

@@ -109,8 +109,9 @@ def everything(test, ordering, m, x, most):
     check_places(test, x)
     ends = {}
     last = table[: x.count]
-    for n in np.flatnonzero(last[:, PROGRESS] == x.last_progress):
-        ends.setdefault(state_of(test, x, last[n], test.names), []).append(int(n))
+    rows = np.flatnonzero(last[:, PROGRESS] == x.last_progress)
+    for n, state in zip(rows.tolist(), states_of(test, x, last[rows])):
+        ends.setdefault(state, []).append(n)
     ways = {state: sum(int(last[n, WAYS]) for n in rows) for state, rows in ends.items()}
     shortest = {}
     for state, rows in ends.items():
@@ -143,9 +144,9 @@ def at_random(test, ordering, m, x, runs, allowed):
         done += run_interruptibly(m, wander, m, x, table, index, runs - done)
     check_places(test, x)
     ways = {}
-    for row in table[1 : x.count]:
-        state = state_of(test, x, row, test.names)
-        ways[state] = ways.get(state, 0) + int(row[WAYS])
+    ended = table[1 : x.count]
+    for count, state in zip(ended[:, WAYS].tolist(), states_of(test, x, ended)):
+        ways[state] = ways.get(state, 0) + count
     return summed(test, ordering, "random", ways, x, allowed)
 
 
@@ -162,8 +163,11 @@ def grown(x, table, most):
     return larger, index
 
 
-def state_of(test, x, row, names):
-    return tuple(signed(int(row[place(test, x, name)]), test.widths.get(name, 8)) for name in names)
+def states_of(test, x, rows):
+    """The final state of each of the rows, a tuple in the order of test.names."""
+    places = [place(test, x, name) for name in test.names]
+    widths = [test.widths.get(name, 8) for name in test.names]
+    return (tuple(map(signed, values, widths)) for values in rows[:, places].tolist())
 
 
 def passes(test, state):

@@ -31,6 +31,7 @@ class Code:
     def __init__(self, units: Units):
         self.units = units
         self.table, self.functions = Kept(LineTable), Kept(self.functions_of)
+        self.ranges = Kept(lambda offset: code_ranges(units.die(offset)))
 
     def frames(self, pc):
         """Frames of an address, innermost first; [] if no unit has it."""
@@ -51,7 +52,7 @@ class Code:
             (low, high, i)
             for i, tag in enumerate(tree.tags)
             if tag == "DW_TAG_subprogram" and tree.has_code[i]
-            for low, high in code_ranges(self.units.die(tree.offsets[i]))
+            for low, high in self.ranges(tree.offsets[i])
         )
 
     def around(self, unit, pc):
@@ -63,9 +64,8 @@ class Code:
         chain = [self.units.die(tree.offsets[found[-1]])]
         for i in tree.children(found[-1]):
             if tree.tags[i] == "DW_TAG_inlined_subroutine" and tree.has_code[i] and len(chain) < DEEPEST:
-                die = self.units.die(tree.offsets[i])
-                if any(low <= pc < high for low, high in code_ranges(die)):
-                    chain.append(die)
+                if any(low <= pc < high for low, high in self.ranges(tree.offsets[i])):
+                    chain.append(self.units.die(tree.offsets[i]))
         return chain[::-1]
 
     def called_at(self, unit, die):

@@ -35,10 +35,10 @@ class Unreadable(Exception):
 
 
 class Image:
-    """The file at `path`. `limits`: sentences on what of it could not be used. Raises Unreadable."""
+    """The file at `path`. `limits`: sentences on what of it could not be used; `asked_for`: paths on which it depends. Raises Unreadable."""
 
     def __init__(self, path, directories=()):
-        self.path, self.limits = path, []
+        self.path, self.limits, self.asked_for = path, [], (path,)
         with damage("no ELF file that can be read"):
             self.elf = opened(path)
             self.build_id = build_id(self.elf)
@@ -56,7 +56,8 @@ class Image:
             if has_debug(self.elf):
                 return self.elf
             link = self.elf.get_dwarf_link() if self.elf.has_dwarf_link() else None
-        for path in separate_files(self.path, self.build_id, link, directories):
+        self.asked_for += tuple(separate_files(self.path, self.build_id, link, directories))
+        for path in self.asked_for[1:]:
             if not os.path.exists(path) or same_file(path, self.path):
                 continue
             try:

@@ -75,7 +75,7 @@ class Names:
         for name in ("code", "datum", "allocation", "is_programs", "pointee"):  # asked again and again
             setattr(self, name, lru_cache(MOST_KEPT)(getattr(self, name)))
 
-    @property
+    @cached_property
     def is_go(self):
         """Whether Go's linker made the program: its threads run on goroutines' stacks."""
         image = self.objects.loaded[0].image if self.objects.loaded else None

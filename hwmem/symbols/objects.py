@@ -2,14 +2,19 @@
 
     Objects(program.objects) ── at(address) ── Loaded(path, bias, image, code, variables)
 
+Programs have libraries in common, and one is replayed again and again: what was read of a file is kept while it stays as it is.
+
 A file that is not there, is damaged, or is not the one that was recorded has no names, and `limits` says so once. The mappings tell
 whether it is the one: each shows the file from some offset on, and a segment of the file must lie there and nowhere else.
 """
 
 import os
+import threading
+import time
 from bisect import bisect_right
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import NamedTuple
 
 from hwmem.symbols.code import Code
 from hwmem.symbols.dies import Units
@@ -17,8 +22,59 @@ from hwmem.symbols.elf import Image, Unreadable, damage
 from hwmem.symbols.variables import Variables
 
 PAGE, MOST_KEPT = 4096, 1 << 14
+MOST_FILES, RECENT = 12, 2.0  # files kept; seconds
 VALGRIND = "/valgrind/"  # its own objects, which are in the program's memory as well
 MISSING = "names need pyelftools: pip install 'hwmem[symbols]'; addresses are shown instead"
+
+
+class Kept(threading.local):
+    """The files that were opened last: {(path, directories): (stamp, Image, Code or None)}. A thread's own: reading has a place in the file."""
+
+    def __init__(self):
+        self.files = {}
+
+    def get(self, path, directories):
+        """(Image, Code) of a file; no Code where it has no debugging information, or none that can be read. Raises Unreadable."""
+        stamp, image, code = self.files.pop((path, directories), (None, None, None))
+        if image is None or stamp != stamp_of(image.asked_for):
+            image = Image(path, directories)
+            stamp, code = stamp_of(image.asked_for), None
+            if image.dwarf:
+                try:
+                    with damage("damaged"):
+                        code = Code(Units(image.dwarf))
+                except Unreadable as error:
+                    image.limits.append(f"{path}: debugging information: {error}")
+        if all(mark is None or mark.changed < time.time() - RECENT for mark in stamp):
+            self.files[path, directories] = stamp, image, code
+        while len(self.files) > MOST_FILES:
+            del self.files[next(iter(self.files))]
+        return image, code
+
+
+class Mark(NamedTuple):
+    """Of a file. `changed`: when, in seconds, to a clock's tick: what was written a moment ago may be written again and look the same."""
+
+    device: int
+    inode: int
+    size: int
+    changed: float
+
+
+def stamp_of(paths):
+    """What changes when one of the files does, comes, or goes: a Mark or None of each."""
+    return [mark_of(path) for path in paths]
+
+
+def mark_of(path):
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return Mark(found.st_dev, found.st_ino, found.st_size, found.st_ctime)
+
+
+kept = Kept()
 
 
 class Objects:
@@ -93,7 +149,7 @@ class Loaded:
             self.limits.append(f"{self.path}: not found here, so that nothing in it has a name (--symbols DIR says where it is)")
             return
         try:
-            image = Image(file, (*self.directories, os.path.dirname(file)))
+            image, code = kept.get(file, (*self.directories, os.path.dirname(file)))
             if not fits(image.segments, self.row.mappings, self.bias):
                 raise Unreadable("not the file that was recorded: its segments lie elsewhere. Nothing in it has a name")
         except Unreadable as error:
@@ -101,10 +157,8 @@ class Loaded:
             return
         self._image = image
         self.limits += image.limits
-        if image.dwarf:
-            with self.noting("debugging information"):
-                self._code = Code(Units(image.dwarf))
-                self._variables = Variables(self._code)
+        if code:
+            self._code, self._variables = code, Variables(code)
 
     @contextmanager
     def noting(self, what):

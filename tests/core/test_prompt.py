@@ -146,3 +146,16 @@ def test_a_machine_and_a_process_say_what_they_are():
     assert m.counters() == before
     p.exit()
     assert repr(p).endswith(": exited>") and "0 processes" in repr(m)
+
+
+def test_a_record_has_its_fields_as_attributes_and_no_others_can_be_set(machine, process):
+    core = machine.state.core[1]
+    for record, name in ((machine.state, "typo"), (core, "typo"), (core.l1d, "typo")):
+        assert not hasattr(record, name)
+        with pytest.raises(AttributeError, match="typo"):
+            setattr(record, name, 1)
+    before = int(core.cycles)
+    core.cycles = before + 5
+    assert machine.cycles(1) == machine.state["core"][1]["cycles"] == before + 5
+    core["cycles"] = before
+    assert machine.state.core[1].cycles == before and core.l1d["ways"] == core.l1d.ways == machine.config.l1d.ways

@@ -18,7 +18,7 @@ HELPED = """
     from hwmem._jit import DOORS, doors
     from hwmem._jit.crew import Crew
     from hwmem.machine.machine import RECORD
-    numbers = P.DOOR_SCHEDULE, P.DOOR_PROTECT
+    numbers = P.DOOR_SCHEDULE, P.DOOR_PAGE_FAULT
     helpers = int(sys.argv[1])
     doors.helpers_wanted = lambda: helpers
     if sys.argv[2] == "dies":
@@ -86,7 +86,7 @@ def test_on_a_terminal_a_line_is_drawn_again_and_again_and_goes_in_the_end(tmp_p
     master, slave = pty.openpty()
     code = (
         "from hwmem import params as P\nfrom hwmem._jit import DOORS\nfrom hwmem.machine.machine import RECORD\nimport time\n"
-        "DOORS.prepare([P.DOOR_ADVICE], RECORD); DOORS.compile(P.DOOR_ADVICE, RECORD); time.sleep(1)"
+        "DOORS.prepare([P.DOOR_MLOCK], RECORD); DOORS.compile(P.DOOR_MLOCK, RECORD); time.sleep(1)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=slave, cwd=ROOT, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})
     os.close(slave)
@@ -97,7 +97,7 @@ def test_on_a_terminal_a_line_is_drawn_again_and_again_and_goes_in_the_end(tmp_p
         except OSError:  # the other side is closed
             break
     assert process.wait() == 0
-    assert drawn.count(b"linux.advice") >= 2 and drawn.endswith(b"\r\x1b[K"), drawn
+    assert drawn.count(b"linux.mlock") >= 2 and drawn.endswith(b"\r\x1b[K"), drawn
 
 
 @pytest.mark.skipif(JIT_DISABLED, reason="nothing is compiled")

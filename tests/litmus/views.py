@@ -15,9 +15,19 @@ oldest value that is not yet too old to the newest, which is memory's.
 
 `outcomes` visits every state. Two things are pruned: a store enters the buffer as soon as its thread gets there, since
 nobody can tell that from its doing so later; and a view of a location that its thread will not load any more is memory's.
+
+python views.py COLLECTIONS        records its digest of every test's outcomes under relaxed (oracles/litmus/relaxed.json.gz)
 """
 
+import gzip
+import hashlib
+import json
+import pathlib
+import sys
+import zlib
 from typing import NamedTuple
+
+DIGESTS = pathlib.Path(__file__).resolve().parent.parent / "oracles" / "litmus" / "relaxed.json.gz"
 
 STORES = ("store", "storer", "sum", "store_release", "store_nt")
 
@@ -186,3 +196,26 @@ def operations(thread):
 def put(row, n, value):
     """A tuple with another value at place `n`."""
     return (*row[:n], value, *row[n + 1 :])
+
+
+def digest(states):
+    """By which a set of final states is known."""
+    return zlib.crc32(repr(sorted(states)).encode())
+
+
+def record(collections):
+    """Write DIGESTS: of which file, and of each of its tests in turn."""
+    data = collections.read_bytes()
+    digests = [digest(outcomes(test, "relaxed")) for test in json.loads(gzip.decompress(data))["tests"]]
+    found = {"sha256": hashlib.sha256(data).hexdigest(), "relaxed": digests}
+    DIGESTS.write_bytes(gzip.compress(json.dumps(found).encode(), mtime=0))
+
+
+def recorded_digests(collections):
+    """Those of the file, or none: it is another one than was recorded."""
+    found = json.loads(gzip.decompress(DIGESTS.read_bytes()))
+    return found["relaxed"] if found["sha256"] == hashlib.sha256(collections.read_bytes()).hexdigest() else []
+
+
+if __name__ == "__main__":
+    record(pathlib.Path(sys.argv[1]))

@@ -114,7 +114,7 @@ def test_the_record_lives_as_long_as_somebody_has_it():
     state, t, a = made()
     gc.collect()
     keep = [bytearray(16 << 20) for _ in range(4)]  # what would lie there instead
-    assert enter(state, P.DOOR_MEMORY, t, 0, a, 8 | P.LOAD << P.KIND_SHIFT, 0) == 7
+    assert enter(state, P.DOOR_MEMORY, t, a, 8 | P.LOAD << P.KIND_SHIFT, 0) == 7
     assert ctypes.string_at(int(state.ram_base), 8) == bytes(8) and keep
 
 

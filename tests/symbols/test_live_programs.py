@@ -64,8 +64,7 @@ def test_two_goroutines_on_neighbouring_fields(tmp_path):
     needed("valgrind", "go")
     (tmp_path / "main.go").write_bytes((HERE / "fields.go.txt").read_bytes())
     program = tmp_path / "fields"
-    environment = os.environ | {"GOCACHE": str(tmp_path / "cache"), "GOFLAGS": "-mod=mod"}
-    run("go", "build", "-o", program, tmp_path / "main.go", env=environment)
+    run("go", "build", "-o", program, tmp_path / "main.go", env=os.environ | {"GOFLAGS": "-mod=mod"})
     found = answer("trace", recorded(tmp_path, program), "--json")["program"]
     fields = next(line for line in found["lines"] if "main.shared.left" in line["symbol"])
     assert "main.shared.right" in fields["symbol"] and "main.apart" not in fields["symbol"] and fields["sharing"] == "false"

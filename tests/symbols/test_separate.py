@@ -1,10 +1,12 @@
 """Debugging information that lies in a file of its own; only the right one counts."""
 
 import sys
+import time
 
 import pytest
 
 from built import addresses, build, names_of, needed, run
+from hwmem.symbols import objects
 from hwmem.symbols.names import Names
 from hwmem.trace.program import Mapping, Object, Program
 
@@ -37,9 +39,28 @@ def test_by_build_id_in_a_folder_that_is_named(separated, tmp_path):
     folder = tmp_path / "symbols" / ".build-id" / number[:2]
     folder.mkdir(parents=True)
     apart.rename(folder / f"{number[2:]}.debug")
-    objects = [Object(str(program), 0, (), str(program))]
-    assert Names(Program(objects=objects)).data(table).startswith("told .bss+")
-    assert Names(Program(objects=objects), [str(tmp_path / "symbols")]).data(table) == "table[0].row[0][0].tag"
+    own = [Object(str(program), 0, (), str(program))]
+    assert Names(Program(objects=own)).data(table).startswith("told .bss+")
+    assert Names(Program(objects=own), [str(tmp_path / "symbols")]).data(table) == "table[0].row[0][0].tag"
+
+
+@pytest.mark.live
+def test_what_is_kept_of_a_file_is_kept_while_it_and_the_other_stay_as_they_are(separated, monkeypatch):
+    program, apart, table = separated
+    monkeypatch.setattr(objects, "RECENT", -1.0)
+    run("objcopy", f"--add-gnu-debuglink={apart}", program)
+    opened = []
+    monkeypatch.setattr(objects, "Image", lambda *words, image=objects.Image: [opened.append(words), image(*words)][1])
+    typed = "table[0].row[0][0].tag"
+    assert [names_of(program).data(table) for _ in range(3)] == [typed] * 3 and len(opened) == 1
+    whole = apart.read_bytes()
+    for bytes_now, expected in ((None, False), (whole, True), (b"\0" * len(whole), False), (whole, True)):
+        time.sleep(0.02)  # a tick of the clock by which files are dated
+        apart.unlink() if bytes_now is None else apart.write_bytes(bytes_now)
+        assert (names_of(program).data(table) == typed) is expected
+    time.sleep(0.02)
+    program.write_bytes(b"no program")
+    assert names_of(program).data(table) != typed
 
 
 @pytest.mark.live

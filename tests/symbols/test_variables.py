@@ -109,7 +109,7 @@ def test_runtime_structures_and_fields_of_a_go_program(tmp_path):
     needed("go")
     (tmp_path / "main.go").write_bytes((HERE / "told.go.txt").read_bytes())
     program = tmp_path / "told"
-    run("go", "build", "-o", program, tmp_path / "main.go", env=os.environ | {"GOCACHE": str(tmp_path / "cache"), "GOFLAGS": "-mod=mod"})
+    run("go", "build", "-o", program, tmp_path / "main.go", env=os.environ | {"GOFLAGS": "-mod=mod"})
     where, names, rows = addresses(program), names_of(program), said(program)
     for base, name, offset, size in rows:
         start = where[f"main.{base}"]

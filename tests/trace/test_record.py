@@ -258,7 +258,7 @@ def test_a_program_of_go(tmp_path):
     if not os.path.exists(go):
         pytest.skip("no Go")
     (tmp_path / "main.go").write_text(GO)
-    environment = os.environ | {"GOCACHE": str(tmp_path / "cache"), "GOFLAGS": "", "GO111MODULE": "off"}
+    environment = os.environ | {"GOFLAGS": "", "GO111MODULE": "off"}
     subprocess.run([go, "build", "-o", tmp_path / "prog", tmp_path / "main.go"], check=True, env=environment)
     done, path = recorded("--", str(tmp_path / "prog"), folder=tmp_path)
     told = held_to_its_text(path)
