@@ -30,7 +30,7 @@ from goalloc.pages.mgcscavenge import chunkBase, index_change, index_free
 from goalloc.pages.mpagealloc import ALLOC, CACHE_FILL, CACHE_FLUSH, FREE, GROW, SCAV, SCAVENGE, pages_door
 from goalloc.pages.mpagecache import pageCache_alloc
 from goalloc.pages.mpallocbits import clearRange, find, findBitRange64, findScavengeCandidate, setRange, summarize
-from goalloc.pages.mpagealloc_summary import alloc_in_chunk, chunkOf, update
+from goalloc.pages.mpagealloc_summary import MIXED, alloc_in_chunk, chunkOf, update
 
 PAGES, CACHE, CHUNK = V.mheap_ + mheap.pages, TYPES, TYPES + 64
 BASE = 0xC000 * P.pallocChunkBytes  # the first chunk's address. Go: export_test.go BaseChunkIdx
@@ -53,7 +53,7 @@ def prepare_chunk(m, t, p, ci, ranges):
         else:
             alloc_in_chunk(m, t, chunk, i, n)
             index_change(m, t, p + SCAV, ci, n)
-    update(m, t, p, chunkBase(ci), P.pallocChunkPages, False, False)
+    update(m, t, p, chunkBase(ci), P.pallocChunkPages, MIXED)
 
 
 @kernel
@@ -62,20 +62,26 @@ def cut_cache(m, t, c, npages):
 
 
 @kernel
-def search_chunk(m, t, chunk, ranges, finds, summary, candidates):
-    """Answer the questions about one chunk in place: the last two columns of each row, and the summary."""
+def fill_chunk(m, t, chunk, ranges):
+    """`ranges` of an empty chunk: rows (kind, first page, pages)."""
     for kind, i, n in ranges:
         if kind == SCAVENGED:
             setRange(m, t, chunk + pallocData.scavenged, i, n)
         else:
             alloc_in_chunk(m, t, chunk, i, n)
+
+
+@kernel
+def search_chunk(m, t, chunk, finds, candidates):
+    """Answer the questions about one chunk in place, the last two columns of each row; its summary. The chunk is empty afterwards."""
     for row in finds:
         row[2], row[3] = find(m, t, chunk, row[0], row[1])
-    summary[0], summary[1], summary[2] = summarize(m, t, chunk)
     for row in candidates:
         row[3], row[4] = findScavengeCandidate(m, t, chunk, row[0], row[1], row[2])
+    summary = summarize(m, t, chunk)
     clearRange(m, t, chunk, 0, P.pallocChunkPages)
     clearRange(m, t, chunk + pallocData.scavenged, 0, P.pallocChunkPages)
+    return summary
 
 
 @kernel
@@ -97,7 +103,7 @@ class Bench:
         self.door(P.DOOR_RUNTIME, SET_M, V.m0, 0)
 
     def door(self, number, a, b, c):
-        result = enter(self.machine.state, number, self.t, 0, a, b, c)
+        result = enter(self.machine.state, number, self.t, a, b, c)
         raise_fatal(self.machine, self.t)
         self.machine.raise_fault(self.t)
         return int(result)
@@ -121,7 +127,7 @@ def machine():
 
 
 def as_ranges(allocated, scavenged):
-    """Rows for prepare_chunk and search_chunk: of what is scavenged, of what is allocated. A page becomes what the last row says."""
+    """Rows for prepare_chunk and fill_chunk: of what is scavenged, of what is allocated. A page becomes what the last row says."""
     return [(SCAVENGED, i, n) for i, n in scavenged or ()], [(ALLOCATE, i, n) for i, n in allocated or ()]
 
 
@@ -187,9 +193,9 @@ def pallocbits(case):
     bench = bits_bench()
     scavenged, allocated = as_ranges(case["alloc"], case["scavenged"])
     finds, candidates = (np.array(case[name] or [], np.int64).reshape(-1, n) for name, n in (("finds", 4), ("scavenge_candidates", 5)))
-    summary = np.zeros(3, np.int64)
-    bench.run(search_chunk, CHUNK, np.array(allocated + scavenged, np.int64).reshape(-1, 3), finds, summary, candidates)
-    case["finds"], case["summary"], case["scavenge_candidates"] = finds.tolist(), summary.tolist(), candidates.tolist()
+    bench.run(fill_chunk, CHUNK, np.array(allocated + scavenged, np.int64).reshape(-1, 3))
+    case["summary"] = [int(n) for n in bench.run(search_chunk, CHUNK, finds, candidates)]
+    case["finds"], case["scavenge_candidates"] = finds.tolist(), candidates.tolist()
     return case
 
 

@@ -7,7 +7,7 @@ concatstrings  convT64              a + b of strings; an integer in an interface
 write_pointer(m, t, slot, value)    *slot = value                                                       here
 read_pointer(m, t, slot)
 makechan  chansend  chanrecv  closechan  selectnbsend  selectnbrecv                                     sched/chan.py
-selectgo                                                                                                sched/select.py
+selectgo  selectnb                                                                                      sched/select.py
 mutex_lock  mutex_unlock  waitgroup_add  waitgroup_wait                                                 sched/sync.py
 go  gosched  goexit  sleep  newtimer  stoptimer  resettimer  gc                                         here
 """
@@ -21,7 +21,7 @@ from goalloc.values.string import concatstrings, convT64
 from goalloc.heap.malloc import mallocgc
 from goalloc.base.memclr import memclr, memmove
 from goalloc.sched.proc import GOEXIT, GOSCHED, NEWPROC, NEWTIMER, RESETTIMER, SLEEP, STOPTIMER
-from goalloc.sched.select import selectgo
+from goalloc.sched.select import selectgo, selectnb
 from goalloc.values.slice import growslice
 from goalloc.sched.sync import mutex_lock, mutex_unlock, waitgroup_add, waitgroup_wait
 
@@ -40,6 +40,7 @@ __all__ = [
     "selectnbsend",
     "selectnbrecv",
     "selectgo",
+    "selectnb",
     "CLOSED",
     "DEFAULT",
     "DONE",

@@ -102,9 +102,9 @@ READING = (
     # Who runs next
     "hwmem.sched", "hwmem.sched.thread", "hwmem.sched.scheduler", "hwmem.sched.block",
     # One access: the core
-    "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.near", "hwmem.core.fence", "hwmem.core.service",
+    "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.near", "hwmem.core.behind", "hwmem.core.fence", "hwmem.core.service",
     "hwmem.core.memory_door", "hwmem.core.long_way", "hwmem.core.place", "hwmem.core.signal", "hwmem.core.physical",
-    "hwmem.core.store_buffer", "hwmem.core.in_flight",
+    "hwmem.core.store_buffer", "hwmem.core.ring", "hwmem.core.in_flight",
     # ... its translation
     "hwmem.mmu", "hwmem.mmu.translate", "hwmem.mmu.tlb", "hwmem.mmu.walk",
     # ... its line

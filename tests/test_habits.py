@@ -8,33 +8,10 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MOST_ARGUMENTS, MOST_LINES = 6, 50
 KERNELS = ("kernel", "hot", "cold", "apart", "DOORS.door")  # the decorators that compile
-# Kernels that take more: what they pass on are the registers of a call, or they wait for a record of their own.
+# Kernels that take more: mmap(2) itself has six, and the fill of the L1 waits for a record of its own.
 MORE = {
-    "goalloc.answers.search_chunk",
-    "goalloc.base.mem.system_call",
-    "goalloc.heap.malloc.note_pointers",
-    "goalloc.heap.mbitmap.repeat_small",
-    "goalloc.heap.mheap.initSpan",
-    "goalloc.pages.mpagealloc_find.find_below",
-    "goalloc.pages.mpagealloc_summary.update",
-    "goalloc.sched.select.selectgo",
-    "goalloc.values.map_buckets.move_entry",
     "hwmem.cache.private.fill_l1",
-    "hwmem.libc.more.join_contiguous",
-    "hwmem.libc.more.new_top",
-    "hwmem.libc.search.split_free",
-    "hwmem.libc.tcache.push",
-    "hwmem.linux.fork.copy_entry",
-    "hwmem.linux.unmap.add_vma",
-    "hwmem.linux.page_table.free_tables",
     "hwmem.linux.stubs.mmap_file",
-    "hwmem.linux.vma.insert_vma",
-    "hwmem.linux.vma.new_vma",
-    "hwmem.machine.enter.enter",
-    "hwmem.machine.weave.run",
-    "hwmem.observe.checks.memory.check_leaf",
-    "hwmem.observe.checks.memory.enter_table",
-    "hwmem.programs.caches.matrix.dot",
 }
 LONGER = {"hwmem.trace.references.read"}  # and is one loop over a recording's bytes
 

@@ -49,7 +49,7 @@ def sysMap(m, t, v, n, stat):
         throw(m, t, E.NOT_RESERVED, v, n)
         return False
     add64(m, t, stat, n)
-    result = system_call(m, t, H.SYS_MMAP, v, n, PROT_RW, ANONYMOUS | H.MAP_FIXED)
+    result = map_pages(m, t, v, n, PROT_RW, ANONYMOUS | H.MAP_FIXED)
     if result != v:
         add64(m, t, stat, -n)  # the machine goes on, and its counters agree
         throw(m, t, E.MAP_MEMORY if result == -H.ENOMEM else E.CANNOT_MAP, 0, 0)
@@ -104,7 +104,7 @@ def sysFree(m, t, v, n, stat):
 
 @cold
 def sysFreeOS(m, t, v, n):
-    system_call(m, t, H.SYS_MUNMAP, v, n, 0, 0)
+    system_call(m, t, H.SYS_MUNMAP, v, n, 0)
 
 
 @cold
@@ -133,17 +133,25 @@ def lies_in(m, t, v, n, prot):
 @kernel
 def mmap(m, t, v, n, prot, flags):
     """The address, or 0."""
-    result = system_call(m, t, H.SYS_MMAP, v, n, prot, flags)
+    result = map_pages(m, t, v, n, prot, flags)
     return result if result > 0 else 0
 
 
 @kernel
+def map_pages(m, t, v, n, prot, flags):
+    """The address, or -errno."""
+    m.sys[3], m.sys[4], m.sys[5] = flags, -1, 0
+    return system_call(m, t, H.SYS_MMAP, v, n, prot)
+
+
+@kernel
 def madvise(m, t, v, n, advice):
-    system_call(m, t, H.SYS_MADVISE, v, n, advice, 0)
+    system_call(m, t, H.SYS_MADVISE, v, n, advice)
 
 
 @cold
-def system_call(m, t, number, a, b, c, d):
+def system_call(m, t, number, a, b, c):
+    """A system call with its first three arguments; what mmap takes beyond them is in m.sys already."""
     m.process[m.thread[t].process].guest[P.SYS_CALLS] += 1
-    m.sys[0], m.sys[1], m.sys[2], m.sys[3], m.sys[4], m.sys[5] = a, b, c, d, -1, 0
+    m.sys[0], m.sys[1], m.sys[2] = a, b, c
     return call_door(m, H.DOOR_SYSCALL, t, number, 0, 0)

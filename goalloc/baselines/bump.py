@@ -23,7 +23,6 @@ import numpy as np
 
 from hwmem._jit import DOORS, apart, cold, hot, kernel
 from hwmem.core.access import fetch_add64, load64, store, store64
-from hwmem.core.service import membarrier
 from goalloc import params as P
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import PROT_RW, mmap
@@ -42,6 +41,7 @@ from goalloc.baselines.system import (
     USABLE_SIZE,
     copy_block,
     data,
+    is_only,
     move_break,
 )
 
@@ -89,9 +89,8 @@ def take(m, t, n):
     d, size = data(m, t), max(n + 15 & ~15, 16)
     end = load64(m, t, d + END)
     if end >> UPPER != t + 1:
-        if end >> UPPER:
+        if end >> UPPER == SEVERAL or not begin_alone(m, t, end >> UPPER):
             return take_shared(m, t, size)
-        end = fetch_add64(m, t, d + END, t + 1 << UPPER)
     next_ = load64(m, t, d + NEXT)
     here = next_ & ADDRESS
     if here + size > end & ADDRESS and not grow(m, t, here + size):
@@ -109,8 +108,6 @@ def take_shared(m, t, size):
     """The same for one of several threads."""
     d = data(m, t)
     end = load64(m, t, d + END)
-    if end >> UPPER != SEVERAL:
-        share(m, t, end >> UPPER)
     here = fetch_add64(m, t, d + NEXT, size)
     if here + size > end & ADDRESS and not grow(m, t, here + size):
         fetch_add64(m, t, d + NEXT, -size)
@@ -120,16 +117,16 @@ def take_shared(m, t, size):
 
 
 @cold
-def share(m, t, owner):
-    """The second thread's first call. What the owner has written is there before this one goes on, and the owner will know of it: in a
-    real process one of them has created the other."""
-    membarrier(m, m.thread[t].core)
+def begin_alone(m, t, owner):
+    """A thread's first call: whether it is the only one; if not, the bits that the owner has not stored yet are there for all."""
     d = data(m, t)
+    if is_only(m, t, d + END, owner):
+        return True
     next_ = get64(m, t, d + NEXT)
     if next_ >> UPPER:
         put16(m, t, d + BITS + ((next_ & ADDRESS) >> GROUP << 1), next_ >> UPPER)
         put64(m, t, d + NEXT, next_ & ADDRESS)
-    add64(m, t, d + END, SEVERAL - owner << UPPER)
+    return False
 
 
 @cold

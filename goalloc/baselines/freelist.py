@@ -29,11 +29,10 @@ import numpy as np
 
 from hwmem._jit import DOORS, apart, cold, hot, kernel
 from hwmem.bits import ctz64
-from hwmem.core.access import fetch_add64, load64, store64
-from hwmem.core.service import membarrier
+from hwmem.core.access import load64, store64
 from goalloc import params as P
 from goalloc.base.lock import lock, unlock
-from goalloc.words import NONE, ONE, add64, clz64, get64, get_mask, low_bits, put64, put_mask
+from goalloc.words import NONE, ONE, clz64, get64, get_mask, low_bits, put64, put_mask
 from goalloc.baselines.system import (
     ADDRESS,
     FREE,
@@ -42,13 +41,13 @@ from goalloc.baselines.system import (
     LOCK,
     MALLOC,
     REALLOC,
-    SEVERAL,
     TICK,
     UPPER,
     USABLE_SIZE,
     bad_free,
     copy_block,
     data,
+    is_only,
     move_break,
     policy,
 )
@@ -73,7 +72,9 @@ def freelist_door(m, t, operation, a, b):
     top = load64(m, t, d + TOP)
     alone = top >> UPPER == t + 1
     if not alone:
-        alone = meet(m, t, top >> UPPER)
+        alone = is_only(m, t, d + TOP, top >> UPPER)
+        if not alone:
+            lock(m, t, d + LOCK)
         first, top = load64(m, t, d + LISTS), load64(m, t, d + TOP)
     if operation == MALLOC:
         answer = take(m, t, d, first, top, a)
@@ -96,23 +97,6 @@ def begin(m, t):
     put64(m, t, d + END, start)
     put64(m, t, d + TOP, (start + 15 & ~15) + TAG)
     return 0
-
-
-@cold
-def meet(m, t, owner):
-    """The caller is not known as the only thread: whether it is. If not, it has the lock. What the first thread has written without it is
-    there before the second goes on, and the first will know of it: in a real process one of them has created the other."""
-    d = data(m, t)
-    if owner == 0:
-        owner = fetch_add64(m, t, d + TOP, t + 1 << UPPER) >> UPPER
-        if owner == 0:
-            return True
-        add64(m, t, d + TOP, -(t + 1) << UPPER)
-    if owner != SEVERAL:
-        membarrier(m, m.thread[t].core)
-        add64(m, t, d + TOP, SEVERAL - owner << UPPER)
-    lock(m, t, d + LOCK)
-    return False
 
 
 # Lists of free blocks

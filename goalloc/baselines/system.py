@@ -9,13 +9,14 @@ Locks are goalloc/base/lock.py's, held within a call. The allocators with one lo
 
 from hwmem import params as H
 from hwmem._jit import cold, kernel
-from hwmem.core.access import load64, store64
+from hwmem.core.access import fetch_add64, load64, store64
 from hwmem.core.service import membarrier
 from hwmem.libc.abort import FREE_POINTER, abort
 from goalloc import params as P
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import PROT_RW, mmap, system_call
 from goalloc.base.memclr import memmove
+from goalloc.words import add64
 
 INIT, MALLOC, FREE, REALLOC, USABLE_SIZE, TICK, END_THREAD = range(7)  # a door's operations
 ANONYMOUS = H.MAP_ANONYMOUS | H.MAP_PRIVATE
@@ -71,6 +72,21 @@ def greet(m, t, owner):
     return owner == 0
 
 
+@cold
+def is_only(m, t, word, owner):
+    """The same where the owner stands in an address's upper bits, at `word`: whether the thread, which is not known as the only one, is the
+    first; or others have come now."""
+    if owner == 0:
+        owner = fetch_add64(m, t, word, t + 1 << UPPER) >> UPPER
+        if owner == 0:
+            return True
+        add64(m, t, word, -(t + 1) << UPPER)
+    if owner != SEVERAL:
+        membarrier(m, m.thread[t].core)
+        add64(m, t, word, SEVERAL - owner << UPPER)
+    return False
+
+
 @kernel
 def enter(m, t):
     """The allocator's one lock is taken, unless the thread is alone: whether it is, for `leave`."""
@@ -95,7 +111,7 @@ def map_memory(m, t, n):
 @kernel
 def unmap(m, t, va, n):
     if n > 0:
-        system_call(m, t, H.SYS_MUNMAP, va, n, 0, 0)
+        system_call(m, t, H.SYS_MUNMAP, va, n, 0)
 
 
 @kernel
@@ -120,7 +136,7 @@ def map_in_set(m, t, n, page_set):
 @kernel
 def move_break(m, t, to):
     """Ask for the break to be at `to` (0: only ask); where it is then."""
-    return system_call(m, t, H.SYS_BRK, to, 0, 0, 0)
+    return system_call(m, t, H.SYS_BRK, to, 0, 0)
 
 
 @kernel

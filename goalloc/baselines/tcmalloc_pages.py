@@ -372,7 +372,7 @@ def grow(m, t, n):
         if here == 0:
             return 0
         put64(m, t, d + L.GROWN_END, here + area - L.HUGE)
-    if system_call(m, t, H.SYS_MPROTECT, here, size, PROT_RW, 0) < 0:
+    if system_call(m, t, H.SYS_MPROTECT, here, size, PROT_RW) < 0:
         return 0
     for k in range(n):
         if need_leaf(m, t, (here >> L.PAGE_SHIFT) + (k << 8)) == 0:

@@ -149,7 +149,8 @@ def small(m, t, c, size, typ, needzero):
     if needzero and load8(m, t, s + mspan.needzero):
         memclr(m, t, x, load64(m, t, s + mspan.elemsize))
     if typ:
-        note_pointers(m, t, c, x, load64(m, t, s + mspan.elemsize), size, typ)
+        heapBitsSetType(m, t, x, load64(m, t, s + mspan.elemsize), size, typ)
+        count_scannable(m, t, c, size, typ)
     publish(m, t, x, s, size)
     profile(m, t, x, s, typ)
     return x
@@ -177,7 +178,8 @@ def large(m, t, c, size, typ, needzero):
     if dirty and typ:
         memclr(m, t, x, elemsize)
     if typ:
-        note_pointers(m, t, c, x, elemsize, size, typ)
+        heapBitsSetType(m, t, x, elemsize, size, typ)
+        count_scannable(m, t, c, size, typ)
     publish(m, t, x, s, size)
     profile(m, t, x, s, typ)
     if dirty and typ == 0:
@@ -186,9 +188,8 @@ def large(m, t, c, size, typ, needzero):
 
 
 @kernel
-def note_pointers(m, t, c, x, elemsize, size, typ):
-    """Pointer bits, and how much of the object the collector has to scan."""
-    heapBitsSetType(m, t, x, elemsize, size, typ)
+def count_scannable(m, t, c, size, typ):
+    """How much of an object of `size` bytes the collector has to scan: all up to its last pointer. Go: mallocgc's scanSize."""
     last, ptrs = load64(m, t, typ + type_.Size_), load64(m, t, typ + type_.PtrBytes)
     store64(m, t, c + mcache.scanAlloc, load64(m, t, c + mcache.scanAlloc) + (size - last if size > last else 0) + ptrs)
 

@@ -4,7 +4,7 @@
     arena:  bitmap, a bit a word, 1 is a pointer; noMorePtrs, a bit a bitmap word: no pointers in the rest of the object
 
 A writer of pointer bits is (addr, mask, valid, low): `mask` holds `valid` bits for the words from `addr` on, of which the
-`low` first belong to another object. Go 1.21: mbitmap.go nextFreeIndex, initHeapBits, writeHeapBits, heapBitsSetType.
+`low` first belong to another object. The bits of a value of up to 64 words are (mask, ptrs, words): its last pointer is word `ptrs` - 1. Go 1.21: mbitmap.go nextFreeIndex, initHeapBits, writeHeapBits, heapBitsSetType.
 """
 
 from hwmem._jit import DOORS, call_door, cold, kernel
@@ -155,7 +155,8 @@ def set_type(m, t, x, dataSize, typ):
     if element == dataSize:
         writer = write_element(m, t, writer, data, ptrs)
     elif element // 8 <= 64:
-        writer = repeat_small(m, t, writer, get_mask(m, t, data), ptrs, element // 8, dataSize // element)
+        value = get_mask(m, t, data) & low_bits(ptrs), ptrs, element // 8
+        writer = repeat_small(m, t, writer, value, dataSize // element)
     else:
         for i in range(dataSize // element):
             if i:
@@ -176,9 +177,9 @@ def write_element(m, t, writer, data, ptrs):
 
 
 @kernel
-def repeat_small(m, t, writer, mask, ptrs, words, n):
-    """`n` values of up to 64 words, doubled up while two fit a word."""
-    mask &= low_bits(ptrs)
+def repeat_small(m, t, writer, value, n):
+    """The bits of `n` equal values, doubled up while two fit a word."""
+    mask, ptrs, words = value
     while words <= 32 and n > 1:
         if n & 1:
             writer = write_bits(m, t, writer, mask, words)

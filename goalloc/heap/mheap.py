@@ -81,7 +81,10 @@ def allocSpan(m, t, npages, typ, spanclass):
         if base == 0 or s == 0:
             return 0
     scavenge_to_allocate(m, t, pp, scav, growth)
-    initSpan(m, t, s, typ, spanclass, base, npages)
+    if typ == P.spanAllocHeap:
+        initSpan(m, t, s, spanclass, base, npages)
+    else:
+        init_manual(m, t, s, base, npages)
     if scav:
         sysUsed(m, t, base, npages * P.pageSize, scav)
     account_allocated(m, t, typ, npages * P.pageSize, scav)
@@ -205,17 +208,20 @@ def freeMSpanLocked(m, t, s):
 
 
 @cold
-def initSpan(m, t, s, typ, spanclass, base, npages):
-    clear_span(m, t, s, base, npages)
-    if allocNeedsZero(m, t, base, npages):
-        put8(m, t, s + mspan.needzero, 1)
-    if typ != P.spanAllocHeap:
-        put64(m, t, s + mspan.manualFreeList, 0)
-        put64(m, t, s + mspan.nelems, 0)
-        put64(m, t, s + mspan.limit, base + npages * P.pageSize)
-        put8(m, t, s + mspan.state, P.mSpanManual)
-        setSpans(m, t, base, npages, s)
-        return
+def init_manual(m, t, s, base, npages):
+    """What Go's initSpan does for a span of another type than spanAllocHeap."""
+    start_span(m, t, s, base, npages)
+    put64(m, t, s + mspan.manualFreeList, 0)
+    put64(m, t, s + mspan.nelems, 0)
+    put64(m, t, s + mspan.limit, base + npages * P.pageSize)
+    put8(m, t, s + mspan.state, P.mSpanManual)
+    setSpans(m, t, base, npages, s)
+
+
+@cold
+def initSpan(m, t, s, spanclass, base, npages):
+    """A span of objects."""
+    start_span(m, t, s, base, npages)
     put8(m, t, s + mspan.spanclass, spanclass)
     nelems = cut_objects(m, t, s, spanclass >> 1, npages * P.pageSize)
     put64(m, t, s + mspan.allocCache, -1)
@@ -227,6 +233,13 @@ def initSpan(m, t, s, typ, spanclass, base, npages):
     arena, page = arena_of(m, t, base), base >> P.pageShift & P.pagesPerArena - 1
     set_bit8(m, t, arena + heapArena.pageInUse + (page >> 3), page & 7)
     add64(m, t, H + mheap.pagesInUse, npages)
+
+
+@kernel
+def start_span(m, t, s, base, npages):
+    clear_span(m, t, s, base, npages)
+    if allocNeedsZero(m, t, base, npages):
+        put8(m, t, s + mspan.needzero, 1)
 
 
 @kernel

@@ -12,7 +12,17 @@ from goalloc.base.mem import sysUnused
 from goalloc.pages.mgcscavenge import chunkBase, index_find, set_flags
 from goalloc.pages.mpallocbits import clearRange, findScavengeCandidate, setRange
 from goalloc.base.mstats import account_scavenged
-from goalloc.pages.mpagealloc_summary import LAST_LEVEL, alloc_in_chunk, chunkOf, lower_search, max_of, summary_place, update
+from goalloc.pages.mpagealloc_summary import (
+    ALLOCATED,
+    FREED,
+    LAST_LEVEL,
+    alloc_in_chunk,
+    chunkOf,
+    lower_search,
+    max_of,
+    summary_place,
+    update,
+)
 from goalloc.words import get8, get64
 
 SCAV = pageAlloc.scav
@@ -47,7 +57,7 @@ def scavengeOne(m, t, p, ci, searchIdx, most):
         return 0
     va = chunkBase(ci) + base * P.pageSize
     alloc_in_chunk(m, t, chunk, base, n)  # nobody may take the pages meanwhile
-    update(m, t, p, va, n, True, True)
+    update(m, t, p, va, n, ALLOCATED)
     set_flags(m, t, p + SCAV, ci, P.scavChunkNoHugePage, P.scavChunkFlagsMask)
     unlock(m, t, heap_lock)
     if get8(m, t, p + pageAlloc.test) == 0:
@@ -56,7 +66,7 @@ def scavengeOne(m, t, p, ci, searchIdx, most):
     lock(m, t, heap_lock)
     lower_search(m, t, p, va)
     clearRange(m, t, chunk, base, n)
-    update(m, t, p, va, n, True, False)
+    update(m, t, p, va, n, FREED)
     setRange(m, t, chunk + pallocData.scavenged, base, n)
     unlock(m, t, heap_lock)
     return n * P.pageSize

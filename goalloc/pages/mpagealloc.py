@@ -21,6 +21,8 @@ from goalloc.pages.mpagealloc_grow import grow
 from goalloc.pages.mpallocbits import clearRange, find as find_in_chunk, popcntRange
 from goalloc.pages.mgcscavenge_run import scavenge
 from goalloc.pages.mpagealloc_summary import (
+    ALLOCATED,
+    FREED,
     LAST_LEVEL,
     alloc_in_chunk,
     chunkOf,
@@ -101,7 +103,7 @@ def allocRange(m, t, p, base, npages):
         alloc_in_chunk(m, t, chunk, i, n)
         index_change(m, t, p + SCAV, ci, n)
         va += n * P.pageSize
-    update(m, t, p, base, npages, True, True)
+    update(m, t, p, base, npages, ALLOCATED)
     return scavenged * P.pageSize
 
 
@@ -115,4 +117,4 @@ def free(m, t, p, base, npages):
         clearRange(m, t, chunkOf(m, t, p, ci), i, n)
         index_free(m, t, p + SCAV, ci, i, n)
         va += n * P.pageSize
-    update(m, t, p, base, npages, True, False)
+    update(m, t, p, base, npages, FREED)

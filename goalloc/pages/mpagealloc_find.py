@@ -1,7 +1,7 @@
 """The search of the page allocator: the first run of free pages that is long enough, from the root of the summaries down.
 
 A run may end in one range and begin in others to its left: `size` pages from `base` on are free up to where the search stands.
-[free_base, free_bound] narrows down where the first free page of all is; no page below it is free. Go: mpagealloc.go find.
+`first_free`, (base, bound), narrows down where the first free page of all is; no page below it is free. Go: mpagealloc.go find.
 """
 
 from hwmem._jit import cold, kernel
@@ -19,7 +19,7 @@ from goalloc.words import get8, get64
 def find(m, t, p, npages):
     """(address of the first run of `npages` free pages or 0, a bound below which no page is free): from the root down."""
     search = get64(m, t, p + pageAlloc.searchAddr)
-    i, free_base, free_bound = 0, P.minOffAddr, P.maxOffAddr
+    i, first_free = 0, (P.minOffAddr, P.maxOffAddr)
     for level in range(P.summaryLevels):
         i <<= P.levelBits[level]
         entries = 1 << P.levelBits[level]
@@ -31,9 +31,7 @@ def find(m, t, p, npages):
             if word == 0:
                 size = 0
             else:
-                va = levelAddress(level, i + j)
-                if free_base <= va and va + whole * P.pageSize - 1 <= free_bound:
-                    free_base, free_bound = va, va + whole * P.pageSize - 1
+                first_free = found_free(first_free, levelAddress(level, i + j), whole * P.pageSize)
                 start = start_of(word)
                 if size + start >= npages:  # a run that begins further left ends here
                     base = base if size else j * whole
@@ -48,25 +46,31 @@ def find(m, t, p, npages):
             j += 1
         if down < 0:
             if size >= npages:
-                return levelAddress(level, i) + base * P.pageSize, findMappedAddr(m, t, p, free_base)
+                return levelAddress(level, i) + base * P.pageSize, findMappedAddr(m, t, p, first_free[0])
             if level > 0:
                 throw(m, t, E.BAD_SUMMARY, 0, 0)
             return 0, P.maxOffAddr
         i = down
-    return find_below(m, t, p, npages, i, free_base, free_bound)
+    return find_below(m, t, p, npages, i, first_free)
 
 
 @kernel
-def find_below(m, t, p, npages, ci, free_base, free_bound):
+def found_free(first_free, va, nbytes):
+    """`first_free`, narrowed down to [va, va + nbytes) if that lies in it: some of its pages are free. Go: foundFree."""
+    base, bound = first_free
+    return (va, va + nbytes - 1) if base <= va and va + nbytes - 1 <= bound else first_free
+
+
+@kernel
+def find_below(m, t, p, npages, ci, first_free):
     """The end of `find`: the run lies inside chunk `ci`."""
     j, first = find_in_chunk(m, t, chunkOf(m, t, p, ci), npages, 0)
     if j < 0:
         throw(m, t, E.BAD_SUMMARY, 0, 0)
         return 0, P.maxOffAddr
     va = chunkBase(ci) + first * P.pageSize
-    if free_base <= va and chunkBase(ci + 1) - 1 <= free_bound:
-        free_base = va
-    return chunkBase(ci) + j * P.pageSize, findMappedAddr(m, t, p, free_base)
+    first_free = found_free(first_free, va, chunkBase(ci + 1) - va)
+    return chunkBase(ci) + j * P.pageSize, findMappedAddr(m, t, p, first_free[0])
 
 
 @kernel

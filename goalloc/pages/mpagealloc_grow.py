@@ -12,7 +12,7 @@ from goalloc.base.mem import sysAlloc, sysMap, sysNoHugePage, sysReserve, sysUse
 from goalloc.pages.mgcscavenge import chunkIndex, index_grow, index_init, subtract
 from goalloc.pages.mpallocbits import setRange
 from goalloc.pages.mranges import find_succ, ranges_add, ranges_init
-from goalloc.pages.mpagealloc_summary import chunkOf, levelIndex, lower_search, summary_place, update
+from goalloc.pages.mpagealloc_summary import FREED, chunkOf, levelIndex, lower_search, summary_place, update
 from goalloc.words import align_down, align_up, get8, get64, put8, put64
 
 SCAV = pageAlloc.scav
@@ -65,7 +65,7 @@ def grow(m, t, p, base, size):
                 sysNoHugePage(m, t, l2, size_l2)
             put64(m, t, l1, l2)
         setRange(m, t, chunkOf(m, t, p, ci) + pallocData.scavenged, 0, P.pallocChunkPages)
-    update(m, t, p, base, size // P.pageSize, True, False)
+    update(m, t, p, base, size // P.pageSize, FREED)
 
 
 @kernel

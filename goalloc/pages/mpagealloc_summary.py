@@ -18,6 +18,7 @@ from goalloc.words import get64, put64
 LAST_LEVEL = P.summaryLevels - 1
 FIELD = P.maxPackedValue - 1
 WHOLE = -1 << 63  # the word of a range of 2^21 free pages
+ALLOCATED, FREED, MIXED = range(3)  # what the pages of a range have become: all of them in use, all free, or some of each
 
 
 @kernel
@@ -93,15 +94,15 @@ def levelAddress(level, i):
 
 
 @cold
-def update(m, t, p, base, npages, contig, alloc):
-    """The bits of [base, base + npages) have changed: to all allocated or all free if `contig`."""
+def update(m, t, p, base, npages, become):
+    """The bits of [base, base + npages) have changed. Go asks with contig and alloc; alloc counts only if contig."""
     limit = base + npages * P.pageSize - 1
     sc, ec = chunkIndex(base), chunkIndex(limit)
     changed = False
     for ci in range(sc, ec + 1):
         place = summary_place(m, t, p, LAST_LEVEL, ci)
-        if contig and sc < ci < ec:
-            put64(m, t, place, 0 if alloc else P.freeChunkSum)
+        if become != MIXED and sc < ci < ec:
+            put64(m, t, place, 0 if become == ALLOCATED else P.freeChunkSum)
             changed = True
         else:
             changed = set_summary(m, t, place, summarize_chunk(m, t, p, ci)) or changed or sc < ec

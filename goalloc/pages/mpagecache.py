@@ -13,7 +13,7 @@ from goalloc.layout import pageAlloc, pageCache, pallocData
 from goalloc.pages.mgcscavenge import chunkBase, chunkIndex, index_change, index_free
 from goalloc.pages.mpagealloc_find import find
 from goalloc.pages.mpallocbits import clearRange, find as find_in_chunk, findBitRange64, setRange
-from goalloc.pages.mpagealloc_summary import LAST_LEVEL, chunkOf, chunkPageIndex, lower_search, summary_place, update
+from goalloc.pages.mpagealloc_summary import LAST_LEVEL, MIXED, chunkOf, chunkPageIndex, lower_search, summary_place, update
 from goalloc.words import NONE, get64, get_mask, low_bits, popcount64, put64, put_mask, shl, test_bit
 
 SCAV = pageAlloc.scav
@@ -79,7 +79,7 @@ def fill(m, t, p, c, ci, page):
     put_mask(m, t, c + pageCache.scav, scav)
     put_mask(m, t, bits, used | ~used)
     put_mask(m, t, scavenged, scav & used)
-    update(m, t, p, base, P.pageCachePages, False, True)
+    update(m, t, p, base, P.pageCachePages, MIXED)
     index_change(m, t, p + SCAV, ci, popcount64(~used))
     put64(m, t, p + pageAlloc.searchAddr, base + P.pageSize * (P.pageCachePages - 1))
 
@@ -100,7 +100,7 @@ def flush(m, t, p, c):
         if test_bit(scav, i):
             setRange(m, t, chunk + pallocData.scavenged, page + i, 1)
     lower_search(m, t, p, base)
-    update(m, t, p, base, P.pageCachePages, False, False)
+    update(m, t, p, base, P.pageCachePages, MIXED)
     put64(m, t, c + pageCache.base, 0)
     put64(m, t, c + pageCache.cache, 0)
     put64(m, t, c + pageCache.scav, 0)

@@ -15,7 +15,8 @@ from goalloc.kernels import CLOSED, DONE, chanrecv, chansend, closechan, go, goe
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import WaitGroup, g_, m_
 from goalloc.sched.proc import EXIT, NEWPROC, PC, SCHEDULE, VARIABLES_BYTES
-from goalloc.programs.start import GOMAXPROCS, RANK, sysmon_when_due, next_of_m, outcome, start
+from goalloc.programs.start import GOMAXPROCS, RANK, next_of_m, outcome, start
+from goalloc.sched.proc_park import sysmon_when_due
 from goalloc.heap.stack import HI
 from goalloc.observe.symbols import channel, structure
 from goalloc.types import int64, pointer

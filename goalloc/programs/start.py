@@ -13,9 +13,8 @@ from hwmem.kernels import finish, next_thread
 from hwmem.params import MAX_CORES
 from hwmem.programs.registry import parameter
 from goalloc import params as P
-from goalloc.heap.malloc import FORCE, is_due
 from goalloc.layout import gcControllerState, variables as V
-from goalloc.sched.proc_park import sysmon_in_time
+from goalloc.sched.proc_park import sysmon_when_due
 from goalloc.runtime.arguments import check_godebug, check_gogc, check_limit
 from goalloc.runtime.runtime import Runtime
 from goalloc.observe.sizestats import size_stats
@@ -112,15 +111,6 @@ def next_m(m, w):
             break
         t = next_of_m(m, w)
     return t
-
-
-@kernel
-def sysmon_when_due(m, t):
-    """Two minutes after the last collection the next one begins, also where the program neither allocates nor waits; and the scavenger is woken,
-    if somebody has asked for it. Go: sysmon."""
-    if is_due(m, t) and m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.ENABLED | P.ALONE) == P.ENABLED:
-        call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
-    sysmon_in_time(m, t)
 
 
 @kernel

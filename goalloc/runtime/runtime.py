@@ -339,7 +339,7 @@ class Runtime(Values, Collecting, Looking):
     def call(self, core, door, a, b, c):
         """Go through a door of the runtime as the M of `core`."""
         t = self.process.thread_on(core)
-        result = enter(self.machine.state, door, t, core, a, b, c)
+        result = enter(self.machine.state, door, t, a, b, c)
         self.raise_error(t)
         return int(result)
 

@@ -48,7 +48,7 @@ from goalloc.layout import (
 from goalloc.observe.inspect import Inspector
 from goalloc.observe.check import arenas, span_at
 from goalloc.pages.mgcscavenge import chunkIndex, chunk_word, index_change, pack
-from goalloc.pages.mpagealloc_summary import alloc_in_chunk, chunkOf, chunkPageIndex, update
+from goalloc.pages.mpagealloc_summary import ALLOCATED, alloc_in_chunk, chunkOf, chunkPageIndex, update
 from goalloc.pages.mpallocbits import setRange
 from goalloc.runtime.start import FIRST_ARENA, G_SPANCLASS, P_SPANCLASS, place
 from goalloc.sched.proc import PC, VARIABLES_BYTES
@@ -143,7 +143,7 @@ def set_pages(m, t, scavenged, cache):
         if cache[1] >> bit & 1:
             alloc_in_chunk(m, t, chunkOf(m, t, PAGES, chunkIndex(va)), chunkPageIndex(va), 1)
             index_change(m, t, index, chunkIndex(va), 1)
-            update(m, t, PAGES, va, 1, True, True)
+            update(m, t, PAGES, va, 1, ALLOCATED)
             nbytes += (cache[2] >> bit & 1) * P.pageSize
     put64(m, t, HEAP_FREE, get64(m, t, HEAP_FREE) - nbytes)
     put64(m, t, HEAP_RELEASED, get64(m, t, HEAP_RELEASED) + nbytes)

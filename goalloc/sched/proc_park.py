@@ -3,7 +3,7 @@
     gopark   running -> waiting; the M is free for another                  goready   waiting -> runnable, next on this P
     goyield  running -> runnable, last on this P                            poll_until  one M sleeps until the first timer of all
     pidle    the list of idle Ps (sched.pidle), under sched.lock            wakep     an idle P looks for work, if none does yet
-    sysmon_in_time   what sysmon was asked to do, when it looks
+    sysmon_when_due  a collection after two minutes; and sysmon_in_time: what it was asked to do, when it looks
 
 An M stays with its P here (a P is not handed over while its M is in a system call), so an idle P is one whose M sleeps on its
 note, m.park: a futex, or until the first timer. Go: proc.go gopark, ready, wakep, startm, pidleput, pidleget;
@@ -12,9 +12,10 @@ lock_futex.go notesleep, notewakeup.
 
 from hwmem import params as H
 from hwmem._jit import call_door, cold, kernel
-from hwmem.sched.block import wake
+from hwmem.sched.block import wake_other
 from hwmem.sched.scheduler import sleep_until
 from goalloc import constants as K, params as P
+from goalloc.heap.malloc import FORCE, is_due
 from goalloc.layout import g_, m_, p_, schedt, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.base.mem import system_call
@@ -86,6 +87,15 @@ def wakep(m, t):
 
 
 @kernel
+def sysmon_when_due(m, t):
+    """Two minutes after the last collection the next one begins, also where the program neither allocates nor waits; and the scavenger is woken,
+    if somebody has asked for it. Go: sysmon."""
+    if is_due(m, t) and m.process[m.thread[t].process].guest[P.COLLECTOR] & (P.ENABLED | P.ALONE) == P.ENABLED:
+        call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
+    sysmon_in_time(m, t)
+
+
+@kernel
 def sysmon_in_time(m, t):
     """sysmon looks, if it has been asked to wake the scavenger and it is time."""
     guest = m.process[m.thread[t].process].guest
@@ -150,7 +160,7 @@ def notesleep(m, t, mp, until):
     put64(m, t, mp + m_.procid, t)
     swap64(m, t, mp + m_.park, 0)
     if until == H.NEVER:
-        system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAIT, 0, 0)
+        system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAIT, 0)
     else:
         sleep_until(m, t, until)
 
@@ -160,8 +170,8 @@ def notewakeup(m, t, mp):
     swap64(m, t, mp + m_.park, 1)
     sleeper = get64(m, t, mp + m_.procid)
     if m.thread[sleeper].state != H.SLEEPING:
-        system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAKE, 1, 0)
+        system_call(m, t, H.SYS_FUTEX, mp + m_.park, H.FUTEX_WAKE, 1)
     elif m.core[m.thread[sleeper].core].current == sleeper + 1:
         m.thread[sleeper].state = H.RUNNABLE  # it has not left its core yet
     else:  # in a futex with a time limit
-        wake(m, sleeper, m.core[m.thread[t].core].cycles + m.cost.futex)
+        wake_other(m, t, sleeper)

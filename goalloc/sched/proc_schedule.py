@@ -13,7 +13,6 @@ from hwmem.sched.scheduler import finish
 from goalloc import errors as E, params as P
 from goalloc.errors import throw
 from goalloc.base.fastrand import fastrand
-from goalloc.heap.malloc import FORCE
 from goalloc.layout import g_, m_, p_, variables as V
 from goalloc.base.lock import lock, unlock
 from goalloc.base.nanotime import cycles_of
@@ -27,7 +26,7 @@ from goalloc.sched.proc_park import (
     pidle_remove,
     pidleput,
     poll_until,
-    sysmon_in_time,
+    sysmon_when_due,
     wakep,
 )
 from goalloc.base.malloc_persistent import current_p
@@ -52,9 +51,7 @@ def schedule(m, t):
         lock(m, t, SCHED_LOCK)
         pidle_remove(m, t, pp)
         unlock(m, t, SCHED_LOCK)
-    if force_time(m, t) <= m.core[m.thread[t].core].cycles:
-        call_door(m, P.DOOR_GC, t, FORCE, 0, 0)
-    sysmon_in_time(m, t)
+    sysmon_when_due(m, t)
     gp, inheritTime = findRunnable(m, t, mp, pp)
     if gp == 0:
         stop(m, t, mp, pp)
@@ -187,9 +184,9 @@ def stop(m, t, mp, pp):
 
 @kernel
 def force_time(m, t):
-    """The cycle at which two minutes have passed since the last collection, or NEVER. Go: sysmon, forcegcperiod."""
+    """The cycle at which sysmon forces a collection, or NEVER."""
     guest = m.process[m.thread[t].process].guest
-    return guest[P.FORCE_AT] if guest[P.FORCE_AT] and guest[P.COLLECTOR] & P.ENABLED else H.NEVER
+    return guest[P.FORCE_AT] if guest[P.FORCE_AT] and guest[P.COLLECTOR] & (P.ENABLED | P.ALONE) == P.ENABLED else H.NEVER
 
 
 @kernel

@@ -29,9 +29,16 @@ NRECVS, BLOCK = 16, 32  # places in the door's third argument, above the number 
 
 
 @kernel
-def selectgo(m, t, cases, order, nsends, nrecvs, block):
-    """(DONE, CLOSED, PARKED or, without `block`, DEFAULT; number of the case that happened)."""
-    status = call_door(m, P.DOOR_SELECT, t, cases, order, nsends | nrecvs << NRECVS | block << BLOCK)
+def selectgo(m, t, cases, order, nsends, nrecvs):
+    """A select without default: (DONE, CLOSED or PARKED; number of the case that happened)."""
+    status = call_door(m, P.DOOR_SELECT, t, cases, order, nsends | nrecvs << NRECVS | 1 << BLOCK)
+    return status, m.thread[t].guest[P.SECOND]
+
+
+@kernel
+def selectnb(m, t, cases, order, nsends, nrecvs):
+    """A select with a default, Go's selectgo that does not block: (DONE, CLOSED or DEFAULT; number of the case that happened)."""
+    status = call_door(m, P.DOOR_SELECT, t, cases, order, nsends | nrecvs << NRECVS)
     return status, m.thread[t].guest[P.SECOND]
 
 

@@ -9,7 +9,7 @@ allocUserArenaChunk, setUserArenaChunkToFault, freeUserArenaChunk.
 """
 
 from hwmem._jit import cold, kernel
-from goalloc import constants as C, errors as E, params as P
+from goalloc import constants as C, errors as E
 from goalloc.errors import throw
 from goalloc.heap.mheap_grow import H, sysAlloc
 from goalloc.layout import (
@@ -56,7 +56,7 @@ def allocUserArenaChunk(m, t):
     if not sysMap(m, t, base, CHUNK, HEAP_RELEASED):
         return 0
     sysUsed(m, t, base, CHUNK, CHUNK)
-    initSpan(m, t, s, P.spanAllocHeap, 0, base, C.userArenaChunkPages)
+    initSpan(m, t, s, 0, base, C.userArenaChunkPages)
     put8(m, t, s + mspan.isUserArenaChunk, 1)
     add64(m, t, HEAP_RELEASED, -CHUNK)
     account(m, t, CHUNK, heapStatsDelta.largeAlloc, gcControllerState.totalAlloc)

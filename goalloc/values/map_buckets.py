@@ -235,24 +235,29 @@ def evacuate(m, t, mt, h, i):
                 up = 1 if not same and hash_of(m, t, h, get64(m, t, b + KEYS + k * 8)) & n else 0
                 put8(m, t, b + k, EVACUATED_X + up)
                 if up:
-                    y, ny = move_entry(m, t, mt, h, b, k, (y, ny, top))
+                    bucket, slot = next_slot(m, t, mt, h, y, ny)
+                    y, ny = bucket, slot + 1
                 else:
-                    x, nx = move_entry(m, t, mt, h, b, k, (x, nx, top))
+                    bucket, slot = next_slot(m, t, mt, h, x, nx)
+                    x, nx = bucket, slot + 1
+                put8(m, t, bucket + slot, top)
+                move_entry(m, t, b, k, bucket, slot)
             b = get64(m, t, b + OVERFLOW)
     if i == get64(m, t, h + hmap.nevacuate):
         advance(m, t, h, old, n)
 
 
 @kernel
-def move_entry(m, t, mt, h, b, k, to):
-    """Entry `k` of bucket `b` to `to`, (bucket, slot, tophash); the next place (bucket, slot)."""
-    bucket, slot, top = to
-    if slot == BUCKET_COUNT:
-        bucket, slot = newoverflow(m, t, mt, h, bucket), 0
-    put8(m, t, bucket + slot, top)
+def next_slot(m, t, mt, h, bucket, slot):
+    """(bucket, slot), or the first slot of a new overflow bucket where the bucket is full."""
+    return (newoverflow(m, t, mt, h, bucket), 0) if slot == BUCKET_COUNT else (bucket, slot)
+
+
+@kernel
+def move_entry(m, t, b, k, bucket, slot):
+    """Key and value of slot `k` of bucket `b` to another one."""
     put64(m, t, bucket + KEYS + slot * 8, get64(m, t, b + KEYS + k * 8))
     put64(m, t, bucket + VALUES + slot * 8, get64(m, t, b + VALUES + k * 8))
-    return bucket, slot + 1
 
 
 @kernel

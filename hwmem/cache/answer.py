@@ -50,12 +50,10 @@ def answer_getx(m, c, line, i, far, mask):
     while others != NOBODY:
         d = ctz64(others)
         others &= ~bit(d)
-        m.core[d].invalidations_received += 1
         if d == owner:
-            m.directory.fwd_getx += 1
-            m.directory.misses += 1
-            charge_forward(m, c, d, take_away(m, c, d, line, BUS_RDX))
+            forward_getx(m, c, d, line)
         else:
+            m.core[d].invalidations_received += 1
             m.directory.inv += 1
             take_away(m, c, d, line, BUS_RDX)
     if owner < 0:
@@ -65,6 +63,15 @@ def answer_getx(m, c, line, i, far, mask):
     if far:
         leave_sockets(m, far, line)
     return owner
+
+
+@hot
+def forward_getx(m, c, owner, line):
+    """Core `owner` loses its copy and sends the line to core `c`, which will write it."""
+    m.core[owner].invalidations_received += 1
+    m.directory.fwd_getx += 1
+    m.directory.misses += 1
+    charge_forward(m, c, owner, take_away(m, c, owner, line, BUS_RDX))
 
 
 @apart

@@ -27,7 +27,7 @@ from hwmem._jit import apart, cold, hot, kernel
 from hwmem.bits import bit
 from hwmem.cache.sets import index_in, index_of, row_of, touch_in
 from hwmem.cache.shares import BY_WALKER
-from hwmem.cache.answer import answer_getx, answer_read, answer_upgrade, fetch_from_llc, fetch_from_memory
+from hwmem.cache.answer import answer_getx, answer_read, answer_upgrade, fetch_from_llc, fetch_from_memory, forward_getx
 from hwmem.cache.entry import allocate, allocate_again, far_copies, holders, lookup, name_holder, sharers_of
 from hwmem.cache.protocol import GETS, GETX, PR_RD, PUTX, UPGRADE
 from hwmem.memory.dram import dram_write
@@ -72,7 +72,28 @@ def request(m, c, line, how):
 def request_again(m, c, line, write, had):
     """request, of any core for any line: `c` holds it in `had` (I: not at all)."""
     llc = m.llc[m.core[c].socket]
-    return ask_others(m, c, line, write, had, lookup(m, llc, line) if m.has_llc else -1)
+    i = lookup(m, llc, line) if m.has_llc else -1
+    if write and had == P.I and m.direct and i >= 0 and m.holder[i] >= P.OWNED:
+        return take_over(m, c, line, i)
+    return ask_others(m, c, line, write, had, i)
+
+
+@hot
+def take_over(m, c, line, i):
+    """ask_others, of a writer on a `direct` machine, where entry `i` says that another core has the only copy: what it costs most often
+    where cores fight for a line."""
+    core, owner = m.core[c], np.int64(m.holder[i]) - P.OWNED
+    m.directory.getx += 1
+    core.llc_hits += 1
+    if core.walking:
+        core.walker.llc_hits += 1
+    wait_for_line(m, core, line)
+    forward_getx(m, c, owner, line)
+    m.holder[i] = P.OWNED + c
+    core.llc_entry = i
+    busy = busy_slot(m, line)
+    busy.line, busy.until = line, core.cycles
+    return P.E
 
 
 @apart

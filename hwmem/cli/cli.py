@@ -169,10 +169,10 @@ def run_workload(arguments):
     from hwmem.runs.job import Job
 
     if arguments.sweep:
-        if arguments.live:
-            raise Refused("--live shows one run, not the many of a sweep")
         run_sweep(arguments)
         return
+    if arguments.jobs is not None or arguments.cluster is not None:
+        raise Refused("--jobs, --cluster: go with --sweep")
     name = workload_name(arguments.workload, WORKLOADS)
     with refusing():
         workload = WORKLOADS.find(name)

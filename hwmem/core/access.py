@@ -1,6 +1,7 @@
 """Loads, stores and atomics: what every front end calls, and nothing else reaches memory.
 
     load64(m, t, va) ── hit filter ──> bytes          inlined, a few dozen instructions (cache/hit_filter.py)
+                   ├── behind ──> bytes               a load or a store that only waiting stores concern (behind.py), one call
                    ├── near ──> bytes                 a load that hits the first-level TLB and the L1 (near.py), one call
                    └── memory door ──> all the rest   (memory_door.py)
 
@@ -10,7 +11,8 @@
 from hwmem import params as P
 from hwmem._jit import apart, call_door, hot, kernel
 from hwmem.cache.hit_filter import hot_host, is_hot, is_line_hot
-from hwmem.core.in_flight import may_meet, meet_stores, retire, word_of, words_of
+from hwmem.core.behind import load_behind, store_behind
+from hwmem.core.in_flight import is_last, may_meet, meet_stores, retire, word_of, words_of
 from hwmem.core.near import NOT_NEAR, near
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
 
@@ -34,6 +36,10 @@ def load_else(m, t, va, size):
     core = m.core[m.thread[t].core]
     if va & size - 1 and is_hot(core, va, size, 0):
         return load_meeting(m, t, va, size)
+    if core.plain == 0:
+        done, value = load_behind(m, core, va, size)
+        if done:
+            return value
     host = near(m, core, va, size)
     if host != NOT_NEAR:
         return peek_sized(host, size)
@@ -42,7 +48,20 @@ def load_else(m, t, va, size):
 
 @apart
 def load_meeting(m, t, va, size):
-    """A load that the hit filter answers, and that may meet a store in flight."""
+    """A load that the hit filter answers, and that may meet a store in flight: most often the last one, as in x += 1."""
+    core = m.core[m.thread[t].core]
+    now, host = core.cycles, hot_host(core, va)
+    if core.sb_free_at > now and is_last(core, host, size, now):
+        core.loads += 1
+        core.forwards_in_flight += 1
+        core.cycles = now + core.forward_cycles
+        return peek_sized(host, size)
+    return load_meeting_another(m, t, va, size)
+
+
+@apart
+def load_meeting_another(m, t, va, size):
+    """load_meeting, of a load that does not read just what has been stored last."""
     core = m.core[m.thread[t].core]
     core.loads += 1
     now, host = core.cycles, hot_host(core, va)
@@ -86,8 +105,11 @@ def store(m, t, va, size, value):
 @apart
 def store_else(m, t, va, size, value):
     """A store that the hit filter does not let go ahead, or that is not aligned."""
-    if va & size - 1 and is_hot(m.core[m.thread[t].core], va, size, 1):
+    core = m.core[m.thread[t].core]
+    if va & size - 1 and is_hot(core, va, size, 1):
         store_unaligned(m, t, va, size, value)
+        return
+    if core.sb_count > 0 and store_behind(m, t, core, va, size, value):
         return
     call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
 

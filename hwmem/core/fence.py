@@ -12,7 +12,7 @@ All are counted; sfence and lfence cost a cycle.
 from hwmem._jit import kernel
 from hwmem.cache.invalidations import process_all
 from hwmem.core.service import drain_all
-from hwmem.core.store_buffer import begin_group
+from hwmem.core.ring import begin_group
 
 
 @kernel

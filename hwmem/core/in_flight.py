@@ -78,6 +78,13 @@ def meet_some(m, core, host, size, now):
     return meet_stores(m, core, host, size, now)
 
 
+@hot
+def is_last(core, host, size, now):
+    """Whether a load that begins at cycle `now` reads just what was stored in the cycle before."""
+    place = np.uint64(now - 1 & RECENT - 1)
+    return core.recent_at[place] == now - 1 and core.recent[place] == host << SIZE_BITS | size
+
+
 @kernel
 def in_flight(core):
     """How many stores are in flight, at the core's clock."""

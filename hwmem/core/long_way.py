@@ -26,19 +26,8 @@ from hwmem.cache.sets import index_of
 from hwmem.core.in_flight import meet_stores, retire, words_of
 from hwmem.core.place import LAST_PLACE, NOT_KNOWN, count_access, find_place, is_write, known_place
 from hwmem.core.signal import kill
-from hwmem.core.store_buffer import (
-    drain_all,
-    drain_due,
-    drain_overlap,
-    forward,
-    forwards,
-    push,
-    read_bytes,
-    stream,
-    waits_near,
-    write_bytes,
-    youngest_overlap,
-)
+from hwmem.core.ring import forward, forwards, waits_near, youngest_overlap
+from hwmem.core.store_buffer import drain_all, drain_due, drain_overlap, push, read_bytes, stream, write_bytes
 from hwmem.memory.ram import peek64
 from hwmem.mmu.walk import place_in_tables
 from hwmem.observers.hooks import access_made, access_seen

@@ -3,7 +3,6 @@
 access.py calls it with the thread, the address, size and kind in one word, and the value of a store.
 
     no store waits, nobody watches:   short_way   translate ── L1, L2, directory, DRAM ── hit filter ── bytes
-    stores wait, nothing else does:   behind_stores    a store joins them, a load takes its value from one
     else                              access      the same with store buffer, early loads, observers (long_way.py)
     by physical address               serve       the kernel's accesses, drains (physical.py)
 
@@ -12,14 +11,14 @@ Returns what was loaded; 0 for a store; for an atomic the host address of the wo
 
 from hwmem import params as P
 from hwmem._jit import DOORS, cold, hot
-from hwmem.cache.hit_filter import HIT, LAST, known_frame, note_line
+from hwmem.cache.hit_filter import HIT, LAST, note_line
 from hwmem.cache.private import hit_line, take_miss
 from hwmem.cache.sets import row_of
 from hwmem.core.in_flight import meet_some, retire, words_of
 from hwmem.core.long_way import access, access_atomic
 from hwmem.core.physical import serve
 from hwmem.core.place import NOT_KNOWN, count_access, is_write, known_place, place_of
-from hwmem.core.store_buffer import forward, forwards, push, read_bytes, write_bytes, youngest_overlap
+from hwmem.core.store_buffer import push, read_bytes, write_bytes
 from hwmem.memory.ram import peek64
 
 
@@ -32,8 +31,7 @@ def memory_door(m, t, va, what, value):
         return access_atomic(m, t, va, what & P.SIZE_MASK, value)
     c = m.thread[t].core
     if takes_long_way(m, m.core[c], va, what):
-        done, found = behind_stores(m, t, m.core[c], va, what, value)
-        return found if done else access(m, t, va, what, value)
+        return access(m, t, va, what, value)
     return short_way(m, t, c, va, what, value)
 
 
@@ -46,31 +44,6 @@ def takes_long_way(m, core, va, what):
         or (kind == P.STORE and m.store_buffer_always)
         or (va & LAST) + (what & P.SIZE_MASK) > P.LINE
     )
-
-
-@hot
-def behind_stores(m, t, core, va, what, value):
-    """Whether waiting stores are all that the access depends on (a store that joins them, a load that takes its value from one of them), and
-    its result. If not, nothing has changed."""
-    size, kind = what & P.SIZE_MASK, what >> P.KIND_SHIFT
-    if core.sb_count == 0 or core.sb_next <= core.cycles or core.iq_count > 0 or m.observe.races or not m.mmu:
-        return False, 0
-    if (kind != P.LOAD and kind != P.STORE) or (va & LAST) + size > P.LINE:
-        return False, 0
-    frame = known_frame(core, va, is_write(kind))
-    if frame < 0:
-        return False, 0
-    pa, slot = frame + (va & P.PAGE - 1), 0
-    if kind == P.LOAD:
-        slot = youngest_overlap(core, pa, size)
-        if slot < 0 or not forwards(core, slot, pa, size):
-            return False, 0
-    count_access(core, kind)
-    core.dtlb.hits += 1
-    if kind == P.LOAD:
-        return True, forward(core, slot, pa, size)
-    push(m, t, va, pa, what, value)
-    return True, 0
 
 
 @hot

@@ -13,7 +13,7 @@ from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.cache.invalidations import process_all
 from hwmem.core.access import load, store
-from hwmem.core.store_buffer import begin_group
+from hwmem.core.ring import begin_group
 
 
 @kernel

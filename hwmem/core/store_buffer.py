@@ -28,15 +28,14 @@ decrease from head to tail; sb_next is when the buffer acts next, if it holds an
 from hwmem import params as P
 from hwmem._jit import apart, cold, hot, kernel
 from hwmem.cache.private import access_physical
-from hwmem.cache.hit_filter import cool, forget_stores
+from hwmem.cache.hit_filter import forget_stores
 from hwmem.cache.sets import index_of
 from hwmem.cache.invalidations import process_lines
 from hwmem.cache.past import write_past
-from hwmem.core.in_flight import ALL_WORDS, SLOTS, in_flight
+from hwmem.core.in_flight import ALL_WORDS, in_flight
+from hwmem.core.ring import ASKED, PLAIN, STREAM, append, slot_of, youngest_overlap
 from hwmem.memory.ram import peek8, poke8, poke64
 from hwmem.observers.hooks import access_seen
-
-PLAIN, ASKED, STREAM = P.PLAIN, P.ASKED, P.STREAM  # sb_kind
 
 
 @apart
@@ -46,25 +45,13 @@ def push(m, t, va, pa, what, value):
     if core.sb_count + in_flight(core) >= m.store_buffer_entries:
         core.store_buffer_stalls += 1
         make_room(m, core)
-    slot = slot_of(core, core.sb_count)
-    core.sb_pa[slot] = pa
-    core.sb_va[slot] = va
-    core.sb_size[slot] = what & P.SIZE_MASK
-    core.sb_value[slot] = value
-    core.sb_thread[slot] = t
-    core.sb_due[slot] = core.cycles + m.cost.store_drain
-    core.sb_after[slot] = core.sb_group
-    core.sb_kind[slot] = PLAIN
-    core.sb_count += 1
-    core.store_buffer_stores += 1
-    cool(core, pa >> P.LINE_SHIFT)
+    slot = append(m, t, va, pa, what, value)
     if core.sb_count == 1:
         core.plain, core.recent_words = 0, ALL_WORDS
         forget_stores(core)
         core.sb_next = max(core.sb_due[slot], core.sb_free_at)
     elif core.sb_due[slot] < core.sb_due[core.sb_head]:
         core.sb_next = next_time(m, core)
-    core.cycles += 1
     return slot
 
 
@@ -90,19 +77,6 @@ def stream(m, core, slot):
     core.sb_streams += 1
     core.sb_due[slot] += P.COMBINE_CYCLES
     core.sb_next = next_time(m, core)
-
-
-@kernel
-def begin_group(core):
-    """Later stores leave after those now waiting."""
-    if core.sb_count > 0 and core.sb_after[slot_of(core, core.sb_count - 1)] == core.sb_group:
-        core.sb_group += 1
-
-
-@kernel
-def slot_of(core, k):
-    """Slot of the entry at position `k` from the head."""
-    return (core.sb_head + k) % SLOTS
 
 
 @kernel
@@ -288,49 +262,6 @@ def drain_overlap(m, core, pa, size):
     while youngest_overlap(core, pa, size) >= 0:
         drain_next(m, core.id)
     core.cycles = max(core.cycles, core.sb_free_at)
-
-
-@kernel
-def youngest_overlap(core, pa, size):
-    """Slot of the youngest entry that shares a byte with [pa, pa + size), or -1."""
-    for k in range(core.sb_count - 1, -1, -1):
-        slot = (core.sb_head + k) % SLOTS
-        if core.sb_pa[slot] < pa + size and pa < core.sb_pa[slot] + core.sb_size[slot]:
-            return slot
-    return -1
-
-
-@kernel
-def waits_for_line(core, line):
-    """Whether an entry of the buffer lies in `line`."""
-    for k in range(core.sb_count):
-        if core.sb_pa[(core.sb_head + k) % SLOTS] >> P.LINE_SHIFT == line:
-            return True
-    return False
-
-
-@kernel
-def waits_near(core, line):
-    """Whether one lies in `line` or a line whose address has the same low 12 bits: loads of it meet a store (in_flight.py)."""
-    for k in range(core.sb_count):
-        if (core.sb_pa[(core.sb_head + k) % SLOTS] >> P.LINE_SHIFT ^ line) & P.LINES_PER_PAGE - 1 == 0:
-            return True
-    return False
-
-
-@kernel
-def forwards(core, slot, pa, size):
-    """Whether the entry covers all of [pa, pa + size)."""
-    return core.sb_pa[slot] <= pa and pa + size <= core.sb_pa[slot] + core.sb_size[slot]
-
-
-@kernel
-def forward(core, slot, pa, size):
-    """A load that the entry feeds: charge it; its value."""
-    core.store_buffer_forwards += 1
-    core.cycles += core.forward_cycles
-    value = core.sb_value[slot] >> 8 * (pa - core.sb_pa[slot])
-    return value if size == 8 else value & ((1 << 8 * size) - 1)
 
 
 @kernel

@@ -106,14 +106,14 @@ def link(m, t, p, bck, fwd):
 
 
 @kernel
-def enter_unsorted(m, t, av, p, size, message):
-    """A free chunk of `size` bytes goes to the unsorted bin, with header and footer; -1 and `message` if that is corrupt."""
+def enter_unsorted(m, t, av, p, size):
+    """A free chunk of `size` bytes goes to the unsorted bin, with header and footer; False if that is corrupt."""
     bck = bin_at(av, UNSORTED)
     fwd = load64(m, t, bck + FD)
     if load64(m, t, fwd + BK) != bck:
-        return abort(m, t, message)
+        return False
     put_unsorted(m, t, bck, fwd, p, size)
-    return 0
+    return True
 
 
 @kernel

@@ -14,7 +14,7 @@ from hwmem.core.access import load8, load64
 from hwmem.libc import layout as L
 from hwmem.libc.chunk import ALIGN_MASK, FLAGS, HEADER, IS_MMAPPED, NON_MAIN_ARENA, head, heap_arena, request2size
 from hwmem.libc.layout import library, mp, tls
-from hwmem.libc.tcache import cache_index, cached, pop, push
+from hwmem.libc.tcache import cache_freed, cache_index, cached, pop
 
 MALLOC, FREE, CALLOC, REALLOC, MEMALIGN, TRIM, USABLE_SIZE, OPTION, END_THREAD, LOAD = range(10)
 
@@ -45,11 +45,8 @@ def free(m, t, mem):
         if size & NON_MAIN_ARENA:
             heap_arena(m, t, p)
         i = cache_index(size & ~FLAGS)
-        if 0 <= i < load64(m, t, mp(m, t) + L.TCACHE_BINS):
-            key, count = load64(m, t, library(m, t) + L.TCACHE_KEY), cached(m, t, cache, i)
-            if load64(m, t, mem + 8) != key and count < load64(m, t, mp(m, t) + L.TCACHE_COUNT):
-                push(m, t, cache, i, mem, key, count)
-                return
+        if 0 <= i < load64(m, t, mp(m, t) + L.TCACHE_BINS) and cache_freed(m, t, cache, i, mem):
+            return
     call_door(m, P.DOOR_LIBC, t, FREE, mem, 0)
 
 

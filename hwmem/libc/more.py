@@ -91,19 +91,21 @@ def extend_main(m, t, av, top, top_size, size):
         set_head(m, t, top, wanted + top_size | PREV_INUSE)
         return 0
     if contiguous:
-        if top_size and start < top + top_size:
-            return abort(m, t, A.BREAK_ADJUSTED)
-        return join_contiguous(m, t, av, top, top_size, start, start + wanted)
-    if end == FAILED:
+        if top_size:
+            if start < top + top_size:
+                return abort(m, t, A.BREAK_ADJUSTED)
+            add_system_mem(m, t, av, start - (top + top_size))
+        start, end = align_break(m, t, av, top_size, start, start + wanted)
+    elif end == FAILED:
         end = sbrk(m, t, 0)
-    return new_top(m, t, av, top, top_size, start, end)
+    store64(m, t, av + L.TOP, start)
+    set_head(m, t, start, end - start | PREV_INUSE)
+    return fence_top(m, t, av, top, top_size)
 
 
 @kernel
-def join_contiguous(m, t, av, top, top_size, start, end):
-    """The first memory, or some beyond a break that somebody else moved: align it, and make up for the old top."""
-    if top_size:
-        add_system_mem(m, t, av, start - (top + top_size))
+def align_break(m, t, av, top_size, start, end):
+    """The first memory, or some beyond a break that somebody else moved: (start, end), aligned, with more to make up for the old top."""
     aligned = align_up(start, HEADER)
     correction = aligned - start + top_size
     correction += align_up(end + correction, P.PAGE) - (end + correction)
@@ -111,14 +113,12 @@ def join_contiguous(m, t, av, top, top_size, start, end):
         correction = 0
         end = sbrk(m, t, 0)
     add_system_mem(m, t, av, correction)
-    return new_top(m, t, av, top, top_size, aligned, end + correction)
+    return aligned, end + correction
 
 
 @kernel
-def new_top(m, t, av, top, top_size, start, end):
-    """Top is [start, end) now; what the old top was is fenced and freed."""
-    store64(m, t, av + L.TOP, start)
-    set_head(m, t, start, end - start | PREV_INUSE)
+def fence_top(m, t, av, top, top_size):
+    """What was the main arena's top ends in a fence, and is freed; -1 if the heap is corrupt."""
     if top_size == 0:
         return 0
     top_size = top_size - 2 * HEADER & ~ALIGN_MASK

@@ -106,8 +106,8 @@ def merge(m, t, av, p, size):
             size += above_size
             if not unlink_chunk(m, t, above):
                 return -1
-        if enter_unsorted(m, t, av, p, size, A.FREE_UNSORTED) < 0:
-            return -1
+        if not enter_unsorted(m, t, av, p, size):
+            return abort(m, t, A.FREE_UNSORTED)
     return give_back(m, t, av) if size >= CONSOLIDATION_THRESHOLD else 0
 
 

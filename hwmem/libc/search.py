@@ -216,7 +216,7 @@ def fit_in_bin(m, t, av, size):
         second = load64(m, t, p + FD)
         if head(m, t, p) == head(m, t, second):  # the first of a size is in the skip list: leave it there
             p = second
-    return split_free(m, t, av, p, found, size, A.UNSORTED_REMAINDER)
+    return split_free(m, t, av, p, found, size) or abort(m, t, A.UNSORTED_REMAINDER)
 
 
 @kernel
@@ -231,23 +231,23 @@ def fit_in_larger_bins(m, t, av, size):
             found = chunksize(m, t, p)
             if is_small(size) and found - size >= MINSIZE:
                 store64(m, t, av + L.LAST_REMAINDER, p + size)
-            return split_free(m, t, av, p, found, size, A.UNSORTED_REMAINDER_2)
+            return split_free(m, t, av, p, found, size) or abort(m, t, A.UNSORTED_REMAINDER_2)
         unmark_bin(m, t, av, i)
         i = next_marked_bin(m, t, av, i + 1)
     return 0
 
 
 @kernel
-def split_free(m, t, av, p, found, size, message):
+def split_free(m, t, av, p, found, size):
     """Take a free chunk of `found` bytes off its bin and use `size` of it; what is left, if it makes a chunk, is unsorted.
-    The chunk, or -1."""
+    The chunk; -1 if its bin is corrupt (the thread got SIGABRT), 0 if the unsorted bin is."""
     if not unlink_chunk(m, t, p):
         return -1
     left = found - size
     if left < MINSIZE:
         own(m, t, av, p, found)
         return p
-    if enter_unsorted(m, t, av, p + size, left, message) < 0:
-        return -1
+    if not enter_unsorted(m, t, av, p + size, left):
+        return 0
     set_head(m, t, p, size | PREV_INUSE | arena_flag(m, t, av))
     return p

@@ -47,14 +47,26 @@ def has_room(m, t, cache, i):
 @kernel
 def cache_put(m, t, cache, i, p):
     """A chunk goes to bin `i`, which has room."""
-    push(m, t, cache, i, p + HEADER, load64(m, t, library(m, t) + L.TCACHE_KEY), cached(m, t, cache, i))
+    key, count = load64(m, t, library(m, t) + L.TCACHE_KEY), cached(m, t, cache, i)
+    store64(m, t, p + HEADER + 8, key)
+    push(m, t, cache, i, p + HEADER, count)
 
 
 @kernel
-def push(m, t, cache, i, mem, key, count):
-    """The same, where the key and how many the bin holds are known."""
-    entry = cache + ENTRIES + 8 * i
+def cache_freed(m, t, cache, i, mem):
+    """Whether what is freed goes to bin `i`: there is room, and it has no key, so it is in no cache yet."""
+    key, count = load64(m, t, library(m, t) + L.TCACHE_KEY), cached(m, t, cache, i)
+    if load64(m, t, mem + 8) == key or count >= load64(m, t, mp(m, t) + L.TCACHE_COUNT):
+        return False
     store64(m, t, mem + 8, key)
+    push(m, t, cache, i, mem, count)
+    return True
+
+
+@kernel
+def push(m, t, cache, i, mem, count):
+    """The same, where the key is there and it is known how many the bin holds."""
+    entry = cache + ENTRIES + 8 * i
     store64(m, t, mem, protect(mem, load64(m, t, entry)))
     store64(m, t, entry, mem)
     store(m, t, cache + 2 * i, 2, count + 1)

@@ -15,7 +15,8 @@ from hwmem._jit import DOORS, kernel
 from hwmem.linux.group import uncharge_frames
 from hwmem.linux.page_table import new_table
 from hwmem.linux.shmem import get_file
-from hwmem.linux.vma import new_vma
+from hwmem.linux.vma import new_vma, pages_of
+from hwmem.linux.vma_tree import link_vma
 
 PROGRAM = 0  # number of the file that is the program
 TEXT_PAGES, RODATA_PAGES, DATA_PAGES, BSS_PAGES = 8, 4, 2, 2
@@ -107,20 +108,21 @@ def lay_out(m, p):
 
 @kernel
 def map_program(m, p, start, end, vm_flags, pgoff):
-    new_vma(m, p, start, end, vm_flags, pgoff, PROGRAM + 1)
+    add_vma(m, p, new_vma(m, start, end, vm_flags, pgoff, PROGRAM + 1))
     get_file(m, PROGRAM)
-    count_pages(m, p, end - start >> P.PAGE_SHIFT, vm_flags)
 
 
 @kernel
 def map_own(m, p, start, end, vm_flags):
-    new_vma(m, p, start, end, vm_flags, start >> P.PAGE_SHIFT, 0)
-    count_pages(m, p, end - start >> P.PAGE_SHIFT, vm_flags)
+    add_vma(m, p, new_vma(m, start, end, vm_flags, start >> P.PAGE_SHIFT, 0))
 
 
 @kernel
-def count_pages(m, p, pages, vm_flags):
-    """The program has `pages` more; charging them to overcommit cannot fail."""
-    m.process[p].total_vm += pages
-    if vm_flags & P.VM_ACCOUNT:
-        m.mm.committed += pages
+def add_vma(m, p, v):
+    """The program has the new VMA `v` (-1: there is no record for it, and the machine will say so); charging it to overcommit cannot fail."""
+    if v < 0:
+        return
+    link_vma(m, p, v)
+    m.process[p].total_vm += pages_of(m, v)
+    if m.vma[v].vm_flags & P.VM_ACCOUNT:
+        m.mm.committed += pages_of(m, v)

@@ -9,8 +9,7 @@ from hwmem._jit import cold, kernel
 from hwmem.linux.commit import uncharge
 from hwmem.linux.exec import task_end
 from hwmem.linux.frames import give_frame
-from hwmem.linux.page_table import free_tables
-from hwmem.linux.pages import zap_range
+from hwmem.linux.pages import free_tables, zap_range
 from hwmem.linux.shmem import put_file
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.vma import drop_vma, pages_of
@@ -24,7 +23,7 @@ def release_address_space(m, c, p):
     finish_stores(m, p)
     if m.mmu:
         zap_range(m, c, p, 0, top, 1)
-        free_tables(m, c, p, 0, top, 0, 1 << 48)
+        free_tables(m, c, p, 0, top)
         shoot_down(m, c, p, 0, top)
     while process.first_vma:
         v = process.first_vma - 1

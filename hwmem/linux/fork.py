@@ -20,6 +20,7 @@ from hwmem.linux.shmem import get_file
 from hwmem.linux.shootdown import finish_stores, shoot_down
 from hwmem.linux.swap import slot_at
 from hwmem.linux.vma import new_vma
+from hwmem.linux.vma_tree import link_vma
 from hwmem.linux.exec import task_end, take_process
 
 HUGE_MASK = P.HUGE_PAGE - 1
@@ -76,9 +77,10 @@ def copy_vma(m, c, p, q, v):
     pages = vma.end - vma.start >> P.PAGE_SHIFT
     if vma.vm_flags & P.VM_ACCOUNT and not charge(m, q, pages):
         return False
-    w = new_vma(m, q, vma.start, vma.end, vma.vm_flags & ~(P.VM_LOCKED | P.VM_LOCKONFAULT), vma.pgoff, vma.file)
+    w = new_vma(m, vma.start, vma.end, vma.vm_flags & ~(P.VM_LOCKED | P.VM_LOCKONFAULT), vma.pgoff, vma.file)
     if w < 0:
         return False
+    link_vma(m, q, w)
     m.process[q].total_vm += pages
     if vma.file:
         get_file(m, vma.file - 1)
@@ -109,28 +111,26 @@ def copy_entries(m, c, p, q, v):
             if leaf < 0:
                 return False
             beside = (leaf & ~(P.PAGE - 1)) + (place & P.PAGE - 1)  # the same entry of the child's table
-            copy_entry(m, c, v, q, va, place, beside)
+            write_entry(m, c, q, beside, share_entry(m, c, v, q, va, place))
             va += P.PAGE
         va = next_entry(m, c, p, va, end)
     return True
 
 
 @kernel
-def copy_entry(m, c, v, q, va, place, beside):
-    """The child's entry, at `beside`, for the page that the parent's entry at `place`, in VMA `v`, leads to."""
+def share_entry(m, c, v, q, va, place):
+    """The entry of the child `q` for the page that the parent's at `place`, in VMA `v`, leads to, with all that is counted for it."""
     p, private = m.vma[v].process, not m.vma[v].vm_flags & P.VM_SHARED
     entry = read_entry(m, p, place)
     if entry == P.PTE_GUARD:
-        write_entry(m, c, q, beside, entry)
-        return
+        return entry
     if not is_mapped(entry):
         m.swap_map[slot_at(entry)] += 1
         m.process[q].swapped += 1
         if entry & P.PTE_EXCLUSIVE:
             entry &= ~P.PTE_EXCLUSIVE
             write_entry(m, c, p, place, entry)
-        write_entry(m, c, q, beside, entry)
-        return
+        return entry
     if private and entry & P.PTE_RW:
         entry &= ~P.PTE_RW
         write_entry(m, c, p, place, entry)
@@ -139,7 +139,7 @@ def copy_entry(m, c, v, q, va, place, beside):
         m.frame[frame].state &= ~P.FRAME_EXCLUSIVE
         add_mapping(m, frame, q, va)
         count_rss(m, q, frame, 1)
-    write_entry(m, c, q, beside, entry & ~(P.PTE_A if private else P.PTE_A | P.PTE_D))
+    return entry & ~(P.PTE_A if private else P.PTE_A | P.PTE_D)
 
 
 @cold

@@ -10,6 +10,7 @@ from hwmem.linux.mmap_flags import check_type, is_within, mapping_flags
 from hwmem.linux.placement import place, search
 from hwmem.linux.shmem import new_shmem
 from hwmem.linux.unmap import add_vma, mapped_in, unmap
+from hwmem.linux.vma import new_vma
 
 GIGABYTE_SHIFT = 30
 
@@ -66,7 +67,7 @@ def map_hugetlb(m, t, address, length, prot, flags):
         return -P.ENOMEM
     file = new_shmem(m, p, length >> P.PAGE_SHIFT, False)
     m.file[file].pages = mask + 1 >> P.PAGE_SHIFT
-    add_vma(m, p, address, address + length, vm_flags, offset >> P.PAGE_SHIFT, file + 1)
+    add_vma(m, p, new_vma(m, address, address + length, vm_flags, offset >> P.PAGE_SHIFT, file + 1))
     return address
 
 

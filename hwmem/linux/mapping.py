@@ -25,6 +25,7 @@ from hwmem.linux.placement import place
 from hwmem.linux.ranges import round_up
 from hwmem.linux.shmem import new_shmem
 from hwmem.linux.unmap import add_vma, cut_out, mapped_in, unmap
+from hwmem.linux.vma import new_vma
 from hwmem.linux.vma_tree import find_vma, room_end
 
 DATA_FLAGS = P.VM_READ | P.VM_WRITE | P.VM_ACCOUNT
@@ -109,7 +110,7 @@ def map_at(m, t, address, length, flags, file):
         file = new_shmem(m, p, pages, not vm_flags & P.VM_NORESERVE)
         if file < 0:
             return file
-    add_vma(m, p, address, address + length, vm_flags, pgoff, file + 1)
+    add_vma(m, p, new_vma(m, address, address + length, vm_flags, pgoff, file + 1))
     if vm_flags & P.VM_LOCKED:
         m.process[p].locked_vm += pages
         call_door(m, P.DOOR_POPULATE, t, address, address + length, 1)
@@ -160,6 +161,6 @@ def grow_heap(m, p, start, end):
         return False
     if m.process[p].vma_count > P.MAX_MAP_COUNT or not has_records(m, False) or not charge(m, p, pages):
         return False
-    add_vma(m, p, start, end, DATA_FLAGS | locked, start >> P.PAGE_SHIFT, 0)
+    add_vma(m, p, new_vma(m, start, end, DATA_FLAGS | locked, start >> P.PAGE_SHIFT, 0))
     m.process[p].locked_vm += pages if locked else 0
     return True

@@ -221,33 +221,6 @@ def forget_cursor(m):
 
 
 @cold
-def free_tables(m, c, p, start, end, floor, ceiling):
-    """Give back the tables of [start, end) that map nothing else: VMAs remain below `floor` and from `ceiling` on. Their
-    number: with tables, what walkers keep of them has to go too.
-
-    Linux: free_pgtables. All leaf entries of the range are empty already.
-    """
-    forget_cursor(m)
-    freed = 0
-    for level in range(1, m.process[p].levels):
-        span = span_of(m, p, level)
-        va = start // span * span
-        while va < end:
-            place = find_place(m, c, p, va, level)
-            if place < 0:
-                missing = span_of(m, p, -1 - place)
-                va = (va // missing + 1) * missing
-                continue
-            entry = read_entry(m, p, place)
-            if entry and va >= floor and va + span <= ceiling:
-                write_entry(m, c, p, place, 0)
-                drop_table(m, c, p, entry & P.PTE_FRAME)
-                freed += 1
-            va += span
-    return freed
-
-
-@cold
 def free_leaf_tables(m, c, p, start, end):
     """Give back the leaf tables that lie wholly in [start, end), all of whose entries but guards are empty already: their number.
 

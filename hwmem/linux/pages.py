@@ -19,18 +19,20 @@ from hwmem.linux.page_cache import make_evictable, note_use
 from hwmem.linux.page_table import (
     TABLE_ENTRY,
     drop_table,
+    find_place,
     forget_cursor,
     frame_at,
     is_mapped,
     is_swapped,
     next_entry,
     read_entry,
+    span_of,
     withdraw_table,
     write_entry,
 )
 from hwmem.linux.rmap import HUGE_MAPPING, add_mapping, remove_mapping
 from hwmem.linux.swap import leave_swap_cache, put_slot, slot_at
-from hwmem.linux.vma_tree import vma_at
+from hwmem.linux.vma_tree import find_vma, vma_at
 
 NO_RECENCY = P.VM_SEQUENTIAL | P.VM_RANDOM
 USER_ENTRY = P.PTE_P | P.PTE_US | P.PTE_A
@@ -269,3 +271,35 @@ def split_huge_entry(m, c, p, va, place):
         remove_mapping(m, head, p, va | HUGE_MAPPING)
         if m.frame[head].huge_maps == 0:
             part_huge(m, c, head)
+
+
+@cold
+def free_tables(m, c, p, start, end):
+    """Give back the tables of [start, end) that map nothing else: the VMAs of the range go, those below and above it remain.
+    Their number: with tables, what walkers keep of them has to go too.
+
+    Linux: free_pgtables. All leaf entries of the range are empty already.
+    """
+    forget_cursor(m)
+    first = above = find_vma(m, p, start)
+    while above >= 0 and m.vma[above].start < end:
+        above = m.vma[above].next - 1
+    floor = m.vma[m.vma[first].prev - 1].end if first >= 0 and m.vma[first].prev else 0
+    ceiling = m.vma[above].start if above >= 0 else 1 << 48
+    freed = 0
+    for level in range(1, m.process[p].levels):
+        span = span_of(m, p, level)
+        va = start // span * span
+        while va < end:
+            place = find_place(m, c, p, va, level)
+            if place < 0:
+                missing = span_of(m, p, -1 - place)
+                va = (va // missing + 1) * missing
+                continue
+            entry = read_entry(m, p, place)
+            if entry and va >= floor and va + span <= ceiling:
+                write_entry(m, c, p, place, 0)
+                drop_table(m, c, p, entry & P.PTE_FRAME)
+                freed += 1
+            va += span
+    return freed

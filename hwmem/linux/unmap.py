@@ -9,8 +9,8 @@ vms_gather_munmap_vmas, vma_adjust_trans_huge).
 from hwmem import params as P
 from hwmem._jit import DOORS, call_door, kernel
 from hwmem.linux.commit import uncharge
-from hwmem.linux.page_table import find_place, free_tables, look_up
-from hwmem.linux.pages import split_huge_entry, zap_range
+from hwmem.linux.page_table import find_place, look_up
+from hwmem.linux.pages import free_tables, split_huge_entry, zap_range
 from hwmem.linux.ranges import HUGE_MASK
 from hwmem.linux.shmem import count_users, get_file, put_file
 from hwmem.linux.shootdown import finish_stores, shoot_down
@@ -22,14 +22,13 @@ UNMAP, CUT = 0, 1  # what the door is asked for
 
 
 @kernel
-def add_vma(m, p, start, end, vm_flags, pgoff, file):
-    """A mapping where none is (`file`: number + 1), with what is counted for it; its VMA (has_records)."""
-    count = m.process[p].vma_count
-    v = insert_vma(m, p, start, end, vm_flags, pgoff, file)
-    m.process[p].total_vm += end - start >> P.PAGE_SHIFT
+def add_vma(m, p, v):
+    """Process `p` gets the new VMA `v`, where nothing is mapped, with what is counted for it."""
+    count, pages, file = m.process[p].vma_count, pages_of(m, v), m.vma[v].file
+    insert_vma(m, p, v)
+    m.process[p].total_vm += pages
     if file:  # one more, or none: a neighbour's growth, or one fewer: two neighbours'
         count_users(m, file - 1, m.process[p].vma_count - count)
-    return v
 
 
 @kernel
@@ -86,7 +85,6 @@ def take_away(m, t, v, start, end):
             return -P.EINVAL
         if split_mapping(m, p, last, end) < 0:
             return -P.ENOMEM
-    floor = m.vma[m.vma[v].prev - 1].end if m.vma[v].prev else 0
     low = m.vma[v].start
     high = low
     above = v
@@ -96,7 +94,7 @@ def take_away(m, t, v, start, end):
     if m.mmu:
         finish_stores(m, p)
         zapped = zap_range(m, c, p, low, high, 1)
-        freed = free_tables(m, c, p, low, high, floor, m.vma[above].start if above >= 0 else 1 << 48)
+        freed = free_tables(m, c, p, low, high)
         if zapped or freed:
             shoot_down(m, c, p, low, high)
     if m.observe.races:

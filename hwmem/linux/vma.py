@@ -34,11 +34,16 @@ def take_record(m):
 
 
 @kernel
+def give_record(m, v):
+    m.vma[v].next = m.vma_free
+    m.vma_free = v + 1
+
+
+@kernel
 def drop_vma(m, p, v):
     """Remove the VMA; its pages are left alone."""
     unlink_vma(m, p, v)
-    m.vma[v].next = m.vma_free
-    m.vma_free = v + 1
+    give_record(m, v)
 
 
 @kernel
@@ -52,16 +57,17 @@ def copy_vma(m, v, start, end, pgoff):
     number of the VMA that holds it, or -1. Linux: copy_vma, vma_merge_copied_range.
     """
     vma = m.vma[v]
-    w = new_vma(m, vma.process, start, end, vma.vm_flags, pgoff, vma.file)
+    w = new_vma(m, start, end, vma.vm_flags, pgoff, vma.file)
     if w < 0:
         return -1
+    link_vma(m, vma.process, w)
     m.vma[w].anon_vma, m.vma[w].inherited = vma.anon_vma, vma.inherited
     return modify_vma(m, vma.process, w, start, end, vma.vm_flags)
 
 
 @kernel
-def new_vma(m, p, start, end, vm_flags, pgoff, file):
-    """A VMA of its own (`file`: number + 1, 0: anonymous); its number, or -1."""
+def new_vma(m, start, end, vm_flags, pgoff, file):
+    """A VMA that no process has yet (`file`: number + 1, 0: anonymous); its number, or -1. Linux: vm_area_alloc."""
     v = take_record(m)
     if v < 0:
         return -1
@@ -69,16 +75,16 @@ def new_vma(m, p, start, end, vm_flags, pgoff, file):
     vma.start, vma.end, vma.vm_flags, vma.pgoff, vma.file = start, end, vm_flags, pgoff, file
     vma.anon_vma = vma.inherited = 0
     vma.swap_va = vma.swap_window = vma.swap_hits = 0
-    link_vma(m, p, v)
     return v
 
 
 @kernel
-def insert_vma(m, p, start, end, vm_flags, pgoff, file):
-    """Add a mapping where none is (`file`: number + 1, 0: anonymous), merged with its neighbours where it can be.
+def insert_vma(m, p, v):
+    """Process `p` gets the new VMA `v`, where nothing is mapped, merged with its neighbours where it can be.
 
-    The number of the VMA that holds it, or -1 when records are exhausted. Linux: vma_merge_new_range.
+    The number of the VMA that holds it. Linux: vma_merge_new_range.
     """
+    start, end, vm_flags, pgoff, file = m.vma[v].start, m.vma[v].end, m.vma[v].vm_flags, m.vma[v].pgoff, m.vma[v].file
     after = find_vma(m, p, start)
     before = m.vma[after].prev - 1 if after >= 0 else last_vma(m, p)
     left = before >= 0 and m.vma[before].end == start and follows(m, before, vm_flags, pgoff, file) and joins(m, before, 0, 0)
@@ -88,10 +94,11 @@ def insert_vma(m, p, start, end, vm_flags, pgoff, file):
         and joins(m, after, 0, 0)
         and (not left or can_be_one(m, before, after))
     )
-    if left:
-        join_flags(m, before, vm_flags)
-    elif right:
-        join_flags(m, after, vm_flags)
+    if not left and not right:
+        link_vma(m, p, v)
+        return v
+    give_record(m, v)
+    join_flags(m, before if left else after, vm_flags)
     if left and right:
         share_anon(m, before, after)
         join_flags(m, before, m.vma[after].vm_flags)
@@ -102,11 +109,9 @@ def insert_vma(m, p, start, end, vm_flags, pgoff, file):
     if left:
         stretch(m, before, m.vma[before].start, end)
         return before
-    if right:
-        m.vma[after].pgoff = pgoff
-        stretch(m, after, start, m.vma[after].end)
-        return after
-    return new_vma(m, p, start, end, vm_flags, pgoff, file)
+    m.vma[after].pgoff = pgoff
+    stretch(m, after, start, m.vma[after].end)
+    return after
 
 
 @kernel

@@ -13,7 +13,7 @@ a location + 1 << 16 | a mask of threads: those have read it early since it last
 
 import numpy as np
 
-from hwmem.core.store_buffer import SLOTS
+from hwmem.core.in_flight import SLOTS
 from hwmem.layout import record
 from hwmem.litmus.test import (
     ATOMIC,

@@ -7,7 +7,7 @@ from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.cache.hit_filter import forget_lines
 from hwmem.cache.invalidations import WORDS, hold
-from hwmem.core.store_buffer import PLAIN, STREAM, slot_of, waits_for_line
+from hwmem.core.ring import PLAIN, STREAM, slot_of, waits_for_line
 from hwmem.litmus.encode import ENTRY, GROUP_SHIFT, READ, SIZE_MASK, STATE
 from hwmem.memory.ram import peek64, poke64
 

@@ -141,7 +141,7 @@ class Accesses:
     def _enter(self, core, door, a, b, d, long=False):
         """`long`: it may take so long that Ctrl-C must be able to end it."""
         t, m = self.thread_on(core), self.machine.state
-        arguments = (m, door, t, int(core), a, b, d)
+        arguments = (m, door, t, a, b, d)
         result = run_interruptibly(m, enter, *arguments) if long else enter(*arguments)
         self.machine.raise_fault(t)
         return int(result)

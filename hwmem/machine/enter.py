@@ -6,9 +6,10 @@ from hwmem.sched.scheduler import load_address_space
 
 
 @kernel
-def enter(m, door, t, c, a, b, d):
-    """One door, as thread `t` on core `c`; then the core's stores become visible."""
-    place_thread(m, t, c)
+def enter(m, door, t, a, b, d):
+    """One door, as thread `t` on its core; then the core's stores become visible."""
+    c = m.thread[t].core
+    load_address_space(m, c, m.thread[t].process)
     result = call_door(m, door, t, a, b, d)
     drain_all(m, c)
     return result

@@ -149,6 +149,6 @@ class File:
         m, t = self.machine.state, self.machine.new_thread(0)
         try:
             m.sys[: len(arguments)] = arguments
-            result_of(enter(m, P.DOOR_SYSCALL, t, 0, call, 0, 0))
+            result_of(enter(m, P.DOOR_SYSCALL, t, call, 0, 0))
         finally:
             self.machine.free_thread(t)

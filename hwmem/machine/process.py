@@ -205,7 +205,7 @@ def spawn(machine, layout, privileged):
     """A new process, created by a thread of no process."""
     t = machine.new_thread(0)
     try:
-        result = enter(machine.state, P.DOOR_SYSCALL, t, 0, P.SYS_SPAWN, layout, 0)
+        result = enter(machine.state, P.DOOR_SYSCALL, t, P.SYS_SPAWN, layout, 0)
         machine.raise_fault(t)
         process = Process(machine, result_of(result), layout)
         process.record.privileged = privileged

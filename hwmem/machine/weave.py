@@ -66,6 +66,7 @@ WEAVE = record(
     "room",  # for so many
     "checking",
     "strand",
+    "limit",  # the clock until which it may go on
     "count",
     "lines_size",
     "granules_size",
@@ -87,7 +88,7 @@ def weave(m, w, places, culprits):
     while True:
         if w.budget <= 0 or w.stored > w.room - 2:
             return PAUSE
-        k, limit = first(m, w, m.cost.time_slice)
+        k, w.limit = first(m, w, m.cost.time_slice)
         if k < 0:
             w.strand = NOBODY
             return ALL_OVER if are_over(w) else STUCK
@@ -102,7 +103,7 @@ def weave(m, w, places, culprits):
                 core.context_switches += 1
             core.current = s.thread + 1
         w.strand = k
-        go(m, w, k, limit, places, culprits)
+        go(m, w, k, places, culprits)
         if s.at >= s.halt:
             let_go(m, w, k)
         if m.thread[s.thread].state == P.KILLED:
@@ -111,7 +112,7 @@ def weave(m, w, places, culprits):
             return DRY
         if s.state == AT_CALL:
             return CALLED
-        if s.state == READY and core.cycles > limit:
+        if s.state == READY and core.cycles > w.limit:
             w.turns += 1
             s.turn = w.turns
 
@@ -144,10 +145,10 @@ def are_over(w):
 
 
 @kernel
-def go(m, w, k, limit, places, culprits):
-    """Strand `k` goes on until its clock passes `limit`, or something holds it."""
+def go(m, w, k, places, culprits):
+    """Strand `k` goes on until its clock passes w.limit, or something holds it."""
     s = w.strands[k]
-    core, t = m.core[s.core], s.thread
+    core, t, limit = m.core[s.core], s.thread, w.limit
     while s.at < s.end and core.cycles <= limit and w.budget > 0:
         if s.stop < s.stops_end and stop_word(w, s.stop, POS) == s.at and not pass_stops(m, w, k):
             return
@@ -163,7 +164,7 @@ def go(m, w, k, limit, places, culprits):
         if s.skip < s.skips_end:
             bound = min(bound, word(w.skips, s.skip))
         began = s.at
-        what = run(m, w, k, bound, limit, places, culprits)
+        what = run(m, w, k, bound, places, culprits)
         w.budget -= s.at - began + 1
         if m.thread[t].state == P.KILLED:
             return
@@ -179,10 +180,10 @@ def go(m, w, k, limit, places, culprits):
 
 
 @kernel
-def run(m, w, k, bound, limit, places, culprits):
+def run(m, w, k, bound, places, culprits):
     """Records of strand `k` before number `bound`; CALLED at a call that Python carries out, PAUSE where stores must be fetched."""
     s = w.strands[k]
-    core, t, shift = m.core[s.core], s.thread, s.place - s.first
+    core, t, shift, limit = m.core[s.core], s.thread, s.place - s.first, w.limit
     i = s.at
     why = ALL_OVER
     while i < bound:

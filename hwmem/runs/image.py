@@ -101,7 +101,7 @@ class Image:
         arguments, wanted = self._arguments(call), call.result
         m = self.machine.state
         m.sys[:] = [value - (1 << 64) if value >= 1 << 63 else value for value in arguments + [0] * (6 - len(arguments))]
-        result = int(enter(m, P.DOOR_SYSCALL, thread, core, CALLS[call.number], 0, 0))
+        result = int(enter(m, P.DOOR_SYSCALL, thread, CALLS[call.number], 0, 0))
         self.machine.raise_fault(thread)
         if call.number == BRK:
             self._brk = result

@@ -27,7 +27,7 @@ def start(machine, process, probes, cycle):
 def stop(machine, t, cycle, probes):
     """The rows, the last of them at `cycle`. `t`: a thread of the run."""
     m = machine.state
-    enter(m, P.DOOR_SERIES, t, int(m.thread[t].core), cycle, 0, 0)
+    enter(m, P.DOOR_SERIES, t, cycle, 0, 0)
     m.series.at = P.NEVER
     rows, width = m.sample[: int(m.series.rows)], SERIES_COUNTS + len(probes)
     found = np.zeros(len(rows), [(name, "i8") for name in (*SERIES_NAMES, *(name for name, _ in probes))])

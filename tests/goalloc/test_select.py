@@ -5,7 +5,7 @@ import pytest
 from one_p import OneP
 
 from goalloc.sched.chan import CLOSECHAN, CLOSED, DEFAULT, DONE, PARKED
-from goalloc.kernels import selectgo
+from goalloc.kernels import selectgo, selectnb
 from goalloc.layout import hchan, scase
 from hwmem._jit import kernel
 from hwmem.core.service import drain_all
@@ -19,14 +19,14 @@ SENDER = 5
 def choose(m, t, cases, order, nsends, nrecvs, out):
     """Row by row (status, case) of a select that does not wait."""
     for i in range(len(out)):
-        out[i, 0], out[i, 1] = selectgo(m, t, cases, order, nsends, nrecvs, 0)
+        out[i, 0], out[i, 1] = selectnb(m, t, cases, order, nsends, nrecvs)
     drain_all(m, m.thread[t].core)
 
 
 @kernel
 def choose_one(m, t, cases, order, nsends, nrecvs):
     """A select that waits."""
-    status, case = selectgo(m, t, cases, order, nsends, nrecvs, 1)
+    status, case = selectgo(m, t, cases, order, nsends, nrecvs)
     drain_all(m, m.thread[t].core)
     return status, case
 

@@ -59,7 +59,7 @@ def test_what_keeps_a_door_from_being_bound_ends_the_call_and_the_machine_goes_o
 
         monkeypatch.setattr(DOORS, "compile", fail)
     with pytest.raises(raised, match=words):
-        enter(machine.state, 127, t, 0, 0, 0, 0)
+        enter(machine.state, 127, t, 0, 0, 0)
     monkeypatch.undo()
     address = process.mmap(0, 4096)
     process.store(address, 7)

@@ -5,7 +5,7 @@ from hwmem._jit import kernel
 from hwmem.cache.hit_filter import STORE_NEEDS
 from hwmem.cache.sets import index_of
 from hwmem.core.in_flight import SLOTS
-from hwmem.core.store_buffer import waits_near
+from hwmem.core.ring import waits_near
 from hwmem.mmu.tlb import key_2m, key_4k
 from hwmem.mmu.translate import HUGE_FRAME
 from hwmem.observe.checks.arrays import is_recent

@@ -33,7 +33,7 @@ from hwmem.observe.checks.frames import TABLE, mark
 ASID_SHIFT, ASID_MASK = 36, (1 << 12) - 1
 VPN_MASK = (1 << ASID_SHIFT) - 1
 HUGE_PAGES = P.HUGE_PAGE // P.PAGE
-TABLE_PA, NEXT, COUNT = range(3)  # rows of `path`
+TABLE_PA, NEXT, COUNT, PROCESS = range(4)  # rows of `path`: by level, by level, by kind; the first of the row
 ANON, FILE, SHARED, SWAPPED, TABLES, KINDS = range(6)  # what is counted
 
 
@@ -66,24 +66,26 @@ def leaf_of(m, p, va, stop):
 @kernel
 def check_all_tables(m, marks, met, found):
     """The page tables of every process. `marks`, `met`: see checks/frames.py."""
-    path = np.zeros((3, 8), np.int64)
+    path = np.zeros((4, 8), np.int64)
     for p in range(P.MAX_PROCESSES):
         if m.process[p].alive:
-            code = check_tables(m, p, marks, met, path, found) or check_process(m, p, path, found)
+            path[:] = 0
+            path[PROCESS, 0] = p
+            code = check_tables(m, marks, met, path, found) or check_process(m, p, path, found)
             if code:
                 return code
     return 0
 
 
 @kernel
-def check_tables(m, p, marks, met, path, found):
-    """The page tables of process `p`, depth first. `path`: for each level on the way down its table and the next entry; and
+def check_tables(m, marks, met, path, found):
+    """The page tables of a process, depth first. `path`: which process; for each level on the way down its table and the next entry; and
     what has been counted."""
+    p = path[PROCESS, 0]
     process = m.process[p]
     top = process.levels - 1
     entries = 512 if top == 3 else 1024
-    path[:] = 0
-    code = enter_table(m, p, top, process.root, marks, path, found)
+    code = enter_table(m, top, process.root, marks, path, found)
     if code:
         return code
     v, level = process.first_vma, top
@@ -99,23 +101,23 @@ def check_tables(m, p, marks, met, path, found):
         huge = is_huge(m, p, level, entry)
         if level and not huge:
             level -= 1
-            code = enter_table(m, p, level, entry, marks, path, found)
+            code = enter_table(m, level, entry, marks, path, found)
         else:
             va = address_of(path, level, top)
             while v and m.vma[v - 1].end <= va:
                 v = m.vma[v - 1].next
             if v == 0 or m.vma[v - 1].start > va or m.vma[v - 1].end < va + (P.HUGE_PAGE if huge else P.PAGE):
                 return fault(found, OUTSIDE_VMA, p, va, entry, 0)
-            code = check_leaf(m, p, va | (HUGE_MAPPING if huge else 0), entry, met, path, found)
+            code = check_leaf(m, va | (HUGE_MAPPING if huge else 0), entry, met, path, found)
         if code:
             return code
     return 0
 
 
 @kernel
-def enter_table(m, p, level, entry, marks, path, found):
+def enter_table(m, level, entry, marks, path, found):
     """Go down to the table of `level` that `entry` leads to."""
-    pa = entry & P.PTE_FRAME
+    p, pa = path[PROCESS, 0], entry & P.PTE_FRAME
     if not mark(m, marks, pa >> P.PAGE_SHIFT, TABLE):
         return fault(found, FRAME_TWICE, pa >> P.PAGE_SHIFT, m.frame[pa >> P.PAGE_SHIFT].state, TABLE, 0)
     path[TABLE_PA, level], path[NEXT, level] = pa, 0
@@ -149,8 +151,9 @@ def address_of(path, level, top):
 
 
 @kernel
-def check_leaf(m, p, va, entry, met, path, found):
+def check_leaf(m, va, entry, met, path, found):
     """The entry that maps `va` (bit 0: of 2 MiB)."""
+    p = path[PROCESS, 0]
     if entry == P.PTE_GUARD:
         return 0
     if not is_mapped(entry):

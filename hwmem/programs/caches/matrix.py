@@ -54,9 +54,9 @@ def matrix_multiply(m, w):
         r = m.thread[t].local
         outer, inner = r[STEP] // w.n, r[STEP] % w.n
         if w.order == IJK:
-            dot(m, t, w, outer, inner, 0, w.n)
+            dot(m, t, w, outer, inner)
         elif w.order == JIK:
-            dot(m, t, w, inner, outer, 0, w.n)
+            dot(m, t, w, inner, outer)
         elif w.order == JKI:
             column(m, t, w, outer, inner)
         elif w.order == KJI:
@@ -73,13 +73,23 @@ def matrix_multiply(m, w):
 
 
 @kernel
-def dot(m, t, w, i, j, k, end):
-    """C[i, j] += A[i, k:end] . B[k:end, j]"""
+def dot(m, t, w, i, j):
+    """C[i, j] += A[i, :] . B[:, j]"""
+    add(m, t, w.c + 8 * (i * w.n + j), product(m, t, w, w.a + 8 * i * w.n, w.b + 8 * j, w.n))
+
+
+@kernel
+def product(m, t, w, a, b, n):
+    """The sum of `n` products: of what lies side by side from `a` on, and of what lies in a column from `b` on."""
     total = 0
-    for x in range(k, end):
-        total += load64(m, t, w.a + 8 * (i * w.n + x)) * load64(m, t, w.b + 8 * (x * w.n + j))
-    c = w.c + 8 * (i * w.n + j)
-    store64(m, t, c, load64(m, t, c) + total)
+    for x in range(n):
+        total += load64(m, t, a + 8 * x) * load64(m, t, b + 8 * x * w.n)
+    return total
+
+
+@kernel
+def add(m, t, va, value):
+    store64(m, t, va, load64(m, t, va) + value)
 
 
 @kernel
@@ -108,4 +118,4 @@ def block_step(m, t, w, step):
     k = step // w.blocks * w.block
     j += step % w.blocks * w.block
     if j < w.n:
-        dot(m, t, w, i, j, k, min(k + w.block, w.n))
+        add(m, t, w.c + 8 * (i * w.n + j), product(m, t, w, w.a + 8 * (i * w.n + k), w.b + 8 * (k * w.n + j), min(w.block, w.n - k)))
