@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -347,6 +348,30 @@ def test_the_benchmarks_are_those_of_the_checkout_and_nothing_imports_them():
     assert "--repeats" in done.stdout and done.stdout.endswith("False\n")
     refused = subprocess.run([sys.executable, "-m", "hwmem", "bench", "--nope"], cwd=ROOT, capture_output=True, text=True)
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_interruption_reaches_the_benchmarks_once(alone, monkeypatch):
+    """A terminal interrupts both processes; who interrupts this one alone means both."""
+    told = []
+
+    class Child:
+        def __init__(self, *_, **__):
+            self.interrupted = False
+
+        def wait(self, timeout=None):
+            if not self.interrupted:
+                self.interrupted = True
+                raise KeyboardInterrupt
+            if alone and not told:
+                raise subprocess.TimeoutExpired("benchmarks", timeout)
+            return 130
+
+        def send_signal(self, number):
+            told.append(number)
+
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    assert main(["bench"]) == 130 and told == [signal.SIGINT] * alone
 
 
 def test_where_the_benchmarks_are_not_one_line_says_where_they_are(capsys, tmp_path, monkeypatch):
