@@ -24,7 +24,7 @@ from goalloc.gc.inline import get8, get64, put64
 from goalloc.words import add64, get32
 
 HEAP_SCAN_WORK = V.gcController + gcControllerState.heapScanWork
-STEP, EACH = 4096, 64  # bytes of scan work after which a worker's step ends; for every object or job as much more
+STEP, EACH = 4096, 64  # bytes of scan work after which a worker's step ends, a quarter if there are other Ps; for every object or job as much more
 MORE, DRAINED, PREEMPTED = range(3)  # how a piece of draining ended
 
 
@@ -73,7 +73,8 @@ def should_stop(m, t, pp, mode):
 @cold
 def gcDrain(m, t, pp, gp, checkWork):
     """(how a piece of a worker's draining ended, scan work until it looks again whether it should stop)."""
-    w, mode, step, roots = pp + p_.gcw, get64(m, t, pp + p_.gcMarkWorkerMode), 0, True
+    w, mode, roots = pp + p_.gcw, get64(m, t, pp + p_.gcMarkWorkerMode), True
+    step = 0 if get32(m, t, V.gomaxprocs) == 1 else STEP - STEP // 4
     before = get64(m, t, w + gcWork.heapScanWork)
     while step < STEP:
         if get8(m, t, gp + g_.preempt):
