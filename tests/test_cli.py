@@ -240,6 +240,8 @@ def test_a_page_holds_every_section_the_bytes_of_each_line_and_its_history(capsy
         ("run false-sharing --events 1048577", "--events must be an integer from 0 to 1048576, not 1048577"),
         ("run false-sharing --sweep threads=1,2 --live", "--live is for one run"),
         ("run false-sharing -o /", "argument -o/--output: /: Is a directory"),
+        ("classroom --walk --step 3", "it takes no --step and no -o"),
+        ("classroom --walk -o a.svg", "it takes no --step and no -o"),
         ("classroom -o nowhere/a.svg", "argument -o/--output: nowhere/a.svg: No such file or directory"),
         (f"html {__file__} -o r.html", f"{__file__}: not a result of hwmem"),
         ("html r.hwm", "the following arguments are required: -o/--output"),

@@ -21,7 +21,7 @@ from hwmem.config.machine import MachineConfig
 from hwmem.config.record import Integer
 from hwmem.errors import Interrupted, MachineError
 from hwmem.programs import WORKLOADS, find
-from hwmem.programs.file import workload_name
+from hwmem.programs.file import blaming, workload_name
 from hwmem.report.table import table
 from hwmem.runs.frame import rows, to_pandas, write_csv
 from hwmem.runs.job import Job
@@ -31,7 +31,8 @@ MOST_STEPS = 100_000  # of one range, and of a grid
 JOBS = Integer(1, 1 << 16)
 INTERRUPTED = "interrupted"  # instead of a Result
 _numbers = count()  # of sweeps
-_over: set = set()  # of those that were interrupted
+_going: dict = {}  # number of a sweep of this process -> its workload: a Python file is run once, not for each point
+_over: set = set()  # numbers of those that were interrupted
 
 
 class Point(NamedTuple):
@@ -109,11 +110,15 @@ def sweep(name, config=None, over=None, settings=(), jobs=None, cluster=None, pr
         JOBS.check("jobs", jobs)
     workload = find(workload_name(name, WORKLOADS))
     points = grid(workload, config, over or {}, settings, parameters, seed)
+    number = next(_numbers)
+    _going[number] = workload
     try:
-        return Sweep(workload.name, over, points, outcomes(name, points, jobs, cluster, progress))
+        return Sweep(workload.name, over, points, outcomes(name, points, number, jobs, cluster, progress))
     except Interrupted as interruption:
         measured = any(not isinstance(one, str) for one in interruption.result)
         raise Interrupted(Sweep(workload.name, over, points, interruption.result) if measured else None) from None
+    finally:
+        del _going[number]
 
 
 def grid(workload, config, over, settings, parameters, seed=0):
@@ -158,7 +163,7 @@ def point(workload, config, swept, settings, parameters, seed):
     return Point(swept, machine.to_dict(), swept.get("seed", seed), settled)
 
 
-def outcomes(name, points, jobs, cluster, progress):
+def outcomes(name, points, number, jobs, cluster, progress):
     """A Result, or the text of what failed, for every point, in their order. Raises Interrupted with them, INTERRUPTED for what had not ended."""
     try:
         import joblib
@@ -166,7 +171,7 @@ def outcomes(name, points, jobs, cluster, progress):
         raise ImportError("a sweep needs joblib: pip install 'hwmem[sweep]'") from None
     from tqdm import tqdm
 
-    found, number = [INTERRUPTED] * len(points), next(_numbers)
+    found = [INTERRUPTED] * len(points)
     try:
         with (
             tqdm(total=len(points), desc="sweep", unit="run", disable=not progress, file=sys.stderr, leave=False) as bar,
@@ -207,9 +212,10 @@ def run_point(name, index, point, number):
     def watched(job):
         yield partial(end_if_over, number)
 
-    workload = find(workload_name(name, WORKLOADS))
+    workload = _going.get(number) or find(workload_name(name, WORKLOADS))
     try:
-        return index, Job(workload, MachineConfig.from_dict(point.config), point.seed, None, point.parameters).run(watched)
+        with blaming(name):  # here, for joblib brings no frames of another thread
+            return index, Job(workload, MachineConfig.from_dict(point.config), point.seed, None, point.parameters).run(watched)
     except MachineError as error:
         return index, str(error)
     except KeyboardInterrupt:
