@@ -32,7 +32,7 @@ TREE_SIZE, PAGE = 16, 4096
 def place_marking(w, space):
     w.size, w.noscan = TREE_SIZE, False
     place(w, space)
-    w.typ, w.forced, w.hung = space.runtime.type_address(array(pointer, 2)), 0, 0
+    w.typ, w.forced = space.runtime.type_address(array(pointer, 2)), 0
 
 
 @workload(
@@ -44,7 +44,6 @@ def place_marking(w, space):
     machine=OVERLAPPED,
     gomaxprocs=GOMAXPROCS,
     objects=parameter(20_000, "objects that live, two pointers each"),
-    tree=parameter(False, "they are a complete binary tree and not a table's: grey objects are few, and handed from P to P"),
     cycles=parameter(4, "calls of runtime.GC()"),
     background=BACKGROUND,
 )
@@ -59,23 +58,10 @@ def parallel_marking(m, w):
             go_on(m, t, gp, FILL)
         elif w.done < w.objects:
             fill_slot(m, t, w, w.done)
-        elif w.tree and w.hung < w.objects:
-            hang(m, t, w, w.hung)
         elif w.forced == w.cycles:
             end_main(m, t, w)
         elif gc(m, t) == DONE:
             w.forced += 1
-
-
-@kernel
-def hang(m, t, w, i):
-    """Object i of the table becomes a child of the one with half its number; when all are, the first one is the root."""
-    table, above = load64(m, t, w.root), max(i - 1, 0) // 2
-    if i:
-        write_pointer(m, t, load64(m, t, table + 8 * above) + 8 * ((i - 1) % 2), load64(m, t, table + 8 * i))
-    w.hung += 1
-    if w.hung == w.objects:
-        write_pointer(m, t, w.root, load64(m, t, table))
 
 
 # many-goroutines
