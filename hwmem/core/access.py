@@ -13,7 +13,7 @@ from hwmem._jit import apart, call_door, hot, kernel
 from hwmem.cache.hit_filter import hot_host, is_hot, is_line_hot
 from hwmem.core.behind import load_behind, store_behind
 from hwmem.core.in_flight import is_last, may_meet, meet_stores, retire, word_of, words_of
-from hwmem.core.near import NOT_NEAR, near
+from hwmem.core.near import NOT_NEAR, look, near
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
 
 
@@ -21,48 +21,57 @@ from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke3
 def load(m, t, va, size):
     """`size` (1, 2, 4, 8) bytes at `va`, zero-extended below 8, as int64."""
     core = m.core[m.thread[t].core]
-    if not is_known(core, va, size, 0):
-        return load_else(m, t, va, size)
+    return load_known(m, core, va, size) if is_known(core, va, size, 0) else load_else(m, t, core, va, size)
+
+
+@hot
+def load_known(m, core, va, size):
+    """A load that is_known."""
     if may_meet(core, va):
-        return load_meeting(m, t, va, size)
+        return load_meeting(m, core, va, size)
     core.loads += 1
     core.cycles += core.hit_cycles
     return peek_sized(hot_host(core, va), size)
 
 
 @apart
-def load_else(m, t, va, size):
+def load_else(m, t, core, va, size):
     """A load that the hit filter does not answer, or that is not aligned."""
-    core = m.core[m.thread[t].core]
+    host = near(m, core, va, size)
+    return load_far(m, t, core, va, size) if host == NOT_NEAR else peek_sized(host, size)
+
+
+@apart
+def load_far(m, t, core, va, size):
+    """load_else, of a load that is not near."""
     if va & size - 1 and is_hot(core, va, size, 0):
-        return load_meeting(m, t, va, size)
+        return load_meeting(m, core, va, size)
     if core.plain == 0:
         done, value = load_behind(m, core, va, size)
         if done:
             return value
-    host = near(m, core, va, size)
-    if host != NOT_NEAR:
-        return peek_sized(host, size)
+    else:
+        host = look(m, core, va, size)
+        if host != NOT_NEAR:
+            return peek_sized(host, size)
     return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
 
 
 @apart
-def load_meeting(m, t, va, size):
+def load_meeting(m, core, va, size):
     """A load that the hit filter answers, and that may meet a store in flight: most often the last one, as in x += 1."""
-    core = m.core[m.thread[t].core]
     now, host = core.cycles, hot_host(core, va)
     if core.sb_free_at > now and is_last(core, host, size, now):
         core.loads += 1
         core.forwards_in_flight += 1
         core.cycles = now + core.forward_cycles
         return peek_sized(host, size)
-    return load_meeting_another(m, t, va, size)
+    return load_meeting_another(m, core, va, size)
 
 
 @apart
-def load_meeting_another(m, t, va, size):
+def load_meeting_another(m, core, va, size):
     """load_meeting, of a load that does not read just what has been stored last."""
-    core = m.core[m.thread[t].core]
     core.loads += 1
     now, host = core.cycles, hot_host(core, va)
     core.cycles = now + core.hit_cycles
@@ -94,7 +103,7 @@ def store(m, t, va, size, value):
     """Write the low `size` (1, 2, 4, 8) bytes of `value` at `va`."""
     core = m.core[m.thread[t].core]
     if not is_known(core, va, size, 1):
-        store_else(m, t, va, size, value)
+        store_else(m, t, core, va, size, value)
         return
     core.stores += 1
     host = hot_host(core, va)
@@ -103,21 +112,17 @@ def store(m, t, va, size, value):
 
 
 @apart
-def store_else(m, t, va, size, value):
+def store_else(m, t, core, va, size, value):
     """A store that the hit filter does not let go ahead, or that is not aligned."""
-    core = m.core[m.thread[t].core]
     if va & size - 1 and is_hot(core, va, size, 1):
-        store_unaligned(m, t, va, size, value)
-        return
-    if core.sb_count > 0 and store_behind(m, t, core, va, size, value):
-        return
-    call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
+        store_unaligned(core, va, size, value)
+    elif core.sb_count == 0 or not store_behind(m, t, core, va, size, value):
+        call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
 
 
 @apart
-def store_unaligned(m, t, va, size, value):
+def store_unaligned(core, va, size, value):
     """A store that is not aligned, and that the hit filter lets go ahead."""
-    core = m.core[m.thread[t].core]
     core.stores += 1
     host = hot_host(core, va)
     retire(core, host, size, words_of(host, size))
