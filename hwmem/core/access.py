@@ -10,10 +10,10 @@
 
 from hwmem import params as P
 from hwmem._jit import apart, call_door, hot, kernel
-from hwmem.cache.hit_filter import hot_host, is_hot, is_line_hot
+from hwmem.cache.hit_filter import NOT_KNOWN, hot_host, is_hot, is_line_hot
 from hwmem.core.behind import load_behind, store_behind
 from hwmem.core.in_flight import is_last, may_meet, meet_stores, retire, word_of, words_of
-from hwmem.core.near import NOT_NEAR, look, near
+from hwmem.core.near import look, near, perform_near
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
 
 
@@ -37,8 +37,10 @@ def load_known(m, core, va, size):
 @apart
 def load_else(m, t, core, va, size):
     """A load that the hit filter does not answer, or that is not aligned."""
-    host = near(m, core, va, size)
-    return load_far(m, t, core, va, size) if host == NOT_NEAR else peek_sized(host, size)
+    frame = near(m, core, va, size)
+    if frame == NOT_KNOWN:
+        return load_far(m, t, core, va, size)
+    return peek_sized(perform_near(m, core, va, frame), size)
 
 
 @apart
@@ -51,9 +53,9 @@ def load_far(m, t, core, va, size):
         if done:
             return value
     else:
-        host = look(m, core, va, size)
-        if host != NOT_NEAR:
-            return peek_sized(host, size)
+        frame = look(m, core, va, size)
+        if frame != NOT_KNOWN:
+            return peek_sized(perform_near(m, core, va, frame), size)
     return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
 
 

@@ -23,27 +23,29 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot
-from hwmem.cache.hit_filter import HIT, LAST, NOT_KNOWN, known_frame, note_frame, note_line
+from hwmem.cache.hit_filter import HIT, LAST, NOT_KNOWN, known_frame, note_frame, note_line, page_slot
 from hwmem.cache.sets import index_of, touch_lru
 from hwmem.core.in_flight import may_meet
 from hwmem.mmu.tlb import is_user_address, key_4k
 
-NOT_NEAR = -1
 NOWHERE = -1  # the entries of a line that was not looked for
 PAGE_ENTRY, LINE_ENTRY = 32, (1 << 32) - 1  # in `entries`: where the page's begins; the bits of the line's
 
 
 @hot
 def near(m, core, va, size):
-    """Perform an aligned load of up to 8 bytes that hits in the first-level TLB and the L1 where it did before, with no store waiting, none
-    in flight to meet and no observer on: the bytes' host address. For any other load NOT_NEAR, with nothing changed."""
-    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+    """Physical address of the frame of an aligned load of up to 8 bytes that hits in the first-level TLB and the L1 where it did before, with
+    no store waiting, none in flight to meet and no observer on; of any other load NOT_KNOWN."""
+    seen = seen_of(core, va)
     if seen.line != (va | LAST) or not is_plain(core, va, size):
-        return NOT_NEAR
+        return NOT_KNOWN
     frame = frame_seen(m, core, va, seen)
-    if frame == NOT_KNOWN or not has_line(m, seen.entries & LINE_ENTRY, frame | va & P.PAGE - P.LINE):
-        return NOT_NEAR
-    return use_both(m, core, va, frame, seen.entries)
+    return frame if frame == NOT_KNOWN or has_line(m, seen.entries & LINE_ENTRY, frame | va & P.PAGE - P.LINE) else NOT_KNOWN
+
+
+@hot
+def seen_of(core, va):
+    return core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
 
 
 @hot
@@ -72,32 +74,32 @@ def has_line(m, entry, pa):
 
 @apart
 def look(m, core, va, size):
-    """near, of a load that is not where it was: a line that comes for the second time is searched for, and its place remembered."""
-    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+    """near, of a line that is not where it was: one that comes for the second time is searched for, and its place remembered."""
+    seen = seen_of(core, va)
     if seen.line != (va | LAST):
         seen.line, seen.entries = va | LAST, NOWHERE
-        return NOT_NEAR
+        return NOT_KNOWN
     if not is_plain(core, va, size) or not m.mmu or core.l1d.policy != P.LRU or core.dtlb.policy != P.LRU or not is_user_address(core, va):
-        return NOT_NEAR
+        return NOT_KNOWN
     j = index_of(m, core.dtlb, key_4k(core, va))
     if j < 0:
-        return NOT_NEAR
+        return NOT_KNOWN
     frame = m.word[j] & P.PTE_FRAME
     i = index_of(m, core.l1d, (frame | va & P.PAGE - 1) >> P.LINE_SHIFT)
     if i < 0 or m.tag[i] & P.STATE_MASK == P.I:
-        return NOT_NEAR
+        return NOT_KNOWN
     seen.entries = j << PAGE_ENTRY | i
-    return use_both(m, core, va, frame, seen.entries)
+    return frame
 
 
 @hot
-def use_both(m, core, va, frame, entries):
-    """The page and the line of a load that is near are used; the bytes' host address."""
-    page, i = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)], entries & LINE_ENTRY
+def perform_near(m, core, va, frame):
+    """The load that near, or look, found in `frame`: the bytes' host address."""
+    entries, page = seen_of(core, va).entries, page_slot(core, va)
+    i, j = entries & LINE_ENTRY, entries >> PAGE_ENTRY
     if page.page != (va | core.page_last):
-        core.leaf = m.word[entries >> PAGE_ENTRY]
-        touch_lru(m, core.dtlb, entries >> PAGE_ENTRY)
-        note_frame(core, va, frame)
+        touch_lru(m, core.dtlb, j)
+        note_frame(core, page, va, frame, m.word[j])
     touch_lru(m, core.l1d, i)
     host = m.ram_base + (frame | va & P.PAGE - 1)
     may_store = m.tag[i] & P.STATE_MASK == P.M and page.frame & 1 != 0 and core.sb_leaving == 0 and m.store_buffer_always == 0
