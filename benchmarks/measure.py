@@ -57,8 +57,13 @@ def run_child(command, environment=None, folder=None):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    output = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
+    try:
+        output = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+    except BaseException:  # interrupted: nothing goes on
+        child.kill()
+        child.wait()
+        raise
     child.returncode = os.waitstatus_to_exitcode(status)
     child.stdout.close()
     if child.returncode:

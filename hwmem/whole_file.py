@@ -45,7 +45,8 @@ def writing_whole(path):
         with naming(path):
             os.replace(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where nothing can be written, nothing is there
+            temporary.unlink()
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ which files are handed to processes: the longest first, so that none is left at 
 writes it anew (the second of two runs, so that nothing is compiled). `oracle` and `live` stand in their files.
 """
 
+import gc
 import os
 import pathlib
 import random
@@ -38,6 +39,7 @@ if sys.dont_write_bytecode:  # beside the sources: but elsewhere it may be
 
 SLOW, SLOW_SECONDS = TESTS / "slow.txt", 1.0
 MEASURED: dict = {}  # function: seconds of its slowest case, of all
+GARBAGE = 20_000  # objects between two collections of Python's own
 QUICK_SECONDS = 0.03  # what others take, on average
 SEED = os.environ.get("HWMEM_TEST_SEED", "")
 settings.register_profile(
@@ -88,6 +90,12 @@ def pytest_collection_modifyitems(config, items):
         for name, path in {function_of(item.nodeid): item.path for item in items}.items():
             seconds[path] += slow.get(name, 0)
         items.sort(key=lambda item: -seconds[item.path])
+
+
+def pytest_collection_finish():
+    """What there is now stays to the end, and tests make many objects and little garbage: Python's collector need not look so often."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 20)
 
 
 def pytest_runtest_logreport(report):

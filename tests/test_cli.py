@@ -1,9 +1,11 @@
 """The command: exit status, one line for a refusal, tables on stdout and nothing else there."""
 
+import csv
 import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -176,6 +178,11 @@ def run_with_a_mistake(capsys, tmp_path, line, wrong):
         (8, "    m.thread[0].locl[1] = 2", "m.thread[0] has no field 'locl'; did you mean local?"),
         (8, "    return m.threds", "m has no field 'threds'; did you mean threads?"),
         (8, "    return m.cores + 'x'", "TypingError: add(int64, "),
+        (
+            8,
+            "    hwmem.kernels.load(m, 0, 0, 3)",
+            "hwmem.kernels.load(m, 0, 0, 3): there are loads and stores of 1, 2, 4, 8 bytes, not of 3",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_python_file_is_told_with_its_line(capsys, tmp_path, line, wrong, said):
@@ -237,8 +244,10 @@ def test_a_page_holds_every_section_the_bytes_of_each_line_and_its_history(capsy
         ("run false-sharing --cores one,two", "argument --cores: takes numbers, such as 0,1, not 'one,two'"),
         ("run false-sharing --events -1", "--events must be an integer from 0 to 1048576, not -1"),
         ("run false-sharing --events 1048577", "--events must be an integer from 0 to 1048576, not 1048577"),
-        ("run false-sharing --sweep threads=1,2 --live", "--live shows one run"),
+        ("run false-sharing --sweep threads=1,2 --live", "--live is for one run"),
         ("run false-sharing -o /", "argument -o/--output: /: Is a directory"),
+        ("classroom --walk --step 3", "it takes no --step and no -o"),
+        ("classroom --walk -o a.svg", "it takes no --step and no -o"),
         ("classroom -o nowhere/a.svg", "argument -o/--output: nowhere/a.svg: No such file or directory"),
         (f"html {__file__} -o r.html", f"{__file__}: not a result of hwmem"),
         ("html r.hwm", "the following arguments are required: -o/--output"),
@@ -341,6 +350,30 @@ def test_the_benchmarks_are_those_of_the_checkout_and_nothing_imports_them():
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_interruption_reaches_the_benchmarks_once(alone, monkeypatch):
+    """A terminal interrupts both processes; who interrupts this one alone means both."""
+    told = []
+
+    class Child:
+        def __init__(self, *_, **__):
+            self.interrupted = False
+
+        def wait(self, timeout=None):
+            if not self.interrupted:
+                self.interrupted = True
+                raise KeyboardInterrupt
+            if alone and not told:
+                raise subprocess.TimeoutExpired("benchmarks", timeout)
+            return 130
+
+        def send_signal(self, number):
+            told.append(number)
+
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    assert main(["bench"]) == 130 and told == [signal.SIGINT] * alone
+
+
 def test_where_the_benchmarks_are_not_one_line_says_where_they_are(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("hwmem.cli.cli.__file__", str(tmp_path / "hwmem" / "cli" / "cli.py"))
     status, out, err = called(capsys, "bench")
@@ -402,6 +435,56 @@ def test_a_sweep_is_a_table_a_file_and_a_document(capsys, tmp_path):
     status, out, err = called(capsys, *words, "-o", tmp_path / "s.csv")
     assert (status, err) == (0, "") and len(out.splitlines()) == 7 and len((tmp_path / "s.csv").read_text().splitlines()) == 7
     assert [row["threads"] for row in json.loads(called(capsys, *words, "--json")[1])] == [1, 1, 2, 2, 3, 3]
+
+
+def test_a_sweep_that_is_interrupted_keeps_its_rows_in_the_file(capsys, tmp_path, monkeypatch):
+    joblib = pytest.importorskip("joblib", reason="sweeps need joblib")
+
+    class Parallel:
+        def __init__(self, **_):
+            """One run, then Ctrl-C."""
+
+        def __call__(self, calls):
+            function, words, named = next(iter(calls))
+            yield function(*words, **named)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(joblib, "Parallel", Parallel)
+    words = ["run", "false-sharing", "--sweep", "threads=1..3", "--set", "iterations=50"]
+    assert called(capsys, *words) == (130, "", "hwmem: interrupted\n")
+    path = tmp_path / "s.csv"
+    assert called(capsys, *words, "-o", path) == (130, "", f"hwmem: interrupted; what was measured so far is in {path}\n")
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["threads"], row["error"], bool(row["cycles"])) for row in rows] == [
+        ("1", "", True),
+        ("2", "interrupted", False),
+        ("3", "interrupted", False),
+    ]
+
+
+def test_a_sweeps_seed_is_that_of_each_run(capsys):
+    pytest.importorskip("joblib", reason="sweeps need joblib")
+    words = ["run", "false-sharing", "--sweep", "threads=2,3", "--set", "iterations=50", "--json"]
+    rows = json.loads(called(capsys, *words, "--seed", "3")[1])
+    assert [row["seed"] for row in rows] == [3, 3] and rows != json.loads(called(capsys, *words)[1])
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        (["--sweep", "threads=1", "--live"], "--live is for one run"),
+        (["--sweep", "threads=1", "--max-cycles", "9"], "--max-cycles is for one run"),
+        (["--sweep", "threads=1", "--cores", "0"], "--cores is for one run"),
+        (["--sweep", "threads=1", "--classify"], "--classify is for one run"),
+        (["--sweep", "threads=1", "-o", "s.hwm"], "-o: what a sweep writes is a .csv"),
+        (["--sweep", "threads=1", "--jobs", "0"], "jobs must be an integer from 1 to"),
+        (["--jobs", "2"], "--jobs, --cluster: go with --sweep"),
+    ],
+)
+def test_what_does_not_go_with_a_sweep_is_refused(words, says, capsys):
+    status, out, err = called(capsys, "run", "false-sharing", *words)
+    assert (status, out) == (2, "") and err.startswith(f"hwmem: {says}") and err.count("\n") == 1
 
 
 def test_two_results_are_told_apart(capsys, tmp_path):

@@ -99,8 +99,7 @@ def start_cycle(m, t, kind):
     gcMarkTinyAllocs(m, t)
     put32(m, t, V.gcBlackenEnabled, 1)
     put8(m, t, current_m(m, t) + DUE, 1)  # the caller goes on
-    startTheWorld(m, t)
-    now = nanotime(m, t)
+    now = startTheWorld(m, t)
     put64(m, t, PAUSE_NS, get64(m, t, PAUSE_NS) + now - get64(m, t, PAUSE_START))
     put64(m, t, WORK + workType.tMark, now)
     pause_cpu(m, t, now - get64(m, t, WORK + workType.tSweepTerm))

@@ -14,7 +14,7 @@ from goalloc.base.nanotime import nanotime
 from goalloc.errors import throw
 from goalloc.gc.mgc_ready import injectglist, ready
 from goalloc.gc.mgc_stats import accumulate_cpu, pause_cpu
-from goalloc.gc.mgc_world import p_at, startTheWorld, stopTheWorld, thread_of, wait_for_core
+from goalloc.gc.mgc_world import NOBODY, later, p_at, preempt, sleep_until_called, startTheWorld, stopTheWorld, thread_of
 from goalloc.gc.mgclimit import finishGCTransition, startGCTransition
 from goalloc.gc.mgcmark_credit import gcWakeAllAssists
 from goalloc.gc.mgcpacer import endCycle, resetLive
@@ -106,8 +106,7 @@ def gcMarkDone(m, t):
         if not any_left(m, t):
             mark_ends(m, t, now)
             return
-        startTheWorld(m, t)
-        put64(m, t, PAUSE_NS, get64(m, t, PAUSE_NS) + nanotime(m, t) - get64(m, t, PAUSE_START))
+        put64(m, t, PAUSE_NS, get64(m, t, PAUSE_NS) + startTheWorld(m, t) - get64(m, t, PAUSE_START))
         release(m, t, WORLD_SEMA)
     release(m, t, MARK_DONE_SEMA)
 
@@ -115,16 +114,21 @@ def gcMarkDone(m, t):
 @kernel
 def flush_all(m, t):
     """Every P gives its work to all, at its next step; whether there was any. Go: the ragged barrier."""
-    flushed = 0
+    flushed, last = 0, NOBODY
     for i in range(get32(m, t, V.gomaxprocs)):
         pp, other = p_at(m, t, i), thread_of(m, t, i)
+        runs = other >= 0 and get32(m, t, pp + p_.status) == P.Prunning
+        if runs:
+            preempt(m, t, other)
         other = other if other >= 0 else t
         wbBufFlush1(m, other, pp)
         dispose(m, other, pp + p_.gcw)
         if get8(m, other, pp + p_.gcw + gcWork.flushedWork):
             flushed += 1
             put8(m, other, pp + p_.gcw + gcWork.flushedWork, 0)
-        wait_for_core(m, t, i)
+        if runs:
+            last = later(m, t, last, i)
+    sleep_until_called(m, t, last)
     put32(m, t, V.gcMarkDoneFlushed, flushed)
     return flushed != 0
 
@@ -266,16 +270,21 @@ def note_pauses(m, t, now):
 @kernel
 def prepare_all(m, t):
     """Every P flushes its mcache and forgets its pinner, at its next step; those of idle ones give their page cache back too."""
+    last = NOBODY
     for i in range(get32(m, t, V.gomaxprocs)):
         pp, other = p_at(m, t, i), thread_of(m, t, i)
         idle = get32(m, t, pp + p_.status) == P.Pidle
+        if not idle:
+            preempt(m, t, other)
         call_door(m, P.DOOR_RUNTIME, t if other < 0 or idle else other, PREPARE_FOR_SWEEP, get64(m, t, pp + p_.mcache), 0)
         if idle:
             lock(m, t, LOCK)
             pages_door(m, t, PAGES, CACHE_FLUSH, pp + p_.pcache, 0)
             unlock(m, t, LOCK)
         put64(m, t if other < 0 else other, pp + p_.pinnerCache, 0)
-        wait_for_core(m, t, i)
+        if not idle and other >= 0:
+            last = later(m, t, last, i)
+    sleep_until_called(m, t, last)
 
 
 @kernel

@@ -1,7 +1,7 @@
 """Goroutines that wait for the collector: in queues, from which it makes them ready.
 
 A list is linked by g.schedlink. Programs that have no goroutines run on the g0 of their Ms; such a g0 waits where it is and is in no
-run queue. Three fields of its M that are otherwise unused hold its state. Go: proc.go ready, injectglist, gQueue.
+run queue. Fields of its M that are otherwise unused hold its state. Go: proc.go ready, injectglist, gQueue.
 """
 
 from hwmem._jit import cold, kernel
@@ -17,6 +17,7 @@ NODE = 0  # a worker's variable: its node of the pool
 WAITS = m_.incgo  # the program on the M's g0 is parked
 DUE = m_.isextra  # it goes before the goroutines in the queues
 HOME = m_.newSigstack  # there is one
+STOPPED = m_.isExtraInC  # what it ran was taken from it when the world stopped
 
 
 @kernel

@@ -10,12 +10,11 @@ waits after its step (gc/system.py). Go: mgcmark.go gcAssistAlloc, gcParkAssist.
 
 from hwmem._jit import cold, kernel
 from hwmem.core.service import clock_moved
-from hwmem.sched.thread import compute
 from goalloc import params as P
 from goalloc.base.malloc_persistent import current_p
 from goalloc.gc.mgc_ready import WORKER, m_of_g0
 from goalloc.gc.mgc_workers import findRunnableGCWorker, find_idle_worker, run_worker
-from goalloc.gc.mgc_world import p_at, thread_of, wait_for_core
+from goalloc.gc.mgc_world import NOBODY, p_at, sleep_until_called, thread_of, wait_for_core
 from goalloc.gc.mgcmark import has_other_work
 from goalloc.gc.mgcmark_credit import BG_CREDIT, WAIT_REASON_ASSIST
 from goalloc.gc.mgcwork import gcMarkWorkAvailable
@@ -26,15 +25,14 @@ from goalloc.sched.proc_runq import SIZE, runq_length
 from goalloc.sched.proc_schedule import execute
 from goalloc.words import get32, get64, put32
 
-NOBODY = -1
-
 
 @cold
 def wait_for_marking(m, t, gp):
     """The running goroutine (or program on a g0) waits until there is credit, or marking is over: whether there is a reason to try again."""
     if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.ALONE or not has_nothing_else(m, t, current_p(m, t)):
         return False
-    own, mp, parks, last = m.thread[t].core, current_m(m, t), m_of_g0(m, t, gp) == 0, NOBODY
+    own, mp, parks = m.thread[t].core, current_m(m, t), m_of_g0(m, t, gp) == 0
+    last, marks = NOBODY, False
     if parks:
         gopark(m, t, WAIT_REASON_ASSIST)
     while must_wait(m, t) or is_worker(m, t):
@@ -43,13 +41,16 @@ def wait_for_marking(m, t, gp):
             if i != own:
                 clock_moved(m, i)
                 last = i
+            else:
+                marks = True
         elif not is_worker(m, t) or not mark_on(m, t, p_at(m, t, own)):
             break
     if parks:
         execute(m, t, mp, gp)
-    if last != NOBODY:
+    if last != NOBODY and marks:
         wait_for_core(m, t, last)
-        compute(m, t, m.cost.futex)
+    else:  # its M has slept
+        sleep_until_called(m, t, last)
     return not must_wait(m, t)
 
 

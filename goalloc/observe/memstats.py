@@ -131,7 +131,6 @@ def as_float(word):
     return struct.unpack("<d", word.to_bytes(8, "little"))[0]
 
 
-SPAN_SIZES = sizes_of("mspan")
 SPAN_FIELDS = (
     "startAddr",
     "npages",
@@ -154,11 +153,22 @@ SPAN_FIELDS = (
 )
 
 
+def span_format():
+    """What takes SPAN_FIELDS out of an mspan's bytes, in the order in which they lie there."""
+    sizes, format, end = sizes_of("mspan"), "<", 0
+    for name in SPAN_PLACES:
+        at = getattr(mspan, name)
+        format += f"{at - end}x{'BHIQ'[sizes[name].bit_length() - 1]}"  # of 1, 2, 4, 8 bytes
+        end = at + sizes[name]
+    return struct.Struct(f"{format}{mspan.sizeof - end}x")
+
+
+SPAN_PLACES = sorted(SPAN_FIELDS, key=lambda name: getattr(mspan, name))
+SPAN = span_format()
+
+
 def read_span(look, s):
     """The fields of the mspan at `s`; startAddr also as "base"."""
-    data = look.read(s, mspan.sizeof)
-    fields = {}
-    for name in SPAN_FIELDS:
-        at = getattr(mspan, name)
-        fields[name] = int.from_bytes(data[at : at + SPAN_SIZES[name]], "little")
+    fields = dict.fromkeys(SPAN_FIELDS, 0)
+    fields.update(zip(SPAN_PLACES, SPAN.unpack(look.read(s, mspan.sizeof))))
     return fields | {"base": fields["startAddr"], "address": s}

@@ -60,21 +60,21 @@ INSIDE = {"gcw": gcWork, "wbBuf": wbBuf}  # structures in a P that are named by 
 WHOLE = ("mheap_", "memstats", "stackpool", "semtable", *BY_FIELD)  # named in parts
 
 
-def fields(space, end=None):
-    """(field, offset, size) of a structure, in order; a field reaches to the next one."""
+@functools.cache
+def fields(space):
+    """(field, offset, size, element's size) of a structure, and of those inside it, in order; a field reaches to the next one."""
     places = sorted((at, name) for name, at in vars(space).items() if isinstance(at, int) and name != "sizeof")
-    ends = [at for at, _ in places[1:]] + [end or space.sizeof]
-    return [(name, at, end - at) for (at, name), end in zip(places, ends) if end > at]
+    ends, found = [at for at, _ in places[1:]] + [space.sizeof], []
+    for (at, name), end in zip(places, ends):
+        if name in INSIDE:
+            found += [(f"{name}.{inner}", at + offset, *sizes) for inner, offset, *sizes in fields(INSIDE[name])]
+        elif end > at:
+            found.append((name, at, end - at, 8 if name in ARRAYS else end - at))
+    return found
 
 
 def structure(prefix, start, space):
-    found = []
-    for name, at, size in fields(space):
-        if name in INSIDE:
-            found += structure(f"{prefix}.{name}", start + at, INSIDE[name])
-        else:
-            found.append((f"{prefix}.{name}", start + at, size, 8 if name in ARRAYS else size))
-    return found
+    return [(f"{prefix}.{name}", start + at, size, element) for name, at, size, element in fields(space)]
 
 
 @functools.cache

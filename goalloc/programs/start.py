@@ -77,8 +77,7 @@ def outcome(w, space, operations):
     """What every Go program reports at its end: MemStats, the size classes' spans, waits for locks. Names its memory, for the
     reports."""
     rt = space.runtime
-    for name, at, size, element in symbols(rt):
-        space.symbol(name, at, size, element)
+    space.name_all(symbols(rt))
     for pp in rt.ps:
         rt.flush(pp)
     look = Inspector(space.process)

@@ -12,7 +12,7 @@ lock_futex.go notesleep, notewakeup.
 
 from hwmem import params as H
 from hwmem._jit import call_door, cold, kernel
-from hwmem.sched.block import wake
+from hwmem.sched.block import wake_other
 from hwmem.sched.scheduler import sleep_until
 from goalloc import constants as K, params as P
 from goalloc.heap.malloc import FORCE, is_due
@@ -174,4 +174,4 @@ def notewakeup(m, t, mp):
     elif m.core[m.thread[sleeper].core].current == sleeper + 1:
         m.thread[sleeper].state = H.RUNNABLE  # it has not left its core yet
     else:  # in a futex with a time limit
-        wake(m, sleeper, m.core[m.thread[t].core].cycles + m.cost.futex)
+        wake_other(m, t, sleeper)

@@ -6,8 +6,10 @@
 What a subcommand needs is imported when it runs, so that `--help`, mistakes and reports answer at once.
 """
 
+import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -51,6 +53,7 @@ SECTIONS = (
     "where",
 )  # those of report.SECTIONS, without importing it
 BENCH = "bench"
+HEARD_SECONDS = 0.3  # for the child to end by itself
 
 
 def main(argv=None):
@@ -75,8 +78,10 @@ def run_benchmarks(words):
     while True:
         try:
             return child.wait()
-        except KeyboardInterrupt:  # the child was interrupted as well, and says so
-            continue
+        except KeyboardInterrupt:  # a terminal interrupts the child as well, which says so; whoever interrupts this process does not
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return child.wait(HEARD_SECONDS)
+            child.send_signal(signal.SIGINT)
 
 
 def parser():
@@ -169,10 +174,10 @@ def run_workload(arguments):
     from hwmem.runs.job import Job
 
     if arguments.sweep:
-        if arguments.live:
-            raise Refused("--live shows one run, not the many of a sweep")
         run_sweep(arguments)
         return
+    if arguments.jobs is not None or arguments.cluster is not None:
+        raise Refused("--jobs, --cluster: go with --sweep")
     name = workload_name(arguments.workload, WORKLOADS)
     with refusing():
         workload = WORKLOADS.find(name)

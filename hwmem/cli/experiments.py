@@ -9,7 +9,8 @@ from contextlib import nullcontext
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from hwmem.cli.line import Refused, draw, draw_plot, json_option, keeping, new_file, plot_option, print_json, refusing, say
+from hwmem.cli.line import Refused, draw, draw_plot, json_option, keeping, new_file, new_folder, plot_option, print_json, refusing, say
+from hwmem.errors import Interrupted
 
 
 class Room(NamedTuple):
@@ -22,7 +23,7 @@ def experiment_commands(command, room):
     """Add both subcommands. `room`: a function that gives the Room."""
     sub = command(list_or_make, "experiments", "the claims about memory that can be measured here, in the documents' order")
     sub.add_argument("--all", action="store_true", help="measure them all and say which hold")
-    sub.add_argument("-o", "--output", metavar="DIR", help="with --all: write a page of each, and an index, into a folder")
+    sub.add_argument("-o", "--output", type=new_folder, metavar="DIR", help="with --all: write a page of each, and an index, into a folder")
     settings(sub)
     sub.set_defaults(room=room)
 
@@ -116,7 +117,12 @@ def make_all(room, arguments):
                 ticks.update()
 
         if arguments.output:
-            outcomes = site(room.experiments, lab, arguments.output, begun)
+            try:
+                outcomes = site(room.experiments, lab, arguments.output, begun)
+            except Interrupted as interruption:
+                if interruption.result is None:
+                    raise
+                raise Interrupted(None, f"interrupted; what was measured so far is in {arguments.output}") from None
         else:
             for name, one in room.experiments.items():
                 begun(name)

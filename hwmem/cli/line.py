@@ -215,6 +215,18 @@ def new_file(path):
     return path
 
 
+def new_folder(path):
+    """Check that a folder can be made, or written into, before the work that fills it."""
+    at = os.path.abspath(path)
+    while not os.path.lexists(at):
+        at = os.path.dirname(at)
+    if not os.path.isdir(at):
+        raise argparse.ArgumentTypeError(f"{path}: {os.strerror(errno.ENOTDIR)}")
+    if not os.access(at, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{path}: {os.strerror(errno.EACCES)}")
+    return path
+
+
 def plot_option(sub, help):
     sub.add_argument("--plot", type=picture, metavar="F", help=f"{help} (.png, .svg or .pdf)")
 
@@ -296,9 +308,9 @@ def draw(path, text):
 
 
 @contextmanager
-def keeping(arguments):
-    """Within this context what was measured before Ctrl-C is kept if a file was requested. A kernel that does not react is abandoned: the
-    process ends."""
+def keeping(arguments, keep=None):
+    """Within this context what was measured before Ctrl-C is kept if a file was requested, by `keep(it)` or as a Result. A kernel that does not
+    react is abandoned: the process ends."""
     from hwmem.machine import interrupt
 
     interrupt.on_interrupt.append(heard)
@@ -309,7 +321,7 @@ def keeping(arguments):
         if not arguments.output or interruption.result is None:
             raise
         with refusing():
-            interruption.result.save(arguments.output)
+            keep(interruption.result) if keep else interruption.result.save(arguments.output)
         raise Interrupted(interruption.result, f"interrupted; what was measured so far is in {arguments.output}") from None
     finally:
         interrupt.on_interrupt.remove(heard)

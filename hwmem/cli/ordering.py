@@ -84,6 +84,8 @@ def show_classroom(arguments):
 
     if arguments.step is not None and not 0 <= arguments.step <= len(LESSON):
         raise Refused(f"--step takes 0 to {len(LESSON)}, not {arguments.step}")
+    if arguments.walk and (arguments.step is not None or arguments.output):
+        raise Refused("--walk begins before the first step and draws nothing: it takes no --step and no -o")
     lesson = Classroom(arguments.protocol)
     if arguments.walk:
         walk(lesson, sys.stdin)

@@ -3,7 +3,9 @@
 import os
 import sys
 
-from hwmem.cli.line import believing, draw, draw_plot, json_option, new_file, print_json, refusing, say
+from hwmem.cli.line import Refused, believing, draw, draw_plot, json_option, keeping, new_file, print_json, refusing, say
+
+ONE_RUN = ("cores", "classify", "events", "races", "max_cycles", "live")  # options that are about one run
 
 
 def sweep_options(sub):
@@ -26,7 +28,12 @@ def run_sweep(arguments):
     from hwmem.programs.file import workload_name
     from hwmem.runs.sweep import sweep, values_of
 
-    with refusing():
+    for name in ONE_RUN:
+        if getattr(arguments, name):
+            raise Refused(f"--{name.replace('_', '-')} is for one run, not the many of a sweep")
+    if arguments.output and arguments.output.endswith(".hwm"):
+        raise Refused("-o: what a sweep writes is a .csv")
+    with refusing(), keeping(arguments, lambda done: done.to_csv(arguments.output)):
         over = dict(part(word, values_of) for word in arguments.sweep)
         workload = find(workload_name(arguments.workload, WORKLOADS))
         config = (
@@ -44,6 +51,7 @@ def run_sweep(arguments):
             arguments.jobs,
             arguments.cluster,
             sys.stderr.isatty(),
+            arguments.seed,
             **workload.parse(arguments.set),
         )
     if arguments.output:

@@ -148,7 +148,18 @@ def fill_core(core, config, c, pools):
 def fill_costs(m, config):
     for name in ("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram"):
         m.cost[name] = getattr(config.interconnect, name)
-    for name in ("page_fault", "syscall", "context_switch", "time_slice", "shootdown", "shootdown_remote", "futex", "reclaim"):
+    for name in (
+        "page_fault",
+        "syscall",
+        "context_switch",
+        "time_slice",
+        "shootdown",
+        "shootdown_remote",
+        "futex",
+        "reclaim",
+        "wake_call",
+        "wake_idle",
+    ):
         m.cost[name] = getattr(config.kernel, name)
     m.cost.mfence, m.cost.atomic = config.costs.mfence, config.costs.atomic
     m.cost.store_drain, m.cost.blocked, m.cost.alias = config.store_buffer.drain, config.store_buffer.blocked, config.store_buffer.alias

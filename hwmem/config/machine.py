@@ -171,7 +171,9 @@ class KernelCosts(Record):
     time_slice: int = setting(Integer(1, 10**12, "cycles"), "cycles before another runnable thread gets the core")
     shootdown: int = setting(CYCLES, "cycles a TLB shootdown costs its initiator for each core interrupted")
     shootdown_remote: int = setting(CYCLES, "cycles a TLB shootdown takes from each core interrupted")
-    futex: int = setting(CYCLES, "cycles of a futex wait or wake inside the kernel")
+    futex: int = setting(CYCLES, "cycles of a futex wait that blocks, or of waking a thread, inside the kernel")
+    wake_call: int = setting(CYCLES, "cycles longer that waking a thread takes its waker where that thread's core is idle: an interrupt")
+    wake_idle: int = setting(CYCLES, "cycles until an idle core is awake and runs the thread that another core has woken")
     reclaim: int = setting(CYCLES, "cycles to take a page from those who map it when memory is short")
 
 

@@ -6,6 +6,7 @@ site(experiments, lab, folder, begun)      folder/index.html, folder/NAME.html .
 import shlex
 from pathlib import Path
 
+from hwmem.errors import Interrupted
 from hwmem.experiments.experiment import perform_if_possible
 from hwmem.page.blocks import listing, picture, section, table, tile, tiles, words
 from hwmem.page.document import document
@@ -75,8 +76,8 @@ def drawn(outcome):
     return picture(svg(axes), f"{outcome.experiment.figure.along} by {outcome.experiment.figure.x}")
 
 
-def index_page(outcomes, program):
-    """The page that names them all."""
+def index_page(outcomes, program, of=None):
+    """The page that names them all; fewer than `of` where Ctrl-C came before the others."""
     held, within, failed, unmeasured = (sum(is_so(one) for one in outcomes) for is_so in KINDS)
     counted = (
         ("hold", held, f"{within} of them within a stated error" if within else "", "good"),
@@ -117,7 +118,9 @@ def index_page(outcomes, program):
             ),
         ],
         headline=f"{held} of {len(outcomes)} claims hold.",
-        subtitle="What the documents say of memory, each measured just now on the emulated machine",
+        subtitle="What the documents say of memory, each measured just now on the emulated machine"
+        if of in (None, len(outcomes))
+        else f"Interrupted: {of - len(outcomes)} of {of} claims were not measured",
         command=f"{program} experiments --all",
     )
 
@@ -137,13 +140,19 @@ def around(experiments, name):
 
 def site(experiments, lab, folder, begun):
     """Make all experiments and their pages in `folder`, which is made if it is not there; the outcomes. `begun(name)` is called before each.
-    Raises OSError."""
+    Raises OSError; after Ctrl-C Interrupted with the outcomes so far, which have their pages and an index that says so."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     outcomes = []
-    for name, one in experiments.items():
-        begun(name)
-        outcomes.append(perform_if_possible(one, lab))
-        write_whole(folder / address(one), outcome_page(outcomes[-1], around(experiments, name)).encode())
-    write_whole(folder / INDEX, index_page(outcomes, lab.program).encode())
+    try:
+        for name, one in experiments.items():
+            begun(name)
+            outcome = perform_if_possible(one, lab)
+            write_whole(folder / address(one), outcome_page(outcome, around(experiments, name)).encode())
+            outcomes.append(outcome)
+    except KeyboardInterrupt:
+        if outcomes:
+            write_whole(folder / INDEX, index_page(outcomes, lab.program, len(experiments)).encode())
+        raise Interrupted(outcomes or None) from None
+    write_whole(folder / INDEX, index_page(outcomes, lab.program, len(experiments)).encode())
     return outcomes

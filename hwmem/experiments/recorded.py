@@ -10,6 +10,7 @@ It needs gcc and Valgrind, and the extra `symbols` for names; where they are mis
 import contextlib
 import io
 import shutil
+import signal
 import subprocess
 import tempfile
 from importlib.util import find_spec
@@ -52,6 +53,8 @@ def recorded(folder, program, seed):
     told = io.StringIO()
     with contextlib.redirect_stderr(told):
         status = record([str(program), str(seed), str(THREADS), str(ROUNDS)], str(trace))
+    if status == 128 + signal.SIGINT:  # passed on to the program; it is the experiment that is to end
+        raise KeyboardInterrupt
     if status != 0:
         raise Unmeasured(f"recorded-program: {(told.getvalue().splitlines() or [f'status {status}'])[-1]}")
     return trace

@@ -90,7 +90,7 @@ DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "que
 
 COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forward", "remote_llc", "remote_dram",
               "mfence", "atomic", "store_drain", "blocked", "alias", "early", "page_fault", "syscall", "context_switch", "time_slice",
-              "shootdown", "shootdown_remote", "futex", "reclaim", "walker")
+              "shootdown", "shootdown_remote", "futex", "reclaim", "walker", "wake_call", "wake_idle")
 
 PROTOCOL = record(("next_state", "i1", (6, 6)), ("next_shared", "i1", (6, 6)), ("request", "i1", (6, 6)), ("action", "u1", (6, 6)))
 

@@ -6,6 +6,8 @@
 numba's errors are raised far from the kernel, and some name no line: a field that a record does not have is a bare KeyError.
 So the kernel's own source is read again, for the mistakes that can be seen in it: fields of `w` and `m` against their
 types, names against the module's, calls of other kernels against their parameters.
+
+One mistake compiles: a load or store of a width that there is not. Where the width is written as a number it is looked for before.
 """
 
 import ast
@@ -16,9 +18,16 @@ import re
 import textwrap
 import traceback
 from difflib import get_close_matches
+from types import ModuleType
+
+from hwmem.core.access import load, store
+from hwmem.core.ordered import load_acquire, store_release, store_stream
+from hwmem.core.segment import load_segment, store_segment
 
 NUMBAS_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 NUMBAS_FIRST = "Failed in nopython mode"  # lines that say nothing of the program
+SIZED = {load: 3, store: 3, load_acquire: 3, store_release: 3, store_stream: 3, load_segment: 4, store_segment: 4}  # where the size is
+SIZES = (1, 2, 4, 8)
 NUMBAS_CALL = re.compile(r"^\s*>>> (.*)$", re.M)
 
 
@@ -30,19 +39,27 @@ def mistake(function, types, error):
     return line, text
 
 
-def in_the_source(function, types):
-    """(line, what is wrong) of the first mistake that the source shows, or None."""
+def source_of(function):
+    """(its tree, the file's line before the tree's first), or None where there is no source."""
     try:
         lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        return ast.parse(textwrap.dedent("".join(lines))).body[0], first - 1
     except (OSError, TypeError, SyntaxError):
         return None
+
+
+def in_the_source(function, types):
+    """(line, what is wrong) of the first mistake that the source shows, or None."""
+    source = source_of(function)
+    if source is None:
+        return None
+    tree, before = source
     records = dict(zip(inspect.signature(function).parameters, types))
     found = []
     for node in ast.walk(tree):
         text = wrong_field(node, records) or wrong_name(node, function, tree) or wrong_call(node, function)
         if text:
-            found.append((first + node.lineno - 1, text))
+            found.append((before + node.lineno, text))
     return min(found, default=None)
 
 
@@ -92,6 +109,56 @@ def wrong_call(node, function):
     if needed <= len(node.args) <= len(parameters):
         return None
     return f"{node.func.id} takes ({', '.join(parameters)}), not {len(node.args)} argument{'s' * (len(node.args) != 1)}"
+
+
+def width_that_is_none(kernel):
+    """(file, line, what is wrong) of a load or store, in the kernel or in one of the user's that it calls, of a number of bytes that is none of
+    SIZES; or None."""
+    seen, waiting = set(), [kernel.py_func]
+    while waiting:
+        function = waiting.pop()
+        source = source_of(function) if function.__module__.partition(".")[0] not in ("hwmem", "goalloc") else None
+        for node in ast.walk(source[0]) if source else ():
+            if not isinstance(node, ast.Call):
+                continue
+            called = known_as(node.func, function)
+            if called in SIZED:
+                size = number_of(argument(node, SIZED[called], "size"), function)
+                if size is not None and size not in SIZES:
+                    text = f"{ast.unparse(node)}: there are loads and stores of {', '.join(map(str, SIZES))} bytes, not of {size}"
+                    return function.__code__.co_filename, source[1] + node.lineno, text
+            elif hasattr(called, "py_func") and called not in seen:
+                seen.add(called)
+                waiting.append(called.py_func)
+    return None
+
+
+def known_as(node, function):
+    """What a name, or a module's name, stands for in the function's module; None where it is something else."""
+    if isinstance(node, ast.Attribute):
+        module = known_as(node.value, function)
+        return getattr(module, node.attr, None) if isinstance(module, ModuleType) else None
+    if isinstance(node, ast.Name) and node.id not in function.__code__.co_varnames:
+        found = function.__globals__.get(node.id)
+        return found if isinstance(found, (int, ModuleType)) or hasattr(found, "py_func") else None
+    return None
+
+
+def argument(call, place, name):
+    """The expression that a call gives for a parameter, or None."""
+    named = [k.value for k in call.keywords if k.arg == name]
+    if named or len(call.args) <= place or any(isinstance(a, ast.Starred) for a in call.args):
+        return named[0] if named else None
+    return call.args[place]
+
+
+def number_of(node, function):
+    """The integer that an expression is, whatever happens: written as one, or a name of the module's for one; else None."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        number = number_of(node.operand, function)
+        return None if number is None else -number
+    found = node.value if isinstance(node, ast.Constant) else known_as(node, function)
+    return found if type(found) is int else None
 
 
 def meant(word, known):

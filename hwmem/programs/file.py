@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 
 from hwmem.errors import MachineError, WorkloadError
-from hwmem.programs.diagnosis import line_in, mistake, told
+from hwmem.programs.diagnosis import line_in, mistake, told, width_that_is_none
 
 _RUN: set[str] = set()  # modules that were run by their file's name
 
@@ -69,6 +69,9 @@ def blaming(file):
 
 def compiled(kernel, *types):
     """Compiles the kernel for arguments of these types. Raises WorkloadError."""
+    wrong = width_that_is_none(kernel)
+    if wrong:
+        raise WorkloadError("{}:{}: {}".format(*wrong))
     try:
         kernel.compile(types)
     except Exception as error:  # numba's own, and what its insides raise

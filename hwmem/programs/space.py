@@ -65,6 +65,10 @@ class Space:
         """Name [start, start + size), which has no name yet."""
         self.symbols.append(Symbol(name, int(start), int(size), int(element)))
 
+    def name_all(self, rows):
+        """Name what `rows` say, (name, start, size, element) each, as `symbol` does; of a large heap there are a million."""
+        self.symbols += map(Symbol._make, rows)
+
     def probe(self, name, address):
         """Show the 8 bytes at `address` over time, under `name` (Result.series). Raises ValueError for one too many, for a name that
         is taken, for 8 bytes that lie in two pages."""

@@ -80,7 +80,7 @@ def advice(lines, result):
 
 def in_full(line, all_of, excerpts):
     said = f"{line.address:#x}  {line.symbol or 'no name'}: {line.hitm:,} HITMs, {percent(line.hitm, all_of)} of all, {sharing_of(line)}"
-    parts = [fold(said), f"  {byte_map(line)}", indented(table(CODE_HEADERS, code_rows(line), screen() - 2))]
+    parts = [fold(said, whole=False), f"  {byte_map(line)}", indented(table(CODE_HEADERS, code_rows(line), screen() - 2))]
     return "\n".join([*parts, *source(line, excerpts)])
 
 

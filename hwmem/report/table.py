@@ -58,9 +58,9 @@ def screen():
     return _KEPT.get() or max(shutil.get_terminal_size(fallback=(WITHOUT_SCREEN, 0)).columns, NARROWEST_SCREEN)
 
 
-def fold(line, indent="  ", width=None):
-    """A line of words, on as many lines as it takes."""
-    return textwrap.fill(line, width or screen(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+def fold(line, indent="  ", width=None, whole=True):
+    """A line of words, on as many lines as it takes. `whole`: a word that is longer than the screen, such as a command's, stays on one line."""
+    return textwrap.fill(line, width or screen(), subsequent_indent=indent, break_long_words=not whole, break_on_hyphens=False)
 
 
 def table(headers, rows, width=None):

@@ -14,9 +14,11 @@ Rows are dicts of numbers, strings and None, so that any library can take them; 
 """
 
 import csv
+import io
 from itertools import product
 
 from hwmem.trace.program import false_hitms, kind
+from hwmem.whole_file import write_whole
 
 TABLES = ("cores", "lines", "offsets", "events", "series", "space", "gc", "comparison", "run")
 
@@ -142,8 +144,9 @@ def to_pandas(table):
 
 def write_csv(table, path):
     """A CSV file of rows, with a line of names first. Raises OSError."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        write_csv_rows(table, file)
+    text = io.StringIO(newline="")
+    write_csv_rows(table, text)
+    write_whole(path, text.getvalue().encode(errors="backslashreplace"))
 
 
 def write_csv_rows(table, file):

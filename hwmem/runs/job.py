@@ -144,7 +144,7 @@ class Job:
             wall_seconds=wall,
             counters=counters,
             values=plain(values),
-            symbols=plain(self.space.symbols),
+            symbols=[list(symbol) for symbol in self.space.symbols],
             lines=watch.lines(machine, self.space.symbols, self.threads),
             events=watch.log(machine, self.threads),
             series=over_time,

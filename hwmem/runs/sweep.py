@@ -5,7 +5,8 @@
 
 A name in `over` is "preset", "seed", a parameter of the workload, or else a setting of the machine ("l1d.size"). Machines share nothing
 and kernels run without the interpreter's lock, so host threads do on one host; joblib's other backends, among them dask's for a
-cluster, run the same points in other processes. A program that fails gives a row that says so, and the others continue.
+cluster, run the same points in other processes. A program that fails gives a row that says so, and the others continue. Ctrl-C ends all that
+runs in this process, and what was measured before is kept.
 """
 
 import sys
@@ -13,19 +14,25 @@ from collections.abc import Sized
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import partial
-from itertools import product
+from itertools import count, product
 from typing import NamedTuple
 
 from hwmem.config.machine import MachineConfig
-from hwmem.errors import MachineError
+from hwmem.config.record import Integer
+from hwmem.errors import Interrupted, MachineError
 from hwmem.programs import WORKLOADS, find
-from hwmem.programs.file import workload_name
+from hwmem.programs.file import blaming, workload_name
 from hwmem.report.table import table
 from hwmem.runs.frame import rows, to_pandas, write_csv
 from hwmem.runs.job import Job
 
 CONNECT_SECONDS = 10
 MOST_STEPS = 100_000  # of one range, and of a grid
+JOBS = Integer(1, 1 << 16)
+INTERRUPTED = "interrupted"  # instead of a Result
+_numbers = count()  # of sweeps
+_going: dict = {}  # number of a sweep of this process -> its workload: a Python file is run once, not for each point
+_over: set = set()  # numbers of those that were interrupted
 
 
 class Point(NamedTuple):
@@ -91,18 +98,30 @@ class Sweep:
         )
 
 
-def sweep(name, config=None, over=None, settings=(), jobs=None, cluster=None, progress=False, **parameters):
+def sweep(name, config=None, over=None, settings=(), jobs=None, cluster=None, progress=False, seed=0, **parameters):
     """Run the workload `name` (or a Python file that registers one) at every combination of `over`; a Sweep.
 
     `over`: {name: values}, see the file header. `settings`: changes of every machine, ["cores=16"], also of swept presets. `jobs`: at a time, None: one a core. `cluster`: address of a dask scheduler. `progress`: a bar on
-    stderr. `parameters`: the same for all. Raises ValueError or TypeError before anything runs, ImportError where joblib is missing.
+    stderr. `seed`: of every run, if it is not swept. `parameters`: the same for all. Raises ValueError or TypeError before anything runs,
+    ImportError where joblib is missing; after Ctrl-C Interrupted, a KeyboardInterrupt whose `result` is the Sweep so far: what has not ended is
+    a row that says so.
     """
+    if jobs is not None:
+        JOBS.check("jobs", jobs)
     workload = find(workload_name(name, WORKLOADS))
-    points = grid(workload, config, over or {}, settings, parameters)
-    return Sweep(workload.name, over, points, outcomes(name, points, jobs, cluster, progress))
+    points = grid(workload, config, over or {}, settings, parameters, seed)
+    number = next(_numbers)
+    _going[number] = workload
+    try:
+        return Sweep(workload.name, over, points, outcomes(name, points, number, jobs, cluster, progress))
+    except Interrupted as interruption:
+        measured = any(not isinstance(one, str) for one in interruption.result)
+        raise Interrupted(Sweep(workload.name, over, points, interruption.result) if measured else None) from None
+    finally:
+        del _going[number]
 
 
-def grid(workload, config, over, settings, parameters):
+def grid(workload, config, over, settings, parameters, seed=0):
     """All Points, checked."""
     if not isinstance(over, dict) or not over:
         raise ValueError("over: takes {name: values}, such as {'threads': range(1, 5)}")
@@ -117,7 +136,7 @@ def grid(workload, config, over, settings, parameters):
         raise ValueError(f"over: {count:,} runs; a sweep takes at most {MOST_STEPS:,}")
     for name in over:
         check_name(workload, name)
-    return [point(workload, config, dict(zip(over, combination)), settings, parameters) for combination in product(*over.values())]
+    return [point(workload, config, dict(zip(over, combination)), settings, parameters, seed) for combination in product(*over.values())]
 
 
 def check_name(workload, name):
@@ -131,7 +150,7 @@ def check_name(workload, name):
         )
 
 
-def point(workload, config, swept, settings, parameters):
+def point(workload, config, swept, settings, parameters, seed):
     own = workload.record.kinds()
     preset = swept.get("preset")
     base = MachineConfig.preset(preset) if preset is not None else config or MachineConfig()
@@ -141,26 +160,30 @@ def point(workload, config, swept, settings, parameters):
     )
     workload.check_machine(machine)
     settled = workload.settle(parameters | {name: value for name, value in swept.items() if name in own})
-    return Point(swept, machine.to_dict(), swept.get("seed", 0), settled)
+    return Point(swept, machine.to_dict(), swept.get("seed", seed), settled)
 
 
-def outcomes(name, points, jobs, cluster, progress):
-    """A Result, or the text of what failed, for every point, in their order."""
+def outcomes(name, points, number, jobs, cluster, progress):
+    """A Result, or the text of what failed, for every point, in their order. Raises Interrupted with them, INTERRUPTED for what had not ended."""
     try:
         import joblib
     except ImportError:
         raise ImportError("a sweep needs joblib: pip install 'hwmem[sweep]'") from None
     from tqdm import tqdm
 
-    found = [None] * len(points)
-    with (
-        tqdm(total=len(points), desc="sweep", unit="run", disable=not progress, file=sys.stderr, leave=False) as bar,
-        backend(joblib, cluster),
-    ):
-        parallel = joblib.Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator_unordered", batch_size=1)
-        for index, outcome in parallel(joblib.delayed(run_point)(name, index, point) for index, point in enumerate(points)):
-            found[index] = outcome
-            bar.update()
+    found = [INTERRUPTED] * len(points)
+    try:
+        with (
+            tqdm(total=len(points), desc="sweep", unit="run", disable=not progress, file=sys.stderr, leave=False) as bar,
+            backend(joblib, cluster),
+        ):
+            parallel = joblib.Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator_unordered", batch_size=1)
+            for index, outcome in parallel(joblib.delayed(run_point)(name, index, point, number) for index, point in enumerate(points)):
+                found[index] = outcome
+                bar.update()
+    except KeyboardInterrupt:
+        _over.add(number)
+        raise Interrupted(found) from None
     return found
 
 
@@ -182,13 +205,29 @@ def backend(joblib, cluster):
         yield
 
 
-def run_point(name, index, point):
+def run_point(name, index, point, number):
     """(index, its Result or what failed)"""
-    workload = find(workload_name(name, WORKLOADS))
+
+    @contextmanager
+    def watched(job):
+        yield partial(end_if_over, number)
+
+    workload = _going.get(number) or find(workload_name(name, WORKLOADS))
     try:
-        return index, Job(workload, MachineConfig.from_dict(point.config), point.seed, None, point.parameters).run()
+        with blaming(name):  # here, for joblib brings no frames of another thread
+            return index, Job(workload, MachineConfig.from_dict(point.config), point.seed, None, point.parameters).run(watched)
     except MachineError as error:
         return index, str(error)
+    except KeyboardInterrupt:
+        if number in _over:  # a thread of joblib's, which does not know KeyboardInterrupt
+            return index, INTERRUPTED
+        raise
+
+
+def end_if_over(number):
+    """A run of an interrupted sweep ends as if it had been interrupted itself."""
+    if number in _over:
+        raise KeyboardInterrupt
 
 
 def values_of(text):

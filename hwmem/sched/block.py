@@ -60,6 +60,7 @@ def futex_wait(m, t, va, expected):
     word = load_acquire(m, t, va, 4)
     if word != expected & 0xFFFF_FFFF or m.thread[t].state == P.KILLED:
         return -P.EAGAIN
+    m.core[m.thread[t].core].cycles += m.cost.futex
     m.thread[t].state = P.BLOCKED
     m.thread[t].wait_address = va
     m.thread[t].wake_at = m.core[m.thread[t].core].cycles  # while it waits: since when
@@ -71,13 +72,12 @@ def futex_wait(m, t, va, expected):
 @kernel
 def futex_wake(m, t, va, count):
     """Wake up to `count` threads of the caller's process that wait at `va`, the longest waiting first; how many."""
-    now = m.core[m.thread[t].core].cycles + m.cost.futex
     woken = 0
     while woken < count:
         other = longest_waiting(m, m.thread[t].process, va)
         if other < 0:
             break
-        wake(m, other, now)
+        wake_other(m, t, other)
         woken += 1
         if m.observe.races:
             thread_edge(m, t, other)
@@ -94,6 +94,18 @@ def longest_waiting(m, p, va):
             if best < 0 or thread.wake_at < m.thread[best].wake_at:
                 best = t
     return best
+
+
+@kernel
+def wake_other(m, t, other):
+    """Thread `t` makes `other`, which waits, runnable. That costs its own core time; an idle one is first to come out of its sleep."""
+    own, core = m.core[m.thread[t].core], m.core[m.thread[other].core]
+    own.cycles += m.cost.futex
+    now = own.cycles
+    if core.current == 0 and core.queue_head == 0:
+        own.cycles += m.cost.wake_call
+        now = own.cycles + m.cost.wake_idle
+    wake(m, other, now)
 
 
 @kernel

@@ -122,6 +122,7 @@ class Symbols:
         rows = np.frombuffer(table.data()[: table["sh_size"] // SYMBOL.itemsize * SYMBOL.itemsize], SYMBOL)
         strings = table.stringtable.data()
         rows = rows[np.isin(rows["info"] & 15, kinds) & (rows["section"] != UNDEFINED) & (rows["size"] > 0)]
+        rows = rows[rows["value"] + rows["size"] > rows["value"]]  # no variable goes on at address 0
         rows = rows[np.lexsort((rows["name"], rows["size"], rows["value"]))]
         self.starts = rows["value"].tolist()
         self.ends = (rows["value"] + rows["size"]).tolist()

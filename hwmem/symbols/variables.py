@@ -81,6 +81,6 @@ def path_to(variable, offset):
 def part(variable, path):
     """(start, bytes) of a part such as "[1].value" of a variable. Raises ValueError."""
     offset, size = place(variable.type, path) if path else (0, variable.size)
-    if not size:
+    if size <= 0:
         raise ValueError(f"{variable.name}{path}: its size is not known")
     return variable.start + offset, size

@@ -1,7 +1,12 @@
 """The benchmarks measure what they say: the C loops count as the machine does, programs make their stream, tables fit,
 mistakes are told in one line. How fast anything is, no test asks."""
 
+import os
 import shutil
+import signal
+import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +14,7 @@ import pytest
 from benchmarks import c_loop, cachegrind, floors, main, recorded, startup, streams, workloads
 from benchmarks.floors import UNDER, Floor, floors_table
 from benchmarks.measure import best_in_turn, run_child
+from benchmarks.command import INTERRUPTED
 from benchmarks.traffic import LINE, SHAPES, STREAMS, Stream
 from hwmem.config.machine import CacheConfig, MachineConfig
 from hwmem.machine.machine import Machine
@@ -182,3 +188,40 @@ def test_a_child_that_fails_is_an_error_with_its_last_words():
     with pytest.raises(RuntimeError, match="exit 7: gone"):
         run_child(["sh", "-c", "echo gone >&2; exit 7"])
     assert floors.promise(UNDER, 2.0) == "< 2"
+
+
+def test_an_interrupted_child_does_not_go_on(tmp_path):
+    """Of `hwmem bench`: who interrupts only the process that runs the benchmarks leaves no process behind."""
+    code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
+    place = tmp_path / "pid"
+
+    def interrupt():
+        while not place.exists() or not place.read_text():
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # it waits in a system call
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=interrupt, daemon=True).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_child([sys.executable, "-c", code, str(place)])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(place.read_text()), 0)
+
+
+def test_an_error_that_the_compiler_makes_of_an_interruption_is_none(monkeypatch, capsys):
+    def measure(repeats):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RuntimeError("Failed in nopython mode pipeline") from None
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(streams, "measure", measure)
+    try:
+        assert main(["--only", "streams"]) == INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "hwmem bench: interrupted\n"

@@ -1,5 +1,8 @@
 """Every claim holds, with three seeds, and does not hold on a machine, or for a program, of which it is not true."""
 
+import pathlib
+import signal
+
 import pytest
 
 import hwmem.experiments.memory
@@ -83,6 +86,15 @@ def test_what_this_host_lacks_is_one_line_and_the_others_are_made(tool, monkeypa
     assert main(["experiments", "--all", "-o", str(tmp_path / "site")]) == 0
     told = capsys.readouterr().out
     assert "not measured" in told and told.endswith("1 of 2 claims hold\n") and (tmp_path / "site" / "recorded-program.html").exists()
+
+
+def test_an_interruption_while_its_program_is_recorded_ends_the_experiment(monkeypatch):
+    """It is passed on to the program, which ends by it."""
+    monkeypatch.setattr("hwmem.experiments.recorded.ready", lambda: None)
+    monkeypatch.setattr("hwmem.experiments.recorded.built", lambda folder, name, *flags: pathlib.Path(folder) / name)
+    monkeypatch.setattr("hwmem.experiments.recorded.record", lambda command, output: 128 + signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        perform_if_possible(EXPERIMENTS["recorded-program"], Lab(0))
 
 
 def swap_rows(**changes):

@@ -12,7 +12,7 @@ from hwmem.cli import warmup
 from hwmem.cli.cli import main
 from hwmem.experiments import page
 from hwmem.experiments.claims import EXPERIMENTS
-from hwmem.experiments.experiment import Lab, perform
+from hwmem.experiments.experiment import Lab, perform, perform_if_possible
 
 SITE = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
 FAST = ("isolation", "address-space", "mmap-threshold")
@@ -80,6 +80,25 @@ def test_a_site_is_an_index_and_a_page_each_whose_commands_give_its_numbers(few,
         assert shown["rows"] == again["rows"] and found["links"][0] == ["all experiments", "index.html"]
         assert {to for _, to in found["links"]} <= {path.name for path in folder.iterdir()}
     assert len(json.loads(printed("experiments", "--all", "--json"))) == 3
+
+
+def test_a_site_that_is_interrupted_has_what_was_measured_and_says_so(few, tmp_path, monkeypatch, capsys):
+    made = []
+
+    def perform(one, lab):
+        if made:
+            raise KeyboardInterrupt
+        made.append(one)
+        return perform_if_possible(one, lab)
+
+    monkeypatch.setattr(page, "perform_if_possible", perform)
+    folder = tmp_path / "site"
+    assert main(["experiments", "--all", "-o", str(folder)]) == 130
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", f"hwmem: interrupted; what was measured so far is in {folder}\n")
+    assert sorted(path.name for path in folder.iterdir()) == ["index.html", f"{FAST[0]}.html"]
+    found = data(folder / "index.html")
+    assert found["headline"] == "1 of 1 claims hold." and found["subtitle"] == "Interrupted: 2 of 3 claims were not measured"
 
 
 def test_a_claim_that_does_not_hold_is_told_so_and_is_no_error():

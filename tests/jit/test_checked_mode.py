@@ -146,6 +146,22 @@ def test_a_program_with_a_wrong_thread_number_ends_in_one_line(tmp_path):
     assert "out of bounds" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "hwmem run false-sharing --alone",
+        "hwmem trace tests/oracles/programs/counters.lackey.xz --top 0",
+        "goalloc run explicit-gc --set objects=2000 cycles=2",
+    ],
+)
+def test_a_checked_command_ends_well(words):
+    """Every index and host address of all that it reaches is checked."""
+    done = subprocess.run(
+        [sys.executable, "-m", *words.split()], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"HWMEM_CHECK": "1"}
+    )
+    assert done.returncode == 0 and done.stdout, done.stderr
+
+
 def test_a_checked_machine_gives_the_same_numbers(seed):
     from mixture import mixtures
 

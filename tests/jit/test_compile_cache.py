@@ -109,32 +109,38 @@ def test_an_edit_of_a_helper_in_another_file_of_the_users_reaches_the_kernel(tmp
 def test_a_source_stamp_changes_with_every_file_that_is_imported_directly_or_not(tmp_path):
     copy_package(tmp_path)
 
-    def stamps():
-        return run(
-            """
-            import json, pathlib, hwmem
-            from hwmem._jit import source_stamp
-            print(json.dumps(source_stamp(pathlib.Path(hwmem.__file__).parent / "core" / "access.py")))
-        """,
-            cwd=tmp_path,
-            tree=tmp_path,
-            NUMBA_DISABLE_JIT="1",
-        )[0]
-
-    known = stamps()
-    assert known == stamps()
-    for name, reached in (
-        ("core/access.py", True),
-        ("params.py", True),
-        ("_jit/compiler.py", True),
-        ("memory/ram.py", True),
-        ("cache/directory.py", False),
-        ("linux/fault.py", False),
-    ):
-        with open(tmp_path / "hwmem" / name, "a", encoding="utf-8") as file:
-            file.write("# edited\n")
-        assert (stamps() != known) == reached, name
-        known = stamps()
+    reached = {
+        "core/access.py": True,
+        "params.py": True,
+        "_jit/compiler.py": True,
+        "memory/ram.py": True,
+        "cache/directory.py": False,
+        "linux/fault.py": False,
+    }
+    program = """
+        import json, os, pathlib, sys, hwmem
+        from hwmem._jit import source_stamp
+        folder = pathlib.Path(hwmem.__file__).parent
+        def stamp():
+            reader, writer = os.pipe()
+            if os.fork() == 0:                      # each a process of its own, as a user's are
+                os.write(writer, source_stamp(folder / "core" / "access.py").encode())
+                os._exit(0)
+            os.close(writer)
+            os.wait()
+            with open(reader) as file:
+                return file.read()
+        stamps = [stamp(), stamp()]
+        for name in sys.argv[1:]:
+            with open(folder / name, "a", encoding="utf-8") as file:
+                file.write("# edited\\n")
+            stamps.append(stamp())
+        print(json.dumps(stamps))
+    """
+    (first, known, *stamps), _ = run(program, *reached, cwd=tmp_path, tree=tmp_path, NUMBA_DISABLE_JIT="1")
+    assert first == known and len(first) > 20
+    changed = [stamp != before for before, stamp in zip([known, *stamps], stamps)]
+    assert dict(zip(reached, changed)) == reached
 
 
 @pytest.fixture

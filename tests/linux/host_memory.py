@@ -53,6 +53,14 @@ def parse_smaps(text):
     return entries
 
 
+def within(text, start, end):
+    """Of a text in smaps' format the entries of mappings that begin in [start, end). This process has hundreds of others."""
+    heads = [(int(head[1], 16), head.start()) for head in re.finditer(r"^([0-9a-f]+)-[0-9a-f]+ ", text, re.M)]
+    places = [place for address, place in heads if start <= address < end]
+    after = next((place for address, place in heads if address >= end), len(text))
+    return text[places[0] : after] if places else ""
+
+
 class HostMemory:
     """mmap and its relatives in this process, under Process's names; failures raise OSError."""
 

@@ -10,7 +10,7 @@ import random
 import pytest
 
 import host_memory
-from host_memory import HostMemory, parse_smaps
+from host_memory import HostMemory, parse_smaps, within
 from hwmem import params as P
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import SegmentationFault
@@ -276,8 +276,7 @@ def calls(rng, n):
 def window(memory):
     return [
         (head["start"], head["end"], head["perms"], [figures[name] for name in FIGURES], [code for code in codes if code != "sd"])
-        for head, figures, codes in parse_smaps(memory.smaps_text())
-        if BASE <= int(head["start"], 16) < BASE + 2 * PAGES * PAGE
+        for head, figures, codes in parse_smaps(within(memory.smaps_text(), BASE, BASE + 2 * PAGES * PAGE))
     ]
 
 

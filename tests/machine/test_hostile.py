@@ -196,14 +196,14 @@ def test_a_host_without_address_space_says_so():
             Machine(MachineConfig().replace(memory="32GiB"))
 
 
-WRONG = [
+WRONG = [  # widths that only the machine sees: those that are written as numbers are refused before
     "K.joined(m, t, 123456789)",
     "K.joined(m, t, -1)",
-    "K.load(m, t, w.a, 65)",
+    "K.load(m, t, w.a, 65 + 0 * t)",
     "K.store(m, t, w.a + 60, 1 << 15, 1)",
     "K.load(m, t, w.a, 1 << 12)",
     "K.store_stream(m, t, w.a, 7 << 16 | 200, 1)",
-    "K.load_acquire(m, t, w.a, 200)",
+    "K.load_acquire(m, t, w.a, 200 + 0 * t)",
 ]
 
 

@@ -19,7 +19,7 @@ import hwmem
 from hwmem import params as P
 from hwmem.ctrl_c import none_lost
 from hwmem.kernels import kernel, load64, next_thread
-from hwmem.machine.interrupt import in_parts, in_time, is_left, run_aside, run_interruptibly
+from hwmem.machine.interrupt import in_parts, in_time, is_left, run_aside, run_interruptibly, running
 from hwmem.programs import find
 from hwmem.runs.job import Job
 
@@ -104,6 +104,27 @@ def test_a_run_that_is_interrupted_has_what_was_measured():
     r = interrupted_run("test-endless").result
     assert r.stopped == "interrupted" and r.cycles > 10_000 and r.values == {}
     assert "stopped: interrupted" in str(r) and r.to_dict()["stopped"] == "interrupted"
+
+
+def test_a_sweep_that_is_interrupted_has_what_had_ended_and_no_run_goes_on():
+    pytest.importorskip("joblib", reason="sweeps need joblib")
+    seen = {}
+
+    def long_runs():
+        """The one that does not end has run for a while, so the other one has ended."""
+        now = time.perf_counter()
+        for done, place in running.copy().items():
+            if place is not None and now - seen.setdefault(done, now) > 0.5:
+                return True
+        return False
+
+    s = interrupted_when(long_runs, hwmem.sweep, "false-sharing", over={"iterations": [LONG, 200]}, jobs=2).result
+    assert s.rows[0] == {"iterations": LONG, "error": "interrupted"} and s.results[0] is None
+    assert s.rows[1]["cycles"] == hwmem.run("false-sharing", iterations=200).cycles
+    began = time.perf_counter()
+    while running:
+        assert time.perf_counter() - began < PATIENCE_SECONDS
+        time.sleep(0.01)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -77,6 +77,13 @@ def test_within_the_screen(result, width, monkeypatch):
         assert max(map(len, report(result, section).splitlines())) <= width, section
 
 
+def test_a_name_that_is_longer_than_the_screen_is_folded(result, monkeypatch):
+    line = result.program.lines[0]._replace(symbol="</title>" + "L" * 10_000)
+    named = dataclasses.replace(result, program=dataclasses.replace(result.program, lines=[line]))
+    said = report(named, "c2c")
+    assert max(map(len, said.splitlines())) <= 100 and said.count("L") > 20_000
+
+
 def test_a_kept_result_tells_the_same(result, tmp_path):
     result.save(tmp_path / "r.hwm")
     again = hwmem.load_result(tmp_path / "r.hwm")

@@ -149,6 +149,8 @@ def test_devices_are_written_to_and_not_replaced(kept, tmp_path):
     r.save("/dev/null")
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
         r.save("/dev/full")
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        r.to_csv("/dev/full")
     assert pathlib.Path("/dev/null").is_char_device() and pathlib.Path("/dev/full").is_char_device()
     link = tmp_path / "link.hwm"
     link.symlink_to(kept)

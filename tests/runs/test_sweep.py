@@ -51,6 +51,36 @@ def test_a_program_that_fails_is_a_row_and_the_others_go_on():
     assert "error" in str(s)
 
 
+OWN = """
+import hwmem
+from hwmem.kernels import finish, next_thread
+
+def setup(w, space):
+    w.part = 6 // (w.threads - 2)
+
+with open({ran!r}, "a") as file:
+    file.write("ran once\\n")
+
+@hwmem.workload("own", "does nothing", setup=setup, threads=hwmem.parameter(3, "threads"))
+def own(m, w):
+    while True:
+        t = next_thread(m)
+        if t < 0:
+            return
+        finish(m, t)
+"""
+
+
+def test_a_python_file_is_run_once_and_what_is_wrong_in_it_is_told_with_its_line(tmp_path):
+    file, ran = str(tmp_path / "own.py"), tmp_path / "ran"
+    (tmp_path / "own.py").write_text(OWN.format(ran=str(ran)))
+    s = hwmem.sweep(file, over={"threads": [1, 3, 4, 5]}, jobs=2)
+    assert [row["threads"] for row in s.rows] == [1, 3, 4, 5] and not any("error" in row for row in s.rows)
+    assert ran.read_text() == "ran once\n"
+    with pytest.raises(hwmem.errors.WorkloadError, match=r"own\.py:6: ZeroDivisionError: .* by zero$"):
+        hwmem.sweep(file, over={"threads": [1, 2, 3]}, jobs=2)
+
+
 @pytest.mark.parametrize(
     "over, message",
     [

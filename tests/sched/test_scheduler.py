@@ -151,6 +151,31 @@ def test_a_waiter_is_woken_not_before_the_wake(seed):
     assert m.counters()["cores"][0]["idle_cycles"] == waited[1][BEFORE] - waited[0][AFTER]
 
 
+@pytest.mark.parametrize("sleeper, wake_call, wake_idle", [(1, 700, 6_000), (1, 0, 6_000), (1, 0, 0), (0, 700, 6_000)])
+def test_a_wake_takes_its_waker_time_and_an_idle_core_comes_out_of_its_sleep_first(sleeper, wake_call, wake_idle):
+    """FUTEX_WAKE that wakes one: its call, the work inside, and an interrupt if the core is idle; its thread runs `wake_idle` later. A core that
+    runs threads has neither: the woken one waits for its turn."""
+    m = machine(2)
+    costs = dict(syscall=100, futex=500, wake_call=wake_call, wake_idle=wake_idle, context_switch=2_000)
+    m = Machine(m.config.replace(kernel=costs))
+    word = 0x8000
+    log = run_threads(m, m.spawn(), [[(WAIT, word, 0), (COMPUTE, 1, 0)], [(COMPUTE, 50_000, 0), (WAKE, word, 1)]], cores=[sleeper, 0])
+    waking = next(row for row in log if row[THREAD] == 1 and row[RESULT] == 1)
+    resumed = next(row for row in log if row[THREAD] == 0 and row[BEFORE] > waking[BEFORE])
+    if sleeper == waking[CORE]:
+        assert waking[AFTER] - waking[BEFORE] == 100 + 500
+        assert resumed[BEFORE] == waking[AFTER] + 2_000, "it is switched to when the waker has ended"
+    else:
+        assert waking[AFTER] - waking[BEFORE] == 100 + 500 + wake_call
+        assert resumed[BEFORE] == waking[AFTER] + wake_idle + 2_000
+
+
+def test_a_wake_that_finds_nobody_is_but_a_call():
+    m = Machine(machine(2).config.replace(kernel=dict(syscall=100, futex=500, wake_call=700, wake_idle=6_000)))
+    log = run_threads(m, m.spawn(), [[(WAKE, 0x8000, 1)]])
+    assert log[0][RESULT] == 0 and log[0][AFTER] - log[0][BEFORE] == 100
+
+
 def test_waiting_for_a_value_that_is_gone_fails_with_eagain_at_once():
     m = machine(1)
     p = m.spawn()

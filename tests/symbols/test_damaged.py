@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from hwmem.runs.apart import Apart
 from built import addresses, build, names_of, run
 
 MUTATIONS = 150
@@ -75,6 +76,29 @@ def test_what_is_no_program_for_this_machine_is_a_limit(tmp_path, kind):
     if kind != "huge section":
         assert len(names.limits) == 1 and str(program) in names.limits[0]
     assert names.data(0x4040) == "0x4040" or kind == "huge section"
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("value, size", [(None, (1 << 64) - 1), ((1 << 64) - 8, 1 << 63), (None, 1 << 62)])
+def test_a_symbol_of_impossible_bounds_hides_no_other(tmp_path, value, size):
+    """It goes around the end of the address space, or over all variables behind it."""
+    elffile = pytest.importorskip("elftools.elf.elffile", reason="names need pyelftools")
+    program = build(tmp_path, "told.c", "-g0")
+    damaged = bytearray(program.read_bytes())
+    with open(program, "rb") as file:
+        table = elffile.ELFFile(file).get_section_by_name(".symtab")
+        known = {
+            s.name: (s["st_value"], s["st_size"]) for s in table.iter_symbols() if s["st_info"]["type"] == "STT_OBJECT" and s["st_size"]
+        }
+        at = {s.name: table["sh_offset"] + n * table["sh_entsize"] for n, s in enumerate(table.iter_symbols())}
+    struct.pack_into("<QQ", damaged, at["table"] + 8, known["table"][0] if value is None else value, size)
+    program.write_bytes(damaged)
+    names = names_of(program)
+    for name, (start, length) in known.items():
+        if name != "table":
+            assert names.data(start).split("+")[0] == names.data(start + length - 1).split("+")[0] != "table"
+    with pytest.raises(ValueError, match="there is no variable of that name" if size != 1 << 62 else "up to 16,777,216 bytes"):
+        Apart(names, ["table"])
 
 
 @pytest.mark.live
