@@ -61,8 +61,8 @@ def setup(w, space):
 with open({ran!r}, "a") as file:
     file.write("ran once\\n")
 
-@hwmem.workload("own", "does nothing", setup=setup, threads=hwmem.parameter(3, "threads"))
-def own(m, w):
+@hwmem.workload("test-swept", "does nothing", setup=setup, threads=hwmem.parameter(3, "threads"))
+def swept(m, w):
     while True:
         t = next_thread(m)
         if t < 0:
@@ -72,12 +72,12 @@ def own(m, w):
 
 
 def test_a_python_file_is_run_once_and_what_is_wrong_in_it_is_told_with_its_line(tmp_path):
-    file, ran = str(tmp_path / "own.py"), tmp_path / "ran"
-    (tmp_path / "own.py").write_text(OWN.format(ran=str(ran)))
+    file, ran = str(tmp_path / "swept.py"), tmp_path / "ran"
+    (tmp_path / "swept.py").write_text(OWN.format(ran=str(ran)))
     s = hwmem.sweep(file, over={"threads": [1, 3, 4, 5]}, jobs=2)
     assert [row["threads"] for row in s.rows] == [1, 3, 4, 5] and not any("error" in row for row in s.rows)
     assert ran.read_text() == "ran once\n"
-    with pytest.raises(hwmem.errors.WorkloadError, match=r"own\.py:6: ZeroDivisionError: .* by zero$"):
+    with pytest.raises(hwmem.errors.WorkloadError, match=r"swept\.py:6: ZeroDivisionError: .* by zero$"):
         hwmem.sweep(file, over={"threads": [1, 2, 3]}, jobs=2)
 
 
