@@ -21,7 +21,9 @@ from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke3
 def load(m, t, va, size):
     """`size` (1, 2, 4, 8) bytes at `va`, zero-extended below 8, as int64."""
     core = m.core[m.thread[t].core]
-    return load_known(m, core, va, size) if is_known(core, va, size, 0) else load_else(m, t, core, va, size)
+    if is_known(core, va, size, 0):
+        return load_known(m, core, va, size)
+    return load_else(m, t, core, va, size) if is_width(size) else no_width(m, t, va, P.LOAD)
 
 
 @hot
@@ -85,7 +87,19 @@ def load_meeting_another(m, core, va, size):
 @hot
 def is_known(core, va, size, store):
     """Whether the access is of up to 8 bytes, aligned (so it stays within a word), and the hit filter lets it go ahead."""
-    return 0 < size <= 8 and va & size - 1 == 0 and is_line_hot(core, va, store)
+    return is_width(size) and va & size - 1 == 0 and is_line_hot(core, va, store)
+
+
+@hot
+def is_width(size):
+    """Whether there are loads and stores of so many bytes: 1, 2, 4 or 8. Of a number that the compiler knows, nothing is left of it."""
+    return 0 < size <= 8 and size & size - 1 == 0
+
+
+@apart
+def no_width(m, t, va, kind):
+    """An access of a width that there is not: the thread ends, as the door has it of one that is wider than a line."""
+    return call_door(m, P.DOOR_MEMORY, t, va, P.SIZE_MASK | kind << P.KIND_SHIFT, 0)
 
 
 @hot
@@ -105,7 +119,10 @@ def store(m, t, va, size, value):
     """Write the low `size` (1, 2, 4, 8) bytes of `value` at `va`."""
     core = m.core[m.thread[t].core]
     if not is_known(core, va, size, 1):
-        store_else(m, t, core, va, size, value)
+        if is_width(size):
+            store_else(m, t, core, va, size, value)
+        else:
+            no_width(m, t, va, P.STORE)
         return
     core.stores += 1
     host = hot_host(core, va)

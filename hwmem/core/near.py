@@ -34,7 +34,7 @@ PAGE_ENTRY, LINE_ENTRY = 32, (1 << 32) - 1  # in `entries`: where the page's beg
 
 @hot
 def near(m, core, va, size):
-    """Physical address of the frame of an aligned load of up to 8 bytes that hits in the first-level TLB and the L1 where it did before, with
+    """Physical address of the frame of an aligned load that hits in the first-level TLB and the L1 where it did before, with
     no store waiting, none in flight to meet and no observer on; of any other load NOT_KNOWN."""
     seen = seen_of(core, va)
     if seen.line != (va | LAST) or not is_plain(core, va, size):
@@ -50,8 +50,8 @@ def seen_of(core, va):
 
 @hot
 def is_plain(core, va, size):
-    """Whether it is aligned and of up to 8 bytes, and neither waiting stores, observers nor stores in flight concern it."""
-    return core.plain != 0 and 0 < size <= 8 and va & size - 1 == 0 and not may_meet(core, va)
+    """Whether it is aligned, and neither waiting stores, observers nor stores in flight concern it."""
+    return core.plain != 0 and va & size - 1 == 0 and not may_meet(core, va)
 
 
 @hot
