@@ -111,6 +111,7 @@ def run_worker(m, t, gp):
     if get64(m, t, at + BEGUN) == 0:
         begin(m, t, pp, at, mode)
     status, check = gcDrain(m, t, pp, gp, get64(m, t, at + CHECK))
+    m.thread[t].guest[P.DRAINS] = m.core[m.thread[t].core].cycles if status == MORE else 0
     put64(m, t, at + CHECK, check)
     if status == MORE:
         return

@@ -7,6 +7,7 @@ Two buffers, so that going back and forth at the edge of one touches no list. Bu
 while a cycle runs, then free, which the sweeper gives back). `w` is the address of a gcWork, `b` of a workbuf. Go: mgcwork.go.
 """
 
+from hwmem.core.service import clock_moved
 from hwmem._jit import apart, cold, hot, kernel
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.fastrand import fastrandn
@@ -26,6 +27,7 @@ FULL, APART = V.work + workType.full, V.work + workType.empty
 SPANS_LOCK, FREE = V.work + workType.wbufSpans, V.work + workType.wbufSpans + 8
 BUSY = FREE + mSpanList.sizeof
 NOBJ, OBJ = workbuf.sizeof - 8 * C.workbufObjects - 8, workbuf.sizeof - 8 * C.workbufObjects
+OBJECT_CYCLES = 90  # that marking an object takes, between two looks of a worker
 CAPACITY, SPANS_AT_ONCE, ENLIST_TRIES = C.workbufObjects, 64, 5
 
 
@@ -39,11 +41,26 @@ def empty_list(m, t):
 
 
 @cold
+def others_look(m, t):
+    """A list has changed. The other Ps' workers look at work.full before each object, so also between this change and the next, which this
+    step may make as well; one whose clock has passed this moment has done so."""
+    now = m.core[m.thread[t].core].cycles
+    for c in range(m.cores):
+        other = m.core[c].current - 1
+        if other < 0 or other == t or not 0 < m.thread[other].guest[P.DRAINS] < now - OBJECT_CYCLES:
+            continue
+        get64(m, other, FULL)
+        m.thread[other].guest[P.DRAINS] = now
+        clock_moved(m, c)
+
+
+@cold
 def getempty(m, t):
     """An empty buffer; 0 when out of memory."""
     empty = empty_list(m, t)
     b = lfstack_pop(m, t, empty) if get64(m, t, empty) else 0
     if b:
+        others_look(m, t)
         return b
     s = get64(m, t, FREE)
     if s:
@@ -68,16 +85,21 @@ def getempty(m, t):
 @cold
 def putempty(m, t, b):
     lfstack_push(m, t, empty_list(m, t), b)
+    others_look(m, t)
 
 
 @cold
 def putfull(m, t, b):
     lfstack_push(m, t, FULL, b)
+    others_look(m, t)
 
 
 @kernel
 def trygetfull(m, t):
-    return lfstack_pop(m, t, FULL)
+    b = lfstack_pop(m, t, FULL)
+    if b:
+        others_look(m, t)
+    return b
 
 
 @kernel

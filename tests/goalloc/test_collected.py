@@ -3,6 +3,7 @@ done by who allocates (GOMAXPROCS=1, real-time priority, one core)."""
 
 import json
 import re
+import statistics
 
 import pytest
 import scenarios
@@ -11,7 +12,7 @@ from scenarios import PROGRAMS
 import goalloc
 from hwmem import MachineConfig
 from goalloc.cli.cli import main
-from goalloc.programs.process import GLOBALS_BYTES
+from goalloc.programs.process import GLOBALS_BYTES, OVERLAPPED
 
 
 def run(name, background="off", **parameters):
@@ -79,6 +80,17 @@ def test_with_several_ps_the_program_goes_on_at_once_after_a_collection(gomaxpro
     r = goalloc.run("growth", config=MachineConfig().replace(cores=8), seed=seed, gomaxprocs=gomaxprocs, count=12_000, size=128, gogc=25)
     assert len(r.gc) >= 1 and "GC forced" not in r.values["trace"]
     assert r.cycles < 0.1 * r.config.frequency_ghz * 1e9
+
+
+def test_a_pause_lasts_until_the_last_p_that_stops_has_woken_who_asked_it():
+    """notetsleep of sched.stopnote: the stopper's core is idle meanwhile, and comes back as slowly as any."""
+
+    def end_of_marking(wake_idle):
+        config = MachineConfig().replace(**OVERLAPPED, kernel={"wake_idle": wake_idle})
+        cycles = goalloc.run("garbage", config=config, gomaxprocs=2, count=120_000, size=128).gc
+        return statistics.median(c["pauses_ns"][1] for c in cycles)
+
+    assert end_of_marking(60_000) - end_of_marking(0) > 0.9 * 20_000  # 60,000 cycles
 
 
 def test_finalizers_run_round_by_round():

@@ -63,6 +63,13 @@ def test_more_ps_make_pauses_longer_and_share_mark_bits_falsely():
     assert all(0 < row["lines: mark bits"] < row["lists"] < row["all else"] for row in several)
 
 
+def test_apart_the_lists_of_grey_objects_move_less_between_workers():
+    """golang/go#59461: the more workers look at work.full, the more it costs that work.empty, which changes as often, is on its line."""
+    few, *_, many = rows("list-padding")
+    assert many["lines, apart"] < 0.8 * many["lines, on one"]
+    assert few["lines, on one"] - few["lines, apart"] < many["lines, on one"] - many["lines, apart"]
+
+
 def test_the_command_shows_them_and_refuses_others(capsys):
     assert main(["experiment", "linear", "--json"]) == 0 and len(json.loads(capsys.readouterr().out)) == 2
     assert main(["experiment", "tiny"]) == 0 and "tiny allocator" in capsys.readouterr().out
