@@ -16,7 +16,7 @@ import numpy as np
 from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ONE, clz64, ctz64, popcount64, test_bit
 from hwmem.cache.invalidations import process_all
-from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, load, store
+from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, is_known, load_else, load_known, store
 
 __all__ = [
     "get8",
@@ -55,11 +55,13 @@ ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 @hot
 def load_now(m, t, va, size):
-    """A load that is not early."""
+    """A load that is not early. (While invalidations wait, the hit filter is empty.)"""
     core = m.core[m.thread[t].core]
+    if is_known(core, va, size, 0):
+        return load_known(m, core, va, size)
     if core.iq_count > 0:
         process_all(core)
-    return load(m, t, va, size)
+    return load_else(m, t, core, va, size)
 
 
 @cold

@@ -95,7 +95,7 @@ def pytest_collection_modifyitems(config, items):
 def pytest_collection_finish():
     """What there is now stays to the end, and tests make many objects and little garbage: Python's collector need not look so often."""
     gc.freeze()
-    gc.set_threshold(GARBAGE, 20, 20)
+    gc.set_threshold(GARBAGE, 5, 5)  # and machines that wait for it have memory
 
 
 def pytest_runtest_logreport(report):

@@ -4,6 +4,7 @@
     cache.py         compiled kernels on disk: checked, and no error of the disk stops a run
     alone.py         of several processes one compiles a kernel, the others wait for it
     compiler.py      numba's compiler, bent: what a kernel calls is linked into it and optimised once
+    calls.py         what a call of one kernel by another costs
     decorators.py    @kernel, @cold, @apart, @hot
     doors.py         kernels that are called through the machine record, bound at their first call
     crew.py, second_compiler.py    other processes that help on a first run

@@ -29,6 +29,7 @@ from numba.np import arrayobj
 
 from hwmem._jit.alone import alone
 from hwmem._jit.cache import KernelCache
+from hwmem._jit.calls import make_lean
 from hwmem._jit.progress import name_of, progress
 from hwmem._jit.sparing import BarePasses, UncountedLower, compiling, is_own, once_a_tree, spare
 from hwmem.ctrl_c import none_lost
@@ -99,6 +100,7 @@ _forward_indices = _ForwardIndices() if not JIT_DISABLED else None
 
 if not JIT_DISABLED:
     spare()
+    make_lean()
 
 
 class LinkOnlyLibrary(JITCodeLibrary):

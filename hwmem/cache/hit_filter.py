@@ -47,7 +47,7 @@ def is_line_hot(core, va, store):
     """The same, of an access that does not leave its line."""
     hot = core.hot[np.uint64(va >> P.LINE_SHIFT & core.hot_mask)]
     allowed = hot.store if store else hot.line
-    known = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)].page
+    known = page_slot(core, va).page
     return allowed == (va | LAST) and known == (va | core.page_last)
 
 
@@ -66,7 +66,7 @@ def hot_host(core, va):
 @hot
 def known_frame(core, va, write):
     """(`write`: 0/1.) Physical address of the frame of `va`'s page, if that is the last of its TLB set and allows the access; else NOT_KNOWN."""
-    known = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
+    known = page_slot(core, va)
     if known.page != (va | core.page_last) or write & ~known.frame:
         return NOT_KNOWN
     return known.frame & FRAME
@@ -91,14 +91,19 @@ def note_page(core, va, pa):
     if core.leaf & P.PTE_PS:
         note_huge_page(core, va, pa)
         return
-    note_frame(core, va, pa)
+    note_frame(core, page_slot(core, va), va, pa, core.leaf)
 
 
 @hot
-def note_frame(core, va, pa):
-    slot = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
+def page_slot(core, va):
+    return core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
+
+
+@hot
+def note_frame(core, slot, va, pa, leaf):
+    """The page of `va`, at `pa` by its table's entry `leaf`, is known from now on, in its slot."""
     slot.page = va | core.page_last
-    slot.frame = (pa & ~(P.PAGE - 1)) | (1 if core.leaf & STORE_NEEDS == STORE_NEEDS else 0)
+    slot.frame = (pa & ~(P.PAGE - 1)) | (1 if leaf & STORE_NEEDS == STORE_NEEDS else 0)
 
 
 @cold
@@ -109,7 +114,7 @@ def note_huge_page(core, va, pa):
         forget_pages(core)
         core.last_huge = huge
     if core.dtlb_2m.ways:
-        note_frame(core, va, pa)
+        note_frame(core, page_slot(core, va), va, pa, core.leaf)
 
 
 @kernel
@@ -142,7 +147,7 @@ def forget_page(core, va):
     """The filter forgets the page of `va`, and whatever shares its slot, and its entry for a huge page."""
     if core.last_huge == (va >> P.HUGE_SHIFT) + 1:
         forget_pages(core)
-    core.hot_page[va >> P.PAGE_SHIFT & core.page_mask].page = 0
+    page_slot(core, va).page = 0
 
 
 @cold

@@ -10,10 +10,10 @@
 
 from hwmem import params as P
 from hwmem._jit import apart, call_door, hot, kernel
-from hwmem.cache.hit_filter import hot_host, is_hot, is_line_hot
+from hwmem.cache.hit_filter import NOT_KNOWN, hot_host, is_hot, is_line_hot
 from hwmem.core.behind import load_behind, store_behind
 from hwmem.core.in_flight import is_last, may_meet, meet_stores, retire, word_of, words_of
-from hwmem.core.near import NOT_NEAR, near
+from hwmem.core.near import look, near, perform_near
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
 
 
@@ -21,48 +21,61 @@ from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke3
 def load(m, t, va, size):
     """`size` (1, 2, 4, 8) bytes at `va`, zero-extended below 8, as int64."""
     core = m.core[m.thread[t].core]
-    if not is_known(core, va, size, 0):
-        return load_else(m, t, va, size)
+    if is_known(core, va, size, 0):
+        return load_known(m, core, va, size)
+    return load_else(m, t, core, va, size) if is_width(size) else no_width(m, t, va, P.LOAD)
+
+
+@hot
+def load_known(m, core, va, size):
+    """A load that is_known."""
     if may_meet(core, va):
-        return load_meeting(m, t, va, size)
+        return load_meeting(m, core, va, size)
     core.loads += 1
     core.cycles += core.hit_cycles
     return peek_sized(hot_host(core, va), size)
 
 
 @apart
-def load_else(m, t, va, size):
+def load_else(m, t, core, va, size):
     """A load that the hit filter does not answer, or that is not aligned."""
-    core = m.core[m.thread[t].core]
+    frame = near(m, core, va, size)
+    if frame == NOT_KNOWN:
+        return load_far(m, t, core, va, size)
+    return peek_sized(perform_near(m, core, va, frame), size)
+
+
+@apart
+def load_far(m, t, core, va, size):
+    """load_else, of a load that is not near."""
     if va & size - 1 and is_hot(core, va, size, 0):
-        return load_meeting(m, t, va, size)
+        return load_meeting(m, core, va, size)
     if core.plain == 0:
         done, value = load_behind(m, core, va, size)
         if done:
             return value
-    host = near(m, core, va, size)
-    if host != NOT_NEAR:
-        return peek_sized(host, size)
+    else:
+        frame = look(m, core, va, size)
+        if frame != NOT_KNOWN:
+            return peek_sized(perform_near(m, core, va, frame), size)
     return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
 
 
 @apart
-def load_meeting(m, t, va, size):
+def load_meeting(m, core, va, size):
     """A load that the hit filter answers, and that may meet a store in flight: most often the last one, as in x += 1."""
-    core = m.core[m.thread[t].core]
     now, host = core.cycles, hot_host(core, va)
     if core.sb_free_at > now and is_last(core, host, size, now):
         core.loads += 1
         core.forwards_in_flight += 1
         core.cycles = now + core.forward_cycles
         return peek_sized(host, size)
-    return load_meeting_another(m, t, va, size)
+    return load_meeting_another(m, core, va, size)
 
 
 @apart
-def load_meeting_another(m, t, va, size):
+def load_meeting_another(m, core, va, size):
     """load_meeting, of a load that does not read just what has been stored last."""
-    core = m.core[m.thread[t].core]
     core.loads += 1
     now, host = core.cycles, hot_host(core, va)
     core.cycles = now + core.hit_cycles
@@ -74,7 +87,19 @@ def load_meeting_another(m, t, va, size):
 @hot
 def is_known(core, va, size, store):
     """Whether the access is of up to 8 bytes, aligned (so it stays within a word), and the hit filter lets it go ahead."""
-    return 0 < size <= 8 and va & size - 1 == 0 and is_line_hot(core, va, store)
+    return is_width(size) and va & size - 1 == 0 and is_line_hot(core, va, store)
+
+
+@hot
+def is_width(size):
+    """Whether there are loads and stores of so many bytes: 1, 2, 4 or 8. Of a number that the compiler knows, nothing is left of it."""
+    return 0 < size <= 8 and size & size - 1 == 0
+
+
+@apart
+def no_width(m, t, va, kind):
+    """An access of a width that there is not: the thread ends, as the door has it of one that is wider than a line."""
+    return call_door(m, P.DOOR_MEMORY, t, va, P.SIZE_MASK | kind << P.KIND_SHIFT, 0)
 
 
 @hot
@@ -94,7 +119,10 @@ def store(m, t, va, size, value):
     """Write the low `size` (1, 2, 4, 8) bytes of `value` at `va`."""
     core = m.core[m.thread[t].core]
     if not is_known(core, va, size, 1):
-        store_else(m, t, va, size, value)
+        if is_width(size):
+            store_else(m, t, core, va, size, value)
+        else:
+            no_width(m, t, va, P.STORE)
         return
     core.stores += 1
     host = hot_host(core, va)
@@ -103,21 +131,17 @@ def store(m, t, va, size, value):
 
 
 @apart
-def store_else(m, t, va, size, value):
+def store_else(m, t, core, va, size, value):
     """A store that the hit filter does not let go ahead, or that is not aligned."""
-    core = m.core[m.thread[t].core]
     if va & size - 1 and is_hot(core, va, size, 1):
-        store_unaligned(m, t, va, size, value)
-        return
-    if core.sb_count > 0 and store_behind(m, t, core, va, size, value):
-        return
-    call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
+        store_unaligned(core, va, size, value)
+    elif core.sb_count == 0 or not store_behind(m, t, core, va, size, value):
+        call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STORE << P.KIND_SHIFT, value)
 
 
 @apart
-def store_unaligned(m, t, va, size, value):
+def store_unaligned(core, va, size, value):
     """A store that is not aligned, and that the hit filter lets go ahead."""
-    core = m.core[m.thread[t].core]
     core.stores += 1
     host = hot_host(core, va)
     retire(core, host, size, words_of(host, size))

@@ -16,48 +16,42 @@ a line that the core has in M go ahead, since a marker writes what it has just r
 for them here gains nothing, and costs those to lines that cores fight for.)
 
 What the full path would do is done, in its order: the same counts, ages and clocks. Any other access (not a hit in both, a waiting store,
-an observer, a line crossing, a huge page, a policy other than LRU) reaches the door with nothing changed.
+one in flight, an observer, bytes that are not aligned, a huge page, a policy other than LRU) reaches the door with nothing changed.
 """
 
 import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot
-from hwmem.cache.hit_filter import HIT, LAST, NOT_KNOWN, known_frame, note_frame, note_line
+from hwmem.cache.hit_filter import HIT, LAST, NOT_KNOWN, known_frame, note_frame, note_line, page_slot
 from hwmem.cache.sets import index_of, touch_lru
-from hwmem.core.in_flight import meet_some
+from hwmem.core.in_flight import may_meet
 from hwmem.mmu.tlb import is_user_address, key_4k
 
-NOT_NEAR = -1
 NOWHERE = -1  # the entries of a line that was not looked for
 PAGE_ENTRY, LINE_ENTRY = 32, (1 << 32) - 1  # in `entries`: where the page's begins; the bits of the line's
 
 
 @hot
 def near(m, core, va, size):
-    """Perform a load that hits in the first-level TLB and the L1, with no store waiting and no observer on: the bytes' host address. For
-    any other load NOT_NEAR, with nothing changed."""
-    if core.plain == 0 or size > 8 or (va & LAST) + size > P.LINE:
-        return NOT_NEAR
-    seen = core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
-    if seen.line != (va | LAST):
-        seen.line, seen.entries = va | LAST, NOWHERE
-        return NOT_NEAR
-    page = core.hot_page[np.uint64(va >> P.PAGE_SHIFT & core.page_mask)]
+    """Physical address of the frame of an aligned load that hits in the first-level TLB and the L1 where it did before, with
+    no store waiting, none in flight to meet and no observer on; of any other load NOT_KNOWN."""
+    seen = seen_of(core, va)
+    if seen.line != (va | LAST) or not is_plain(core, va, size):
+        return NOT_KNOWN
     frame = frame_seen(m, core, va, seen)
-    if frame == NOT_KNOWN or not has_line(m, seen.entries & LINE_ENTRY, frame | va & P.PAGE - P.LINE):
-        frame = look(m, core, va)
-        if frame == NOT_KNOWN:
-            return NOT_NEAR
-    entry, host = seen.entries & LINE_ENTRY, m.ram_base + (frame | va & P.PAGE - 1)
-    use_both(m, core, va, frame, seen.entries, page)
-    may_store = m.tag[entry] & P.STATE_MASK == P.M and page.frame & 1 != 0 and core.sb_leaving == 0 and m.store_buffer_always == 0
-    note_line(core, va, host, may_store, HIT)
-    core.loads += 1
-    now = core.cycles
-    core.cycles = now + core.l1d.latency
-    core.cycles += meet_some(m, core, host, size, now)
-    return host
+    return frame if frame == NOT_KNOWN or has_line(m, seen.entries & LINE_ENTRY, frame | va & P.PAGE - P.LINE) else NOT_KNOWN
+
+
+@hot
+def seen_of(core, va):
+    return core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)]
+
+
+@hot
+def is_plain(core, va, size):
+    """Whether it is aligned, and neither waiting stores, observers nor stores in flight concern it."""
+    return core.plain != 0 and va & size - 1 == 0 and not may_meet(core, va)
 
 
 @hot
@@ -79,9 +73,13 @@ def has_line(m, entry, pa):
 
 
 @apart
-def look(m, core, va):
-    """The frame, after a search for page and line, or NOT_KNOWN; where they are is remembered."""
-    if m.mmu == 0 or core.l1d.policy != P.LRU or core.dtlb.policy != P.LRU or not is_user_address(core, va):
+def look(m, core, va, size):
+    """near, of a line that is not where it was: one that comes for the second time is searched for, and its place remembered."""
+    seen = seen_of(core, va)
+    if seen.line != (va | LAST):
+        seen.line, seen.entries = va | LAST, NOWHERE
+        return NOT_KNOWN
+    if not is_plain(core, va, size) or not m.mmu or core.l1d.policy != P.LRU or core.dtlb.policy != P.LRU or not is_user_address(core, va):
         return NOT_KNOWN
     j = index_of(m, core.dtlb, key_4k(core, va))
     if j < 0:
@@ -90,19 +88,25 @@ def look(m, core, va):
     i = index_of(m, core.l1d, (frame | va & P.PAGE - 1) >> P.LINE_SHIFT)
     if i < 0 or m.tag[i] & P.STATE_MASK == P.I:
         return NOT_KNOWN
-    core.seen[np.uint64(va >> P.LINE_SHIFT & P.SEEN - 1)].entries = j << PAGE_ENTRY | i
+    seen.entries = j << PAGE_ENTRY | i
     return frame
 
 
 @hot
-def use_both(m, core, va, frame, entries, page):
-    """The page and the line of a load that is near are used."""
+def perform_near(m, core, va, frame):
+    """The load that near, or look, found in `frame`: the bytes' host address."""
+    entries, page = seen_of(core, va).entries, page_slot(core, va)
+    i, j = entries & LINE_ENTRY, entries >> PAGE_ENTRY
     if page.page != (va | core.page_last):
-        core.leaf = m.word[entries >> PAGE_ENTRY]
-        touch_lru(m, core.dtlb, entries >> PAGE_ENTRY)
-        note_frame(core, va, frame)
-    touch_lru(m, core.l1d, entries & LINE_ENTRY)
+        touch_lru(m, core.dtlb, j)
+        note_frame(core, page, va, frame, m.word[j])
+    touch_lru(m, core.l1d, i)
+    host = m.ram_base + (frame | va & P.PAGE - 1)
+    may_store = m.tag[i] & P.STATE_MASK == P.M and page.frame & 1 != 0 and core.sb_leaving == 0 and m.store_buffer_always == 0
+    note_line(core, va, host, may_store, HIT)
+    core.loads += 1
     core.slow_accesses += 1
     core.dtlb.hits += 1
     core.l1d.hits += 1
-    core.source = P.FROM_L1
+    core.cycles += core.l1d.latency
+    return host

@@ -12,7 +12,7 @@ a language's atomics are; it learns of them from observe.ordered, which nothing 
 from hwmem import params as P
 from hwmem._jit import call_door, kernel
 from hwmem.cache.invalidations import process_all
-from hwmem.core.access import load, store
+from hwmem.core.access import is_width, load, store
 from hwmem.core.ring import begin_group
 
 
@@ -40,7 +40,8 @@ def store_release(m, t, va, size, value):
 @kernel
 def store_stream(m, t, va, size, value):
     """Write the low `size` bytes of `value` at `va` past the caches (movnti)."""
-    call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.STREAM_STORE << P.KIND_SHIFT, value)
+    width = size if is_width(size) else P.SIZE_MASK
+    call_door(m, P.DOOR_MEMORY, t, va, width | P.STREAM_STORE << P.KIND_SHIFT, value)
 
 
 @kernel

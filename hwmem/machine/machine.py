@@ -49,7 +49,7 @@ SEGV_CODES = {P.SEGV_MAPERR: "SEGV_MAPERR", P.SEGV_ACCERR: "SEGV_ACCERR", P.GENE
 BUS_CODES = {P.BUS_ADRERR: "BUS_ADRERR", P.BUS_ADRALN: "BUS_ADRALN", P.STACK_FAULT: "SI_KERNEL"}
 OTHER_ENDS = {
     P.NO_MEMORY: "out of memory: no frame for the page at {:#x}, thread {}",
-    P.BAD_SIZE: "an access at {:#x} by thread {} is none of 1 to 64 bytes wide",
+    P.BAD_SIZE: "an access at {:#x} by thread {} is not 1, 2, 4 or 8 bytes wide",
     P.BAD_THREAD: "there is no thread number {0:#x}, which thread {1} named",
 }
 TABLES = {

@@ -17,6 +17,12 @@ NAMES = {
         "FunctionCache.save_overload",
         "FunctionCache.enable",
     ],
+    "numba.core.callconv": [
+        "CPUCallConv.call_function",
+        "CPUCallConv.get_return_type",
+        "CPUCallConv._get_arg_packer",
+        "CPUCallConv._get_return_status",
+    ],
     "numba.core.cgutils": ["if_unlikely"],
     "numba.core.codegen": [
         "JITCodeLibrary._optimize_final_module",

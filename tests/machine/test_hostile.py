@@ -230,9 +230,53 @@ def wrong(m, w):
 """)
     workload = WORKLOADS.find(workload_name(str(file), WORKLOADS))
     job = Job(workload)
-    with pytest.raises(MachineError, match="there is no thread number|none of 1 to 64 bytes wide"):
+    with pytest.raises(MachineError, match="there is no thread number|not 1, 2, 4 or 8 bytes wide"):
         job.run()
     job.machine.check()
+
+
+WIDTHS = """import hwmem
+from hwmem import kernels as K
+
+
+@hwmem.workload("test-widths", "x", setup=lambda w, space: setattr(w, "a", space.map("a", 4096)),
+                size=hwmem.parameter(8, "bytes", -64, 65536), kind=hwmem.parameter(0, "load, store, stream", 0, 2),
+                warm=hwmem.parameter(0, "the hit filter knows the line", 0, 1), at=hwmem.parameter(0, "place", 0, 4000))
+def widths(m, w):
+    while True:
+        t = K.next_thread(m)
+        if t < 0:
+            return
+        if w.warm:
+            K.store64(m, t, w.a, 1)
+            K.load64(m, t, w.a)
+            K.load64(m, t, w.a)
+        if w.kind == 0:
+            K.load(m, t, w.a + w.at, w.size)
+        elif w.kind == 1:
+            K.store(m, t, w.a + w.at, w.size, 1)
+        else:
+            K.store_stream(m, t, w.a + w.at, w.size, 1)
+        K.finish(m, t)
+"""
+
+
+def test_a_width_that_there_is_not_ends_the_thread_on_every_path(tmp_path):
+    """As a processor has no such instruction, whatever the emulator knows of the line."""
+    from hwmem.programs import WORKLOADS
+    from hwmem.programs.file import workload_name
+    from hwmem.runs.job import Job
+
+    file = tmp_path / "widths.py"
+    file.write_text(WIDTHS)
+    workload = WORKLOADS.find(workload_name(str(file), WORKLOADS))
+    for size in (-64, -8, -1, 0, 3, 5, 6, 7, 9, 16, 24, 65536):
+        for kind, warm, at in [(0, 0, 0), (0, 1, 0), (0, 1, 1), (0, 1, 60), (1, 0, 0), (1, 1, 0), (1, 1, 3), (2, 1, 0)]:
+            job = Job(workload, parameters={"size": size, "kind": kind, "warm": warm, "at": at})
+            with pytest.raises(MachineError, match="is not 1, 2, 4 or 8 bytes wide"):
+                job.run()
+    for size in (1, 2, 4, 8):
+        Job(workload, parameters={"size": size, "kind": 0, "warm": 1, "at": 60}).run()
 
 
 @pytest.mark.parametrize("layout", P.LAYOUTS)
