@@ -19,8 +19,8 @@ def run(name, background="off", **parameters):
     return goalloc.run(name, gomaxprocs=1, background=background, **parameters)
 
 
-LONG = {"steady_gogc200", "memlimit_exceeded", "stacks", "scan_churn"}  # seconds each
-MINUTES = {"binary_trees", "steady_gogc100", "memlimit_gogc100", "assist_burst"}  # python -m tests.goalloc.scenarios has them, too
+LONG = {"memlimit_exceeded", "stacks", "scan_churn"}  # seconds each
+MINUTES = {"binary_trees", "steady_gogc100", "steady_gogc200", "memlimit_gogc100", "assist_burst"}  # in tests.goalloc.scenarios
 BESIDE = ("explicit_gc", "finalizers", "large_churn", "noscan_churn")  # with workers
 
 
