@@ -7,6 +7,7 @@
 What was scanned becomes credit (mgcmark_credit.py) 2,000 bytes at a time. Go: mgcmark.go gcDrain, gcDrainN.
 """
 
+from hwmem.core.ahead import expect
 from hwmem._jit import cold, hot, kernel
 from goalloc import constants as C, params as P
 from goalloc.base.nanotime import nanotime
@@ -116,6 +117,7 @@ def gcDrain(m, t, pp, gp, checkWork):
         if b == 0:
             flush_credit(m, t, w)
             return DRAINED, checkWork
+        expect(m, t, b)
         done = scanobject(m, t, b, w)
         step += done - before + EACH
         before = done

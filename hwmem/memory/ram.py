@@ -21,6 +21,7 @@ import ctypes
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from hwmem import params as P
@@ -73,6 +74,28 @@ def _accessors(size):
     overload(peek)(lambda address: checked_load if CHECKED else lambda address: load(address))
     overload(poke)(lambda address, value: checked_store if CHECKED else lambda address, value: store(address, value))
     return peek, poke
+
+
+def prefetch(address):
+    """Ask the host for the line of its memory at an address; no effect but time."""
+
+
+@intrinsic
+def _prefetch(typingctx, address):
+    def generate(context, builder, signature, args):
+        pointer, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32]), "llvm.prefetch.p0"
+        )
+        builder.call(function, [builder.inttoptr(args[0], pointer), i32(0), i32(3), i32(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@overload(prefetch)
+def _prefetch_jitted(address):
+    return lambda address: _prefetch(address)
 
 
 peek8, poke8 = _accessors(1)
