@@ -102,7 +102,7 @@ READING = (
     # Who runs next
     "hwmem.sched", "hwmem.sched.thread", "hwmem.sched.scheduler", "hwmem.sched.block",
     # One access: the core
-    "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.near", "hwmem.core.behind", "hwmem.core.fence", "hwmem.core.service",
+    "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.near", "hwmem.core.behind", "hwmem.core.ahead", "hwmem.core.fence", "hwmem.core.service",
     "hwmem.core.memory_door", "hwmem.core.long_way", "hwmem.core.place", "hwmem.core.signal", "hwmem.core.physical",
     "hwmem.core.store_buffer", "hwmem.core.ring", "hwmem.core.in_flight",
     # ... its translation

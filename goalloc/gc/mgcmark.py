@@ -7,8 +7,8 @@
 What was scanned becomes credit (mgcmark_credit.py) 2,000 bytes at a time. Go: mgcmark.go gcDrain, gcDrainN.
 """
 
-from hwmem.core.ahead import expect
 from hwmem._jit import cold, hot, kernel
+from hwmem.core.ahead import expect
 from goalloc import constants as C, params as P
 from goalloc.base.nanotime import nanotime
 from goalloc.gc.mgc_ready import HOME, WAITS
@@ -43,6 +43,8 @@ def next_grey(m, t, pp):
     if b == 0:
         wbBufFlush1(m, t, pp)
         b = tryGet(m, t, w)
+    if b:
+        expect(m, t, b)
     return b
 
 
@@ -117,7 +119,6 @@ def gcDrain(m, t, pp, gp, checkWork):
         if b == 0:
             flush_credit(m, t, w)
             return DRAINED, checkWork
-        expect(m, t, b)
         done = scanobject(m, t, b, w)
         step += done - before + EACH
         before = done

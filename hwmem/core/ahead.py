@@ -1,10 +1,10 @@
 """A look ahead on the host: what an access will need of the host's memory is fetched while something else goes on. Nothing emulated changes."""
 
+from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.cache.private import expect_request
 from hwmem.memory.ram import prefetch
 from hwmem.mmu.walk import foresee
-from hwmem import params as P
 
 
 @kernel
