@@ -8,7 +8,8 @@
       5. the entry is brought up to date
     put_back                                   private.py, when an O, E or M victim leaves a core
 
-If the entry says that no core holds the line, `request` goes straight on; otherwise `ask_others` takes all the steps.
+If the entry says that no core holds the line, `request` goes straight on; a writer gets it from its only holder by `take_over`; otherwise
+`ask_others` takes all the steps.
 
 Several sockets: an LLC answers its own cores when it has the line; a miss, or a store to a line whose REMOTE
 flag says that another socket may have it, asks the other LLCs (snooping between sockets).
