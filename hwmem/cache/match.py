@@ -7,10 +7,10 @@ pool `m.tag` has room behind its last line) and the caller masks those bits.
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from hwmem.layout import MACHINE
+from hwmem.memory.ram import fetch_soon
 from hwmem.params import KEY_MASK
 
 LANES = 8
@@ -66,12 +66,7 @@ def _prefetch(typingctx, m, first, i):
     def generate(context, builder, signature, args):
         pointer = ir.IntType(8).as_pointer()
         offset = builder.add(builder.shl(args[2], ir.IntType(64)(3)), args[1])
-        place = builder.gep(builder.bitcast(args[0], pointer), [offset])
-        i32 = ir.IntType(32)
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32]), "llvm.prefetch.p0"
-        )
-        builder.call(function, [place, i32(0), i32(3), i32(1)])
+        fetch_soon(builder, builder.gep(builder.bitcast(args[0], pointer), [offset]))
         return context.get_dummy_value()
 
     return types.void(m, types.int64, types.int64), generate

@@ -76,6 +76,13 @@ def _accessors(size):
     return peek, poke
 
 
+def fetch_soon(builder, place):
+    """Code that asks the host for the line of its memory at `place`, a byte's pointer."""
+    pointer, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32]), "llvm.prefetch.p0")
+    builder.call(function, [place, i32(0), i32(3), i32(1)])
+
+
 def prefetch(address):
     """Ask the host for the line of its memory at an address; no effect but time."""
 
@@ -83,11 +90,7 @@ def prefetch(address):
 @intrinsic
 def _prefetch(typingctx, address):
     def generate(context, builder, signature, args):
-        pointer, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32]), "llvm.prefetch.p0"
-        )
-        builder.call(function, [builder.inttoptr(args[0], pointer), i32(0), i32(3), i32(1)])
+        fetch_soon(builder, _pointer(builder, args[0], 8))
         return context.get_dummy_value()
 
     return types.void(types.int64), generate
