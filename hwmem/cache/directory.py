@@ -92,8 +92,7 @@ def take_over(m, c, line, i):
     forward_getx(m, c, owner, line)
     m.holder[i] = P.OWNED + c
     core.llc_entry = i
-    busy = busy_slot(m, line)
-    busy.line, busy.until = line, core.cycles
+    hold_line(m, core, line)
     return P.E
 
 
@@ -121,8 +120,7 @@ def ask_others(m, c, line, write, had, i):
         update_entry(m, c, i, state, far, write)
     core.llc_entry = i if m.inclusion == P.INCLUSIVE else -1  # a link that only inclusion keeps true
     if mask != NOBODY:
-        busy = busy_slot(m, line)
-        busy.line, busy.until = line, core.cycles
+        hold_line(m, core, line)
     if m.observe.events:
         log_event(m, c, line, change(kind, had, P.M if write else state), owner, core.cycles - start)
     return state
@@ -175,6 +173,13 @@ def update_entry(m, c, i, state, far, write):
 def busy_slot(m, line):
     """The slot that says until when the line is in transit between cores; it may hold another line's entry."""
     return m.busy[line & P.BUSY_SLOTS - 1]
+
+
+@kernel
+def hold_line(m, core, line):
+    """The line is in transit to the core until now: another core's request for it waits until then."""
+    busy = busy_slot(m, line)
+    busy.line, busy.until = line, core.cycles
 
 
 @kernel
