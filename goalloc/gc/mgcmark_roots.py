@@ -70,7 +70,7 @@ def gcMarkRootPrepare(m, t):
         put64(m, t, WORK + workType.stackRoots + at, get64(m, t, V.allgs + at))
     initialised = min(globals_bytes(m, t), INITIALISED_BYTES)
     end = jobs_of_kind(m, t, 0, C.fixedRootCount, 1 if initialised else 0)
-    end = jobs_of_kind(m, t, 1, end, 1 + (globals_bytes(m, t) - initialised + C.rootBlockBytes - 1) // C.rootBlockBytes)
+    end = jobs_of_kind(m, t, 1, end, max(-(-(globals_bytes(m, t) - initialised) // C.rootBlockBytes), 1))
     end = jobs_of_kind(m, t, 2, end, n * JOBS_OF_ARENA)
     end = jobs_of_kind(m, t, 3, end, get64(m, t, V.allgs + slice_.len) + get32(m, t, V.gomaxprocs))
     put32(m, t, WORK + workType.baseEnd, end)
@@ -122,10 +122,10 @@ def mark_job(m, t, w, i):
         markrootFreeGStacks(m, t)
     elif i < bss:
         done = mark_globals(m, t, w, 0, INITIALISED_BYTES)
-    elif i < spans - 1:
-        done = mark_globals(m, t, w, INITIALISED_BYTES + (i - bss) * C.rootBlockBytes, C.rootBlockBytes)
     elif i < spans:
-        done = mark_runtime(m, t, w)
+        done = mark_globals(m, t, w, INITIALISED_BYTES + (i - bss) * C.rootBlockBytes, C.rootBlockBytes)
+        if i == spans - 1:
+            done += mark_runtime(m, t, w)
     elif i < get32(m, t, WORK + workType.baseStacks):
         markrootSpans(m, t, w, i - spans)
     elif i < get32(m, t, WORK + workType.baseEnd):
@@ -139,7 +139,7 @@ def mark_job(m, t, w, i):
 @kernel
 def mark_globals(m, t, w, first, n):
     """Of the program's globals `n` bytes from byte `first` on, or as many as there are: those with a mask by it, the others as pointers."""
-    n, guest = min(globals_bytes(m, t) - first, n), m.process[m.thread[t].process].guest
+    n, guest = min(max(globals_bytes(m, t) - first, 0), n), m.process[m.thread[t].process].guest
     masked = min(max(guest[P.GLOBALS_MASKED] - first, 0), n)
     if masked:
         section = (

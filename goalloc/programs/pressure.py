@@ -25,8 +25,8 @@ from goalloc.values.map import makemap, mapassign
 
 TREE = struct("tree node", left=pointer, right=pointer)
 LEFT, RIGHT, TREE_SIZE = TREE.offsets["left"], TREE.offsets["right"], TREE.size
-DEEPEST = 23  # main's variables: a subtree of each depth that waits for the one at its right, then that one, and the last complete tree
-LAST = DEEPEST + 1
+DEEPEST = 23  # main's variables: a subtree of each depth that waits for the one at its right, then that one, and the tree that is kept
+KEPT = DEEPEST + 1
 HEAD = 1  # main's variable: the list
 HMAP = Type("hmap", DECLARED["hmap"].size, 8, pointer_words("hmap"))
 HMAP_SIZE, KEY_BITS = HMAP.size, (1 << 40) - 1
@@ -43,26 +43,25 @@ def place_recursion(w, space):
 
 @kernel
 def build_node(m, t, w, held):
-    """A leaf, or the node above two subtrees; whether the tree is complete, and so in place of the last. `held`: address of main's variables."""
+    """A leaf, or the node above two subtrees: if the tree is complete, its address, else 0. `held`: address of main's variables."""
     x = mallocgc(m, t, TREE_SIZE, w.tree)
     if x == 0:
-        return False
+        return 0
     w.done += 1
     right = held + 8 * DEEPEST
     if w.level:
         write_pointer(m, t, x + LEFT, load64(m, t, held + 8 * (w.level - 1)))
         write_pointer(m, t, x + RIGHT, load64(m, t, right))
     if w.level == w.depth:
-        store64(m, t, held + 8 * LAST, x)
         w.level = w.leaf = 0
-        return True
+        return x
     if w.leaf >> w.level & 1:
         store64(m, t, right, x)
         w.level += 1
     else:
         store64(m, t, held + 8 * w.level, x)
         w.leaf, w.level = w.leaf + 1, 0
-    return False
+    return 0
 
 
 @kernel
@@ -78,7 +77,7 @@ def next_tree(w, depth):
 
 @workload(
     "recursive-trees",
-    "main builds a tree that it keeps, then trees of several depths, from the leaves up, each in place of the last",
+    "main builds a tree that it keeps, then trees of several depths, from the leaves up, each in place of the last in a global",
     setup=place_recursion,
     values=read_steady,
     operation="node",
@@ -97,16 +96,22 @@ def recursive_trees(m, w):
             return
         step = where(m, t, gp)
         if step == MAIN:
-            call_door(m, P.DOOR_STACK, t, CALL, gp, 8 * (LAST + 1))
+            call_door(m, P.DOOR_STACK, t, CALL, gp, 8 * (KEPT + 1))
             go_on(m, t, gp, FILL)
-        elif step == COLLECT:
+            continue
+        if step == COLLECT:
             end_main(m, t, w)
-        elif build_node(m, t, w, load64(m, t, gp + SP)):
-            if step == FILL:
-                write_pointer(m, t, w.root, load64(m, t, load64(m, t, gp + SP) + 8 * LAST))
-                go_on(m, t, gp, DROP)
-            if not next_tree(w, w.least if step == FILL else w.depth + w.step):
-                go_on(m, t, gp, COLLECT)
+            continue
+        x = build_node(m, t, w, load64(m, t, gp + SP))
+        if x == 0:
+            continue
+        if step == FILL:
+            store64(m, t, load64(m, t, gp + SP) + 8 * KEPT, x)
+            go_on(m, t, gp, DROP)
+        else:
+            write_pointer(m, t, w.root, x)
+        if not next_tree(w, w.least if step == FILL else w.depth + w.step):
+            go_on(m, t, gp, COLLECT)
 
 
 # allocation-burst

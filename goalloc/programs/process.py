@@ -21,9 +21,9 @@ from goalloc.types import Type
 BACKGROUND = parameter("go", "go: workers mark in the background, as in Go; off: only goroutines that allocate mark", choices=("go", "off"))
 OVERLAPPED = {"l1d": {"latency": 1}}  # the machine of these programs: a processor overlaps loads that hit; allocating is mostly such
 GLOBALS_BYTES, STACK_BYTES = 205_384, 41_944
-SCANNED_BYTES, PLAIN_BYTES = 5_656, 2_304  # of objects, beside the runtime's own
+DATA_BYTES, BSS_BYTES, PLAIN_BYTES = 2_304, 3_352, 2_688  # of objects, beside the runtime's own: scanned ones, by who points to them, and others
 WAITING = 2  # goroutines of the runtime's, beside those that the first collection makes
-STARTED = (48, 80, 96, 112, 144, 160, 176, 208, 224, 240)  # sizes of which a span has been begun: 26 are, with those of others
+STARTED = (48, 96, 144, 160, 176, 192, 208, 224, 240)  # sizes of which a span has been begun: 26 are, with those of others
 WORD = 8
 # Of eight words of a small program's data and bss, how many are pointers: groups with 0, 1, 2, ... 8 (firstmoduledata's gcdatamask and gcbssmask)
 DATA_GROUPS = (0, 2, 31, 65, 88, 1, 3, 2, 65)
@@ -50,15 +50,22 @@ def fill_process(w, space, gp):
     for _ in range(WAITING):
         rt.go()
     rt.malloc_many(STARTED)
-    rt.globals(INITIALISED_BYTES // WORD)  # which point to nothing in the heap
+    root_object(rt, rt.globals(1), DATA_BYTES)  # which is marked before the other globals are looked at
+    rt.globals(INITIALISED_BYTES // WORD - 1)
     roots = rt.globals(2)
+    root_object(rt, roots, BSS_BYTES)
+    root_object(rt, roots + WORD, PLAIN_BYTES, plain=True)
     rest = (GLOBALS_BYTES - DATA_ROOT_BYTES - (roots + 3 * WORD - GLOBALS)) // WORD
     set_masks(rt, rt.globals(rest) + WORD * rest - GLOBALS)
-    for root, size, pointers in ((roots, SCANNED_BYTES, (SCANNED_BYTES - WORD,)), (roots + WORD, PLAIN_BYTES, ())):
-        rt.write_pointer(root, rt.mallocgc(size, type=Type(f"{size} bytes", size, WORD, pointers)))
     rt.call(0, P.DOOR_STACK, CALL, gp, STACK_BYTES)
     if w.background == "off":
         space.process.machine.state.process[space.process.number].guest[P.COLLECTOR] |= P.ALONE
+
+
+def root_object(rt, root, size, plain=False):
+    """An object of the process's own, to which the global variable at `root` points; one that is not plain is scanned to its end."""
+    of = Type(f"{size} bytes", size, WORD, () if plain else (size - WORD,))
+    rt.write_pointer(root, rt.mallocgc(size, type=of))
 
 
 def set_masks(rt, nbytes):
