@@ -273,7 +273,7 @@ def go_deep(m, t, w, gp):
 
 def place_finalizers(w, space):
     place(w, space)
-    w.typ, w.round = space.runtime.type_address(Type("object", 16, 8, (0,))), 0
+    w.typ, w.round = space.runtime.type_address(Type("object", FINALIZED_SIZE, 8, (0,))), 0
 
 
 def read_finalizers(w, space):

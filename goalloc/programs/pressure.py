@@ -12,7 +12,7 @@ from hwmem._jit import call_door
 from hwmem.kernels import kernel, load64, store64
 from hwmem.programs.registry import parameter
 from goalloc import params as P
-from goalloc.heap.stack import CALL, SP
+from goalloc.heap.stack import CALL, HI, SP
 from goalloc.kernels import DONE, gc, mallocgc, write_pointer
 from goalloc.layout import DECLARED, pointer_words
 from goalloc.programs.collected import CHURN, COLLECT, FILL, NOSCAN, SIZE, draw, end_main, fill_slot, make_slots, place, read_steady
@@ -25,8 +25,9 @@ from goalloc.values.map import makemap, mapassign
 
 TREE = struct("tree node", left=pointer, right=pointer)
 LEFT, RIGHT, TREE_SIZE = TREE.offsets["left"], TREE.offsets["right"], TREE.size
-DEEPEST = 23  # main's variables: a subtree of each depth that waits for the one at its right, then that one, and the tree that is kept
-KEPT = DEEPEST + 1
+KEPT = 1  # main's variable: the tree that is kept
+BUILDER = 56  # bytes of the stack that a call of the function takes which builds trees, as Go compiles it
+LEFT_BUILT, RIGHT_BUILT = 16, 24  # where in it the subtrees are
 HEAD = 1  # main's variable: the list
 HMAP = Type("hmap", DECLARED["hmap"].size, 8, pointer_words("hmap"))
 HMAP_SIZE, KEY_BITS = HMAP.size, (1 << 40) - 1
@@ -38,28 +39,29 @@ DROP = 8  # a place in a program, beside those of collected.py
 
 def place_recursion(w, space):
     place(w, space)
-    w.tree, w.level, w.leaf, w.depth, w.left = space.runtime.type_address(TREE), 0, 0, w.kept, 1
+    w.tree, w.level, w.leaf, w.depth, w.left, w.used = space.runtime.type_address(TREE), 0, 0, w.kept, 1, 0
 
 
 @kernel
-def build_node(m, t, w, held):
-    """A leaf, or the node above two subtrees: if the tree is complete, its address, else 0. `held`: address of main's variables."""
+def build_node(m, t, w, gp):
+    """The call at height `level` returns a leaf, or the node above its two subtrees: if the tree is complete, its address, else 0."""
+    store64(m, t, gp + SP, load64(m, t, gp + HI) - w.used - BUILDER * (w.depth - w.level + 1))
     x = mallocgc(m, t, TREE_SIZE, w.tree)
     if x == 0:
         return 0
     w.done += 1
-    right = held + 8 * DEEPEST
+    frame = load64(m, t, gp + SP)
     if w.level:
-        write_pointer(m, t, x + LEFT, load64(m, t, held + 8 * (w.level - 1)))
-        write_pointer(m, t, x + RIGHT, load64(m, t, right))
+        write_pointer(m, t, x + LEFT, load64(m, t, frame + LEFT_BUILT))
+        write_pointer(m, t, x + RIGHT, load64(m, t, frame + RIGHT_BUILT))
     if w.level == w.depth:
         w.level = w.leaf = 0
         return x
     if w.leaf >> w.level & 1:
-        store64(m, t, right, x)
+        store64(m, t, frame + BUILDER + RIGHT_BUILT, x)
         w.level += 1
     else:
-        store64(m, t, held + 8 * w.level, x)
+        store64(m, t, frame + BUILDER + LEFT_BUILT, x)
         w.leaf, w.level = w.leaf + 1, 0
     return 0
 
@@ -96,17 +98,18 @@ def recursive_trees(m, w):
             return
         step = where(m, t, gp)
         if step == MAIN:
-            call_door(m, P.DOOR_STACK, t, CALL, gp, 8 * (KEPT + 1))
+            w.used = load64(m, t, gp + HI) - load64(m, t, gp + SP)
+            call_door(m, P.DOOR_STACK, t, CALL, gp, BUILDER * (max(w.kept, w.deepest) + 1))  # as deep as it gets
             go_on(m, t, gp, FILL)
             continue
         if step == COLLECT:
             end_main(m, t, w)
             continue
-        x = build_node(m, t, w, load64(m, t, gp + SP))
+        x = build_node(m, t, w, gp)
         if x == 0:
             continue
         if step == FILL:
-            store64(m, t, load64(m, t, gp + SP) + 8 * KEPT, x)
+            store64(m, t, variable(m, t, gp, KEPT), x)
             go_on(m, t, gp, DROP)
         else:
             write_pointer(m, t, w.root, x)

@@ -53,6 +53,7 @@ from goalloc.layout import (
     TYPES,
     debug,
     m_,
+    mcache,
     p_,
     pointer_words,
     schedt,
@@ -217,6 +218,8 @@ class Runtime(Values, Collecting, Looking):
         x = self.call(0, P.DOOR_NEXT_FREE, self.process.load(V.mcache0), spanclass, 0)
         self.machine.state.thread[self.process.thread_on(0)].guest[P.SIZE] = class_to_size[spanclass >> 1]
         self.call(0, P.DOOR_HEAP_BITS, x, size, self.type_address(of))
+        scanned = self.process.load(V.mcache0) + mcache.scanAlloc
+        self.process.store(scanned, self.process.load(scanned) + of.ptrdata)
         if variable:
             self.process.store(variable, x)
         return x
