@@ -3,7 +3,7 @@
     python -m tests.goalloc.scenarios [--configuration P1 P2 P1_fifo] [--scenario NAME ...]         a table: recorded, ours, what is not met
 
     P1_fifo   one P, real-time priority on one core: all marking is done by who allocates. Where the recorded runs are the same, the number of cycles
-              is equal, and trigger, marked bytes and next goal of each are within 3 % (8 % in the first two of `stacks`)
+              is equal, and trigger, marked bytes, next goal and scanned bytes of each are within 3 %
     P1, P2    workers mark: cycles within the recorded ones, 20 % more or less; GCCPUFraction and the pauses within a factor of 2 of the median
 
 P2 is held to P2_fifo where there is one: real-time priority on two cores. Recorded beside other load, the second P's thread waited for a core, in the
@@ -51,18 +51,25 @@ PROGRAMS = {  # scenario: (program, its parameters there)
 }
 CYCLE, MARKED, NEXT_GOAL, TRIGGER = range(4)  # columns of the recorded rows; SCANNED is 0 where the next cycle had begun already
 SCANNED, NEAR, WIDER, FACTOR = 8, 0.03, 0.2, 2
-FIRST_STACKS = "a span of 8 KiB is begun earlier than by the real one, before the goal and not behind it: 8 % more are marked"
 CLEARING = "memory is cleared by 8 bytes here, a line at a time from beyond the caches: the program itself takes several times as long"
 LINES = (
     "272 lists are emptied by two atomic stores each, here on lines that the program has driven from L1 and L2 and that nothing prefetches"
 )
 COLD = "no instructions are fetched here: after a sleep the real code of pauses and workers is cold"
 LOADED = "recorded beside other load, 204 us; at real-time priority on two cores 34 to 54 us, medians of seven runs (11 to 19 cycles)"
-PACE = "an object of 16 bytes is marked in 29 ns here and in 18 there, beside as much time of allocating: cons/mark is 2.3 for 2.6"
+WHERE_IN_A_TREE = (  # cycles 21 to 33
+    "as much lives as there is of a tree of 128 KiB or 2 MiB: where in it a cycle begins hangs on every byte before. The real program, built with "
+    "fewer imported packages (992 bytes of globals, two begun spans), differs as much, and has 32 cycles"
+)
+SLOWER = "13 for 10 (4 to 12 beside other load): objects of 1 KiB are cleared by 8 bytes, so less is allocated while 7.6 MB of stacks are scanned"
 # The recording machine's, in cycles: a core is interrupted by way of the hypervisor, which also wakes it: 6.7, 10, 6.7 and 9 us
 VIRTUAL = {"wake_call": 20_000, "wake_idle": 30_000, "shootdown": 20_000, "shootdown_remote": 27_000}
 NOT_MET = {  # (configuration, scenario, figure): why
-    ("P1_fifo", "binary_trees", "cycles"): PACE,
+    ("P1_fifo", "explicit_gc", "scanned"): "the recorded program keeps its objects in slices, of 24 bytes each, and in a second array",
+    ("P1_fifo", "binary_trees", "marked"): WHERE_IN_A_TREE,
+    ("P1_fifo", "binary_trees", "scanned"): WHERE_IN_A_TREE,
+    ("P1_fifo", "binary_trees", "next goal"): WHERE_IN_A_TREE,
+    ("P1_fifo", "binary_trees", "trigger"): WHERE_IN_A_TREE,
     ("P1", "finalizers", "processors"): COLD,
     ("P1", "finalizers", "pause"): COLD,  # at the bound: 6.0 for 12.0
     ("P1", "large_churn", "processors"): CLEARING,
@@ -71,6 +78,7 @@ NOT_MET = {  # (configuration, scenario, figure): why
     ("P1", "scan_churn", "pause"): LINES,
     ("P2", "memlimit_exceeded", "pause"): LOADED,
     ("P2", "noscan_churn", "processors"): CLEARING,
+    ("P2", "stacks", "cycles"): SLOWER,
 }
 
 
@@ -112,7 +120,7 @@ def missed(scenario, configuration, result):
             if ours["cycles"] != least:
                 yield "cycles", ours["cycles"], least
             else:
-                yield from missed_rows(scenario, real["rows"], result.gc)
+                yield from missed_rows(real["rows"], result.gc)
         return
     if not (1 - WIDER) * least <= ours["cycles"] <= (1 + WIDER) * most:
         yield "cycles", ours["cycles"], real["cycles"]
@@ -121,9 +129,9 @@ def missed(scenario, configuration, result):
             yield figure, round(ours[figure], 4), real[figure]
 
 
-def missed_rows(scenario, rows, cycles):
+def missed_rows(rows, cycles):
     for row in rows:
-        ours, near = cycles[row[CYCLE] - 1], 0.08 if scenario == "stacks" and row[CYCLE] <= 2 else NEAR
+        ours = cycles[row[CYCLE] - 1]
         began = cycles[min(row[CYCLE], len(cycles) - 1)] if row[SCANNED] == 0 else ours  # looked at when the next one had begun
         if ours["forced"]:  # within the call: what was seen is the one before
             began = cycles[max(row[CYCLE] - 2, 0)]
@@ -131,8 +139,9 @@ def missed_rows(scenario, rows, cycles):
             ("marked", ours["heap_marked"], row[MARKED]),
             ("next goal", ours["next_goal"], row[NEXT_GOAL]),
             ("trigger", began["heap_trigger"], row[TRIGGER]),
+            ("scanned", ours["heap_scan_work"], row[SCANNED]),
         ):
-            if real and abs(got - real) > near * real:
+            if real and abs(got - real) > NEAR * real:
                 yield f"{figure} of cycle {row[CYCLE]}", got, real
 
 

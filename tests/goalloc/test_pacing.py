@@ -18,7 +18,20 @@ from goalloc.gc.mgcpacer_workers import (
     removeIdleMarkWorker,
     worker_mode,
 )
-from goalloc.layout import gcControllerState, mheap, mstats, p_, schedt, sweepdata, variables as V
+from goalloc.layout import (
+    DECLARED,
+    gcControllerState,
+    mcache,
+    mheap,
+    mstats,
+    p_,
+    pointer_words,
+    schedt,
+    sweepdata,
+    workType,
+    variables as V,
+)
+from goalloc.types import Type
 
 MIB = 1 << 20
 DEDICATED, FRACTIONAL, IDLE = K.gcMarkWorkerDedicatedMode, K.gcMarkWorkerFractionalMode, K.gcMarkWorkerIdleMode
@@ -203,3 +216,23 @@ def test_sweeping_is_paced_to_be_over_at_the_trigger(runtime):
     trigger = (4 * MIB) // 64 * 61  # nothing is marked, nothing known of cons/mark: the latest there is
     left = trigger - controller("heapLive") - MIB
     assert ratio() == rt.process.load(V.mheap_ + mheap.pagesInUse) / left
+
+
+def test_what_is_allocated_before_there_is_a_p_counts_as_scannable_too(runtime):
+    """allp and each p are typed objects: mallocgc adds the size up to a type's last pointer to mcache.scanAlloc, and a refill that to heapScan."""
+    rt = runtime(gomaxprocs=1)
+    ld = rt.process.load
+    counted = ld(V.gcController + gcControllerState.heapScan) + ld(ld(rt.ps[0] + p_.mcache) + mcache.scanAlloc)
+    assert counted == 8 + Type("p", DECLARED["p"].size, 8, pointer_words("p")).ptrdata
+
+
+@pytest.mark.parametrize("words, jobs", [(0, (0, 1)), (100, (1, 1)), (16_400 // 8, (1, 1)), (30_000, (1, 1)), (40_000, (1, 2))])
+def test_globals_are_root_jobs_of_the_data_and_of_the_bss_with_the_runtimes(runtime, words, jobs):
+    """As in markrootPrepare: 256 KiB a job; the runtime's own variables are in the bss, not in a job of their own."""
+    rt = runtime(gomaxprocs=1)
+    if words:
+        rt.globals(words)
+    rt.gc()
+    data, bss, spans = (rt.process.load(V.work + at, size=4) for at in (workType.baseData, workType.baseBSS, workType.baseSpans))
+    assert (bss - data, spans - bss) == jobs
+    assert rt.gc_cycles()[-1]["globals_scan"] == 8 * words + 40
