@@ -1,6 +1,6 @@
 """Results that earlier versions saved are read if what they lack has a value that means the same; else the line says so.
 
-tests/oracles/results: files that those versions wrote, 0.1.0 before its release. A setting, counter or column that comes without a word on
+tests/oracles/results: files (.hwm, which git leaves out) that those versions wrote, 0.1.0 before its release. A setting, counter or column that comes without a word on
 what it was before makes the first test fail.
 """
 
@@ -21,7 +21,7 @@ KEPT = ROOT / "tests" / "oracles" / "results"
 
 @pytest.mark.parametrize("name, commands", [("before_wake_call", [main]), ("before_wake_call_go", [main, goalloc.cli.cli.main])])
 def test_a_result_from_before_a_setting_is_read(tmp_path, capsys, name, commands):
-    path = KEPT / f"{name}.hwm"
+    path = KEPT / f"{name}.zip"
     with zipfile.ZipFile(path) as archive:
         document = json.loads(archive.read("result.json"))
     assert "wake_call" not in document["config"]["kernel"]
@@ -38,7 +38,7 @@ def test_a_result_from_before_a_setting_is_read(tmp_path, capsys, name, commands
 
 @pytest.mark.parametrize("name, lacks", [("before_recency", "recency is missing"), ("before_lazy", "'series.lazy' is missing")])
 def test_one_without_what_cannot_be_known_says_which_version_wrote_it(capsys, name, lacks):
-    path = KEPT / f"{name}.hwm"
+    path = KEPT / f"{name}.zip"
     assert main(["report", str(path)]) == 2
     told = capsys.readouterr().err
     assert told.startswith(f"hwmem: {path}: written by an earlier hwmem (0.1.0; this is {hwmem.__version__}), or damaged: {lacks}")
@@ -57,7 +57,7 @@ def test_one_without_what_cannot_be_known_says_which_version_wrote_it(capsys, na
 )
 def test_names_of_other_versions_are_no_damage_alone(tmp_path, change, words):
     path = tmp_path / "r.hwm"
-    path.write_bytes((KEPT / "before_wake_call.hwm").read_bytes())
+    path.write_bytes((KEPT / "before_wake_call.zip").read_bytes())
     rewrite(path, change)
     with pytest.raises(hwmem.ResultError, match=words) as refused:
         hwmem.load_result(path)
