@@ -29,12 +29,15 @@ from hwmem.sched.block import enqueue, leave_core, wake
 def next_thread(m):
     """The thread whose step it is now, -1 when no thread can run or the run is to stop."""
     last = m.current_core
-    if last >= 0:
-        m.key[last] = next_event(m.core[last])
-    best, key = 0, m.key[0]
-    for c in range(1, m.cores):
-        if m.key[c] < key:
+    best, key = 0, P.NEVER
+    for c in range(m.cores):  # of the others, which the host finds while the last step's clock is still in the making
+        if c != last and m.key[c] < key:
             best, key = c, m.key[c]
+    if last >= 0:
+        own = next_event(m.core[last])
+        m.key[last] = own
+        if own < key + (last < best):
+            best, key = last, own
     core = m.core[best]
     m.current_core = best
     if (
@@ -61,7 +64,7 @@ def schedule(m, c, unused_a, unused_b, unused_c):
         drain_due(m, c, m.key[c])
         if m.core[c].current and m.key[c] < m.core[c].cycles:  # that was a store's turn; the thread's comes later
             m.key[c] = next_event(m.core[c])
-            c = first_core(m)
+            c, _ = first_core(m)
             continue
         wake_due(m, c)
         if settle(m, c):
@@ -70,7 +73,7 @@ def schedule(m, c, unused_a, unused_b, unused_c):
             m.thread[t].steps += 1
             return t
         m.key[c] = next_alarm(m, c)
-        c = first_core(m)
+        c, _ = first_core(m)
     m.current_core = -1
     m.deadlocked = 0
     for t in range(m.threads):
@@ -101,11 +104,12 @@ def is_over(m, t):
 
 @kernel
 def first_core(m):
-    best = 0
+    """The core with the smallest key, and that key."""
+    best, key = 0, m.key[0]
     for c in range(1, m.cores):
-        if m.key[c] < m.key[best]:
-            best = c
-    return best
+        if m.key[c] < key:
+            best, key = c, m.key[c]
+    return best, key
 
 
 @kernel
