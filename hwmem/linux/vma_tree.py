@@ -6,7 +6,8 @@ free room between a VMA and its predecessor (a growing stack's guard taken off),
 subtree: so the highest gap of a wanted length is found on one way down, as Linux did by the same figures until 6.0
 (rb_subtree_gap; now its maple tree). A list by address (`prev`, `next`) goes with it. Links are record numbers + 1. What a
 look-up reads on its way down, a VMA's end and its children, lies together in m.vma_node, four VMAs to a line of the
-host's cache.
+host's cache. The last answer is remembered, with the addresses for which it is the answer (the gap below it included),
+until a VMA comes, goes or changes its bounds.
 
 Cost: O(log n) for each of them; 65,530 VMAs are about 40 steps deep.
 """

@@ -17,7 +17,7 @@ No thread runs from cycle `m.until` on: a limit, or 0 when the user at the promp
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import DOORS, call_door, cold, kernel
+from hwmem._jit import DOORS, call_door, cold, hot, kernel
 from hwmem.bits import bit
 from hwmem.cache.hit_filter import forget_lines, forget_pages
 from hwmem.cache.invalidations import process_all
@@ -29,17 +29,12 @@ from hwmem.sched.block import enqueue, leave_core, wake
 def next_thread(m):
     """The thread whose step it is now, -1 when no thread can run or the run is to stop."""
     last = m.current_core
-    best, key = 0, P.NEVER
-    for c in range(m.cores):  # of the others, which the host finds while the last step's clock is still in the making
-        if c != last and m.key[c] < key:
-            best, key = c, m.key[c]
-    if last >= 0:
-        own = next_event(m.core[last])
-        m.key[last] = own
-        if own < key + (last < best):
-            best, key = last, own
+    best, key = earliest_but(m, last)
+    if last >= 0 and goes_on(m, last, best, key):
+        best, key = last, m.key[last]
+    else:
+        m.current_core = best
     core = m.core[best]
-    m.current_core = best
     if (
         core.current == 0
         or core.cycles >= core.slice_end
@@ -51,6 +46,24 @@ def next_thread(m):
     t = core.current - 1
     m.thread[t].steps += 1
     return t
+
+
+@hot
+def earliest_but(m, last):
+    """The core with the smallest key but for `last`, whose clock the host may still be computing; and that key."""
+    best, key = 0, P.NEVER
+    for c in range(m.cores):
+        if c != last and m.key[c] < key:
+            best, key = c, m.key[c]
+    return best, key
+
+
+@hot
+def goes_on(m, last, best, key):
+    """Whether core `last`, whose key is brought up to date, comes before all others, of which `best` with its `key` is the first."""
+    own = next_event(m.core[last])
+    m.key[last] = own
+    return own < key + (last < best)
 
 
 @DOORS.door(P.DOOR_SCHEDULE)
