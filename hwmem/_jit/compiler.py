@@ -34,6 +34,7 @@ from hwmem._jit.cache import KernelCache
 from hwmem._jit.calls import make_lean
 from hwmem._jit.progress import name_of, progress
 from hwmem._jit.sparing import BarePasses, UncountedLower, compiling, is_own, once_a_tree, spare
+from hwmem._jit.strings import give_back_once
 from hwmem.ctrl_c import none_lost
 from hwmem.errors import MachineError
 
@@ -105,6 +106,7 @@ _forward_indices = _ForwardIndices() if not JIT_DISABLED else None
 if not JIT_DISABLED:
     spare()
     make_lean()
+    give_back_once()
 
 
 class LinkOnlyLibrary(JITCodeLibrary):

@@ -180,13 +180,13 @@ class Machine:
         is the whole address space and was there before (machine/replay.py). Raises TypeError, ValueError, SegmentationFault;
         after Ctrl-C Interrupted, a KeyboardInterrupt whose `result` is the counters so far.
         """
-        owner = self._own(process) or self.stand_in()
+        owner, before = self._own(process) or self.stand_in(), None
         try:
             before = counters.raw(self)
             Player(self, owner, core).play(trace)
             return counters.named(self, counters.raw(self) - before)
         except KeyboardInterrupt:
-            raise Interrupted(counters.named(self, counters.raw(self) - before)) from None
+            raise Interrupted(None if before is None else counters.named(self, counters.raw(self) - before)) from None
         finally:
             if process is None:
                 owner.exit()
