@@ -86,6 +86,8 @@ def carry_out(top, words):
     except MemoryError:
         message, status = "this host has not enough memory for that", USAGE
     print(f"{top.prog}: {(one_line if status == USAGE else printable)(str(message))}", file=sys.stderr, flush=True)
+    if hasattr(message, "exit_status"):  # the emulated program's, in the words of `go run`
+        print(f"exit status {message.exit_status}", file=sys.stderr, flush=True)
     if running():  # a kernel, or the compiler, goes on that nobody waits for
         os._exit(status)
     return status
