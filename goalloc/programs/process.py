@@ -45,8 +45,10 @@ def start_collected(w, space):
 
 
 def fill_process(w, space, gp):
-    """Globals, objects and, for goroutine `gp`, the stack of a recorded process."""
+    """Globals, objects and, for goroutine `gp`, the stack of a recorded process. Nothing is collected meanwhile: Python is not the thread of a P."""
     rt = space.runtime
+    guest = space.process.machine.state.process[space.process.number].guest
+    guest[P.COLLECTOR] |= P.BEGINS
     for _ in range(WAITING):
         rt.go()
     rt.malloc_many(STARTED)
@@ -57,8 +59,9 @@ def fill_process(w, space, gp):
     for root, size, pointers in ((roots, SCANNED_BYTES, (SCANNED_BYTES - WORD,)), (roots + WORD, PLAIN_BYTES, ())):
         rt.write_pointer(root, rt.mallocgc(size, type=Type(f"{size} bytes", size, WORD, pointers)))
     rt.call(0, P.DOOR_STACK, CALL, gp, STACK_BYTES)
+    guest[P.COLLECTOR] &= ~P.BEGINS
     if w.background == "off":
-        space.process.machine.state.process[space.process.number].guest[P.COLLECTOR] |= P.ALONE
+        guest[P.COLLECTOR] |= P.ALONE
 
 
 def set_masks(rt, nbytes):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hwmem import params as P
+from hwmem.ctrl_c import heard
 from hwmem.observe import c2c, events, race_report, switches
 
 SEVERAL = -1
@@ -40,6 +41,7 @@ class Watch(NamedTuple):
         try:
             run()
         except KeyboardInterrupt:
+            heard.clear()
             stopped = INTERRUPTED
         wall, counters = time.perf_counter() - began, machine.counters()
         self.stop(machine)

@@ -1,6 +1,6 @@
 """Results that earlier versions saved are read if what they lack has a value that means the same; else the line says so.
 
-tests/oracles/results: files (.hwm, which git leaves out) that those versions wrote, 0.1.0 before its release. A setting, counter or column that comes without a word on
+tests/oracles/results: files that those versions wrote, 0.1.0 before its release. A setting, counter or column that comes without a word on
 what it was before makes the first test fail.
 """
 
