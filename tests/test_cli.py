@@ -144,6 +144,31 @@ def test_a_python_file_runs_as_the_workload_it_registers(capsys, tmp_path):
     assert called(capsys, "run", tmp_path / "empty.py") == (2, "", f"hwmem: {tmp_path}/empty.py: registers no workload\n")
 
 
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (b"import sys\nsys.exit(3)\n", ":2: SystemExit: 3"),
+        (b"import sys\nsys.exit()\n", ":2: SystemExit"),
+        (b"x = 1\0\n", ": SyntaxError: source code string cannot contain null bytes"),
+    ],
+)
+def test_a_python_file_that_ends_or_cannot_be_read_is_refused_by_name(capsys, tmp_path, text, said):
+    file = tmp_path / "mine.py"
+    file.write_bytes(text)
+    status, out, err = called(capsys, "run", file)
+    assert (status, out) == (2, "") and err.startswith(f"hwmem: {file}{said}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("cycles", [0, -1, 10**30])
+def test_max_cycles_that_cannot_be_are_refused_in_one_line(capsys, cycles):
+    refused = f"hwmem: --max-cycles must be an integer from 1 to {10**18}, not {cycles}\n"
+    assert called(capsys, "run", "false-sharing", "--max-cycles", cycles) == (2, "", refused)
+
+
+def test_a_trace_that_the_host_cannot_read_is_named(capsys):
+    assert called(capsys, "trace", "/proc/self/mem") == (2, "", "hwmem: /proc/self/mem: input/output error\n")
+
+
 def run_with_a_mistake(capsys, tmp_path, line, wrong):
     """A user's file whose line `line` is `wrong`; the file, and what running it gives."""
     file = tmp_path / "broken.py"

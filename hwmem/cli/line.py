@@ -183,10 +183,13 @@ def run_job(job, arguments):
     """The result of a Job, watched as the options say."""
     from hwmem.observe.switches import EVENTS
     from hwmem.programs.file import blaming
+    from hwmem.runs.job import MAX_CYCLES
     from hwmem.runs.watch import Watch
 
     with refusing():
         watch = Watch(classify=arguments.classify, events=EVENTS.check("--events", arguments.events), races=arguments.races)
+        if arguments.max_cycles is not None:
+            MAX_CYCLES.check("--max-cycles", arguments.max_cycles)
     with blaming(arguments.workload), keeping(arguments):
         return job.run(progress=how_to_tell(arguments), compare=not arguments.alone, watch=watch, max_cycles=arguments.max_cycles)
 
