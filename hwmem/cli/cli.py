@@ -185,7 +185,6 @@ def run_workload(arguments):
         workload = WORKLOADS.find(name)
         job = Job(workload, configuration(arguments, workload), arguments.seed, arguments.cores, workload.parse(arguments.set))
     result = run_job(job, arguments)
-    draw_plot(result, arguments)
     show(result, arguments)
 
 

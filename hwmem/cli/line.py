@@ -333,10 +333,12 @@ def keeping(arguments, keep=None):
 
 
 def show(result, arguments):
-    """Show a result in the requested form, and keep it if requested."""
+    """Show a result in the requested form, once it is kept and drawn, if requested."""
     if arguments.output:
         with refusing():
             result.save(arguments.output)
+    if "plot" in arguments:  # a picture that cannot be drawn costs no result
+        draw_plot(result, arguments)
     if arguments.json:
         print_json(result.to_dict())
     else:

@@ -146,7 +146,7 @@ class Job:
             counters=counters,
             values=plain(values),
             symbols=[list(symbol) for symbol in self.space.symbols],
-            lines=watch.lines(machine, self.space.symbols, self.threads),
+            lines=watch.lines(machine, self.space.symbols, self.threads, stopped),
             events=watch.log(machine, self.threads),
             series=over_time,
             space=residency(self.space.process),
@@ -317,7 +317,7 @@ def replay(traces, config=None, core=None, watch=None, top=TOP, wishes=None):
         counters=counters,
         values={"operations": sum(one["loads"] + one["stores"] for one in each)},
         stopped=stopped,
-        lines=watch.lines(machine, [], threads),
+        lines=watch.lines(machine, [], threads, stopped),
         events=watch.log(machine, threads),
         where={"top": top, **tables(places, max(top, KEPT))} if top else None,
     )
