@@ -5,13 +5,10 @@ they run, so that `--help` and mistakes answer at once.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import platform
-import signal
 import sys
-import threading
 from importlib import import_module
 
 from hwmem.cli.interruption import listening
@@ -49,8 +46,8 @@ def main(argv=None):
     A number below its floor is no failure: it is marked.
     """
     try:
-        with hearing() as heard, listening("hwmem bench"):
-            return measured(parser().parse_args(argv), heard)
+        with listening("hwmem bench"):
+            return measured(parser().parse_args(argv))
     except Refused as error:
         return say(error, USAGE)
     except (RuntimeError, OSError) as error:
@@ -59,34 +56,10 @@ def main(argv=None):
         return say("interrupted", INTERRUPTED)
 
 
-def measured(arguments, heard):
-    try:
-        results = {part: import_module(f"benchmarks.{part}").measure(arguments.repeats) for part in arguments.only}
-        show(results, arguments.json)
-    except Exception:
-        if heard:  # the compiler makes an error of its own of a KeyboardInterrupt
-            raise KeyboardInterrupt from None
-        raise
+def measured(arguments):
+    results = {part: import_module(f"benchmarks.{part}").measure(arguments.repeats) for part in arguments.only}
+    show(results, arguments.json)
     return 0
-
-
-@contextlib.contextmanager
-def hearing():
-    """A list that is empty as long as there was no Ctrl-C; only the main thread is interrupted."""
-    heard: list = []
-
-    def hear(number, _):
-        heard.append(number)
-        raise KeyboardInterrupt
-
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
-        yield heard
-        return
-    signal.signal(signal.SIGINT, hear)
-    try:
-        yield heard
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def say(message, status):

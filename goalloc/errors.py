@@ -138,7 +138,9 @@ TEXTS = {
 
 
 class FatalError(MachineError):
-    """The emulated Go program ended as Go ends it: `str` is what it printed. `.code`: which error."""
+    """The emulated Go program ended as Go ends it: `str` is what it printed. `.code`: which error; `.exit_status`: of the program, 2."""
+
+    exit_status = 2
 
     def __init__(self, text, code=0):
         super().__init__(text)

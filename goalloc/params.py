@@ -147,6 +147,7 @@ ALLOCATOR, DATA, POLICY = range(13, 16)
 # may begin by itself; marks; may have spans to sweep; has goroutines that may have something to do; has been made ready;
 # there is no sysmon: nobody is preempted after 10 ms, and the scavenger sleeps; mallocgc has no publication barrier
 ENABLED, MARKING, SWEEPING, SYSTEM, READY, ALONE, UNPUBLISHED = (1 << bit for bit in range(7))
+BEGINS = 1 << 7                         # main has not begun: no collection by itself yet, whatever the memory limit
 # settings of a run: work.full and work.empty lie on one line, as before Go 1.21; memory goes back every few minutes, as before Go 1.13
 TOGETHER, PERIODIC = 1 << 9, 1 << 10
 # the collector's log (host address, rows so far); the heap's size when the cycle was triggered; objects marked, spans swept, finalizers run so far

@@ -16,7 +16,7 @@ HEADERS = (
     "hwmem.params", "hwmem.layout", "hwmem.layout.state", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
     "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable", "hwmem.protobuf", "hwmem.ctrl_c",
     "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.crew", "hwmem._jit.decorators", "hwmem._jit.compiler",
-    "hwmem._jit.calls", "hwmem._jit.sparing", "hwmem._jit.progress", "hwmem._jit.cache", "hwmem._jit.alone", "hwmem._jit.stamp",
+    "hwmem._jit.calls", "hwmem._jit.sparing", "hwmem._jit.strings", "hwmem._jit.progress", "hwmem._jit.cache", "hwmem._jit.alone", "hwmem._jit.stamp",
 )
 
 READING = (

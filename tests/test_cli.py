@@ -1,6 +1,7 @@
 """The command: exit status, one line for a refusal, tables on stdout and nothing else there."""
 
 import csv
+import errno
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import sys
 
 import pytest
 
+import goalloc.cli.cli
 import hwmem
 from hwmem.cli.cli import SECTIONS, main
 from hwmem.page.run import TITLES
@@ -123,6 +125,7 @@ def test_list_shows_workloads_and_presets_or_one_workloads_parameters(capsys):
 
 
 OWN = """
+import goalloc.cli.cli
 import hwmem
 from hwmem.kernels import finish, next_thread
 
@@ -142,6 +145,49 @@ def test_a_python_file_runs_as_the_workload_it_registers(capsys, tmp_path):
     assert status == 0 and json.loads(out)["workload"] == "own"
     (tmp_path / "empty.py").write_text("")
     assert called(capsys, "run", tmp_path / "empty.py") == (2, "", f"hwmem: {tmp_path}/empty.py: registers no workload\n")
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (b"import sys\nsys.exit(3)\n", ":2: SystemExit: 3"),
+        (b"import sys\nsys.exit()\n", ":2: SystemExit"),
+        (b"x = 1\0\n", ": SyntaxError: source code string cannot contain null bytes"),
+    ],
+)
+def test_a_python_file_that_ends_or_cannot_be_read_is_refused_by_name(capsys, tmp_path, text, said):
+    file = tmp_path / "mine.py"
+    file.write_bytes(text)
+    status, out, err = called(capsys, "run", file)
+    assert (status, out) == (2, "") and err.startswith(f"hwmem: {file}{said}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("cycles", [0, -1, 10**30])
+def test_max_cycles_that_cannot_be_are_refused_in_one_line(capsys, cycles):
+    refused = f"hwmem: --max-cycles must be an integer from 1 to {10**18}, not {cycles}\n"
+    assert called(capsys, "run", "false-sharing", "--max-cycles", cycles) == (2, "", refused)
+
+
+@pytest.mark.parametrize("main, name", [(main, "false-sharing"), (goalloc.cli.cli.main, "garbage")])
+def test_a_picture_that_cannot_be_drawn_costs_no_result(capsys, monkeypatch, tmp_path, main, name):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "p.svg")
+
+    monkeypatch.setattr(hwmem.Result, "plot", full)
+    kept, size = tmp_path / "r.hwm", "iterations=50" if name == "false-sharing" else "count=50"
+    words = ["run", name, "--alone", "--set", size, "-o", str(kept), "--plot", str(tmp_path / "p.svg")]
+    assert main(words) == 2 and "No space left on device" in capsys.readouterr().err
+    assert hwmem.load_result(kept).workload == name
+
+
+@pytest.mark.parametrize("option", ["--pprof", "--callgrind"])
+def test_where_a_profile_cannot_be_written_nothing_is_replayed(capsys, tmp_path, option):
+    status, _, err = called(capsys, "trace", "there-is-none.trace", option, tmp_path / "none" / "out")
+    assert status == 2 and f"argument {option}: {tmp_path}/none/out: No such file or directory" in err
+
+
+def test_a_trace_that_the_host_cannot_read_is_named(capsys):
+    assert called(capsys, "trace", "/proc/self/mem") == (2, "", "hwmem: /proc/self/mem: input/output error\n")
 
 
 def run_with_a_mistake(capsys, tmp_path, line, wrong):

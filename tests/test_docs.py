@@ -65,6 +65,8 @@ def test_commands_are_ones_that_can_be_typed(block):
     for line in block.text.splitlines():
         for words in commands(line.split(" > ")[0].split(" | ")[0]):
             if words[0] in MAINS and words[1] not in ELSEWHERE:
+                if "--plot" in words:
+                    pytest.importorskip("matplotlib", reason="plots need matplotlib")
                 MAINS[words[0]].parser().parse_args(words[1:])
 
 
@@ -81,6 +83,8 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(page, desk, capsys):
             else:
                 assert shows(block.text, said)
             continue
+        if "to_pandas" in block.text:
+            pytest.importorskip("pandas", reason="frames need pandas")
         registered, programs = dict(WORKLOADS), dict(PROGRAMS)
         own = re.search(r"@(hwmem|goalloc)\.workload\(\s*\"(\w+)\".*?(\w+)=\1\.parameter\(1000", block.text, re.S)
         if own:  # a kernel is cached with its file

@@ -151,7 +151,6 @@ def run_program(arguments):
     result = line.run_job(job, arguments)
     if arguments.memprofile:
         result.values["memprofile"] = {"rate": arguments.memprofile, "records": job.space.runtime.mem_profile()}
-    line.draw_plot(result, arguments)
     line.show(result, arguments)
     for told in result.values.get("trace", ()):
         if arguments.scavtrace if told.startswith("scav ") else arguments.gctrace:

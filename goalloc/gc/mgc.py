@@ -14,6 +14,7 @@ that calls it (gc_call). Times are nanoseconds of the core's clock. Go: mgc.go.
 """
 
 from hwmem._jit import call_door, cold, kernel
+from hwmem.core.fence import mfence
 from hwmem.sched.thread import compute
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.lock import lock, unlock
@@ -24,7 +25,7 @@ from goalloc.gc.mgc_ready import DUE, m_of_g0, park
 from goalloc.gc.mgc_stats import pause_cpu
 from goalloc.gc.mgc_trigger import CYCLES, gcinit, test_trigger
 from goalloc.gc.mgc_workers import gcBgMarkStartWorkers, start_sweeper
-from goalloc.gc.mgc_world import p_at, startTheWorld, stopTheWorld
+from goalloc.gc.mgc_world import p_at, startTheWorld, stopTheWorld, thread_of
 from goalloc.gc.mgclimit import finishGCTransition, startGCTransition
 from goalloc.gc.mgcmark_roots import gcMarkRootPrepare
 from goalloc.gc.mgcmark_scan import grey_pointer
@@ -119,11 +120,23 @@ def check_flushed(m, t):
     """Every P's mcache is of this sweep generation, and its write barrier buffer can be used; else a fatal error and False."""
     for i in range(get32(m, t, V.gomaxprocs)):
         pp = p_at(m, t, i)
-        if get32(m, t, get64(m, t, pp + p_.mcache) + mcache.flushGen) != get32(m, t, SWEEPGEN):
+        if not is_flushed(m, t, i, get64(m, t, pp + p_.mcache) + mcache.flushGen):
             throw(m, t, E.NOT_FLUSHED, 0, 0)
             return False
         reset(m, t, pp)
     return True
+
+
+@kernel
+def is_flushed(m, t, i, generation):
+    """Whether P `i` has flushed its mcache since the last cycle. Where cycles follow each other at once, what says so may still be in the store
+    buffer of its core: Go stores it by an exchange, which would have waited."""
+    if get32(m, t, generation) == get32(m, t, SWEEPGEN):
+        return True
+    other = thread_of(m, t, i)
+    if other >= 0:
+        mfence(m, other)
+    return get32(m, t, generation) == get32(m, t, SWEEPGEN)
 
 
 @kernel

@@ -34,7 +34,7 @@ def test_trigger(m, t, kind, n):
     if kind == C.gcTriggerHeap:
         first, _ = trigger(m, t)
         live = get64(m, t, HEAP_LIVE)
-        return live >= first and first >= 0
+        return live >= first and first >= 0 and m.process[m.thread[t].process].guest[P.COLLECTOR] & P.BEGINS == 0
     if kind == C.gcTriggerTime:
         last = get64(m, t, V.memstats + mstats.last_gc_nanotime)
         return signed32(get32(m, t, GC_PERCENT)) >= 0 and last != 0 and n - last > P.FORCE_PERIOD_NS

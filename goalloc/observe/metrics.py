@@ -1,8 +1,10 @@
 """runtime/metrics: the names of what is modelled, and the value of each. Read as a debugger reads: unlike MemStats it flushes nothing.
 
-A name ends with its unit. Left out: histograms of sizes and pauses, goroutines, scheduling and mutex latencies, cgo, GODEBUG's
-events. Go: metrics.go.
+A name ends with its unit. A histogram is a dict, as metrics.Float64Histogram: "counts", and one more of "buckets", each the least of what a count
+is of. Left out: the histogram of pauses, goroutines, scheduling and mutex latencies, cgo, GODEBUG's events. Go: metrics.go.
 """
+
+import math
 
 from goalloc.layout import cpuStats, fixalloc, gcCPULimiterState, gcControllerState, mheap, mstats, workType, variables as V
 from goalloc.observe.memstats import controller, heap_goal, heap_stats
@@ -24,7 +26,7 @@ CPU_CLASSES = {
 
 
 def read_metrics(look):
-    """{name: value}; seconds are floats, all else ints."""
+    """{name: value}; seconds are floats, histograms dicts, all else ints."""
     return cpu(look) | collections(look) | heap(look) | memory(look)
 
 
@@ -70,13 +72,23 @@ def of_heap(s, what):
     return s[f"large{what}Count"] + sum(small), s[f"large{what}"] + sum(n * size for n, size in zip(small, class_to_size))
 
 
+def by_size(s, what):
+    """heapStats' counts by size class, large objects last. A class has all sizes above the one before, up to its own."""
+    return {
+        "counts": [*s[f"small{what}Count"][1:], s[f"large{what}Count"]],
+        "buckets": [1.0, *(n + 1.0 for n in class_to_size[1:]), math.inf],
+    }
+
+
 def heap(look):
     s = heap_stats(look)
     (allocs, allocated), (frees, freed) = of_heap(s, "Alloc"), of_heap(s, "Free")
     in_use = s["inHeap"] + s["inStacks"] + s["inWorkBufs"] + s["inPtrScalarBits"]
     return {
+        "/gc/heap/allocs-by-size:bytes": by_size(s, "Alloc"),
         "/gc/heap/allocs:bytes": allocated,
         "/gc/heap/allocs:objects": allocs,
+        "/gc/heap/frees-by-size:bytes": by_size(s, "Free"),
         "/gc/heap/frees:bytes": freed,
         "/gc/heap/frees:objects": frees,
         "/gc/heap/objects:objects": allocs - frees,

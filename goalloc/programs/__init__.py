@@ -41,7 +41,7 @@ def run(
 ):
     """Run the program `name` on a machine of its own; an hwmem.Result. `gogc`, `memory_limit`, `godebug`: as Runtime takes them;
     `parameters`: its own, gomaxprocs among them (4, or all cores if there are fewer); the others as hwmem.run takes them.
-    Raises TypeError or ValueError for wrong arguments, MachineError if the program failed."""
+    Raises TypeError or ValueError for wrong arguments, FatalError if the program ended as Go ends it, MachineError if it failed otherwise."""
     from hwmem.runs.job import Job
     from hwmem.runs.watch import Watch
 

@@ -47,8 +47,10 @@ def start_collected(w, space):
 
 
 def fill_process(w, space, gp):
-    """Globals, objects and, for goroutine `gp`, the stack of a recorded process."""
+    """Globals, objects and, for goroutine `gp`, the stack of a recorded process. Nothing is collected meanwhile: Python is not the thread of a P."""
     rt = space.runtime
+    guest = space.process.machine.state.process[space.process.number].guest
+    guest[P.COLLECTOR] |= P.BEGINS
     for _ in range(WAITING):
         rt.go()
     rt.malloc_many(STARTED)
@@ -59,8 +61,9 @@ def fill_process(w, space, gp):
     rest = (GLOBALS_BYTES - DATA_ROOT_BYTES - (end + WORD - GLOBALS)) // WORD  # but for the program's own
     set_masks(rt, rt.globals(rest) + WORD * rest - GLOBALS)
     rt.call(0, P.DOOR_STACK, CALL, gp, STACK_BYTES)
+    guest[P.COLLECTOR] &= ~P.BEGINS
     if w.background == "off":
-        space.process.machine.state.process[space.process.number].guest[P.COLLECTOR] |= P.ALONE
+        guest[P.COLLECTOR] |= P.ALONE
 
 
 def objects(rt, sizes, plain=False):

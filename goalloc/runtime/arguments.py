@@ -1,5 +1,7 @@
 """What users give a Runtime, checked: one line that names the argument. TypeError for a wrong type, ValueError for a wrong value."""
 
+import re
+
 import numpy as np
 
 from hwmem import params as H
@@ -12,11 +14,15 @@ from goalloc import params as P
 from goalloc.runtime.slice import Slice
 from goalloc.types import check_type
 
+WHOLE = re.compile(r"-?[0-9]{1,10}")
+
 
 def check_gogc(gogc, name="gogc"):
-    """A percentage; -1 for "off" and for all that is negative, as in Go."""
-    if isinstance(gogc, str) and gogc == "off":
-        return -1
+    """A percentage, also as text, as GOGC is; -1 for "off" and for all that is negative, as in Go."""
+    if isinstance(gogc, str):
+        if gogc == "off":
+            return -1
+        gogc = int(gogc) if WHOLE.fullmatch(gogc) else gogc
     if isinstance(gogc, bool) or not isinstance(gogc, (int, np.integer)) or gogc > 1_000_000:
         raise ValueError(f"{name}: takes a percentage up to 1000000, negative or 'off' for none, got {gogc!r}")
     return max(int(gogc), -1)

@@ -40,7 +40,7 @@ from goalloc.runtime.entries import (
     malloc_one,
     store_word,
 )
-from goalloc.errors import TEXTS, raise_fatal
+from goalloc.errors import TEXTS, FatalError, raise_fatal
 from goalloc.runtime.goroutine import Goroutine
 from goalloc.values.string import STATIC_VALUES
 from goalloc.layout import (
@@ -129,7 +129,8 @@ class Runtime(Values, Collecting, Looking):
         if not self.machine.config.mmu:
             raise ValueError("config: a Go program needs an MMU")
         DOORS.prepare(USUAL_DOORS, RECORD)
-        self.machine.signals.update(TEXTS)  # for programs that Runtime does not drive (hwmem.run)
+        self.machine.signals.update(TEXTS)  # for programs that Runtime does not drive (goalloc.run)
+        self.machine.failures.update(dict.fromkeys(TEXTS, FatalError))
         self.process = process or self.machine.spawn()
         self._random = np.random.default_rng(seed)  # hashes' seeds
         self._types, self._next_type, self._next_global = {}, TYPES, GLOBALS

@@ -102,7 +102,8 @@ def make(m, t, typ, size):
     c = mallocgc(m, t, hchan.sizeof if pointers else hchan.sizeof + element * size, get64(m, t, V.typelinks + 16) if pointers else 0)
     if c == 0:
         return 0
-    put_pointer(m, t, c + hchan.buf, mallocgc(m, t, element * size, typ) if pointers else c + hchan.sizeof)
+    place = hchan.sizeof if element * size > 0 else hchan.buf  # without a buffer not what lies behind the channel, which is another object
+    put_pointer(m, t, c + hchan.buf, mallocgc(m, t, element * size, typ) if pointers else c + place)
     put16(m, t, c + hchan.elemsize, element)
     put64(m, t, c + hchan.elemtype, typ)
     put64(m, t, c + hchan.dataqsiz, size)

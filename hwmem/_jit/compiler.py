@@ -13,6 +13,7 @@ import functools
 import gc
 import os
 import threading
+import warnings
 
 import numba
 from llvmlite.binding import Linkage, parse_assembly
@@ -21,6 +22,7 @@ from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
+from numba.core.errors import NumbaExperimentalFeatureWarning
 from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.sigutils import normalize_signature
 from numba.core.typed_passes import NativeLowering
@@ -32,12 +34,15 @@ from hwmem._jit.cache import KernelCache
 from hwmem._jit.calls import make_lean
 from hwmem._jit.progress import name_of, progress
 from hwmem._jit.sparing import BarePasses, UncountedLower, compiling, is_own, once_a_tree, spare
+from hwmem._jit.strings import give_back_once
 from hwmem.ctrl_c import none_lost
 from hwmem.errors import MachineError
 
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 CHECKED = os.environ.get("HWMEM_CHECK", "") not in ("", "0")
 GARBAGE = 500_000  # objects made between two collections while compiling, which makes few that can go
+# A workload's kernel also serves another's record that begins alike, whose fields lie at the same places: nothing that a user should read of
+warnings.filterwarnings("ignore", message="Record.* has been considered a subtype", category=NumbaExperimentalFeatureWarning)
 attributes = {}  # LLVM's, by function (decorators.py)
 
 
@@ -101,6 +106,7 @@ _forward_indices = _ForwardIndices() if not JIT_DISABLED else None
 if not JIT_DISABLED:
     spare()
     make_lean()
+    give_back_once()
 
 
 class LinkOnlyLibrary(JITCodeLibrary):

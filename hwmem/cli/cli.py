@@ -40,6 +40,7 @@ from hwmem.cli.export import export_commands
 from hwmem.cli.ordering import ordering_commands
 from hwmem.cli.recording import record_command, recording_options, wishes_of
 from hwmem.cli.sweep import diff_command, run_sweep, sweep_options
+from hwmem.ctrl_c import heard
 
 SECTIONS = (
     "c2c",
@@ -79,6 +80,7 @@ def run_benchmarks(words):
         try:
             return child.wait()
         except KeyboardInterrupt:  # a terminal interrupts the child as well, which says so; whoever interrupts this process does not
+            heard.clear()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return child.wait(HEARD_SECONDS)
             child.send_signal(signal.SIGINT)
@@ -183,7 +185,6 @@ def run_workload(arguments):
         workload = WORKLOADS.find(name)
         job = Job(workload, configuration(arguments, workload), arguments.seed, arguments.cores, workload.parse(arguments.set))
     result = run_job(job, arguments)
-    draw_plot(result, arguments)
     show(result, arguments)
 
 

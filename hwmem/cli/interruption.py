@@ -51,7 +51,8 @@ def whole_process(prog, command):
     """The exit status of `command()`, which is all that this process does. Ctrl-C is one line while it is being loaded, too, and none after
     its end."""
     try:
-        status = command()
+        with none_lost():
+            status = command()
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         status = INTERRUPTED

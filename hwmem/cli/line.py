@@ -86,6 +86,8 @@ def carry_out(top, words):
     except MemoryError:
         message, status = "this host has not enough memory for that", USAGE
     print(f"{top.prog}: {(one_line if status == USAGE else printable)(str(message))}", file=sys.stderr, flush=True)
+    if hasattr(message, "exit_status"):  # the emulated program's, in the words of `go run`
+        print(f"exit status {message.exit_status}", file=sys.stderr, flush=True)
     if running():  # a kernel, or the compiler, goes on that nobody waits for
         os._exit(status)
     return status
@@ -181,10 +183,13 @@ def run_job(job, arguments):
     """The result of a Job, watched as the options say."""
     from hwmem.observe.switches import EVENTS
     from hwmem.programs.file import blaming
+    from hwmem.runs.job import MAX_CYCLES
     from hwmem.runs.watch import Watch
 
     with refusing():
         watch = Watch(classify=arguments.classify, events=EVENTS.check("--events", arguments.events), races=arguments.races)
+        if arguments.max_cycles is not None:
+            MAX_CYCLES.check("--max-cycles", arguments.max_cycles)
     with blaming(arguments.workload), keeping(arguments):
         return job.run(progress=how_to_tell(arguments), compare=not arguments.alone, watch=watch, max_cycles=arguments.max_cycles)
 
@@ -328,10 +333,12 @@ def keeping(arguments, keep=None):
 
 
 def show(result, arguments):
-    """Show a result in the requested form, and keep it if requested."""
+    """Show a result in the requested form, once it is kept and drawn, if requested."""
     if arguments.output:
         with refusing():
             result.save(arguments.output)
+    if "plot" in arguments:  # a picture that cannot be drawn costs no result
+        draw_plot(result, arguments)
     if arguments.json:
         print_json(result.to_dict())
     else:

@@ -51,8 +51,10 @@ def recording_options(sub):
         metavar="PART,PART",
         help="also replay it with these parts of variables, named as in a report, on cache lines of their own, and show the gain",
     )
-    group.add_argument("--callgrind", metavar="OUT", help="write a profile that KCachegrind opens: misses, HITMs and cycles by line")
-    group.add_argument("--pprof", metavar="OUT", help="write the same as a profile that `go tool pprof` opens")
+    group.add_argument(
+        "--callgrind", type=new_file, metavar="OUT", help="write a profile that KCachegrind opens: misses, HITMs and cycles by line"
+    )
+    group.add_argument("--pprof", type=new_file, metavar="OUT", help="write the same as a profile that `go tool pprof` opens")
 
 
 def address_range(text):

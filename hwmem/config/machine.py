@@ -22,7 +22,7 @@ from functools import cache, partial
 
 from hwmem.config import file
 from hwmem import params as P
-from hwmem.config.record import Choice, Flag, Integer, Positive, Record, Rule, Size, Table, Text, setting
+from hwmem.config.record import Choice, Flag, Integer, Missing, Positive, Record, Rule, Size, Table, Text, Unknown, setting
 from hwmem.units import format_size
 from hwmem.whole_file import write_whole
 
@@ -172,8 +172,10 @@ class KernelCosts(Record):
     shootdown: int = setting(CYCLES, "cycles a TLB shootdown costs its initiator for each core interrupted")
     shootdown_remote: int = setting(CYCLES, "cycles a TLB shootdown takes from each core interrupted")
     futex: int = setting(CYCLES, "cycles of a futex wait that blocks, or of waking a thread, inside the kernel")
-    wake_call: int = setting(CYCLES, "cycles longer that waking a thread takes its waker where that thread's core is idle: an interrupt")
-    wake_idle: int = setting(CYCLES, "cycles until an idle core is awake and runs the thread that another core has woken")
+    wake_call: int = setting(
+        CYCLES, "cycles longer that waking a thread takes its waker where that thread's core is idle: an interrupt", before=0
+    )
+    wake_idle: int = setting(CYCLES, "cycles until an idle core is awake and runs the thread that another core has woken", before=0)
     reclaim: int = setting(CYCLES, "cycles to take a page from those who map it when memory is short")
 
 
@@ -373,8 +375,12 @@ class MachineConfig(Record):
 
     @classmethod
     def from_dict(cls, settings):
-        """The machine that to_dict() described. Raises as the constructor does."""
-        return cls.build(settings)
+        """The machine that to_dict() described, of this version or of an earlier one. Raises as the constructor does, and TypeError for a setting
+        that is missing."""
+        try:
+            return cls.build(cls.completed(settings))
+        except (Missing, Unknown) as error:
+            raise TypeError(str(error)) from None
 
 
 def presets():

@@ -10,6 +10,7 @@ A field is declared once, with its kind and what it means; checking, reading and
     Record(...)           the constructor: every value checked, then the rules between fields
     Record.build(dict)    the same from a dict, over `base` if given; nested dicts merge into nested records
     record.to_dict()      plain values, which build() reads back
+    Record.completed(d)   those of an earlier version, for build()
 
 Invariant: a record that exists is valid. Every refusal is one line that begins with the dotted name of the setting
 ("l1d.size must be ..."): TypeError for a wrong type or an unknown name, ValueError for a wrong value.
@@ -26,9 +27,18 @@ from typing import NamedTuple
 from hwmem.units import format_size, parse_size
 
 
-def setting(kind, doc, default=MISSING, default_factory=MISSING):
-    """A dataclass field that holds a value of `kind`; `doc` is one line with the unit."""
-    return field(default=default, default_factory=default_factory, metadata={"kind": kind, "doc": doc})
+def setting(kind, doc, default=MISSING, default_factory=MISSING, before=MISSING):
+    """A dataclass field that holds a value of `kind`; `doc` is one line with the unit. `before`: of a setting that came after the first saved
+    results, the value with which a machine does what all did before."""
+    return field(default=default, default_factory=default_factory, metadata={"kind": kind, "doc": doc, "before": before})
+
+
+class Missing(TypeError):
+    """A saved record lacks a setting."""
+
+
+class Unknown(TypeError):
+    """A saved record has a name that no setting has."""
 
 
 class Kind:
@@ -245,10 +255,28 @@ class Record:
             elif f.default_factory is not MISSING:
                 value = f.default_factory()
             else:
-                raise TypeError(f"{prefix}{f.name} is missing; it must be {kinds[f.name].what}")
+                raise TypeError(missing(f, prefix))
             object.__setattr__(self, f.name, value)
         self._settle(prefix)
         return self
+
+    @classmethod
+    def completed(cls, saved, prefix=""):
+        """The dict `saved`, which to_dict() of an earlier version made, with the settings that are newer: each as machines were before it. Raises Missing
+        for others that are not there, Unknown."""
+        for key in saved:
+            if key not in cls.kinds():
+                raise Unknown(unknown(key, cls.kinds(), prefix))
+        whole = dict(saved)
+        for f in fields(cls):
+            kind, value = f.metadata["kind"], saved.get(f.name)
+            if isinstance(kind, Table) and isinstance(value, Mapping):
+                whole[f.name] = kind.record.completed(value, f"{prefix}{f.name}.")
+            elif f.name not in saved:
+                whole[f.name] = f.default if f.metadata["before"] is MISSING else f.metadata["before"]
+                if whole[f.name] is MISSING:
+                    raise Missing(missing(f, prefix))
+        return whole
 
     def _settle(self, prefix):
         """Checks every setting and keeps its plain form; then the rules between them."""
@@ -280,6 +308,11 @@ ABSENT = {
     ("assoc", "associativity"): "it is ways; as many as there are lines make a cache fully associative",
     ("victim", "victim_cache"): "there are no victim caches",
 }
+
+
+def missing(f, prefix):
+    """One line that demands the setting."""
+    return f"{prefix}{f.name} is missing; it must be {f.metadata['kind'].what}"
 
 
 def unknown(key, names, prefix):

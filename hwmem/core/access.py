@@ -39,6 +39,8 @@ def load_known(m, core, va, size):
 @apart
 def load_else(m, t, core, va, size):
     """A load that the hit filter does not answer, or that is not aligned."""
+    if core.plain == 0 and core.sb_count == 0 and va & size - 1 == 0:  # watched, as a rule
+        return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
     frame = near(m, core, va, size)
     if frame == NOT_KNOWN:
         return load_far(m, t, core, va, size)

@@ -11,7 +11,8 @@ THREAD = record(
 
 PROCESS = record(                   # a task and its mm
     "alive", "killed", "asid", "root", "levels", "layout", "cores", "parent",       # killed: by the OOM killer, its memory is gone
-    "tree", "first_vma", "vma_count", "recent_vma",     # VMAs: root of the tree, the lowest, how many, the last found (number + 1)
+    "tree", "first_vma", "vma_count",                   # VMAs: root of the tree, the lowest (number + 1), how many
+    "found_vma", "found_low", "found_high",             # the last found (number + 1), and for which addresses it is the answer
     "total_vm", "locked_vm", "anon", "file", "shared", "swapped", "table_pages",      # pages
     "peak", "peak_vm",                                  # most of anon + file + shared; most of total_vm before it last fell
     "minflt", "majflt",

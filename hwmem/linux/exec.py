@@ -46,7 +46,7 @@ def take_process(m, layout):
             process.asid = p + 1
             process.layout = layout
             process.levels = 2 if layout == P.LINUX_I386 else 4
-            process.tree = process.first_vma = process.vma_count = process.recent_vma = 0
+            process.tree = process.first_vma = process.vma_count = process.found_high = 0
             process.cores = process.root = process.parent = 0
             process.total_vm = process.locked_vm = process.peak = process.peak_vm = 0
             process.anon = process.file = process.shared = process.swapped = process.table_pages = 0

@@ -170,7 +170,7 @@ def stretch(m, v, start, end):
     """Other bounds for VMA `v`, its place in the order unchanged."""
     vma = m.vma[v]
     vma.start, vma.end = start, end
-    m.process[vma.process].recent_vma = 0
+    m.process[vma.process].found_high = 0
     changed(m, v)
     if vma.next:
         changed(m, vma.next - 1)

@@ -10,16 +10,14 @@ notebook too. A kernel that does not end soon (it never asks, or its doors are b
 waits for its end (lock.py), and can be interrupted as well.
 """
 
-import contextlib
 import ctypes
-import signal
 import threading
 import time
 
 import numpy as np
 
 from hwmem._jit import JIT_DISABLED
-from hwmem.ctrl_c import none_lost
+from hwmem.ctrl_c import heard, none_lost
 
 TICK_SECONDS = 0.1  # between two calls of `tick`, and what a part of a long loop may take
 POKE_SECONDS = 0.005  # between two reminders to a kernel that is to stop
@@ -28,32 +26,6 @@ on_interrupt: list = []  # functions to be called as soon as somebody has heard 
 running: dict = {}  # what has not ended: the event that it sets -> the place of the machine that it runs on, None: none
 _left: dict = {}  # of those, what nobody waits for: -> m.until, as it was before the interruption
 _leaving = threading.Lock()
-_heard: list = []  # a Ctrl-C that nobody has raised yet, as far as is known
-
-
-@contextlib.contextmanager
-def hearing():
-    """Within this context no Ctrl-C is lost. A KeyboardInterrupt raised in a callback from C (LLVM's, a finalizer's) is swallowed there;
-    the next wait for a kernel raises it again, or the end of the context. Needs the main thread and the interpreter's own handler; else
-    nothing changes."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-
-    def hear(number, _):
-        _heard.append(number)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, hear)
-    try:
-        with none_lost():
-            yield
-        lost = bool(_heard)
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        _heard.clear()
-    if lost:
-        raise KeyboardInterrupt
 
 
 def run_interruptibly(m, kernel, *arguments, tick=None):
@@ -67,7 +39,13 @@ def run(function, arguments, tick, end, m=None):
     on which it runs."""
     if JIT_DISABLED:  # the interpreter itself runs it, and can be interrupted anywhere
         return function(*arguments)
-    done, outcome = threading.Event(), []
+    with none_lost():
+        return wait_for(function, arguments, tick, end, m)
+
+
+def wait_for(function, arguments, tick, end, m):
+    """See run. The thread's own end is a callback, too, by which the interpreter forgets it."""
+    done, outcome, is_main = threading.Event(), [], threading.current_thread() is threading.main_thread()
 
     def work():
         try:
@@ -86,12 +64,11 @@ def run(function, arguments, tick, end, m=None):
         running[done] = None if m is None else place_of(m)
         worker.start()
         while not done.wait(TICK_SECONDS):
-            if _heard:
+            if heard and is_main:
                 raise KeyboardInterrupt
             if tick:
                 tick()
     except BaseException:
-        _heard.clear()
         for listener in on_interrupt:
             listener()
         time.sleep(POKE_SECONDS)  # interrupted while it starts, it may not know yet that it has

@@ -78,6 +78,7 @@ class Machine:
         self.processes, self.lock = [], threading.RLock()
         self._free_threads = []
         self.signals = dict(OTHER_ENDS)  # what ended a thread, in words; a language's runtime adds its own
+        self.failures = {}  # by the same numbers: its own exceptions, of the words and the number
         self.groups = {}  # memory groups by name
         self.file_names = {}  # by number
         files.create(self, "/usr/bin/program", PROGRAM_PAGES * P.PAGE)  # exec.PROGRAM
@@ -156,7 +157,8 @@ class Machine:
             raise Abort(MESSAGES[address], t)
         if code == P.NO_MEMORY and self.state.process[thread.process].killed:
             raise MachineError(self.obituary(int(thread.process)))
-        raise MachineError(self.signals[code].format(address, t, int(thread.fault_access)))
+        words = self.signals[code].format(address, t, int(thread.fault_access))
+        raise self.failures[code](words, code) if code in self.failures else MachineError(words)
 
     def obituary(self, number):
         """What the OOM killer took with process `number`, in the words of Linux's log (mm/oom_kill.c); its pid is /proc's."""
@@ -178,13 +180,13 @@ class Machine:
         is the whole address space and was there before (machine/replay.py). Raises TypeError, ValueError, SegmentationFault;
         after Ctrl-C Interrupted, a KeyboardInterrupt whose `result` is the counters so far.
         """
-        owner = self._own(process) or self.stand_in()
+        owner, before = self._own(process) or self.stand_in(), None
         try:
             before = counters.raw(self)
             Player(self, owner, core).play(trace)
             return counters.named(self, counters.raw(self) - before)
         except KeyboardInterrupt:
-            raise Interrupted(counters.named(self, counters.raw(self) - before)) from None
+            raise Interrupted(None if before is None else counters.named(self, counters.raw(self) - before)) from None
         finally:
             if process is None:
                 owner.exit()

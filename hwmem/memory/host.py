@@ -3,44 +3,20 @@
     HostMemory(size, what)    `size` bytes of zeros at `.address`; grow() makes them more, perhaps elsewhere
 
 A reservation costs only address space, of which a process has 128 TiB unless `ulimit -v` allows less. If the host refuses, the error says
-how much was wanted, and a machine without references gives its memory back. The machine's record keeps what it holds addresses of
-(config/build.py).
+how much was wanted, and a machine without references gives its memory back, without a step of Python's, in which a Ctrl-C would be lost. The
+machine's record keeps what it holds addresses of (config/build.py).
 """
 
 import ctypes
 import errno
 import gc
+import mmap
 import os
-import weakref
 
 from hwmem.memory.ranges import permit
 from hwmem.units import format_size
 
-PROT_READ_WRITE, PRIVATE_ANONYMOUS, NORESERVE, MAYMOVE = 3, 0x22, 0x4000, 1  # of the host (Linux)
-FAILED = (1 << 64) - 1
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _function(name, *arguments):
-    """A function of the C library that returns an address, or FAILED."""
-    function = getattr(_libc, name)
-    function.restype, function.argtypes = ctypes.c_size_t, arguments
-    return function
-
-
-_word, _int = ctypes.c_size_t, ctypes.c_int
-_mmap = _function("mmap", _word, _word, _int, _int, _int, ctypes.c_long)
-_mremap = _function("mremap", _word, _word, _word, _int)
-_munmap = _function("munmap", _word, _word)
-
-
-def asked(function, *arguments):
-    """The host's answer; if it refuses, it is asked again after machines kept alive only by reference cycles are collected."""
-    address = function(*arguments)
-    if address == FAILED:
-        gc.collect()
-        address = function(*arguments)
-    return address
+NORESERVE = 0x4000  # of the host's mmap(2), Linux
 
 
 class Permitted:
@@ -52,23 +28,31 @@ class HostMemory:
 
     def __init__(self, size, what):
         self.what = what
-        self._own(asked(_mmap, 0, size, PROT_READ_WRITE, PRIVATE_ANONYMOUS | NORESERVE, -1, 0), size)
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE
+        self._pages = self._asked(size, lambda: mmap.mmap(-1, size, flags=flags))
+        self._own()
 
     def grow(self, size):
         """At least `size` bytes; their address, which may be another. Raises OSError, and nothing is changed."""
         if size > self.size:
-            self._own(asked(_mremap, self.address, self.size, size, MAYMOVE), size)
+            self._asked(size, lambda: self._pages.resize(size))
+            self._own()
         return self.address
 
-    def _own(self, address, size):
-        if address == FAILED:
-            raise no_room(size, self.what)
-        if hasattr(self, "_release"):
-            self._release.detach()
-        self.address, self.size, self._permitted = address, size, Permitted()
-        permit(self._permitted, address, size)
-        self._release = weakref.finalize(self, _munmap, address, size)
-        self._release.atexit = False  # a thread of the host's may still be in it
+    def _asked(self, size, request):
+        """The host's answer; if it refuses, it is asked again after machines kept alive only by reference cycles are collected."""
+        try:
+            return request()
+        except OSError:
+            gc.collect()
+        try:
+            return request()
+        except OSError:
+            raise no_room(size, self.what) from None
+
+    def _own(self):
+        self.address, self.size, self._permitted = ctypes.addressof(ctypes.c_char.from_buffer(self._pages)), len(self._pages), Permitted()
+        permit(self._permitted, self.address, self.size)
 
 
 def no_room(size, what):

@@ -72,7 +72,7 @@ def log_event(m, c, line, what, responder, latency):
     event.request, event.before, event.after = what & 255, what >> 8 & 255, what >> 16
 
 
-@cold
+@kernel
 def access_made(m, t, va, what):
     """Thread `t` makes an access, in program order (a store may become visible later)."""
     call_door(m, P.DOOR_RACES, t, va, what, m.observe.ordered)

@@ -60,11 +60,12 @@ def blaming(file):
         yield
     except (MachineError, WorkloadError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = line_in(error, file)
-        if line is None:
+        if line is None and not isinstance(error, SyntaxError):
             raise
-        raise WorkloadError(f"{file}:{line}: {told(error)}") from None
+        place = file if line is None else f"{file}:{line}"  # bytes that are no Python have no line
+        raise WorkloadError(f"{place}: {told(error)}") from None
 
 
 def compiled(kernel, *types):

@@ -19,8 +19,9 @@ from hwmem import params as P
 from hwmem._jit import JIT_DISABLED, kernel
 from hwmem.machine.arguments import int64_array
 from hwmem.config.record import Integer
+from hwmem.ctrl_c import heard, none_lost
 from hwmem.errors import Interrupted, MachineError, WorkloadError
-from hwmem.machine.interrupt import hearing, in_time, is_left, run_aside, run_interruptibly
+from hwmem.machine.interrupt import in_time, is_left, run_aside, run_interruptibly
 from hwmem.machine.machine import Machine
 from hwmem.machine.player import Player
 from hwmem.machine.where import new_places, tables
@@ -111,7 +112,7 @@ class Job:
             raise ValueError("cores: takes at least one core")
         return [self.machine.check_core(c) for c in numbers]
 
-    @hearing()
+    @none_lost()
     def run(self, progress=False, compare=False, watch=UNWATCHED, max_cycles=None):
         """The measured phase, and its result. Raises Interrupted. `progress`: a bar, or a function of the job that gives a context
         (cli/live.py)."""
@@ -145,7 +146,7 @@ class Job:
             counters=counters,
             values=plain(values),
             symbols=[list(symbol) for symbol in self.space.symbols],
-            lines=watch.lines(machine, self.space.symbols, self.threads),
+            lines=watch.lines(machine, self.space.symbols, self.threads, stopped),
             events=watch.log(machine, self.threads),
             series=over_time,
             space=residency(self.space.process),
@@ -168,6 +169,7 @@ class Job:
             with self.telling(progress) as tick:
                 run_interruptibly(m, self.workload.kernel, m, self.w, tick=tick)
         except KeyboardInterrupt:
+            heard.clear()
             if is_left(m):  # it goes on: nothing of it can be told
                 raise
             stopped = INTERRUPTED
@@ -315,7 +317,7 @@ def replay(traces, config=None, core=None, watch=None, top=TOP, wishes=None):
         counters=counters,
         values={"operations": sum(one["loads"] + one["stores"] for one in each)},
         stopped=stopped,
-        lines=watch.lines(machine, [], threads),
+        lines=watch.lines(machine, [], threads, stopped),
         events=watch.log(machine, threads),
         where={"top": top, **tables(places, max(top, KEPT))} if top else None,
     )

@@ -89,7 +89,7 @@ def replay_recording(trace, config=None, watch=UNWATCHED, top=10, wishes=Wishes(
         counters=counters,
         values={"operations": sum(one["loads"] + one["stores"] + 2 * one["atomics"] for one in each)},
         stopped=stopped,
-        lines=watch.lines(machine, [], replay.machine_threads),
+        lines=watch.lines(machine, [], replay.machine_threads, stopped),
         events=watch.log(machine, replay.machine_threads),
         where={"top": top, **by_name(names, places, program, max(top, KEPT)), **tables(places, max(top, KEPT))} if top else None,
         comparison=compared,

@@ -3,7 +3,8 @@
     Result ── .counters, .values, .c2c(), .events ...         as objects
           └─ save("r.hwm") ── result_file.py    one file
 
-A file is written whole or not at all. `load_result` needs no machine: reports start at once. The configuration is
+A file is written whole or not at all. One of an earlier version is read if what has come since has a value that means the same (`before` of
+a setting, LATER); else it is refused with the name that it lacks. `load_result` needs no machine: reports start at once. The configuration is
 inside in full, so a result can be run again wherever its version of hwmem is installed.
 """
 
@@ -15,8 +16,9 @@ import numpy as np
 
 from hwmem import __version__
 from hwmem.config.machine import MachineConfig
+from hwmem.config.record import Missing, Unknown
 from hwmem.errors import ResultError
-from hwmem.layout import SERIES_NAMES
+from hwmem.layout.observers import EVENT, SERIES_NAMES
 from hwmem.params import LINE_SHIFT
 from hwmem.runs import result_file
 from hwmem.runs.frame import rows, to_pandas, write_csv
@@ -25,6 +27,7 @@ from hwmem.trace.program import Program
 FORMAT = 1  # of the file; a change that older versions cannot read counts it up
 KIND = "hwmem result"
 TRIED_ROWS = 100  # of arrays
+EVENT_NAMES = [name for name in EVENT.names if EVENT[name].shape == ()]  # not what fills up the record
 ARRAYS = ("events", "series")  # fields that are no JSON
 LATER = ("events", "series", "races", "stopped", "where", "program", "space", "start")  # fields that older results do not have
 
@@ -173,7 +176,7 @@ def load_result(path):
         )
     try:
         fields = {name: document[name] for name in Result.__dataclass_fields__ if name not in LATER}
-        fields |= {"config": MachineConfig.from_dict(document["config"]), **arrays}
+        fields |= {"config": MachineConfig.build(MachineConfig.completed(document["config"])), **arrays}
         fields |= {name: document.get(name) for name in LATER if name not in ARRAYS}
         fields["program"] = fields["program"] and Program.from_dict(fields["program"])
         for name, field_of in Result.__dataclass_fields__.items():
@@ -182,17 +185,35 @@ def load_result(path):
         result = Result(**fields)
         try_out(result)
         return result
+    except (Missing, KeyError) as error:
+        raise of_another(path, document, "an earlier", error if isinstance(error, Missing) else f"{error} is missing") from None
+    except Unknown as error:
+        raise of_another(path, document, "a later", error) from None
     except Exception as error:  # whatever a hand-made document leads to
         raise ResultError(f"{path}: damaged: {result_file.first_line(error)}") from None
 
 
+def of_another(path, document, which, why):
+    """The ResultError for a document that has other names in it than those of today. (The version counts releases, not what is written between
+    two of them.)"""
+    version = result_file.first_line(document.get("version"))
+    return ResultError(
+        f"{path}: written by {which} hwmem ({version}; this is {__version__}), or damaged: {result_file.first_line(why)}; run it again with this one"
+    )
+
+
 def try_out(result):
-    """Check that every report can be made of the result. Raises whatever a report raises."""
+    """Check that every report can be made of the result. Raises KeyError for a name that it lacks, and whatever else a report raises."""
     from hwmem.page import page
 
     counted, cores = result.counters["cores"], result.config.cores
     if len(counted) != cores or any(counts.keys() != counted[0].keys() for counts in counted):
         raise ValueError(f"counters are not those of {cores} cores")
+    for name, columns in (("events", EVENT_NAMES), ("series", SERIES_NAMES)):
+        array = getattr(result, name)
+        for column in columns if array is not None else ():
+            if column not in array.dtype.names:
+                raise KeyError(f"{name}.{column}")
     if result.series is not None:
         names = result.series.dtype.names
         if names[: len(SERIES_NAMES)] != SERIES_NAMES or any(result.series.dtype[name] != np.int64 for name in names):

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from hwmem import params as P
+from hwmem.ctrl_c import heard
 from hwmem.observe import c2c, events, race_report, switches
 
 SEVERAL = -1
+INTERRUPTED_LINES = 1000
 INTERRUPTED = "interrupted"  # what a Result's `stopped` says after Ctrl-C
 
 
@@ -40,17 +42,19 @@ class Watch(NamedTuple):
         try:
             run()
         except KeyboardInterrupt:
+            heard.clear()
             stopped = INTERRUPTED
         wall, counters = time.perf_counter() - began, machine.counters()
         self.stop(machine)
         return wall, counters, stopped
 
-    def lines(self, machine, symbols, threads):
+    def lines(self, machine, symbols, threads, stopped=None):
         """Rows of observe/c2c.py's table, each also with "bytes": for every byte of the line the thread that wrote it
-        or, if nobody did, read it; None for no thread, SEVERAL for several."""
+        or, if nobody did, read it; None for no thread, SEVERAL for several. Of a run that is `stopped` by Ctrl-C the worst ones, for the end is waited
+        for."""
         rank = {t: n for n, t in enumerate(threads)}
-        rows = []
-        for row, cells in c2c.rows_and_cells(c2c.snapshot(machine), [as_c2c_takes_it(s) for s in symbols]):
+        rows, most = [], INTERRUPTED_LINES if stopped == INTERRUPTED else None
+        for row, cells in c2c.rows_and_cells(c2c.snapshot(machine), [as_c2c_takes_it(s) for s in symbols], most):
             row["bytes"] = owners(cells, rank)
             row["threads"] = [rank.get(t, t) for t in row["threads"]]
             for offset in row["offsets"]:

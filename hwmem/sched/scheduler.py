@@ -17,7 +17,7 @@ No thread runs from cycle `m.until` on: a limit, or 0 when the user at the promp
 import numpy as np
 
 from hwmem import params as P
-from hwmem._jit import DOORS, call_door, cold, kernel
+from hwmem._jit import DOORS, call_door, cold, hot, kernel
 from hwmem.bits import bit
 from hwmem.cache.hit_filter import forget_lines, forget_pages
 from hwmem.cache.invalidations import process_all
@@ -29,14 +29,12 @@ from hwmem.sched.block import enqueue, leave_core, wake
 def next_thread(m):
     """The thread whose step it is now, -1 when no thread can run or the run is to stop."""
     last = m.current_core
-    if last >= 0:
-        m.key[last] = next_event(m.core[last])
-    best, key = 0, m.key[0]
-    for c in range(1, m.cores):
-        if m.key[c] < key:
-            best, key = c, m.key[c]
+    best, key = earliest_but(m, last)
+    if last >= 0 and goes_on(m, last, best, key):
+        best, key = last, m.key[last]
+    else:
+        m.current_core = best
     core = m.core[best]
-    m.current_core = best
     if (
         core.current == 0
         or core.cycles >= core.slice_end
@@ -50,6 +48,24 @@ def next_thread(m):
     return t
 
 
+@hot
+def earliest_but(m, last):
+    """The core with the smallest key but for `last`, whose clock the host may still be computing; and that key."""
+    best, key = 0, P.NEVER
+    for c in range(m.cores):
+        if c != last and m.key[c] < key:
+            best, key = c, m.key[c]
+    return best, key
+
+
+@hot
+def goes_on(m, last, best, key):
+    """Whether core `last`, whose key is brought up to date, comes before all others, of which `best` with its `key` is the first."""
+    own = next_event(m.core[last])
+    m.key[last] = own
+    return own < key + (last < best)
+
+
 @DOORS.door(P.DOOR_SCHEDULE)
 def schedule(m, c, unused_a, unused_b, unused_c):
     """Decide for core `c`, which has the smallest clock, then for whichever core that leaves first."""
@@ -61,7 +77,7 @@ def schedule(m, c, unused_a, unused_b, unused_c):
         drain_due(m, c, m.key[c])
         if m.core[c].current and m.key[c] < m.core[c].cycles:  # that was a store's turn; the thread's comes later
             m.key[c] = next_event(m.core[c])
-            c = first_core(m)
+            c, _ = first_core(m)
             continue
         wake_due(m, c)
         if settle(m, c):
@@ -70,7 +86,7 @@ def schedule(m, c, unused_a, unused_b, unused_c):
             m.thread[t].steps += 1
             return t
         m.key[c] = next_alarm(m, c)
-        c = first_core(m)
+        c, _ = first_core(m)
     m.current_core = -1
     m.deadlocked = 0
     for t in range(m.threads):
@@ -101,11 +117,12 @@ def is_over(m, t):
 
 @kernel
 def first_core(m):
-    best = 0
+    """The core with the smallest key, and that key."""
+    best, key = 0, m.key[0]
     for c in range(1, m.cores):
-        if m.key[c] < m.key[best]:
-            best = c
-    return best
+        if m.key[c] < key:
+            best, key = c, m.key[c]
+    return best, key
 
 
 @kernel

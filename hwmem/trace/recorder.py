@@ -76,16 +76,26 @@ def record(command, output, heap=False, children=False):
         environment["LD_PRELOAD"] = " ".join(filter(None, [notes_library(), environment.get("LD_PRELOAD")]))
     counted = Counted(sys.stderr.isatty())
     run = with_children if children else with_a_pipe
-    status, files = run([valgrind, *SWITCHES], command, output, environment, counted)
-    counted.end()
-    if not counted.threads:
+    try:
+        status, files = run([valgrind, *SWITCHES], command, output, environment, counted)
+    except NothingRecorded as nothing:
+        if nothing.status == -signal.SIGINT:
+            raise KeyboardInterrupt from None
         print(f"hwmem: {command[0]}: nothing was recorded: valgrind did not start it", file=sys.stderr)
-        for file in filter(os.path.isfile, files):  # not what is no ordinary file, such as /dev/null
-            os.unlink(file)
         return None
+    finally:
+        counted.end()
     stored = sum(os.path.getsize(file) for file in files)
     print(f"hwmem: {', '.join(files)}: {counted}, {stored:,} bytes; {ended(status)}", file=sys.stderr)
     return status if status >= 0 else 128 - status
+
+
+class NothingRecorded(Exception):
+    """The program did not begin, and what is at `output` stays as it was. `status`: valgrind's."""
+
+    def __init__(self, status):
+        super().__init__(status)
+        self.status = status
 
 
 def ended(status):
@@ -144,6 +154,8 @@ def with_a_pipe(valgrind, command, output, environment, counted):
                     file.write(compressor.compress(data))
                 file.write(compressor.flush())
                 status = child.wait()
+                if not counted.threads:
+                    raise NothingRecorded(status)
         finally:
             os.close(reader)
             stop(child)
@@ -181,8 +193,10 @@ def with_children(valgrind, command, output, environment, counted):
                 files = []
                 for log in sorted(pathlib.Path(folder).iterdir(), key=lambda log: (log.name != str(child.pid), log.name)):
                     path = output if log.name == str(child.pid) else f"{output}.{log.name}"
-                    compress(log, path, counted)
+                    compress(log, path, counted, status)
                     files.append(path)
+                if not files:
+                    raise NothingRecorded(status)
         finally:
             stop(child)
     finally:
@@ -190,13 +204,15 @@ def with_children(valgrind, command, output, environment, counted):
     return status, files
 
 
-def compress(log, path, counted):
+def compress(log, path, counted, status):
     with writing_whole(path) as file, open(log, "rb") as text:
         compressor = lzma.LZMACompressor(preset=PRESET)
         while data := text.read(READ_BYTES):
             counted.add(data)
             file.write(compressor.compress(data))
         file.write(compressor.flush())
+        if not counted.threads:
+            raise NothingRecorded(status)
     os.unlink(log)
 
 

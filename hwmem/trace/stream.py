@@ -75,8 +75,11 @@ def opened(path):
     except OSError as error:
         raise StreamError(error.strerror.lower()) from None
     with stored:
-        start = stored.read(max(map(len, COMPRESSIONS)))
-        stored.seek(0)
+        try:
+            start = stored.read(max(map(len, COMPRESSIONS)))
+            stored.seek(0)
+        except OSError as error:
+            raise StreamError(error.strerror.lower()) from None
         for magic, decompress in COMPRESSIONS.items():
             if start.startswith(magic):
                 with decompress(stored, "rb") as data:

@@ -122,6 +122,8 @@ def test_a_claim_that_does_not_hold_is_told_so_and_is_no_error():
     ],
 )
 def test_wrong_words_are_one_line(words, says, capsys, tmp_path, monkeypatch):
+    if "--plot" in words:
+        pytest.importorskip("matplotlib", reason="plots need matplotlib")
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2
     told = [line for line in capsys.readouterr().err.splitlines() if ": compiling, once" not in line]

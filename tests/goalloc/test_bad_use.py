@@ -6,12 +6,13 @@ The words of every fatal error are looked for in Go's source by test_live.py.
 import numpy as np
 import pytest
 
+import goalloc
 from hwmem import params as H
 from hwmem.config.machine import MachineConfig
 from hwmem.errors import MachineError
 from hwmem.machine.machine import Machine
 from goalloc import params as P
-from goalloc.errors import FatalError
+from goalloc.errors import TEXTS, FatalError
 from goalloc.observe.inspect import Inspector
 from goalloc.layout import arenaHint, mheap, mspan, p_, mcache, variables as V
 from goalloc.runtime.runtime import Runtime
@@ -193,4 +194,11 @@ def test_the_command_ends_with_1_and_the_programs_words(capsys):
         main(["run", "alloc-storm", "--alone", "--gomaxprocs", "1", "--set", "size=1048576", "allocations=100", "--with", "memory=16MiB"])
         == 1
     )
-    assert "goalloc: fatal error: out of memory" in capsys.readouterr().err
+    words, status = capsys.readouterr().err.splitlines()[-2:]
+    assert words.startswith("goalloc: fatal error: out of memory") and status == "exit status 2"  # the program's, as go run says it
+
+
+def test_a_program_that_ends_as_go_ends_it_raises_a_fatal_error_with_its_exit_status():
+    with pytest.raises(FatalError, match="^fatal error: runtime: out of memory$") as error:
+        goalloc.run("alloc-storm", MachineConfig().replace(memory="48MiB"), gomaxprocs=1, size=1 << 26, allocations=4)
+    assert error.value.exit_status == 2 and TEXTS[error.value.code] == str(error.value)

@@ -215,5 +215,13 @@ def test_metrics_agree_with_memstats(runtime):
     )
     assert v["/memory/classes/heap/unused:bytes"] == s["HeapInuse"] - s["HeapAlloc"] and v["/gc/heap/goal:bytes"] == s["NextGC"] == 4 << 20
     assert v["/gc/gomemlimit:bytes"] == 1 << 30 and v["/gc/gogc:percent"] == 100 and v["/sched/gomaxprocs:threads"] == 2
+    sizes = v["/gc/heap/allocs-by-size:bytes"]
+    assert len(sizes["counts"]) == 68 and sizes["buckets"][:6] == [1, 9, 17, 25, 33, 49]  # as the real one has them
+    assert sizes["buckets"][-3:] == [28673, 32769, float("inf")]
+    assert (
+        sizes["counts"][2] == s["BySize"][3]["Mallocs"]
+        and sizes["counts"][-1] == 1
+        and sum(sizes["counts"]) == v["/gc/heap/allocs:objects"]
+    )
     rt.set_gc_percent("off")
     assert rt.metrics()["/gc/gogc:percent"] == (1 << 64) - 1

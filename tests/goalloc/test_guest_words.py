@@ -7,7 +7,7 @@ from goalloc import params as P
 from hwmem.layout import MACHINE
 
 SECTION = re.compile(r"^# What a process counts without.*?(?=^# What a thread of such a process)", re.M | re.S)
-BITS = {"ENABLED", "MARKING", "SWEEPING", "SYSTEM", "READY", "ALONE", "UNPUBLISHED", "TOGETHER", "PERIODIC"}
+BITS = {"ENABLED", "MARKING", "SWEEPING", "SYSTEM", "READY", "ALONE", "UNPUBLISHED", "BEGINS", "TOGETHER", "PERIODIC"}
 
 
 def test_no_word_has_two_meanings():

@@ -54,7 +54,7 @@ def test_setting_gogc_changes_the_goal_at_once_and_collects_nothing(runtime):
     assert rt.set_gc_percent(100) == -1 and rt.memstats()["NextGC"] == 4 * MIB
 
 
-@pytest.mark.parametrize("gogc", [-1, -5, "off"])
+@pytest.mark.parametrize("gogc", [-1, -5, "off", "-1"])
 def test_a_negative_gogc_is_off_from_the_start(runtime, gogc):
     rt = runtime(gomaxprocs=1, gogc=gogc, memory_limit=64 * MIB)
     rt.malloc_many(np.full(100, 50_000))

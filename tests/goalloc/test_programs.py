@@ -96,7 +96,7 @@ def test_the_seed_is_also_that_of_the_programs_hashes():
 def test_a_programs_environment_sets_its_first_goal_and_is_kept_with_the_result():
     """The first goal is 4 MiB * GOGC / 100 (Go: mgcpacer.go heapMinimum); without GOGC what the memory limit allows."""
     run = lambda **environment: goalloc.run("linked-list", gomaxprocs=1, nodes=50, **environment).values  # noqa: E731
-    assert [run(gogc=gogc)["memstats"]["NextGC"] for gogc in (100, 50, 200)] == [4 << 20, 2 << 20, 8 << 20]
+    assert [run(gogc=gogc)["memstats"]["NextGC"] for gogc in (100, "50", 200)] == [4 << 20, 2 << 20, 8 << 20]
     limited = run(gogc="off", memory_limit="64MiB")
     assert 32 << 20 < limited["memstats"]["NextGC"] < 64 << 20
     assert limited["environment"] == {"GOGC": "off", "GOMEMLIMIT": "64MiB", "GODEBUG": ""}

@@ -1,5 +1,9 @@
 """Code of this project's own is loaded from the cache without what only compiling needs."""
 
+import subprocess
+import sys
+import textwrap
+
 import pytest
 
 from hwmem._jit import JIT_DISABLED
@@ -32,3 +36,17 @@ def test_a_run_from_the_cache_makes_no_tables_and_finds_all_that_code_calls():
     assert tables == []
     assert missing == []
     assert misses == 1024
+
+
+def test_a_second_program_in_one_process_prints_no_warning_of_numbas():
+    """Its record may begin as the first one's does, and then some of the first one's kernels are its own."""
+    program = """
+        import numba
+        import numpy
+        import hwmem._jit.compiler
+
+        short, long = (numba.from_dtype(numpy.dtype([(name, "i8") for name in names])) for names in ("x", "xy"))
+        print(long.can_convert_to(None, short) is not None)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")

@@ -10,6 +10,7 @@ import numba
 import pytest
 
 NAMES = {
+    "llvmlite.binding.ffi": ["OutputString.close", "lib.LLVMPY_DisposeString"],
     "numba.config": ["DISABLE_JIT", "CACHE_DIR"],
     "numba.core.caching": [
         "FunctionCache._index_key",

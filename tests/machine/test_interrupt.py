@@ -10,13 +10,17 @@ import sys
 import threading
 import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from llvmlite.binding import ffi
 
 import goalloc
 import hwmem
 from hwmem import params as P
+from hwmem._jit import JIT_DISABLED
+from hwmem.cli.line import carry_out
 from hwmem.ctrl_c import none_lost
 from hwmem.kernels import kernel, load64, next_thread
 from hwmem.machine.interrupt import in_parts, in_time, is_left, run_aside, run_interruptibly, running
@@ -333,7 +337,58 @@ def test_what_a_callback_could_not_raise_is_raised_and_not_printed(capfd):
                 raise error
     with pytest.raises(RuntimeError), none_lost():
         raise RuntimeError
+    with pytest.raises(KeyboardInterrupt), none_lost():
+        with none_lost():
+            swallows()
+            raise RuntimeError("no compiled object yet")
+        raise AssertionError("it went on")
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(JIT_DISABLED, reason="kernels run in the caller's thread")
+def test_what_a_callback_swallows_ends_every_wait_for_a_kernel(capfd):
+    """Not of runs alone: at the prompt, too."""
+    swallows = ctypes.CFUNCTYPE(None)(lambda: (_thread.interrupt_main(), time.sleep(0.01)))
+    machine = hwmem.Machine()
+    hold = threading.Event()
+    threading.Timer(PATIENCE_SECONDS, hold.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_interruptibly(machine.state, hold.wait, tick=swallows)
+    assert not hold.is_set() and capfd.readouterr().err == ""
+    hold.set()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert run_interruptibly(machine.state, lambda: 5) == 5  # nothing of it is left
+
+
+def test_a_replay_that_is_interrupted_before_it_begins_says_so(monkeypatch):
+    machine = hwmem.Machine()
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hwmem.observe.counters.raw", interrupted)
+    with pytest.raises(hwmem.Interrupted) as raised:
+        machine.replay(([64], [False], [8]))
+    assert raised.value.result is None
+    monkeypatch.undo()
+    assert machine.replay(([64], [False], [8]))["cores"][0]["loads"] == 1
+
+
+def test_a_string_of_llvms_is_given_back_once(monkeypatch):
+    """Also when Ctrl-C comes as soon as it is: the second time would end the process."""
+    freed = []
+
+    def interrupted(pointer):
+        freed.append(pointer)
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(ffi.lib._fntab, "LLVMPY_DisposeString", interrupted)
+    string = ffi.OutputString(init=ctypes.c_char_p(b"text"))
+    with pytest.raises(KeyboardInterrupt):
+        string.close()
+    string.close()
+    string.__del__()
+    assert len(freed) == 1
 
 
 def test_a_command_that_is_interrupted_while_it_is_loaded_ends_with_one_line():
@@ -348,9 +403,31 @@ main = __import__(f"{package}.__main__", fromlist=["main"]).main
 sys.meta_path.insert(0, Interrupted)
 sys.exit(main())
 """
-    for package in ("hwmem", "goalloc"):
-        done = subprocess.run([sys.executable, "-c", code, package], cwd=ROOT, capture_output=True, text=True)
+    made = code.replace("signal.raise_signal(signal.SIGINT)", "type('C', (), {'x': X()})").replace(
+        "class Interrupted", "class X:\n    def __set_name__(self, *_):\n        signal.raise_signal(signal.SIGINT)\nclass Interrupted"
+    )
+    for package, text in (
+        ("hwmem", code),
+        ("goalloc", code),
+        ("hwmem", made),
+    ):  # as a class is made, it is a RuntimeError until Python 3.12
+        done = subprocess.run([sys.executable, "-c", text, package], cwd=ROOT, capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{package}: interrupted\n")
+
+
+@pytest.mark.parametrize("error", [ImportError("numba._devicearray failed to import"), RuntimeError("Error calling __set_name__")])
+def test_an_error_that_is_made_of_an_interruption_is_none(capsys, error):
+    def run(_):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise error from None
+
+    top = SimpleNamespace(prog="hwmem", parse_args=lambda words: SimpleNamespace(run=run))
+    assert carry_out(top, []) == 130 and capsys.readouterr().err == "hwmem: interrupted\n"
+    top.parse_args = lambda words: SimpleNamespace(run=lambda _: 1 // 0)
+    with pytest.raises(ZeroDivisionError):  # no later one is taken for it
+        carry_out(top, [])
 
 
 COMMANDS = [

@@ -112,6 +112,16 @@ def test_the_columns_of_a_row_add_up(lines, seed):
     assert not rows or sum(row["hitm_percent"] for row in rows) == pytest.approx(100 if any(r["hitm"] for r in rows) else 0)
 
 
+@pytest.mark.parametrize("lines", [5, 200])
+def test_the_worst_lines_alone_are_the_table_s_first(lines, seed):
+    trace = random_trace(np.random.default_rng(seed), 1000, lines)
+    cells = c2c.snapshot(watched(trace, **SMALL))
+    whole = c2c.rows_and_cells(cells, ())
+    assert [row["hitm"] for row, _ in whole] == sorted((row["hitm"] for row, _ in whole), reverse=True)
+    for most in (1, 2, len(whole), len(whole) + 1):
+        assert c2c.rows_and_cells(cells, (), most) == whole[:most]
+
+
 def test_counters_in_one_line_are_false_sharing_by_their_names():
     trace = [(c, BASE + 8 * c, 8, True) for _ in range(30) for c in range(4)]
     (row,) = c2c.table(watched(trace), symbols=[(BASE, BASE + 32, "counter", 8), (BASE + 64, BASE + 128, "other")])

@@ -251,6 +251,7 @@ LINUX_DAMAGES = {
     "an end that look-ups do not know": (lambda m: set_field(m.vma, first_vma(m), "end", lambda end: end + 4096), "the tree is wrong"),
     "a gap that is not there": (lambda m: set_field(m.vma, int(m.process[0].tree) - 1, "widest", lambda n: n + 4096), "the tree is wrong"),
     "a VMA too many": (lambda m: bump(m.process[0], "vma_count"), "its counts are others"),
+    "a look-up's answer out of date": (lambda m: set_field(m.process, 0, "found_high", lambda high: P.PAGE), "which it is not"),
     "a promise too many": (lambda m: bump(m.mm, "committed"), "said to be promised"),
 }
 

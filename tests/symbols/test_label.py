@@ -101,6 +101,7 @@ def test_no_advice_where_bytes_are_shared_and_addresses_where_no_name_leads_back
 
 @pytest.mark.live
 def test_a_source_file_is_read_only_where_its_name_says_that_it_is_one(tmp_path):
+    pytest.importorskip("elftools", reason="names need pyelftools")
     secret = tmp_path / "secret"
     secret.write_text("\n" * 9)
     (tmp_path / "a.c").write_text(f'#line 1 "{secret}"\nint x; int main(void) {{ x++; return x; }}\n')

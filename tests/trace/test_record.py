@@ -218,6 +218,21 @@ def test_ctrl_c_is_the_programs_and_what_it_did_is_kept(tmp_path):
     assert held_to_its_text(tmp_path / "prog.trace").process["exit"] == -signal.SIGINT
 
 
+@pytest.mark.parametrize("children", [[], ["--children"]])
+@pytest.mark.parametrize(
+    "ends, status, words",
+    [("exit 1", 2, "true: nothing was recorded: valgrind did not start it"), ("kill -INT $$", 130, "interrupted")],
+)
+def test_an_older_recording_stays_where_nothing_is_recorded(tmp_path, monkeypatch, capsys, children, ends, status, words):
+    (tmp_path / "valgrind").write_text(f"#!/bin/sh\n{ends}\n")
+    (tmp_path / "valgrind").chmod(0o755)
+    (tmp_path / "prog.trace").write_bytes(b"older")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert main(["record", "-o", str(tmp_path / "prog.trace"), *children, "--", "true"]) == status
+    assert capsys.readouterr().err == f"hwmem: {words}\n"
+    assert (tmp_path / "prog.trace").read_bytes() == b"older" and len(list(tmp_path.iterdir())) == 2
+
+
 @pytest.mark.skipif(bool(tools.missing("g++")), reason="no g++")
 def test_threads_of_cpp_20_take_turns_at_a_lock(tmp_path):
     """Who frees a lock lets a waiter have it, though it asks again itself at once."""

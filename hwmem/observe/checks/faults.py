@@ -70,6 +70,7 @@ from hwmem._jit import kernel
     VMA_ORDER,
     VMA_TREE,
     VMA_COUNTS,
+    VMA_FOUND,
     COMMITTED,
     TLB_NO_PROCESS,
     TLB_WRONG,
@@ -77,7 +78,7 @@ from hwmem._jit import kernel
     PAGING_CACHE,
     LAST_TABLE,
     BAD_COUNT,
-) = range(1, 72)
+) = range(1, 73)
 
 SENTENCES = {
     NOT_OCCUPIED: "{array} of {owner}: entry {0} holds {1:#x} without the occupied bit",
@@ -144,6 +145,7 @@ SENTENCES = {
     VMA_ORDER: "process {0}: VMA {1}, [{2:#x}, {3:#x}), is out of order",
     VMA_TREE: "process {0}: VMA {1}, [{2:#x}, {3:#x}), is not where the tree has it, or the tree is wrong about it",
     VMA_COUNTS: "process {0}: it has {1} VMAs, {2} pages, {3} of them locked; its counts are others",
+    VMA_FOUND: "process {0}: VMA {1} is remembered as what a look-up finds from {2:#x} up to {3:#x}, which it is not",
     COMMITTED: "overcommit: {0} pages are said to be promised, {1} are",
     TLB_NO_PROCESS: "{array} of {owner}: key {0:#x} is of address space {1}, which no process has",
     TLB_WRONG: "{array} of {owner}: {0:#x} of process {1} is {2:#x}, the page table says {3:#x}",

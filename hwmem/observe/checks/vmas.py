@@ -6,7 +6,7 @@ from hwmem import params as P
 from hwmem._jit import kernel
 from hwmem.linux.readahead import pages_in
 from hwmem.linux.shmem import ON_DEMAND, PROMISED
-from hwmem.observe.checks.faults import COMMITTED, VMA_COUNTS, VMA_ORDER, VMA_TREE, fault
+from hwmem.observe.checks.faults import COMMITTED, VMA_COUNTS, VMA_FOUND, VMA_ORDER, VMA_TREE, fault
 
 
 @kernel
@@ -42,6 +42,7 @@ def check_vmas(m, p, found):
     process = m.process[p]  # locked_vm may be more: MREMAP_DONTUNMAP leaves it so
     end = count = pages = locked = promised = 0
     n, before, in_tree = process.first_vma, 0, leftmost(m, process.tree)
+    remembered = process.found_high == 0
     while n:
         vma = m.vma[n - 1]
         if not end <= vma.start < vma.end or (vma.start | vma.end) & P.PAGE - 1 or vma.prev != before or vma.process != p:
@@ -49,6 +50,7 @@ def check_vmas(m, p, found):
         guard = P.STACK_GUARD if vma.vm_flags & P.VM_GROWSDOWN else 0
         if in_tree != n or vma.gap != max(vma.start - guard - end, 0) or not fits(m, n):
             return fault(found, VMA_TREE, p, n - 1, vma.start, vma.end)
+        remembered |= n == process.found_vma and end == process.found_low and vma.end == process.found_high
         size = vma.end - vma.start >> P.PAGE_SHIFT
         pages += size
         locked += size if vma.vm_flags & P.VM_LOCKED else 0
@@ -59,6 +61,8 @@ def check_vmas(m, p, found):
         return fault(found, VMA_TREE, p, in_tree - 1, 0, 0)
     if count != process.vma_count or pages != process.total_vm or locked > process.locked_vm:
         return fault(found, VMA_COUNTS, p, count, pages, locked)
+    if not remembered:
+        return fault(found, VMA_FOUND, p, process.found_vma - 1, process.found_low, process.found_high)
     found[0] = promised
     return 0
 
