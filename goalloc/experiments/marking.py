@@ -32,7 +32,7 @@ def lines_of(result):
     return [round(n * 1000 / marked, 1) for n in found]
 
 
-def marking(seed=0, objects=6_000):
+def marking(seed=0, objects=20_000):
     config, rows = PROGRAMS["parallel-marking"].config().replace(cores=max(PS)), []
     for ps in PS:
         result = run("parallel-marking", config, seed, c2c=True, gomaxprocs=ps, objects=objects, cycles=CYCLES)
@@ -43,7 +43,7 @@ def marking(seed=0, objects=6_000):
     return ["Ps", "stopped, us", "marking, us", "lines: mark bits", "lists", "all else"], rows
 
 
-def list_padding(seed=0, objects=100):
+def list_padding(seed=0, objects=200):
     config, rows = PROGRAMS["many-goroutines"].config().replace(cores=max(PADDED_PS)), []
     for ps in PADDED_PS:
         row = [ps]
