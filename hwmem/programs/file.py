@@ -17,6 +17,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from hwmem.errors import MachineError, WorkloadError
 from hwmem.programs.diagnosis import line_in, mistake, told, width_that_is_none
 
+NULL_BYTES = "source code string cannot contain null bytes"  # a ValueError before Python 3.11.4
 _RUN: set[str] = set()  # modules that were run by their file's name
 
 
@@ -48,8 +49,10 @@ def run_file(path):
         sys.path.insert(0, folder)
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
         del sys.modules[name]
+        if isinstance(error, ValueError) and str(error) == NULL_BYTES:
+            raise SyntaxError(NULL_BYTES) from None
         raise
 
 

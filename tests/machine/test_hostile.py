@@ -190,9 +190,12 @@ def test_shared_memory_of_terabytes_goes_at_once(process):
 
 
 def test_a_host_without_address_space_says_so():
+    def refuse(*arguments, **settings):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
     with pytest.raises(OSError, match=r"memory: the host has no further 32GiB of address space"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("hwmem.memory.host._mmap", lambda *arguments: (1 << 64) - 1)
+            patch.setattr("hwmem.memory.host.mmap.mmap", refuse)
             Machine(MachineConfig().replace(memory="32GiB"))
 
 
