@@ -57,9 +57,9 @@ LINES = (
 )
 COLD = "no instructions are fetched here: after a sleep the real code of pauses and workers is cold"
 LOADED = "recorded beside other load, 204 us; at real-time priority on two cores 34 to 54 us, medians of seven runs (11 to 19 cycles)"
-WHERE_IN_A_TREE = (  # cycles 21 to 33
-    "as much lives as there is of a tree of 128 KiB or 2 MiB: where in it a cycle begins hangs on every byte before. The real program, built with "
-    "fewer imported packages (992 bytes of globals, two begun spans), differs as much, and has 32 cycles"
+WHERE_IN_A_TREE = (  # cycles 29 to 33
+    "as much lives as there is of a tree of 2 MiB: where in it a cycle begins hangs on every byte before. The real program, built with fewer "
+    "imported packages (992 bytes of globals, two begun spans), differs as much, and has 32 cycles"
 )
 SLOWER = "13 for 10 (4 to 12 beside other load): objects of 1 KiB are cleared by 8 bytes, so less is allocated while 7.6 MB of stacks are scanned"
 # The recording machine's, in cycles: a core is interrupted by way of the hypervisor, which also wakes it: 6.7, 10, 6.7 and 9 us
