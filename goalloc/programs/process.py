@@ -13,7 +13,7 @@ from goalloc import params as P
 from goalloc.gc.mgcmark_roots import DATA_MASK_BYTES, DATA_ROOT_BYTES, INITIALISED_BYTES
 from goalloc.gc.mgcmark_scan import GROUP_BYTES
 from goalloc.heap.stack import CALL
-from goalloc.layout import GLOBALS, mstats, p_, variables as V
+from goalloc.layout import GLOBALS, gcControllerState, mstats, p_, variables as V
 from goalloc.programs.goroutines import start_main
 from goalloc.programs.start import start
 from goalloc.types import Type
@@ -28,6 +28,8 @@ OF_DATA, OF_BSS, PLAIN = (48, 2_048, 208), (48, 80, 2_048, 1_024, 32, 16, 16, 8,
 STARTED = (96, 112, 144, 160, 176, 192, 208, 224, 240)  # garbage: sizes of which a span has been begun
 DROPPED = 2  # objects of 16 bytes with a pointer: garbage too
 WAITING, WAITING_BYTES = 2, 504  # goroutines of the runtime's, beside those that the first collection makes; what they have on their stacks
+STACKS_MORE = 4_096  # bytes of stacks that the real process counts as scannable beyond these: 73,728 when main has its stack
+MAX_STACK_SCAN = V.gcController + gcControllerState.maxStackScan
 WORD = 8
 POINTER_LAST = Type("16 bytes", 16, WORD, (WORD,))
 # Of eight words of a small program's data and bss, how many are pointers: groups with 0, 1, 2, ... 8 (firstmoduledata's gcdatamask and gcbssmask)
@@ -66,6 +68,7 @@ def fill_process(w, space, gp):
     rest = (GLOBALS_BYTES - DATA_ROOT_BYTES - (end + WORD - GLOBALS)) // WORD  # but for the program's own
     set_masks(rt, rt.globals(rest) + WORD * rest - GLOBALS)
     rt.call(0, P.DOOR_STACK, CALL, gp, STACK_BYTES)
+    rt.process.store(MAX_STACK_SCAN, rt.process.load(MAX_STACK_SCAN) + STACKS_MORE)
     guest[P.COLLECTOR] &= ~P.BEGINS
     if w.background == "off":
         guest[P.COLLECTOR] |= P.ALONE

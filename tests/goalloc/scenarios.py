@@ -65,6 +65,10 @@ WHERE_IN_A_TREE = (  # cycles 29 to 33
 VIRTUAL = {"wake_call": 20_000, "wake_idle": 30_000, "shootdown": 20_000, "shootdown_remote": 27_000}
 NOT_MET = {  # (configuration, scenario, figure): why
     ("P1_fifo", "explicit_gc", "scanned"): "the recorded program keeps its objects in slices, of 24 bytes each, and in a second array",
+    ("P1_fifo", "memlimit_exceeded", "marked"): "6 % from cycle 4 on: the goal under the limit is 1.2 MB lower there than the real one",
+    ("P1_fifo", "memlimit_exceeded", "next goal"): "6 % from cycle 4 on: the goal under the limit is 1.2 MB lower there than the real one",
+    ("P1_fifo", "memlimit_exceeded", "trigger"): "6 % from cycle 4 on: the goal under the limit is 1.2 MB lower there than the real one",
+    ("P1_fifo", "memlimit_exceeded", "scanned"): "6 % from cycle 4 on: the goal under the limit is 1.2 MB lower there than the real one",
     ("P1_fifo", "binary_trees", "marked"): WHERE_IN_A_TREE,
     ("P1_fifo", "binary_trees", "scanned"): WHERE_IN_A_TREE,
     ("P1_fifo", "binary_trees", "next goal"): WHERE_IN_A_TREE,
