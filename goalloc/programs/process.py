@@ -21,9 +21,9 @@ from goalloc.types import Type
 BACKGROUND = parameter("go", "go: workers mark in the background, as in Go; off: only goroutines that allocate mark", choices=("go", "off"))
 OVERLAPPED = {"l1d": {"latency": 1}}  # the machine of these programs: a processor overlaps loads that hit; allocating is mostly such
 GLOBALS_BYTES, STACK_BYTES = 205_384, 40_920
-# Objects beside the runtime's own: those that the data point to and those that bss does, which are scanned to their ends, and plain ones. Chosen so
-# that collections of `large_churn` are the recorded ones to the byte, and first ones of others to a hundred bytes. An assist that has scanned the data and what they
-# point to (2,304 bytes: counted after 2,256) has done more than a first cycle expects
+# Objects beside the runtime's own: those that the data point to and those that bss does, which are scanned to their ends, and plain ones. Chosen
+# so that collections of `large_churn` are the recorded ones to the byte, and first ones of others to a hundred bytes. An assist that has scanned
+# the data and what they point to (2,304 bytes: counted after 2,256) has done more than a first cycle expects
 OF_DATA, OF_BSS, PLAIN = (48, 2_048, 208), (48, 80, 2_048, 1_024, 32, 16, 16, 8, 80), (2_688, 176)
 STARTED = (96, 112, 144, 160, 176, 192, 208, 224, 240)  # garbage: sizes of which a span has been begun
 DROPPED = 2  # objects of 16 bytes with a pointer: garbage too
@@ -31,7 +31,6 @@ WAITING, WAITING_BYTES = 2, 504  # goroutines of the runtime's, beside those tha
 STACKS_MORE = 4_096  # bytes of stacks that the real process counts as scannable beyond these: 73,728 when main has its stack
 MAX_STACK_SCAN = V.gcController + gcControllerState.maxStackScan
 WORD = 8
-POINTER_LAST = Type("16 bytes", 16, WORD, (WORD,))
 # Of eight words of a small program's data and bss, how many are pointers: groups with 0, 1, 2, ... 8 (firstmoduledata's gcdatamask and gcbssmask)
 DATA_GROUPS = (0, 2, 31, 65, 88, 1, 3, 2, 65)
 BSS_GROUPS = (1196, 537, 159, 9, 8, 2, 0, 1, 1028)
@@ -63,7 +62,7 @@ def fill_process(w, space, gp):
     rt.globals(INITIALISED_BYTES // WORD - len(OF_DATA))
     objects(rt, OF_BSS)
     for _ in range(DROPPED):
-        rt.mallocgc(16, type=POINTER_LAST)
+        rt.mallocgc(16, type=of_bytes(16, (WORD,)))
     end = objects(rt, PLAIN, plain=True)
     rest = (GLOBALS_BYTES - DATA_ROOT_BYTES - (end + WORD - GLOBALS)) // WORD  # but for the program's own
     set_masks(rt, rt.globals(rest) + WORD * rest - GLOBALS)
@@ -78,9 +77,12 @@ def objects(rt, sizes, plain=False):
     """Objects of the process's own, with a global variable each that points to them; where these variables end."""
     roots = rt.globals(len(sizes))
     for i, size in enumerate(sizes):
-        of = Type(f"{size} bytes", size, WORD, () if plain else (size - WORD,))
-        rt.write_pointer(roots + WORD * i, rt.mallocgc(size, type=of))
+        rt.write_pointer(roots + WORD * i, rt.mallocgc(size, type=of_bytes(size, () if plain else (size - WORD,))))
     return roots + WORD * len(sizes)
+
+
+def of_bytes(size, pointers):
+    return Type(f"{size} bytes", size, WORD, pointers)
 
 
 def set_masks(rt, nbytes):

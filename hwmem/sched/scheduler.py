@@ -50,7 +50,7 @@ def next_thread(m):
 
 @hot
 def earliest_but(m, last):
-    """The core with the smallest key but for `last`, whose clock the host may still be computing; and that key."""
+    """The core with the smallest key but for `last`, whose clock the host may still be computing (-1: of all); and that key."""
     best, key = 0, P.NEVER
     for c in range(m.cores):
         if c != last and m.key[c] < key:
@@ -77,7 +77,7 @@ def schedule(m, c, unused_a, unused_b, unused_c):
         drain_due(m, c, m.key[c])
         if m.core[c].current and m.key[c] < m.core[c].cycles:  # that was a store's turn; the thread's comes later
             m.key[c] = next_event(m.core[c])
-            c, _ = first_core(m)
+            c, _ = earliest_but(m, -1)
             continue
         wake_due(m, c)
         if settle(m, c):
@@ -86,7 +86,7 @@ def schedule(m, c, unused_a, unused_b, unused_c):
             m.thread[t].steps += 1
             return t
         m.key[c] = next_alarm(m, c)
-        c, _ = first_core(m)
+        c, _ = earliest_but(m, -1)
     m.current_core = -1
     m.deadlocked = 0
     for t in range(m.threads):
@@ -113,16 +113,6 @@ def is_over(m, t):
         return m.thread[t].state == P.KILLED
     m.stopped = 1
     return True
-
-
-@kernel
-def first_core(m):
-    """The core with the smallest key, and that key."""
-    best, key = 0, m.key[0]
-    for c in range(1, m.cores):
-        if m.key[c] < key:
-            best, key = c, m.key[c]
-    return best, key
 
 
 @kernel

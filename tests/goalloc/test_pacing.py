@@ -19,19 +19,17 @@ from goalloc.gc.mgcpacer_workers import (
     worker_mode,
 )
 from goalloc.layout import (
-    DECLARED,
     gcControllerState,
     mcache,
     mheap,
     mstats,
     p_,
-    pointer_words,
     schedt,
     sweepdata,
     workType,
     variables as V,
 )
-from goalloc.types import Type
+from goalloc.runtime.runtime import P_TYPE
 
 MIB = 1 << 20
 DEDICATED, FRACTIONAL, IDLE = K.gcMarkWorkerDedicatedMode, K.gcMarkWorkerFractionalMode, K.gcMarkWorkerIdleMode
@@ -223,7 +221,7 @@ def test_what_is_allocated_before_there_is_a_p_counts_as_scannable_too(runtime):
     rt = runtime(gomaxprocs=1)
     ld = rt.process.load
     counted = ld(V.gcController + gcControllerState.heapScan) + ld(ld(rt.ps[0] + p_.mcache) + mcache.scanAlloc)
-    assert counted == 8 + Type("p", DECLARED["p"].size, 8, pointer_words("p")).ptrdata
+    assert counted == 8 + P_TYPE.ptrdata
 
 
 @pytest.mark.parametrize("words, jobs", [(0, (0, 1)), (100, (1, 1)), (16_400 // 8, (1, 1)), (30_000, (1, 1)), (40_000, (1, 2))])
