@@ -121,8 +121,8 @@ DOOR_SHADING = door(86, "goalloc.collectors.shading")
 DOOR_GO = door(87, "goalloc.collectors.go")
 
 # Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
-# and for a thread; a step of a goroutine of the collector's; the assist ratio anew; FreeOSMemory's second half
-GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE, SCAVENGE_ALL = range(6)
+# and for a thread; a step of a goroutine of the collector's; the assist ratio anew; FreeOSMemory's second half; the sweeper and the scavenger
+GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE, SCAVENGE_ALL, GC_ENABLE = range(7)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
 # the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles;

@@ -14,7 +14,6 @@ that calls it (gc_call). Times are nanoseconds of the core's clock. Go: mgc.go.
 """
 
 from hwmem._jit import call_door, cold, kernel
-from hwmem.core.fence import mfence
 from hwmem.sched.thread import compute
 from goalloc import constants as C, errors as E, params as P
 from goalloc.base.lock import lock, unlock
@@ -25,7 +24,7 @@ from goalloc.gc.mgc_ready import DUE, m_of_g0, park
 from goalloc.gc.mgc_stats import pause_cpu
 from goalloc.gc.mgc_trigger import CYCLES, gcinit, test_trigger
 from goalloc.gc.mgc_workers import gcBgMarkStartWorkers, start_sweeper
-from goalloc.gc.mgc_world import p_at, startTheWorld, stopTheWorld, thread_of
+from goalloc.gc.mgc_world import p_at, startTheWorld, stopTheWorld
 from goalloc.gc.mgclimit import finishGCTransition, startGCTransition
 from goalloc.gc.mgcmark_roots import gcMarkRootPrepare
 from goalloc.gc.mgcmark_scan import grey_pointer
@@ -48,7 +47,7 @@ WORK = V.work
 START_SEMA, WAITERS_LOCK, WAITERS = WORK + workType.startSema, WORK + workType.sweepWaiters, WORK + workType.sweepWaiters + 8
 WAIT_REASON_CYCLE = 27
 STAGE, CYCLE = g_.sigcode0, g_.sigcode1  # of a goroutine: how far its call of GC() is, and which cycle it waits for
-COLD_NS = 10_000  # the first pause is longer: its code is not in the caches (7 to 23 microseconds recorded, 3 to 5 later)
+COLD_NS = 14_000  # the first pause is longer: its code is not in the caches (17 to 22 microseconds recorded in new processes, 3 to 5 later)
 BEGIN, WAIT_BEFORE, START, WAIT, SWEEP, WAIT_SWEPT = range(6)
 
 
@@ -66,6 +65,14 @@ def gcStart(m, t, kind, n):
     release(m, t, START_SEMA)
 
 
+@cold
+def gcenable(m, t):
+    """The sweeper and the scavenger are there; a program that collects does it before main, another one before its first cycle."""
+    gcinit(m, t)
+    start_sweeper(m, t)
+    start_scavenger(m, t)
+
+
 @kernel
 def start_cycle(m, t, kind):
     acquire(m, t, V.gcsema)
@@ -73,8 +80,7 @@ def start_cycle(m, t, kind):
     put8(m, t, WORK + workType.userForced, 1 if kind == C.gcTriggerCycle else 0)
     if not check_flushed(m, t):
         return
-    start_sweeper(m, t)
-    start_scavenger(m, t)
+    gcenable(m, t)
     gcBgMarkStartWorkers(m, t)
     gcResetMarkState(m, t)
     procs, now = get32(m, t, V.gomaxprocs), nanotime(m, t)
@@ -120,23 +126,11 @@ def check_flushed(m, t):
     """Every P's mcache is of this sweep generation, and its write barrier buffer can be used; else a fatal error and False."""
     for i in range(get32(m, t, V.gomaxprocs)):
         pp = p_at(m, t, i)
-        if not is_flushed(m, t, i, get64(m, t, pp + p_.mcache) + mcache.flushGen):
+        if get32(m, t, get64(m, t, pp + p_.mcache) + mcache.flushGen) != get32(m, t, SWEEPGEN):
             throw(m, t, E.NOT_FLUSHED, 0, 0)
             return False
         reset(m, t, pp)
     return True
-
-
-@kernel
-def is_flushed(m, t, i, generation):
-    """Whether P `i` has flushed its mcache since the last cycle. Where cycles follow each other at once, what says so may still be in the store
-    buffer of its core: Go stores it by an exchange, which would have waited."""
-    if get32(m, t, generation) == get32(m, t, SWEEPGEN):
-        return True
-    other = thread_of(m, t, i)
-    if other >= 0:
-        mfence(m, other)
-    return get32(m, t, generation) == get32(m, t, SWEEPGEN)
 
 
 @kernel

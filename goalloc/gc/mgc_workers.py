@@ -3,13 +3,13 @@
     gcBgMarkWorkerPool ── popped by the scheduler ──> runs in steps (gcDrain) ── nothing left: the last one ends marking ──> pool
                                                               └─ its turn is over ──> pool
 
-A worker's stack: | node | whether it has begun | scan work until it checks whether to stop | whether the limiter knows |. Its node lies outside the
-heap. Go: mgc.go gcBgMarkWorker, mgcpacer.go findRunnableGCWorker.
+A worker's stack: | node | whether it has begun | scan work until it checks whether to stop | whether the limiter knows |. The node is an object, which
+that variable keeps. Go: mgc.go gcBgMarkWorker, mgcpacer.go findRunnableGCWorker.
 """
 
 from hwmem._jit import call_door, cold, kernel
 from goalloc import constants as C, params as P
-from goalloc.base.malloc_persistent import current_p, persistentalloc
+from goalloc.base.malloc_persistent import current_p
 from goalloc.base.nanotime import nanotime
 from goalloc.gc.mgc_phases import gcMarkDone
 from goalloc.gc.mgc_ready import NODE, SWEEPER, WORKER
@@ -19,9 +19,10 @@ from goalloc.gc.mgcmark import DRAINED, MORE, gcDrain
 from goalloc.gc.mgcpacer_workers import addIdleMarkWorker, markWorkerStop, removeIdleMarkWorker, worker_mode
 from goalloc.gc.mgcwork import gcMarkWorkAvailable
 from goalloc.gc.trace import log_turn
+from goalloc.heap.malloc import mallocgc
 from goalloc.heap.lfstack import lfstack_pop, lfstack_push
 from goalloc.heap.stack import HI
-from goalloc.layout import g_, gcBgMarkWorkerNode, mstats, p_, sweepdata, workType, variables as V
+from goalloc.layout import g_, gcBgMarkWorkerNode, p_, sweepdata, workType, variables as V
 from goalloc.sched.proc import NEWG, VARIABLES_BYTES
 from goalloc.sched.proc_park import gopark
 from goalloc.words import add64, get32, get64, put8, put32, put64
@@ -56,7 +57,7 @@ def gcBgMarkStartWorkers(m, t):
     """As many workers as Ps, which wait in the pool."""
     while get32(m, t, V.gcBgMarkWorkerCount) < get32(m, t, V.gomaxprocs):
         gp = call_door(m, P.DOOR_PROC, t, NEWG, WORKER, 0)
-        node = persistentalloc(m, t, gcBgMarkWorkerNode.sizeof, 8, V.memstats + mstats.gcMiscSys)
+        node = mallocgc(m, t, gcBgMarkWorkerNode.sizeof, 0)
         if gp == 0 or node == 0:
             return
         put64(m, t, node + gcBgMarkWorkerNode.gp, gp)

@@ -106,12 +106,13 @@ def wake(m, t):
 
 @cold
 def start_scavenger(m, t):
-    """Its goroutine, before the first cycle: what ends sweeping may be in the middle of an allocation, and allocate nothing. Go: gcenable."""
-    if get64(m, t, G) or m.process[m.thread[t].process].guest[P.COLLECTOR] & P.ALONE:
+    """Its goroutine, before the first cycle: what ends sweeping may be in the middle of an allocation, and allocate nothing. A process that is
+    alone on a processor has it, but nobody wakes it. Go: gcenable."""
+    if get64(m, t, G):
         return
     scavenger_init(m, t)
     put64(m, t, G, call_door(m, P.DOOR_PROC, t, NEWG, SCAVENGER, 0))
-    put8(m, t, PARKED, 1)
+    put8(m, t, PARKED, 0 if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.ALONE else 1)
 
 
 @cold

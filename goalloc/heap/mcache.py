@@ -20,7 +20,7 @@ from goalloc.base.mfixalloc import fixalloc_alloc
 from goalloc.heap.mheap import alloc_span
 from goalloc.heap.mspanset import spanSet_push
 from goalloc.base.mstats import stats_acquire, stats_release, update_heap_live
-from goalloc.words import add64, get16, get32, get64, put16, put32, put64
+from goalloc.words import add64, get16, get32, get64, put16, put32, put64, swap64
 
 TOTAL_ALLOC = V.gcController + gcControllerState.totalAlloc
 
@@ -161,4 +161,4 @@ def prepareForSweep(m, t, c):
         return
     releaseAll(m, t, c)
     stack_door(m, t, CACHE_CLEAR, c, 0)
-    put32(m, t, c + mcache.flushGen, sweepgen)
+    swap64(m, t, c + mcache.flushGen, sweepgen)  # the last word; gcStart reads it on another core

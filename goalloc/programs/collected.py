@@ -21,6 +21,7 @@ from goalloc.programs.goroutines import MAIN, go_on, main_returns, next_goroutin
 from goalloc.programs.process import BACKGROUND, OVERLAPPED, start_collected_main
 from goalloc.programs.registry import workload
 from goalloc.programs.start import GOMAXPROCS, outcome
+from goalloc.layout import p_
 from goalloc.types import Type, int64, pointer
 
 FILL, CHURN, COLLECT, WAIT, DEEPER, ASLEEP, ENDED = range(1, 8)  # places in a program
@@ -28,6 +29,7 @@ GARBAGE_SIZE, FINALIZED_SIZE, CLOSURE_SIZE = 1024, 128, 16
 # Frames of a goroutine that waits: of what gopark returns to, without the variables above (256 bytes in all); of a function with 128 bytes
 # of variables: the caller's frame pointer, room for its arguments. Measured on the real stacks, as the collector scans them
 WAITING_FRAME, FRAME = 256 - ENTRY_BYTES - 8, 128 + 8 + 24
+STEADY_FRAME = 56  # of the function that replaces an object, with its return address
 SIZE = parameter(128, "bytes of an object", 8, 1 << 30)
 NOSCAN = parameter(False, "objects have no pointers (else a nil one, at their beginning)")
 XORSHIFT = 88172645463325252
@@ -108,6 +110,8 @@ def fill_and_replace(m, w):
 
 def place_steady(w, space):
     place(w, space)
+    rt = space.runtime
+    rt.call(0, P.DOOR_STACK, CALL, rt.process.load(rt.ps[0] + p_.runnext), STEADY_FRAME - 8)
     w.filled = w.slots if w.fill else 0
 
 

@@ -12,24 +12,27 @@ from hwmem.programs.registry import parameter
 from goalloc import params as P
 from goalloc.gc.mgcmark_roots import DATA_MASK_BYTES, DATA_ROOT_BYTES, INITIALISED_BYTES
 from goalloc.gc.mgcmark_scan import GROUP_BYTES
-from goalloc.heap.stack import CALL
-from goalloc.layout import GLOBALS, gcControllerState, mstats, p_, variables as V
+from goalloc.heap.stack import CALL, STACKALLOC
+from goalloc.layout import GLOBALS, mstats, p_, variables as V
 from goalloc.programs.goroutines import start_main
 from goalloc.programs.start import start
 from goalloc.types import Type
 
 BACKGROUND = parameter("go", "go: workers mark in the background, as in Go; off: only goroutines that allocate mark", choices=("go", "off"))
 OVERLAPPED = {"l1d": {"latency": 1}}  # the machine of these programs: a processor overlaps loads that hit; allocating is mostly such
-GLOBALS_BYTES, STACK_BYTES = 205_384, 40_920
+GLOBALS_BYTES, STACK_BYTES = 205_384, 40_928
 # Objects beside the runtime's own: those that the data point to and those that bss does, which are scanned to their ends, and plain ones. Chosen
 # so that collections of `large_churn` are the recorded ones to the byte, and first ones of others to a hundred bytes. An assist that has scanned
 # the data and what they point to (2,304 bytes: counted after 2,256) has done more than a first cycle expects
-OF_DATA, OF_BSS, PLAIN = (48, 2_048, 208), (48, 80, 2_048, 1_024, 32, 16, 16, 8, 80), (2_688, 176)
-STARTED = (96, 112, 144, 160, 176, 192, 208, 224, 240)  # garbage: sizes of which a span has been begun
+OF_DATA, OF_BSS = (48, 2_048, 208), (8, 72, 2_048, 704, 32, 16, 16, 16, 80)
+PLAIN = (1_536, 176, 96, 96, 160, 160, 160, 240, 144)
+STARTED = (192, 208, 224)  # garbage: other sizes of which a span has been begun
 DROPPED = 2  # objects of 16 bytes with a pointer: garbage too
-WAITING, WAITING_BYTES = 2, 504  # goroutines of the runtime's, beside those that the first collection makes; what they have on their stacks
-STACKS_MORE = 4_096  # bytes of stacks that the real process counts as scannable beyond these: 73,728 when main has its stack
-MAX_STACK_SCAN = V.gcController + gcControllerState.maxStackScan
+WAITING, WAITING_BYTES = (
+    2,
+    480,
+)  # goroutines of the runtime's, beside the sweeper, the scavenger and the worker; what they have on their stacks
+THREAD_STACKS = 3 * (32 << 10,) + 2 * (16 << 10,)  # of three Ms: their signal handlers', and the g0s of those that the runtime has started
 WORD = 8
 # Of eight words of a small program's data and bss, how many are pointers: groups with 0, 1, 2, ... 8 (firstmoduledata's gcdatamask and gcbssmask)
 DATA_GROUPS = (0, 2, 31, 65, 88, 1, 3, 2, 65)
@@ -54,7 +57,10 @@ def fill_process(w, space, gp):
     """Globals, objects and, for goroutine `gp`, the stack of a recorded process. Nothing is collected meanwhile: Python is not the thread of a P."""
     rt = space.runtime
     guest = space.process.machine.state.process[space.process.number].guest
-    guest[P.COLLECTOR] |= P.BEGINS
+    guest[P.COLLECTOR] |= P.BEGINS | (P.ALONE if w.background == "off" else 0)
+    for nbytes in THREAD_STACKS:
+        rt.call(0, P.DOOR_STACK, STACKALLOC, nbytes, 0)
+    rt.call(0, P.DOOR_CYCLE, P.GC_ENABLE, 0, 0)
     for _ in range(WAITING):
         rt.call(0, P.DOOR_STACK, CALL, rt.go().address, WAITING_BYTES)
     rt.malloc_many(STARTED)
@@ -67,10 +73,7 @@ def fill_process(w, space, gp):
     rest = (GLOBALS_BYTES - DATA_ROOT_BYTES - (end + WORD - GLOBALS)) // WORD  # but for the program's own
     set_masks(rt, rt.globals(rest) + WORD * rest - GLOBALS)
     rt.call(0, P.DOOR_STACK, CALL, gp, STACK_BYTES)
-    rt.process.store(MAX_STACK_SCAN, rt.process.load(MAX_STACK_SCAN) + STACKS_MORE)
     guest[P.COLLECTOR] &= ~P.BEGINS
-    if w.background == "off":
-        guest[P.COLLECTOR] |= P.ALONE
 
 
 def objects(rt, sizes, plain=False):
