@@ -7,7 +7,8 @@
 Spans come by the allocator itself in address order, before there is a P (start.py). The pages between them are allocated too and then
 freed; which of those are scavenged, and which the P's cache has, is written into the bitmaps. The objects of the spans live forever:
 global variables point to them. There are main, which runs, four goroutines that wait with eight pointers in their frames, and those of
-the collector: sweeper, worker, finalizers. No object says where they are, so their g's are the first ones of their class.
+the collector: sweeper, worker, finalizers, and the scavenger, which nobody wakes. No object says where they are, so their g's are the
+first ones of their class.
 """
 
 import numpy as np
@@ -18,6 +19,7 @@ from hwmem.machine.enter import place_thread
 from goalloc import constants as C, params as P
 from goalloc.gc.mfinal import FINALIZERS
 from goalloc.gc.mgc_workers import NODE, SWEEPER, WORKER
+from goalloc.gc.mgcscavenge_goroutine import SCAVENGER
 from goalloc.heap.lfstack import lfstack_push
 from goalloc.heap.malloc_init import FLUSH_MCACHE, STOCK_MSPANS
 from goalloc.heap.mcentral import SWEEPGEN, central_of, fullSwept
@@ -40,6 +42,7 @@ from goalloc.layout import (
     pageCache,
     pallocData,
     scavenge,
+    scavengerState,
     scavengeIndex,
     slice_,
     sweepdata,
@@ -56,8 +59,8 @@ from goalloc.sizeclasses import class_to_size
 from goalloc.words import get32, get64, put64
 
 HOLDERS, HELD = 4, 8  # goroutines that wait, pointers in the frame of each
-MAIN, FIRST_HOLDER, SWEEPER_G, WORKER_G, FINALIZERS_G = 0, 1, 5, 6, 7
-GOROUTINES = 8
+MAIN, FIRST_HOLDER, SWEEPER_G, WORKER_G, FINALIZERS_G, SCAVENGER_G = 0, 1, 5, 6, 7, 8
+GOROUTINES = 9
 MAIN_STACK_PAGES, STACKS_OF_SPAN = 8, 9
 ROOTS = 256
 
@@ -240,9 +243,10 @@ def add_goroutines(rt, rows):
     for at, value in ((slice_.array, array), (slice_.len, GOROUTINES), (slice_.cap, GOROUTINES)):
         p.store(V.allgs + at, value)
     p.store(V.allglen, GOROUTINES)
-    for i, code in ((SWEEPER_G, SWEEPER), (WORKER_G, WORKER), (FINALIZERS_G, FINALIZERS)):
+    for i, code in ((SWEEPER_G, SWEEPER), (WORKER_G, WORKER), (FINALIZERS_G, FINALIZERS), (SCAVENGER_G, SCAVENGER)):
         p.store(gs[i] + PC, code)
     p.store(V.sweep + sweepdata.g, gs[SWEEPER_G])
+    p.store(V.scavenger + scavengerState.g, gs[SCAVENGER_G])
     p.store(V.sweep + sweepdata.parked, 1, size=1)
     p.store(V.fing, gs[FINALIZERS_G])
     p.store(V.fingStatus, C.fingCreated | C.fingWait, size=4)
