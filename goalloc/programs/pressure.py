@@ -54,6 +54,8 @@ def build_node(m, t, w, gp):
     if w.level:
         write_pointer(m, t, x + LEFT, load64(m, t, frame + LEFT_BUILT))
         write_pointer(m, t, x + RIGHT, load64(m, t, frame + RIGHT_BUILT))
+        store64(m, t, frame + LEFT_BUILT, 0)  # dead from here on, as a stack map would say
+        store64(m, t, frame + RIGHT_BUILT, 0)
     if w.level == w.depth:
         w.level = w.leaf = 0
         return x

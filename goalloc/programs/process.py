@@ -24,7 +24,7 @@ GLOBALS_BYTES, STACK_BYTES = 205_384, 40_928
 # Objects beside the runtime's own: those that the data point to and those that bss does, which are scanned to their ends, and plain ones. Chosen
 # so that collections of `large_churn` are the recorded ones to the byte, and first ones of others to a hundred bytes. An assist that has scanned
 # the data and what they point to (2,304 bytes: counted after 2,256) has done more than a first cycle expects
-OF_DATA, OF_BSS = (48, 2_048, 208), (8, 72, 2_048, 704, 32, 16, 16, 16, 80)
+OF_DATA, OF_BSS = (48, 2_048, 208), (8, 72, 2_048, 704, 48, 16, 16, 80)
 PLAIN = (1_536, 176, 96, 96, 160, 160, 160, 240, 144)
 STARTED = (192, 208, 224)  # garbage: other sizes of which a span has been begun
 DROPPED = 2  # objects of 16 bytes with a pointer: garbage too
