@@ -13,6 +13,7 @@ All of this is the observer's and lies in `w`: no access is made.
 import numpy as np
 
 from hwmem._jit import cold, kernel
+from hwmem.bits import hashed
 from hwmem.params import LINE, LINE_SHIFT
 
 ROWS = 1 << 17
@@ -28,7 +29,7 @@ def place_neighbours(w):
 @kernel
 def row_of(w, line):
     """The line's row, new or not; -1 when the table is full around there."""
-    row = (line * 0x9E3779B1 >> 12) & ROWS - 1
+    row = hashed(line, ROWS)
     for _ in range(64):
         if w.lines[row, KEY] == line + 1:
             return row
