@@ -18,7 +18,7 @@ the way; reading.py has their order. Names are loaded when they are first used.
 from importlib import import_module
 
 _HOMES = {
-    "runtime.runtime": ("Runtime",),
+    "programs.session": ("Runtime",),
     "runtime.slice": ("Slice",),
     "types": (
         "Type",

@@ -1,7 +1,7 @@
 """The names that users import, for type checkers: at run time they are loaded when they are first used."""
 
 from goalloc import answers as answers
-from goalloc.runtime.runtime import Runtime as Runtime
+from goalloc.programs.session import Runtime as Runtime
 from goalloc.runtime.slice import Slice as Slice
 from goalloc.types import (
     Type as Type,

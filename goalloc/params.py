@@ -76,6 +76,7 @@ waitReasonChanReceiveNilChan, waitReasonChanSendNilChan, waitReasonSelect, waitR
 waitReasonChanReceive, waitReasonChanSend, waitReasonSemacquire, waitReasonSleep, waitReasonSyncMutexLock = 14, 15, 18, 19, 21
 
 maxInt64 = (1 << 63) - 1
+UNIX_NS = 1_691_452_800 * 10 ** 9          # Unix time at which every machine's clocks begin: 8 August 2023, Go 1.21.0
 FORCE_PERIOD_NS = 120 * 10 ** 9         # a collection is forced after as long without one (proc.go forcegcperiod)
 
 # Doors of the runtime: number, the file that has the kernel (hwmem/params.py). Those below 32 are the machine's.
@@ -121,8 +122,8 @@ DOOR_SHADING = door(86, "goalloc.collectors.shading")
 DOOR_GO = door(87, "goalloc.collectors.go")
 
 # Operations of DOOR_CYCLE (gc/door.py): runtime.GC(), or no further than marking's end; what happens before a step of a program, for Python
-# and for a thread; a step of a goroutine of the collector's; the assist ratio anew; FreeOSMemory's second half
-GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE, SCAVENGE_ALL = range(6)
+# and for a thread; a step of a goroutine of the collector's; the assist ratio anew; FreeOSMemory's second half; the end of marking is waited for
+GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE, SCAVENGE_ALL, WAIT_MARK = range(7)
 
 # What a thread keeps in registers between calls (m.thread[t].guest)
 # the current g (R14 of Go's ABI); a call's second result; arguments beyond three; where in its program it is, for profiles;

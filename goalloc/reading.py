@@ -38,7 +38,7 @@ READING = (
     # Programs that ship with it
     "goalloc.programs.leaks", "goalloc.programs.faults", "goalloc.programs.criteria", "goalloc.programs.mutator_trees", "goalloc.programs.mutator_lists", "goalloc.programs.mutator_graph", "goalloc.programs.mutators",
     "goalloc.programs.command", "goalloc.programs", "goalloc.programs.pressure", "goalloc.programs.crowd", "goalloc.programs.collected", "goalloc.programs.churn", "goalloc.programs.structures", "goalloc.programs.storm",
-    "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
+    "goalloc.programs.benchmarks", "goalloc.programs.sleepers", "goalloc.programs.session", "goalloc.programs.process", "goalloc.programs.goroutines", "goalloc.programs.start", "goalloc.programs.registry",
     "goalloc.programs.comparison", "goalloc.programs.requests", "goalloc.programs.trace", "goalloc.programs.play", "goalloc.programs.neighbours",
     # Other collectors, beside Go's: from Python, what programs call, one collector after the other, what they share
     "goalloc.collectors", "goalloc.collectors.heap", "goalloc.collectors.go_heap", "goalloc.collectors.go", "goalloc.collectors.kinds", "goalloc.collectors.script", "goalloc.collectors.mutator",

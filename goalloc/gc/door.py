@@ -11,7 +11,7 @@ from goalloc.base.malloc_persistent import current_p
 from goalloc.base.nanotime import nanotime
 from goalloc.gc.mbarrier import FLUSH, typeBitsBulkBarrier, write_barrier
 from goalloc.gc.mfinal import pin, remove_finalizer, set_finalizer, wakefing
-from goalloc.gc.mgc import gcStart, gc_call
+from goalloc.gc.mgc import gcStart, gc_call, wait_call
 from goalloc.gc.mgc_trigger import gcinit, test_trigger
 from goalloc.gc.mgc_workers import findRunnableGCWorker, find_idle_worker
 from goalloc.gc.mgcmark_assist import gcAssistAlloc
@@ -91,6 +91,8 @@ def cycle_door(m, t, operation, a, b):
         released = scavengeAll(m, t)
         log_scavenged(m, t, 0, released, True, False)
         return released
+    if operation == P.WAIT_MARK:
+        return wait_call(m, t)
     revise(m, t)
     return 0
 

@@ -191,6 +191,12 @@ def gcWaitOnMark(m, t, n):
 
 
 @cold
+def wait_call(m, t):
+    """The end of the marking that runs, if any, for SetGCPercent, which has turned collection off: DONE, or PARKED: to be called again."""
+    return DONE if gcWaitOnMark(m, t, get32(m, t, CYCLES)) else PARKED
+
+
+@cold
 def gc_call(m, t, whole):
     """runtime.GC() of the running goroutine: DONE, or PARKED or YIELDED: to be called again when it runs again. Without `whole` only as far
     as marking's end, as gcStart and gcWaitOnMark alone."""

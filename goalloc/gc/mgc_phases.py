@@ -255,11 +255,11 @@ def note_pauses(m, t, now):
     put64(m, t, PAUSE_NS, pause)
     put64(m, t, WORK + workType.tEnd, now)
     i = get32(m, t, V.memstats + mstats.numgc) % PAUSES_KEPT
-    put64(m, t, V.memstats + mstats.last_gc_unix, now)
+    put64(m, t, V.memstats + mstats.last_gc_unix, P.UNIX_NS + now)
     put64(m, t, V.memstats + mstats.last_gc_nanotime, now)
     set_force_time(m, t, now)
     put64(m, t, V.memstats + mstats.pause_ns + 8 * i, pause)
-    put64(m, t, V.memstats + mstats.pause_end + 8 * i, now)
+    put64(m, t, V.memstats + mstats.pause_end + 8 * i, P.UNIX_NS + now)
     put64(m, t, V.memstats + mstats.pause_total_ns, get64(m, t, V.memstats + mstats.pause_total_ns) + pause)
     if get8(m, t, WORK + workType.userForced):
         put32(m, t, V.memstats + mstats.numforcedgc, get32(m, t, V.memstats + mstats.numforcedgc) + 1)

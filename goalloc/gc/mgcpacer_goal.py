@@ -14,7 +14,7 @@ except where the limit decides. Go: mgcpacer.go.
 """
 
 from hwmem._jit import cold, kernel
-from goalloc import constants as K
+from goalloc import constants as K, params as P
 from goalloc.base.float64 import get_float, to_uint64
 from goalloc.layout import gcControllerState, variables as V
 from goalloc.words import get32, get64, put32, put64
@@ -60,6 +60,12 @@ def signed32(word):
     return (word ^ 1 << 31) - (1 << 31)
 
 
+@kernel
+def percent_of(nbytes, percent):
+    """uint64(nbytes) * uint64(percent) / 100, the product modulo 2^64."""
+    return (nbytes * percent >> 1 & P.maxInt64) // 50
+
+
 @cold
 def setMemoryLimit(m, t, limit):
     """Set the memory limit, unless it is negative; the old one."""
@@ -77,7 +83,7 @@ def commit(m, t, isSweepDone):
     stacks, globals_ = get64(m, t, LAST_STACK_SCAN), get64(m, t, GLOBALS_SCAN)
     if percent >= 0:
         marked = get64(m, t, HEAP_MARKED)
-        goal = max(marked + (marked + stacks + globals_) * percent // 100, get64(m, t, HEAP_MINIMUM))
+        goal = max(marked + percent_of(marked + stacks + globals_, percent), get64(m, t, HEAP_MINIMUM))
     put64(m, t, GOAL, goal)
     mutator = get_float(m, t, CONS_MARK) * (1 - K.gcGoalUtilization) / K.gcGoalUtilization  # bytes allocated a byte scanned
     put64(m, t, RUNWAY, to_uint64(mutator * float(get64(m, t, LAST_HEAP_SCAN) + stacks + globals_)))

@@ -12,6 +12,7 @@ from goalloc.sizeclasses import class_to_size
 SIGN = 1 << 63
 HEADROOM_PERCENT, MIN_HEADROOM = 3, 1 << 20
 MIN_RUNWAY, NOT_TRIGGERED = 64 << 10, 2 * SIGN - 1  # of a cycle that runs, whose goal has been lowered
+PAUSES_KEPT = 256  # the latest ones
 BY_SIZE = 61  # classes that MemStats has room for
 SYS_COUNTERS = {
     "MSpanSys": mstats.mspan_sys,
@@ -103,8 +104,8 @@ def read_memstats(look):
         "NextGC": heap_goal(c),
         "LastGC": counter("last_gc_unix"),
         "PauseTotalNs": counter("pause_total_ns"),
-        "PauseNs": list(look.words(V.memstats + mstats.pause_ns, 256)),
-        "PauseEnd": list(look.words(V.memstats + mstats.pause_end, 256)),
+        "PauseNs": list(look.words(V.memstats + mstats.pause_ns, PAUSES_KEPT)),
+        "PauseEnd": list(look.words(V.memstats + mstats.pause_end, PAUSES_KEPT)),
         "NumGC": counter("numgc", 4),
         "NumForcedGC": counter("numforcedgc", 4),
         "GCCPUFraction": as_float(counter("gc_cpu_fraction")),
@@ -124,6 +125,23 @@ def read_memstats(look):
         "BySize": [
             {"Size": size, "Mallocs": a, "Frees": f} for size, a, f in zip(class_to_size, s["smallAllocCount"], s["smallFreeCount"])
         ][:BY_SIZE],
+    }
+
+
+def read_gc_stats(look, quantiles):
+    """debug.GCStats as a dict; nanoseconds. Go: readGCStats_m, debug/garbage.go ReadGCStats."""
+    number = look.word(V.memstats + mstats.numgc, 4)
+    pauses, ends = (look.words(V.memstats + at, PAUSES_KEPT) for at in (mstats.pause_ns, mstats.pause_end))
+    latest = [(number - 1 - i) % PAUSES_KEPT for i in range(min(number, PAUSES_KEPT))]
+    ordered = sorted(pauses[i] for i in latest) or [0]
+    parts = [len(ordered) * i // (quantiles - 1) for i in range(quantiles - 1)]
+    return {
+        "LastGC": look.word(V.memstats + mstats.last_gc_unix),
+        "NumGC": number,
+        "PauseTotal": look.word(V.memstats + mstats.pause_total_ns),
+        "Pause": [pauses[i] for i in latest],
+        "PauseEnd": [ends[i] for i in latest],
+        "PauseQuantiles": [ordered[i] for i in parts] + ordered[-1:] * (quantiles > 0),
     }
 
 

@@ -1,11 +1,13 @@
 """runtime/metrics: the names of what is modelled, and the value of each. Read as a debugger reads: unlike MemStats it flushes nothing.
 
 A name ends with its unit. A histogram is a dict, as metrics.Float64Histogram: "counts", and one more of "buckets", each the least of what a count
-is of. Left out: the histogram of pauses, goroutines, scheduling and mutex latencies, cgo, GODEBUG's events. Go: metrics.go.
+is of. NOT_MODELLED are the names of Go's that are left out. Go: metrics.go, histogram.go.
 """
 
+import bisect
 import math
 
+from goalloc.constants import timeHistMaxBucketBits, timeHistMinBucketBits, timeHistSubBucketBits
 from goalloc.layout import cpuStats, fixalloc, gcCPULimiterState, gcControllerState, mheap, mstats, workType, variables as V
 from goalloc.observe.memstats import controller, heap_goal, heap_stats
 from goalloc.sizeclasses import class_to_size
@@ -23,11 +25,25 @@ CPU_CLASSES = {
     "total": "totalTime",
     "user": "userTime",
 }
+NOT_MODELLED = ("/sched/latencies:seconds", "/sync/mutex/wait/total:seconds", "/godebug/non-default-behavior/")  # the last: what begins so
 
 
-def read_metrics(look):
-    """{name: value}; seconds are floats, histograms dicts, all else ints."""
-    return cpu(look) | collections(look) | heap(look) | memory(look)
+def read_metrics(look, pauses, goroutines):
+    """{name: value}; seconds are floats, histograms dicts, all else ints. `pauses`: nanoseconds that the world stood still, each time."""
+    counts = {"/cgo/go-to-c-calls:calls": 0, "/gc/pauses:seconds": of_times(pauses), "/sched/goroutines:goroutines": goroutines}
+    return cpu(look) | collections(look) | heap(look) | memory(look) | counts
+
+
+def of_times(times):
+    """A timeHistogram of nanoseconds: below 0, then four buckets for each power of two from 2^8 (the first four from 0), then from 2^47."""
+    most, parts, low = timeHistMaxBucketBits - 1, 1 << timeHistSubBucketBits, timeHistMinBucketBits - 1
+    begins = [part << low - timeHistSubBucketBits for part in range(parts)]
+    begins += [(parts + part) << bit - timeHistSubBucketBits for bit in range(low, most) for part in range(parts)]
+    begins.append(1 << most)
+    counts = [0] * (len(begins) + 1)
+    for ns in times:
+        counts[bisect.bisect_right(begins, ns)] += 1
+    return {"counts": counts, "buckets": [-math.inf, *(ns / 1e9 for ns in begins), math.inf]}
 
 
 def cpu(look):

@@ -17,14 +17,20 @@ from goalloc.types import check_type
 WHOLE = re.compile(r"-?[0-9]{1,10}")
 
 
+def as_int32(number):
+    """What int32(number) is in Go, of an int; all else as it is."""
+    whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+    return (int(number) + (1 << 31)) % (1 << 32) - (1 << 31) if whole else number
+
+
 def check_gogc(gogc, name="gogc"):
-    """A percentage, also as text, as GOGC is; -1 for "off" and for all that is negative, as in Go."""
+    """A percentage that fits 32 bits, also as text, as GOGC is; -1 for "off" and for all that is negative, as in Go."""
     if isinstance(gogc, str):
         if gogc == "off":
             return -1
         gogc = int(gogc) if WHOLE.fullmatch(gogc) else gogc
-    if isinstance(gogc, bool) or not isinstance(gogc, (int, np.integer)) or gogc > 1_000_000:
-        raise ValueError(f"{name}: takes a percentage up to 1000000, negative or 'off' for none, got {gogc!r}")
+    if isinstance(gogc, bool) or not isinstance(gogc, (int, np.integer)) or as_int32(gogc) != gogc:
+        raise ValueError(f"{name}: takes a percentage up to 2147483647, negative or 'off' for none, got {gogc!r}")
     return max(int(gogc), -1)
 
 

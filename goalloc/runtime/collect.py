@@ -11,6 +11,7 @@ from hwmem.machine.arguments import to_int64
 from goalloc import constants as C, params as P
 from goalloc.gc import door
 from goalloc.gc.mgc_ready import WAITS
+from goalloc.gc.mgcpacer_commit import set_gc_percent as pacer_set_gc_percent
 from goalloc.gc.system import RAN
 from goalloc.heap.mcentral import SWEEPGEN
 from goalloc.layout import gcWork, p_, workType, variables as V, workbuf
@@ -34,16 +35,29 @@ def collect(rt, core):
     """runtime.GC() alone."""
     for i in range(rt.gomaxprocs):
         rt.machine.state.thread[rt.process.thread_on(i)].local[:] = 0  # what Python did not store is dead here
+    wait_for(rt, core, P.GC_CALL)
+
+
+def wait_for(rt, core, operation):
+    """A call of the collector's that waits for it."""
     if rt.main:
-        while rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0) != DONE:
+        while rt.call(core, P.DOOR_CYCLE, operation, 1, 0) != DONE:
             run_others(rt, core, rt.main)
         return
     done = None
     while done != DONE:
         run_until(rt, lambda: may_go_on(rt, core))
-        done = rt.call(core, P.DOOR_CYCLE, P.GC_CALL, 1, 0)
+        done = rt.call(core, P.DOOR_CYCLE, operation, 1, 0)
         if done == YIELDED:
             step(rt, core, True)  # the sweeper's, most likely
+
+
+def set_gc_percent(rt, percent, core):
+    """debug.SetGCPercent."""
+    before = rt._run(core, pacer_set_gc_percent, percent)
+    if percent < 0 and rt.collector & P.MARKING:
+        wait_for(rt, core, P.WAIT_MARK)
+    return before
 
 
 def may_go_on(rt, core):

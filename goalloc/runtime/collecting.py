@@ -3,7 +3,7 @@
 import contextlib
 
 from hwmem.machine.lock import its_machine, one_at_a_time
-from goalloc.runtime.arguments import check_core, check_gogc, check_limit, is_negative
+from goalloc.runtime.arguments import as_int32, check_core, check_gogc, check_limit, is_negative
 
 
 @one_at_a_time(its_machine)
@@ -12,10 +12,10 @@ class Collecting:
 
     def set_gc_percent(self, percent, core=0):
         """debug.SetGCPercent: the heap's goal changes at once. Negative or "off": no collection but for the memory limit's sake, and
-        those asked for. The old value, -1 for off."""
-        from goalloc.gc.mgcpacer_commit import set_gc_percent
+        those asked for; one that marks comes to its end first. The old value, -1 for off. The percentage is taken as an int32, as Go does."""
+        from goalloc.runtime.collect import set_gc_percent
 
-        return self._run(core, set_gc_percent, check_gogc(percent, "percent"))
+        return set_gc_percent(self, check_gogc(as_int32(percent), "percent"), check_core(core, self.gomaxprocs))
 
     def set_memory_limit(self, limit, core=0):
         """debug.SetMemoryLimit: bytes, or a size such as "1GiB"; None or "off" for none; a negative number only asks. The old limit, in

@@ -12,7 +12,7 @@ from goalloc.observe.check import check_heap, span_at
 from goalloc.observe.cpuprofile import cpu_profile
 from goalloc.observe.gctrace import cycles, lines
 from goalloc.observe.inspect import Inspector
-from goalloc.observe.memstats import STATES, read_memstats, read_span
+from goalloc.observe.memstats import STATES, read_gc_stats, read_memstats, read_span
 from goalloc.observe.metrics import read_metrics
 from goalloc.observe.sizestats import size_stats
 from goalloc.runtime.arguments import check_count
@@ -95,7 +95,13 @@ class Looking:
 
     def metrics(self):
         """runtime/metrics' values by name, of those that are modelled (observe/metrics.py); unlike memstats() it flushes nothing."""
-        return read_metrics(Inspector(self.process))
+        pauses = [ns for cycle in self.gc_cycles() for ns in cycle["pauses_ns"]]
+        return read_metrics(Inspector(self.process), pauses, sum(row["count"] for row in self.goroutine_profile()))
+
+    def gc_stats(self, quantiles=0):
+        """debug.ReadGCStats as a dict: LastGC, NumGC, PauseTotal, Pause and PauseEnd, the last 256 at most, the latest first; PauseQuantiles, of which
+        there are as many as asked for: from the shortest pause to the longest."""
+        return read_gc_stats(Inspector(self.process), check_count(quantiles, "quantiles"))
 
     def mem_profile(self, inuse_zero=True):
         """runtime.MemProfile's records, as dicts. Samples are taken if GODEBUG has memprofilerate=BYTES (1: every object)."""

@@ -145,6 +145,7 @@ class Runtime(Values, Collecting, Looking):
         record.guest[:] = record.asked[:] = 0  # another program's, that had the number before
         self._log = start_log(self.process)
         self._schedinit(start)
+        self._has_begun(collects and start is None)
         self._began = self._nanotime()
         self.process.store(V.sched + schedt.procresizetime, self._began)
         if start is not None:
@@ -161,6 +162,9 @@ class Runtime(Values, Collecting, Looking):
         self.spent = Spent(self)
 
     # Starting
+
+    def _has_begun(self, collects):
+        """What a process has of its own before the program begins (programs/session.py)."""
 
     def _load_program(self):
         """What execve does: map the program's segments, and the read-only tables in them. ValueError where something lies already."""

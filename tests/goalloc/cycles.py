@@ -18,7 +18,8 @@ for folder in (HERE, HERE.parent.parent):
 
 from mutator import Mutator  # noqa: E402
 
-import goalloc  # noqa: E402
+from goalloc.errors import FatalError  # noqa: E402
+from goalloc.runtime.runtime import Runtime  # noqa: E402
 from hwmem import MachineConfig  # noqa: E402
 
 ORDERINGS = ("sc", "tso", "relaxed")
@@ -37,7 +38,7 @@ def episode(seed, gomaxprocs, ordering, cycles, check_every):
     """Steps of a Mutator until so many cycles have ended. Raises AssertionError, or FatalError by rt.check(), which is asked at each end of
     marking and every so many steps, and twice as often while marking."""
     config = MachineConfig().replace(cores=gomaxprocs, ordering=ordering)
-    rt = goalloc.Runtime(config=config, gomaxprocs=gomaxprocs, gogc=1, collects=True, seed=seed)
+    rt = Runtime(config=config, gomaxprocs=gomaxprocs, gogc=1, collects=True, seed=seed)
     mutator, r = Mutator(rt, seed, ballast=64, compute=(SHORT if check_every == 1 else COMPUTE) // gomaxprocs), random.Random(seed)
     done = beside = steps = collected = 0
     while done < cycles:
@@ -75,7 +76,7 @@ def main(words=None):
             gomaxprocs, ordering = seed % MOST_PS + 1, ORDERINGS[seed // MOST_PS % len(ORDERINGS)]
             try:
                 told = episode(seed, gomaxprocs, ordering, min(EPISODE, arguments.cycles - done), arguments.check_every)
-            except (AssertionError, goalloc.FatalError) as error:
+            except (AssertionError, FatalError) as error:
                 print(f"seed {seed}, {gomaxprocs} Ps, {ordering}: {error}", file=sys.stderr)
                 return 1
             total = [a + b for a, b in zip(total, told)]

@@ -10,7 +10,6 @@ from hwmem.kernels import kernel, store64
 from hwmem.machine.machine import RECORD
 import goalloc
 from goalloc.kernels import mallocgc, write_pointer
-from goalloc.programs.process import GLOBALS_BYTES
 
 MIB, PAGE = 1 << 20, 4096
 KEPT_BYTES = 12 * MIB
@@ -65,7 +64,6 @@ class Returning:
         self.system_calls = SystemCalls(self.rt.process.machine)
         self.keep = self.rt.globals(KEPT_BYTES // 16)
         self.rt.globals(KEPT_BYTES // 16)
-        self.rt.globals(GLOBALS_BYTES // 8)
         self.rt.process.touch(self.keep, KEPT_BYTES)
         self.faults = self.rt.process.rusage().minflt
         self.note("start")

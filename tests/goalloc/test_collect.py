@@ -7,14 +7,14 @@ from mutator import NODE, Mutator
 import goalloc
 from goalloc import params as P
 from goalloc.layout import p_, variables as V
+from goalloc.runtime.runtime import Runtime
 from goalloc.sched.proc import NEWTIMER, RESETTIMER, STOPTIMER
 from hwmem import MachineConfig
 
 
 def runtime(cores=1, gogc="off", ordering="tso", **settings):
-    return goalloc.Runtime(
-        config=MachineConfig().replace(cores=cores, ordering=ordering), gomaxprocs=cores, gogc=gogc, collects=True, **settings
-    )
+    """One that has nothing but what the test gives it."""
+    return Runtime(config=MachineConfig().replace(cores=cores, ordering=ordering), gomaxprocs=cores, gogc=gogc, collects=True, **settings)
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
-from goalloc import constants as K
+import goalloc
+from hwmem import MachineConfig
+from goalloc import constants as K, params as P
 from goalloc.base.float64 import below, divide, get_float, put_float, to_int64, to_uint64
 from goalloc.base.mgclimit_event import limiter_event_start, limiter_event_stop
 from goalloc.errors import FatalError
 from goalloc.gc.mgclimit import FILL, IDLE_POOL, need_update, resetCapacity, startGCTransition, finishGCTransition, update
 from goalloc.gc.mgcpacer import DEDICATED_NEEDED, FRACTIONAL_GOAL, LAST_HEAP_GOAL, startCycle
+from goalloc.gc.mgcpacer_goal import percent_of
 from goalloc.gc.mgcpacer_commit import LIMIT_GOAL, PERCENT_GOAL, gcControllerCommit
 from goalloc.gc.mgcpacer_workers import (
     addIdleMarkWorker,
@@ -50,6 +53,38 @@ def test_setting_gogc_changes_the_goal_at_once_and_collects_nothing(runtime):
     stats = rt.memstats()
     assert stats["NextGC"] == goal_under((1 << 63) - 1, stats) and stats["NumGC"] == 0
     assert rt.set_gc_percent(100) == -1 and rt.memstats()["NextGC"] == 4 * MIB
+
+
+def test_gogc_is_an_int32_as_gos_is(runtime):
+    """NextGC, and what SetGCPercent returned, of the real runtime."""
+    rt = runtime(gomaxprocs=1, gogc=2147483647)
+    assert rt.memstats()["NextGC"] == 90071992505466
+    assert [rt.set_gc_percent(n) for n in (1 << 31, (1 << 32) + 5, 0, 100)] == [2147483647, -1, 5, 0]
+    for n in (1 << 31, "2147483648", -(1 << 31) - 1):
+        with pytest.raises(ValueError, match="gogc: takes a percentage up to 2147483647"):
+            runtime(gomaxprocs=1, gogc=n)
+
+
+@pytest.mark.parametrize("nbytes", [0, 4 << 20, (5 << 30) + 7, 1 << 40, (1 << 47) - 1])
+@pytest.mark.parametrize("percent", [0, 1, 99, 1_000_001, (1 << 31) - 1])
+def test_a_part_of_a_large_heap_is_taken_modulo_two_to_the_64(nbytes, percent):
+    assert percent_of(nbytes, percent) == nbytes * percent % (1 << 64) // 100
+
+
+def test_who_turns_collection_off_waits_until_the_cycle_that_runs_has_marked():
+    rt = goalloc.Runtime(config=MachineConfig().replace(cores=1), gomaxprocs=1, collects=True)
+    table = rt.mallocgc(8 << 15, type=goalloc.array(goalloc.pointer, 1 << 15))
+    rt.write_pointer(rt.globals(1), table)
+    for i in range(1 << 15):
+        rt.write_pointer(table + 8 * i, rt.mallocgc(64, noscan=False))
+    while not rt.collector & P.MARKING:
+        rt.mallocgc(1024)
+    n = rt.memstats()["NumGC"]
+    rt.set_gc_percent(50)
+    assert rt.collector & P.MARKING, "any other value waits for nothing"
+    rt.set_gc_percent(-1)
+    assert not rt.collector & P.MARKING and rt.memstats()["NumGC"] == n + 1
+    rt.check()
 
 
 @pytest.mark.parametrize("gogc", [-1, -5, "off", "-1"])
