@@ -1,4 +1,4 @@
-"""Bit masks are uint64 and are handled only here and by `&`, `|`, `^`, `~` between uint64 values.
+"""Words of bits. Bit masks are uint64 and are handled only here and by `&`, `|`, `^`, `~` between uint64 values.
 
 int64 mixed with uint64 becomes float64 in numba; the helpers take an int64 bit number and keep masks apart.
 """
@@ -7,7 +7,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
-from hwmem._jit import kernel
+from hwmem._jit import hot, kernel
 
 ONE = np.uint64(1)
 
@@ -43,3 +43,9 @@ def bit(n):
 @kernel
 def test_bit(mask, n):
     return (mask >> np.uint64(n)) & ONE != np.uint64(0)
+
+
+@hot
+def hashed(key, n):
+    """Where the search for an int64 key, 0 or more, begins in a table of n places, a power of two up to 2^52. No product exceeds int64."""
+    return (((key ^ key >> 17) & 0x7FFF_FFFF) * 0x9E37_79B1 >> 11) & n - 1

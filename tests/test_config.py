@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
@@ -356,6 +357,13 @@ def test_a_bad_file_is_refused_with_path_and_line(tmp_path, error, text, message
 def test_a_file_that_is_not_text_is_refused_with_the_byte(tmp_path):
     path = write(tmp_path, b'name = "\xff"\n')
     assert refusal(ValueError, MachineConfig.load, path) == f"{path}: byte 8 is not UTF-8"
+
+
+def test_a_file_may_begin_and_end_its_lines_as_on_windows(tmp_path):
+    path = write(tmp_path, BOM_UTF8 + b'base = "zen3"\r\ncores = 4\r\n')
+    assert MachineConfig.load(path) == MachineConfig.preset("zen3").replace(cores=4)
+    wrong = write(tmp_path, BOM_UTF8 + b"# three\r\ncores = three\r\n")
+    assert refusal(ValueError, MachineConfig.load, wrong).startswith(f"{wrong}:2: not TOML: ")
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = " + "9" * 5000])

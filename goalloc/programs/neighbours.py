@@ -1,7 +1,7 @@
 """Which lines an allocator hands to two threads: counted exactly, by which thread has which bytes.
 
-A line of 64 bytes is eight words; for each, one byte says whose live block covers it (thread + 1), and another which thread freed it there
-for another thread. When a block is given out on a line where another thread has one, two threads share that line, and the sharing is
+A line of 64 bytes is eight words; for each, seven bits say whose live block covers it (thread + 1), and seven others which thread freed it
+there for another thread. When a block is given out on a line where another thread has one, two threads share that line, and the sharing is
 
     passive    if the thread got back what it had itself freed for another: the program moved the block there first
     active     otherwise: the allocator put them on one line by itself
@@ -13,10 +13,13 @@ All of this is the observer's and lies in `w`: no access is made.
 import numpy as np
 
 from hwmem._jit import cold, kernel
+from hwmem.bits import hashed
 from hwmem.params import LINE, LINE_SHIFT
 
 ROWS = 1 << 17
 KEY, OWNERS, PASSED = range(3)  # columns; KEY: the line's number + 1
+BITS = 7  # of a word in the others
+ALL = (1 << BITS) - 1
 LARGE = 1 << 16  # blocks from here on have pages of their own
 
 
@@ -28,7 +31,7 @@ def place_neighbours(w):
 @kernel
 def row_of(w, line):
     """The line's row, new or not; -1 when the table is full around there."""
-    row = (line * 0x9E3779B1 >> 12) & ROWS - 1
+    row = hashed(line, ROWS)
     for _ in range(64):
         if w.lines[row, KEY] == line + 1:
             return row
@@ -42,12 +45,12 @@ def row_of(w, line):
 
 @kernel
 def mask_of(line, block, n):
-    """The bytes of a row's word that stand for the words of `line` that the block of `n` bytes covers."""
+    """The lowest bits of those of a row's entry that stand for the words of `line` that the block of `n` bytes covers."""
     first = max(block - line * LINE, 0) >> 3
     last = min(block + n - 1 - line * LINE, LINE - 1) >> 3
     mask = 0
     for word in range(first, last + 1):
-        mask |= 1 << 8 * word
+        mask |= 1 << BITS * word
     return mask
 
 
@@ -62,11 +65,11 @@ def given(w, rank, block, n):
         if row >= 0 and (line == first or last != first):
             mask = mask_of(line, block, max(n, 1))
             for word in range(8):
-                owner = w.lines[row, OWNERS] >> 8 * word & 255
+                owner = w.lines[row, OWNERS] >> BITS * word & ALL
                 shared = shared or (owner != 0 and owner != rank + 1)
-                own = own or (mask >> 8 * word & 1 and w.lines[row, PASSED] >> 8 * word & 255 == rank + 1)
-            w.lines[row, OWNERS] = w.lines[row, OWNERS] & ~(mask * 255) | mask * (rank + 1)
-            w.lines[row, PASSED] &= ~(mask * 255)
+                own = own or (mask >> BITS * word & 1 and w.lines[row, PASSED] >> BITS * word & ALL == rank + 1)
+            w.lines[row, OWNERS] = w.lines[row, OWNERS] & ~(mask * ALL) | mask * (rank + 1)
+            w.lines[row, PASSED] &= ~(mask * ALL)
     if shared and own:
         w.passive += 1
     elif shared:
@@ -83,5 +86,5 @@ def taken_back(w, rank, block, n, owner):
         row = row_of(w, line)
         if row >= 0:
             mask = mask_of(line, block, max(n, 1))
-            w.lines[row, OWNERS] &= ~(mask * 255)
-            w.lines[row, PASSED] = w.lines[row, PASSED] & ~(mask * 255) | (mask * (rank + 1) if rank != owner else 0)
+            w.lines[row, OWNERS] &= ~(mask * ALL)
+            w.lines[row, PASSED] = w.lines[row, PASSED] & ~(mask * ALL) | (mask * (rank + 1) if rank != owner else 0)

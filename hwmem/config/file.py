@@ -38,7 +38,7 @@ def load(path, build):
     Raises ValueError for text that is not TOML, OSError for a file that cannot be read, and what `build` raises.
     """
     try:
-        text = Path(path).read_bytes().decode()
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: byte {error.start} is not UTF-8") from None
     try:

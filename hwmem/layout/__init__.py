@@ -18,4 +18,4 @@ from hwmem.layout.linux import FRAME, PROCESS, THREAD, VMA, VMSTAT_NAMES
 from hwmem.layout.machine import MACHINE
 from hwmem.layout.observers import (CELL, CELL_SLOTS, CELLS, EVENT_SLOTS, PROBES, RACE_CELLS, RACE_LOG, RACE_ROWS, RACE_SLOTS, SAMPLES,
                                     SERIES_COUNTS, SERIES_NAMES, SHARED_ROWS, WATCHED_SLOTS)
-from hwmem.layout.rules import record
+from hwmem.layout.rules import record, rows

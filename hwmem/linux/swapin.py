@@ -109,7 +109,7 @@ def read_around(m, c, v, va, place):
     """Read what is in slots near `va`, as far as reading ahead has been worth it. Its completion is not waited for."""
     vma = m.vma[v]
     p = np.int64(vma.process)
-    before, pages = vma.swap_va, window_of(m, v, va)
+    before, pages = vma.swap_va, np.int64(window_of(m, v, va))
     vma.swap_va, vma.swap_window, vma.swap_hits = va, pages, 0
     if pages == 1:
         return

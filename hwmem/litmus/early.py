@@ -101,7 +101,7 @@ def may_step(x, table, n, c, ends):
     if code.operation == T.JUMP and code.goto == NONE and taken(code.condition, table[n, register_at(x, c, code.flag_register)]):
         return False
     location = location_of(x, table, n, c, code)
-    if (code.operation == T.LOAD or code.operation == T.LOAD_ACQUIRE) and waits_for_bytes(x, table, n, c, location, code.size):
+    if (code.operation == T.LOAD or code.operation == T.LOAD_ACQUIRE) and waits_for_bytes(x, table, n, c, location, code.bytes):
         return False
     if x.reads == 0 or code.operation != T.LOAD or location < 0:
         return ends == 0

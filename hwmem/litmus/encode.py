@@ -50,13 +50,13 @@ CODE = record(
     "source",
     "expected",
     "expected_source",  # as in test.Instruction
-    "size",
+    "bytes",  # Instruction.size
     "alu",
     "first",
-    "flags",
+    "sets",  # Instruction.flags
     "condition",
     "goto",
-    "base",
+    "pointer",  # Instruction.base
     "target_part",
     "source_part",
     "first_part",
@@ -169,9 +169,7 @@ def encode_step(code, test, step, registers):
 
     for field in (
         "operation",
-        "size",
         "alu",
-        "flags",
         "condition",
         "target_part",
         "source_part",
@@ -183,8 +181,9 @@ def encode_step(code, test, step, registers):
         code[field] = getattr(step, field)
     code.value, code.expected = signed(test.number_of(step.value), 8), signed(step.expected, 8)
     code.location = NONE if step.location is None else test.locations.index(step.location)
-    for field in ("target", "source", "expected_source", "first", "base", "scaled"):
+    for field in ("target", "source", "expected_source", "first", "scaled"):
         code[field] = register(getattr(step, field))
+    code.bytes, code.sets, code.pointer = step.size, step.flags, register(step.base)
     code.goto = NONE if step.goto is None else step.goto
     code.flag_register = registers.index(FLAGS) if FLAGS in registers else NONE
 

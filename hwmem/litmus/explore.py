@@ -74,7 +74,7 @@ def step(m, x, table, n, c):
             table[n, STATE + c] = code.goto
         return
     location = location_of(x, table, n, c, code)
-    if code.base >= 0 and location < 0:
+    if code.pointer >= 0 and location < 0:
         x.lost = 1 + 64 * c + pc
         return
     t, va = x.thread[c], x.address[location] if location >= 0 else 0
@@ -85,7 +85,7 @@ def step(m, x, table, n, c):
     elif code.operation == T.LFENCE:
         lfence(m, t)
     elif code.operation == T.LOAD or code.operation == T.LOAD_ACQUIRE:
-        value = load(m, t, va, code.size) if code.operation == T.LOAD else load_acquire(m, t, va, code.size)
+        value = load(m, t, va, code.bytes) if code.operation == T.LOAD else load_acquire(m, t, va, code.bytes)
         put(x, table, n, c, extended(value, code.extend) if code.extend else value)
     elif code.operation == T.ATOMIC or code.operation == T.COMPARE_EXCHANGE:
         locked(m, x, table, n, c, va)
@@ -112,18 +112,18 @@ def put(x, table, n, c, value):
 def operand(x, table, n, c, code):
     """The second operand."""
     value = code.value + part_of(register(x, table, n, c, code.source), code.source_part)
-    return low(extended(value, code.extend) if code.extend else value, code.size)
+    return low(extended(value, code.extend) if code.extend else value, code.bytes)
 
 
 @kernel
 def set_flags(x, table, n, c, a, b):
     """The flags of what the step computes of `a` and `b`."""
     code = x.code[c, table[n, STATE + c] - 1]
-    if code.flags and code.flag_register >= 0:
+    if code.sets and code.flag_register >= 0:
         at = register_at(x, c, code.flag_register)
         kind = MINUS if code.operation == T.COMPARE_EXCHANGE else code.alu
-        flags = flags_of(kind, a, b, code.size)
-        table[n, at] = flags & ~CF | table[n, at] & CF if code.flags == ALL_BUT_CARRY else flags
+        flags = flags_of(kind, a, b, code.bytes)
+        table[n, at] = flags & ~CF | table[n, at] & CF if code.sets == ALL_BUT_CARRY else flags
 
 
 @kernel
@@ -137,14 +137,14 @@ def computed(m, x, table, n, c, va):
     elif code.alu == CHOOSE:
         result = b if met else a
     else:
-        result = compute(code.alu, a, b, code.size)
+        result = compute(code.alu, a, b, code.bytes)
     set_flags(x, table, n, c, a, b)
     if code.operation == T.STORE:
-        store(m, t, va, code.size, result)
+        store(m, t, va, code.bytes, result)
     elif code.operation == T.STORE_RELEASE:
-        store_release(m, t, va, code.size, result)
+        store_release(m, t, va, code.bytes, result)
     elif code.operation == T.STORE_STREAM:
-        store_stream(m, t, va, code.size, result)
+        store_stream(m, t, va, code.bytes, result)
     else:
         put(x, table, n, c, result)
 
@@ -155,19 +155,19 @@ def locked(m, x, table, n, c, va):
     code = x.code[c, table[n, STATE + c] - 1]
     host = atomic_place(m, x.thread[c], va, P.ATOMIC, 0)
     word = peek64(host)
-    old, b = low(word, code.size), operand(x, table, n, c, code)
+    old, b = low(word, code.bytes), operand(x, table, n, c, code)
     if code.operation == T.COMPARE_EXCHANGE:
         source = code.expected_source
-        expected = low(code.expected + register(x, table, n, c, source), code.size)
+        expected = low(code.expected + register(x, table, n, c, source), code.bytes)
         set_flags(x, table, n, c, expected, old)
         if old != expected or code.target != source:
             put(x, table, n, c, old)
         b = b if old == expected else old
     else:
         set_flags(x, table, n, c, old, b)
-        b = compute(code.alu, old, b, code.size)
+        b = compute(code.alu, old, b, code.bytes)
         put(x, table, n, c, old)
-    poke64(host, with_part(word, code.size, b) if code.size != 4 else word & ~0xFFFFFFFF | b)
+    poke64(host, with_part(word, code.bytes, b) if code.bytes != 4 else word & ~0xFFFFFFFF | b)
 
 
 @kernel

@@ -71,7 +71,7 @@ def read_file(path):
     """The tests of a file, a list: .litmus, .json, and either of them with .gz. Raises OSError, LitmusError."""
     with (gzip.open if os.fspath(path).endswith(".gz") else open)(path, "rb") as file:
         try:
-            text = file.read().decode()
+            text = file.read().decode("utf-8-sig")
         except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
             raise LitmusError(f"{path}: {error}") from None
     return read_text(text, path)

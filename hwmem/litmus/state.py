@@ -22,13 +22,13 @@ def register_at(x, c, number):
 @kernel
 def location_of(x, table, n, c, code):
     """The location of a step of thread `c`; -1: it has none, or its registers do not give the address of one so wide."""
-    if code.base < 0:
+    if code.pointer < 0:
         return code.location
-    address = table[n, register_at(x, c, code.base)] + code.displacement
+    address = table[n, register_at(x, c, code.pointer)] + code.displacement
     if code.scaled >= 0:
         address += table[n, register_at(x, c, code.scaled)] * code.scale
     for location in range(x.locations):
-        if x.named[location] == address and code.size <= x.bytes[location]:
+        if x.named[location] == address and code.bytes <= x.bytes[location]:
             return location
     return -1
 

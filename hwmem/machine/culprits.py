@@ -10,12 +10,12 @@ load reads what it read in the recording.
 import numpy as np
 
 from hwmem._jit import cold, hot, kernel
+from hwmem.bits import hashed
 from hwmem.layout.rules import record
 from hwmem.machine.records import (
     FILTER_BITS,
     GRANULE_SHIFT,
     find_word,
-    hashed,
     parts,
     put_word,
     seen,

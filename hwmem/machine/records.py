@@ -18,6 +18,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from hwmem._jit import hot, kernel
+from hwmem.bits import hashed
 
 # Kinds of record; of the first four the lowest bit says that it writes, the next that it is half of a modify
 LOAD, STORE, MODIFY_LOAD, MODIFY_STORE, ATOMIC, CALL = range(6)
@@ -87,12 +88,6 @@ def writes(kind):
     return kind & 1 == STORE or kind == ATOMIC
 
 
-@hot
-def hashed(key, n):
-    """Where the search for a key begins in a table of n places, a power of two."""
-    return ((key ^ key >> 17) * 0x9E3779B1 >> 11) & n - 1
-
-
 @kernel
 def find(keys, key):
     """The place of `key` in a hash table; where it would be, if it is not there."""
@@ -129,13 +124,17 @@ def filter_of(keys):
 def seen(digest, slot, kind, last):
     """The digest of what a thread's loads read, after its use of word `slot`, whose last store is `last`, 0: none."""
     if kind == LOAD or kind == MODIFY_LOAD or kind == ATOMIC:
-        digest = (digest ^ slot) * 0x100000001B3
-        digest = (digest ^ last) * 0x100000001B3
-        digest ^= digest >> 29
+        digest = stirred(stirred(digest ^ slot) ^ last)
     return digest
+
+
+@hot
+def stirred(digest):
+    """A step of a multiply-with-carry generator, which loses nothing: the lower 31 bits are the digit, the upper 32 the carry."""
+    return (digest & 0x7FFF_FFFF) * 0x5A1F_0D33 + (digest >> 31)
 
 
 @hot
 def store_number(thread, pos):
     """What `seen` takes for a thread's store."""
-    return thread << 48 | pos + 1
+    return np.int64(thread) << 48 | pos + 1

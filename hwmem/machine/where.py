@@ -15,6 +15,7 @@ import functools
 import numpy as np
 
 from hwmem._jit import cold, kernel
+from hwmem.bits import hashed
 from hwmem.layout.rules import record
 from hwmem.params import FROM_HITM, FROM_REMOTE_HITM, LINE_SHIFT, PAGE_SHIFT
 
@@ -108,7 +109,7 @@ def add(places, kind, key):
 @kernel
 def row_of(places, kind, key):
     """The row of a key, new if need be; -1: no room."""
-    slot = ((key ^ key >> 21) * 0x9E3779B1 + kind * 0x632BE5AB >> 7) & SLOTS - 1
+    slot = hashed(key ^ kind << 40, SLOTS)
     while places.index[slot] != 0:
         row = places.row[places.index[slot] - 1]
         if row.key == key and row.kind == kind:

@@ -153,7 +153,7 @@ def excerpt(key, path, number):
     if path is None or not SOURCES.search(path) or not os.path.isfile(path):
         return None
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
             if os.fstat(file.fileno()).st_size > MOST_SOURCE_BYTES:
                 return None
             text = file.read().split("\n")

@@ -23,6 +23,7 @@ from bisect import bisect_right
 import numpy as np
 
 from hwmem._jit import hot, kernel
+from hwmem.layout import rows
 from hwmem.machine.records import ATOMIC, CALL, FREE, LOAD, NONE, TAKE, seen, store_number, writes
 from hwmem.params import PAGE, PAGE_SHIFT
 from hwmem.trace import words as w
@@ -32,16 +33,14 @@ from hwmem.trace.words import FREES, TAKES, is_free, is_loose, op_of, turn
 
 CLOCK, CONFLICT, RECORDED = "clock", "conflict", "recorded"
 ORDERS = (CLOCK, CONFLICT, RECORDED)
-STOP = np.dtype([(name, np.int64) for name in ("pos", "at", "thread", "other")])  # as machine/weave.py reads it
+STOP = rows("pos", "at", "thread", "other")  # as machine/weave.py reads it
 FIRST_STOPS, FIRST_NODES = 1 << 12, 1 << 12
 SPARE = 2200  # stops that one use may need: one for each other thread, twice
 ON, FULL, ASKS = range(3)
 
 # Per word: the last store, and the threads that used it since, as lists of nodes
-STATE = np.dtype(
-    [(name, np.int64) for name in ("writer", "written", "readers", "group", "spinner", "spin_pc", "spin_pos", "spins", "stored")]
-)
-NODE = np.dtype([("thread", np.int64), ("pos", np.int64), ("wrote", np.int64), ("next", np.int64)])
+STATE = rows("writer", "written", "readers", "group", "spinner", "spin_pc", "spin_pos", "spins", "stored")
+NODE = rows("thread", "pos", "wrote", "next")
 
 WAIT, WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, LOCK_PI, UNLOCK_PI, TRYLOCK_PI, WAIT_BITSET, WAKE_BITSET = 0, 1, 3, 4, 5, 6, 7, 8, 9, 10
 WAITS, WAKES = (WAIT, WAIT_BITSET, LOCK_PI), (WAKE, WAKE_BITSET, REQUEUE, CMP_REQUEUE, WAKE_OP, UNLOCK_PI)

@@ -16,6 +16,7 @@ Cost: some 20 ns a line.
 import numpy as np
 
 from hwmem._jit import kernel
+from hwmem.bits import hashed
 from hwmem.machine.records import ADDRESS_BITS, ADDRESS_SHIFT, ATOMIC, KIND_BITS, LOAD, MODIFY_LOAD, MODIFY_STORE, STORE
 from hwmem.trace.parse import COMMA, HEX, LARGEST_SIZE, LETTER_I, LETTER_L, LETTER_M, LETTER_S, NEWLINE, RETURN, SPACE
 
@@ -55,7 +56,7 @@ def new_cursor():
 @kernel
 def slot_of(known, pc):
     """The slot of `known`, an array (n, 2) with n a power of two, where instruction `pc` stands or would."""
-    slot = (pc ^ pc >> 15) * 0x9E3779B1 >> 7 & len(known) - 1
+    slot = hashed(pc, len(known))
     while known[slot, 1] != NOTHING and known[slot, 0] != pc:
         slot = slot + 1 & len(known) - 1
     return slot

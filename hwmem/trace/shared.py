@@ -48,7 +48,7 @@ def note(what, start, thread, table):
             if user == 0:
                 word = thread
             elif user != thread:
-                word = word & ~THREAD | thread | SHARED
+                word = word & WRITTEN | thread | SHARED
             elif word & written == written:
                 continue
             chunks[chunk, granule & GRANULES - 1] = word | written

@@ -18,6 +18,7 @@ import os
 import stat
 import sys
 import zlib
+from codecs import BOM_UTF8
 
 import numpy as np
 from tqdm import tqdm
@@ -91,11 +92,12 @@ def opened(path):
 def whole_lines(path, chunk_bytes=CHUNK_BYTES, progress=False):
     """Yield (text, end): text[:end], of a uint8 array that the next step overwrites, is whole lines of the file.
 
-    A last line without a newline is given one. Raises StreamError. `progress`: a bar on stderr, over the bytes stored.
+    A byte order mark at the beginning is left out, and a last line without a newline is given one. `chunk_bytes`: 4 or more; `progress`: a
+    bar on stderr, over the bytes stored. Raises StreamError.
     """
     buffer = bytearray(chunk_bytes + LONGEST_LINE + 1)
     text, window = np.frombuffer(buffer, np.uint8), memoryview(buffer)
-    rest = 0
+    rest, begun = 0, False
     with (
         opened(path) as (stored, data),
         tqdm(
@@ -110,6 +112,10 @@ def whole_lines(path, chunk_bytes=CHUNK_BYTES, progress=False):
     ):
         while True:
             count, damage = _fill(data, window[rest : rest + chunk_bytes])
+            if not begun and window[: len(BOM_UTF8)] == BOM_UTF8:
+                count -= len(BOM_UTF8)
+                window[:count] = window[len(BOM_UTF8) : len(BOM_UTF8) + count]
+            begun = True
             bar.update(stored.tell() - bar.n)
             filled = rest + count
             end = buffer.rfind(b"\n", rest, filled) + 1

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hwmem._jit import hot, kernel
+from hwmem.bits import hashed
+from hwmem.layout import rows
 from hwmem.machine.records import (
     ADDRESS_SHIFT,
     ATOMIC,
@@ -31,7 +33,6 @@ from hwmem.machine.records import (
     filter_of,
     find,
     hash_table,
-    hashed,
     writes,
 )
 from hwmem.params import LINE_SHIFT, PAGE_SHIFT
@@ -42,7 +43,7 @@ PART = 6  # a kind of use
 CHUNK = 1 << 15
 LINE, LAST = 1 << LINE_SHIFT, (1 << LINE_SHIFT) - 1
 THREAD_BITS = 10
-USE = np.dtype([("pos", np.int64), ("pc", np.int64), ("slot", np.int32), ("thread", np.int16), ("kind", np.int16)])
+USE = rows("pos", "pc", ("slot", np.int32), ("thread", np.int16), ("kind", np.int16))
 FEW = 64  # places for the uses of one record
 ON, FULL, GIVES_BACK = range(3)  # why `pick` stopped: at the end; `uses` or a table is full; at a call that takes pages away
 

@@ -13,6 +13,7 @@ sections is dropped: a thread that takes a free lock waits while another has it 
 import numpy as np
 
 from hwmem._jit import hot, kernel
+from hwmem.layout import rows
 from hwmem.machine.records import ATOMIC, CALL, LOAD, MODIFY_LOAD, MODIFY_STORE, STORE, find, hash_table
 from hwmem.trace.elf import COMMUTES, COMPARE_EXCHANGE, EXCHANGE, OTHER_LOCKED, PLAIN
 
@@ -21,26 +22,21 @@ MOST_HELD = 8  # locks of a thread at a time
 # What a use does to a lock: nothing, takes it, frees it
 NOTHING, TAKES, FREES = range(3)
 
-WORD = np.dtype(
-    [
-        (name, np.int64)
-        for name in (
-            "first_modified",  # the use, counted from 1
-            "last_modified",
-            "read_since",  # touched otherwise after a modification
-            "no_counter",
-            "holder",
-            "no_lock",
-            "taker",
-            "several",  # threads take it
-            "not_free",
-            "guard",  # the free lock that guards it, counted from 1
-            "first_guarded",
-            "last_guarded",
-            "left",  # touched outside the critical sections after it was inside
-            "not_guarded",
-        )
-    ]
+WORD = rows(
+    "first_modified",  # the use, counted from 1
+    "last_modified",
+    "read_since",  # touched otherwise after a modification
+    "no_counter",
+    "holder",
+    "no_lock",
+    "taker",
+    "several",  # threads take it
+    "not_free",
+    "guard",  # the free lock that guards it, counted from 1
+    "first_guarded",
+    "last_guarded",
+    "left",  # touched outside the critical sections after it was inside
+    "not_guarded",
 )
 
 

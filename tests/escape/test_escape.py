@@ -5,6 +5,7 @@ import collections
 import json
 import os
 import random
+from codecs import BOM_UTF8
 
 import pytest
 
@@ -84,6 +85,13 @@ def test_a_call_of_a_method_that_the_library_hides_is_refused():
 def test_lines_carry_the_files_name_as_go_build_writes_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.go").write_text("package p\n\nfunc f() *int { return new(int) }\n")
+    assert main(["escape", "x.go", "-m"]) == 0
+    assert capsys.readouterr().out == "./x.go:3:6: can inline f\n./x.go:3:27: new(int) escapes to heap\n"
+
+
+def test_a_file_may_begin_and_end_its_lines_as_on_windows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.go").write_bytes(BOM_UTF8 + b"package p\r\n\r\nfunc f() *int { return new(int) }\r\n")
     assert main(["escape", "x.go", "-m"]) == 0
     assert capsys.readouterr().out == "./x.go:3:6: can inline f\n./x.go:3:27: new(int) escapes to heap\n"
 

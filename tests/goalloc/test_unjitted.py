@@ -56,3 +56,25 @@ def test_plain_python_runs_goroutines_and_maps_as_the_real_ones_were_recorded():
     env = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.pathsep.join([here, *sys.path])}
     run = subprocess.run([sys.executable, "-W", "error::RuntimeWarning", "-c", GOROUTINES], capture_output=True, text=True, env=env)
     assert run.returncode == 0, run.stderr
+
+
+NEIGHBOURS = """
+from types import SimpleNamespace
+from goalloc.programs.neighbours import given, place_neighbours, taken_back
+w = SimpleNamespace()
+place_neighbours(w)
+line = 0x7FFF_FFFF_F000
+given(w, 0, line + 56, 8)       # the last word of a line: its owner stands in the highest bits
+given(w, 63, line, 8)           # another thread on it: the allocator put them there
+taken_back(w, 1, line + 56, 8, 0)
+taken_back(w, 63, line, 8, 63)
+given(w, 63, line, 8)           # alone there now
+given(w, 1, line + 56, 8)       # what it freed for another, it gets back: the program moved it
+assert (w.active, w.passive, w.unwatched) == (1, 1, 0), w
+"""
+
+
+def test_plain_python_tells_whose_the_last_word_of_a_line_is():
+    env = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    run = subprocess.run([sys.executable, "-W", "error::RuntimeWarning", "-c", NEIGHBOURS], capture_output=True, text=True, env=env)
+    assert run.returncode == 0, run.stderr

@@ -20,6 +20,23 @@ def run(code_or_file, *arguments, cwd=None, tree=ROOT, **environment):
     return json.loads(done.stdout), done.stderr
 
 
+def printed(folder, *words):
+    """What `hwmem` prints in `folder`: as plain Python, without a warning of numpy's, the same as compiled."""
+    said = []
+    for flag in "10":
+        done = subprocess.run(
+            [sys.executable, "-W", "error::RuntimeWarning", "-m", "hwmem", *words],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": flag},
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    assert said[0] == said[1]
+    return said[0]
+
+
 def write(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(textwrap.dedent(text))

@@ -3,10 +3,17 @@
 import pytest
 
 from hwmem._jit import JIT_DISABLED
-from jit.programs import ROOT, run
+from jit.programs import ROOT, printed, run
 from mixture import mixtures
 
 MIXTURE = ROOT / "tests" / "mixture.py"
+SB = """X86 SB
+{ }
+ P0          | P1          ;
+ MOV [x],$1  | MOV [y],$1  ;
+ MOV EAX,[y] | LOCK XADD [x],EAX ;
+exists (0:EAX=0 /\\ 1:EAX=0)
+"""
 
 
 def test_the_same_seed_gives_the_same_numbers_in_another_process(seed):
@@ -22,6 +29,27 @@ def test_unjitted_kernels_give_the_same_numbers(seed):
     unjitted, complaints = run(MIXTURE, 60, seed, NUMBA_DISABLE_JIT="1")
     assert unjitted == mixtures(60, seed)
     assert "Warning" not in complaints, complaints[-2000:]
+
+
+def test_a_litmus_test_has_the_same_outcomes_and_ways(tmp_path):
+    (tmp_path / "SB.litmus").write_text(SB)
+    assert "LOCK XADD [x],EAX" in printed(tmp_path, "litmus", "SB.litmus")
+
+
+def test_pages_are_read_around_a_fault_from_swap_alike():
+    program = """
+        import json
+        from hwmem import Machine, MachineConfig
+        p = Machine(MachineConfig().replace(cores=1, memory=1 << 19, swap=1 << 21)).spawn()
+        a = p.mmap(0, 1 << 20)
+        for step in (1, 1, 37):  # in order the window of read-ahead grows, and then it shrinks
+            for n in range(160):
+                p.store(a + n * step % 160 * 4096, n * step % 160)
+        print(json.dumps([p.load(a + page * 4096) for page in range(160)] + [p.rusage().majflt]))
+    """
+    told = [run(program, PYTHONWARNINGS="error::RuntimeWarning", NUMBA_DISABLE_JIT=flag)[0] for flag in "10"]
+    assert told[0] == told[1]
+    assert told[0][:160] == list(range(160)) and told[0][160] > 10
 
 
 @pytest.mark.skipif(JIT_DISABLED, reason="nothing is compiled")

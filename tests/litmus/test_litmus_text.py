@@ -1,6 +1,7 @@
 """Litmus tests as files and at the prompt: herd's text and the neutral form say the same, mistakes are told in one line."""
 
 import json
+from codecs import BOM_UTF8
 
 import pytest
 
@@ -48,6 +49,14 @@ def test_herds_text_means_what_the_neutral_form_does(text, ordering):
     assert r.test.observed == ("0:EAX", "1:EAX")
     assert r.outcomes == litmus.run(NEUTRAL_SB, ordering).outcomes == litmus.run(json.dumps(NEUTRAL_SB), ordering).outcomes
     assert r.holds == (ordering != "sc")
+
+
+@pytest.mark.parametrize("text", [SB, json.dumps(NEUTRAL_SB, indent=1)], ids=["herd", "neutral"])
+def test_a_file_may_begin_and_end_its_lines_as_on_windows(tmp_path, capsys, text):
+    (tmp_path / "SB").write_text(text)
+    (tmp_path / "windows").write_bytes(BOM_UTF8 + text.replace("\n", "\r\n").encode())
+    said = [(main(["litmus", str(tmp_path / name)]), capsys.readouterr().out) for name in ("SB", "windows")]
+    assert said[0][0] == 0 and said[1] == said[0]
 
 
 @pytest.mark.parametrize(

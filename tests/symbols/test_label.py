@@ -3,12 +3,13 @@
 import json
 import pathlib
 import re
+from codecs import BOM_UTF8
 
 import pytest
 
 from built import BIAS, HERE, addresses, build, names_of, run
 
-from hwmem.symbols.label import advice, label
+from hwmem.symbols.label import advice, excerpt, label
 from hwmem.trace.program import Block, Code, Line, Object, Program, Thread
 
 
@@ -50,6 +51,11 @@ def test_a_falsely_shared_line_has_its_fields_its_code_and_advice(built):
     text, number = (HERE / "told.c").read_text().split("\n"), int(named.source[0].partition(":")[2])
     assert program.excerpts[0].lines[number - program.excerpts[0].first] == text[number - 1].expandtabs(4)
     assert Program.from_dict(json.loads(json.dumps(program.to_dict()))) == program
+
+
+def test_an_excerpt_shows_no_byte_order_mark_and_no_carriage_return(tmp_path):
+    (tmp_path / "x.c").write_bytes(BOM_UTF8 + b"int a;\r\nint b;\r\n")
+    assert excerpt("x.c:1", str(tmp_path / "x.c"), 1).lines[:2] == ("int a;", "int b;")
 
 
 @pytest.mark.live

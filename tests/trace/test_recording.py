@@ -2,6 +2,7 @@
 
 import lzma
 import tracemalloc
+from codecs import BOM_UTF8
 
 import numpy as np
 import pytest
@@ -115,6 +116,22 @@ def test_a_load_and_a_modify_of_one_instruction_are_one_atomic(tmp_path):
         log.add(" L 04035030,8", " M 04035030,4")  # of other bytes
 
     assert counts(made(tmp_path, change)) == [(7, 4, 1)]
+
+
+def test_a_recording_may_begin_and_end_its_lines_as_on_windows(tmp_path):
+    def change(log):
+        log.refer("A", 8)
+        log.clone(1, 0x5000000, 70)
+        log.start(2)
+        log.refer("S", 0x5000000)
+        log.end(2)
+
+    plain = made(tmp_path, change)
+    text = (tmp_path / "made.trace").read_bytes()
+    (tmp_path / "windows.trace").write_bytes(BOM_UTF8 + text.replace(b"\n", b"\r\n"))
+    read = Recording(tmp_path / "windows.trace")
+    assert counts(read) == counts(plain) == [(2, 1, 1), (0, 1, 0)]  # an atomic loads and stores
+    assert (read.program.process, [t.clone and t.clone.result for t in read.threads]) == (plain.program.process, [None, 70])
 
 
 def test_slots_are_used_again(tmp_path):

@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import tracemalloc
+from codecs import BOM_UTF8
 
 import pytest
 from hypothesis import given
@@ -19,11 +20,15 @@ def read(path, **options):
 
 
 @pytest.mark.parametrize("stored", STORED)
-@given(lines=st.lists(st.text("a 1\r\0é", max_size=30).map(str.encode), max_size=30), chunk=st.integers(1, 40))
-def test_every_line_comes_whole_and_once_whatever_the_chunk(tmp_path_factory, stored, lines, chunk):
+@given(
+    lines=st.lists(st.text("a 1\r\0é", max_size=30).map(str.encode), max_size=30),
+    mark=st.sampled_from((b"", BOM_UTF8)),
+    chunk=st.integers(4, 40),
+)
+def test_every_line_comes_whole_and_once_whatever_the_chunk(tmp_path_factory, stored, lines, mark, chunk):
     text = b"".join(line + b"\n" for line in lines)
     path = tmp_path_factory.mktemp("lines") / "text"
-    path.write_bytes(STORED[stored](text))
+    path.write_bytes(STORED[stored](mark + text))
     pieces = [bytes(text[:end]) for text, end in whole_lines(path, chunk_bytes=chunk)]
     assert b"".join(pieces) == text
     assert all(piece.endswith(b"\n") for piece in pieces)

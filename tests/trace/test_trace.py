@@ -4,6 +4,7 @@ import functools
 import gzip
 import lzma
 import os
+from codecs import BOM_UTF8
 
 import numpy as np
 import pytest
@@ -77,6 +78,12 @@ def test_references_of_a_recorded_program_are_its_lines(recorded, recorded_text)
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress])
 def test_format_and_compression_are_known_by_content(write, format, compress):
     trace = open_trace(write(compress(TEXTS[format])))
+    assert (trace.format, records(trace), trace.instructions) == (format, RECORDS[format], FETCHES[format])
+
+
+@pytest.mark.parametrize("format", TEXTS)
+def test_a_text_may_begin_and_end_its_lines_as_on_windows(write, format):
+    trace = open_trace(write(BOM_UTF8 + TEXTS[format].replace(b"\r", b"").replace(b"\n", b"\r\n")))
     assert (trace.format, records(trace), trace.instructions) == (format, RECORDS[format], FETCHES[format])
 
 
