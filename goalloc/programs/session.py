@@ -23,4 +23,5 @@ class Runtime(runtime.Runtime):
             fill_process(SimpleNamespace(background="go"), SimpleNamespace(runtime=self, process=self.process), self.go().address)
             look = Inspector(self.process)
             for gp in look.words(look.word(V.allgs), look.word(V.allgs + slice_.len)):
-                self.process.store(gp + PC, THE_RUNTIMES)
+                if look.word(gp + PC) == 0:  # neither the sweeper nor the scavenger
+                    self.process.store(gp + PC, THE_RUNTIMES)
