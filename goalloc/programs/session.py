@@ -1,7 +1,8 @@
 """The Runtime that users start: one that collects begins as a small Go process does, for its goals count what the process has of its own.
 
 Without them a heap of a few megabytes is collected a quarter less often than the real one's: the globals and stacks that every cycle scans make the
-runway, and so the distance of the trigger from the goal. Programs of the command have a main of their own (process.py).
+runway, and so the distance of the trigger from the goal. Programs of the command have a main of their own (process.py). The process's garbage is
+left out: a real program's small objects soon take the pages, which otherwise a P keeps for itself, even in FreeOSMemory.
 """
 
 from types import SimpleNamespace
@@ -20,7 +21,8 @@ class Runtime(runtime.Runtime):
 
     def _has_begun(self, collects):
         if collects:
-            fill_process(SimpleNamespace(background="go"), SimpleNamespace(runtime=self, process=self.process), self.go().address)
+            space = SimpleNamespace(runtime=self, process=self.process)
+            fill_process(SimpleNamespace(background="go"), space, self.go().address, started=())
             look = Inspector(self.process)
             for gp in look.words(look.word(V.allgs), look.word(V.allgs + slice_.len)):
                 if look.word(gp + PC) == 0:  # neither the sweeper nor the scavenger
