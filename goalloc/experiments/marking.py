@@ -32,7 +32,7 @@ def lines_of(result):
     return [round(n * 1000 / marked, 1) for n in found]
 
 
-def marking(seed=0, objects=20_000):
+def marking(seed=0, objects=40_000):
     config, rows = PROGRAMS["parallel-marking"].config().replace(cores=max(PS)), []
     for ps in PS:
         result = run("parallel-marking", config, seed, c2c=True, gomaxprocs=ps, objects=objects, cycles=CYCLES)

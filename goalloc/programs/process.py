@@ -23,9 +23,9 @@ BACKGROUND = parameter("go", "go: workers mark in the background, as in Go; off:
 OVERLAPPED = {"l1d": {"latency": 1}}  # the machine of these programs: a processor overlaps loads that hit; allocating is mostly such
 GLOBALS_BYTES, STACK_BYTES = 205_384, 40_928
 # Objects beside the runtime's own: those that the data, bss and a waiting goroutine's stack point to, which are scanned to their ends, and plain ones.
-# Sums, sizes of which spans are begun, and objects of 16 bytes are those of the recorded process: its collections of `large_churn`, and the pages that it
-# has mapped, are the same to the byte. The order is not known, nor what points to which: chosen so that all 33 collections of `binary_trees` are the recorded
-# ones but for 3 %. An assist that has scanned the data and what they point to (2,304 bytes: counted after 2,256) has done more than a first cycle expects
+# Sums (but for 16 bytes scanned), the sizes of which spans are begun, and objects of 16 bytes are those of the recorded process: the first collections of
+# most programs mark the recorded bytes, with as much memory mapped. In which order they are scanned is not known: chosen so that all 33 collections of
+# `recursive-trees` are the recorded ones. An assist that has scanned the data and what they point to has done more than a first cycle expects
 OF_DATA, OF_BSS, OF_STACK = (208, 2_048, 48), (2_032, 704, 8, 16, 48), (72, 16, 80)
 PLAIN = (1_536, 176, 96, 96, 96, 160, 224, 240, 144)
 STARTED = (192, 208)  # garbage: other sizes of which a span has been begun
