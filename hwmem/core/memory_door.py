@@ -75,7 +75,7 @@ def short_way(m, t, c, va, what, value):
             core.cycles += meet_some(m, core, m.ram_base + pa, what & P.SIZE_MASK, now)
         if i >= 0 and m.recency == P.PROCESSOR:
             i = HIT
-    owned = see_line(m, core, va, pa, row)
+    owned = kind < P.PHANTOM_LOAD and see_line(m, core, va, pa, row)  # (no load of a replay is near)
     note_line(core, va, m.ram_base + pa, core.sb_leaving == 0 and (write or (owned and may_follow(m, core, va))), i)
     return move_bytes(m.ram_base + pa, what, value)
 
