@@ -68,6 +68,7 @@ class Cachegrind:
             [
                 "valgrind",
                 "--tool=cachegrind",
+                "--vgdb=no",  # it would leave pipes behind where it is ended
                 "--cache-sim=yes",
                 *caches,
                 f"--cachegrind-out-file={out}",

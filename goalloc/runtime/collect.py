@@ -4,7 +4,7 @@ Between two calls of a Runtime nothing runs. While a cycle marks or something is
 that others have had by then (catch_up): the Ps whose cores are behind, then the caller's own. A call that waits for the
 collector lets the Ps run, always the one furthest behind. A P that Python does not drive has nothing else to do. What only Python
 knows of is garbage: global variables (Runtime.globals), goroutines' stacks (Goroutine.push) and objects keep objects, and the last 16
-addresses that calls have given are in registers, which gc() does not regard.
+addresses that calls have given are in registers until a global variable has them; gc() does not regard those.
 """
 
 from hwmem.machine.arguments import to_int64

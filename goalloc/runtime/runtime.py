@@ -299,7 +299,11 @@ class Runtime(Values, Collecting, Looking):
 
     def write_pointer(self, slot, value, core=0):
         """*slot = value."""
-        self._run(core, store_word, to_int64("slot", slot), to_int64("value", value))
+        slot, value = to_int64("slot", slot), to_int64("value", value)
+        self._run(core, store_word, slot, value)
+        if GLOBALS <= slot < self._next_global:
+            registers = self.machine.state.thread[self.process.thread_on(core)].local
+            registers[registers == value] = 0
 
     def read_pointer(self, slot, core=0):
         """The pointer that the slot holds."""
@@ -380,7 +384,7 @@ class Runtime(Values, Collecting, Looking):
 
     def in_register(self, core, x):
         """An address that a call has given is in one of its M's 16 registers, which keeps it from a collection that begins by itself
-        until as many others have come."""
+        until as many others have come, or a global variable has it."""
         if self.turns:
             self.machine.state.thread[self.process.thread_on(core)].local[self._register] = x
             self._register = (self._register + 1) % REGISTERS

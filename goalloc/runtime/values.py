@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hwmem.machine.arguments import to_int64
 from hwmem.machine.lock import its_machine, one_at_a_time
 from goalloc import params as P
 from goalloc.errors import GROWSLICE_LEN, MAKESLICE_CAP, MAKESLICE_LEN, TEXTS, FatalError
@@ -30,13 +31,12 @@ class Values:
     """The values of a Runtime, which has `mallocgc`, `process` and `call`."""
 
     def make_slice(self, of, n, cap=None, core=0):
-        """make([]T, n, cap)."""
+        """make([]T, n, cap). FatalError with Go's words for what no slice can have."""
         check_type(of)
-        cap = check_count(n, "n") if cap is None else check_count(cap, "cap")
-        if cap < n:
-            raise ValueError("cap: smaller than n")
-        if cap * of.size > P.maxAlloc:
-            code = MAKESLICE_LEN if n * of.size > P.maxAlloc else MAKESLICE_CAP
+        n = to_int64("n", n)
+        cap = n if cap is None else to_int64("cap", cap)
+        if cap * of.size > P.maxAlloc or not 0 <= n <= cap:
+            code = MAKESLICE_LEN if n * of.size > P.maxAlloc or n < 0 else MAKESLICE_CAP
             raise FatalError(TEXTS[code], code)
         return Slice(self.mallocgc(cap * of.size, type=of, core=core), n, cap, of)
 

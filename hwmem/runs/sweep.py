@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sized
 from contextlib import contextmanager
 from difflib import get_close_matches
-from functools import partial
-from itertools import count, product
+from functools import cached_property, partial
+from itertools import product
 from typing import NamedTuple
 
 from hwmem.config.machine import MachineConfig
@@ -30,9 +30,26 @@ CONNECT_SECONDS = 10
 MOST_STEPS = 100_000  # of one range, and of a grid
 JOBS = Integer(1, 1 << 16)
 INTERRUPTED = "interrupted"  # instead of a Result
-_numbers = count()  # of sweeps
-_going: dict = {}  # number of a sweep of this process -> its workload: a Python file is run once, not for each point
-_over: set = set()  # numbers of those that were interrupted
+
+
+class Program:
+    """What a sweep runs. `name`: a workload's, or a Python file's; `over`: after Ctrl-C. Threads share it, so that they run the file once;
+    another process makes one of the name for each point."""
+
+    def __init__(self, name):
+        self.name, self.over = name, False
+
+    def __reduce__(self):
+        return Program, (self.name,)
+
+    @cached_property
+    def workload(self):
+        return find(workload_name(self.name, WORKLOADS))
+
+    def end_if_over(self):
+        """A run of an interrupted sweep ends as if it had been interrupted itself."""
+        if self.over:
+            raise KeyboardInterrupt
 
 
 class Point(NamedTuple):
@@ -108,17 +125,14 @@ def sweep(name, config=None, over=None, settings=(), jobs=None, cluster=None, pr
     """
     if jobs is not None:
         JOBS.check("jobs", jobs)
-    workload = find(workload_name(name, WORKLOADS))
+    program = Program(name)
+    workload = program.workload
     points = grid(workload, config, over or {}, settings, parameters, seed)
-    number = next(_numbers)
-    _going[number] = workload
     try:
-        return Sweep(workload.name, over, points, outcomes(name, points, number, jobs, cluster, progress))
+        return Sweep(workload.name, over, points, outcomes(program, points, jobs, cluster, progress))
     except Interrupted as interruption:
         measured = any(not isinstance(one, str) for one in interruption.result)
         raise Interrupted(Sweep(workload.name, over, points, interruption.result) if measured else None) from None
-    finally:
-        del _going[number]
 
 
 def grid(workload, config, over, settings, parameters, seed=0):
@@ -163,7 +177,7 @@ def point(workload, config, swept, settings, parameters, seed):
     return Point(swept, machine.to_dict(), swept.get("seed", seed), settled)
 
 
-def outcomes(name, points, number, jobs, cluster, progress):
+def outcomes(program, points, jobs, cluster, progress):
     """A Result, or the text of what failed, for every point, in their order. Raises Interrupted with them, INTERRUPTED for what had not ended."""
     try:
         import joblib
@@ -178,11 +192,11 @@ def outcomes(name, points, number, jobs, cluster, progress):
             backend(joblib, cluster),
         ):
             parallel = joblib.Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator_unordered", batch_size=1)
-            for index, outcome in parallel(joblib.delayed(run_point)(name, index, point, number) for index, point in enumerate(points)):
+            for index, outcome in parallel(joblib.delayed(run_point)(program, index, point) for index, point in enumerate(points)):
                 found[index] = outcome
                 bar.update()
     except KeyboardInterrupt:
-        _over.add(number)
+        program.over = True
         raise Interrupted(found) from None
     return found
 
@@ -205,29 +219,22 @@ def backend(joblib, cluster):
         yield
 
 
-def run_point(name, index, point, number):
+def run_point(program, index, point):
     """(index, its Result or what failed)"""
 
     @contextmanager
     def watched(job):
-        yield partial(end_if_over, number)
+        yield program.end_if_over
 
-    workload = _going.get(number) or find(workload_name(name, WORKLOADS))
     try:
-        with blaming(name):  # here, for joblib brings no frames of another thread
-            return index, Job(workload, MachineConfig.from_dict(point.config), point.seed, None, point.parameters).run(watched)
+        with blaming(program.name):  # here, for joblib brings no frames of another thread
+            return index, Job(program.workload, MachineConfig.from_dict(point.config), point.seed, None, point.parameters).run(watched)
     except MachineError as error:
         return index, str(error)
     except KeyboardInterrupt:
-        if number in _over:  # a thread of joblib's, which does not know KeyboardInterrupt
+        if program.over:  # a thread of joblib's, which does not know KeyboardInterrupt
             return index, INTERRUPTED
         raise
-
-
-def end_if_over(number):
-    """A run of an interrupted sweep ends as if it had been interrupted itself."""
-    if number in _over:
-        raise KeyboardInterrupt
 
 
 def values_of(text):

@@ -4,6 +4,7 @@ mistakes are told in one line. How fast anything is, no test asks."""
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -88,6 +89,23 @@ def test_the_program_for_cachegrind_makes_one_reference_for_each_access(name):
         arguments, references = tool.arguments(STREAMS[name]().head(1_000))
         counted = tool.run(20_000, arguments)[1] - tool.run(0, arguments)[1]
     assert abs(counted - 20_000 * references) < 100
+
+
+@pytest.mark.live
+@pytest.mark.skipif(bool(cachegrind.missing()), reason=cachegrind.missing() or "-")
+def test_cachegrind_that_is_ended_leaves_nothing_behind(tmp_path, monkeypatch):
+    def ended(command):
+        child = subprocess.Popen(command, env=os.environ | {"TMPDIR": str(tmp_path)})
+        time.sleep(1)
+        assert child.poll() is None
+        child.kill()
+        child.wait()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cachegrind, "run_child", ended)
+    with cachegrind.Cachegrind() as tool, pytest.raises(KeyboardInterrupt):
+        tool.run(1 << 40, tool.arguments(STREAMS["S1"]().head(1_000))[0])
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

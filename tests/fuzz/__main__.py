@@ -9,7 +9,8 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 for folder in (TESTS, TESTS.parent):
     sys.path.insert(0, str(folder))
 
-from tests.fuzz.harness import run_cases  # noqa: E402
+
+from hwmem.cli.interruption import whole_process  # noqa: E402
 
 KINDS = ("calls", "physical", "results", "kernels", "cache")
 
@@ -21,6 +22,8 @@ def main(words=None):
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the first case's; the next has the next (default 0)")
     parser.add_argument("--alone", action="store_true", help="this case here, without a child: for a debugger")
     arguments = parser.parse_args(words)
+    from tests.fuzz.harness import run_cases
+
     kind = importlib.import_module(f"tests.fuzz.{arguments.kind}")
     kind.prepare()
     if arguments.alone:
@@ -38,4 +41,4 @@ def main(words=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(whole_process("tests.fuzz", main))

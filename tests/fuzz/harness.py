@@ -6,6 +6,7 @@
 The parent has compiled all that children need, so that a case costs what it does.
 """
 
+import contextlib
 import faulthandler
 import mmap
 import os
@@ -85,21 +86,34 @@ def in_child(case, seed, note):
             note(f"{note.text}\n{traceback.format_exc()[-TEXT // 2 :]}")
         finally:
             os._exit(status)
+    try:
+        status = end_of(child, note)
+    except KeyboardInterrupt:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):  # its end may have been seen
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        raise
+    if status is None:
+        return f"hangs in {note.text}"
+    if os.WIFSIGNALED(status):
+        return f"signal {os.WTERMSIG(status)} in {note.text}"
+    return note.text if os.WEXITSTATUS(status) else None
+
+
+def end_of(child, note):
+    """The child's status; None if it hung, and was ended."""
     seen, since = -1, time.monotonic()
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            break
+            return status
         if note.steps != seen:
             seen, since = note.steps, time.monotonic()
         elif time.monotonic() - since > HANG_SECONDS * slowness():
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return f"hangs in {note.text}"
+            return None
         time.sleep(POLL_SECONDS)
-    if os.WIFSIGNALED(status):
-        return f"signal {os.WTERMSIG(status)} in {note.text}"
-    return note.text if os.WEXITSTATUS(status) else None
 
 
 def slowness():

@@ -1,11 +1,20 @@
 """A small part of every fuzzer, with fixed seeds; `python -m tests.fuzz` runs the long ones."""
 
+import _thread
 import importlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 
 from tests.fuzz.harness import run_cases
 
+ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 STEPS = {"calls": 900, "physical": 600, "results": 100, "kernels": 1600, "cache": 400}
 
@@ -18,10 +27,36 @@ def test_nothing_crashes_hangs_or_raises_what_it_may_not(kind, seed):
     assert steps >= STEPS[kind] and not failures
 
 
-def test_the_harness_sees_a_signal_a_hang_and_a_traceback(monkeypatch):
-    import os
-    import signal
+def test_ctrl_c_is_one_line_and_leaves_no_child(tmp_path):
+    def case(r, note):
+        (tmp_path / "new").write_text(str(os.getpid()))
+        (tmp_path / "new").rename(tmp_path / "child")
+        threading.Event().wait()
 
+    def interrupt():
+        while not (tmp_path / "child").exists():
+            time.sleep(0.02)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(case, range(1))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "child").read_text()), 0)
+    command = subprocess.Popen(
+        [sys.executable, "-m", "tests.fuzz", "calls"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    time.sleep(2)  # it imports, or compiles
+    command.send_signal(signal.SIGINT)
+    said = command.communicate()[1]
+    assert (command.returncode, said.splitlines()[-1], "Traceback" in said) == (130, "tests.fuzz: interrupted", False)
+
+
+def test_the_harness_sees_a_signal_a_hang_and_a_traceback(monkeypatch):
     monkeypatch.setattr("tests.fuzz.harness.HANG_SECONDS", 0.2)
 
     def case(r, note):

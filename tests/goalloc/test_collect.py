@@ -284,6 +284,19 @@ def keys_until_overflow(m):
     raise AssertionError("no bucket has overflowed")
 
 
+def test_what_a_global_variable_had_is_garbage_once_it_is_dropped():
+    """Whatever its size: until then a register kept what a call had given, and a heap that had been large stayed so."""
+    rt = runtime(gogc=100)
+    root, before = rt.globals(1), rt.memstats()["HeapAlloc"]
+    rt.write_pointer(root, rt.mallocgc(64 << 20))
+    in_register = rt.mallocgc(1 << 20)
+    rt.write_pointer(root, 0)
+    for _ in range(3):
+        rt.malloc_many([1024] * (64 << 10))
+    assert rt.memstats()["HeapAlloc"] - before < 8 << 20 and rt.is_live(in_register)
+    rt.check()
+
+
 def test_what_only_a_call_of_the_runtimes_knows_lives_through_a_whole_collection():
     """A map's new overflow bucket is known to nobody but the call while it allocates the slice that is to keep it: the first of its two
     allocations begins a collection, the second pays for it and ends it. Go's runtime has the bucket on its stack."""

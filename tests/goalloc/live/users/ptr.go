@@ -1,0 +1,5 @@
+package main
+
+import "unsafe"
+
+func ptr(at uintptr) unsafe.Pointer { return unsafe.Pointer(at) }
