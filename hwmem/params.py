@@ -12,7 +12,7 @@ MAX_BANKS = 64                  # banks a channel
 BUSY_SLOTS = 4096               # lines whose transaction in flight is remembered (a power of two)
 HOT_LINES = 64                  # entries of the hit filter (cache/hit_filter.py)
 HOT_PAGES = 16
-SEEN = 1024                     # lines of which a core's near loads remember where they are (a power of two; core/near.py)
+SEEN, SEEN_PAGES = 1024, 256    # lines and pages of which a core remembers where they were (powers of two; cache/seen.py)
 FORESEEN = 64                   # leaf tables that a look ahead remembers (a power of two; mmu/walk.py)
 
 # Sizes

@@ -110,7 +110,7 @@ READING = (
     # ... its line
     "hwmem.cache", "hwmem.cache.private", "hwmem.cache.past", "hwmem.cache.directory", "hwmem.cache.shares", "hwmem.cache.answer",
     "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
-    "hwmem.cache.hit_filter", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
+    "hwmem.cache.hit_filter", "hwmem.cache.seen", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
     "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram", "hwmem.memory.host", "hwmem.memory.ranges",
     # What watches it

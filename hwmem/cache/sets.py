@@ -30,7 +30,7 @@ from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.bits import ctz64
 from hwmem.cache.match import LANES, match8, prefetch_order, prefetch_tags
-from hwmem.cache.replacement import put_first, put_last, retire, rotate, to_front, touch
+from hwmem.cache.replacement import put_first, put_last, retire, rotate, touch
 
 
 @hot
@@ -105,14 +105,6 @@ def touch_entry(m, s, i):
 
 
 @hot
-def touch_lru(m, s, i):
-    """touch_entry, where the policy is known to be LRU."""
-    place = i - s.first
-    k = np.uint64(s.order_base + (place >> s.row_shift))
-    m.order[k] = to_front(m.order[k], np.uint64(place & (1 << s.row_shift) - 1))
-
-
-@hot
 def touch_in(m, s, row, i):
     """touch_entry, where the entry's row is known."""
     set_, first = row
@@ -135,10 +127,11 @@ def put(m, i, key, flags):
 
 @hot
 def install(m, s, row, key, word):
-    """Put `key` over its row's victim, whatever that was (TLBs)."""
+    """Put `key` over its row's victim, whatever that was (TLBs); the entry."""
     i = take_victim(m, s, row)
     put(m, i, key, 0)
     m.word[i] = word
+    return i
 
 
 @kernel

@@ -13,7 +13,7 @@ from hwmem._jit import apart, call_door, hot, kernel
 from hwmem.cache.hit_filter import NOT_KNOWN, hot_host, is_hot, is_line_hot
 from hwmem.core.behind import load_behind, store_behind
 from hwmem.core.in_flight import is_last, may_meet, meet_stores, retire, word_of, words_of
-from hwmem.core.near import look, near, perform_near
+from hwmem.core.near import near
 from hwmem.memory.ram import peek8, peek16, peek32, peek64, poke8, poke16, poke32, poke64
 
 
@@ -39,27 +39,24 @@ def load_known(m, core, va, size):
 @apart
 def load_else(m, t, core, va, size):
     """A load that the hit filter does not answer, or that is not aligned."""
-    if core.plain == 0 and core.sb_count == 0 and va & size - 1 == 0:  # watched, as a rule
-        return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
-    frame = near(m, core, va, size)
-    if frame == NOT_KNOWN:
+    if va & size - 1 or core.plain == 0 and core.sb_count != 0:
         return load_far(m, t, core, va, size)
-    return peek_sized(perform_near(m, core, va, frame), size)
+    if core.plain != 0 and not may_meet(core, va):
+        host = near(m, core, va)
+        if host != NOT_KNOWN:
+            return peek_sized(host, size)
+    return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
 
 
 @apart
 def load_far(m, t, core, va, size):
-    """load_else, of a load that is not near."""
+    """load_else, of a load that is not aligned, or that stores wait before."""
     if va & size - 1 and is_hot(core, va, size, 0):
         return load_meeting(m, core, va, size)
     if core.plain == 0:
         done, value = load_behind(m, core, va, size)
         if done:
             return value
-    else:
-        frame = look(m, core, va, size)
-        if frame != NOT_KNOWN:
-            return peek_sized(perform_near(m, core, va, frame), size)
     return call_door(m, P.DOOR_MEMORY, t, va, size & P.SIZE_MASK | P.LOAD << P.KIND_SHIFT, 0)
 
 

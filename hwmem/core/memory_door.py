@@ -11,8 +11,9 @@ Returns what was loaded; 0 for a store; for an atomic the host address of the wo
 
 from hwmem import params as P
 from hwmem._jit import DOORS, cold, hot
-from hwmem.cache.hit_filter import HIT, LAST, note_line
+from hwmem.cache.hit_filter import HIT, LAST, note_line, page_slot
 from hwmem.cache.private import hit_line, take_miss
+from hwmem.cache.seen import see_line
 from hwmem.cache.sets import row_of
 from hwmem.core.in_flight import meet_some, retire, words_of
 from hwmem.core.long_way import access, access_atomic
@@ -74,8 +75,15 @@ def short_way(m, t, c, va, what, value):
             core.cycles += meet_some(m, core, m.ram_base + pa, what & P.SIZE_MASK, now)
         if i >= 0 and m.recency == P.PROCESSOR:
             i = HIT
-    note_line(core, va, m.ram_base + pa, write and core.sb_leaving == 0, i)
+    owned = kind < P.PHANTOM_LOAD and see_line(m, core, va, pa, row)  # (no load of a replay is near)
+    note_line(core, va, m.ram_base + pa, core.sb_leaving == 0 and (write or (owned and may_follow(m, core, va))), i)
     return move_bytes(m.ram_base + pa, what, value)
+
+
+@hot
+def may_follow(m, core, va):
+    """Whether a store may follow a load of a line that the core has in M, without a look at anything."""
+    return page_slot(core, va).frame & 1 != 0 and m.store_buffer_always == 0 and core.sb_free_at < core.cycles + core.sb_passage
 
 
 @hot

@@ -31,8 +31,6 @@ FORESEEN = record("key", "table")       # the key plus one
 
 PAGE_SLOT = record("page", "frame")     # frame: physical address | 1 where stores may go ahead
 
-SEEN = record("line", "entries")
-
 CORE = record(
     # hit filter (cache/hit_filter.py): what the next access may skip
     ("hot", HOT, P.HOT_LINES), ("hot_page", PAGE_SLOT, P.HOT_PAGES), "hot_mask", "page_mask", "page_last", "hit_cycles",
@@ -59,7 +57,7 @@ CORE = record(
     # identity and address space
     "source",                       # where the last access was served from (params.FROM_*)
     "llc_entry",                    # index of the LLC entry of the last request, or -1
-    ("seen", SEEN, P.SEEN),         # where near loads found lines (core/near.py)
+    ("seen", "i8", P.SEEN), ("seen_page", "i8", P.SEEN_PAGES),     # where lines and pages were (cache/seen.py)
     "overwrites",                   # the access writes a whole line: its old data is not needed
     "plain",                        # no store waits and nobody watches: the memory door may take its short way
     ("foreseen", FORESEEN, P.FORESEEN),     # leaf tables met by a look ahead (mmu/walk.py, foresee)

@@ -13,6 +13,7 @@ walk that follows sets D, or faults. Invariant: an entry agrees with the page ta
 from hwmem import params as P
 from hwmem._jit import cold, hot, kernel
 from hwmem.cache.hit_filter import STORE_NEEDS, forget_lines, forget_page, forget_pages
+from hwmem.cache.seen import see_page
 from hwmem.cache.sets import clear, empty, forget, index_in, install, row_of, touch_in
 
 HUGE_KEY = 1 << 50
@@ -37,14 +38,21 @@ def key_2m(core, va):
 @hot
 def lookup(m, s, row, key, write):
     """The entry's word if it is there, in row `row`, and allows the access, else 0."""
+    i = find(m, s, row, key, write)
+    return m.word[i] if i >= 0 else 0
+
+
+@hot
+def find(m, s, row, key, write):
+    """The entry if it is there and allows the access, else -1."""
     i = index_in(m, s, row, key)
     if i < 0:
-        return 0
+        return -1
     if write and m.word[i] & STORE_NEEDS != STORE_NEEDS:
         empty(m, s, i)
-        return 0
+        return -1
     touch_in(m, s, row, i)
-    return m.word[i]
+    return i
 
 
 @cold
@@ -56,8 +64,11 @@ def lookup_2m(m, s, core, va, write):
 @hot
 def first_level(m, core, row, key, va, write):
     """Leaf entry from the first-level TLBs, or 0; `key` is that of a 4 KiB page, `row` where it belongs."""
-    pte = lookup(m, core.dtlb, row, key, write)
-    if pte == 0 and core.last_huge != 0:  # a core that never met a huge page need not look for one
+    i, pte = find(m, core.dtlb, row, key, write), 0
+    if i >= 0:
+        pte = m.word[i]
+        see_page(core, va, row, i)
+    elif core.last_huge != 0:  # a core that never met a huge page need not look for one
         pte = lookup_2m(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, core, va, write)
     if pte != 0:
         core.dtlb.hits += 1
@@ -89,7 +100,7 @@ def fill_first(m, core, row, key, va, pte):
         core.last_huge |= 1
         fill_2m(m, core.dtlb_2m if core.dtlb_2m.ways else core.dtlb, core, va, pte)
     else:
-        install(m, core.dtlb, row, key, pte)
+        see_page(core, va, row, install(m, core.dtlb, row, key, pte))
 
 
 @hot

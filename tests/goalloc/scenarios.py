@@ -57,7 +57,9 @@ LINES = (
 )
 COLD = "no instructions are fetched here: after a sleep the real code of pauses and workers is cold"
 LOADED = "recorded beside other load, 204 us; at real-time priority on two cores 34 to 54 us, medians of seven runs (11 to 19 cycles)"
-ONE_UPON_ANOTHER = "47 for 27 to 39: near the limit a cycle begins where the last one ends, and marking has 0.86 of the time there, for 0.73"
+ONE_UPON_ANOTHER = (
+    "47 for 27 to 39: near the limit a cycle begins where the last one ends, and marking has 0.86 of the time there, for 0.73"
+)
 WHERE_IN_A_TREE = "3.2 % in cycle 20: what lives of a tree of 2 MiB hangs on where in it a cycle begins, and so on every byte before"
 # The recording machine's, in cycles: a core is interrupted by way of the hypervisor, which also wakes it: 6.7, 10, 6.7 and 9 us
 VIRTUAL = {"wake_call": 20_000, "wake_idle": 30_000, "shootdown": 20_000, "shootdown_remote": 27_000}
