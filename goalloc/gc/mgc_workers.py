@@ -19,8 +19,8 @@ from goalloc.gc.mgcmark import DRAINED, MORE, gcDrain
 from goalloc.gc.mgcpacer_workers import addIdleMarkWorker, markWorkerStop, removeIdleMarkWorker, worker_mode
 from goalloc.gc.mgcwork import gcMarkWorkAvailable
 from goalloc.gc.trace import log_turn
-from goalloc.heap.malloc import mallocgc
 from goalloc.heap.lfstack import lfstack_pop, lfstack_push
+from goalloc.heap.malloc import mallocgc
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, gcBgMarkWorkerNode, p_, sweepdata, workType, variables as V
 from goalloc.sched.proc import NEWG, VARIABLES_BYTES

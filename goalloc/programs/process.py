@@ -41,22 +41,21 @@ BSS_GROUPS = (1196, 537, 159, 9, 8, 2, 0, 1, 1028)
 def start_collected_main(w, space):
     """A program of goroutines whose heap is collected; its main has not run yet."""
     rt = start_main(w, space, collects=True)
-    fill_process(w, space, rt.process.load(rt.ps[0] + p_.runnext))
+    fill_process(rt, rt.process.load(rt.ps[0] + p_.runnext), w.background == "off")
     return rt
 
 
 def start_collected(w, space):
     """A program on every P whose heap is collected; a goroutine that waits has the stack that main would have."""
     rt = start(w, space, collects=True)
-    fill_process(w, space, rt.go().address)
+    fill_process(rt, rt.go().address, w.background == "off")
     return rt
 
 
-def fill_process(w, space, gp, started=STARTED):
+def fill_process(rt, gp, alone=False, started=STARTED):
     """Globals, objects and, for goroutine `gp`, the stack of a recorded process. Nothing is collected meanwhile: Python is not the thread of a P."""
-    rt = space.runtime
-    guest = space.process.machine.state.process[space.process.number].guest
-    guest[P.COLLECTOR] |= P.BEGINS | (P.ALONE if w.background == "off" else 0)
+    guest = rt.machine.state.process[rt.process.number].guest
+    guest[P.COLLECTOR] |= P.BEGINS | (P.ALONE if alone else 0)
     for nbytes in THREAD_STACKS:
         rt.call(0, P.DOOR_STACK, STACKALLOC, nbytes, 0)
     rt.call(0, P.DOOR_CYCLE, P.GC_ENABLE, 0, 0)

@@ -5,8 +5,6 @@ runway, and so the distance of the trigger from the goal. Programs of the comman
 left out: a real program's small objects soon take the pages, which otherwise a P keeps for itself, even in FreeOSMemory.
 """
 
-from types import SimpleNamespace
-
 from goalloc.layout import slice_, variables as V
 from goalloc.observe.inspect import Inspector
 from goalloc.programs.process import fill_process
@@ -21,8 +19,7 @@ class Runtime(runtime.Runtime):
 
     def _has_begun(self, collects):
         if collects:
-            space = SimpleNamespace(runtime=self, process=self.process)
-            fill_process(SimpleNamespace(background="go"), space, self.go().address, started=())
+            fill_process(self, self.go().address, started=())
             look = Inspector(self.process)
             for gp in look.words(look.word(V.allgs), look.word(V.allgs + slice_.len)):
                 if look.word(gp + PC) == 0:  # neither the sweeper nor the scavenger
