@@ -132,9 +132,8 @@ GC_CALL, TURN, TURN_OF_THREAD, RUN_SYSTEM, REVISE, SCAVENGE_ALL, WAIT_MARK, GC_E
 G, SECOND, SIZE, SITE, CALLBACK = range(5)
 CPU = 5                                 # of another allocator: the core whose cache the thread knows, plus one
 HELD = 6                                # an object that only a call of the runtime's knows, while it allocates others
-OWED, OWED_TO = 9, 10                   # of a root job that its worker has done in its last step: scan work plus one, and the counter that it joins
 DRAINS = 8                              # of a thread that runs a mark worker: the cycle up to which it has looked for work, else 0 (gc/mgcwork.py)
-LOOK_AT = 7                             # the cycle at which it looks again whether its goroutine has to leave the P (gc/system.py)
+LOOK_AT, LAST_LOOK = 7, 9               # when it looks again whether its goroutine has to leave the P, a cycle, and has looked, ns (gc/retake.py)
 
 # What a process counts without emulated memory (m.process[p].guest); then whether main returned, and cycles in a millisecond
 LOCKS, LOCK_WAITS, LOCK_WAIT_CYCLES, MALLOCS, MALLOC_CYCLES, SYS_CALLS, EXITED, MILLISECOND = range(8)

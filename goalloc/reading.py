@@ -69,7 +69,7 @@ READING = (
     "goalloc.gc.mgcmark_stack", "goalloc.gc.mgcmark_credit", "goalloc.gc.mfinal",
     "goalloc.gc.mgcsweep_reclaim", "goalloc.gc.mgcsweep", "goalloc.gc.mgcsweep_span", "goalloc.gc.mfinal_queue",
     "goalloc.gc.pinner_bits", "goalloc.gc.mbarrier", "goalloc.gc.mwbbuf", "goalloc.gc.mgcmark_scan", "goalloc.gc.mgcwork", "goalloc.gc.inline",
-    "goalloc.gc.mgcscavenge_goroutine", "goalloc.gc.mgc_ready", "goalloc.gc.mgcscavenge_periodic", "goalloc.gc.mgcscavenge_background", "goalloc.gc.trace", "goalloc.gc.mgc_stats",
+    "goalloc.gc.mgcscavenge_goroutine", "goalloc.gc.retake", "goalloc.gc.mgc_ready", "goalloc.gc.mgcscavenge_periodic", "goalloc.gc.mgcscavenge_background", "goalloc.gc.trace", "goalloc.gc.mgc_stats",
     "goalloc.gc.mgcpacer_commit", "goalloc.gc.mgcpacer", "goalloc.gc.mgcpacer_workers", "goalloc.gc.mgcpacer_goal",
     "goalloc.gc.mgclimit",
     # Goroutines

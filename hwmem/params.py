@@ -10,6 +10,7 @@ MAX_SETS = 4 << 20              # sets of all caches and TLBs together
 MAX_CHANNELS = 16               # DRAM channels, all sockets
 MAX_BANKS = 64                  # banks a channel
 BUSY_SLOTS = 4096               # lines whose transaction in flight is remembered (a power of two)
+LOCK_SLOTS = 1024               # locks whose holder is remembered (a power of two)
 HOT_LINES = 64                  # entries of the hit filter (cache/hit_filter.py)
 HOT_PAGES = 16
 SEEN, SEEN_PAGES = 1024, 256    # lines and pages of which a core remembers where they were (powers of two; cache/seen.py)

@@ -100,7 +100,7 @@ READING = (
     "hwmem.linux.vma_tree", "hwmem.linux.rmap", "hwmem.linux.shootdown", "hwmem.linux.page_table", "hwmem.linux.page_cache",
     "hwmem.linux.lru", "hwmem.linux.frames", "hwmem.linux.group", "hwmem.linux.disk",
     # Who runs next
-    "hwmem.sched", "hwmem.sched.thread", "hwmem.sched.scheduler", "hwmem.sched.block",
+    "hwmem.sched", "hwmem.sched.thread", "hwmem.sched.scheduler", "hwmem.sched.block", "hwmem.sched.lock",
     # One access: the core
     "hwmem.core", "hwmem.core.segment", "hwmem.core.ordered", "hwmem.core.access", "hwmem.core.near", "hwmem.core.behind", "hwmem.core.ahead", "hwmem.core.fence", "hwmem.core.service",
     "hwmem.core.memory_door", "hwmem.core.long_way", "hwmem.core.place", "hwmem.core.signal", "hwmem.core.physical",
@@ -112,7 +112,7 @@ READING = (
     "hwmem.cache.entry", "hwmem.cache.peers", "hwmem.cache.invalidations", "hwmem.cache.protocol",
     "hwmem.cache.hit_filter", "hwmem.cache.seen", "hwmem.cache.sets", "hwmem.cache.replacement", "hwmem.cache.match",
     # ... its bytes
-    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.ram", "hwmem.memory.host", "hwmem.memory.ranges",
+    "hwmem.memory", "hwmem.memory.dram", "hwmem.memory.periods", "hwmem.memory.ram", "hwmem.memory.host", "hwmem.memory.ranges",
     # What watches it
     "hwmem.observers", "hwmem.observers.hooks", "hwmem.observers.door", "hwmem.observers.sharing",
     "hwmem.observers.contended", "hwmem.observers.watched", "hwmem.observers.races", "hwmem.observers.clocks",

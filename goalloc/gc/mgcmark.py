@@ -1,7 +1,6 @@
 """Draining: roots first, then grey objects, until there are none or another goroutine is due.
 
-    gcDrain     a worker, a piece at a time: a step of the machine ends after STEP bytes of scan work. Beside other Ps a root job is a step, and
-                what it was is counted in the next, for a line of counters that was written late in a long step holds up who comes before
+    gcDrain     a worker, a piece at a time: a step of the machine ends after STEP bytes of scan work
     gcDrainN    an assist, as much as it owes
 
 What was scanned becomes credit (mgcmark_credit.py) 2,000 bytes at a time. Go: mgcmark.go gcDrain, gcDrainN.
@@ -14,11 +13,12 @@ from goalloc.base.nanotime import nanotime
 from goalloc.gc.mgc_ready import HOME, WAITS
 from goalloc.gc.mgclimit import limiting
 from goalloc.gc.mgcmark_credit import gcFlushBgCredit
-from goalloc.gc.mgcmark_roots import count_job, mark_job, markroot, next_job
+from goalloc.gc.mgcmark_roots import markroot, next_job
 from goalloc.gc.mgcmark_scan import scanobject
 from goalloc.gc.mgcpacer_workers import pollFractionalWorkerExit
 from goalloc.gc.mgcwork import FULL, balance, tryGet
 from goalloc.gc.mwbbuf import wbBufFlush1
+from goalloc.gc.retake import is_preempted
 from goalloc.layout import g_, gcControllerState, gcWork, p_, variables as V
 from goalloc.sched.proc_park import current_m
 from goalloc.sched.proc_runq import SIZE, runq_length
@@ -29,7 +29,7 @@ HEAP_SCAN_WORK = V.gcController + gcControllerState.heapScanWork
 STEP, EACH = (
     4096,
     64,
-)  # bytes of scan work after which a worker's step ends, a quarter if there are other Ps; for every object or job as much more
+)  # bytes of scan work after which a worker's step ends, a sixteenth if there are other Ps; for every object or job as much more
 MORE, DRAINED, PREEMPTED = range(3)  # how a piece of draining ended
 
 
@@ -77,36 +77,16 @@ def should_stop(m, t, pp, mode):
     return False
 
 
-@kernel
-def settle(m, t):
-    """Count the root job of the worker's last step; whether there was one."""
-    guest = m.thread[t].guest
-    owed = guest[P.OWED]
-    if owed == 0:
-        return False
-    guest[P.OWED] = 0
-    count_job(m, t, guest[P.OWED_TO], owed - 1, True)
-    return True
-
-
 @cold
 def gcDrain(m, t, pp, gp, checkWork):
     """(how a piece of a worker's draining ended, scan work until it looks again whether it should stop)."""
     w, mode, roots, alone = pp + p_.gcw, get64(m, t, pp + p_.gcMarkWorkerMode), True, get32(m, t, V.gomaxprocs) == 1
-    if settle(m, t) and should_stop(m, t, pp, mode):
-        flush_credit(m, t, w)
-        return PREEMPTED, checkWork
-    step, before = 0 if alone else STEP - STEP // 4, get64(m, t, w + gcWork.heapScanWork)
+    step, before = 0 if alone else STEP - STEP // 16, get64(m, t, w + gcWork.heapScanWork)
     while step < STEP:
         if get8(m, t, gp + g_.preempt):
             flush_credit(m, t, w)
             return PREEMPTED, checkWork
         job = next_job(m, t) if roots else -1
-        if job >= 0 and not alone:
-            guest = m.thread[t].guest
-            guest[P.OWED_TO], done = mark_job(m, t, w, job)
-            guest[P.OWED] = done + 1
-            return MORE, checkWork
         if job >= 0:
             step += markroot(m, t, w, job, True) + EACH
             before = get64(m, t, w + gcWork.heapScanWork)
@@ -141,11 +121,12 @@ def flush_credit(m, t, w):
 
 
 @cold
-def gcDrainN(m, t, pp, scanWork):
-    """Mark until `scanWork` is done, or there is nothing left; the scan work that it was. The P's own `heapScanWork` counts too."""
+def gcDrainN(m, t, pp, scanWork, stops):
+    """Mark until `scanWork` is done, or there is nothing left, or, if it `stops`, the goroutine has to leave its P; the scan work that it was.
+    The P's own `heapScanWork` counts too."""
     w = pp + p_.gcw
     flushed = -get64(m, t, w + gcWork.heapScanWork)
-    while not limiting(m, t) and flushed + get64(m, t, w + gcWork.heapScanWork) < scanWork:
+    while not (stops and is_preempted(m, t, pp)) and not limiting(m, t) and flushed + get64(m, t, w + gcWork.heapScanWork) < scanWork:
         b = next_grey(m, t, pp)
         if b == 0:
             job = next_job(m, t)

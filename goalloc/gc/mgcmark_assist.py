@@ -18,6 +18,7 @@ from goalloc.gc.mgcmark import gcDrainN
 from goalloc.gc.mgcmark_credit import BG_CREDIT, BYTES_PER_WORK, WORK_PER_BYTE, work_to_bytes
 from goalloc.gc.mgcmark_wait import wait_for_marking
 from goalloc.gc.mgcwork import gcMarkWorkAvailable
+from goalloc.gc.retake import has_to_leave, may_leave
 from goalloc.gc.trace import ASSIST, log_turn
 from goalloc.layout import g_, gcControllerState, p_, variables as V
 from goalloc.words import add64, get32, get64, put64
@@ -29,8 +30,16 @@ ASSIST_TIME = V.gcController + gcControllerState.assistTime
 def gcAssistAlloc(m, t, gp):
     """Pay the debt of `gp`, the running goroutine, as far as possible."""
     pay(m, t, gp)
-    while get64(m, t, gp + g_.gcAssistBytes) < 0 and not limiting(m, t) and get32(m, t, V.gcBlackenEnabled) and wait_for_marking(m, t, gp):
+    while owes(m, t, gp) and wait_for_marking(m, t, gp):
         pay(m, t, gp)
+
+
+@kernel
+def owes(m, t, gp):
+    """Whether the goroutine has to wait for credit. One that has been asked to leave its P comes back to its debt later (system.py)."""
+    if get64(m, t, gp + g_.gcAssistBytes) >= 0 or has_to_leave(m, t, gp):
+        return False
+    return not limiting(m, t) and get32(m, t, V.gcBlackenEnabled) != 0
 
 
 @kernel
@@ -66,7 +75,7 @@ def gcAssistAlloc1(m, t, gp, work):
     start, pp = nanotime(m, t), current_p(m, t)
     tracked = limiter_event_start(m, t, pp, C.limiterEventMarkAssist, start)
     add_nwait(m, t, -1)
-    done = gcDrainN(m, t, pp, work)
+    done = gcDrainN(m, t, pp, work, may_leave(m, t, gp))
     put64(m, t, gp + g_.gcAssistBytes, get64(m, t, gp + g_.gcAssistBytes) + 1 + work_to_bytes(m, t, done))
     completed = add_nwait(m, t, 1) == get32(m, t, NPROC) and not gcMarkWorkAvailable(m, t, 0)
     log_turn(m, t, ASSIST, start)

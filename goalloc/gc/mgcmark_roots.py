@@ -95,25 +95,9 @@ def next_job(m, t):
     return word >> 32 & 0xFFFF_FFFF if NEXT_JOB & 4 else word & 0xFFFF_FFFF
 
 
-@kernel
+@cold
 def markroot(m, t, w, i, flushBgCredit):
     """Do job `i`; the scan work that it was."""
-    counter, done = mark_job(m, t, w, i)
-    count_job(m, t, counter, done, flushBgCredit)
-    return done
-
-
-@kernel
-def count_job(m, t, counter, done, flushBgCredit):
-    if done:
-        add64(m, t, counter, done)
-        if flushBgCredit:
-            gcFlushBgCredit(m, t, done)
-
-
-@cold
-def mark_job(m, t, w, i):
-    """(the counter that job `i` belongs to, its scan work); the job is done."""
     bss, spans = get32(m, t, WORK + workType.baseBSS), get32(m, t, WORK + workType.baseSpans)
     counter, done = GLOBALS_WORK, 0
     if i == C.fixedRootFinalizers:
@@ -133,7 +117,11 @@ def mark_job(m, t, w, i):
         done = mark_stack(m, t, w, i - get32(m, t, WORK + workType.baseStacks))
     else:
         throw(m, t, E.MARKROOT_INDEX, 0, 0)
-    return counter, done
+    if done:
+        add64(m, t, counter, done)
+        if flushBgCredit:
+            gcFlushBgCredit(m, t, done)
+    return done
 
 
 @kernel

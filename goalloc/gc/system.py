@@ -21,6 +21,7 @@ from goalloc.gc.mgcscavenge_goroutine import G as SCAVENGER_G, SCAVENGER, TIMER,
 from goalloc.gc.mgcpacer_commit import isSweepDone
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, sweepone
 from goalloc.gc.mgcwork import freeSomeWbufs
+from goalloc.gc.retake import has_to_leave, looked_at, retake
 from goalloc.gc.trace import SWEEP, log_turn
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, p_, sweepdata, timer, variables as V
@@ -34,9 +35,7 @@ from goalloc.words import get8, get32, get64, put8, put32, put64
 FREEING = 0  # the sweeper's variable: whether it gives work buffers back
 BATCH = 10
 WAIT_REASON_SWEEP = 22
-SCHEDWHEN, SCHEDTICK = p_.sysmontick + 8, p_.sysmontick
 NAP_NS = 20_000  # of an M that waits, between two looks for work (osyield, usleep)
-LOOK_NS = 20_000  # between two of sysmon's looks at a P
 RAN, WAITED, IDLE = range(3)
 
 
@@ -111,34 +110,8 @@ def run_sweeper(m, t, gp):
 
 
 @kernel
-def retake(m, t, pp):
-    """Whether the P has run the same goroutine for 10 ms, or has been asked to let another one run. Go: sysmon's retake."""
-    if get8(m, t, pp + p_.preempt):
-        put8(m, t, pp + p_.preempt, 0)
-        return True
-    if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.ALONE:
-        return False
-    tick, now = get32(m, t, pp + p_.schedtick), nanotime(m, t)
-    if tick != get32(m, t, pp + SCHEDTICK):
-        put32(m, t, pp + SCHEDTICK, tick)
-        put64(m, t, pp + SCHEDWHEN, now)
-        return False
-    return now - get64(m, t, pp + SCHEDWHEN) >= C.forcePreemptNS
-
-
-@kernel
 def new_tick(m, t, pp):
     put32(m, t, pp + p_.schedtick, get32(m, t, pp + p_.schedtick) + 1)
-
-
-@kernel
-def looked_at(m, t):
-    """`retake`, when sysmon comes by or another P has asked. Between two looks the program's core has nothing to do with them."""
-    guest, core = m.thread[t].guest, m.core[m.thread[t].core]
-    if core.cycles < guest[P.LOOK_AT]:
-        return False
-    guest[P.LOOK_AT] = core.cycles + cycles_of(m, t, LOOK_NS)
-    return retake(m, t, current_p(m, t))
 
 
 @cold
@@ -154,13 +127,17 @@ def turn(m, t, idle):
 
 @kernel
 def pays_debt(m, t, gp):
-    """Whether what the program owes the collector makes it wait."""
+    """What the program owes the collector: IDLE, it has paid; WAITED, it waits; RAN, it has to leave its P before it has paid."""
     if m.process[m.thread[t].process].guest[P.COLLECTOR] & P.MARKING == 0 or get64(m, t, gp + g_.gcAssistBytes) >= 0:
-        return False
+        return IDLE
     if get32(m, t, V.gcBlackenEnabled) == 0:
-        return False
+        return IDLE
     gcAssistAlloc(m, t, gp)
-    return get64(m, t, gp + g_.gcAssistBytes) < 0 and gcParkAssist(m, t, gp)
+    if get64(m, t, gp + g_.gcAssistBytes) >= 0:
+        return IDLE
+    if has_to_leave(m, t, gp):
+        return RAN
+    return WAITED if gcParkAssist(m, t, gp) else IDLE
 
 
 @kernel
@@ -177,7 +154,7 @@ def turn_of_goroutine(m, t, gp):
         preempt_to_global(m, t)
         unlock(m, t, SCHED_LOCK)
         return RAN
-    return RAN if pays_debt(m, t, gp) else IDLE
+    return IDLE if pays_debt(m, t, gp) == IDLE else RAN
 
 
 @kernel
@@ -186,11 +163,11 @@ def turn_of_g0(m, t, pp, g0, idle):
     mp = current_m(m, t)
     if not idle and get8(m, t, mp + HOME) == 0:
         put8(m, t, mp + HOME, 1)
-    if retake(m, t, pp):
+    if retake(m, t, pp, nanotime(m, t)):
         put8(m, t, mp + DUE, 0)
     waits = idle or get8(m, t, mp + WAITS) != 0
     if not waits and m.process[m.thread[t].process].guest[P.COLLECTOR] & P.ALONE:
-        return WAITED if pays_debt(m, t, g0) else IDLE
+        return pays_debt(m, t, g0)
     gp = find_system(m, t, pp) if waits or get8(m, t, mp + DUE) == 0 else 0
     if gp == 0 and waits and get32(m, t, V.gcBlackenEnabled):
         gp = find_idle_worker(m, t, pp)
@@ -204,7 +181,7 @@ def turn_of_g0(m, t, pp, g0, idle):
     if get8(m, t, mp + DUE) == 0:
         put8(m, t, mp + DUE, 1)
         new_tick(m, t, pp)
-    return WAITED if pays_debt(m, t, g0) else IDLE
+    return pays_debt(m, t, g0)
 
 
 @kernel

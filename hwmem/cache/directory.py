@@ -31,6 +31,7 @@ from hwmem.cache.shares import BY_WALKER
 from hwmem.cache.answer import answer_getx, answer_read, answer_upgrade, fetch_from_llc, fetch_from_memory, forward_getx
 from hwmem.cache.entry import allocate, allocate_again, far_copies, holders, lookup, name_holder, sharers_of
 from hwmem.cache.protocol import GETS, GETX, PR_RD, PUTX, UPGRADE
+from hwmem.memory.periods import beginning, used
 from hwmem.memory.dram import dram_write
 from hwmem.observers.hooks import change, log_event
 
@@ -89,10 +90,11 @@ def take_over(m, c, line, i):
     if core.walking:
         core.walker.llc_hits += 1
     wait_for_line(m, core, line)
+    began = core.cycles
     forward_getx(m, c, owner, line)
     m.holder[i] = P.OWNED + c
     core.llc_entry = i
-    hold_line(m, core, line)
+    hold_line(m, core, line, began)
     return P.E
 
 
@@ -108,6 +110,7 @@ def ask_others(m, c, line, write, had, i):
     mask = holders(m, c, line, i, far)
     if mask != NOBODY:
         wait_for_line(m, core, line)
+    began = core.cycles
     if write == 0:
         owner = answer_read(m, c, line, i, far, mask)
         state = np.int64(grant_read(m, i, far, mask, owner))
@@ -120,7 +123,7 @@ def ask_others(m, c, line, write, had, i):
         update_entry(m, c, i, state, far, write)
     core.llc_entry = i if m.inclusion == P.INCLUSIVE else -1  # a link that only inclusion keeps true
     if mask != NOBODY:
-        hold_line(m, core, line)
+        hold_line(m, core, line, began)
     if m.observe.events:
         log_event(m, c, line, change(kind, had, P.M if write else state), owner, core.cycles - start)
     return state
@@ -176,27 +179,31 @@ def busy_slot(m, line):
 
 
 @kernel
-def hold_line(m, core, line):
-    """The line is in transit to the core until now: another core's request for it waits until then."""
+def hold_line(m, core, line, began):
+    """The line was in transit to the core from cycle `began` until now: another core's request waits until it is over."""
     busy = busy_slot(m, line)
-    busy.line, busy.until = line, core.cycles
+    if busy.line != line:
+        busy.line, busy.transit.since, busy.transit.until = line, began, began
+    used(busy.transit, began, core.cycles)
 
 
 @kernel
 def keep_line(m, core, line):
     """The core's locked operation ends now; another core's request for the line waits until then."""
     busy = busy_slot(m, line)
-    if busy.line == line:
-        busy.until = core.cycles
+    if busy.line == line and 0 < core.cycles - busy.transit.until <= m.cost.atomic:  # it came for this
+        busy.transit.until = core.cycles
 
 
 @hot
 def wait_for_line(m, core, line):
     busy = busy_slot(m, line)
-    if busy.line == line and busy.until > core.cycles:
-        core.line_waits += 1
-        core.line_wait_cycles += busy.until - core.cycles
-        core.cycles = busy.until
+    if busy.line == line:
+        wait = beginning(busy.transit, core.cycles) - core.cycles
+        if wait > 0:
+            core.line_waits += 1
+            core.line_wait_cycles += wait
+            core.cycles += wait
 
 
 @apart

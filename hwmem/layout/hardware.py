@@ -4,7 +4,7 @@ A `sets` record (cache/sets.py) says where in the machine's pools its array lies
 TLB has the same type, is compiled once, and a small machine touches little host memory.
 """
 from hwmem import params as P
-from hwmem.layout.rules import record
+from hwmem.layout.rules import PERIOD, record
 
 SETS = record(
     "first",                        # first entry in the pools `tag` and `word`
@@ -81,7 +81,7 @@ DIRECTORY = record("gets", "getx", "upgrades", "fwd_gets", "fwd_getx", "inv", "p
 
 DRAM = record("reads", "writes", "row_hits", "row_misses", "row_conflicts", "queue_cycles",
               ("open_row", "i8", (P.MAX_CHANNELS, P.MAX_BANKS)),    # row + 1; 0: precharged
-              ("free_at", "i8", P.MAX_CHANNELS),
+              ("bus", PERIOD, P.MAX_CHANNELS),
               "channels", "banks", "row_lines", "channel_mask", "bank_mask",
               "bank_shift", "row_shift",                        # where a line's bank and row lie, or -1
               "transfer_cycles", "row_hit_cycles", "row_miss_cycles", "row_conflict_cycles")
@@ -92,4 +92,6 @@ COST = record("forward", "forward_clean", "invalidate", "upgrade", "remote_forwa
 
 PROTOCOL = record(("next_state", "i1", (6, 6)), ("next_shared", "i1", (6, 6)), ("request", "i1", (6, 6)), ("action", "u1", (6, 6)))
 
-BUSY = record("line", "until")      # a line whose last transaction between cores ends at `until`
+BUSY = record("line", ("transit", PERIOD))       # a line that has gone from core to core
+
+LOCK = record("key", "began", ("held", PERIOD))     # a program's lock; since when its holder has it (sched/lock.py)

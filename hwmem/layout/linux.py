@@ -1,6 +1,6 @@
 """Records of Linux: threads and processes, VMAs, frames and free lists, LRU lists, swap, files, what /proc/vmstat counts."""
 from hwmem import params as P
-from hwmem.layout.rules import record
+from hwmem.layout.rules import PERIOD, record
 
 THREAD = record(
     "state", "core", "process", "next",     # next thread (number + 1) in its core's run queue
@@ -60,8 +60,8 @@ FRAMES = record("total", "fresh", "used", "free", "dirty", "released",
 
 # Reclaim, swap and the disk behind it and behind files
 SWAP = record("slots", "fresh", "free_head", "used", "hand")
-DISK = record("host", "free_at", "latency", "page_cycles", "reads", "writes", "wait_cycles", "file_pages",
-              "pages")              # that the host has memory for
+DISK = record("host", ("transfers", PERIOD), "last", "latency", "page_cycles", "reads", "writes", "wait_cycles", "file_pages",
+              "pages")              # last: when the last transfer asked for is complete; pages: that the host has memory for
 LRU = record(("head", "i4", P.LRU_LISTS), ("tail", "i4", P.LRU_LISTS), ("pages", "i8", P.LRU_LISTS),
              ("cost", "i8", 2), "age", "activated")             # of reclaiming anonymous and file pages; linux/workingset.py
 RECLAIM = record("kswapd", "priority", "failures", "forced", "skipped", "activated",    # linux/balance.py, reclaim.py

@@ -1,6 +1,6 @@
 """The machine's record: all the others in one."""
 from hwmem import params as P
-from hwmem.layout.hardware import BUSY, CORE, COST, DIRECTORY, DRAM, PROTOCOL, SETS
+from hwmem.layout.hardware import BUSY, CORE, COST, DIRECTORY, DRAM, LOCK, PROTOCOL, SETS
 from hwmem.layout.linux import (CURSOR, DISK, FILE, FILES, FRAME, FRAMES, GROUP, LRU, MM, PROCESS, RECLAIM, RMAP, SWAP, SWAP_OWNER, THREAD,
                                 VMA, VMA_NODE, VMSTAT)
 from hwmem.layout.observers import (CELL, CELL_SLOTS, CELLS, EVENT, EVENT_SLOTS, OBSERVE, RACE, RACE_CELL, RACE_CELLS, RACE_LOG,
@@ -27,7 +27,7 @@ def machine(before_core, before_tag):
         ("frames", FRAMES), ("lru", LRU), ("reclaim", RECLAIM), ("swap", SWAP), ("disk", DISK), ("mm", MM), ("cursor", CURSOR),
         ("vmstat", VMSTAT), ("files", FILES), ("file", FILE, P.MAX_FILES),
         "vma_fresh", "vma_free", "rmap_fresh", "rmap_free", "groups", ("group", GROUP, P.MAX_GROUPS),      # groups: beside group 0
-        ("busy", BUSY, P.BUSY_SLOTS), ("align_tag", "u1", before_tag),
+        ("busy", BUSY, P.BUSY_SLOTS), ("lock", LOCK, P.LOCK_SLOTS), ("align_tag", "u1", before_tag),
         ("tag", "i8", P.MAX_LINES), ("word", "i8", P.MAX_LINES), ("order", "u8", P.MAX_SETS), ("stamp", "i8", P.MAX_LINES),
         ("holder", "u1", P.MAX_LINES), ("vma", VMA, P.MAX_VMAS), ("vma_node", VMA_NODE, P.MAX_VMAS),
         ("watched", WATCHED, WATCHED_SLOTS), ("others_wrote", "u8", (SHARED_ROWS, P.MAX_CORES)),

@@ -11,6 +11,9 @@ def record(*fields):
     return made
 
 
+PERIOD = record("since", "until", "took")    # when something that serves one at a time was in use, the last time for so long (memory/periods.py)
+
+
 def rows(*fields):
     """The dtype of an array of such records of its own: its elements have the fields as attributes in plain Python too."""
     return np.dtype((np.record, record(*fields)))

@@ -15,7 +15,7 @@ from hwmem.libc.bins import UNSORTED, bin_at
 from hwmem.libc.chunk import ALIGNMENT, BK, FD, NON_MAIN_ARENA, PREV_INUSE, align_up, head, heap_arena, set_head
 from hwmem.libc.heap import HEAP_BYTES, HEAP_SIZE, new_heap
 from hwmem.libc.layout import library, main_arena, mp, tls
-from hwmem.libc.lock import is_free, is_single, lock, unlock
+from hwmem.libc.lock import is_single, lock, try_lock, unlock
 
 
 @kernel
@@ -130,7 +130,7 @@ def reuse_arena(m, t):
     if start == 0:
         start = main_arena(m, t)
     av = start
-    while not is_free(m, t, av):
+    while not try_lock(m, t, av):
         av = load64(m, t, av + L.NEXT)
         if av == start:
             lock(m, t, av)

@@ -1,8 +1,7 @@
-"""An arena's lock: a word that holds the cycle at which it was last released.
+"""An arena's lock: a word that is 1 while the lock is held, which is only ever within a step (sched/lock.py).
 
-It is only ever held within a step, so no thread finds it taken. A thread that finds a release time in its future would have waited, and its
-core's clock moves there (the core counts such waits). Taking and releasing it are locked operations, so its line moves between the cores
-that use the arena. A single-threaded process takes no locks (__libc_single_threaded).
+Taking and releasing it are locked operations, so its line moves between the cores that use the arena; each core counts its waits. A
+single-threaded process takes no locks (__libc_single_threaded).
 """
 
 from hwmem._jit import cold, kernel
@@ -10,6 +9,7 @@ from hwmem.core.access import exchange64, fetch_add64, load8, load64, store8, st
 from hwmem.core.service import membarrier
 from hwmem.libc import layout as L
 from hwmem.libc.layout import library, tls
+from hwmem.sched.lock import is_held, leave_lock, wait_for_lock
 
 
 @kernel
@@ -42,21 +42,29 @@ def lock(m, t, av):
 
 @cold
 def take(m, t, av):
-    core = m.core[m.thread[t].core]
-    wait = fetch_add64(m, t, av + L.LOCK, 0) - core.cycles
+    asked = m.core[m.thread[t].core].cycles
+    exchange64(m, t, av + L.LOCK, 1)
+    wait = wait_for_lock(m, t, av + L.LOCK, asked)
     if wait > 0:
+        core = m.core[m.thread[t].core]
         core.lock_waits += 1
         core.lock_wait_cycles += wait
-        core.cycles += wait
 
 
 @kernel
 def unlock(m, t, av):
     if not is_single(m, t):
-        exchange64(m, t, av + L.LOCK, m.core[m.thread[t].core].cycles)
+        exchange64(m, t, av + L.LOCK, 0)
+        leave_lock(m, t, av + L.LOCK)
 
 
 @kernel
-def is_free(m, t, av):
-    """Whether the lock is free now (trylock)."""
-    return fetch_add64(m, t, av + L.LOCK, 0) <= m.core[m.thread[t].core].cycles
+def try_lock(m, t, av):
+    """Whether the lock was free; it is the thread's now."""
+    asked = m.core[m.thread[t].core].cycles
+    if is_held(m, t, av + L.LOCK):
+        fetch_add64(m, t, av + L.LOCK, 0)  # a compare-and-exchange that fails
+        return False
+    exchange64(m, t, av + L.LOCK, 1)
+    wait_for_lock(m, t, av + L.LOCK, asked)
+    return True

@@ -10,6 +10,7 @@ it finds the queue long (`throttle`). Bytes are a host mapping at `m.disk.host`,
 
 from hwmem import params as P
 from hwmem._jit import cold, kernel
+from hwmem.memory.periods import beginning, used
 from hwmem.memory.ram import copy_bytes, disk_page, ram_page
 
 LONG_QUEUE = 256  # pages that may wait for their transfer: 1 MiB
@@ -19,8 +20,17 @@ LONG_QUEUE = 256  # pages that may wait for their transfer: 1 MiB
 def queue(m, now):
     """A page's transfer joins the queue at cycle `now`; the cycle at which it is complete."""
     d = m.disk
-    d.free_at = max(d.free_at, now) + d.page_cycles
-    return d.free_at + d.latency
+    start = beginning(d.transfers, now)
+    used(d.transfers, start, start + d.page_cycles)
+    d.last = start + d.page_cycles + d.latency
+    return d.last
+
+
+@kernel
+def backlog(m, c):
+    """Cycles until the queue is empty, seen from core `c`."""
+    now = m.core[c].cycles
+    return beginning(m.disk.transfers, now) - now
 
 
 @cold
@@ -50,13 +60,13 @@ def write_page(m, c, frame, page):
 @kernel
 def is_congested(m, c):
     """Whether the queue is long, seen from core `c`."""
-    return m.disk.free_at - m.core[c].cycles > LONG_QUEUE * m.disk.page_cycles
+    return backlog(m, c) > LONG_QUEUE * m.disk.page_cycles
 
 
 @kernel
 def throttle(m, c):
     """Core `c` waits until the queue is no longer long."""
-    wait_until(m, c, m.disk.free_at - LONG_QUEUE * m.disk.page_cycles)
+    wait_until(m, c, m.core[c].cycles + backlog(m, c) - LONG_QUEUE * m.disk.page_cycles)
 
 
 @kernel

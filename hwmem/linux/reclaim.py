@@ -253,4 +253,5 @@ def charge_kswapd(m, c, clock):
         m.core[c].cycles = clock
         for s in range(m.sockets):
             for channel in range(m.dram[s].channels):
-                m.dram[s].free_at[channel] = min(m.dram[s].free_at[channel], clock)
+                bus = m.dram[s].bus[channel]
+                bus.since, bus.until = min(bus.since, clock), min(bus.until, clock)

@@ -46,7 +46,7 @@ def do_swap_page(m, c, v, va, place, write):
             frame = read_slot(m, c, slot)
             if frame < 0:
                 return -P.ENOMEM
-            wait_until(m, c, m.disk.free_at + m.disk.latency)
+            wait_until(m, c, m.disk.last)
         major = 1
     map_again(m, c, v, va, place, write)
     return major

@@ -16,7 +16,7 @@ import numpy as np
 from hwmem import params as P
 from hwmem._jit import cold, kernel
 from hwmem.core.service import kernel_access
-from hwmem.linux.disk import wait_until, write_page
+from hwmem.linux.disk import backlog, wait_until, write_page
 from hwmem.linux.frames import reserve
 from hwmem.linux.page_cache import find_page, mark_clean
 from hwmem.linux.page_table import find_place, read_entry, write_entry
@@ -107,9 +107,10 @@ def page_dirtied(m, c):
         flush_pages(m, c)
     most = memory * (BACKGROUND + LIMIT) // 200
     room = max(0, most - m.files.dirty) * m.disk.page_cycles
-    if m.disk.free_at - m.core[c].cycles > room:
-        m.files.throttled_cycles += m.disk.free_at - room - m.core[c].cycles
-        wait_until(m, c, m.disk.free_at - room)
+    excess = backlog(m, c) - room
+    if excess > 0:
+        m.files.throttled_cycles += excess
+        wait_until(m, c, m.core[c].cycles + excess)
 
 
 @cold

@@ -1,1 +1,1 @@
-"""RAM's bytes and DRAM's timing."""
+"""RAM's bytes, DRAM's timing, and what cores wait for in turn."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
+from hwmem.memory.periods import beginning, used
 
 
 @kernel
@@ -62,8 +63,8 @@ def open_row(d, line):
 @kernel
 def take_bus(d, channel, now):
     """Cycles until the channel is free; it is then busy for one transfer."""
-    start = max(now, d.free_at[channel])
-    d.free_at[channel] = start + d.transfer_cycles
+    start = beginning(d.bus[channel], now)
+    used(d.bus[channel], start, start + d.transfer_cycles)
     return start - now
 
 

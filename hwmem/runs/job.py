@@ -128,7 +128,7 @@ class Job:
         wall, stopped = self.measure(progress, min(start + limit, P.NEVER))
         watch.stop(machine)
         if stopped != INTERRUPTED:
-            self.check_end()
+            self.check_end(stopped)
         cores = [int(m.thread[t].core) for t in self.threads]
         cycles = max(map(machine.cycles, cores)) - start
         counters = machine.counters()
@@ -249,8 +249,8 @@ class Job:
             m.core[c].cycles = start + late
         return start
 
-    def check_end(self):
-        """Raise the error that ended a thread early, or a child that others wait for."""
+    def check_end(self, stopped):
+        """Raise the error that ended a thread early, or a child that others wait for; in a run that was `stopped` threads may wait."""
         m = self.machine.state
         for t in self.threads:
             self.machine.raise_fault(t)
@@ -259,7 +259,7 @@ class Job:
             for rank, t in enumerate(self.threads)
             if m.thread[t].state == P.BLOCKED
         ]
-        if waiting:
+        if waiting and not stopped:
             for t in range(m.threads):
                 self.machine.raise_fault(t)
             raise MachineError(f"deadlock: {', '.join(waiting)}")

@@ -1,1 +1,1 @@
-"""Who runs next: threads on cores, by the smallest clock."""
+"""Who runs next, threads on cores, by the smallest clock; and who waits for a lock."""

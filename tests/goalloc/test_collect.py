@@ -236,18 +236,26 @@ def test_a_freed_arenas_chunk_is_used_again_after_a_collection():
     rt.check()
 
 
+def assert_beside(seed, *of, cycles, check_every):
+    """Episodes until the program has made a step while a cycle marked: a free P may have marked all before."""
+    for i in range(20):
+        told = episode(seed + i, *of, cycles=cycles, check_every=check_every)
+        assert told.cycles >= cycles
+        if told.beside > 0:
+            return
+    raise AssertionError("no step beside marking")
+
+
 @pytest.mark.parametrize("gomaxprocs, ordering", [(1, "sc"), (1, "relaxed"), (2, "tso"), (3, "relaxed"), (4, "sc"), (8, "tso")])
 def test_nothing_reachable_is_freed_and_garbage_is_while_the_program_goes_on(gomaxprocs, ordering, seed):
     """A few cycles of what `python -m tests.goalloc.cycles` does for long."""
-    told = episode(seed, gomaxprocs, ordering, cycles=3, check_every=40)
-    assert told.cycles >= 3 and told.beside > 0
+    assert_beside(seed, gomaxprocs, ordering, cycles=3, check_every=40)
 
 
 @pytest.mark.parametrize("ordering", ORDERINGS)
 def test_no_black_object_points_to_a_lost_one_after_any_step(ordering, seed):
     """The tricolour invariant, lists and what can be reached, looked at after every step of a small heap."""
-    told = episode(seed, 2, ordering, cycles=2, check_every=1)
-    assert told.cycles >= 2 and told.beside > 0
+    assert_beside(seed, 2, ordering, cycles=2, check_every=1)
 
 
 def test_goroutines_that_are_made_when_a_collection_begins_are_all_in_the_list_of_all():

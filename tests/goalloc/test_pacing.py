@@ -5,8 +5,10 @@ import pytest
 
 import goalloc
 from hwmem import MachineConfig
+from hwmem.kernels import kernel
 from goalloc import constants as K, params as P
 from goalloc.base.float64 import below, divide, get_float, put_float, to_int64, to_uint64
+from goalloc.base.nanotime import MS
 from goalloc.base.mgclimit_event import limiter_event_start, limiter_event_stop
 from goalloc.errors import FatalError
 from goalloc.gc.mgclimit import FILL, IDLE_POOL, need_update, resetCapacity, startGCTransition, finishGCTransition, update
@@ -14,6 +16,7 @@ from goalloc.gc.mgcpacer import DEDICATED_NEEDED, FRACTIONAL_GOAL, LAST_HEAP_GOA
 from goalloc.gc.mgcpacer_goal import percent_of
 from goalloc.gc.mgcpacer_commit import LIMIT_GOAL, PERCENT_GOAL, gcControllerCommit
 from goalloc.gc.mgcpacer_workers import (
+    MARK_START,
     addIdleMarkWorker,
     markWorkerStop,
     needIdleMarkWorker,
@@ -21,6 +24,7 @@ from goalloc.gc.mgcpacer_workers import (
     removeIdleMarkWorker,
     worker_mode,
 )
+from goalloc.gc.retake import is_preempted
 from goalloc.layout import (
     gcControllerState,
     mcache,
@@ -189,6 +193,30 @@ def test_a_fractional_worker_has_a_quarter_of_its_p(runtime):
     rt.process.store(pp + p_.gcMarkWorkerStartTime, 1000)
     assert not run(pollFractionalWorkerExit, pp, 1050)  # 301 of 1050: not yet a fifth more than a quarter
     assert run(pollFractionalWorkerExit, pp, 1080)  # 331 of 1080
+
+
+@kernel
+def preempted_at(m, t, pp, cycle):
+    m.core[m.thread[t].core].cycles = cycle
+    return is_preempted(m, t, pp)
+
+
+def test_an_assist_is_interrupted_after_its_goroutine_has_had_its_ten_milliseconds(runtime):
+    rt = runtime(gomaxprocs=1)
+    pp, guest = rt.ps[0], rt.machine.state.process[rt.process.number].guest
+
+    def looks(ms):
+        return rt._call(0, preempted_at, pp, int(ms * guest[P.MILLISECOND]))
+
+    rt.process.store(pp + p_.schedtick, 1)
+    guest[P.COLLECTOR] |= P.MARKING
+    rt.process.store(MARK_START, 24 * MS)
+    assert not looks(25), "on its P since 0, 10 or 20 ms: nobody has looked before"
+    assert [looks(ms) for ms in (26, 29.9)] == [False, False] and rt.process.load(pp + p_.preempt, 1) == 0
+    assert looks(30) and rt.process.load(pp + p_.preempt, 1) == 1
+    rt.process.store(pp + p_.preempt, 0, 1)
+    guest[P.COLLECTOR] |= P.ALONE
+    assert not looks(60), "without sysmon"
 
 
 def test_what_a_p_does_meanwhile_fills_the_limiters_bucket_or_not(runtime):

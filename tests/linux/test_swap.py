@@ -181,7 +181,7 @@ def test_a_swapped_page_costs_a_page_of_the_disk_and_memory_does_not():
     cached = counted(machine, lambda: p.load(a))["cycles"]
     out(p, a, 1)
     drop_cache(machine)
-    machine.state.core[0].cycles = machine.state.disk.free_at  # the disk has no more to write
+    machine.state.core[0].cycles = machine.state.disk.transfers.until  # the disk has no more to write
     swapped = counted(machine, lambda: p.load(a))["cycles"]
     disk = machine.config.disk
     assert resident < 100 < machine.config.kernel.page_fault <= cached < disk.latency
