@@ -73,7 +73,7 @@ def gc_door(m, t, operation, a, b):
         credit = get64(m, t, gp + g_.gcAssistBytes) - a
         put64(m, t, gp + g_.gcAssistBytes, credit)
         if credit < 0:
-            gcAssistAlloc(m, t, gp)
+            gcAssistAlloc(m, t, gp, a)
     return 0
 
 

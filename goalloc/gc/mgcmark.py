@@ -121,12 +121,12 @@ def flush_credit(m, t, w):
 
 
 @cold
-def gcDrainN(m, t, pp, scanWork, stops):
-    """Mark until `scanWork` is done, or there is nothing left, or, if it `stops`, the goroutine has to leave its P; the scan work that it was.
+def gcDrainN(m, t, pp, scanWork, leaves):
+    """Mark until `scanWork` is done, or there is nothing left, or the goroutine, if it `leaves` at all, has to leave its P; the scan work that it was.
     The P's own `heapScanWork` counts too."""
     w = pp + p_.gcw
     flushed = -get64(m, t, w + gcWork.heapScanWork)
-    while not (stops and is_preempted(m, t, pp)) and not limiting(m, t) and flushed + get64(m, t, w + gcWork.heapScanWork) < scanWork:
+    while not (leaves and is_preempted(m, t, pp)) and not limiting(m, t) and flushed + get64(m, t, w + gcWork.heapScanWork) < scanWork:
         b = next_grey(m, t, pp)
         if b == 0:
             job = next_job(m, t)

@@ -27,23 +27,24 @@ ASSIST_TIME = V.gcController + gcControllerState.assistTime
 
 
 @cold
-def gcAssistAlloc(m, t, gp):
-    """Pay the debt of `gp`, the running goroutine, as far as possible."""
-    pay(m, t, gp)
-    while owes(m, t, gp) and wait_for_marking(m, t, gp):
-        pay(m, t, gp)
+def gcAssistAlloc(m, t, gp, size):
+    """Pay the debt of `gp`, the running goroutine, as far as possible, before it allocates `size` bytes (0: none)."""
+    leaves = may_leave(m, t, gp, size)
+    pay(m, t, gp, leaves)
+    while owes(m, t, gp, leaves) and wait_for_marking(m, t, gp):
+        pay(m, t, gp, leaves)
 
 
 @kernel
-def owes(m, t, gp):
+def owes(m, t, gp, leaves):
     """Whether the goroutine has to wait for credit. One that has been asked to leave its P comes back to its debt later (system.py)."""
-    if get64(m, t, gp + g_.gcAssistBytes) >= 0 or has_to_leave(m, t, gp):
+    if get64(m, t, gp + g_.gcAssistBytes) >= 0 or has_to_leave(m, t, current_p(m, t), leaves):
         return False
     return not limiting(m, t) and get32(m, t, V.gcBlackenEnabled) != 0
 
 
 @kernel
-def pay(m, t, gp):
+def pay(m, t, gp, leaves):
     if limiting(m, t):
         return
     debt = -get64(m, t, gp + g_.gcAssistBytes)
@@ -53,7 +54,7 @@ def pay(m, t, gp):
         debt = int(get_float(m, t, BYTES_PER_WORK) * work)
     work -= steal(m, t, gp, work, debt)
     if work > 0 and get32(m, t, V.gcBlackenEnabled):
-        gcAssistAlloc1(m, t, gp, work)
+        gcAssistAlloc1(m, t, gp, work, leaves)
 
 
 @kernel
@@ -70,12 +71,12 @@ def steal(m, t, gp, work, debt):
 
 
 @cold
-def gcAssistAlloc1(m, t, gp, work):
+def gcAssistAlloc1(m, t, gp, work, leaves):
     """Mark; the last one, if there is nothing left, ends marking."""
     start, pp = nanotime(m, t), current_p(m, t)
     tracked = limiter_event_start(m, t, pp, C.limiterEventMarkAssist, start)
     add_nwait(m, t, -1)
-    done = gcDrainN(m, t, pp, work, may_leave(m, t, gp))
+    done = gcDrainN(m, t, pp, work, leaves)
     put64(m, t, gp + g_.gcAssistBytes, get64(m, t, gp + g_.gcAssistBytes) + 1 + work_to_bytes(m, t, done))
     completed = add_nwait(m, t, 1) == get32(m, t, NPROC) and not gcMarkWorkAvailable(m, t, 0)
     log_turn(m, t, ASSIST, start)

@@ -10,7 +10,7 @@ from goalloc.base.malloc_persistent import current_p
 from goalloc.base.nanotime import cycles_of, nanotime
 from goalloc.gc.mgc_ready import m_of_g0
 from goalloc.gc.mgcpacer_workers import MARK_START
-from goalloc.layout import g_, p_
+from goalloc.layout import p_
 from goalloc.words import get8, get32, get64, put8, put32, put64
 
 SCHEDWHEN, SCHEDTICK = p_.sysmontick + 8, p_.sysmontick
@@ -68,13 +68,13 @@ def is_preempted(m, t, pp):
 
 
 @kernel
-def may_leave(m, t, gp):
-    """Whether what runs on the P is interrupted when it assists. Its allocation then comes before its debt is paid, for a step ends with it: so
-    not that of a large object. A program on the g0 of its M goes on, too."""
-    return m_of_g0(m, t, gp) == 0 and get64(m, t, gp + g_.gcAssistBytes) >= -P.maxSmallSize
+def may_leave(m, t, gp, size):
+    """Whether what runs on the P, and allocates `size` bytes, is interrupted when it assists. For a step ends with its allocation, this then
+    comes before the debt is paid: so not with a large object. A program on the g0 of its M goes on, too."""
+    return m_of_g0(m, t, gp) == 0 and size <= P.maxSmallSize
 
 
 @kernel
-def has_to_leave(m, t, gp):
-    """Whether the P's goroutine, which owes the collector, has been asked to leave it."""
-    return get8(m, t, current_p(m, t) + p_.preempt) != 0 and may_leave(m, t, gp)
+def has_to_leave(m, t, pp, leaves):
+    """Whether the P's goroutine, if it `leaves` at all, has been asked to."""
+    return leaves and get8(m, t, pp + p_.preempt) != 0

@@ -21,7 +21,7 @@ from goalloc.gc.mgcscavenge_goroutine import G as SCAVENGER_G, SCAVENGER, TIMER,
 from goalloc.gc.mgcpacer_commit import isSweepDone
 from goalloc.gc.mgcsweep import NBGSWEEP, NOTHING, sweepone
 from goalloc.gc.mgcwork import freeSomeWbufs
-from goalloc.gc.retake import has_to_leave, looked_at, retake
+from goalloc.gc.retake import has_to_leave, looked_at, may_leave, retake
 from goalloc.gc.trace import SWEEP, log_turn
 from goalloc.heap.stack import HI
 from goalloc.layout import g_, p_, sweepdata, timer, variables as V
@@ -132,10 +132,10 @@ def pays_debt(m, t, gp):
         return IDLE
     if get32(m, t, V.gcBlackenEnabled) == 0:
         return IDLE
-    gcAssistAlloc(m, t, gp)
+    gcAssistAlloc(m, t, gp, 0)
     if get64(m, t, gp + g_.gcAssistBytes) >= 0:
         return IDLE
-    if has_to_leave(m, t, gp):
+    if has_to_leave(m, t, current_p(m, t), may_leave(m, t, gp, 0)):
         return RAN
     return WAITED if gcParkAssist(m, t, gp) else IDLE
 
