@@ -28,7 +28,7 @@ LEFT, RIGHT, TREE_SIZE = TREE.offsets["left"], TREE.offsets["right"], TREE.size
 KEPT = 1  # main's variable: the tree that is kept
 BUILDER = 56  # bytes of the stack that a call of the function takes which builds trees, as Go compiles it
 LEFT_BUILT, RIGHT_BUILT = 16, 24  # where in it the subtrees are
-HEAD = 1  # main's variable: the list
+HEAD, LAST = 1, 2  # main's variables: the list
 HMAP = Type("hmap", DECLARED["hmap"].size, 8, pointer_words("hmap"))
 HMAP_SIZE, KEY_BITS = HMAP.size, (1 << 40) - 1
 DROP = 8  # a place in a program, beside those of collected.py
@@ -128,12 +128,16 @@ def place_burst(w, space):
 
 
 @kernel
-def push(m, t, w, head):
-    """Another node before the list, whose first one the variable at `head` has."""
+def append_node(m, t, w, gp):
+    """Another node after the list's last; its first and last are main's variables."""
     x = mallocgc(m, t, TREE_SIZE, w.tree)
     if x:
-        write_pointer(m, t, x + RIGHT, load64(m, t, head))
-        store64(m, t, head, x)
+        last = load64(m, t, variable(m, t, gp, LAST))
+        if last:
+            write_pointer(m, t, last + RIGHT, x)
+        else:
+            store64(m, t, variable(m, t, gp, HEAD), x)
+        store64(m, t, variable(m, t, gp, LAST), x)
         w.done += 1
 
 
@@ -158,7 +162,7 @@ def allocation_burst(m, w):
             return
         step = where(m, t, gp)
         if step == MAIN:
-            push(m, t, w, variable(m, t, gp, HEAD))
+            append_node(m, t, w, gp)
             if w.done == w.nodes:
                 go_on(m, t, gp, COLLECT)
         elif step == COLLECT:
