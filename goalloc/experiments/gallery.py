@@ -46,7 +46,7 @@ def barrier_gallery(seed=0):
     rows = []
     for name, collector in BARRIERS.items():
         found = {scene: cost(collector, scene, seed) for scene in SCENES if scene != "shared" or name not in WRONG}
-        cells = [[round(found[scene][of], digits) if scene in found else None for scene in SCENES] for of, digits in ((0, 1), (1, 2))]
+        cells = [[round(found[scene][of], digits) + 0.0 if scene in found else None for scene in SCENES] for of, digits in ((0, 1), (1, 2))]
         rows.append([name, *cells[0], *cells[1][2:]])
     return ["barrier", *SCENES, "lines, apart", "lines, shared"], rows
 
