@@ -8,7 +8,7 @@ What was scanned becomes credit (mgcmark_credit.py) 2,000 bytes at a time. Go: m
 
 from hwmem._jit import cold, hot, kernel
 from hwmem.core.ahead import expect
-from goalloc import constants as C, params as P
+from goalloc import constants as C
 from goalloc.base.nanotime import nanotime
 from goalloc.gc.mgc_ready import HOME, WAITS
 from goalloc.gc.mgclimit import limiting
@@ -26,10 +26,8 @@ from goalloc.gc.inline import get8, get64, put64
 from goalloc.words import add64, get32
 
 HEAP_SCAN_WORK = V.gcController + gcControllerState.heapScanWork
-STEP, EACH = (
-    4096,
-    64,
-)  # bytes of scan work after which a worker's step ends, a sixteenth if there are other Ps; for every object or job as much more
+# Bytes of scan work after which a worker's step ends, a sixteenth if there are other Ps; for every object or job as much more
+STEP, EACH = 4096, 64
 MORE, DRAINED, PREEMPTED = range(3)  # how a piece of draining ended
 
 

@@ -34,7 +34,7 @@ def retake(m, t, pp, last):
     tick, now, since = get32(m, t, pp + p_.schedtick), nanotime(m, t), get64(m, t, pp + SCHEDWHEN)
     if tick != get32(m, t, pp + SCHEDTICK):
         put32(m, t, pp + SCHEDTICK, tick)
-        since = last
+        since = last if state & P.MARKING else now
     elif now - since < C.forcePreemptNS:
         return False
     if state & P.MARKING and since + C.forcePreemptNS < get64(m, t, MARK_START):

@@ -1,6 +1,6 @@
 """A program's locks that are held only within a step: no thread finds one taken, but its core's clock moves as if it had waited.
 
-    take the word with an atomic operation ── wait_for_lock ── ... ── release it with another ── leave_lock
+take the word with an atomic operation ── wait_for_lock ── ... ── release it with another ── leave_lock
 """
 
 from hwmem import params as P

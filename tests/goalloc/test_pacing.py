@@ -240,10 +240,10 @@ def test_what_a_p_does_meanwhile_fills_the_limiters_bucket_or_not(runtime):
 
 
 def test_the_limiters_misuse_is_fatal(runtime):
-    for kernel, arguments, words in ((finishGCTransition, (5,), "without starting one"), (startGCTransition, (False, 5), "same state")):
+    for function, arguments, words in ((finishGCTransition, (5,), "without starting one"), (startGCTransition, (False, 5), "same state")):
         rt = runtime(gomaxprocs=1)
         with pytest.raises(FatalError, match=words):
-            rt._call(0, kernel, *arguments)
+            rt._call(0, function, *arguments)
 
 
 def test_the_scavenger_retains_a_tenth_more_than_was_in_use(runtime):

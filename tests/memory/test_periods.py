@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hwmem.config.machine import CacheConfig, MachineConfig
+from hwmem.config.machine import MachineConfig
 from hwmem.memory import periods
 from hwmem.layout.rules import PERIOD
 from hwmem.machine.machine import Machine
