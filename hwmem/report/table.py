@@ -23,7 +23,7 @@ MOST_NAMING = 3  # columns that are repeated in each block
 GAP = "  "
 WITHOUT_SCREEN, NARROWEST_SCREEN = 100, 40
 _KEPT = ContextVar("columns of what is kept", default=None)
-BREAKS = re.compile(r"(?<=[ /])|(?<=[^. ]\.)")
+BREAKS = re.compile(r"(?<=[ /])|(?<=[^. ]\.)(?!\d)")
 LEAST_WORDS = 20  # characters to which a column of words gives way
 
 
@@ -108,7 +108,7 @@ class Column:
 
 
 def wrapped(cell, width):
-    """The lines of a cell: broken after spaces, after the dots and slashes of a name, and else where the width ends."""
+    """The lines of a cell: broken after spaces, after the dots and slashes of a name (no number's), and else where the width ends."""
     lines = [""]
     for piece in BREAKS.split(cell):
         if lines[-1] and len(lines[-1] + piece.rstrip()) > width:

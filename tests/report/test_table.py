@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmem.report.table import table
+from hwmem.report.table import table, wrapped
 
 WORDS = st.text("abcdefgh .(", max_size=60).map(str.strip)
 NUMBERS = st.integers(0, 10**9)
@@ -44,6 +44,11 @@ def widest_pair(headers, rows):
         for k, h in enumerate(headers)
     ]
     return max(least[0], 20) + 2 + max(max(least), 20)
+
+
+def test_a_number_is_not_broken_at_its_point():
+    assert wrapped("semispace 8.02", 12) == ["semispace", "8.02"]
+    assert wrapped("mspan(0xc0).freeindex", 15) == ["mspan(0xc0).", "freeindex"]
 
 
 def test_each_block_names_its_rows():
