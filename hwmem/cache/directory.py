@@ -31,7 +31,7 @@ from hwmem.cache.shares import BY_WALKER
 from hwmem.cache.answer import answer_getx, answer_read, answer_upgrade, fetch_from_llc, fetch_from_memory, forward_getx
 from hwmem.cache.entry import allocate, allocate_again, far_copies, holders, lookup, name_holder, sharers_of
 from hwmem.cache.protocol import GETS, GETX, PR_RD, PUTX, UPGRADE
-from hwmem.memory.periods import beginning, used
+from hwmem.memory.periods import beginning, forget, used
 from hwmem.memory.dram import dram_write
 from hwmem.observers.hooks import change, log_event
 
@@ -183,7 +183,8 @@ def hold_line(m, core, line, began):
     """The line was in transit to the core from cycle `began` until now: another core's request waits until it is over."""
     busy = busy_slot(m, line)
     if busy.line != line:
-        busy.line, busy.transit.since, busy.transit.until = line, began, began
+        busy.line = line
+        forget(busy.transit, began)
     used(busy.transit, began, core.cycles)
 
 

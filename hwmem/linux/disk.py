@@ -10,7 +10,7 @@ it finds the queue long (`throttle`). Bytes are a host mapping at `m.disk.host`,
 
 from hwmem import params as P
 from hwmem._jit import cold, kernel
-from hwmem.memory.periods import beginning, used
+from hwmem.memory.periods import beginning, serve
 from hwmem.memory.ram import copy_bytes, disk_page, ram_page
 
 LONG_QUEUE = 256  # pages that may wait for their transfer: 1 MiB
@@ -20,9 +20,7 @@ LONG_QUEUE = 256  # pages that may wait for their transfer: 1 MiB
 def queue(m, now):
     """A page's transfer joins the queue at cycle `now`; the cycle at which it is complete."""
     d = m.disk
-    start = beginning(d.transfers, now)
-    used(d.transfers, start, start + d.page_cycles)
-    d.last = start + d.page_cycles + d.latency
+    d.last = serve(d.transfers, now, d.page_cycles) + d.page_cycles + d.latency
     return d.last
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from hwmem import params as P
 from hwmem._jit import apart, hot, kernel
-from hwmem.memory.periods import beginning, used
+from hwmem.memory.periods import serve
 
 
 @kernel
@@ -63,9 +63,7 @@ def open_row(d, line):
 @kernel
 def take_bus(d, channel, now):
     """Cycles until the channel is free; it is then busy for one transfer."""
-    start = beginning(d.bus[channel], now)
-    used(d.bus[channel], start, start + d.transfer_cycles)
-    return start - now
+    return serve(d.bus[channel], now, d.transfer_cycles) - now
 
 
 @hot

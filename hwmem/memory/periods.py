@@ -30,3 +30,17 @@ def used(period, began, now):
         period.until = now
     elif now > period.since:  # it took longer than the last
         period.since, period.until = began, max(period.until, now)
+
+
+@kernel
+def serve(period, asked, cycles):
+    """The cycle at which a use of `cycles` begins that is asked for at cycle `asked`."""
+    began = beginning(period, asked)
+    used(period, began, began + cycles)
+    return began
+
+
+@kernel
+def forget(period, now):
+    """It serves something else from cycle `now` on."""
+    period.since = period.until = now

@@ -5,7 +5,7 @@ take the word with an atomic operation ── wait_for_lock ── ... ── re
 
 from hwmem import params as P
 from hwmem._jit import cold, kernel
-from hwmem.memory.periods import beginning, used
+from hwmem.memory.periods import beginning, forget, used
 
 PROCESS_SHIFT = 57  # above every address
 
@@ -25,7 +25,8 @@ def wait_for_lock(m, t, va, asked):
     """The atomic operation that takes the lock is done, which the thread began at cycle `asked`: how long it waits now, in cycles."""
     core, lock = m.core[m.thread[t].core], slot_of_lock(m, t, va)
     if lock.key != key_of(m, t, va):
-        lock.key, lock.held.since, lock.held.until, lock.held.took = key_of(m, t, va), asked, asked, 0
+        lock.key = key_of(m, t, va)
+        forget(lock.held, asked)
     lock.began = beginning(lock.held, asked)
     wait = max(lock.began - core.cycles, 0)
     core.cycles += wait
