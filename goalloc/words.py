@@ -19,6 +19,7 @@ from hwmem.cache.invalidations import process_all
 from hwmem.core.access import compare_exchange64, exchange64, fetch_add64, is_known, load_else, load_known, store
 
 __all__ = [
+    "check_nil",
     "get8",
     "get16",
     "get32",
@@ -82,6 +83,15 @@ def get16(m, t, va):
 @cold
 def get8(m, t, va):
     return load_now(m, t, va, 1)
+
+
+@cold
+def check_nil(m, t, va):
+    """The compiled code's nil check of a pointer to a large structure: a load of its first byte, before a field far from it is used.
+
+    What it changes: on memory that was never touched it is a page fault of its own, which maps the zero page.
+    """
+    load_now(m, t, va, 1)
 
 
 @cold

@@ -24,7 +24,7 @@ from goalloc.pages.mpagecache import pageCache_alloc, pageCache_empty
 from goalloc.pages.mranges import move_words
 from goalloc.base.mstats import stats_acquire, stats_release
 from goalloc.base.malloc_persistent import current_p
-from goalloc.words import add64, cas64, clear_bit8, get8, get16, get32, get64, put8, put16, put32, put64, set_bit8
+from goalloc.words import add64, cas64, check_nil, clear_bit8, get8, get16, get32, get64, put8, put16, put32, put64, set_bit8
 
 LOCK, PAGES = H + mheap.lock, H + mheap.pages
 HEAP_FREE, HEAP_IN_USE = V.gcController + gcControllerState.heapFree, V.gcController + gcControllerState.heapInUse
@@ -298,6 +298,7 @@ def allocNeedsZero(m, t, base, npages):
     dirty = False
     while npages > 0:
         arena, start = arena_of(m, t, base), base & P.heapArenaBytes - 1
+        check_nil(m, t, arena)
         zeroed = get64(m, t, arena + heapArena.zeroedBase)
         end = min(start + npages * P.pageSize, P.heapArenaBytes)
         if start < zeroed:

@@ -15,7 +15,7 @@ from goalloc.heap.lfstack import lfstack_pop, lfstack_push
 from goalloc.base.lock import lock, unlock
 from goalloc.pages.mranges import move_words
 from goalloc.base.malloc_persistent import persistentalloc
-from goalloc.words import add64, cas64, get64, put64, swap64
+from goalloc.words import add64, cas64, check_nil, get64, put64, swap64
 
 GC_MISC = V.memstats + mstats.gcMiscSys
 LOW = 0xFFFF_FFFF
@@ -28,6 +28,7 @@ def spanSet_push(m, t, b, s):
     if top >= get64(m, t, b + spanSet.spineLen):
         add_block(m, t, b, top)
     block = get64(m, t, get64(m, t, b + spanSet.spine) + top * 8)
+    check_nil(m, t, block)
     put64(m, t, block + spanSetBlock.spans + bottom * 8, s)
 
 

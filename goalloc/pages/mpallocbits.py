@@ -11,7 +11,7 @@ import numpy as np
 
 from hwmem._jit import cold, kernel
 from goalloc import params as P
-from goalloc.words import ALL, NONE, clz64, ctz64, get_mask, low_bits, popcount64, put_mask, shl, shr
+from goalloc.words import ALL, NONE, check_nil, clz64, ctz64, get_mask, low_bits, popcount64, put_mask, shl, shr
 
 WORDS = P.pallocChunkPages // 64
 
@@ -25,6 +25,7 @@ def range_mask(k, i, n):
 
 @cold
 def setRange(m, t, b, i, n):
+    check_nil(m, t, b)
     for k in range(i >> 6, (i + n - 1 >> 6) + 1):
         mask = range_mask(k, i, n)
         put_mask(m, t, b + k * 8, ALL if mask == ALL else get_mask(m, t, b + k * 8) | mask)
@@ -32,6 +33,7 @@ def setRange(m, t, b, i, n):
 
 @cold
 def clearRange(m, t, b, i, n):
+    check_nil(m, t, b)
     for k in range(i >> 6, (i + n - 1 >> 6) + 1):
         mask = range_mask(k, i, n)
         put_mask(m, t, b + k * 8, NONE if mask == ALL else get_mask(m, t, b + k * 8) & ~mask)

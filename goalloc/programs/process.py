@@ -9,10 +9,11 @@ nobody (real-time priority, one core), so that goroutines that allocate do all t
 """
 
 from hwmem.programs.registry import parameter
+from hwmem.params import PAGE
 from goalloc import params as P
 from goalloc.gc.mgcmark_roots import DATA_MASK_BYTES, DATA_ROOT_BYTES, INITIALISED_BYTES
 from goalloc.gc.mgcmark_scan import GROUP_BYTES
-from goalloc.heap.stack import CALL, HI, STACKALLOC
+from goalloc.heap.stack import CALL, HI, SP, STACKALLOC
 from goalloc.layout import GLOBALS, mstats, p_, variables as V
 from goalloc.programs.goroutines import start_main
 from goalloc.programs.start import start
@@ -31,6 +32,9 @@ PLAIN = (1_536, 176, 96, 96, 96, 160, 224, 240, 144)
 STARTED = (192, 208)  # garbage: other sizes of which a span has been begun
 DROPPED = 2  # objects of 16 bytes with a pointer: garbage too
 WAITING, WAITING_BYTES = 2, 480  # goroutines of the runtime's beside the sweeper, the scavenger and the worker; what their frames have
+CENTRAL = (
+    16  # pages of bss that the first collection is the first to read, most of them of mheap_.central: page faults traced in a real process
+)
 THREAD_STACKS = 3 * (32 << 10,) + 2 * (16 << 10,)  # of three Ms: their signal handlers', and the g0s of those that the runtime has started
 WORD = 8
 # Of eight words of a small program's data and bss, how many are pointers: groups with 0, 1, 2, ... 8 (firstmoduledata's gcdatamask and gcbssmask)
@@ -52,30 +56,36 @@ def start_collected(w, space):
     return rt
 
 
-def fill_process(rt, gp, alone=False, started=STARTED):
-    """Globals, objects and, for goroutine `gp`, the stack of a recorded process. Nothing is collected meanwhile: Python is not the thread of a P."""
+def fill_process(rt, gp, alone=False, started=STARTED, stacks=THREAD_STACKS):
+    """Globals, objects and, for goroutine `gp`, the stack of a recorded process. Nothing is collected meanwhile: Python is not the thread of a P.
+
+    What a process has written by then is in memory: the first collection finds only CENTRAL pages of bss that were never touched.
+    """
     guest = rt.machine.state.process[rt.process.number].guest
     guest[P.COLLECTOR] |= P.BEGINS | (P.ALONE if alone else 0)
-    for nbytes in THREAD_STACKS:
+    for nbytes in stacks:
         rt.call(0, P.DOOR_STACK, STACKALLOC, nbytes, 0)
     rt.call(0, P.DOOR_CYCLE, P.GC_ENABLE, 0, 0)
     waiting = [rt.go().address for _ in range(WAITING)]
     for g in waiting:
         rt.call(0, P.DOOR_STACK, CALL, g, WAITING_BYTES)
-    rt.malloc_many(started)
+    for size in started:
+        new(rt, size, ())
     objects(rt, OF_DATA)  # which are marked before the other globals are looked at
-    rt.globals(INITIALISED_BYTES // WORD - len(OF_DATA))
+    initialised = INITIALISED_BYTES // WORD - len(OF_DATA)
+    rt.process.touch(rt.globals(initialised), WORD * initialised)
     objects(rt, OF_BSS)
     for i, size in enumerate(OF_STACK):
-        rt.process.store(
-            rt.process.load(waiting[0] + HI) - VARIABLES_BYTES + WORD * i, rt.mallocgc(size, type=of_bytes(size, (size - WORD,)))
-        )
+        rt.process.store(rt.process.load(waiting[0] + HI) - VARIABLES_BYTES + WORD * i, new(rt, size, (size - WORD,)))
     for _ in range(DROPPED):
-        rt.mallocgc(16, type=of_bytes(16, (WORD,)))
+        new(rt, 16, (WORD,))
     end = objects(rt, PLAIN, plain=True)
     rest = (GLOBALS_BYTES - DATA_ROOT_BYTES - (end + WORD - GLOBALS)) // WORD  # but for the program's own
-    set_masks(rt, rt.globals(rest) + WORD * rest - GLOBALS)
+    others = rt.globals(rest)
+    set_masks(rt, others + WORD * rest - GLOBALS)
+    rt.process.touch(others + CENTRAL * PAGE, WORD * rest - CENTRAL * PAGE)
     rt.call(0, P.DOOR_STACK, CALL, gp, STACK_BYTES)
+    rt.process.touch(rt.process.load(gp + SP), STACK_BYTES)  # a frame's variables have been set
     guest[P.COLLECTOR] &= ~P.BEGINS
 
 
@@ -83,12 +93,15 @@ def objects(rt, sizes, plain=False):
     """Objects of the process's own, with a global variable each that points to them; where these variables end."""
     roots = rt.globals(len(sizes))
     for i, size in enumerate(sizes):
-        rt.write_pointer(roots + WORD * i, rt.mallocgc(size, type=of_bytes(size, () if plain else (size - WORD,))))
+        rt.write_pointer(roots + WORD * i, new(rt, size, () if plain else (size - WORD,)))
     return roots + WORD * len(sizes)
 
 
-def of_bytes(size, pointers):
-    return Type(f"{size} bytes", size, WORD, pointers)
+def new(rt, size, pointers):
+    """An object that the program has written to."""
+    x = rt.mallocgc(size, type=Type(f"{size} bytes", size, WORD, pointers))
+    rt.process.touch(x, size)
+    return x
 
 
 def set_masks(rt, nbytes):
