@@ -14,7 +14,7 @@ is why Linux stands above it. tests/test_reading_order.py holds the files to thi
 HEADERS = (
     "hwmem",                        # the names that users import
     "hwmem.params", "hwmem.layout", "hwmem.layout.state", "hwmem.layout.machine", "hwmem.layout.hardware", "hwmem.layout.linux", "hwmem.layout.observers",
-    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable", "hwmem.protobuf", "hwmem.ctrl_c",
+    "hwmem.layout.rules", "hwmem.errors", "hwmem.units", "hwmem.bits", "hwmem.whole_file", "hwmem.printable", "hwmem.streams", "hwmem.protobuf", "hwmem.ctrl_c",
     "hwmem._jit", "hwmem._jit.second_compiler", "hwmem._jit.doors", "hwmem._jit.crew", "hwmem._jit.decorators", "hwmem._jit.compiler",
     "hwmem._jit.calls", "hwmem._jit.sparing", "hwmem._jit.strings", "hwmem._jit.progress", "hwmem._jit.cache", "hwmem._jit.alone", "hwmem._jit.stamp",
 )
@@ -24,7 +24,7 @@ READING = (
     "hwmem.reading",
     "hwmem.__main__",
     # Commands
-    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.experiments", "hwmem.cli.ordering", "hwmem.cli.recording", "hwmem.cli.sweep", "hwmem.cli.export", "hwmem.cli.line", "hwmem.cli.live", "hwmem.cli.colour",
+    "hwmem.cli", "hwmem.cli.cli", "hwmem.cli.warmup", "hwmem.cli.experiments", "hwmem.cli.ordering", "hwmem.cli.recording", "hwmem.cli.sweep", "hwmem.cli.export", "hwmem.cli.line", "hwmem.cli.parser", "hwmem.cli.files", "hwmem.cli.live", "hwmem.cli.colour",
     "hwmem.cli.interruption",
     # Experiments: claims, and what measures them
     "hwmem.experiments", "hwmem.experiments.classroom", "hwmem.experiments.page", "hwmem.experiments.show", "hwmem.experiments.claims",

@@ -15,6 +15,7 @@ import pytest
 import goalloc.cli.cli
 import hwmem
 from hwmem.cli.cli import SECTIONS, main
+from hwmem.cli.parser import command_line, positionals_first
 from hwmem.page.run import TITLES
 from hwmem.programs import WORKLOADS
 from hwmem.report import SECTIONS as REPORT_SECTIONS
@@ -187,7 +188,7 @@ def test_where_a_profile_cannot_be_written_nothing_is_replayed(capsys, tmp_path,
 
 
 def test_a_trace_that_the_host_cannot_read_is_named(capsys):
-    assert called(capsys, "trace", "/proc/self/mem") == (2, "", "hwmem: /proc/self/mem: input/output error\n")
+    assert called(capsys, "trace", "/proc/self/mem") == (2, "", "hwmem: /proc/self/mem: Input/output error\n")
 
 
 def run_with_a_mistake(capsys, tmp_path, line, wrong):
@@ -298,9 +299,9 @@ def test_a_page_holds_every_section_the_bytes_of_each_line_and_its_history(capsy
         (f"html {__file__} -o r.html", f"{__file__}: not a result of hwmem"),
         ("html r.hwm", "the following arguments are required: -o/--output"),
         ("run false-sharing --config nowhere.toml", "nowhere.toml: No such file or directory"),
-        ("run nowhere.py", "nowhere.py: no such file"),
+        ("run nowhere.py", "nowhere.py: No such file or directory"),
         ("run false-sharing -o nowhere/r.hwm", "argument -o/--output: nowhere/r.hwm: No such file or directory (see hwmem run --help)"),
-        ("trace nowhere.xz", "nowhere.xz: no such file or directory"),
+        ("trace nowhere.xz", "nowhere.xz: No such file or directory"),
         (f"trace {__file__}", f"{__file__}:1: neither lackey, din, xdin"),
         (f"trace {TRACE} --core 4", "--core takes 0 to 3, not 4"),
         (f"report {__file__}", f"{__file__}: not a result of hwmem"),
@@ -430,6 +431,38 @@ def test_settings_may_stand_before_the_workload(capsys):
     first = called(capsys, "run", "--set", "iterations=50", "threads=2", "false-sharing", "--alone", "--json")
     last = called(capsys, "run", "false-sharing", "--set", "iterations=50", "threads=2", "--alone", "--json")
     assert first[0] == last[0] == 0 and json.loads(first[1])["cycles"] == json.loads(last[1])["cycles"]
+
+
+@pytest.mark.parametrize(
+    "words, ordered",
+    [
+        (["--with", "cores=8", "a.trace", "--top", "0"], "a.trace --with cores=8 --top 0"),
+        (["--with", "cores=8", "l1d.size=64KiB", "a.trace", "b.trace"], "a.trace b.trace --with cores=8 l1d.size=64KiB"),
+        (["a.trace", "--core", "1", "b.trace"], "a.trace b.trace --core 1"),
+        (["--classify", "a.trace", "--with", "cores=2", "x"], "a.trace --classify --with cores=2 x"),
+        (["--with", "cores=2", "--", "-a.trace"], "--with cores=2 -- -a.trace"),
+        (["--with=cores=2", "-oR", "a.trace"], "a.trace --with=cores=2 -oR"),
+        (["--nope", "a.trace"], "--nope a.trace"),
+    ],
+)
+def test_a_list_of_settings_ends_where_a_word_is_none(words, ordered):
+    top, command = command_line("hwmem", "")
+    sub = command(None, "trace", "")
+    sub.add_argument("files", nargs="+", metavar="FILE")
+    for option, kind in (
+        ("--with", {"nargs": "+", "metavar": "SETTING=VALUE"}),
+        ("--top", {}),
+        ("--core", {}),
+        ("--classify", {"action": "store_true"}),
+    ):
+        sub.add_argument(option, **kind)
+    sub.add_argument("-o", "--output")
+    assert " ".join(positionals_first(sub, words)) == ordered
+
+
+def test_settings_may_stand_before_a_trace(capsys):
+    status, out, _ = called(capsys, "trace", "--with", "cores=8", TRACE, "--json")
+    assert status == 0 and json.loads(out)["config"]["cores"] == 8
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import sys
 from types import SimpleNamespace
 
 from hwmem.cli import line
+from hwmem.cli.files import given
 from hwmem.cli.experiments import Room, experiment_commands
+from hwmem.cli.parser import Refused, command_line
 from goalloc.cli.compare import compare_command
 from goalloc.cli.leak import faults_command, leak_command
 
@@ -20,7 +22,7 @@ def main(argv=None):
 
 
 def parser():
-    top, command = line.command_line("goalloc", "Go 1.21's memory allocator on an emulated machine.")
+    top, command = command_line("goalloc", "Go 1.21's memory allocator on an emulated machine.")
 
     sub = command(list_programs, "list", "the programs with their parameters")
     sub.add_argument("workload", metavar="WORKLOAD", nargs="?", help="only this one, parameter by parameter")
@@ -62,7 +64,7 @@ def run_command(command):
 
 def report_commands(command):
     sub = command(show_report, "report", "the heap at the end of a run that was kept (hwmem report: caches, TLBs, contended lines)")
-    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` has kept")
+    sub.add_argument("file", type=given, metavar="R.hwm", help="a result that `run -o` has kept")
     sub.add_argument(
         "section",
         metavar="SECTION",
@@ -74,7 +76,7 @@ def report_commands(command):
     line.json_option(sub)
 
     sub = command(write_page, "html", "a kept result as one self-contained HTML file: the heap, the collections, the caches")
-    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` has kept")
+    sub.add_argument("file", type=given, metavar="R.hwm", help="a result that `run -o` has kept")
     line.output_option(sub, "R.html", "the file to write", required=True)
 
 
@@ -82,7 +84,7 @@ def escape_command(command):
     sub = command(
         show_escapes, "escape", "what the Go 1.21 compiler inlines and what it moves to the heap, as go build -gcflags=-m reports it"
     )
-    sub.add_argument("file", metavar="FILE.go")
+    sub.add_argument("file", type=given, metavar="FILE.go")
     sub.add_argument("-m", action="store_true", help="the compiler's messages (the default)")
     sub.add_argument("-l", action="store_true", help="without inlining, as -gcflags='-m -l'")
     sub.add_argument("--cost", metavar="F", help="run the allocations of the function F on the machine, on the heap and on the stack")
@@ -140,7 +142,7 @@ def run_program(arguments):
     config = line.configuration(arguments)
     words = arguments.set + ([f"gomaxprocs={arguments.gomaxprocs}"] if arguments.gomaxprocs is not None else [])
     if arguments.memprofile < 0:
-        raise line.Refused("--memprofile: takes bytes per sample, 1 for every object")
+        raise Refused("--memprofile: takes bytes per sample, 1 for every object")
     name = workload_name(arguments.workload, PROGRAMS)
     with line.refusing():
         program = PROGRAMS.find(name)
@@ -170,17 +172,21 @@ def show_report(arguments):
     with line.refusing():
         result = load_result(arguments.file)
         text = report(result, arguments.section)
-        if arguments.output:
-            if "memprofile" not in result.values:
-                raise ValueError(f"{result.workload} ran without --memprofile")
-            profile = result.values["memprofile"]
-            write_whole(arguments.output, heap_profile(profile["records"], profile["rate"]))
-    if arguments.json:
-        line.print_json(
-            {name: result.values[name] for name in ("memstats", "sizes", "gc", "turns", "trace", "memprofile") if name in result.values}
-        )
-    else:
-        line.say(text)
+        if arguments.output and "memprofile" not in result.values:
+            raise ValueError(f"{result.workload} ran without --memprofile")
+
+    def profile():
+        kept = result.values["memprofile"]
+        write_whole(arguments.output, heap_profile(kept["records"], kept["rate"]))
+
+    def tables():
+        if arguments.json:
+            names = ("memstats", "sizes", "gc", "turns", "trace", "memprofile")
+            line.print_json({name: result.values[name] for name in names if name in result.values})
+        else:
+            line.say(text)
+
+    line.written(tables, arguments.output and profile)
 
 
 def write_page(arguments):
@@ -212,9 +218,9 @@ def show_escapes(arguments):
         with line.refusing(), open(arguments.file, "rb") as f:
             found = Analysis(f.read(), inline=not arguments.l)
     except ImportError as error:
-        raise line.Refused(str(error)) from None
+        raise Refused(str(error)) from None
     except GoError as error:
-        raise line.Refused(f"{name}:{error.pos[0]}:{error.pos[1]}: {error}") from None
+        raise Refused(f"{name}:{error.pos[0]}:{error.pos[1]}: {error}") from None
     if arguments.cost is not None:
         show_costs(found, arguments)
     elif arguments.json:
@@ -230,11 +236,11 @@ def show_costs(found, arguments):
     from hwmem.report.table import table
 
     if not 1 <= arguments.runs <= 1_000_000:
-        raise line.Refused(f"--runs: takes 1 to 1,000,000, got {arguments.runs}")
+        raise Refused(f"--runs: takes 1 to 1,000,000, got {arguments.runs}")
     allocations = found.allocations(arguments.cost)
     if allocations is None:
         why = [reason for _, name, reason in found.refused if name == arguments.cost]
-        raise line.Refused(f"--cost: {arguments.cost} " + (f"is not analysed: {why[0]}" if why else f"is no function of {arguments.file}"))
+        raise Refused(f"--cost: {arguments.cost} " + (f"is not analysed: {why[0]}" if why else f"is no function of {arguments.file}"))
     rows = measure([Allocation(n, escapes) for n, escapes in allocations], arguments.runs)
     if arguments.json:
         line.print_json([dict(zip(COLUMNS, row)) for row in rows])

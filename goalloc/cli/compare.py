@@ -7,6 +7,8 @@ import argparse
 
 from hwmem.cli import line
 from hwmem.cli.experiments import bar, seed
+from hwmem.cli.files import given
+from hwmem.cli.parser import Parser, Refused
 from hwmem.report.table import table
 
 
@@ -15,7 +17,9 @@ def allocator_options(sub):
     sub.add_argument("--allocator", nargs="+", action="extend", default=[], metavar="A", help="allocators (default: all)")
     sub.add_argument("--threads", type=counts, default=(1, 4, 16), metavar="N,N", help="threads, 1 to 64 (default 1,4,16)")
     sub.add_argument("--factor", type=factor, default=1, metavar="N", help="how much each program does (default 1)")
-    sub.add_argument("--trace", metavar="F", help="of the program trace: a recording of `hwmem record --heap` (default: one of perl)")
+    sub.add_argument(
+        "--trace", type=given, metavar="F", help="of the program trace: a recording of `hwmem record --heap` (default: one of perl)"
+    )
 
 
 def counts(text):
@@ -80,7 +84,7 @@ def compare_collectors(arguments):
     factors = arguments.heap or criteria.FACTORS
     for factor in factors:
         if not 1 <= factor <= 100:
-            raise line.Refused(f"--heap: takes 1 to 100 times the live data, got {factor:g}")
+            raise Refused(f"--heap: takes 1 to 100 times the live data, got {factor:g}")
     found, runs = {}, criteria.runs(programs, collectors, factors, arguments.seed)
     with bar("compare", "run", len(runs)) as ticks:
         for program, collector, factor in runs:
@@ -111,7 +115,7 @@ COMPARISONS = {
 def compare_command(command):
     """Add `compare` and what can be compared."""
     top = command(None, "compare", "the same programs on other allocators or collectors: " + ", ".join(COMPARISONS))
-    kinds = top.add_subparsers(metavar="WHAT", required=True, parser_class=line.Parser)
+    kinds = top.add_subparsers(metavar="WHAT", required=True, parser_class=Parser)
     for name, (options, run, what) in COMPARISONS.items():
         sub = kinds.add_parser(name, help=what, description=what, allow_abbrev=False)
         options(sub)

@@ -3,6 +3,8 @@
 """
 
 from hwmem.cli import line
+from hwmem.cli.files import new_file
+from hwmem.cli.parser import Refused
 from hwmem.report.table import table
 from hwmem.whole_file import write_whole
 
@@ -14,7 +16,7 @@ def leak_command(command):
     sub = command(show_leaks, "leak", "leaks that a collector does not prevent, each measured beside its mended twin")
     sub.add_argument("name", metavar="NAME", nargs="?", help="show this one's cause, evidence and remedy (default: list them)")
     line.output_option(sub, "heap.pb.gz", "write a profile of the leaking program, for `go tool pprof`")
-    sub.add_argument("--base", type=line.new_file, metavar="base.pb.gz", help="... and of its mended twin, for `go tool pprof -base`")
+    sub.add_argument("--base", type=new_file, metavar="base.pb.gz", help="... and of its mended twin, for `go tool pprof -base`")
     sub.add_argument(
         "--profile",
         choices=KINDS,
@@ -36,14 +38,17 @@ def show_leaks(arguments):
         return
     line.one_of("NAME", name, LEAKS)
     leaking, mended = (measure(name, mended) for mended in (False, True))
-    for path, measured in zip(files, (leaking, mended)):
-        if path:
-            with line.refusing():
-                write_whole(path, measured.file(kind, path.endswith(".txt")))
-    if arguments.json:
-        line.print_json({"cause": LEAKS[name].cause, "remedy": LEAKS[name].remedy, "leaking": plain(leaking), "mended": plain(mended)})
-    else:
-        line.say(text(name, LEAKS[name], leaking, mended))
+
+    def tables():
+        if arguments.json:
+            line.print_json({"cause": LEAKS[name].cause, "remedy": LEAKS[name].remedy, "leaking": plain(leaking), "mended": plain(mended)})
+        else:
+            line.say(text(name, LEAKS[name], leaking, mended))
+
+    def profile(path, measured):
+        return path and (lambda: write_whole(path, measured.file(kind, path.endswith(".txt"))))
+
+    line.written(tables, *map(profile, files, (leaking, mended)))
 
 
 def files_of(arguments, kind):
@@ -51,14 +56,12 @@ def files_of(arguments, kind):
     files = {"-o": arguments.output, "--base": arguments.base}
     wanted = {option: path for option, path in files.items() if path}
     if wanted and arguments.name is None:
-        raise line.Refused("-o, --base: go with NAME, the leak")
+        raise Refused("-o, --base: go with NAME, the leak")
     if arguments.profile and not wanted:
-        raise line.Refused("--profile: goes with -o or --base, the file to write")
-    if len(set(wanted.values())) < len(wanted):
-        raise line.Refused("--base: must be another file than -o")
+        raise Refused("--profile: goes with -o or --base, the file to write")
     for option, path in wanted.items():
         if kind == "heap" and path.endswith(".txt"):
-            raise line.Refused(f"{option}: the heap's profile has no text, only the format of `go tool pprof`")
+            raise Refused(f"{option}: the heap's profile has no text, only the format of `go tool pprof`")
     return files.values()
 
 

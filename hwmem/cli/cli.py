@@ -14,12 +14,11 @@ import subprocess
 import sys
 
 from hwmem.cli.experiments import Room, experiment_commands
+from hwmem.cli.files import given
 from hwmem.cli.line import (
     USAGE,
-    Refused,
     believing,
     carry_out,
-    command_line,
     configuration,
     draw,
     draw_plot,
@@ -35,9 +34,11 @@ from hwmem.cli.line import (
     say,
     show,
     show_parameters,
+    written,
 )
 from hwmem.cli.export import export_commands
 from hwmem.cli.ordering import ordering_commands
+from hwmem.cli.parser import Refused, command_line
 from hwmem.cli.recording import record_command, recording_options, wishes_of
 from hwmem.cli.sweep import diff_command, run_sweep, sweep_options
 from hwmem.ctrl_c import heard
@@ -103,6 +104,7 @@ def parser():
     sub = command(replay_trace, "trace", "replay a recorded trace of a program's loads and stores")
     sub.add_argument(
         "files",
+        type=given,
         metavar="FILE",
         nargs="+",
         help="what `hwmem record` made, or lackey, din, xdin, data, cores, rw, memtrace or champsim; plain, gzip or xz. Of several files, each runs on its own core",
@@ -120,13 +122,13 @@ def parser():
     json_option(sub)
 
     sub = command(show_report, "report", "tables from a result that was kept")
-    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
+    sub.add_argument("file", type=given, metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     sub.add_argument("section", metavar="SECTION", nargs="?", choices=SECTIONS, help=f"one of {', '.join(SECTIONS)} (default: an overview)")
     plot_option(sub, "draw it")
     json_option(sub)
 
     sub = command(write_page, "html", "a kept result as one self-contained HTML file")
-    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
+    sub.add_argument("file", type=given, metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     output_option(sub, "R.html", "the file to write", required=True)
 
     experiment_commands(command, room)
@@ -218,16 +220,22 @@ def show_report(arguments):
 
     with refusing():
         result = load_result(arguments.file)
-    with believing(arguments.file):
-        draw_plot(result, arguments)
-    if arguments.json:
-        from hwmem.runs.data import section_data
 
-        print_json(section_data(result, arguments.section) if arguments.section else result.to_dict())
-    else:
-        from hwmem.report import report
+    def tables():
+        if arguments.json:
+            from hwmem.runs.data import section_data
 
-        say(report(result, arguments.section))
+            print_json(section_data(result, arguments.section) if arguments.section else result.to_dict())
+        else:
+            from hwmem.report import report
+
+            say(report(result, arguments.section))
+
+    def picture():
+        with believing(arguments.file):
+            draw_plot(result, arguments)
+
+    written(tables, picture)
 
 
 def write_page(arguments):

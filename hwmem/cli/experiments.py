@@ -9,7 +9,9 @@ from contextlib import nullcontext
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from hwmem.cli.line import Refused, draw, draw_plot, json_option, keeping, new_file, new_folder, plot_option, print_json, refusing, say
+from hwmem.cli.files import new_file, new_folder
+from hwmem.cli.line import draw, draw_plot, json_option, keeping, plot_option, print_json, refusing, say, written
+from hwmem.cli.parser import Refused
 from hwmem.errors import Interrupted
 
 
@@ -149,13 +151,11 @@ def make_one(arguments):
     with bar(arguments.name, "run") as ticks, keeping(argparse.Namespace(output=None)), refusing():
         lab = lab_of(room, arguments, arguments.set, ticks.update if ticks is not None else None)
         outcome = perform(room.experiments[arguments.name], lab)
-    draw_plot(outcome, arguments)
-    if arguments.html:
-        draw(arguments.html, outcome_page(outcome))
-    if arguments.json:
-        print_json(outcome.to_dict())
-    else:
-        say(outcome_text(outcome))
+    written(
+        lambda: print_json(outcome.to_dict()) if arguments.json else say(outcome_text(outcome)),
+        lambda: draw_plot(outcome, arguments),
+        arguments.html and (lambda: draw(arguments.html, outcome_page(outcome))),
+    )
 
 
 def make_table(measure, arguments):

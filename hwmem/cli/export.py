@@ -1,6 +1,8 @@
 """`hwmem export R.hwm FORM -o FILE`: a kept result for other programs. `hwmem schema NAME`: what --json prints, as JSON Schema."""
 
-from hwmem.cli.line import Refused, believing, output_option, print_json, refusing
+from hwmem.cli.files import given
+from hwmem.cli.line import believing, output_option, print_json, refusing
+from hwmem.cli.parser import Refused
 
 FORMS = ("chrome", "c2c", "csv", "parquet", "npz", "smaps")  # those of formats.FORMS, without importing it
 TABLES = ("cores", "lines", "offsets", "events", "series", "space", "gc", "comparison", "run")  # frame.TABLES
@@ -9,7 +11,7 @@ SCHEMAS = ("result", "section", "difference", "workloads", "moments", "litmus", 
 
 def export_commands(command):
     sub = command(export_result, "export", "a kept result in a form that other programs read")
-    sub.add_argument("file", metavar="R.hwm")
+    sub.add_argument("file", type=given, metavar="R.hwm")
     sub.add_argument(
         "form",
         metavar="FORM",

@@ -13,6 +13,7 @@ import threading
 from contextlib import contextmanager
 
 from hwmem.ctrl_c import none_lost
+from hwmem.streams import open_missing
 
 INTERRUPTED = 130  # exit status
 PATIENCE_SECONDS = 0.8
@@ -50,6 +51,7 @@ def heard():
 def whole_process(prog, command):
     """The exit status of `command()`, which is all that this process does. Ctrl-C is one line while it is being loaded, too, and none after
     its end."""
+    open_missing()
     try:
         with none_lost():
             status = command()

@@ -1,6 +1,6 @@
-"""Shared by the commands hwmem and goalloc: parsing a command line, refusing it, answering it.
+"""Shared by the commands hwmem and goalloc: refusing a command line, answering it, and the options that several commands have.
 
-    command_line ── a parser whose mistakes are one line     carry_out ── runs what was asked; the exit status
+    carry_out ── parses (parser.py), runs what was asked; the exit status
 
     Refused, TraceError, ... (errors.py)     2: wrong usage or input
     MachineError                             1: the emulated program failed
@@ -13,35 +13,18 @@ import argparse
 import errno
 import json
 import os
-import re
 import sys
 from contextlib import contextmanager
 
-from hwmem import __version__
 from hwmem.cli.colour import coloured, wanted
+from hwmem.cli.files import given, new_file, picture, workload_or_file
 from hwmem.cli.interruption import INTERRUPTED, heard, listening
+from hwmem.cli.parser import Refused
 from hwmem.errors import Interrupted, LitmusError, MachineError, ResultError, TraceError, WorkloadError
 from hwmem.printable import one_line, printable
 
 FAILED, USAGE = 1, 2
-UNKNOWN_OPTION = re.compile(r"unrecognized arguments: --([\w.-]+)[ =]?([\w.-]+)?")
 ASCII = str.maketrans("█─│└├┌·", "#-|``,.")
-LISTS = ("--set", "--with", "--sweep")  # options that take words with an = until the next option
-
-
-class Refused(Exception):
-    """Wrong usage or input; the message is the line that says so."""
-
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        unknown = UNKNOWN_OPTION.search(message)
-        if unknown:
-            message += (
-                f"; did you mean --set {unknown[1]}={unknown[2] or 'VALUE'}, a parameter of the workload, "
-                f"or --with {unknown[1]}={unknown[2] or 'VALUE'}, a setting of the machine?"
-            )
-        raise Refused(f"{message} (see {self.prog} --help)")
 
 
 def told(error):
@@ -66,7 +49,7 @@ def carry_out(top, words):
     """Do what the command line asks of the parser `top`'s command (None: the process's words); the exit status."""
     try:
         with listening(top.prog):
-            arguments = top.parse_args(program_first(sys.argv[1:] if words is None else words))
+            arguments = top.parse_args(words)
             status = arguments.run(arguments)
             if sys.stdout:
                 sys.stdout.flush()
@@ -93,19 +76,6 @@ def carry_out(top, words):
     return status
 
 
-def program_first(words):
-    """`run --set threads=2 NAME` as `run NAME --set threads=2`: what a list of settings swallows although it is none."""
-    if len(words) < 2 or words[0] != "run" or not words[1].startswith("-"):
-        return words
-    swallowing = False
-    for k, word in enumerate(words):
-        if swallowing and not word.startswith("-") and "=" not in word:
-            return ["run", word, *words[1:k], *words[k + 1 :]]
-        if word.startswith("-"):
-            swallowing = word in LISTS
-    return words
-
-
 def running():
     interrupt = sys.modules.get("hwmem.machine.interrupt")
     return bool(interrupt and interrupt.running)
@@ -117,20 +87,6 @@ def close_stdout():
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def command_line(prog, description):
-    """A parser, and a function that adds to it a subcommand that runs a function."""
-    top = Parser(prog=prog, description=description, allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"{prog} {__version__}")
-    commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-
-    def command(function, name, help, add_help=True):
-        sub = commands.add_parser(name, help=help, description=help, allow_abbrev=False, add_help=add_help)
-        sub.set_defaults(run=function)
-        return sub
-
-    return top, command
 
 
 def json_option(sub):
@@ -162,7 +118,10 @@ def run_command(command, function, registry, example):
     """The subcommand `run`, as far as both commands have it. `registry`: a function that gives the programs."""
     sub = command(function, "run", f"run {example} on an emulated machine", add_help=False)
     sub.add_argument(
-        "workload", metavar="WORKLOAD", help=f"a name from `{sub.prog.split()[0]} list`, or a Python file that registers a workload"
+        "workload",
+        type=workload_or_file,
+        metavar="WORKLOAD",
+        help=f"a name from `{sub.prog.split()[0]} list`, or a Python file that registers a workload",
     )
     sub.add_argument("-h", "--help", action=HelpWithParameters, registry=registry)
     sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="PARAMETER=VALUE", help="the workload's parameters")
@@ -207,49 +166,13 @@ def output_option(sub, metavar, help, required=False):
     sub.add_argument("-o", "--output", type=new_file, metavar=metavar, required=required, help=help)
 
 
-def new_file(path):
-    """Check that a file can be written, before the work that fills it."""
-    folder = os.path.dirname(path) or "."
-    for wrong, code in (
-        (not os.path.isdir(folder), errno.ENOENT),
-        (os.path.isdir(path), errno.EISDIR),
-        (not os.access(folder, os.W_OK), errno.EACCES),
-    ):
-        if wrong:
-            raise argparse.ArgumentTypeError(f"{path}: {os.strerror(code)}")
-    return path
-
-
-def new_folder(path):
-    """Check that a folder can be made, or written into, before the work that fills it."""
-    at = os.path.abspath(path)
-    while not os.path.lexists(at):
-        at = os.path.dirname(at)
-    if not os.path.isdir(at):
-        raise argparse.ArgumentTypeError(f"{path}: {os.strerror(errno.ENOTDIR)}")
-    if not os.access(at, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{path}: {os.strerror(errno.EACCES)}")
-    return path
-
-
 def plot_option(sub, help):
     sub.add_argument("--plot", type=picture, metavar="F", help=f"{help} (.png, .svg or .pdf)")
 
 
-def picture(path):
-    """A file for a picture that can be written and drawn."""
-    from hwmem.report.look import picture_file
-
-    try:
-        picture_file(path)
-    except (ImportError, ValueError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return new_file(path)
-
-
 def draw_plot(what, arguments):
     """Draw the picture of a Result, a Sweep or an Outcome, if requested."""
-    if arguments.plot:
+    if getattr(arguments, "plot", None):
         with refusing():
             what.plot(arguments.plot)
 
@@ -272,7 +195,7 @@ def one_of(option, word, names):
 def machine_options(sub):
     group = sub.add_mutually_exclusive_group()
     group.add_argument("--preset", metavar="P", help="a machine that ships with hwmem (default: generic)")
-    group.add_argument("--config", metavar="F", help="a machine from a TOML file")
+    group.add_argument("--config", type=given, metavar="F", help="a machine from a TOML file")
     sub.add_argument(
         "--with",
         dest="changes",
@@ -334,17 +257,31 @@ def keeping(arguments, keep=None):
 
 def show(result, arguments):
     """Show a result in the requested form, once it is kept and drawn, if requested."""
-    if arguments.output:
-        with refusing():
-            result.save(arguments.output)
-    if "plot" in arguments:  # a picture that cannot be drawn costs no result
-        draw_plot(result, arguments)
-    if arguments.json:
-        print_json(result.to_dict())
-    else:
-        from hwmem.report import report
 
-        say(report(result))
+    def tables():
+        if arguments.json:
+            print_json(result.to_dict())
+        else:
+            from hwmem.report import report
+
+            say(report(result))
+
+    written(tables, arguments.output and (lambda: result.save(arguments.output)), lambda: draw_plot(result, arguments))
+
+
+def written(show, *writes):
+    """Write files by `writes`, functions or what is false, then `show()`: what was computed is shown, and the other files are written, where
+    one cannot be. Raises Refused for the first of those in the end."""
+    refused = []
+    for write in filter(None, writes):
+        try:
+            with refusing():
+                write()
+        except Refused as error:
+            refused.append(error)
+    show()
+    if refused:
+        raise refused[0]
 
 
 def show_parameters(name, described):

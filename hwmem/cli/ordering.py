@@ -2,7 +2,9 @@
 
 import sys
 
-from hwmem.cli.line import Refused, believing, draw, json_option, output_option, print_json, refusing, say
+from hwmem.cli.files import given
+from hwmem.cli.line import believing, draw, json_option, output_option, print_json, refusing, say, written
+from hwmem.cli.parser import Refused
 
 ORDERINGS = ("sc", "tso", "relaxed")
 
@@ -10,7 +12,7 @@ ORDERINGS = ("sc", "tso", "relaxed")
 def ordering_commands(command):
     """Litmus tests and line histories."""
     sub = command(run_litmus, "litmus", "all outcomes of litmus tests under sc, tso and relaxed")
-    sub.add_argument("files", metavar="FILE", nargs="+", help="herd's x86 .litmus, or .json; plain or gzip")
+    sub.add_argument("files", type=given, metavar="FILE", nargs="+", help="herd's x86 .litmus, or .json; plain or gzip")
     sub.add_argument("--random", type=int, default=0, metavar="N", help="also make N random runs")
     sub.add_argument("--ordering", choices=ORDERINGS, default="tso", help="of the random runs and of --show (default tso)")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random runs (default 0)")
@@ -18,7 +20,7 @@ def ordering_commands(command):
     json_option(sub)
 
     sub = command(trace_line, "trace-line", "the history of one line, request by request, from a result with --events")
-    sub.add_argument("file", metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
+    sub.add_argument("file", type=given, metavar="R.hwm", help="a result that `run -o` or `trace -o` has kept")
     sub.add_argument("line", metavar="LINE", nargs="?", help="a variable's name or an address (default: the line with the most requests)")
     output_option(sub, "LINE.svg", "also draw it")
     json_option(sub)
@@ -69,12 +71,14 @@ def trace_line(arguments):
         moments = history(result.events, line, result.config.cores, result.config.protocol)
         name, text = result.line_name(line), history_table(moments, result.config.cores)
         drawn = picture(moments, result.config.cores, f"{result.workload}: {name}")
-    if arguments.output:
-        draw(arguments.output, drawn)
-    if arguments.json:
-        print_json([moment._asdict() for moment in moments])
-    else:
-        say(f"{name}: {len(moments)} requests\n\n{text}")
+    written(
+        lambda: (
+            print_json([moment._asdict() for moment in moments])
+            if arguments.json
+            else say(f"{name}: {len(moments):,} request{'s' * (len(moments) != 1)}\n\n{text}")
+        ),
+        arguments.output and (lambda: draw(arguments.output, drawn)),
+    )
 
 
 def show_classroom(arguments):
@@ -92,6 +96,8 @@ def show_classroom(arguments):
         return
     while lesson.at < (len(LESSON) if arguments.step is None else arguments.step):
         lesson.forward()
-    if arguments.output:
+
+    def drawn():
         draw(arguments.output, picture(history(lesson.log(), BASE // LINE, CORES, arguments.protocol), CORES, "classroom: line a0"))
-    say(lesson.text())
+
+    written(lambda: say(lesson.text()), arguments.output and drawn)

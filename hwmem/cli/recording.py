@@ -1,10 +1,13 @@
 """`hwmem record PROG`, and the options of `hwmem trace` that are about what it makes."""
 
 import argparse
+import errno
 import os
 
 from hwmem.cli.interruption import heard
-from hwmem.cli.line import USAGE, Refused, new_file, refusing
+from hwmem.cli.files import check_apart, new_file
+from hwmem.cli.line import USAGE, refusing
+from hwmem.cli.parser import Refused
 
 ORDERS = ("clock", "conflict", "recorded")  # trace/order.ORDERS, without importing it
 
@@ -28,6 +31,8 @@ def record_program(arguments):
     output = arguments.output
     with refusing():
         output = output or new_file(f"{os.path.basename(words[0])}.trace")
+        files = words if os.sep in words[0] else words[1:]  # a bare name is looked for in PATH
+        check_apart([("the program's command line", word) for word in files], [("-o/--output", output)])
     heard()  # Ctrl-C is the program's; what it leaves is kept
     with refusing():
         status = record(words, output, arguments.heap, arguments.children)
@@ -80,7 +85,8 @@ def wishes_of(arguments, traces):
     from hwmem.runs.recorded import Wishes
 
     if arguments.symbols is not None and not os.path.isdir(arguments.symbols):
-        raise Refused(f"--symbols: {arguments.symbols}: no such folder")
+        wrong = errno.ENOTDIR if os.path.exists(arguments.symbols) else errno.ENOENT
+        raise Refused(f"--symbols: {arguments.symbols}: {os.strerror(wrong)}")
     given = arguments.config is not None or any(change.split("=")[0].strip() == "cores" for change in arguments.changes)
     apart = tuple(split(arguments.apart)) if arguments.apart is not None else ()
     if arguments.apart is not None and not apart:

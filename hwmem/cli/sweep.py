@@ -3,7 +3,9 @@
 import os
 import sys
 
-from hwmem.cli.line import Refused, believing, draw, draw_plot, json_option, keeping, new_file, print_json, refusing, say
+from hwmem.cli.files import given, new_file
+from hwmem.cli.line import believing, draw, draw_plot, json_option, keeping, print_json, refusing, say, written
+from hwmem.cli.parser import Refused
 
 ONE_RUN = ("cores", "classify", "events", "races", "max_cycles", "live")  # options that are about one run
 
@@ -54,14 +56,11 @@ def run_sweep(arguments):
             arguments.seed,
             **workload.parse(arguments.set),
         )
-    if arguments.output:
-        with refusing():
-            done.to_csv(arguments.output)
-    draw_plot(done, arguments)
-    if arguments.json:
-        print_json(done.rows)
-    else:
-        say(done)
+    written(
+        lambda: print_json(done.rows) if arguments.json else say(done),
+        arguments.output and (lambda: done.to_csv(arguments.output)),
+        lambda: draw_plot(done, arguments),
+    )
 
 
 def part(word, values_of):
@@ -73,8 +72,8 @@ def part(word, values_of):
 
 def diff_command(command):
     sub = command(show_difference, "diff", "two results side by side: the settings and the figures that differ")
-    sub.add_argument("first", metavar="A.hwm")
-    sub.add_argument("second", metavar="B.hwm")
+    sub.add_argument("first", type=given, metavar="A.hwm")
+    sub.add_argument("second", type=given, metavar="B.hwm")
     sub.add_argument("--html", type=new_file, metavar="F.html", help="write it as a page")
     json_option(sub)
 
@@ -96,8 +95,11 @@ def show_difference(arguments):
 
         with believing(arguments.second):
             text = comparison(first, second, difference(first, second), short_names(arguments.first, arguments.second))
-        draw(arguments.html, text)
-    if arguments.json:
-        print_json(difference(first, second))
-    else:
-        say(difference_text(first, second, (arguments.first, arguments.second)))
+    written(
+        lambda: (
+            print_json(difference(first, second))
+            if arguments.json
+            else say(difference_text(first, second, (arguments.first, arguments.second)))
+        ),
+        arguments.html and (lambda: draw(arguments.html, text)),
+    )

@@ -8,6 +8,7 @@ The file is run as a module that stands in sys.modules, for numba finds a cached
 folder, as `python tickets.py` runs it, so that it may import the files beside it.
 """
 
+import errno
 import hashlib
 import os
 import sys
@@ -25,8 +26,8 @@ def workload_name(word, registry):
     """The name of a workload; for a Python file, which is run, of the last one it puts into `registry`. Raises WorkloadError."""
     if not word.endswith(".py"):
         return word
-    if not os.path.isfile(word):
-        raise WorkloadError(f"{word}: no such file")
+    if os.path.isdir(word) or not os.path.exists(word):
+        raise WorkloadError(f"{word}: {os.strerror(errno.EISDIR if os.path.isdir(word) else errno.ENOENT)}")
     known = dict(registry.registered)
     with blaming(word):
         run_file(os.path.abspath(word))

@@ -74,13 +74,13 @@ def opened(path):
             raise StreamError("a pipe, and a trace is read more than once")
         stored = open(path, "rb", buffering=0)
     except OSError as error:
-        raise StreamError(error.strerror.lower()) from None
+        raise StreamError(error.strerror) from None
     with stored:
         try:
             start = stored.read(max(map(len, COMPRESSIONS)))
             stored.seek(0)
         except OSError as error:
-            raise StreamError(error.strerror.lower()) from None
+            raise StreamError(error.strerror) from None
         for magic, decompress in COMPRESSIONS.items():
             if start.startswith(magic):
                 with decompress(stored, "rb") as data:

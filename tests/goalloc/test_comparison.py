@@ -75,7 +75,7 @@ def test_a_row_has_every_figure():
     [
         (["--threads", "x"], "--threads: takes numbers, such as 0,1, not 'x'"),
         (["--threads", "0"], "--threads: takes 1 to 64, got 0"),
-        (["--trace", "nowhere.trace"], "nowhere.trace: no such file"),
+        (["--trace", "nowhere.trace"], "nowhere.trace: No such file or directory"),
         (["--allocator", "x"], "--allocator: 'x' is none of bump, first-fit"),
     ],
 )

@@ -119,7 +119,7 @@ def test_the_command_writes_profiles_of_both_programs(tmp_path, monkeypatch, cap
     for words, told in (
         (["-o", heap], "-o, --base: go with NAME"),
         (["map", "--profile", "goroutine"], "--profile: goes with -o or --base"),
-        (["map", "-o", heap, "--base", heap], "--base: must be another file than -o"),
+        (["map", "-o", heap, "--base", heap], f"argument --base: {heap}: must be another file than -o/--output"),
         (["map", "-o", text], "-o: the heap's profile has no text"),
         (["map", "-o", "/nowhere/heap.pb.gz"], "No such file or directory"),
     ):

@@ -288,7 +288,7 @@ def test_results_keep_the_program(folder, tmp_path):
         (["--order", "never"], "invalid choice"),
         (["--stores", "5"], "takes START:END"),
         (["--stores", "9:5"], "takes START:END"),
-        (["--symbols", "/no/such"], "no such folder"),
+        (["--symbols", "/no/such"], "/no/such: No such file or directory"),
         (["--core", "1"], "a recording of threads is replayed alone"),
     ],
 )

@@ -162,7 +162,7 @@ def test_whole_blocks_before_a_bad_line_are_handed_out(write):
 def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
     cut = lzma.compress(b"".join(b" L %08x,8\n" % (n * n) for n in range(9999)))[:-2000]
     os.mkfifo(tmp_path / "pipe")
-    assert refusal(tmp_path / "absent") == "absent: no such file or directory"
+    assert refusal(tmp_path / "absent") == "absent: No such file or directory"
     assert refusal(tmp_path).endswith(": is a directory")
     assert refusal(tmp_path / "pipe") == "pipe: a pipe, and a trace is read more than once"
     assert refusal(write(b"")) == "x.trace: empty file"
