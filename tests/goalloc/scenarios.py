@@ -62,7 +62,9 @@ FROM_HAND_TO_HAND = (
     "a list has one grey object, which a worker's step here takes on for a while; the real assists and workers take it from each other: 280 ms of "
     "assists in the last cycle, here 30"
 )
-NO_ROOM = "two cycles begin a few KiB below their goal, where main has to mark everything before it may allocate: nothing has been when they end"
+NO_ROOM = (
+    "two cycles begin a few KiB below their goal, where main has to mark everything before it may allocate: nothing has been when they end"
+)
 WHERE_IN_A_TREE = "3.2 % in cycle 20: what lives of a tree of 2 MiB hangs on where in it a cycle begins, and so on every byte before"
 # The recording machine's, in cycles: a core is interrupted by way of the hypervisor, which also wakes it: 6.7, 10, 6.7 and 9 us
 VIRTUAL = {"wake_call": 20_000, "wake_idle": 30_000, "shootdown": 20_000, "shootdown_remote": 27_000}
