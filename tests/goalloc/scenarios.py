@@ -55,7 +55,6 @@ CLEARING = "memory is cleared by 8 bytes here, a line at a time from beyond the 
 LINES = (
     "272 lists are emptied by two atomic stores each, here on lines that the program has driven from L1 and L2 and that nothing prefetches"
 )
-COLD = "no instructions are fetched here: after a sleep the real code of pauses and workers is cold"
 LOADED = "recorded beside other load, 204 us; at real-time priority on two cores 34 to 54 us, medians of seven runs (11 to 19 cycles)"
 LOADED_TOO = "recorded beside other load, 145 us; not recorded at real-time priority"
 FROM_HAND_TO_HAND = (
@@ -71,8 +70,6 @@ VIRTUAL = {"wake_call": 20_000, "wake_idle": 30_000, "shootdown": 20_000, "shoot
 NOT_MET = {  # (configuration, scenario, figure): why
     ("P1_fifo", "explicit_gc", "scanned"): "the recorded program keeps its objects in slices, of 24 bytes each, and in a second array",
     ("P1_fifo", "binary_trees", "scanned"): WHERE_IN_A_TREE,
-    ("P1", "finalizers", "processors"): COLD,
-    ("P1", "finalizers", "pause"): COLD,  # at the bound: 6.0 for 12.0
     ("P1", "large_churn", "processors"): CLEARING,
     ("P1", "large_churn", "pause"): LINES,
     ("P1", "noscan_churn", "pause"): LINES,
