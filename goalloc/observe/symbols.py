@@ -14,6 +14,7 @@ from goalloc.layout import (
     CENTRAL_STRIDE,
     STACKPOOL_STRIDE,
     SYMBOLS,
+    consistentHeapStats,
     g_,
     gcCPULimiterState,
     gcControllerState,
@@ -89,6 +90,7 @@ def variables():
                 found += structure(f"mheap_.central[{spanclass}].{name}[{k}]", start, spanSet)
     for k in range(3):
         found += structure(f"memstats.heapStats[{k}]", V.memstats + k * heapStatsDelta.sizeof, heapStatsDelta)
+    found += [s for s in structure("memstats.heapStats", V.memstats, consistentHeapStats) if s[0] != "memstats.heapStats.stats"]
     found += [s for s in structure("memstats", V.memstats, mstats) if s[0] != "memstats.heapStats"]
     for name, space in BY_FIELD.items():
         found += structure(name, getattr(V, name), space)

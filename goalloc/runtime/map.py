@@ -1,5 +1,7 @@
 """A map of the emulated program as Python drives it: one entry at a time, or many in one jitted loop."""
 
+import contextlib
+
 import numpy as np
 
 from hwmem._jit import kernel
@@ -87,12 +89,16 @@ class Map:
 
     def items(self):
         """for k, v := range m: (key, value) of its entries from a random one on. The map may change meanwhile."""
-        p, it, t = self.rt.process, self.rt.globals(hiter.sizeof // 8), self.rt.process.thread_on(self.core)
-        self.rt.machine.state.thread[t].guest[P.SIZE] = self.maptype
-        self.rt.call(self.core, P.DOOR_MAP, self.address, it, ITER_INIT)
-        while key := p.load(it + hiter.key, core=self.core):
-            yield p.load(key, core=self.core), p.load(p.load(it + hiter.elem, core=self.core), core=self.core)
-            self.rt.call(self.core, P.DOOR_MAP, it, 0, ITER_NEXT)
+        rt, p, t = self.rt, self.rt.process, self.rt.process.thread_on(self.core)
+        it = rt.free_iterators.pop() if rt.free_iterators else rt.globals(hiter.sizeof // 8)
+        rt.machine.state.thread[t].guest[P.SIZE] = self.maptype
+        rt.call(self.core, P.DOOR_MAP, self.address, it, ITER_INIT)
+        with contextlib.suppress(GeneratorExit):  # the loop may be left
+            while key := p.load(it + hiter.key, core=self.core):
+                yield p.load(key, core=self.core), p.load(p.load(it + hiter.elem, core=self.core), core=self.core)
+                rt.call(self.core, P.DOOR_MAP, it, 0, ITER_NEXT)
+        p.write(it, bytes(hiter.sizeof), core=self.core)  # a frame's variable in Go: it holds the map no longer
+        rt.free_iterators.append(it)
 
     def __iter__(self):
         return (key for key, _ in self.items())

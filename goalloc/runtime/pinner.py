@@ -14,6 +14,7 @@ from goalloc import params as P
 from goalloc.errors import FatalError
 from goalloc.gc import door
 from goalloc.layout import p_
+from goalloc.runtime.collect import hold, let_go
 from goalloc.runtime.slice import Slice
 from goalloc.types import array, int64, pointer, struct
 
@@ -41,8 +42,8 @@ class Pinner:
     def drop(self):
         """The program's variable is gone, and with it, at the next collection, what it points to: the end, if anything is pinned."""
         if self.address is not None:
-            self.rt.write_pointer(self.slot, 0, self.core)
-            self.address = None
+            let_go(self.rt, self.slot, self.core)
+            self.address = self.slot = None
 
     def unpin(self):
         """Unpin(): of all that were pinned, as often as each was."""
@@ -56,16 +57,14 @@ class Pinner:
 
     def _begin(self):
         rt, core = self.rt, self.core
-        if self.slot is None:
-            self.slot = rt.globals(1)
         cache = rt.ps[core] + p_.pinnerCache
         self.address = rt.process.load(cache)
         if self.address:
-            rt.write_pointer(self.slot, self.address, core)
+            self.slot = hold(rt, self.address, core)
             rt.write_pointer(cache, 0, core)
             return
         self.address = rt.new(PINNER, core=core)
-        rt.write_pointer(self.slot, self.address, core)
+        self.slot = hold(rt, self.address, core)
         self._refer(self._empty())
         rt.set_finalizer(self.address, lambda address: end_leak(rt, core, address), core)
 

@@ -138,6 +138,7 @@ class Runtime(Values, Collecting, Looking):
         self.places = {}  # where goroutines are: what the goroutine profile calls it
         self._global_names = {}  # address: (its end, name)
         self.finalizers, self.pins, self.free_pins = {}, {}, []  # number: callback; address: variables that hold it
+        self.free_iterators = []  # variables of range loops that have ended
         self._register, self.main = 0, None  # main: the goroutine of a program that was recorded
         self.turns = True  # a call begins with the turns of the collector's goroutines
         self._load_program()

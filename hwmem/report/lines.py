@@ -59,9 +59,9 @@ def line_row(row):
 
 def variables(row):
     """The first and the last variable that were touched on the line; of elements of one array, counters[0..3]."""
-    names = list(dict.fromkeys(offset["symbol"] for offset in sorted(row["offsets"], key=lambda o: o["offset"])))
-    if len(names) == 1:
-        return names[0]
+    names = list(dict.fromkeys(offset["symbol"] for offset in sorted(row["offsets"], key=lambda o: o["offset"]) if offset["symbol"]))
+    if len(names) < 2:
+        return "".join(names)
     first, last = ELEMENT.fullmatch(names[0]), ELEMENT.fullmatch(names[-1])
     if first and last and first["array"] == last["array"]:
         return f"{first['array']}[{first['index']}..{last['index']}]"

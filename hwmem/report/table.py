@@ -167,6 +167,8 @@ def grid_table(grid, factor=False):
         title += f", by {grid['column']}"
     elif grid["column"]:
         columns = [f"{grid['column']}={c}" for c in columns]
+    elif len(columns) == 1:
+        columns = title.split(maxsplit=1)[:1]  # nothing is compared: cycles
     rows = [list(cells) for cells in grid["cells"]]
     if factor and len(columns) > 1:
         factors = [row[0] / min(row) for row in rows]

@@ -1,7 +1,7 @@
 """The command: python -m tests.goalloc.record_returning: writes tests/oracles/go/returning.json.gz anew.
 
-Runs live/returning forty times in each way, since small objects go several ways, and once beneath the kernel's tracepoint exceptions:page_fault_user, which has the address and the
-instruction of every fault. Needs Go 1.21.13 and, for tracefs, root.
+Runs live/returning forty times with either size and either madvise, since with small objects the figures vary, and once beneath the kernel's
+tracepoint exceptions:page_fault_user, which has the address and the instruction of every fault. Needs Go 1.21.13 and, for tracefs, root.
 """
 
 import bisect

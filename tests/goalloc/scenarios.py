@@ -55,22 +55,21 @@ CLEARING = "memory is cleared by 8 bytes here, a line at a time from beyond the 
 LINES = (
     "272 lists are emptied by two atomic stores each, here on lines that the program has driven from L1 and L2 and that nothing prefetches"
 )
-COLD = "no instructions are fetched here: after a sleep the real code of pauses and workers is cold"
 LOADED = "recorded beside other load, 204 us; at real-time priority on two cores 34 to 54 us, medians of seven runs (11 to 19 cycles)"
 LOADED_TOO = "recorded beside other load, 145 us; not recorded at real-time priority"
 FROM_HAND_TO_HAND = (
     "a list has one grey object, which a worker's step here takes on for a while; the real assists and workers take it from each other: 280 ms of "
     "assists in the last cycle, here 30"
 )
-NO_ROOM = "two cycles begin a few KiB below their goal, where main has to mark everything before it may allocate: nothing has been when they end"
+NO_ROOM = (
+    "two cycles begin a few KiB below their goal, where main has to mark everything before it may allocate: nothing has been when they end"
+)
 WHERE_IN_A_TREE = "3.2 % in cycle 20: what lives of a tree of 2 MiB hangs on where in it a cycle begins, and so on every byte before"
 # The recording machine's, in cycles: a core is interrupted by way of the hypervisor, which also wakes it: 6.7, 10, 6.7 and 9 us
 VIRTUAL = {"wake_call": 20_000, "wake_idle": 30_000, "shootdown": 20_000, "shootdown_remote": 27_000}
 NOT_MET = {  # (configuration, scenario, figure): why
     ("P1_fifo", "explicit_gc", "scanned"): "the recorded program keeps its objects in slices, of 24 bytes each, and in a second array",
     ("P1_fifo", "binary_trees", "scanned"): WHERE_IN_A_TREE,
-    ("P1", "finalizers", "processors"): COLD,
-    ("P1", "finalizers", "pause"): COLD,  # at the bound: 6.0 for 12.0
     ("P1", "large_churn", "processors"): CLEARING,
     ("P1", "large_churn", "pause"): LINES,
     ("P1", "noscan_churn", "pause"): LINES,

@@ -143,6 +143,18 @@ def test_bad_use_ends_in_gos_words(how, words):
     rt.check()
 
 
+def test_pinners_that_are_dropped_leave_no_variables(rt):
+    def pin_and_drop():
+        pinner = rt.pinner()
+        pinner.pin(rt.mallocgc(64))
+        pinner.unpin()
+        pinner.drop()
+        return rt.metrics()["/gc/scan/globals:bytes"]
+
+    first = pin_and_drop()
+    assert {pin_and_drop() for _ in range(5)} == {first}
+
+
 def test_a_pinned_object_lives_until_it_is_unpinned_as_often(rt):
     x = rt.new(NODE)
     rt.pin(x)

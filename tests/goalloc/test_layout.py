@@ -10,7 +10,8 @@ from recorded import oracle
 
 from goalloc import constants, layout, params
 from goalloc.observe.inspect import Inspector
-from goalloc.layout import rules, variables as V
+from goalloc.observe.symbols import variables
+from goalloc.layout import mstats, rules, variables as V
 from hwmem import params as linux
 
 LAYOUT = oracle("layout")
@@ -181,3 +182,13 @@ def test_start_up_makes_the_system_calls_of_the_real_program_in_their_order():
     real = [(row[0], row[2], row[3]) for row in rows]
     span_bits = real.index(("mmap", 65536, "PROT_READ|PROT_WRITE")) + 2
     assert span_bits > 15 and ours[:span_bits] == real[:span_bits]
+
+
+def test_the_words_of_the_statistics_have_names():
+    """Whatever of memstats is contended, the table of lines says which field it is."""
+    named = sorted((start, start + size) for name, start, size, _ in variables() if name.startswith("memstats."))
+    end = V.memstats
+    for start, after in named:
+        assert start == end
+        end = after
+    assert end == V.memstats + mstats.sizeof

@@ -179,3 +179,35 @@ def test_a_cleared_map_is_empty_and_keeps_its_buckets(runtime):
     m.assign(range(300), range(300))
     assert sorted(m.items()) == [(i, i) for i in range(300)] and m.field("buckets") == buckets
     rt.check()
+
+
+def test_a_range_that_has_ended_or_was_left_holds_the_map_no_longer():
+    """In Go its iterator is a variable of a frame: the map's buckets are garbage with the map, and the globals have not grown."""
+    rt = Runtime(gomaxprocs=1, collects=True)
+    root = rt.globals(1)
+    for _ in range(3):
+        m = rt.make_map()
+        rt.write_pointer(root, m.address)
+        m.assign(range(5000), range(5000))
+        assert len(list(m.items())) == 5000
+        for _ in m.items():
+            for _ in m.items():
+                break
+        globals_, full = rt.metrics()["/gc/scan/globals:bytes"], rt.memstats()["HeapAlloc"]
+        rt.write_pointer(root, 0)
+        rt.gc()
+        assert rt.memstats()["HeapAlloc"] < full - 100_000
+    rt.gc()
+    assert rt.metrics()["/gc/scan/globals:bytes"] == globals_
+
+
+def test_a_range_that_has_not_ended_holds_the_map():
+    rt = Runtime(gomaxprocs=1, collects=True)
+    root, m = rt.globals(1), rt.make_map()
+    rt.write_pointer(root, m.address)
+    m.assign(range(5000), range(5000))
+    items = m.items()
+    seen = [next(items)]
+    rt.write_pointer(root, 0)
+    rt.gc()
+    assert sorted([*seen, *items]) == [(i, i) for i in range(5000)]

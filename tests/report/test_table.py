@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmem.report.table import table, wrapped
+from hwmem.report.table import grid_table, table, wrapped
 
 WORDS = st.text("abcdefgh .(", max_size=60).map(str.strip)
 NUMBERS = st.integers(0, 10**9)
@@ -58,6 +58,18 @@ def test_each_block_names_its_rows():
     assert len(blocks) > 1
     for block in blocks:
         assert [line.split()[:2] for line in block.splitlines()[-4:]] == [["1", "bump"], ["1", "buddy"], ["4", "bump"], ["4", "buddy"]]
+
+
+def test_where_nothing_is_compared_the_column_says_what_it_is():
+    grid = {
+        "title": "cycles per box, each thread",
+        "row": "gomaxprocs",
+        "rows": [1, 2],
+        "column": None,
+        "columns": [None],
+        "cells": [[5.5], [7.0]],
+    }
+    assert grid_table(grid).splitlines()[1].split() == ["gomaxprocs", "cycles"]
 
 
 def test_headers_give_way_before_cells_and_cells_before_the_table_is_cut():
