@@ -61,7 +61,7 @@ READING = (
     # Recorded programs
     "hwmem.trace", "hwmem.trace.recorder", "hwmem.trace.trace", "hwmem.trace.order", "hwmem.trace.words", "hwmem.trace.uses", "hwmem.trace.shared",
     "hwmem.trace.recording", "hwmem.trace.log", "hwmem.trace.references", "hwmem.trace.elf", "hwmem.trace.spill", "hwmem.trace.program",
-    "hwmem.trace.parse", "hwmem.trace.champsim", "hwmem.trace.stream",
+    "hwmem.trace.champsim", "hwmem.trace.parse", "hwmem.trace.stream",
     # The machine from Python
     "hwmem.machine", "hwmem.machine.answers", "hwmem.machine.machine", "hwmem.machine.files", "hwmem.machine.process",
     "hwmem.machine.groups", "hwmem.machine.segments", "hwmem.machine.calls", "hwmem.machine.accesses", "hwmem.machine.player",

@@ -30,7 +30,7 @@ from hwmem.observe import check, counters
 from hwmem.proc import memory
 from hwmem.proc.status import COMM
 from hwmem.machine.process import Process, spawn
-from hwmem.machine.player import Player
+from hwmem.machine.player import HIGHEST, Player
 from hwmem.units import format_size
 
 ROOT, USER = 0, 1000  # user ids
@@ -180,10 +180,12 @@ class Machine:
         is the whole address space and was there before (machine/replay.py). Raises TypeError, ValueError, SegmentationFault;
         after Ctrl-C Interrupted, a KeyboardInterrupt whose `result` is the counters so far.
         """
-        owner, before = self._own(process) or self.stand_in(), None
+        owner, before = self._own(process), None
+        end = HIGHEST if owner else self.stand_in_end
+        owner = owner or self.stand_in()
         try:
             before = counters.raw(self)
-            Player(self, owner, core).play(trace)
+            Player(self, owner, core, end=end).play(trace)
             return counters.named(self, counters.raw(self) - before)
         except KeyboardInterrupt:
             raise Interrupted(None if before is None else counters.named(self, counters.raw(self) - before)) from None
@@ -210,6 +212,11 @@ class Machine:
                 self.state.vma[v].vm_flags |= P.VM_EXISTED
                 v = int(self.state.vma[v].next) - 1
         return process
+
+    @property
+    def stand_in_end(self):
+        """Where a trace's references have ended in a stand-in."""
+        return P.TASK_END[0] if self.config.mmu else HIGHEST
 
     def counters(self):
         """Nested dict of counts since the machine was made or reset; names in docs/counters.md."""

@@ -11,6 +11,7 @@ n % cores (and the prompt's one emulated thread there). Cycles that a trace says
 
 import numpy as np
 
+from hwmem.errors import SegmentationFault
 from hwmem.machine.arguments import int64_array
 from hwmem.machine.enter import place_thread
 from hwmem.machine.interrupt import in_parts
@@ -19,18 +20,20 @@ from hwmem.machine.where import nobodys_places
 
 SEVERAL_RECORDS = 1 << 16  # references of each of several traces in memory at a time
 NOWHERE = np.zeros(0, np.int64)
+HIGHEST = 2**63 - 1
 
 
 class Player:
     """Plays traces on `machine` in the memory of `owner`, a Process. `core`: a core, an array of one a reference, or None.
-    `places`: where.new_places(True), to be filled."""
+    `places`: where.new_places(True), to be filled. `end`: where references have ended, in a process that has all below it."""
 
-    def __init__(self, machine, owner, core=None, places=None):
+    def __init__(self, machine, owner, core=None, places=None, end=HIGHEST):
         self.machine, self.owner = machine, owner
         self.places = nobodys_places() if places is None else places
         self.core = core if core is None or isinstance(core, (int, np.integer)) else checked_cores(machine, core)
         if isinstance(self.core, (int, np.integer)):
             machine.check_core(self.core)
+        self.end = end
         self.made = 0  # references
         self.counted = False  # whether it is known that there is a core for each
         self.core_of = {}  # thread of the trace -> its core
@@ -39,6 +42,12 @@ class Player:
         """All of `trace`: an opened trace, several, or arrays (addresses, is_store[, sizes])."""
         try:
             self.play_all(trace)
+        except SegmentationFault as fault:
+            if self.end == HIGHEST:
+                raise
+            raise ValueError(
+                f"addresses: {fault.address:#x} is not below {self.end:#x}, where user space ends; a machine without an MMU (mmu=False) replays it"
+            ) from None
         finally:
             if not self.machine.config.mmu:
                 forget_addresses(self.machine.state)
@@ -50,8 +59,8 @@ class Player:
         if isinstance(self.core, np.ndarray) and hasattr(trace, "blocks"):
             self.expect(sum(trace.counts[:2]))
             self.counted = True
-        if self.places.on and hasattr(trace, "located"):
-            for block, instruction in trace.located():
+        if hasattr(trace, "located"):
+            for block, instruction in trace.located(instructions=self.places.on, end=self.end):
                 self.play_block(*block, instruction)
         else:
             for block in blocks_of(trace):
@@ -138,7 +147,7 @@ class Player:
             raise ValueError("core: several traces run on a core each; name none")
         if len(traces) > cores:
             raise ValueError(f"trace: {len(traces)} traces need as many cores, and the machine has {cores}")
-        queue = Queue(traces, self.places.on)
+        queue = Queue(traces, self.places.on, self.end)
         threads = self.threads()
         self.core_of = {n: n for n in range(len(traces))}
         while queue.fill():
@@ -151,8 +160,8 @@ class Player:
 class Queue:
     """The pending references of several traces: trace n's are at[n] to end[n] of the arrays; end[n] = -1: it is over."""
 
-    def __init__(self, traces, located):
-        self.sources = [trace.located(SEVERAL_RECORDS, bool(located)) for trace in traces]
+    def __init__(self, traces, located, end):
+        self.sources = [trace.located(SEVERAL_RECORDS, bool(located), end) for trace in traces]
         n = len(traces) * SEVERAL_RECORDS
         self.arrays = (
             np.empty(n, np.int64),

@@ -299,7 +299,7 @@ def replay(traces, config=None, core=None, watch=None, top=TOP, wishes=None):
 
         return replay_recording(traces[0], config, watch if watch.c2c is not None else watch._replace(c2c=False), top, wishes or Wishes())
     machine, places = Machine(config), new_places(top > 0)
-    player = Player(machine, machine.stand_in(), core, places)
+    player = Player(machine, machine.stand_in(), core, places, machine.stand_in_end)
     threads = player.threads().tolist()
     watch = watch if watch.c2c is not None else watch._replace(c2c=len(traces) > 1 or traces[0].format == "cores")
     wall, counters, stopped = watch.over(machine, threads, lambda: player.play(traces if len(traces) > 1 else traces[0]))

@@ -8,14 +8,16 @@ run on a core each. Source: ChampSim, inc/trace_instruction.h.
 
 import numpy as np
 
+from hwmem.trace.parse import BEYOND, REASONS, TOO_HIGH
 from hwmem.trace.stream import DAMAGE, StreamError, opened
 
 INSTRUCTION = np.dtype(
     [("ip", "<u8"), ("branch", "u1"), ("taken", "u1"), ("registers", "u1", 6), ("stores", "<u8", 2), ("loads", "<u8", 4)]
 )
 CHUNK = 1 << 14  # instructions
-HIGHEST = 2**63 - 2
+HIGHEST = 2**63 - 2  # address
 FEWEST = 16  # records, by which a file is known
+FEWEST_CUT = 4  # ... that has only those and a part of another
 
 
 def looks_like(path):
@@ -25,9 +27,10 @@ def looks_like(path):
             head = read(data, 64 * FEWEST)
     except DAMAGE:
         return False
-    if len(head) < 64 or len(head) % 64 or b"\0" not in head:
+    whole = len(head) // 64
+    if whole < (FEWEST_CUT if len(head) % 64 else 1) or b"\0" not in head:
         return False
-    first = np.frombuffer(head, INSTRUCTION)
+    first = np.frombuffer(head, INSTRUCTION, whole)
     return bool((first["branch"] <= 1).all() and (first["taken"] <= 1).all() and (first["ip"] != 0).all() and (first["ip"] < HIGHEST).all())
 
 
@@ -39,8 +42,9 @@ def read(data, n):
     return bytes(found)
 
 
-def chunks(path):
-    """(addresses, is_store, instructions' addresses, number of instructions) of stretches of the file. Raises StreamError."""
+def chunks(path, end=HIGHEST + 1):
+    """(addresses, is_store, instructions' addresses, number of instructions) of stretches of the file, whose references end at `end` or
+    before. Raises StreamError."""
     with opened(path) as (_, data):
         done = 0
         while True:
@@ -56,7 +60,9 @@ def chunks(path):
             both = np.concatenate([records["loads"], records["stores"]], axis=1)
             row, column = np.nonzero(both)
             addresses = both[row, column]
-            if len(addresses) and addresses.max() > HIGHEST:
-                raise StreamError(f"instruction {done + int(row[addresses.argmax()]) + 1}: an address beyond 2^63")
+            if len(addresses) and addresses.max() > min(end - 1, HIGHEST):
+                first = int(np.argmax(addresses > min(end - 1, HIGHEST)))
+                reason = REASONS[BEYOND if addresses[first] <= HIGHEST else TOO_HIGH].format(end=end)
+                raise StreamError(f"instruction {done + int(row[first]) + 1}: {reason}")
             yield addresses.astype(np.int64), column >= 4, records["ip"][row].astype(np.int64), len(records)
             done += len(records)

@@ -30,7 +30,7 @@ LARGEST_SIZE = 4096  # bytes of one reference; lackey's own limit is 512
 WORD_SIZE = 4  # Dinero takes every din reference as one aligned word; so where no size is said
 MOST_COMPUTE = 2**31 - 1  # cycles before one reference
 MOST_CORES = 1 << 16
-BAD_KIND, BAD_HEX, TOO_HIGH, NO_SIZE, BAD_SIZE, TRAILING, BAD_LABEL, EMPTY, COLUMNS, BAD_COMPUTE, BAD_CORE = range(1, 12)
+BAD_KIND, BAD_HEX, TOO_HIGH, NO_SIZE, BAD_SIZE, TRAILING, BAD_LABEL, EMPTY, COLUMNS, BAD_COMPUTE, BAD_CORE, BEYOND = range(1, 13)
 REASONS = {
     BAD_KIND: "not a line of this format",
     BAD_HEX: "the address is not a hexadecimal number",
@@ -43,6 +43,7 @@ REASONS = {
     COLUMNS: "a number follows the reference: a column that this format does not have",
     BAD_COMPUTE: f"not a number of cycles, or more than {MOST_COMPUTE} before one reference",
     BAD_CORE: f"the core is not P and a number below {MOST_CORES}",
+    BEYOND: "the reference does not end in user space, which ends at {end:#x}; without an MMU (--with mmu=false) it is replayed",
 }
 
 CURSOR = np.dtype(
@@ -60,6 +61,7 @@ CURSOR = np.dtype(
         ("thread", np.int64),  # who does it
         ("compute", np.int64),  # cycles since the last reference
         ("instruction", np.int64),  # address of the last fetch
+        ("highest", np.int64),  # where a reference has ended
     ]
 )
 
@@ -77,9 +79,11 @@ UPPER_CASE = 0xDF  # mask: a letter's capital
 HIGHEST = 2**63 - 1
 
 
-def new_cursor():
-    """A cursor at the start of a file."""
-    return np.zeros(1, CURSOR).view(np.recarray)[0]
+def new_cursor(highest=HIGHEST):
+    """A cursor at the start of a file, whose references end at `highest` or before."""
+    c = np.zeros(1, CURSOR).view(np.recarray)[0]
+    c.highest = highest
+    return c
 
 
 @kernel
@@ -112,8 +116,8 @@ def read_lines(c, grammar, text, records):
             if after < 0:
                 after = empty_line(c, text, start, after)
         kind = c.kind
-        if after >= 0 and kind <= MODIFY and c.address > HIGHEST - c.length:
-            after = -TOO_HIGH
+        if after >= 0 and kind <= MODIFY and c.address > c.highest - c.length:
+            after = -TOO_HIGH if c.address > HIGHEST - c.length else -BEYOND
         if after < 0:
             c.error = -after
             return
@@ -259,10 +263,10 @@ def label_line(c, grammar, text, i):
     if not is_blank(text[i + 1]):
         return -BAD_KIND
     i = prefixed_hex(c, text, skip_blanks(text, i + 1))
+    if i >= 0 and not is_blank(text[i]) and not ends(text, i):
+        i = -BAD_HEX
     if i < 0:
-        return i
-    if not is_blank(text[i]) and not ends(text, i):
-        return -BAD_HEX
+        return -BAD_COMPUTE if label == 2 and grammar == DATA else i
     if label == 2 and grammar == DATA:
         c.kind = COMPUTE
         if c.address > MOST_COMPUTE - c.compute:

@@ -109,16 +109,17 @@ class Trace:
         """Yield Blocks of at most `records` references (2 or more), none of them empty."""
         return (block for block, _ in self.located(records, False))
 
-    def located(self, records=BLOCK_RECORDS, instructions=True):
-        """`blocks`, each with an int64 array of the instructions' addresses, empty where the format has no fetches."""
+    def located(self, records=BLOCK_RECORDS, instructions=True, end=parse.HIGHEST):
+        """`blocks`, each with an int64 array of the instructions' addresses, empty where the format has no fetches. A reference that does
+        not end at `end` or before is refused."""
         if records < 2:
             raise ValueError(f"records takes 2 or more (a modify is two), not {records}")
         if self.format == "threads":
             return self._recorded(records)
         if self.format == "champsim":
-            return self._champsim(records, instructions)
+            return self._champsim(records, instructions, end)
         if self._whole is None or (instructions and self.path is not None):
-            return self._read(records, instructions and self.format in ("lackey", "din", "xdin", "memtrace"))
+            return self._read(records, instructions and self.format in ("lackey", "din", "xdin", "memtrace"), end)
         return self._slices(records)
 
     def recording(self, folder=None):
@@ -137,10 +138,10 @@ class Trace:
         counts = [sum(getattr(thread, name) for thread in recording.threads) for name in ("loads", "stores", "instructions")]
         self._counts = TraceCounts(*counts[:2], recording.modifies, counts[2], recording.lines)
 
-    def _champsim(self, records, instructions):
+    def _champsim(self, records, instructions, end):
         loads = stores = count = 0
         try:
-            for addresses, is_store, pcs, number in champsim.chunks(self.path):
+            for addresses, is_store, pcs, number in champsim.chunks(self.path, end):
                 count += number
                 stores += int(np.count_nonzero(is_store))
                 loads += len(is_store) - int(np.count_nonzero(is_store))
@@ -159,8 +160,8 @@ class Trace:
         for start in range(0, len(self._whole.addresses), records):
             yield Block(*(array[start : start + records] for array in self._whole)), np.zeros(0, np.int64)
 
-    def _read(self, records, instructions):
-        c, stores, loads = parse.new_cursor(), 0, 0
+    def _read(self, records, instructions, end):
+        c, stores, loads = parse.new_cursor(end), 0, 0
         grammar = FORMATS[self.format].grammar
         arrays = _new_arrays(records, instructions)
         try:
@@ -190,7 +191,7 @@ class Trace:
     def _malformed(self, c, text):
         start = int(c.position)
         line = bytes(text[start : min(start + _EXCERPT_BYTES, int(c.end))]).split(b"\n")[0]
-        return f"{self.path}:{c.line + 1}: {parse.REASONS[int(c.error)]} ({self.format}): {_shown(line)}"
+        return f"{self.path}:{c.line + 1}: {parse.REASONS[int(c.error)].format(end=int(c.highest))} ({self.format}): {_shown(line)}"
 
     @property
     def counts(self):
@@ -254,7 +255,7 @@ def _format_of(path, lines):
                 return "data" if name == "din" and _is_data(path, lines) else name
         if not _SKIPPED.match(line):
             raise TraceError(f"{path}:{number}: neither {', '.join(FORMATS)}: {_shown(line[:_EXCERPT_BYTES])}")
-    return "lackey"  # nobody else writes such lines
+    return "lackey" if any(map(bytes.strip, lines)) else "din"  # nobody but valgrind speaks in a trace; empty lines mean nothing in others
 
 
 def _is_data(path, lines):

@@ -76,6 +76,23 @@ def test_a_cut_off_trace_of_champsim_is_refused(tmp_path):
         open_trace(tmp_path / "x", "champsim").read()
 
 
+@pytest.mark.parametrize("more", [1, 3, 63])
+def test_a_short_trace_of_champsim_with_a_part_of_an_instruction_is_called_cut_off(tmp_path, more):
+    (tmp_path / "t").write_bytes(b"".join(instruction(0x400000, [64 * n]) for n in range(1, 6)) + bytes(more))
+    with pytest.raises(TraceError, match=f"t: cut off: {more} bytes after instruction 5"):
+        open_trace(tmp_path / "t").read()
+
+
+def test_an_address_of_champsim_beyond_user_space_is_refused_by_instruction(tmp_path):
+    (tmp_path / "t").write_bytes(b"".join(instruction(0x400000, [address]) for address in (64, 0x7FFFFFFFEFFF, 0x7FFFFFFFF000, 128)))
+    with pytest.raises(TraceError, match="t: instruction 3: the reference does not end in user space"):
+        replay(open_trace(tmp_path / "t"), MachineConfig())
+    assert replay(open_trace(tmp_path / "t"), MachineConfig(mmu=False)).counters["cores"][0]["loads"] == 4
+    (tmp_path / "t").write_bytes(b"".join(instruction(0x400000, [address]) for address in (64, 2**63)))
+    with pytest.raises(TraceError, match="t: instruction 2: the reference does not end below 2.63"):
+        replay(open_trace(tmp_path / "t"), MachineConfig(mmu=False))
+
+
 def test_text_and_other_files_are_not_taken_for_champsims(tmp_path):
     (tmp_path / "t").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(500))
     with pytest.raises(TraceError):

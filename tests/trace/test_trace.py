@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import hwmem
 from hwmem.errors import TraceError
+from hwmem.runs.job import replay
 from hwmem.trace import Block, Trace, open_trace, trace as trace_module
 from hwmem.trace.stream import whole_lines
 
@@ -163,7 +165,7 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
     cut = lzma.compress(b"".join(b" L %08x,8\n" % (n * n) for n in range(9999)))[:-2000]
     os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path / "absent") == "absent: No such file or directory"
-    assert refusal(tmp_path).endswith(": is a directory")
+    assert refusal(tmp_path).endswith(": Is a directory")
     assert refusal(tmp_path / "pipe") == "pipe: a pipe, and a trace is read more than once"
     assert refusal(write(b"")) == "x.trace: empty file"
     assert refusal(write(gzip.compress(b""))) == "x.trace: empty file"
@@ -178,6 +180,8 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
     )
     assert refusal(write(b"==7== hi\nI  40,3\n")) == "x.trace: no data references in 2 lines (1 instruction fetches)"
     assert refusal(write(b"==7== hi\n")) == "x.trace: no data references in 1 lines (0 instruction fetches)"
+    assert refusal(write(b"\n\r\n \n")) == "x.trace: no data references in 3 lines (0 instruction fetches)"
+    assert refusal(write(b"\n L 40,8\n")) == "x.trace:1: the line is empty (lackey): ''"
     assert refusal(write(b"0 40\n4 0\n")) == "x.trace:2: neither a read, a write nor an instruction fetch (din): '4 0'"
     assert refusal(write(b"1 0 0x40 1\n1 0 0x80 1\n")) == (
         "x.trace:1: a number follows the reference: a column that this format does not have (din): '1 0 0x40 1'"
@@ -189,6 +193,43 @@ def test_every_unreadable_file_is_refused_with_one_clear_line(write, tmp_path):
     assert refusal(write(b" L 40,8\n"), format="din") == ("x.trace:1: neither a read, a write nor an instruction fetch (din): ' L 40,8'")
     assert refusal(write(cut)).partition(": ")[2].startswith("damaged or cut off (")
     assert refusal(write(gzip.compress(b" L 40,8\n")[:9])).startswith("x.trace: damaged or cut off (")
+
+
+@pytest.mark.parametrize("value", ["8000000000000000", "-1", "80000000", "5x"])
+def test_what_is_no_number_of_cycles_is_called_so(write, value):
+    words = f"not a number of cycles, or more than 2147483647 before one reference (data): '2 {value}'"
+    assert refusal(write(f"0 40\n2 {value}\n".encode()), format="data") == f"x.trace:2: {words}"
+    assert "cycles" not in refusal(write(f"0 40\n1 {value * 2}x\n".encode()), format="data")
+
+
+USER_END = 0x7FFFFFFFF000  # Linux: TASK_SIZE of x86-64 with four levels
+
+
+@pytest.mark.parametrize("address, size", [(USER_END, 4), (USER_END - 4, 8), (2**47, 1), (2**63 - 16, 8)])
+def test_what_does_not_end_in_user_space_is_refused_by_line_and_without_an_mmu_replayed(write, address, size):
+    path = write(f" L 40,8\n L {USER_END - 8:x},8\n S {address:x},{size}\n".encode())
+    words = f"the reference does not end in user space, which ends at {USER_END:#x}; without an MMU \\(--with mmu=false\\) it is replayed"
+    for whole in (
+        lambda: hwmem.Machine().replay(open_trace(path)),
+        lambda: replay(open_trace(path)),
+        lambda: replay([open_trace(path)] * 2),
+    ):
+        with pytest.raises(TraceError, match=f"x.trace:3: {words} "):
+            whole()
+    arrays = ([64, USER_END - 8, address], [0, 0, 1], [8, 8, size])
+    for trace in (arrays, Trace.from_arrays(*arrays)):
+        with pytest.raises(ValueError, match="addresses: 0x[0-9a-f]+ is not below 0x7ffffffff000, where user space ends"):
+            hwmem.Machine().replay(trace)
+    without = hwmem.MachineConfig(mmu=False)
+    for trace in (open_trace(path), arrays):
+        core = hwmem.Machine(without).replay(trace)["cores"][0]
+        assert (core["loads"], core["stores"]) == (2, 1)
+
+
+def test_in_a_process_of_the_callers_what_lies_beyond_is_its_own_fault(write):
+    machine = hwmem.Machine()
+    with pytest.raises(hwmem.errors.SegmentationFault):
+        machine.replay(open_trace(write(b" L 800000000000,8\n")), process=machine.spawn())
 
 
 def test_wrong_arguments_are_named(write):
