@@ -17,6 +17,8 @@ the way; reading.py has their order. Names are loaded when they are first used.
 
 from importlib import import_module
 
+from hwmem.ctrl_c import none_lost
+
 _HOMES = {
     "programs.session": ("Runtime",),
     "runtime.slice": ("Slice",),
@@ -47,12 +49,10 @@ __all__ = [*_HOME_OF, "answers"]
 
 
 def __getattr__(name):
-    if name == "answers":
-        value = import_module("goalloc.answers")
-    elif name in _HOME_OF:
-        value = getattr(import_module(f"goalloc.{_HOME_OF[name]}"), name)
-    else:
+    if name != "answers" and name not in _HOME_OF:
         raise AttributeError(f"module 'goalloc' has no attribute {name!r}")
+    with none_lost():
+        value = import_module("goalloc.answers") if name == "answers" else getattr(import_module(f"goalloc.{_HOME_OF[name]}"), name)
     globals()[name] = value
     return value
 

@@ -26,6 +26,7 @@ and imports nothing heavy.
 from importlib import import_module
 
 from hwmem import params as _params
+from hwmem.ctrl_c import none_lost as _none_lost
 
 __version__ = "0.1.0"
 
@@ -70,7 +71,8 @@ def __getattr__(name):
         return import_module(f"hwmem.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'hwmem' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"hwmem.{_HOME_OF[name]}"), name)
+    with _none_lost():
+        value = globals()[name] = getattr(import_module(f"hwmem.{_HOME_OF[name]}"), name)
     return value
 
 

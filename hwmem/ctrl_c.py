@@ -5,9 +5,11 @@ The interpreter raises KeyboardInterrupt wherever its main thread is, and there 
     in a callback from C (LLVM's, a finalizer's)     it cannot be caught: sys.unraisablehook prints it, and the work goes on without
                                                      the callback's effect
     in C that makes an error of its own of it        a module that is being imported, a class that is being made, compiled code
+    in the middle of what has to be done whole       llvmlite has given a module away and not noted it, which is then freed twice; a
+                                                     registry of numba's has been read and not installed; half a module is imported
 
 So the handler of the signal notes it in `heard` before it raises. Whoever waits for something in the main thread looks there, and who catches
-a KeyboardInterrupt to go on clears it.
+a KeyboardInterrupt to go on clears it. In the middle of such work it does not raise: it is called again soon.
 """
 
 import contextlib
@@ -15,12 +17,41 @@ import signal
 import sys
 import threading
 
+SOON_SECONDS = 0.003
+WHOLE_MODULES = ("llvmlite.binding",)  # each of its functions
+WHOLE_FUNCTIONS = {(f"numba.core.{module}", name) for module in ("base", "typing.context") for name in ("refresh", "install_registry")}
+IMPORTED_WHOLE = ("", "hwmem", "goalloc", "numba", "llvmlite", "numpy")  # packages
 heard: list = []  # what has come, and has not been raised out of none_lost yet
 
 
-def hear(number, _):
+def hear(number, frame):
     heard.append(number)
-    raise KeyboardInterrupt
+    if not is_amid(frame):
+        raise KeyboardInterrupt
+    again = threading.Timer(SOON_SECONDS, hear_again, (number, len(heard)))
+    again.daemon = True
+    again.start()
+
+
+def hear_again(number, count):
+    """Unless it has been raised, or has come once more, meanwhile."""
+    if len(heard) == count:
+        signal.pthread_kill(threading.main_thread().ident, number)
+
+
+def is_amid(frame):
+    """Whether the work of a frame, or of one that has called it, has to be done whole."""
+    imported = ""  # the module whose code the frame has called that was looked at last
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith(WHOLE_MODULES) or (module, frame.f_code.co_name) in WHOLE_FUNCTIONS:
+            return True
+        if not module.startswith("importlib."):
+            imported = module
+        elif imported.partition(".")[0] in IMPORTED_WHOLE:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextlib.contextmanager
