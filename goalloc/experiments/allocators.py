@@ -99,7 +99,7 @@ def judge_sharing(table):
             all(one["active"] > 0 for one in thrash[:-1]),
             f"allocators that serve all from one place put {thrash[0]['active']} and {thrash[1]['active']} blocks beside another thread's",
         ),
-        (own[0]["active"] == 0, "with slabs for each thread there are none"),
+        (all(one["active"] == 0 for one in own), f"with slabs for each thread {sum(one['active'] for one in own)}"),
         (own[1]["passive"] > 0, f"but {own[1]['passive']} blocks that the program has passed on stay side by side"),
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 from hwmem._jit import kernel
 from hwmem.config.machine import MachineConfig
 from hwmem.core.service import drain_all
+from hwmem.kernels import store64
 from goalloc import params as P
 from goalloc.gc.mbarrier import DIJKSTRA, HYBRID, IMMEDIATE, NO_BARRIER, YUASA
 from goalloc.kernels import write_pointer
@@ -103,15 +104,27 @@ def store_many(m, t, slots, values):
     return core.cycles - start
 
 
+@kernel
+def store_many_plainly(m, t, slots, values):
+    """The same as a compiler without barriers has it."""
+    core = m.core[m.thread[t].core]
+    start = core.cycles
+    for i in range(len(slots)):
+        store64(m, t, slots[i], values[i])
+    drain_all(m, core.id)
+    return core.cycles - start
+
+
 def store_cycles(setting, seed):
-    """Cycles of STORES stores of pointers, with no collection and while one marks."""
-    scene = Scene(setting)
+    """Cycles of STORES stores of pointers to lines that the core has, with no collection and while one marks."""
+    scene, store = Scene(setting), store_many_plainly if setting == "none" else store_many
     rt, random = scene.rt, np.random.default_rng(seed)
     values = rt.malloc_many([NODE.size] * STORES, type=NODE)
     slots = scene.table + 8 * random.integers(OBLET // 8, size=STORES)
-    off = rt._run(0, store_many, slots, values)
+    rt._run(0, store, slots, values)
+    off = rt._run(0, store, slots, values)
     scene.begin()
-    return off, rt._run(0, store_many, slots, random.permutation(values))
+    return off, rt._run(0, store, slots, random.permutation(values))
 
 
 def barriers(seed=0):

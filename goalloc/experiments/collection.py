@@ -262,7 +262,7 @@ EXPERIMENTS = [
         measure_batches,
         judge_batches,
         "10 % between collections, when only a flag is read, which is in the cache; 5 % saved at least, since colouring is most of the cost and only "
-        "its order is better; the stores without a collection come first and meet cold lines",
+        "its order is better; the lines are in the caches before",
         options=BARRIER,
         figure=Figure("barrier", ("no collection", "marking"), "cycles a pointer's store"),
     ),

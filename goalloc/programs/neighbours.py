@@ -3,7 +3,7 @@
 A line of 64 bytes is eight words; for each, seven bits say whose live block covers it (thread + 1), and seven others which thread freed it
 there for another thread. When a block is given out on a line where another thread has one, two threads share that line, and the sharing is
 
-    passive    if the thread got back what it had itself freed for another: the program moved the block there first
+    passive    if the thread got back what it had itself freed for another, however often since: the program moved the block there first
     active     otherwise: the allocator put them on one line by itself
 
 Only a block's first and last line can be shared. Source: Berger, McKinley, Blumofe, Wilson, "Hoard", ASPLOS 2000, 2.2.
@@ -63,13 +63,15 @@ def given(w, rank, block, n):
     for line in (first, last):
         row = row_of(w, line)
         if row >= 0 and (line == first or last != first):
-            mask = mask_of(line, block, max(n, 1))
+            mask, passed = mask_of(line, block, max(n, 1)), False
             for word in range(8):
                 owner = w.lines[row, OWNERS] >> BITS * word & ALL
                 shared = shared or (owner != 0 and owner != rank + 1)
-                own = own or (mask >> BITS * word & 1 and w.lines[row, PASSED] >> BITS * word & ALL == rank + 1)
+                passed = passed or (mask >> BITS * word & 1 and w.lines[row, PASSED] >> BITS * word & ALL == rank + 1)
             w.lines[row, OWNERS] = w.lines[row, OWNERS] & ~(mask * ALL) | mask * (rank + 1)
-            w.lines[row, PASSED] &= ~(mask * ALL)
+            if not passed:
+                w.lines[row, PASSED] &= ~(mask * ALL)
+            own = own or passed
     if shared and own:
         w.passive += 1
     elif shared:
@@ -87,4 +89,5 @@ def taken_back(w, rank, block, n, owner):
         if row >= 0:
             mask = mask_of(line, block, max(n, 1))
             w.lines[row, OWNERS] &= ~(mask * ALL)
-            w.lines[row, PASSED] = w.lines[row, PASSED] & ~(mask * ALL) | (mask * (rank + 1) if rank != owner else 0)
+            if rank != owner:  # its own, if it was passed on, stays so
+                w.lines[row, PASSED] = w.lines[row, PASSED] & ~(mask * ALL) | mask * (rank + 1)

@@ -260,7 +260,7 @@ EXPERIMENTS = [
         ("memory", "end", "limit", "touched", "RSS", "charged", "working set"),
         measure_limit,
         judge_limit,
-        "2 % of the limit, which is charged in batches of pages; in KiB",
+        "2 % of the limit; in KiB",
         "2 % of the limit",
         workloads=("memory-limit",),
         figure=Figure("memory", ("RSS", "charged", "working set"), "KiB"),
