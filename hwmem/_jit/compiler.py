@@ -277,7 +277,8 @@ class KernelDispatcher(CPUDispatcher):
             self._cache = KernelCache(self.py_func)
         thresholds = gc.get_threshold()
         gc.set_threshold(max(thresholds[0], GARBAGE), *thresholds[1:])
-        slow = self.whole and not (self.cached and self.is_cached(sig))
+        with none_lost():  # the first one makes numba's target
+            slow = self.whole and not (self.cached and self.is_cached(sig))
         if slow:
             progress.begin(name_of(self.py_func.__module__))
         try:
