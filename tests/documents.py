@@ -6,6 +6,7 @@
     ```output      what the Python block above it prints
     ```toml        a configuration
     ```litmus      a litmus test
+    ```c           the source of a recorded program
     ```go          a Go file, its name in the first line
     ```text        a drawing, a form, figures of another day or machine: not checked
 
@@ -22,7 +23,7 @@ from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-KINDS = ("console", "sh", "python", "output", "toml", "litmus", "go", "text")
+KINDS = ("console", "sh", "python", "output", "toml", "litmus", "c", "go", "text")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 ANYTHING = re.compile(r"^\.\.\.\n", re.M)
 UPDATE = bool(os.environ.get("HWMEM_UPDATE_DOCS"))

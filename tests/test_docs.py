@@ -16,6 +16,7 @@ from hwmem.programs import WORKLOADS
 
 MAINS = {"hwmem": hwmem.cli.cli, "goalloc": goalloc.cli.cli}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HERE = pathlib.Path(__file__).resolve().parent
 TASKS = [page for page in PAGES if page.parent.name == "tasks"]
 ELSEWHERE = ("bench", "record")  # commands with parsers of their own, or whose words another program takes
 
@@ -101,6 +102,12 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(page, desk, capsys):
 def test_a_task_is_at_most_six_lines_to_type(page):
     typed = [line for block in blocks("sh", "python") if block.page == page for line in block.text.splitlines() if line.strip()]
     assert 1 <= len(typed) <= 6
+
+
+def test_the_program_on_the_page_is_the_recorded_one():
+    page = (HERE.parent / "docs" / "tasks" / "your-program.md").read_text()
+    source = (HERE / "trace" / "data" / "counters" / "counters.c").read_text()
+    assert page.split("```c\n")[1].split("```")[0] == source
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
