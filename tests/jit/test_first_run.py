@@ -85,7 +85,8 @@ def test_what_a_helper_makes_counts_and_is_shared_out(said):
 def test_on_a_terminal_a_line_is_drawn_again_and_again_and_goes_in_the_end(tmp_path):
     master, slave = pty.openpty()
     code = (
-        "from hwmem import params as P\nfrom hwmem._jit import DOORS\nfrom hwmem.machine.machine import RECORD\nimport time\n"
+        "from hwmem import params as P\nfrom hwmem._jit import DOORS, progress\nfrom hwmem.machine.machine import RECORD\nimport time\n"
+        "progress.SHORT, progress.DRAW_EVERY = 0, 0.05\n"
         "DOORS.prepare([P.DOOR_MLOCK], RECORD); DOORS.compile(P.DOOR_MLOCK, RECORD); time.sleep(1)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=slave, cwd=ROOT, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})
@@ -105,8 +106,9 @@ def test_in_a_file_there_are_plain_lines(tmp_path):
     _, said = run(
         """
         from hwmem import params as P
-        from hwmem._jit import DOORS
+        from hwmem._jit import DOORS, progress
         from hwmem.machine.machine import RECORD
+        progress.SHORT = 0  # a quick host may be done within the second that is not spoken of
         DOORS.prepare([P.DOOR_SYSCALL], RECORD)
         DOORS.compile(P.DOOR_SYSCALL, RECORD)
         print("null")
