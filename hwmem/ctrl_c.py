@@ -34,8 +34,8 @@ def hear(number, frame):
 
 
 def hear_again(number, count):
-    """Unless it has been raised, or has come once more, meanwhile."""
-    if len(heard) == count:
+    """Unless it has been raised, or has come once more, meanwhile, or none_lost has ended, and raised it."""
+    if len(heard) == count and signal.getsignal(signal.SIGINT) is hear:
         signal.pthread_kill(threading.main_thread().ident, number)
 
 
