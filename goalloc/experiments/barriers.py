@@ -94,37 +94,29 @@ def lost_objects(seed=0):
 
 
 @kernel
-def store_many(m, t, slots, values):
-    """*slots[i] = values[i]; how many cycles that took."""
+def store_many(m, t, slots, values, barred):
+    """*slots[i] = values[i]; how many cycles that took. `barred`: through the barrier, else as a compiler without barriers has it."""
     core = m.core[m.thread[t].core]
     start = core.cycles
     for i in range(len(slots)):
-        write_pointer(m, t, slots[i], values[i])
-    drain_all(m, core.id)
-    return core.cycles - start
-
-
-@kernel
-def store_many_plainly(m, t, slots, values):
-    """The same as a compiler without barriers has it."""
-    core = m.core[m.thread[t].core]
-    start = core.cycles
-    for i in range(len(slots)):
-        store64(m, t, slots[i], values[i])
+        if barred:
+            write_pointer(m, t, slots[i], values[i])
+        else:
+            store64(m, t, slots[i], values[i])
     drain_all(m, core.id)
     return core.cycles - start
 
 
 def store_cycles(setting, seed):
     """Cycles of STORES stores of pointers to lines that the core has, with no collection and while one marks."""
-    scene, store = Scene(setting), store_many_plainly if setting == "none" else store_many
+    scene, barred = Scene(setting), setting != "none"
     rt, random = scene.rt, np.random.default_rng(seed)
     values = rt.malloc_many([NODE.size] * STORES, type=NODE)
     slots = scene.table + 8 * random.integers(OBLET // 8, size=STORES)
-    rt._run(0, store, slots, values)
-    off = rt._run(0, store, slots, values)
+    rt._run(0, store_many, slots, values, barred)
+    off = rt._run(0, store_many, slots, values, barred)
     scene.begin()
-    return off, rt._run(0, store, slots, random.permutation(values))
+    return off, rt._run(0, store_many, slots, random.permutation(values), barred)
 
 
 def barriers(seed=0):
